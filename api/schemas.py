@@ -1,0 +1,158 @@
+"""What travels over HTTP: the requests and responses of the REST API, version 1.
+
+Pictures are named by id, root label and path relative to that root; no absolute path is in any of them.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_K = 500
+MAX_OFFSET = 1_000_000
+MAX_TEXT_CHARS = 500
+MAX_CLAUSES = 16
+
+
+class Strict(BaseModel):
+    """Refuses fields it does not know, so that a misspelt one is an error and not a silent default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ClauseIn(Strict):
+    """One part of a query: exactly one of `text`, `image` and `image_id`; a negative weight means away from it."""
+
+    text: str | None = Field(None, description="What is in the picture, in Chinese or English")
+    image: str | None = Field(None, description="A picture file, base64 (a data: URI is accepted)")
+    image_id: int | None = Field(None, description="A picture of the library")
+    weight: float = Field(1.0, ge=-10, le=10, allow_inf_nan=False)
+
+
+class FilterIn(Strict):
+    """Conditions on the pictures; all must hold. Dates are ISO 8601, without a time zone: as the camera's clock."""
+
+    path: str | None = Field(None, description="Prefix of the path below the root, such as 2024/")
+    formats: list[str] | None = Field(None, description="jpeg, png, webp, gif, bmp, tiff, heif, avif")
+    colours: list[str] | None = Field(None, description="Any of these dominant colours, such as blue or 蓝")
+    min_width: int | None = None
+    max_width: int | None = None
+    min_height: int | None = None
+    max_height: int | None = None
+    min_aspect: float | None = Field(None, description="Width divided by height")
+    max_aspect: float | None = None
+    taken_from: str | None = Field(None, description="First day or moment, inclusive")
+    taken_to: str | None = Field(None, description="Last day or moment, inclusive")
+    modified_from: str | None = None
+    modified_to: str | None = None
+
+
+class SearchRequest(Strict):
+    """A sum of weighted clauses."""
+
+    clauses: list[ClauseIn] = Field(min_length=1, max_length=MAX_CLAUSES)
+    where: FilterIn | str | None = Field(None, description="Conditions, or the same as an expression")
+    k: int = Field(20, ge=1, le=MAX_K)
+    offset: int = Field(0, ge=0, le=MAX_OFFSET)
+    min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
+
+
+class Hit(BaseModel):
+    """A ranked picture. `score` is a cosine in -1..1, higher is better."""
+
+    id: int
+    path: str
+    root: str
+    score: float
+    width: int
+    height: int
+
+
+class Timings(BaseModel):
+    """Milliseconds spent on this request."""
+
+    encode: float
+    search: float
+    total: float
+
+
+class Note(BaseModel):
+    """Something the person should know about how the query was understood, in the language of the request."""
+
+    code: str
+    message: str
+
+
+class SearchResponse(BaseModel):
+    """One page of hits. `total` counts every picture that could be paged to."""
+
+    hits: list[Hit]
+    total: int
+    next_offset: int | None
+    timings_ms: Timings
+    build: str
+    encoder: str
+    notes: list[Note]
+
+
+class Colour(BaseModel):
+    """A dominant colour: its name, its mean as #rrggbb, and its share of the picture, 0..1."""
+
+    name: str
+    hex: str
+    share: float
+
+
+class ImageDetail(BaseModel):
+    """What the catalog knows of one picture. Width and height are those of the upright picture."""
+
+    id: int
+    path: str
+    root: str
+    width: int
+    height: int
+    format: str
+    bytes: int
+    modified_at: str = Field(description="File time, ISO 8601 in UTC")
+    taken_at: str | None = Field(description="When it was taken, ISO 8601, as the camera's clock")
+    camera: str | None
+    has_gps: bool
+    colours: list[Colour]
+
+
+class EncoderInfo(BaseModel):
+    """The encoder in use."""
+
+    name: str
+    space: str
+    dim: int
+    languages: list[str]
+
+
+class IndexInfo(BaseModel):
+    """The build in use."""
+
+    build: str
+    created_at: str
+    encoder: EncoderInfo
+    pictures: int
+    failed: int
+    roots: list[str]
+    formats: dict[str, int]
+
+
+class Status(BaseModel):
+    """The answer of the health routes."""
+
+    status: Literal["ok", "ready"]
+    build: str | None = None
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details: every error has this form, as application/problem+json."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str

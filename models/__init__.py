@@ -1,0 +1,1 @@
+"""Image or text -> unit vector. Knows nothing of folders, indexes or HTTP."""

@@ -1,0 +1,97 @@
+"""`xuntu models`, and what every command of every room shares: how it prints, and how it ends."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Annotated
+
+import typer
+
+from models.errors import ImageSearchError
+
+app = typer.Typer(help="Encoders: what turns pictures and words into vectors.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, for programs.")]
+
+
+@app.callback()
+def _models() -> None:
+    """Keep `list` a subcommand while it is the only one."""
+
+
+@app.command("list")
+def list_models(*, as_json: Json = False) -> None:
+    """List the encoders that a library can be built with."""
+    from models.registry import DEFAULT_ENCODER, get_spec, list_encoders
+
+    specs = [get_spec(name) for name in list_encoders()]
+    if as_json:
+        fields = ("name", "space", "dim", "image_size", "languages", "license", "fingerprint")
+        print_json([{field: getattr(spec, field) for field in fields} for spec in specs])
+        return
+    rows = [
+        (
+            s.name + (" (default)" if s.name == DEFAULT_ENCODER else ""),
+            s.dim,
+            " ".join(s.languages),
+            s.license,
+        )
+        for s in specs
+    ]
+    print_table(("name", "dim", "languages", "licence"), rows)
+
+
+def language() -> str:
+    """Return "zh" if the person's locale is Chinese, else "en"."""
+    chosen = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    return "zh" if chosen.lower().startswith("zh") else "en"
+
+
+def print_json(value: object) -> None:
+    """Print `value` as JSON. A byte of a file name that is not UTF-8 becomes an escape that reads back the same."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    print(text.encode("utf-8", "backslashreplace").decode())
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under their heads; Chinese characters count as two columns."""
+    from rich.cells import cell_len
+
+    cells = [[printable(str(cell)) for cell in row] for row in (head, *rows)]
+    widths = [max(cell_len(row[n]) for row in cells) for n in range(len(head))]
+    for row in cells:
+        line = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(line).rstrip())
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line, without control characters or bytes that no terminal can show."""
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def tell(message: str) -> None:
+    """Print a line for the person, on standard error."""
+    print(message.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
+
+
+def run(command: typer.Typer) -> None:
+    """Run a command line. Ends with 0; 2 for a mistake of the user's; 1 for one of ours; 130 when stopped."""
+    sys.excepthook = _say_unexpected
+    try:
+        command()
+    except ImageSearchError as error:
+        tell(error.text(language()))
+        sys.exit(2 if error.users_mistake else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _say_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Say one sentence; the traceback is for those who ask for it."""
+    if "XUNTU_DEBUG" in os.environ:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        tell(f"Unexpected error: {kind.__name__}: {error}. Set XUNTU_DEBUG=1 to see where it happened.")

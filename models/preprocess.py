@@ -1,0 +1,21 @@
+"""RGB image -> the pixels an image tower sees. No torch here: worker processes start without it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class Squash:
+    """Resizes to each of `sides` in turn, squares all, without keeping the aspect ratio or cropping."""
+
+    sides: tuple[int, ...]
+    resample: Image.Resampling
+
+    def __call__(self, image: Image.Image) -> npt.NDArray[np.uint8]:
+        """Return uint8 (side, side, 3)."""
+        for side in self.sides:
+            image = image.resize((side, side), self.resample)
+        return np.asarray(image)

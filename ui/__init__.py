@@ -1,0 +1,1 @@
+"""Hits -> eyes. A Streamlit client of the REST API."""

@@ -1,0 +1,224 @@
+"""`xuntu index`: the offline commands. Results go to standard output, progress to standard error."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from models.cli import Json, language, print_json, print_table, run, tell
+
+if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs none of it
+    from indexer.build import BuildOptions, BuildReport
+    from indexer.config import IndexerSettings
+
+app = typer.Typer(
+    help="Build and look after the library of pictures.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of the library [env: XUNTU_DATA; default: data]", show_default=False),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=0, max=256, help="Processes that read pictures.", show_default="one a processor"),
+]
+
+
+@app.callback()
+def _index(context: typer.Context, data: Data = None) -> None:
+    context.obj = data or context.obj
+
+
+def settings_for(context: typer.Context, data: Path | None = None, **overrides: object) -> "IndexerSettings":
+    """Return the settings; a flag beats the environment."""
+    from indexer.config import IndexerSettings
+
+    given = {"data": data or context.obj, **overrides}
+    return IndexerSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+
+
+@app.command()
+def build(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Folders with pictures.", show_default=False)],
+    *,
+    encoder: Annotated[str | None, typer.Option("--encoder", help="See: xuntu models list")] = None,
+    workers: Workers = None,
+    include: Annotated[
+        list[str] | None, typer.Option(help="Only files that match, as in .gitignore; may be repeated.")
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Not files that match; may be repeated.")] = None,
+    hidden: Annotated[bool, typer.Option("--hidden", help="Hidden files and folders too.")] = False,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Believe that an empty folder's pictures are gone.")
+    ] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Add folders to the library, encode what is new in it, and publish an index of everything.
+
+    Stop it at any time: what is done is kept, and the same command goes on from there.
+    """
+    from indexer.build import BuildOptions
+
+    options = BuildOptions(
+        encoder=encoder,
+        include=include or (),
+        exclude=exclude or (),
+        hidden=hidden,
+        allow_empty=allow_empty,
+    )
+    _build(settings_for(context, data, workers=workers), paths, options, as_json=as_json)
+
+
+@app.command()
+def update(
+    context: typer.Context,
+    *,
+    workers: Workers = None,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Believe that an empty folder's pictures are gone.")
+    ] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the library up to date with its folders: new, changed and deleted pictures."""
+    from indexer.build import BuildOptions
+
+    _build(
+        settings_for(context, data, workers=workers),
+        [],
+        BuildOptions(allow_empty=allow_empty),
+        as_json=as_json,
+    )
+
+
+@app.command()
+def rebuild(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
+    """Make the index again from the stored vectors; no picture is read."""
+    from indexer import build as runner
+
+    _print_report(runner.rebuild(settings_for(context, data)), as_json=as_json)
+
+
+@app.command()
+def verify(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
+    """Check the catalog, the stored vectors and the index in use against their checksums."""
+    from indexer import build as runner
+
+    problems = runner.verify(settings_for(context, data))
+    if as_json:
+        print_json({"ok": not problems, "problems": problems})
+    else:
+        print("\n".join(problems) if problems else "Everything is as it was written.")
+    if problems:
+        tell("Run `xuntu index rebuild` to make the index again, or `xuntu index rollback` to use the one before.")
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
+    """List every file that could not be indexed, and why."""
+    from indexer.store.catalog import Catalog
+    from indexer.store.layout import Layout
+    from models.errors import DECODE_REASONS
+
+    catalog = Catalog(Layout(settings_for(context, data).data.absolute()).catalog)
+    failed = []
+    for file, code, detail in catalog.list_failures():
+        en, zh = (text.format(detail=detail) for text in DECODE_REASONS[code])
+        failed.append({"path": str(file), "reason": f"{en} / {zh}", "code": code})
+    catalog.close()
+    if as_json:
+        print_json({"failed": failed})
+    elif failed:
+        print_table(("file", "reason"), [(item["path"], item["reason"]) for item in failed])
+    else:
+        print("Every picture is indexed.")
+
+
+@app.command()
+def stats(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
+    """Say what the library holds."""
+    from indexer.library import open_build
+
+    opened = open_build(settings_for(context, data).data)
+    counts, roots = opened.catalog.counts(), opened.catalog.list_roots()
+    facts: dict[str, object] = {
+        "pictures": len(opened.index),
+        "failed": counts["failed"],
+        "formats": opened.catalog.formats(),
+        "roots": [str(root.path) for root in roots],
+        "encoder": opened.index_file.encoder,
+        "dim": opened.index_file.dim,
+        "recipe": opened.index_file.recipe,
+        "build": opened.manifest.build,
+        "created_at": opened.manifest.created_at,
+        "index_bytes": opened.index_file.bytes,
+    }
+    opened.catalog.close()
+    if as_json:
+        print_json(facts)
+        return
+    print_table(("", ""), [(name.replace("_", " "), _in_words(value)) for name, value in facts.items()])
+
+
+@app.command()
+def rollback(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
+    """Go back to the build before the one in use."""
+    from indexer.publish import roll_back
+    from indexer.store.layout import Layout
+    from indexer.store.lock import write_lock
+
+    layout = Layout(settings_for(context, data).data.absolute())
+    with write_lock(layout):
+        manifest = roll_back(layout)
+    if as_json:
+        print_json({"build": manifest.build})
+    else:
+        print(f"In use again: build {manifest.build} of {manifest.created_at}.")
+
+
+def _build(settings: "IndexerSettings", paths: list[Path], options: "BuildOptions", *, as_json: bool) -> None:
+    from dataclasses import replace
+
+    from indexer import build as runner
+    from indexer.progress import ProgressDisplay
+
+    with ProgressDisplay() as display:
+        options = replace(options, on_scan=display.scanned, on_progress=display.advance)
+        try:
+            done = runner.build(settings, paths, options)
+        except KeyboardInterrupt:
+            display.stop()
+            tell("Stopped. What was encoded is kept; run the same command to go on.")
+            raise typer.Exit(130) from None
+    _print_report(done, as_json=as_json)
+
+
+def _print_report(done: "BuildReport", *, as_json: bool) -> None:
+    for warning in done.warnings:
+        tell(warning.text(language()))
+    if done.stages:
+        tell("Seconds: " + ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in done.stages.items()))
+    if as_json:
+        print_json(done.to_dict())
+        return
+    print(
+        f"{done.seen} pictures seen: {done.encoded} encoded, {done.reused} already there, {done.failed} failed; "
+        f"{done.removed} removed. Build {done.build}, {done.seconds:.1f} s."
+    )
+    if done.failed:
+        print("To see which failed and why: xuntu index report")
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{count} {name}" for name, count in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def main() -> None:
+    """Run `python -m indexer`."""
+    run(app)

@@ -1,0 +1,154 @@
+"""Picture files -> records, in worker processes: read, hash, decode, thumbnail, colours, preprocess."""
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.colours import dominant_colours
+from indexer.metadata import read_exif
+from indexer.scan import ImageFile
+from indexer.store.catalog import ImageFacts
+from indexer.store.layout import Layout
+from indexer.thumbnails import THUMBNAIL_SIDE, write_thumbnail
+from models.decode import DecodeLimits, decode_image, read_image_file
+from models.encoder import Preprocess
+from models.errors import BackendNotInstalled, DecodeError
+
+PREFETCH = 4  # batches each worker prepares ahead
+FEW = 64  # below so many pictures, starting workers costs more than they save
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """A decoded picture: its position in the data set, the encoder's pixels, and what the catalog keeps.
+
+    `seconds` are those spent reading and decoding, and on thumbnail and colours.
+    """
+
+    index: int
+    pixels: npt.NDArray[np.uint8]
+    facts: ImageFacts
+    seconds: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRecord:
+    """A file that cannot be used: `reason` is a key of DECODE_REASONS."""
+
+    index: int
+    reason: str
+    detail: str = ""
+
+
+Record = ImageRecord | FailureRecord
+
+
+class RecordSource(Protocol):
+    """What a DataLoader needs of a data set."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Record: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDataset:
+    """A map-style data set. An item is a record and never an exception, so a bad file cannot stop a run."""
+
+    files: Sequence[ImageFile]
+    preprocess: Preprocess
+    image_size: int
+    layout: Layout
+    limits: DecodeLimits
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Record:
+        started = time.perf_counter()
+        try:
+            data = read_image_file(self.files[index].absolute, self.limits)
+            # Twice the encoder's side, as the resize that follows wants, and enough for the thumbnail.
+            decoded = decode_image(data, short_side=2 * self.image_size, long_side=THUMBNAIL_SIDE, limits=self.limits)
+        except DecodeError as error:
+            return FailureRecord(index, error.reason, error.detail)
+        sha256 = hashlib.sha256(data).hexdigest()
+        decoded_at = time.perf_counter()
+        exif = read_exif(decoded.exif)
+        with contextlib.suppress(OSError):  # the service makes a missing thumbnail from the picture itself
+            write_thumbnail(decoded.image, self.layout.thumbnail(sha256))
+        facts = ImageFacts(
+            sha256=sha256,
+            format=decoded.format,
+            width=decoded.width,
+            height=decoded.height,
+            taken_at=exif.taken_at,
+            camera=exif.camera,
+            has_gps=exif.has_gps,
+            colours=dominant_colours(decoded.image),
+        )
+        pixels = self.preprocess(decoded.image)
+        return ImageRecord(index, pixels, facts, (decoded_at - started, time.perf_counter() - decoded_at))
+
+
+def load_records(dataset: RecordSource, *, workers: int, batch_size: int) -> Iterator[list[Record]]:
+    """Yield the records of `dataset` in order, in batches, read by `workers` processes (0: by this one).
+
+    A file that kills its worker becomes a failure record. Raises BackendNotInstalled without torch.
+    """
+    start = 0
+    while start < len(dataset):
+        try:
+            for batch in _load(dataset, range(start, len(dataset)), workers, batch_size):
+                yield batch
+                start += len(batch)
+        except RuntimeError as error:
+            if not _worker_died(error):
+                raise
+            # One of the files under way did it. Read those one by one, so that only the guilty one is lost.
+            suspects = range(start, min(len(dataset), start + max(workers, 1) * PREFETCH * batch_size))
+            for record in _load_one_by_one(dataset, suspects):
+                yield [record]
+                start += 1
+
+
+def _load_one_by_one(dataset: RecordSource, indices: range) -> Iterator[Record]:
+    start = indices.start
+    while start < indices.stop:
+        try:
+            for batch in _load(dataset, range(start, indices.stop), 1, 1, prefetch=1):
+                yield batch[0]
+                start += 1
+        except RuntimeError as error:
+            if not _worker_died(error):
+                raise
+            yield FailureRecord(start, "crashed")
+            start += 1
+
+
+def _load(
+    dataset: RecordSource, indices: range, workers: int, batch_size: int, *, prefetch: int = PREFETCH
+) -> Iterator[list[Record]]:
+    try:
+        from torch.utils.data import DataLoader
+    except ImportError as error:
+        raise BackendNotInstalled("torch", "index") from error
+    loader: DataLoader[list[Record]] = DataLoader(
+        dataset,  # type: ignore[arg-type]
+        batch_size=batch_size,
+        sampler=indices,
+        num_workers=workers,
+        collate_fn=list,
+        prefetch_factor=prefetch if workers else None,
+    )
+    yield from loader
+
+
+def _worker_died(error: RuntimeError) -> bool:
+    return "DataLoader worker" in str(error) and "exited unexpectedly" in str(error)

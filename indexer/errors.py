@@ -1,0 +1,194 @@
+"""What can go wrong with a library on disk; the branch below ImageSearchError that belongs to the indexer.
+
+IndexerError
+├─ InvalidRoot                          a folder that cannot be indexed
+├─ NoPictures                           nothing to index
+├─ RootEmptied                          a folder that held pictures holds none: an unplugged drive?
+├─ InvalidFilter                        a `where` that cannot be read
+├─ CatalogTooNew, CatalogCorrupt        refuses, never guesses
+├─ LibraryBusy                          another process is writing
+├─ LibraryUnwritable                    no room, or no permission
+├─ NoIndex                              nothing has been built yet
+├─ IndexMismatch                        built with another encoder
+├─ IndexDamaged                         a file of the build or of the vector store is not what was written
+└─ NothingToRollBack                    there is no earlier build
+"""
+
+from pathlib import Path
+
+from models.errors import ImageSearchError
+
+
+class IndexerError(ImageSearchError):
+    """Something about a library on disk."""
+
+    code = "indexer_error"
+
+
+class InvalidRoot(IndexerError):
+    """A folder that cannot be indexed."""
+
+    code = "invalid_root"
+    users_mistake = True
+
+    def __init__(self, path: Path, *, why_en: str, why_zh: str) -> None:
+        self.path = path
+        super().__init__(en=f"{path}: {why_en}.", zh=f"{path}：{why_zh}。")
+
+
+class NoPictures(IndexerError):
+    """Nothing to index."""
+
+    code = "no_pictures"
+    users_mistake = True
+
+    def __init__(self, roots: list[Path]) -> None:
+        self.roots = roots
+        named = ", ".join(map(str, roots)) or "the library"
+        super().__init__(
+            en=f"No pictures were found in {named}. Looked for JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC and AVIF files.",
+            zh=f"在 {named} 中没有找到图片。支持 JPEG、PNG、WebP、GIF、BMP、TIFF、HEIC 和 AVIF。",
+        )
+
+
+class RootEmptied(IndexerError):
+    """A folder that held pictures is gone or empty, as when a drive is not plugged in."""
+
+    code = "root_emptied"
+    users_mistake = True
+
+    def __init__(self, path: Path, count: int) -> None:
+        self.path, self.count = path, count
+        super().__init__(
+            en=f"{path} held {count} pictures and now shows none. Is its drive connected? Nothing was removed. "
+            "If they are really gone, run the same command with --allow-empty.",
+            zh=f"{path} 原有 {count} 张图片，现在一张也看不到。磁盘是否已连接？没有删除任何记录。"
+            "如果确实已删除，请加上 --allow-empty 重新运行。",
+        )
+
+
+class InvalidFilter(IndexerError):
+    """A `where` that cannot be read. `position` counts characters from 0."""
+
+    code = "invalid_filter"
+    users_mistake = True
+
+    def __init__(self, expression: str, position: int, *, why_en: str, why_zh: str) -> None:
+        self.expression, self.position = expression, position
+        super().__init__(
+            en=f"The filter cannot be read at character {position + 1} ({expression[position : position + 20]!r}): "
+            f"{why_en}. Example: format=jpeg and width>=1000 and taken=2024-05 and colour=blue and path=2024/",
+            zh=f"筛选条件在第 {position + 1} 个字符处（{expression[position : position + 20]!r}）有误：{why_zh}。"
+            "示例：format=jpeg and width>=1000 and taken=2024-05 and colour=blue and path=2024/",
+        )
+
+
+class CatalogTooNew(IndexerError):
+    """The catalog was written by a later version of the product."""
+
+    code = "catalog_too_new"
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        self.path, self.found, self.known = path, found, known
+        super().__init__(
+            en=f"{path} was written by a newer xuntu (format {found}; this one reads up to {known}). Upgrade xuntu.",
+            zh=f"{path} 由更新版本的 xuntu 写入（格式 {found}，当前版本最高支持 {known}）。请升级 xuntu。",
+        )
+
+
+class CatalogCorrupt(IndexerError):
+    """The catalog is not a readable SQLite file."""
+
+    code = "catalog_corrupt"
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.path = path
+        super().__init__(
+            en=f"The catalog {path} is damaged ({why}). Restore it from a backup, or move the folder "
+            f"{path.parent} away and run: xuntu index build PATH",
+            zh=f"目录文件 {path} 已损坏（{why}）。请从备份恢复，或将文件夹 {path.parent} 移走后运行："
+            "xuntu index build PATH",
+        )
+
+
+class LibraryBusy(IndexerError):
+    """Another process holds the write lock."""
+
+    code = "library_busy"
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        super().__init__(
+            en=f"Another process is indexing into {data}. Wait until it has finished, then run this again.",
+            zh=f"另一个进程正在写入 {data}。请等它完成后再运行。",
+        )
+
+
+class LibraryUnwritable(IndexerError):
+    """The data folder cannot be written to: no permission, or no room left."""
+
+    code = "library_unwritable"
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.path = path
+        super().__init__(
+            en=f"Cannot write to {path}: {why}. What was indexed before is untouched; run the same command again "
+            "when there is room and permission.",
+            zh=f"无法写入 {path}：{why}。已有的索引没有受影响；腾出空间或取得权限后，请重新运行同一命令。",
+        )
+
+
+class NoIndex(IndexerError):
+    """There is no published build in the data folder."""
+
+    code = "no_index"
+    users_mistake = True
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        super().__init__(
+            en="There is no picture library here yet. Run: xuntu index build PATH",
+            zh="这里还没有图片库。请运行：xuntu index build PATH",
+        )
+
+
+class IndexMismatch(IndexerError):
+    """The library was built with another encoder, or with other weights of the same name."""
+
+    code = "index_mismatch"
+    users_mistake = True
+
+    def __init__(self, built_with: str, asked_for: str) -> None:
+        self.built_with, self.asked_for = built_with, asked_for
+        super().__init__(
+            en=f"This library was built with the encoder {built_with}, and {asked_for} was asked for; their vectors "
+            f"cannot be mixed. Use --encoder {built_with.split(maxsplit=1)[0]}, or build another library with --data.",
+            zh=f"这个图片库由编码器 {built_with} 建立，而当前请求的是 {asked_for}；两者的向量不能混用。"
+            f"请使用 --encoder {built_with.split(maxsplit=1)[0]}，或用 --data 另建一个图片库。",
+        )
+
+
+class IndexDamaged(IndexerError):
+    """A file of the build or of the vector store is missing or not what was written."""
+
+    code = "index_damaged"
+
+    def __init__(self, path: Path, why: str, *, command: str = "xuntu index rebuild") -> None:
+        self.path = path
+        super().__init__(
+            en=f"{path.name} is damaged: {why}. Run: {command}",
+            zh=f"{path.name} 已损坏：{why}。请运行：{command}",
+        )
+
+
+class NothingToRollBack(IndexerError):
+    """There is no earlier good build."""
+
+    code = "nothing_to_roll_back"
+    users_mistake = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            en="There is no earlier build to go back to; the one in use stays.",
+            zh="没有更早的索引可以恢复；当前索引保持不变。",
+        )

@@ -1,0 +1,1 @@
+"""Vector indexes: the contract, its reference implementation and FAISS."""

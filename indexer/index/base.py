@@ -1,0 +1,100 @@
+"""The contract of a vector index."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from models.vectors import Ids, Vectors
+
+SCORE_DECIMALS = 6  # scores that agree so far are a tie, which the lower id wins
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbors:
+    """What a search found: `ids` int64 (n, k) and `scores` float32 (n, k), best first.
+
+    Where fewer than k were found the rest of a row is id -1, score -inf.
+    """
+
+    ids: Ids
+    scores: npt.NDArray[np.float32]
+
+
+class VectorIndex(Protocol):
+    """A searchable structure over image ids. Score: inner product of unit vectors; ties: the lower id first."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def list_ids(self) -> Ids:
+        """Return all ids, ascending."""
+        ...
+
+    def upsert(self, ids: Ids, vectors: Vectors) -> None:
+        """Add vectors `float32 (n, dim)`, or replace those of ids already there."""
+        ...
+
+    def remove(self, ids: Ids) -> int:
+        """Remove vectors; return how many there were. Unknown ids are ignored."""
+        ...
+
+    def search(self, queries: Vectors, k: int, *, where: Ids | None = None) -> Neighbors:
+        """Return the k best for each row of `queries`, among the ids in `where` only, if given."""
+        ...
+
+    def count(self, where: Ids | None = None) -> int:
+        """Return how many ids of `where` the index holds; all of its own if None."""
+        ...
+
+    def count_above(self, query: Vectors, score: float, *, where: Ids | None = None) -> int:
+        """Return how many vectors score at least `score` for the one row of `query`."""
+        ...
+
+    def fetch(self, ids: Ids) -> Vectors:
+        """Return the vectors of `ids`. Raises KeyError for an id that is not there."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write the index to a file."""
+        ...
+
+    def close(self) -> None:
+        """Release memory and files."""
+        ...
+
+
+def rank(ids: Ids, scores: npt.NDArray[np.float32], k: int) -> tuple[Ids, npt.NDArray[np.float32]]:
+    """Return the k best of one row, ordered by rounded score and then id, padded with -1 and -inf."""
+    scores = scores.round(SCORE_DECIMALS)
+    order = np.lexsort((ids, -scores))[:k]
+    padding = k - len(order)
+    return (
+        np.concatenate([ids[order], np.full(padding, -1, np.int64)]),
+        np.concatenate([scores[order], np.full(padding, -np.inf, np.float32)]),
+    )
+
+
+def merge_rows(old_ids: Ids, old: Vectors, ids: Ids, vectors: Vectors) -> tuple[Ids, Vectors]:
+    """Return both sets in ascending order of id; the last vector given for an id wins."""
+    all_ids = np.concatenate([old_ids, ids.astype(np.int64)])
+    rows = np.concatenate([old, vectors])
+    last_first = all_ids[::-1]
+    unique, first = np.unique(last_first, return_index=True)
+    return unique, np.ascontiguousarray(rows[::-1][first])
+
+
+def positions_of(sorted_ids: Ids, ids: Ids) -> npt.NDArray[np.int64]:
+    """Return where those of `ids` that are there stand in `sorted_ids`, ascending and without repeats."""
+    if not len(sorted_ids):
+        return np.empty(0, np.int64)
+    wanted = np.unique(ids)
+    found = np.minimum(np.searchsorted(sorted_ids, wanted), len(sorted_ids) - 1)
+    positions: npt.NDArray[np.int64] = found[sorted_ids[found] == wanted]
+    return positions

@@ -1,0 +1,70 @@
+"""The reference: exact search as one matrix product. Every other index must answer like it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from indexer.index.base import SCORE_DECIMALS, Neighbors, merge_rows, positions_of, rank
+from models.vectors import Ids, Vectors
+
+
+class NumpyIndex:
+    """Vectors in memory, in ascending order of id."""
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+        self._ids: Ids = np.empty(0, np.int64)
+        self._vectors: Vectors = np.empty((0, dim), np.float32)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def list_ids(self) -> Ids:
+        """Return all ids."""
+        return self._ids
+
+    def upsert(self, ids: Ids, vectors: Vectors) -> None:
+        """Add or replace."""
+        self._ids, self._vectors = merge_rows(self._ids, self._vectors, ids, vectors)
+
+    def remove(self, ids: Ids) -> int:
+        """Remove; return how many there were."""
+        gone = positions_of(self._ids, ids)
+        self._ids, self._vectors = np.delete(self._ids, gone), np.delete(self._vectors, gone, axis=0)
+        return len(gone)
+
+    def search(self, queries: Vectors, k: int, *, where: Ids | None = None) -> Neighbors:
+        """Score everything, sort everything."""
+        ids, vectors = self._among(where)
+        rows = [rank(ids, vectors @ query, k) for query in queries]
+        return Neighbors(
+            np.array([row[0] for row in rows], np.int64).reshape(len(queries), k),
+            np.array([row[1] for row in rows], np.float32).reshape(len(queries), k),
+        )
+
+    def count(self, where: Ids | None = None) -> int:
+        """Count."""
+        return len(self._among(where)[0])
+
+    def count_above(self, query: Vectors, score: float, *, where: Ids | None = None) -> int:
+        """Count."""
+        return int(((self._among(where)[1] @ query[0]).round(SCORE_DECIMALS) >= score).sum())
+
+    def fetch(self, ids: Ids) -> Vectors:
+        """Return the vectors of `ids`. Raises KeyError."""
+        positions = {int(i): n for n, i in enumerate(self._ids)}
+        return self._vectors[[positions[int(i)] for i in ids]]
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file."""
+        with path.open("wb") as file:
+            np.savez(file, ids=self._ids, vectors=self._vectors)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _among(self, where: Ids | None) -> tuple[Ids, Vectors]:
+        if where is None:
+            return self._ids, self._vectors
+        positions = positions_of(self._ids, where)
+        return self._ids[positions], self._vectors[positions]

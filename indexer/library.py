@@ -1,0 +1,41 @@
+"""The read side of a library: the build in use, opened."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.errors import IndexDamaged, IndexMismatch
+from indexer.index.base import VectorIndex
+from indexer.index.factory import open_index
+from indexer.publish import read_current
+from indexer.store.catalog import Catalog
+from indexer.store.layout import Layout
+from indexer.store.manifest import IndexFile, Manifest
+from models.registry import get_spec
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBuild:
+    """A published build and the catalog beside it. Immutable: a later build is another object."""
+
+    layout: Layout
+    manifest: Manifest
+    index_file: IndexFile
+    index: VectorIndex
+    catalog: Catalog
+
+
+def open_build(data: Path) -> OpenBuild:
+    """Open the build in use. Raises NoIndex, IndexDamaged, IndexMismatch, CatalogTooNew or CatalogCorrupt."""
+    layout = Layout(data.absolute())
+    manifest = read_current(layout)
+    index_file = manifest.indexes[0]
+    spec = get_spec(index_file.encoder)
+    if spec.fingerprint != index_file.fingerprint:
+        raise IndexMismatch(f"{index_file.encoder} ({index_file.fingerprint})", f"{spec.name} ({spec.fingerprint})")
+    path = layout.builds / manifest.build / index_file.file
+    if not path.is_file() or path.stat().st_size != index_file.bytes:
+        raise IndexDamaged(path, "it is missing or has another size than when it was written")
+    index = open_index(path)
+    if len(index) != index_file.count:
+        raise IndexDamaged(path, f"it holds {len(index)} vectors, expected {index_file.count}")
+    return OpenBuild(layout, manifest, index_file, index, Catalog(layout.catalog))

@@ -1,0 +1,1 @@
+"""What a library keeps on disk: catalog, vectors and builds."""

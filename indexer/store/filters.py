@@ -1,0 +1,260 @@
+"""Conditions on catalog fields: the `where` of a query, as data, as text and as SQL."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from indexer.colours import NAMES, NAMES_ZH, colour_mask, colour_name
+from indexer.errors import InvalidFilter
+
+FORMATS = ("jpeg", "png", "webp", "gif", "bmp", "tiff", "heif", "avif")
+_FORMAT_ALIASES = {"jpg": "jpeg", "tif": "tiff", "heic": "heif", "apng": "png"}
+_FIELD_ALIASES = {"color": "colour", "colours": "colour", "colors": "colour", "formats": "format"}
+_CONDITION = re.compile(
+    r"""\s*(?P<field>[a-z_]+)\s*(?P<operator>>=|<=|\^=|=|>|<)\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s,"]+))\s*""",
+    re.IGNORECASE,
+)
+_JOINT = re.compile(r"and\b|,", re.IGNORECASE)
+_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?)?)?)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Numbers from `low` to `high`, both included; None is open."""
+
+    low: float | None = None
+    high: float | None = None
+
+    def within(self, other: "Range") -> "Range":
+        """Return the numbers that are in both."""
+        lows = [r.low for r in (self, other) if r.low is not None]
+        highs = [r.high for r in (self, other) if r.high is not None]
+        return Range(max(lows, default=None), min(highs, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Moments from `start`, included, to `end`, excluded; None is open. Without a time zone."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def within(self, other: "Period") -> "Period":
+        """Return the moments that are in both."""
+        starts = [p.start for p in (self, other) if p.start is not None]
+        ends = [p.end for p in (self, other) if p.end is not None]
+        return Period(max(starts, default=None), min(ends, default=None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """All conditions must hold; an empty one always does.
+
+    `path` is a prefix below the root; of several formats or colours one is enough; `taken` is the camera's clock,
+    `modified` the file's time in this machine's zone.
+    """
+
+    path: str = ""
+    formats: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
+    width: Range = Range()
+    height: Range = Range()
+    aspect: Range = Range()
+    taken: Period = Period()
+    modified: Period = Period()
+
+    def to_sql(self) -> tuple[str, list[object]]:
+        """Return an SQL condition on table `images`, and its parameters."""
+        terms: list[str] = []
+        values: list[object] = []
+        if self.path:
+            terms.append("substr(CAST(path AS BLOB), 1, ?) = ?")
+            prefix = self.path.encode("utf-8", "surrogateescape")
+            values += [len(prefix), prefix]
+        if self.formats:
+            terms.append(f"format IN ({', '.join('?' * len(self.formats))})")
+            values += self.formats
+        if self.colours:
+            terms.append("colour_mask & ? != 0")
+            values.append(colour_mask(self.colours))
+        for column, bounds in (
+            ("width", self.width),
+            ("height", self.height),
+            ("CAST(width AS REAL) / height", self.aspect),
+        ):
+            _add_bounds(terms, values, column, (bounds.low, ">="), (bounds.high, "<="))
+        taken = [moment and moment.isoformat() for moment in (self.taken.start, self.taken.end)]
+        _add_bounds(terms, values, "taken_at", (taken[0], ">="), (taken[1], "<"))
+        modified = [moment and _nanoseconds(moment) for moment in (self.modified.start, self.modified.end)]
+        _add_bounds(terms, values, "mtime_ns", (modified[0], ">="), (modified[1], "<"))
+        return " AND ".join(terms) or "1", values
+
+
+def _add_bounds(terms: list[str], values: list[object], column: str, *bounds: tuple[object, str]) -> None:
+    for value, operator in bounds:
+        if value is not None:
+            terms.append(f"{column} {operator} ?")
+            values.append(value)
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * 10**9
+
+
+def parse_filter(expression: str) -> Filter:
+    """Read conditions joined by `and` or commas: `format=jpeg|png and width>=1000 and taken=2024-05`.
+
+    Fields: path (a prefix), format, colour, width, height, aspect, taken, modified. A date may stop at the year,
+    the month or the day, and then means all of it. Raises InvalidFilter with the position.
+    """
+    result = Filter()
+    position = 0
+    while True:
+        match = _CONDITION.match(expression, position)
+        if not match:
+            raise InvalidFilter(
+                expression,
+                position,
+                why_en="expected FIELD OPERATOR VALUE, with one of = >= <= > <",
+                why_zh="应为“字段 运算符 值”，运算符为 = >= <= > < 之一",
+            )
+        value = match["bare"] if match["quoted"] is None else match["quoted"]
+        try:
+            result = _add_condition(result, match["field"].lower(), match["operator"], value)
+        except _Unusable as error:
+            raise InvalidFilter(expression, match.start("field"), why_en=error.en, why_zh=error.zh) from None
+        if match.end() == len(expression):
+            return result
+        joint = _JOINT.match(expression, match.end())
+        if not joint:
+            raise InvalidFilter(
+                expression,
+                match.end(),
+                why_en="expected `and` between conditions; put a value with spaces in double quotes",
+                why_zh="条件之间应写 and；含空格的值请加双引号",
+            )
+        position = joint.end()
+
+
+def narrow(result: Filter, conditions: Iterable[tuple[str, str, str]]) -> Filter:
+    """Return `result` with (field, operator, value) triples added. Raises InvalidFilter naming the first bad one."""
+    for field, operator, value in conditions:
+        try:
+            result = _add_condition(result, field, operator, value)
+        except _Unusable as error:
+            raise InvalidFilter(f"{field}{operator}{value}", 0, why_en=error.en, why_zh=error.zh) from None
+    return result
+
+
+class _Unusable(Exception):
+    """A condition that means nothing; its position is known further up."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.en, self.zh = en, zh
+
+
+def _add_condition(result: Filter, field: str, operator: str, value: str) -> Filter:
+    """Return `result` narrowed by one condition."""
+    field = _FIELD_ALIASES.get(field, field)
+    match field:
+        case "path" if operator in ("=", "^="):
+            return replace(result, path=value.removeprefix("./").lstrip("/"))
+        case "format" if operator == "=":
+            return replace(result, formats=result.formats + tuple(map(_format, value.split("|"))))
+        case "colour" if operator == "=":
+            return replace(result, colours=result.colours + tuple(map(_colour, value.split("|"))))
+        case "width" | "height" | "aspect" if operator != "^=":
+            narrowed = getattr(result, field).within(_range(operator, _number(value), whole=field != "aspect"))
+            return replace(result, **{field: narrowed})
+        case "taken" | "modified" if operator != "^=":
+            return replace(result, **{field: getattr(result, field).within(_period(operator, value))})
+        case "path" | "format" | "colour" | "width" | "height" | "aspect" | "taken" | "modified":
+            raise _Unusable(f"{field} cannot be compared with {operator}", f"{field} 不能使用运算符 {operator}")
+    raise _Unusable(
+        f"unknown field {field}; known are path, format, colour, width, height, aspect, taken, modified",
+        f"未知字段 {field}；可用字段为 path、format、colour、width、height、aspect、taken、modified",
+    )
+
+
+def _format(value: str) -> str:
+    name = value.strip().lower()
+    name = _FORMAT_ALIASES.get(name, name)
+    if name not in FORMATS:
+        raise _Unusable(f"unknown format {value}; known are {', '.join(FORMATS)}", f"未知格式 {value}")
+    return name
+
+
+def _colour(value: str) -> str:
+    name = colour_name(value)
+    if name is None:
+        raise _Unusable(
+            f"unknown colour {value}; known are {', '.join(NAMES)}",
+            f"未知颜色 {value}；可用：{'、'.join(NAMES_ZH)}",
+        )
+    return name
+
+
+def _number(value: str) -> float:
+    try:
+        if ":" in value:  # an aspect ratio, as 16:9
+            wide, high = value.split(":")
+            return float(wide) / float(high)
+        number = float(value)
+    except (ValueError, ZeroDivisionError):
+        number = float("nan")
+    if not 0 <= number < 1e9:
+        raise _Unusable(f"{value} is not a number that can be used here", f"{value} 不是可用的数字")
+    return number
+
+
+def _range(operator: str, number: float, *, whole: bool) -> Range:
+    step = 1.0 if whole else 1e-9
+    slack = 0.0 if whole else 0.005  # aspect=1.5 means about 3:2
+    match operator:
+        case ">=":
+            return Range(low=number)
+        case "<=":
+            return Range(high=number)
+        case ">":
+            return Range(low=number + step)
+        case "<":
+            return Range(high=number - step)
+    return Range(number - slack, number + slack)
+
+
+def _period(operator: str, value: str) -> Period:
+    start, end = _moments(value)
+    match operator:
+        case ">=":
+            return Period(start=start)
+        case "<=":
+            return Period(end=end)
+        case ">":
+            return Period(start=end)
+        case "<":
+            return Period(end=start)
+    return Period(start, end)
+
+
+def _moments(value: str) -> tuple[datetime, datetime]:
+    """Return the first moment that `value` means, and the first one after it."""
+    match = _DATE.match(value.strip())
+    try:
+        if not match:
+            raise ValueError(value)
+        year, month, day, hour, minute, second = (int(part) if part else None for part in match.groups())
+        start = datetime(year or 0, month or 1, day or 1, hour or 0, minute or 0, second or 0)
+        if month is None:
+            return start, start.replace(year=start.year + 1)
+        if day is None:
+            return start, (start + timedelta(days=32)).replace(day=1)
+    except (ValueError, OverflowError):
+        raise _Unusable(
+            f"{value} is not a date such as 2024, 2024-05, 2024-05-03 or 2024-05-03T14:30",
+            f"{value} 不是日期；示例：2024、2024-05、2024-05-03、2024-05-03T14:30",
+        ) from None
+    if hour is None:
+        return start, start + timedelta(days=1)
+    return start, start + (timedelta(minutes=1) if second is None else timedelta(seconds=1))

@@ -1,0 +1,89 @@
+"""Vectors on disk: shards that are written once and never changed, so that an index can be made again from them.
+
+A shard is a pair of .npy files: NNNNN.npy float32 (n, dim) and NNNNN.ids.npy int64 (n,). The catalog vouches for
+the shards that count; others are leftovers of an interrupted run.
+"""
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from indexer.errors import IndexDamaged, LibraryUnwritable
+from indexer.store.catalog import Locations, Shard
+from indexer.store.layout import replace_file
+from indexer.store.manifest import checksum
+from models.vectors import Ids, Vectors, check_vectors
+
+
+class VectorStore:
+    """The shards of one encoder in one folder."""
+
+    def __init__(self, folder: Path, dim: int) -> None:
+        self.folder = folder
+        self.dim = dim
+
+    def write(self, number: int, ids: Ids, vectors: Vectors) -> Shard:
+        """Write a shard durably. Raises LibraryUnwritable or InvalidVectors."""
+        check_vectors(vectors, self.dim)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for path, array in ((self._ids_path(number), ids), (self._path(number), vectors)):
+                buffer = io.BytesIO()
+                np.save(buffer, array, allow_pickle=False)
+                replace_file(path, buffer.getvalue())
+        except OSError as error:
+            raise LibraryUnwritable(self.folder, error.strerror or str(error)) from error
+        return Shard(
+            number=number,
+            rows=len(ids),
+            sha256=checksum(self._path(number)),
+            ids_sha256=checksum(self._ids_path(number)),
+        )
+
+    def read(self, number: int) -> Vectors:
+        """Map a shard. Raises IndexDamaged."""
+        path = self._path(number)
+        try:
+            vectors: Vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise IndexDamaged(path, "it cannot be read", command="xuntu index update") from error
+        if vectors.ndim != 2 or vectors.shape[1] != self.dim or vectors.dtype != np.float32:
+            raise IndexDamaged(path, f"it holds {vectors.dtype} {vectors.shape}", command="xuntu index update")
+        return vectors
+
+    def gather(self, locations: Locations) -> Vectors:
+        """Return `float32 (n, dim)`, one row for each location. Raises IndexDamaged."""
+        vectors = np.empty((len(locations.ids), self.dim), np.float32)
+        for number in np.unique(locations.shards):
+            chosen = locations.shards == number
+            shard, rows = self.read(int(number)), locations.rows[chosen]
+            if rows.max() >= len(shard):
+                raise IndexDamaged(self._path(int(number)), "rows are missing", command="xuntu index update")
+            vectors[chosen] = shard[rows]
+        return vectors
+
+    def find_damage(self, shard: Shard) -> str | None:
+        """Return what is wrong with a shard's files, or None."""
+        for path, expected in (
+            (self._path(shard.number), shard.sha256),
+            (self._ids_path(shard.number), shard.ids_sha256),
+        ):
+            if not path.is_file():
+                return f"{path.name} is missing"
+            if checksum(path) != expected:
+                return f"{path.name} has changed since it was written"
+        return None
+
+    def delete_all_but(self, shards: list[Shard]) -> None:
+        """Delete the files of every other shard."""
+        kept = {path for shard in shards for path in (self._path(shard.number), self._ids_path(shard.number))}
+        for path in self.folder.glob("*"):
+            if path not in kept:
+                path.unlink(missing_ok=True)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:05d}.npy"
+
+    def _ids_path(self, number: int) -> Path:
+        return self.folder / f"{number:05d}.ids.npy"

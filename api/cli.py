@@ -1,0 +1,177 @@
+"""The `xuntu` command: searching, serving, and the commands of the other rooms under one roof.
+
+Nothing heavy is imported before a command needs it: a text search starts without torch and without the web stack.
+"""
+
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import indexer.cli
+import models.cli
+from indexer.cli import Data, settings_for
+from models.cli import Json, language, print_json, print_table, run, tell
+
+if TYPE_CHECKING:
+    from api.search.results import SearchResult
+
+app = typer.Typer(
+    help="寻图 xuntu: find pictures by saying what is in them, in Chinese or English, or by showing another.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(indexer.cli.app, name="index")
+app.add_typer(models.cli.app, name="models")
+
+
+@app.callback()
+def _xuntu(context: typer.Context, data: Data = None) -> None:
+    context.obj = data
+
+
+# Unknown options are words: "-人" is a clause. So this command has long options only.
+@app.command(context_settings={"ignore_unknown_options": True})
+def search(
+    context: typer.Context,
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help='What is in the picture. "2:雪山" counts twice, "-人" is away from it.', show_default=False
+        ),
+    ] = None,
+    *,
+    image: Annotated[list[Path] | None, typer.Option(help="A picture file to be like; may be repeated.")] = None,
+    like: Annotated[list[int] | None, typer.Option(help="The id of a picture to be like; may be repeated.")] = None,
+    k: Annotated[int, typer.Option("--k", min=1, max=500, help="Number of hits.")] = 10,
+    offset: Annotated[int, typer.Option(min=0, help="Hits to pass over.")] = 0,
+    where: Annotated[
+        str | None,
+        typer.Option(help="Conditions, as: format=jpeg and width>=1000 and taken=2024-05 and colour=blue"),
+    ] = None,
+    min_score: Annotated[float | None, typer.Option(min=-1, max=1, help="Leave out hits below this cosine.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Draw the hits into this picture file (.png, .jpg, .webp).")
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Find pictures by words, by pictures, or by a sum of both."""
+    from api.search.engine import SearchEngine
+    from api.search.query import Clause, Query, parse_terms
+    from indexer.store.filters import parse_filter
+    from models.decode import DecodeLimits, read_image_file
+
+    settings = settings_for(context, data)
+    limits = DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes)
+    query = Query(
+        clauses=[
+            *parse_terms(text or []),
+            *(Clause(image=read_image_file(path, limits)) for path in image or []),
+            *(Clause(image_id=image_id) for image_id in like or []),
+        ],
+        where=parse_filter(where) if where else None,
+        k=k,
+        offset=offset,
+        min_score=min_score,
+    )
+    engine = SearchEngine.open(settings.data, limits)
+    result = engine.search(query)
+    for note in result.notes:
+        tell(note.text(language()))
+    if sheet is not None:
+        from api.demo import describe, write_result_sheet
+
+        title = describe(text or [], image or [], like or [])
+        write_result_sheet(engine, [(title, query, result)], sheet)
+        tell(f"Drawn into {sheet}.")
+    _print_result(result, offset=offset, as_json=as_json)
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, show_default="8000")] = None,
+    with_ui: Annotated[bool, typer.Option("--with-ui", help="Run the search page too; one Ctrl-C stops both.")] = False,
+    ui_port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    allow_anonymous: Annotated[
+        bool, typer.Option("--allow-anonymous", help="Listen beyond this machine without a token.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Serve the REST API; its documentation is at /docs."""
+    from api.server import serve as run_server
+
+    changes = {"host": host, "port": port, "allow_anonymous": allow_anonymous or None}
+    run_server(data or context.obj, changes, ui_port=ui_port if with_ui else None)
+
+
+@app.command()
+def ui(
+    *,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    api: Annotated[
+        str | None, typer.Option(help="Where the REST API is.", show_default="http://127.0.0.1:8000")
+    ] = None,
+) -> None:
+    """Serve the search page; it needs the REST API (xuntu serve)."""
+    from api.server import ui_command, ui_environment
+
+    try:
+        raise typer.Exit(subprocess.run(ui_command(host, port), env=ui_environment(api), check=False).returncode)
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    pictures: Annotated[Path | None, typer.Argument(help="A folder of pictures.", show_default="built-in ones")] = None,
+    *,
+    data: Data = None,
+) -> None:
+    """Build a small library, search it in several ways, and draw what was found."""
+    from api.demo import run_demo
+
+    run_demo(pictures, data or context.obj)
+
+
+def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "hits": [
+                    {
+                        "id": hit.id,
+                        "path": hit.path,
+                        "root": str(hit.root),
+                        "score": hit.score,
+                        "width": hit.width,
+                        "height": hit.height,
+                    }
+                    for hit in result.hits
+                ],
+                "total": result.total,
+                "timings_ms": result.timings_ms,
+                "build": result.build,
+                "encoder": result.encoder,
+            }
+        )
+        return
+    print_table(
+        ("rank", "score", "id", "file"),
+        [
+            (offset + rank, f"{hit.score:.3f}", hit.id, str(hit.root / hit.path))
+            for rank, hit in enumerate(result.hits, start=1)
+        ],
+    )
+    tell(f"{result.total} pictures ranked in {result.timings_ms['total']:.1f} ms.")
+
+
+def main() -> None:
+    """Run `xuntu`."""
+    run(app)

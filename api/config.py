@@ -1,0 +1,35 @@
+"""Settings of the read side. This module and `indexer/config.py` are the only ones that read the environment."""
+
+import ipaddress
+from typing import Annotated
+
+from pydantic import BaseModel, Field, SecretStr
+
+from indexer.config import IndexerSettings
+
+
+class ApiSettings(BaseModel):
+    """How the service listens and what it lets in. Environment: XUNTU_API__HOST, XUNTU_API__TOKEN, ..."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    token: SecretStr | None = Field(None, description="Clients must send it as a bearer token")
+    allow_anonymous: bool = Field(False, description="Listen beyond this machine without a token")
+    max_upload_bytes: int = Field(32 * 2**20, ge=1)
+    max_batch: int = Field(64, ge=1, description="Texts or pictures encoded at once")
+    max_waiting: int = Field(256, ge=1, description="More waiting requests are turned away")
+    follow_seconds: float = Field(1.0, gt=0, description="How often to look for a new build")
+
+
+class Settings(IndexerSettings):
+    """Everything the service needs."""
+
+    api: ApiSettings = ApiSettings()
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether `host` can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

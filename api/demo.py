@@ -1,0 +1,135 @@
+"""`xuntu demo`: the whole product on a handful of photographs."""
+
+import hashlib
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from api.search.engine import SearchEngine
+from api.search.query import Clause, Query
+from api.search.results import SearchResult
+from api.sheet import SheetHit, SheetRow, write_sheet
+from indexer.build import BuildOptions, build
+from indexer.config import IndexerSettings
+from indexer.progress import ProgressDisplay
+from indexer.store.layout import replace_file
+from indexer.thumbnails import THUMBNAIL_SIDE, make_thumbnail
+from models.cli import print_table
+from models.decode import decode_image
+from models.errors import BackendNotInstalled
+
+# Photographs that scikit-image and scikit-learn carry; only those that are pictures of something.
+_SKIMAGE = (
+    "astronaut.png camera.png chelsea.png coffee.png coins.png grass.png gravel.png hubble_deep_field.jpg moon.png "
+    "motorcycle_left.png rocket.jpg"
+)
+_BUILT_IN = {"skimage": ("data", _SKIMAGE), "sklearn": ("datasets/images", "china.jpg flower.jpg")}
+_HITS = 5
+
+Answer = tuple[str, Query, SearchResult]
+
+
+def run_demo(pictures: Path | None, data: Path | None) -> None:
+    """Index `pictures` (or the built-in ones), search them in eight ways, print tables and draw a contact sheet."""
+    if data is None:
+        data = Path("data") / ("demo" if pictures is None else f"demo-{_slug(pictures)}")
+    folder = _copy_built_in(data / "pictures") if pictures is None else pictures
+    with ProgressDisplay() as display:
+        options = BuildOptions(on_scan=display.scanned, on_progress=display.advance)
+        report = build(IndexerSettings(data=data), [folder], options)
+    print(
+        f"{report.seen} pictures in {folder}: {report.encoded} encoded, {report.reused} already there, ",
+        end="",
+    )
+    print(f"{report.failed} failed, in {report.seconds:.1f} s.\n")
+    engine = SearchEngine.open(data)
+    answers = _ask_all(engine)
+    sheet = data / "contact-sheet.png"
+    write_result_sheet(engine, answers, sheet)
+    print(f"Contact sheet: {sheet}\n\nNext:")
+    print(f'  xuntu search --data {data} "一只猫"                   search in Chinese or English')
+    print(f"  xuntu search --data {data} --image PICTURE -- -人     like a picture, without people")
+    print(f"  make serve DATA={data}                              the page in a browser, and the REST API")
+
+
+def write_result_sheet(engine: SearchEngine, answers: Sequence[Answer], path: Path) -> None:
+    """Draw each query and its hits into one picture file."""
+    rows = [
+        SheetRow(
+            title=title,
+            query_image=_query_picture(engine, query),
+            hits=[
+                SheetHit(thumbnail=_thumbnail(engine, hit.id), caption=Path(hit.path).name, score=hit.score)
+                for hit in result.hits
+            ],
+        )
+        for title, query, result in answers
+    ]
+    write_sheet(rows, path)
+
+
+def describe(texts: Sequence[str], images: Sequence[Path], ids: Sequence[int]) -> str:
+    """Return what was asked, in one line."""
+    return " ".join([*texts, *(f"+ {path.name}" for path in images), *(f"+ #{number}" for number in ids)])
+
+
+def _ask_all(engine: SearchEngine) -> list[Answer]:
+    """Ask in Chinese, English, Traditional Chinese, by picture, picture and words, and with a negative."""
+    texts = ("一只猫", "一隻貓", "a cat", "火箭发射", "a cup of coffee", "花")
+    queries: list[tuple[str, list[Clause]]] = [(text, [Clause(text=text)]) for text in texts]
+    first = engine.search(Query(clauses=[Clause(text=texts[0])], k=1)).hits
+    if first:
+        picture = (first[0].root / first[0].path).read_bytes()
+        name = Path(first[0].path).name
+        queries.append((f"+ {name}", [Clause(image=picture)]))
+        queries.append((f"+ {name} + 草地", [Clause(image=picture), Clause(text="草地")]))
+    queries.append(("+ 天空 − 建筑", [Clause(text="天空"), Clause(text="建筑", weight=-0.7)]))
+    answers = []
+    for title, clauses in queries:
+        query = Query(clauses=clauses, k=_HITS)
+        result = engine.search(query)
+        answers.append((title, query, result))
+        print(title)
+        rows = [(n, f"{hit.score:.3f}", hit.path) for n, hit in enumerate(result.hits, start=1)]
+        print_table(("rank", "score", "file"), rows)
+        print()
+    return answers
+
+
+def _copy_built_in(folder: Path) -> Path:
+    """Copy the photographs to `folder`. Raises BackendNotInstalled."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for package, (where, names) in _BUILT_IN.items():
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise BackendNotInstalled("scikit-image" if package == "skimage" else "scikit-learn", "demo")
+        for name in names.split():
+            if not (folder / name).exists():
+                replace_file(folder / name, (Path(spec.origin).parent / where / name).read_bytes())
+    return folder
+
+
+def _thumbnail(engine: SearchEngine, image_id: int) -> Image.Image:
+    """Return the stored thumbnail, a grey square if it is gone."""
+    path = engine.opened.layout.thumbnail(engine.get_image(image_id).sha256)
+    try:
+        with Image.open(path, formats=("WEBP",)) as image:
+            return image.convert("RGB")
+    except OSError:
+        return Image.new("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE), "#dddddd")
+
+
+def _query_picture(engine: SearchEngine, query: Query) -> Image.Image | None:
+    for clause in query.clauses:
+        if clause.image is not None:
+            return make_thumbnail(decode_image(clause.image, short_side=1, long_side=THUMBNAIL_SIDE).image)
+        if clause.image_id is not None:
+            return _thumbnail(engine, clause.image_id)
+    return None
+
+
+def _slug(path: Path) -> str:
+    resolved = str(path.expanduser().resolve())
+    return f"{path.resolve().name}-{hashlib.sha256(resolved.encode()).hexdigest()[:6]}"

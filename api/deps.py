@@ -1,0 +1,110 @@
+"""What routes ask for: the service, the token check, and the translation of schemas into queries."""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
+
+from api import schemas
+from api.errors import language_of
+from api.search.errors import InvalidQuery
+from api.search.query import Clause
+from api.search.results import SearchResult
+from api.service import Service
+from indexer.store.filters import Filter, narrow, parse_filter
+
+
+def get_service(request: Request) -> Service:
+    """Return the application's service."""
+    service: Service = request.app.state.service
+    return service
+
+
+def check_token(request: Request) -> None:
+    """Refuse a request without the token, where one is set."""
+    token = get_service(request).settings.api.token
+    if token is None:
+        return
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    expected = token.get_secret_value().encode()
+    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), expected):
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+
+
+ServiceDep = Annotated[Service, Depends(get_service)]
+LanguageDep = Annotated[str, Depends(language_of)]
+
+
+def to_filter(where: schemas.FilterIn | str | None, extra: schemas.FilterIn | None = None) -> Filter | None:
+    """Return the conditions as the engine takes them. Raises InvalidFilter."""
+    result = Filter()
+    if isinstance(where, str) and where.strip():
+        result = parse_filter(where.strip())
+    for fields in (where, extra):
+        if isinstance(fields, schemas.FilterIn):
+            result = narrow(result, _conditions(fields))
+    return result if result != Filter() else None
+
+
+def _conditions(fields: schemas.FilterIn) -> Iterator[tuple[str, str, str]]:
+    if fields.path is not None:
+        yield "path", "=", fields.path
+    for name in fields.formats or ():
+        yield "format", "=", name
+    for name in fields.colours or ():
+        yield "colour", "=", name
+    for name in ("width", "height", "aspect"):
+        for bound, operator in (("min", ">="), ("max", "<=")):
+            value = getattr(fields, f"{bound}_{name}")
+            if value is not None:
+                yield name, operator, str(value)
+    for name in ("taken", "modified"):
+        for bound, operator in (("from", ">="), ("to", "<=")):
+            value = getattr(fields, f"{name}_{bound}")
+            if value is not None:
+                yield name, operator, value
+
+
+def to_clause(clause: schemas.ClauseIn) -> Clause:
+    """Return a clause as the engine takes it. Raises InvalidQuery."""
+    image = None
+    if clause.image is not None:
+        encoded = clause.image.partition(",")[2] if clause.image.startswith("data:") else clause.image
+        try:
+            image = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise InvalidQuery(en="The image is not base64.", zh="图片不是有效的 base64。") from error
+    return Clause(text=clause.text, image=image, image_id=clause.image_id, weight=clause.weight)
+
+
+def to_response(result: SearchResult, *, offset: int, language: str) -> schemas.SearchResponse:
+    """Return a result as it travels; roots by name only."""
+    end = offset + len(result.hits)
+    return schemas.SearchResponse(
+        hits=[
+            schemas.Hit(
+                id=hit.id,
+                path=displayable(hit.path),
+                root=displayable(hit.root.name),
+                score=hit.score,
+                width=hit.width,
+                height=hit.height,
+            )
+            for hit in result.hits
+        ],
+        total=result.total,
+        next_offset=end if result.hits and end < result.total else None,
+        timings_ms=schemas.Timings(**result.timings_ms),
+        build=result.build,
+        encoder=result.encoder,
+        notes=[schemas.Note(code=note.code, message=note.text(language)) for note in result.notes],
+    )
+
+
+def displayable(name: str) -> str:
+    """Return a file name as valid Unicode; bytes that are none are shown as replacement characters."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,0 +1,130 @@
+"""Exceptions -> RFC 9457 problem details. The one place that knows status codes."""
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from api.schemas import Problem
+from api.search.errors import ImageNotFound, InvalidQuery, Overloaded
+from indexer.errors import IndexerError, InvalidFilter
+from models.errors import (
+    BackendNotInstalled,
+    DecodeError,
+    ImageSearchError,
+    ImageTooLarge,
+    UnknownEncoder,
+    UnknownWords,
+    WeightsCorrupt,
+    WeightsMissing,
+)
+
+logger = logging.getLogger(__name__)
+
+# The first class that fits decides.
+_STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
+    (ImageTooLarge, 413),
+    (DecodeError, 422),
+    (UnknownWords, 422),
+    (InvalidQuery, 422),
+    (InvalidFilter, 422),
+    (UnknownEncoder, 400),
+    (ImageNotFound, 404),
+    (Overloaded, 503),
+    (WeightsMissing, 503),
+    (WeightsCorrupt, 503),
+    (BackendNotInstalled, 503),
+    (IndexerError, 503),
+    (ImageSearchError, 500),
+)
+
+_HTTP_ZH = {
+    400: "请求无法解析。",
+    401: "需要访问令牌：请在 Authorization 头中发送 Bearer 令牌。",
+    404: "没有这个地址。",
+    405: "该地址不支持这种请求方法。",
+    413: "请求体过大。",
+    415: "不支持这种内容类型。",
+    500: "服务内部出错。请求编号可帮助查找原因。",
+}
+_HTTP_EN = {
+    400: "The request cannot be read.",
+    401: "A token is needed: send it as a bearer token in the Authorization header.",
+    404: "There is nothing at this address.",
+    405: "This address does not take that method.",
+    413: "The request is too big.",
+    415: "This content type is not understood.",
+    500: "The service failed. The request id helps to find out why.",
+}
+
+
+def language_of(request: Request) -> str:
+    """Return "zh" if the client would rather read Chinese, else "en"."""
+    preferred = request.headers.get("accept-language", "").split(",")[0].strip().lower()
+    return "zh" if preferred.startswith("zh") else "en"
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make every error of `app` a problem document."""
+    app.add_exception_handler(ImageSearchError, _on_known_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_unexpected)
+
+
+def problem(
+    request: Request, *, status: int, code: str, detail: str, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """Return a problem document."""
+    document = Problem(
+        type=f"urn:xuntu:{code.replace('_', '-')}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=getattr(request.state, "request_id", ""),
+    )
+    content = document.model_dump()
+    return JSONResponse(content, status, headers, media_type="application/problem+json")
+
+
+def http_problem(request: Request, status: int, headers: dict[str, str] | None = None) -> JSONResponse:
+    """Return the problem document of a bare status code."""
+    phrase = HTTPStatus(status).phrase
+    texts = _HTTP_ZH if language_of(request) == "zh" else _HTTP_EN
+    code = phrase.lower().replace(" ", "_")
+    return problem(request, status=status, code=code, detail=texts.get(status, f"{phrase}."), headers=headers)
+
+
+def _on_known_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, ImageSearchError):
+        raise error
+    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    if status >= 500:
+        logger.warning("%s: %s", error.code, error)
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else None
+    detail = error.text(language_of(request))
+    return problem(request, status=status, code=error.code, detail=detail, headers=headers)
+
+
+def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    detail = f"{where}：{first['msg']}。" if language_of(request) == "zh" else f"{where}: {first['msg']}."
+    return problem(request, status=422, code="invalid_request", detail=detail)
+
+
+def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    return http_problem(request, error.status_code, dict(error.headers or {}))
+
+
+def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
+    logger.error("unexpected error on %s", request.url.path, exc_info=error)
+    return http_problem(request, 500)

@@ -1,0 +1,28 @@
+"""What the service counts, for Prometheus."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The metrics of one application."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter("xuntu_requests", "Requests answered", ("route", "status"), registry=self.registry)
+        self.request_seconds = Histogram(
+            "xuntu_request_seconds", "Whole request", ("route",), buckets=_SECONDS, registry=self.registry
+        )
+        self.stage_seconds = Histogram(
+            "xuntu_stage_seconds", "Stages of a search", ("stage",), buckets=_SECONDS, registry=self.registry
+        )
+        self.batch_size = Histogram(
+            "xuntu_encode_batch_size",
+            "Inputs encoded at once",
+            ("tower",),
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+            registry=self.registry,
+        )
+        self.pictures = Gauge("xuntu_pictures", "Pictures in the build in use", registry=self.registry)
+        self.build = Gauge("xuntu_build", "The build in use", ("build", "encoder"), registry=self.registry)

@@ -1,0 +1,117 @@
+"""One picture of the library: what is known of it, the file, a thumbnail, and others like it."""
+
+import asyncio
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+from PIL import Image
+
+from api import schemas
+from api.deps import LanguageDep, ServiceDep, displayable, to_filter, to_response
+from api.search import query as core
+from api.search.errors import ImageNotFound
+from indexer.store.catalog import ImageRow
+from indexer.store.layout import Layout
+from indexer.thumbnails import THUMBNAIL_SIDE, make_thumbnail
+from models.decode import DecodeLimits, decode_image, read_image_file
+from models.errors import DecodeError
+
+router = APIRouter(prefix="/images", tags=["images"])
+
+_CACHE = {"Cache-Control": "private, max-age=86400", "X-Content-Type-Options": "nosniff"}
+
+
+@router.get("/{image_id}")
+async def describe_image(image_id: int, service: ServiceDep) -> schemas.ImageDetail:
+    """Say what the catalog knows of a picture."""
+    row = await asyncio.to_thread(service.serving.engine.get_image, image_id)
+    return schemas.ImageDetail(
+        id=row.id,
+        path=displayable(row.path),
+        root=displayable(row.root.name),
+        width=row.width,
+        height=row.height,
+        format=row.format,
+        bytes=row.size,
+        modified_at=datetime.fromtimestamp(row.mtime_ns / 1e9, UTC).isoformat(timespec="seconds"),
+        taken_at=row.taken_at,
+        camera=row.camera,
+        has_gps=row.has_gps,
+        colours=[schemas.Colour(name=c.name, hex=c.hex, share=c.share) for c in row.colours],
+    )
+
+
+@router.get("/{image_id}/file", response_class=FileResponse)
+async def download_image(image_id: int, service: ServiceDep) -> FileResponse:
+    """Return the file as it is."""
+    row = await asyncio.to_thread(service.serving.engine.get_image, image_id)
+    if not await asyncio.to_thread(row.file.is_file):
+        raise ImageNotFound(image_id)
+    return FileResponse(row.file, media_type=f"image/{row.format}", filename=displayable(row.file.name), headers=_CACHE)
+
+
+@router.get("/{image_id}/thumbnail", response_class=Response)
+async def get_thumbnail(
+    image_id: int,
+    request: Request,
+    service: ServiceDep,
+    size: Annotated[int, Query(ge=16, le=2048)] = THUMBNAIL_SIDE,
+) -> Response:
+    """Return the picture as WebP within a square of `size` pixels, upright and never enlarged."""
+    engine = service.serving.engine
+    row = await asyncio.to_thread(engine.get_image, image_id)
+    tag = f'"{row.sha256[:32]}-{size}"'
+    headers = {**_CACHE, "ETag": tag}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    limits = DecodeLimits(max_pixels=service.settings.max_pixels, max_bytes=service.settings.max_file_bytes)
+    data = await asyncio.to_thread(_thumbnail, engine.opened.layout, row, size, limits)
+    return Response(data, media_type="image/webp", headers=headers)
+
+
+@router.get("/{image_id}/similar")
+async def find_similar(
+    image_id: int,
+    service: ServiceDep,
+    language: LanguageDep,
+    *,
+    k: Annotated[int, Query(ge=1, le=schemas.MAX_K)] = 20,
+    offset: Annotated[int, Query(ge=0, le=schemas.MAX_OFFSET)] = 0,
+    where: str | None = None,
+    min_score: Annotated[float | None, Query(ge=-1, le=1)] = None,
+) -> schemas.SearchResponse:
+    """Find pictures like one of the library; that one is left out."""
+    query = core.Query(
+        clauses=[core.Clause(image_id=image_id)],
+        where=to_filter(where),
+        k=k,
+        offset=offset,
+        min_score=min_score,
+    )
+    return to_response(await service.search(query), offset=offset, language=language)
+
+
+def _thumbnail(layout: Layout, row: ImageRow, size: int, limits: DecodeLimits) -> bytes:
+    """Return WebP bytes: the stored thumbnail where it is big enough, else made from the picture."""
+    stored = layout.thumbnail(row.sha256)
+    if size <= THUMBNAIL_SIDE and stored.is_file():
+        if size == THUMBNAIL_SIDE:
+            return stored.read_bytes()
+        with Image.open(stored, formats=("WEBP",)) as image:
+            return _webp(make_thumbnail(image.convert("RGB"), size))
+    try:
+        decoded = decode_image(read_image_file(row.file, limits), short_side=1, long_side=size, limits=limits)
+    except DecodeError as error:
+        if stored.is_file():  # the file has gone since; a smaller picture is better than none
+            return stored.read_bytes()
+        raise ImageNotFound(row.id) from error
+    return _webp(make_thumbnail(decoded.image, size))
+
+
+def _webp(image: Image.Image) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "WEBP", quality=82, method=2)
+    return buffer.getvalue()

@@ -1,0 +1,78 @@
+"""Searching: by words, by clauses, by an uploaded picture."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Query, UploadFile
+from pydantic import Field
+
+from api import schemas
+from api.deps import LanguageDep, ServiceDep, to_clause, to_filter, to_response
+from api.search import query as core
+from models.errors import ImageTooLarge
+
+router = APIRouter(tags=["search"])
+
+
+class SearchParams(schemas.FilterIn):
+    """What can be said in an address. The conditions can be given one by one, as an expression, or both."""
+
+    q: str = Field("", description="What is in the picture, in Chinese or English")
+    where: str | None = Field(None, description="For example: format=jpeg and width>=1000 and taken=2024-05")
+    k: int = Field(20, ge=1, le=schemas.MAX_K)
+    offset: int = Field(0, ge=0, le=schemas.MAX_OFFSET)
+    min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
+
+
+@router.get("/search")
+async def search_by_words(
+    params: Annotated[SearchParams, Query()], service: ServiceDep, language: LanguageDep
+) -> schemas.SearchResponse:
+    """Find pictures by a text."""
+    query = core.Query(
+        clauses=[core.Clause(text=params.q)],
+        where=to_filter(params.where, params),
+        k=params.k,
+        offset=params.offset,
+        min_score=params.min_score,
+    )
+    return to_response(await service.search(query), offset=params.offset, language=language)
+
+
+@router.post("/search")
+async def search_by_clauses(
+    body: schemas.SearchRequest, service: ServiceDep, language: LanguageDep
+) -> schemas.SearchResponse:
+    """Find pictures by a sum of weighted texts, pictures and ids; a negative weight means away from it."""
+    query = core.Query(
+        clauses=[to_clause(clause) for clause in body.clauses],
+        where=to_filter(body.where),
+        k=body.k,
+        offset=body.offset,
+        min_score=body.min_score,
+    )
+    return to_response(await service.search(query), offset=body.offset, language=language)
+
+
+@router.post("/search/image")
+async def search_by_picture(
+    file: Annotated[UploadFile, File(description="A picture")],
+    service: ServiceDep,
+    language: LanguageDep,
+    *,
+    text: Annotated[str | None, Form(description="Words to add to the picture")] = None,
+    weight: Annotated[float, Form(description="Of the words; negative: away from them")] = 1.0,
+    where: Annotated[str | None, Form()] = None,
+    k: Annotated[int, Form(ge=1, le=schemas.MAX_K)] = 20,
+    offset: Annotated[int, Form(ge=0, le=schemas.MAX_OFFSET)] = 0,
+    min_score: Annotated[float | None, Form(ge=-1, le=1)] = None,
+) -> schemas.SearchResponse:
+    """Find pictures like an uploaded one, and like a text if one is given."""
+    limit = service.settings.api.max_upload_bytes
+    data = await file.read(limit + 1)
+    if len(data) > limit:
+        raise ImageTooLarge("too_many_bytes", f"> {limit / 2**20:.0f} MiB")
+    clauses = [core.Clause(image=data)]
+    if text:
+        clauses.append(core.Clause(text=text, weight=weight))
+    query = core.Query(clauses=clauses, where=to_filter(where), k=k, offset=offset, min_score=min_score)
+    return to_response(await service.search(query), offset=offset, language=language)

@@ -1,0 +1,243 @@
+"""Query -> ranked hits."""
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from api.search.errors import ImageNotFound, InvalidQuery
+from api.search.query import MAX_TEXT_CHARS, Clause, Query
+from api.search.results import Hit, Note, SearchResult
+from indexer.library import OpenBuild, open_build
+from indexer.store.catalog import ImageRow
+from indexer.store.filters import Filter
+from indexer.thumbnails import THUMBNAIL_SIDE
+from models.decode import DecodeLimits, decode_image
+from models.encoder import ImageEncoder, TextEncoder
+from models.errors import UnknownWords
+from models.registry import get_preprocess, get_spec, load_image_encoder, load_text_encoder
+from models.spec import EncoderSpec
+from models.text import normalize_text
+from models.vectors import Ids, Pixels, Vectors, l2_normalize
+
+_CACHED_FILTERS = 32
+_CANCELLED = 1e-3  # a sum of unit vectors shorter than this has no direction
+
+
+class Encoders:
+    """The two towers of one encoder, each loaded when it is first needed."""
+
+    def __init__(self, name: str) -> None:
+        self.spec: EncoderSpec = get_spec(name)
+        self.preprocess = get_preprocess(name)
+        self._lock = threading.Lock()
+        self._text: TextEncoder | None = None
+        self._image: ImageEncoder | None = None
+
+    @property
+    def text(self) -> TextEncoder:
+        """The text tower."""
+        with self._lock:
+            if self._text is None:
+                self._text = load_text_encoder(self.spec.name)
+            return self._text
+
+    @property
+    def image(self) -> ImageEncoder:
+        """The image tower."""
+        with self._lock:
+            if self._image is None:
+                self._image = load_image_encoder(self.spec.name)
+            return self._image
+
+
+@dataclass(slots=True)
+class Plan:
+    """A query made ready: what is still to be encoded, and how the vectors add up.
+
+    `texts` and `pixels` pair a weight with an input; `vectors` a weight with a vector that is already there.
+    `excluded` are pictures that were asked about, and so are no answer.
+    """
+
+    query: Query
+    started: float
+    texts: list[tuple[float, str]] = field(default_factory=list)
+    pixels: list[tuple[float, Pixels]] = field(default_factory=list)
+    vectors: list[tuple[float, Vectors]] = field(default_factory=list)
+    excluded: list[int] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+
+class SearchEngine:
+    """Answers queries from one build. Safe to use from several threads."""
+
+    def __init__(self, opened: OpenBuild, encoders: Encoders, limits: DecodeLimits | None = None) -> None:
+        self.opened = opened
+        self.encoders = encoders
+        self._limits = limits or DecodeLimits()
+        self._filtered: OrderedDict[Filter, Ids] = OrderedDict()
+        self._filtered_lock = threading.Lock()
+
+    @classmethod
+    def open(cls, data: Path, limits: DecodeLimits | None = None) -> "SearchEngine":
+        """Open the build in use. Raises NoIndex, IndexMismatch, IndexDamaged and what the catalog raises."""
+        opened = open_build(data)
+        return cls(opened, Encoders(opened.index_file.encoder), limits)
+
+    def search(self, query: Query) -> SearchResult:
+        """Answer `query`. Raises InvalidQuery, UnknownWords, ImageNotFound, DecodeError."""
+        plan = self.plan(query)
+        texts: list[Vectors] = []
+        images: list[Vectors] = []
+        if plan.texts:
+            texts = list(self.encoders.text.encode_text([text for _, text in plan.texts]))
+        if plan.pixels:
+            images = list(self.encoders.image.encode_image(np.stack([pixels for _, pixels in plan.pixels])))
+        return self.rank(plan, texts, images)
+
+    def plan(self, query: Query) -> Plan:
+        """Read texts, decode pictures and look up ids, so that only encoding is left. Raises as `search`."""
+        plan = Plan(query, time.perf_counter())
+        unknown: list[str] = []
+        for clause in query.clauses:
+            if clause.text is not None:
+                unknown += self._plan_text(plan, clause.text, clause.weight)
+            elif clause.image is not None:
+                plan.pixels.append((clause.weight, self._read_picture(clause.image)))
+            else:
+                self._plan_image_id(plan, clause)
+        if not (plan.texts or plan.pixels or plan.vectors):
+            raise UnknownWords(unknown, self.encoders.spec.name)
+        if unknown:
+            words = ", ".join(unknown)
+            plan.notes.append(
+                Note(
+                    code="unknown_words",
+                    en=f"Not understood, so left out: {words}.",
+                    zh=f"不认识，已忽略：{words}。",
+                )
+            )
+        return plan
+
+    def rank(self, plan: Plan, texts: list[Vectors], images: list[Vectors]) -> SearchResult:
+        """Search with the vectors of `plan`'s texts and pixels, in their order. Raises InvalidQuery."""
+        encoded = time.perf_counter()
+        query, index = plan.query, self.opened.index
+        vector = self._sum(plan, texts, images)
+        where = None if query.where is None else self._ids_where(query.where)
+        if plan.excluded:
+            where = np.setdiff1d(index.list_ids() if where is None else where, plan.excluded)
+        total = index.count(where)
+        if query.min_score is not None:
+            total = index.count_above(vector, query.min_score, where=where)
+        wanted = min(query.offset + query.k, total)
+        hits: list[Hit] = []
+        if wanted > query.offset:
+            found = index.search(vector, wanted, where=where)
+            hits = self._hits(found.ids[0, query.offset :], found.scores[0, query.offset :])
+        done = time.perf_counter()
+        return SearchResult(
+            hits=hits,
+            total=total,
+            timings_ms={
+                "encode": round(1000 * (encoded - plan.started), 3),
+                "search": round(1000 * (done - encoded), 3),
+                "total": round(1000 * (done - plan.started), 3),
+            },
+            build=self.opened.manifest.build,
+            encoder=self.encoders.spec.name,
+            notes=plan.notes,
+        )
+
+    def get_image(self, image_id: int) -> ImageRow:
+        """Return what is known of a picture of this build. Raises ImageNotFound."""
+        row = self.opened.catalog.get_images([image_id]).get(image_id) if 0 < image_id < 2**63 else None
+        if row is None or not self.opened.index.count(np.array([image_id])):
+            raise ImageNotFound(image_id)
+        return row
+
+    def _plan_text(self, plan: Plan, text: str, weight: float) -> list[str]:
+        """Add a text to the plan, and return the words the encoder does not know."""
+        if len(text) > MAX_TEXT_CHARS:
+            raise InvalidQuery(
+                en=f"The text is too long: {len(text)} characters; the most is {MAX_TEXT_CHARS}.",
+                zh=f"文字过长：{len(text)} 个字符，最多 {MAX_TEXT_CHARS} 个。",
+            )
+        normal = normalize_text(text)
+        if not normal:
+            raise InvalidQuery(
+                en="The text is empty. Say what is in the picture.", zh="没有输入文字。请描述图片里有什么。"
+            )
+        reading = self.encoders.text.read_text(normal)
+        if reading.known:
+            plan.texts.append((weight, normal))
+        if reading.truncated:
+            plan.notes.append(
+                Note(
+                    code="text_truncated",
+                    en="The text is longer than the encoder reads; only its beginning counts.",
+                    zh="文字超出编码器可读的长度，只有开头部分起作用。",
+                )
+            )
+        return list(reading.unknown_words) or ([] if reading.known else [normal])
+
+    def _plan_image_id(self, plan: Plan, clause: Clause) -> None:
+        image_id = clause.image_id or 0
+        self.get_image(image_id)
+        plan.vectors.append((clause.weight, self.opened.index.fetch(np.array([image_id]))[0]))
+        plan.excluded.append(image_id)
+
+    def _read_picture(self, data: bytes) -> Pixels:
+        """Decode exactly as the indexer does, so that a picture of the library finds itself."""
+        decoded = decode_image(
+            data,
+            short_side=2 * self.encoders.spec.image_size,
+            long_side=THUMBNAIL_SIDE,
+            limits=self._limits,
+        )
+        return self.encoders.preprocess(decoded.image)
+
+    def _sum(self, plan: Plan, texts: list[Vectors], images: list[Vectors]) -> Vectors:
+        """Return the direction of the weighted sum, float32 (1, dim)."""
+        weighted = [
+            *((weight, vector) for (weight, _), vector in zip(plan.texts, texts, strict=True)),
+            *((weight, vector) for (weight, _), vector in zip(plan.pixels, images, strict=True)),
+            *plan.vectors,
+        ]
+        total = np.sum([weight * vector for weight, vector in weighted], axis=0, keepdims=True)
+        if np.linalg.norm(total) < _CANCELLED:
+            raise InvalidQuery(
+                en="The clauses cancel each other out: nothing is left to search for.",
+                zh="各条件互相抵消，没有可搜索的内容。",
+            )
+        return l2_normalize(total)
+
+    def _ids_where(self, where: Filter) -> Ids:
+        """Return the ids that satisfy `where`, kept for the next page of the same search."""
+        with self._filtered_lock:
+            if where in self._filtered:
+                self._filtered.move_to_end(where)
+                return self._filtered[where]
+        ids = self.opened.catalog.ids_where(where)
+        with self._filtered_lock:
+            self._filtered[where] = ids
+            if len(self._filtered) > _CACHED_FILTERS:
+                self._filtered.popitem(last=False)
+        return ids
+
+    def _hits(self, ids: Ids, scores: Vectors) -> list[Hit]:
+        rows = self.opened.catalog.get_images(ids.tolist())
+        return [
+            Hit(
+                id=image_id,
+                path=rows[image_id].path,
+                root=rows[image_id].root,
+                score=round(float(score), 6),
+                width=rows[image_id].width,
+                height=rows[image_id].height,
+            )
+            for image_id, score in zip(ids.tolist(), scores, strict=True)
+        ]

@@ -1,0 +1,49 @@
+"""What can be wrong with a question; the branch below ImageSearchError that belongs to searching.
+
+SearchError
+├─ InvalidQuery                         empty, too long, contradictory; says what
+├─ ImageNotFound                        no such picture id
+└─ Overloaded                           too many requests at once; try again soon
+"""
+
+from models.errors import ImageSearchError
+
+
+class SearchError(ImageSearchError):
+    """Something about a question."""
+
+    code = "search_error"
+
+
+class InvalidQuery(SearchError):
+    """A question that cannot be answered as it is."""
+
+    code = "invalid_query"
+    users_mistake = True
+
+
+class ImageNotFound(SearchError):
+    """A picture id that the library does not have."""
+
+    code = "image_not_found"
+    users_mistake = True
+
+    def __init__(self, image_id: int) -> None:
+        self.image_id = image_id
+        super().__init__(
+            en=f"There is no picture with id {image_id} in this library.",
+            zh=f"图片库中没有编号为 {image_id} 的图片。",
+        )
+
+
+class Overloaded(SearchError):
+    """The queue in front of the encoder is full."""
+
+    code = "overloaded"
+
+    def __init__(self, retry_after_s: int = 1) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            en=f"Too many searches at once. Try again in {retry_after_s} s.",
+            zh=f"同时进行的搜索太多，请在 {retry_after_s} 秒后重试。",
+        )

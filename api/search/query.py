@@ -1,0 +1,89 @@
+"""What a person asks: a sum of weighted clauses, and conditions."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from api.search.errors import InvalidQuery
+from indexer.store.filters import Filter
+
+MAX_TEXT_CHARS = 500
+MAX_CLAUSES = 16
+MAX_K = 500
+
+_SIGN_AND_WEIGHT = re.compile(r"(?P<sign>[+-]?)(?:(?P<weight>\d+(?:\.\d+)?)[:：])?(?P<text>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clause:
+    """One part of a query: exactly one of `text`, `image` (a picture file's bytes) and `image_id`.
+
+    A negative weight means away from it.
+    """
+
+    text: str | None = None
+    image: bytes | None = None
+    image_id: int | None = None
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if sum(part is not None for part in (self.text, self.image, self.image_id)) != 1:
+            raise InvalidQuery(
+                en="Each clause takes exactly one of text, image and image_id.",
+                zh="每个条件只能包含 text、image、image_id 中的一项。",
+            )
+        if self.weight == 0 or not abs(self.weight) <= 10:
+            raise InvalidQuery(
+                en=f"The weight {self.weight:g} cannot be used: give a number from -10 to 10 that is not 0.",
+                zh=f"权重 {self.weight:g} 无效：应为 -10 到 10 之间的非零数。",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Clauses whose weighted vectors are summed; conditions; and the page asked for."""
+
+    clauses: Sequence[Clause]
+    where: Filter | None = None
+    k: int = 20
+    offset: int = 0
+    min_score: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.clauses:
+            raise InvalidQuery(
+                en="Nothing was asked. Say what is in the picture, or show one.",
+                zh="没有输入内容。请描述图片里有什么，或提供一张图片。",
+            )
+        if len(self.clauses) > MAX_CLAUSES:
+            raise InvalidQuery(
+                en=f"{len(self.clauses)} clauses are too many; the most is {MAX_CLAUSES}.",
+                zh=f"条件过多（{len(self.clauses)} 个），最多 {MAX_CLAUSES} 个。",
+            )
+        if not 1 <= self.k <= MAX_K or self.offset < 0:
+            raise InvalidQuery(
+                en=f"k must be from 1 to {MAX_K}, and offset 0 or more.",
+                zh=f"k 应在 1 到 {MAX_K} 之间，offset 不能小于 0。",
+            )
+        if self.min_score is not None and not -1 <= self.min_score <= 1:
+            raise InvalidQuery(
+                en="min_score is a cosine: give a number from -1 to 1.",
+                zh="min_score 是余弦值，应在 -1 到 1 之间。",
+            )
+
+
+def parse_terms(terms: Sequence[str]) -> list[Clause]:
+    """Read the words of a command line: `2:雪山` counts twice, `-人` or `-0.5:人` is away from it.
+
+    Words without sign and weight are one text, as they would be inside quotes.
+    """
+    plain: list[str] = []
+    signed: list[Clause] = []
+    for term in terms:
+        match = _SIGN_AND_WEIGHT.match(term)
+        if match is None or not (match["sign"] or match["weight"]):
+            plain.append(term)
+            continue
+        weight = float(match["weight"] or 1) * (-1 if match["sign"] == "-" else 1)
+        signed.append(Clause(text=match["text"], weight=weight))
+    return ([Clause(text=" ".join(plain))] if plain else []) + signed

@@ -1,0 +1,94 @@
+"""Processes: the API server, and the page beside it."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+import uvicorn
+
+from api.app import create_app
+from api.config import ApiSettings, Settings, is_loopback
+from indexer.errors import NoIndex
+from indexer.library import open_build
+from models.cli import tell
+from models.errors import BackendNotInstalled, ImageSearchError
+
+
+class UnsafeBind(ImageSearchError):
+    """Listening beyond this machine without a token."""
+
+    code = "unsafe_bind"
+    users_mistake = True
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            en=f"Refusing to listen on {host} without a token: everyone who reaches it could see the pictures. Set "
+            "XUNTU_API__TOKEN, or say --allow-anonymous if that is what you want.",
+            zh=f"未设置令牌，拒绝在 {host} 上监听：能访问它的人都能看到图片。请设置 XUNTU_API__TOKEN，"
+            "如确有此意，请加上 --allow-anonymous。",
+        )
+
+
+def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | None) -> None:
+    """Serve the API, and the page where `ui_port` is given, until stopped.
+
+    `changes` are flags that beat the environment. Raises UnsafeBind, and what opening the library raises, before
+    anything listens; a library that is not there yet is waited for.
+    """
+    settings = Settings() if data is None else Settings(data=data)
+    given = {name: value for name, value in changes.items() if value is not None}
+    settings.api = ApiSettings.model_validate({**dict(settings.api), **given})
+    api = settings.api
+    if not is_loopback(api.host) and api.token is None and not api.allow_anonymous:
+        raise UnsafeBind(api.host)
+    try:
+        open_build(settings.data)
+    except NoIndex as error:
+        tell(f"{error} The service starts and waits for it.")
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    page = _start_ui(settings, ui_port) if ui_port is not None else None
+    try:
+        uvicorn.run(create_app(settings), host=api.host, port=api.port, log_level="warning", access_log=False)
+    finally:
+        if page is not None:
+            _stop(page)
+
+
+def ui_command(host: str, port: int) -> list[str]:
+    """Return the command that serves the page. Raises BackendNotInstalled."""
+    if find_spec("streamlit") is None:
+        raise BackendNotInstalled("streamlit", "ui")
+    page = find_spec("ui")
+    script = Path((page and page.origin) or "ui/__init__.py").with_name("app.py")
+    options = {"server.port": port, "server.address": host, "server.headless": "true"}
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "streamlit", "run", str(script), *flags]
+
+
+def ui_environment(api_url: str | None, token: str | None = None) -> dict[str, str]:
+    """Return the environment of the page's process."""
+    given = {"XUNTU_UI__API_URL": api_url, "XUNTU_API__TOKEN": token}
+    return {**os.environ, **{name: value for name, value in given.items() if value}}
+
+
+def _start_ui(settings: Settings, port: int) -> "subprocess.Popen[bytes]":
+    api = settings.api
+    host = "127.0.0.1" if api.host in ("0.0.0.0", "::", "localhost") else api.host  # noqa: S104
+    token = api.token.get_secret_value() if api.token else None
+    command = ui_command("127.0.0.1", port)
+    page = subprocess.Popen(command, env=ui_environment(f"http://{host}:{api.port}", token))
+    tell(f"The page is at http://127.0.0.1:{port}")
+    return page
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()

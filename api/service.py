@@ -1,0 +1,133 @@
+"""The build in use, kept in use: opened, warmed up, followed when a new one is published."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from api.batching import MicroBatcher
+from api.config import Settings
+from api.metrics import Metrics
+from api.search.engine import Encoders, SearchEngine
+from api.search.query import Clause, Query
+from api.search.results import SearchResult
+from indexer.errors import NoIndex
+from indexer.library import open_build
+from indexer.publish import current_build
+from indexer.store.layout import Layout
+from models.decode import DecodeLimits
+from models.errors import ImageSearchError
+from models.vectors import Pixels, Vectors
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """An engine and the batchers in front of its encoders."""
+
+    engine: SearchEngine
+    texts: MicroBatcher[str, Vectors]
+    images: MicroBatcher[Pixels, Vectors]
+
+
+class Service:
+    """Answers queries from the newest build. A request keeps the build it started with."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self._layout = Layout(settings.data.absolute())
+        self._serving: Serving | None = None
+        self._refused: str | None = None  # a build that could not be opened; not tried again
+        self._follower: asyncio.Task[None] | None = None
+
+    @property
+    def serving(self) -> Serving:
+        """What answers now. Raises NoIndex."""
+        if self._serving is None:
+            raise NoIndex(self._layout.data)
+        return self._serving
+
+    async def start(self) -> None:
+        """Open the build in use, if there is one, and begin to follow. Raises IndexMismatch or IndexDamaged."""
+        with contextlib.suppress(NoIndex):
+            await self._open(current_build(self._layout))
+        self._follower = asyncio.create_task(self._follow())
+
+    async def stop(self) -> None:
+        """Stop following."""
+        if self._follower:
+            self._follower.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._follower
+
+    async def search(self, query: Query) -> SearchResult:
+        """Answer `query`; texts and pictures of requests that come together are encoded together."""
+        serving = self.serving
+        plan = await asyncio.to_thread(serving.engine.plan, query)
+        texts, images = await asyncio.gather(
+            asyncio.gather(*(serving.texts.submit(text) for _, text in plan.texts)),
+            asyncio.gather(*(serving.images.submit(pixels) for _, pixels in plan.pixels)),
+        )
+        result = await asyncio.to_thread(serving.engine.rank, plan, texts, images)
+        for stage in ("encode", "search"):
+            self.metrics.stage_seconds.labels(stage).observe(result.timings_ms[stage] / 1000)
+        return result
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.api.follow_seconds)
+            try:
+                name = current_build(self._layout)
+                in_use = self._serving and self._serving.engine.opened.manifest.build
+                if name not in (in_use, self._refused):
+                    self._refused = name
+                    await self._open(name)
+                    self._refused = None
+            except NoIndex:
+                pass
+            except ImageSearchError as error:
+                logger.error("the new build is not used: %s", error)
+
+    async def _open(self, name: str) -> None:
+        """Open and warm up the build in use beside the one that answers, then let it answer."""
+        serving = await asyncio.to_thread(self._load)
+        opened = serving.engine.opened
+        self._serving = serving
+        self.metrics.pictures.set(len(opened.index))
+        self.metrics.build.clear()
+        self.metrics.build.labels(opened.manifest.build, opened.index_file.encoder).set(1)
+        logger.info("answering from build %s (%d pictures)", name, len(opened.index))
+
+    def _load(self) -> Serving:
+        settings = self.settings
+        limits = DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes)
+        opened = open_build(settings.data)
+        before = self._serving
+        if before and before.engine.encoders.spec.fingerprint == opened.index_file.fingerprint:
+            return Serving(SearchEngine(opened, before.engine.encoders, limits), before.texts, before.images)
+        encoders = Encoders(opened.index_file.encoder)
+        engine = SearchEngine(opened, encoders, limits)
+        _warm_up(engine)
+        sizes = {"max_batch": settings.api.max_batch, "max_waiting": settings.api.max_waiting}
+
+        def encode_texts(texts: list[str]) -> Sequence[Vectors]:
+            self.metrics.batch_size.labels("text").observe(len(texts))
+            return list(encoders.text.encode_text(texts))
+
+        def encode_images(pixels: list[Pixels]) -> Sequence[Vectors]:
+            self.metrics.batch_size.labels("image").observe(len(pixels))
+            return list(encoders.image.encode_image(np.stack(pixels)))
+
+        return Serving(engine, MicroBatcher(encode_texts, **sizes), MicroBatcher(encode_images, **sizes))
+
+
+def _warm_up(engine: SearchEngine) -> None:
+    """Run both towers and a search once, so that the first person does not wait for it."""
+    side = engine.encoders.spec.image_size
+    engine.encoders.image.encode_image(np.zeros((1, side, side, 3), np.uint8))
+    engine.search(Query(clauses=[Clause(text="一只猫 a cat")], k=1))

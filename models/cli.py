@@ -81,7 +81,7 @@ def run(command: typer.Typer) -> None:
     """Run a command line. Ends with 0; 2 for a mistake of the user's; 1 for one of ours; 130 when stopped."""
     sys.excepthook = _say_unexpected
     try:
-        command()
+        typer.main.get_command(command)()  # calling the Typer object would put its own excepthook in place
     except ImageSearchError as error:
         tell(error.text(language()))
         sys.exit(2 if error.users_mistake else 1)

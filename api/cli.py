@@ -38,7 +38,9 @@ def search(
     text: Annotated[
         list[str] | None,
         typer.Argument(
-            help='What is in the picture. "2:雪山" counts twice, "-人" is away from it.', show_default=False
+            metavar="[TEXT]...",
+            help='What is in the picture. "2:雪山" counts twice, "-人" is away from it.',
+            show_default=False,
         ),
     ] = None,
     *,
@@ -83,7 +85,7 @@ def search(
     if sheet is not None:
         from api.demo import describe, write_result_sheet
 
-        title = describe(text or [], image or [], like or [])
+        title = describe(query.clauses, image or [])
         write_result_sheet(engine, [(title, query, result)], sheet)
         tell(f"Drawn into {sheet}.")
     _print_result(result, offset=offset, as_json=as_json)

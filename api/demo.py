@@ -22,7 +22,7 @@ from models.errors import BackendNotInstalled
 
 # Photographs that scikit-image and scikit-learn carry; only those that are pictures of something.
 _SKIMAGE = (
-    "astronaut.png camera.png chelsea.png coffee.png coins.png grass.png gravel.png hubble_deep_field.jpg moon.png "
+    "astronaut.png camera.png chelsea.png coffee.png coins.png grass.png hubble_deep_field.jpg moon.png "
     "motorcycle_left.png rocket.jpg"
 )
 _BUILT_IN = {"skimage": ("data", _SKIMAGE), "sklearn": ("datasets/images", "china.jpg flower.jpg")}
@@ -32,7 +32,7 @@ Answer = tuple[str, Query, SearchResult]
 
 
 def run_demo(pictures: Path | None, data: Path | None) -> None:
-    """Index `pictures` (or the built-in ones), search them in eight ways, print tables and draw a contact sheet."""
+    """Index `pictures` (or the built-in ones), search them in nine ways, print tables and draw a contact sheet."""
     if data is None:
         data = Path("data") / ("demo" if pictures is None else f"demo-{_slug(pictures)}")
     folder = _copy_built_in(data / "pictures") if pictures is None else pictures
@@ -70,30 +70,37 @@ def write_result_sheet(engine: SearchEngine, answers: Sequence[Answer], path: Pa
     write_sheet(rows, path)
 
 
-def describe(texts: Sequence[str], images: Sequence[Path], ids: Sequence[int]) -> str:
-    """Return what was asked, in one line."""
-    return " ".join([*texts, *(f"+ {path.name}" for path in images), *(f"+ #{number}" for number in ids)])
+def describe(clauses: Sequence[Clause], pictures: Sequence[Path]) -> str:
+    """Return what was asked in one line, a sign before each part where there are several."""
+    names = iter(pictures)
+    parts = []
+    for clause in clauses:
+        name = clause.text or (f"#{clause.image_id}" if clause.image is None else next(names).name)
+        weight = f"{abs(clause.weight):g}:" if abs(clause.weight) != 1 else ""
+        parts.append((clause.weight < 0, weight + name))
+    if len(parts) == 1 and not parts[0][0]:
+        return parts[0][1]
+    return " ".join(f"{'−' if negative else '+'} {part}" for negative, part in parts)
 
 
 def _ask_all(engine: SearchEngine) -> list[Answer]:
     """Ask in Chinese, English, Traditional Chinese, by picture, picture and words, and with a negative."""
-    texts = ("一只猫", "一隻貓", "a cat", "火箭发射", "a cup of coffee", "花")
-    queries: list[tuple[str, list[Clause]]] = [(text, [Clause(text=text)]) for text in texts]
-    first = engine.search(Query(clauses=[Clause(text=texts[0])], k=1)).hits
-    if first:
-        picture = (first[0].root / first[0].path).read_bytes()
-        name = Path(first[0].path).name
-        queries.append((f"+ {name}", [Clause(image=picture)]))
-        queries.append((f"+ {name} + 草地", [Clause(image=picture), Clause(text="草地")]))
-    queries.append(("+ 天空 − 建筑", [Clause(text="天空"), Clause(text="建筑", weight=-0.7)]))
+    questions = [[Clause(text=text)] for text in ("一只猫", "一隻貓", "a cat", "火箭发射", "a cup of coffee", "花")]
+    questions.append([Clause(text="天空"), Clause(text="建筑", weight=-0.5)])
+    picture = engine.search(Query(clauses=questions[0], k=1)).hits[0]
+    file = picture.root / picture.path
+    shown = Clause(image=file.read_bytes())
+    questions += [[shown], [shown, Clause(text="草地")]]
     answers = []
-    for title, clauses in queries:
+    for clauses in questions:
         query = Query(clauses=clauses, k=_HITS)
-        result = engine.search(query)
+        title, result = describe(clauses, [file]), engine.search(query)
         answers.append((title, query, result))
         print(title)
-        rows = [(n, f"{hit.score:.3f}", hit.path) for n, hit in enumerate(result.hits, start=1)]
-        print_table(("rank", "score", "file"), rows)
+        print_table(
+            ("rank", "score", "file"),
+            [(rank, f"{hit.score:.3f}", hit.path) for rank, hit in enumerate(result.hits, start=1)],
+        )
         print()
     return answers
 

@@ -7,7 +7,6 @@ pixels, at twice the size they are meant to be seen at, so that sheets are crisp
 
 import io
 import re
-import secrets
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
+
+from indexer.store.layout import replace_file
+from models.errors import ImageSearchError
 
 FONT = Path(__file__).parent / "fonts" / "NotoSansCJKsc-Subset.otf"
 # Suffix -> Pillow's format, and the longest side that it can hold.
@@ -85,27 +87,41 @@ def draw_sheet(rows: Sequence[SheetRow], *, columns: int = 6) -> Image.Image:
     return sheet
 
 
+class SheetError(ImageSearchError):
+    """A sheet that cannot be written."""
+
+    code = "sheet_error"
+    users_mistake = True
+
+
 def write_sheet(rows: Sequence[SheetRow], path: Path) -> None:
     """Write the sheet of the searches to `path`, whole or not at all, in the format that its suffix names.
 
-    Raises ValueError when the suffix is unknown, or the sheet is longer than the format can hold.
+    Raises SheetError when the suffix is unknown, the sheet is longer than the format can hold, or the file cannot
+    be written.
     """
     if path.suffix.lower() not in FORMATS:
         known = ", ".join(FORMATS)
-        raise ValueError(f"A sheet cannot be written as {path.name!r}: its name must end in one of {known}.")
+        raise SheetError(
+            en=f"A sheet cannot be written as {path.name!r}: its name must end in one of {known}.",
+            zh=f"无法写成 {path.name!r}：文件名须以 {known} 之一结尾。",
+        )
     form, longest = FORMATS[path.suffix.lower()]
     sheet = draw_sheet(rows)
     if max(sheet.size) > longest:
-        raise ValueError(f"The sheet is {max(sheet.size)} pixels long, {form} holds {longest}: write a .png.")
+        raise SheetError(
+            en=f"The sheet is {max(sheet.size)} pixels long, {form} holds {longest}: write a .png.",
+            zh=f"图片长 {max(sheet.size)} 像素，{form} 最多 {longest}：请改用 .png。",
+        )
     encoded = io.BytesIO()
     sheet.save(encoded, form, quality=92, subsampling=0)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
-        partial.write_bytes(encoded.getbuffer())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, encoded.getvalue())
+    except OSError as error:
+        raise SheetError(
+            en=f"Cannot write {path}: {error.strerror}.", zh=f"无法写入 {path}：{error.strerror}。"
+        ) from error
 
 
 def _measure_row(row: SheetRow, title: Sequence[TitleLine], columns: int) -> int:

@@ -41,7 +41,7 @@ def settings_for(context: typer.Context, data: Path | None = None, **overrides: 
 @app.command()
 def build(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Folders with pictures.", show_default=False)],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders with pictures.", show_default=False)],
     *,
     encoder: Annotated[str | None, typer.Option("--encoder", help="See: xuntu models list")] = None,
     workers: Workers = None,

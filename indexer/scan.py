@@ -31,7 +31,7 @@ SUFFIXES = frozenset(
     ]
 )
 # Reasons that may have gone by themselves: such files are tried again, other broken ones only once they change.
-TRANSIENT = frozenset({"permission_denied", "not_found", "io_error", "crashed"})
+TRANSIENT = frozenset({"permission_denied", "not_found", "io_error", "out_of_memory", "crashed"})
 
 
 @dataclass(frozen=True, slots=True)

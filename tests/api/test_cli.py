@@ -1,0 +1,188 @@
+"""The `xuntu` command as a person or a script meets it: a process, its output and its exit status."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+XUNTU = [sys.executable, "-c", "from api.cli import main; main()"]
+
+
+@pytest.fixture
+def xuntu(tmp_path):
+    """Run `xuntu` in an empty folder with an empty home; return the finished process."""
+
+    def run(*args: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("XUNTU_", "LC_", "LANG"))}
+        return subprocess.run(
+            [*XUNTU, *map(str, args)],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            cwd=tmp_path,
+            env={**kept, "HOME": str(tmp_path), "LANG": "C.UTF-8", **environment},
+            check=False,
+            timeout=120,
+        )
+
+    return run
+
+
+def test_a_table_for_people(xuntu, library):
+    done = xuntu("search", "--data", library, "一只猫", "--k", 2)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert lines[0].split() == ["rank", "score", "id", "file"]
+    assert lines[1].endswith("cat.png")
+    assert len(lines) == 3
+    assert "9 pictures ranked" in done.stderr
+
+
+def test_json_for_programs(xuntu, library, photographs):
+    answer = json.loads(xuntu("--data", library, "search", "a", "cat", "--k", 3, "--json").stdout)
+    assert list(answer) == ["hits", "total", "timings_ms", "build", "encoder"]
+    assert set(answer["hits"][0]) == {"id", "path", "root", "score", "width", "height"}
+    assert (answer["hits"][0]["path"], answer["hits"][0]["root"]) == ("cat.png", str(photographs))
+    assert set(answer["timings_ms"]) == {"encode", "search", "total"}
+    assert (answer["total"], answer["encoder"], len(answer["hits"])) == (9, "starter", 3)
+
+
+def test_the_library_is_named_by_flag_or_environment(xuntu, library, tmp_path):
+    assert xuntu("search", "cat", XUNTU_DATA=str(library)).returncode == 0
+    (tmp_path / ".env").write_text(f"XUNTU_DATA={library}\n")
+    assert xuntu("search", "cat").returncode == 0
+    assert xuntu("search", "cat", XUNTU_DATA="/nowhere").returncode == 2
+    assert xuntu("search", "cat", "--data", library, XUNTU_DATA="/nowhere").returncode == 0
+
+
+def test_sums_on_the_command_line(xuntu, library):
+    def order(*terms: str) -> list[str]:
+        answer = json.loads(xuntu("search", "--data", library, "--json", *terms).stdout)
+        return [hit["path"] for hit in answer["hits"]]
+
+    assert order("男人", "-0.9:相机").index("people/camera.png") > order("男人").index("people/camera.png")
+    assert order("cat", "-dog") != order("cat")
+    assert order("一杯咖啡", "3:花")[0] == "flower.jpg"
+
+
+def test_searching_by_picture_by_id_and_with_conditions(xuntu, library, photographs):
+    cat = photographs / "cat.png"
+    found = json.loads(xuntu("search", "--data", library, "--image", cat, "--json").stdout)["hits"]
+    assert found[0]["path"] == "cat.png"
+    like = xuntu("search", "--data", library, "--like", found[0]["id"], "--where", "format=jpeg", "--json")
+    assert {hit["path"] for hit in json.loads(like.stdout)["hits"]} == {"rocket.jpg", "china.jpg", "flower.jpg"}
+
+
+def test_a_sheet_is_drawn(xuntu, library, tmp_path):
+    done = xuntu("search", "--data", library, "一隻貓", "-花", "--sheet", "out/sheet.png")
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "out/sheet.png") as sheet:
+        assert min(sheet.size) > 300
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (("search",), "Nothing was asked"),
+        (("search", ""), "empty"),
+        (("search", "moon"), "none of these words: moon"),
+        (("search", "cat", "-cat"), "cancel"),
+        (("search", "cat", "--where", "shape=round"), "unknown field shape"),
+        (("search", "--image", "missing.jpg"), "the file is gone"),
+        (("search", "--like", "999"), "no picture with id 999"),
+        (("search", "cat", "--k", "0"), "--k"),
+        (("search", "cat", "--sheet", "sheet.exe"), ".png"),
+        (("index", "build", "missing-folder"), "no such folder"),
+        (("index", "build"), "PATH..."),
+        (("nonsense",), "nonsense"),
+    ],
+)
+def test_a_mistake_gets_a_sentence_and_status_2(xuntu, library, args, sentence):
+    done = xuntu(*args, XUNTU_DATA=str(library))
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_without_a_library_the_command_to_run_is_named(xuntu):
+    for args in (("search", "cat"), ("index", "update"), ("index", "rebuild"), ("index", "verify"), ("index", "stats")):
+        done = xuntu(*args)
+        assert (done.returncode, "xuntu index build PATH" in done.stderr) == (2, True), done.stderr
+
+
+def test_people_who_read_chinese_are_answered_in_chinese(xuntu):
+    assert "请运行" in xuntu("search", "cat", LANG="zh_CN.UTF-8").stderr
+
+
+def test_every_command_explains_itself(xuntu):
+    for command in ((), ("index",), ("models",), ("search",), ("serve",), ("ui",), ("demo",), ("index", "build")):
+        done = xuntu(*command, "--help")
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_encoders_are_listed(xuntu):
+    listed = json.loads(xuntu("models", "list", "--json").stdout)
+    assert [encoder["name"] for encoder in listed] == ["starter"]
+    assert "starter (default)" in xuntu("models", "list").stdout
+
+
+def test_listening_beyond_this_machine_needs_a_token_or_a_word(xuntu, library):
+    for host in ("0.0.0.0", "::", "192.168.1.5"):  # noqa: S104 - it must refuse
+        done = xuntu("serve", "--data", library, "--host", host)
+        assert (done.returncode, "XUNTU_API__TOKEN" in done.stderr) == (2, True)
+
+
+def test_the_demo_shows_what_it_promises(xuntu, tmp_path):
+    done = xuntu("demo")
+    assert done.returncode == 0, done.stderr
+    tables = dict(block.split("\n", 1) for block in done.stdout.split("\n\n") if "\nrank" in block)
+    for query, name in (
+        ("一只猫", "chelsea.png"),
+        ("一隻貓", "chelsea.png"),
+        ("a cat", "chelsea.png"),
+        ("火箭发射", "rocket.jpg"),
+        ("a cup of coffee", "coffee.png"),
+        ("花", "flower.jpg"),
+    ):
+        assert name in "".join(tables[query].splitlines()[:4]), query
+    assert len(tables) == 9
+    with Image.open(tmp_path / "data/demo/contact-sheet.png") as sheet:
+        assert sheet.height > sheet.width
+    again = xuntu("demo")
+    assert "0 encoded, 12 already there" in again.stdout
+
+
+def test_the_demo_takes_a_folder_of_ones_own(xuntu, photographs):
+    done = xuntu("demo", photographs)
+    assert "9 encoded" in done.stdout
+    assert "1 failed" in done.stdout
+
+
+def test_one_interrupt_stops_the_service_and_the_page(library, tmp_path):
+    process = subprocess.Popen(
+        [*XUNTU, "serve", "--data", str(library), "--port", "0", "--with-ui", "--ui-port", "18501"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    said = iter(process.stderr.readline, "")
+    assert any("answering from build" in line for line in said)
+    group = os.getpgid(process.pid)
+    os.killpg(group, signal.SIGINT)
+    process.communicate(timeout=30)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    pytest.fail("a process outlived the interrupt")

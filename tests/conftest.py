@@ -1,0 +1,105 @@
+"""What several rooms' tests need: a folder of photographs, and a library built of it."""
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from indexer.build import BuildOptions, build
+from indexer.config import IndexerSettings
+
+_PHOTOGRAPHS = {
+    "cat.png": ("skimage", "data/chelsea.png"),
+    "coffee.png": ("skimage", "data/coffee.png"),
+    "people/astronaut.png": ("skimage", "data/astronaut.png"),
+    "people/camera.png": ("skimage", "data/camera.png"),
+    "rocket.jpg": ("skimage", "data/rocket.jpg"),
+    "moon.png": ("skimage", "data/moon.png"),
+    "motorcycle.png": ("skimage", "data/motorcycle_left.png"),
+    "china.jpg": ("sklearn", "datasets/images/china.jpg"),
+    "flower.jpg": ("sklearn", "datasets/images/flower.jpg"),
+}
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory) -> Path:
+    """Nine photographs, two of them in a subfolder, and one broken file. Not to be changed."""
+    folder = tmp_path_factory.mktemp("photographs")
+    (folder / "people").mkdir()
+    for name, (package, path) in _PHOTOGRAPHS.items():
+        shutil.copyfile(Path(importlib.util.find_spec(package).origin).parent / path, folder / name)
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a picture after all")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def library(photographs, tmp_path_factory) -> Path:
+    """A library of the photographs, built with the built-in encoder. Not to be changed."""
+    data = tmp_path_factory.mktemp("library")
+    build(IndexerSettings(data=data, workers=0), [photographs], BuildOptions(encoder="starter"))
+    return data
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[..., str]]:
+    """Start `xuntu serve` on a library, wait until it answers `until`, and return its address; stopped at the end."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(data: Path, *flags: str, until: str = "/readyz", **environment: str) -> str:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        command = [sys.executable, "-c", "from api.cli import main; main()", "serve", "--data", str(data)]
+        process = subprocess.Popen(
+            [*command, "--port", str(port), *flags],
+            env={**os.environ, "XUNTU_API__FOLLOW_SECONDS": "0.05", **environment},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: process.poll() is not None or answers(url + until), "the server to answer")
+        assert process.poll() is None, process.stderr.read()
+        return url
+
+    yield start
+    for process in processes:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def server(library, serve) -> str:
+    """The address of a server that answers from `library`."""
+    return serve(library)
+
+
+@pytest.fixture(scope="session", name="wait_until")
+def wait_until_fixture() -> Callable[[Callable[[], object], str], None]:
+    """Poll a condition; fail after half a minute."""
+    return wait_until
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited in vain for {what}")
+        time.sleep(0.02)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return bool(response.status == 200)
+    except urllib.error.URLError:
+        return False

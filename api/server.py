@@ -13,6 +13,7 @@ import uvicorn
 
 from api.app import create_app
 from api.config import ApiSettings, Settings, is_loopback
+from indexer.config import load_settings
 from indexer.errors import NoIndex
 from indexer.library import open_build
 from models.cli import tell
@@ -40,7 +41,7 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
     `changes` are flags that beat the environment. Raises UnsafeBind, and what opening the library raises, before
     anything listens; a library that is not there yet is waited for.
     """
-    settings = Settings() if data is None else Settings(data=data)
+    settings = load_settings(Settings, data=data)
     given = {name: value for name, value in changes.items() if value is not None}
     settings.api = ApiSettings.model_validate({**dict(settings.api), **given})
     api = settings.api

@@ -32,10 +32,9 @@ def _index(context: typer.Context, data: Data = None) -> None:
 
 def settings_for(context: typer.Context, data: Path | None = None, **overrides: object) -> "IndexerSettings":
     """Return the settings; a flag beats the environment."""
-    from indexer.config import IndexerSettings
+    from indexer.config import IndexerSettings, load_settings
 
-    given = {"data": data or context.obj, **overrides}
-    return IndexerSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    return load_settings(IndexerSettings, data=data or context.obj, **overrides)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """What can go wrong with a library on disk; the branch below ImageSearchError that belongs to the indexer.
 
 IndexerError
+├─ InvalidSetting                       an option or environment variable that cannot be used
 ├─ InvalidRoot                          a folder that cannot be indexed
 ├─ NoPictures                           nothing to index
 ├─ RootEmptied                          a folder that held pictures holds none: an unplugged drive?
@@ -23,6 +24,19 @@ class IndexerError(ImageSearchError):
     """Something about a library on disk."""
 
     code = "indexer_error"
+
+
+class InvalidSetting(IndexerError):
+    """An option or environment variable whose value cannot be used."""
+
+    code = "invalid_setting"
+    users_mistake = True
+
+    def __init__(self, name: str, value: str, why: str) -> None:
+        self.name, self.value = name, value
+        super().__init__(
+            en=f"The setting {name} cannot be {value!r}: {why}.", zh=f"设置 {name} 不能为 {value!r}：{why}。"
+        )
 
 
 class InvalidRoot(IndexerError):

@@ -116,6 +116,16 @@ def test_without_a_library_the_command_to_run_is_named(xuntu):
         assert (done.returncode, "xuntu index build PATH" in done.stderr) == (2, True), done.stderr
 
 
+def test_a_setting_that_cannot_be_used_is_named(xuntu, library):
+    for variable, value, command in (
+        ("XUNTU_MAX_PIXELS", "many", ("search", "cat")),
+        ("XUNTU_WORKERS", "-1", ("index", "build", ".")),
+        ("XUNTU_API__PORT", "99999", ("serve",)),
+    ):
+        done = xuntu(*command, XUNTU_DATA=str(library), **{variable: value})
+        assert (done.returncode, variable in done.stderr) == (2, True), done.stderr
+
+
 def test_people_who_read_chinese_are_answered_in_chinese(xuntu):
     assert "请运行" in xuntu("search", "cat", LANG="zh_CN.UTF-8").stderr
 

@@ -3,7 +3,6 @@
 Nothing heavy is imported before a command needs it: a text search starts without torch and without the web stack.
 """
 
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,22 +63,26 @@ def search(
     from api.search.query import Clause, Query, parse_terms
     from indexer.store.filters import parse_filter
     from models.decode import DecodeLimits, read_image_file
+    from models.errors import DecodeError
 
     settings = settings_for(context, data)
     limits = DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes)
-    query = Query(
-        clauses=[
-            *parse_terms(text or []),
-            *(Clause(image=read_image_file(path, limits)) for path in image or []),
-            *(Clause(image_id=image_id) for image_id in like or []),
-        ],
-        where=parse_filter(where) if where else None,
-        k=k,
-        offset=offset,
-        min_score=min_score,
-    )
-    engine = SearchEngine.open(settings.data, limits)
-    result = engine.search(query)
+    try:
+        query = Query(
+            clauses=[
+                *parse_terms(text or []),
+                *(Clause(image=read_image_file(path, limits)) for path in image or []),
+                *(Clause(image_id=image_id) for image_id in like or []),
+            ],
+            where=parse_filter(where) if where else None,
+            k=k,
+            offset=offset,
+            min_score=min_score,
+        )
+        engine = SearchEngine.open(settings.data, limits)
+        result = engine.search(query)
+    except DecodeError as error:
+        raise error.named(", ".join(map(str, image or []))) from error
     for note in result.notes:
         tell(note.text(language()))
     if sheet is not None:
@@ -121,12 +124,9 @@ def ui(
     ] = None,
 ) -> None:
     """Serve the search page; it needs the REST API (xuntu serve)."""
-    from api.server import ui_command, ui_environment
+    from api.server import serve_page
 
-    try:
-        raise typer.Exit(subprocess.run(ui_command(host, port), env=ui_environment(api), check=False).returncode)
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
+    raise typer.Exit(serve_page(host, port, api))
 
 
 @app.command()

@@ -52,7 +52,11 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
     except NoIndex as error:
         tell(f"{error} The service starts and waits for it.")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    page = _start_ui(settings, ui_port) if ui_port is not None else None
+    page = None
+    if ui_port is not None:
+        host = "127.0.0.1" if api.host in ("0.0.0.0", "::") else api.host  # noqa: S104 - nothing is bound here
+        page = _start_page("127.0.0.1", ui_port, f"http://{host}:{api.port}", api)
+    tell(f"The API is at http://{api.host}:{api.port}, its documentation at /docs")
     try:
         uvicorn.run(create_app(settings), host=api.host, port=api.port, log_level="warning", access_log=False)
     finally:
@@ -60,30 +64,30 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
             _stop(page)
 
 
-def ui_command(host: str, port: int) -> list[str]:
-    """Return the command that serves the page. Raises BackendNotInstalled."""
+def serve_page(host: str, port: int, api_url: str | None) -> int:
+    """Serve the search page alone until stopped; return the exit status. Raises BackendNotInstalled."""
+    page = _start_page(host, port, api_url, load_settings(Settings).api)
+    try:
+        return page.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _stop(page)
+
+
+def _start_page(host: str, port: int, api_url: str | None, api: ApiSettings) -> "subprocess.Popen[bytes]":
     if find_spec("streamlit") is None:
         raise BackendNotInstalled("streamlit", "ui")
-    page = find_spec("ui")
-    script = Path((page and page.origin) or "ui/__init__.py").with_name("app.py")
+    room = find_spec("ui")
+    script = Path((room and room.origin) or "ui/__init__.py").with_name("app.py")
     options = {"server.port": port, "server.address": host, "server.headless": "true"}
     flags = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(script), *flags]
-
-
-def ui_environment(api_url: str | None, token: str | None = None) -> dict[str, str]:
-    """Return the environment of the page's process."""
-    given = {"XUNTU_UI__API_URL": api_url, "XUNTU_API__TOKEN": token}
-    return {**os.environ, **{name: value for name, value in given.items() if value}}
-
-
-def _start_ui(settings: Settings, port: int) -> "subprocess.Popen[bytes]":
-    api = settings.api
-    host = "127.0.0.1" if api.host in ("0.0.0.0", "::", "localhost") else api.host  # noqa: S104
-    token = api.token.get_secret_value() if api.token else None
-    command = ui_command("127.0.0.1", port)
-    page = subprocess.Popen(command, env=ui_environment(f"http://{host}:{api.port}", token))
-    tell(f"The page is at http://127.0.0.1:{port}")
+    given = {"XUNTU_UI__API_URL": api_url, "XUNTU_API__TOKEN": api.token and api.token.get_secret_value()}
+    page = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", str(script), *flags],
+        env={**os.environ, **{name: value for name, value in given.items() if value}},
+    )
+    tell(f"The page is at http://{host}:{port}")
     return page
 
 

@@ -66,8 +66,8 @@ def build(settings: IndexerSettings, paths: Sequence[Path], options: BuildOption
     LibraryBusy, LibraryUnwritable and what the encoder raises; whatever was done before that is kept.
     """
     started = time.perf_counter()
-    folders = [_checked_folder(path) for path in paths]
     layout = Layout(settings.data.absolute())
+    folders = [_checked_folder(path, layout) for path in paths]
     if not folders and not layout.catalog.exists():
         raise NoIndex(layout.data)
     with write_lock(layout):
@@ -268,12 +268,18 @@ class _Run:
         return manifest
 
 
-def _checked_folder(path: Path) -> Path:
+def _checked_folder(path: Path, layout: Layout) -> Path:
     folder = path.expanduser().resolve()
     if not folder.exists():
         raise InvalidRoot(path, why_en="there is no such folder", why_zh="没有这个文件夹")
     if not folder.is_dir():
         raise InvalidRoot(path, why_en="not a folder; give the folder the pictures are in", why_zh="不是文件夹")
+    if folder == layout.data.resolve():
+        raise InvalidRoot(
+            path,
+            why_en="this is the library's own data folder; name another one with --data",
+            why_zh="这是图片库自己的数据文件夹；请用 --data 另指定一个",
+        )
     return folder
 
 

@@ -30,6 +30,7 @@ SUFFIXES = frozenset(
         ".avif",
     ]
 )
+_LIBRARY_FILES = {"catalog.sqlite3", "write.lock"}
 # Reasons that may have gone by themselves: such files are tried again, other broken ones only once they change.
 TRANSIENT = frozenset({"permission_denied", "not_found", "io_error", "out_of_memory", "crashed"})
 
@@ -109,6 +110,8 @@ def scan(
             visited.add((info.st_dev, info.st_ino))
             with os.scandir(root.path / folder) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
+            if folder and {entry.name for entry in entries} >= _LIBRARY_FILES:
+                continue  # the data folder of a library, ours or another: its thumbnails are no pictures of the root
         except OSError:
             if unreadable is not None:
                 unreadable.append(folder)

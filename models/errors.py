@@ -117,10 +117,16 @@ class DecodeError(EncoderError):
     code = "unreadable_image"
     users_mistake = True
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    def __init__(self, reason: str, detail: str = "", *, name: str = "") -> None:
         self.reason, self.detail = reason, detail
         en, zh = (text.format(detail=detail) for text in DECODE_REASONS[reason])
-        super().__init__(en=f"The picture cannot be used: {en}.", zh=f"无法使用这张图片：{zh}。")
+        super().__init__(
+            en=f"{name or 'The picture'} cannot be used: {en}.", zh=f"无法使用{name or '这张图片'}：{zh}。"
+        )
+
+    def named(self, name: str) -> "DecodeError":
+        """Return the same error with the name of the file in its sentence."""
+        return type(self)(self.reason, self.detail, name=name)
 
 
 class ImageTooLarge(DecodeError):

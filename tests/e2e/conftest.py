@@ -1,0 +1,136 @@
+"""The page in a real browser, over a service, each started once."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from indexer.build import BuildOptions, build
+from indexer.config import IndexerSettings
+
+ROOT = Path(__file__).parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+START_S = 60
+
+
+@pytest.fixture(scope="session")
+def api_url(photographs, serve, tmp_path_factory):
+    """The address of a service with a library of more than one page of pictures: parts of photographs."""
+    folder, data = tmp_path_factory.mktemp("parts"), tmp_path_factory.mktemp("page-library")
+    shapes = ((300, 200), (200, 300), (240, 240), (300, 130))
+    for path in sorted(photographs.rglob("*.[pj][np]g")):
+        if path.name == "broken.jpg":
+            continue
+        with Image.open(path) as image:
+            for number, (width, height) in enumerate(shapes * 2):
+                left, top = 10 * number, 6 * number
+                part = image.convert("RGB").crop((left, top, left + width, top + height))
+                part.save(folder / f"{path.stem} {number}.jpg", quality=90)
+    build(IndexerSettings(data=data), [folder], BuildOptions())
+    return serve(data)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until_up(process, url, log):
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(url, trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        try:
+            process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    raise RuntimeError(f"the page did not start: {log.read_text(errors='replace')}")
+
+
+@pytest.fixture(scope="session")
+def page_url(api_url, tmp_path_factory):
+    """The address of the page, started from a folder that is not the checkout."""
+    folder = tmp_path_factory.mktemp("page")
+    port = free_port()
+    log = folder / "log.txt"
+    python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "ui" / "app.py"), "--server.port", str(port)]
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, "XUNTU_UI__API_URL": api_url, "PYTHONPATH": python_path},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_until_up(process, f"http://127.0.0.1:{port}/_stcore/health", log)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
+    return found
+
+
+@pytest.fixture
+def browse(chromium, tmp_path):
+    """Opens browsers: `browse(width=..., locale=...)` is a page of a fresh one, whose script errors fail the test."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    contexts, errors = [], []
+    with sync_api.sync_playwright() as playwright:
+
+        def open_browser(*, width=1280, height=900, locale="en-GB", **options):
+            context = playwright.chromium.launch_persistent_context(
+                str(tmp_path / f"browser-{len(contexts)}"),
+                executable_path=chromium,
+                headless=True,
+                args=BROWSER_ARGS,
+                viewport={"width": width, "height": height},
+                locale=locale,
+                accept_downloads=True,
+                **options,
+            )
+            contexts.append(context)
+            page = context.pages[0]
+            page.set_default_timeout(30_000)
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.on("console", lambda said: errors.append(said.text) if "BidiComponent" in said.text else None)
+            return page
+
+        yield open_browser
+        for context in contexts:
+            context.close()
+    assert errors == []

@@ -1,0 +1,246 @@
+"""A person at the page: what they do, and what they see then."""
+
+import base64
+import re
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+expect = sync_api.expect
+expect.set_options(timeout=30_000)
+
+# A picture of one red pixel, as a file that a person could drop.
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8Dwn4GBgYEBAA0EAgF0XyBVAAAAAElFTkSuQmCC"
+)
+
+
+def state(page, kind):
+    expect(page.locator(f"[data-state={kind}]")).to_be_visible()
+
+
+def tile_ids(page):
+    return page.locator(".tile").evaluate_all("tiles => tiles.map((one) => one.dataset.id)")
+
+
+def search(page, text):
+    page.get_by_role("searchbox").fill(text)
+    page.keyboard.press("Enter")
+    state(page, "results")
+    expect(page.locator(".chips .chip").first).to_be_visible()
+
+
+def test_a_first_visit_shows_examples_that_search(browse, page_url):
+    page = browse(locale="zh-CN")
+    page.goto(page_url)
+    state(page, "welcome")
+    expect(page).to_have_title("寻图 xuntu")
+    expect(page.locator(".status")).to_contain_text("张图片")
+    page.locator(".examples a").first.click()
+    state(page, "results")
+    expect(page.get_by_role("searchbox")).not_to_have_value("")
+    expect(page).to_have_url(re.compile(r"\?q="))
+
+
+def test_typed_words_become_chips_and_a_chip_can_go(browse, page_url):
+    page = browse()
+    page.goto(page_url)
+    state(page, "welcome")
+    search(page, "雪山 -人")
+    expect(page.locator(".chip .words")).to_have_text(["雪山", "人"])
+    expect(page.locator(".chip.away .words")).to_have_text(["人"])
+    page.get_by_role("link", name="Remove 人").click()
+    expect(page.locator(".chip .words")).to_have_text(["雪山"])
+    expect(page.get_by_role("searchbox")).to_have_value("雪山")
+
+
+def test_a_link_shows_the_same_search_in_a_fresh_browser_and_back_works(browse, page_url):
+    page = browse()
+    page.goto(page_url)
+    state(page, "welcome")
+    search(page, "red circle")
+    page.get_by_role("link", name="Next").click()
+    expect(page).to_have_url(re.compile("page=2"))
+    expect(page.locator(".line")).to_contain_text("31–60")
+    there = tile_ids(page)
+    other = browse()
+    other.goto(page.url)
+    state(other, "results")
+    assert tile_ids(other) == there
+    page.go_back()
+    expect(page.locator(".line")).to_contain_text("1–30")
+    page.go_back()
+    state(page, "welcome")
+    expect(page.get_by_role("searchbox")).to_have_value("")
+    page.go_forward()
+    state(page, "results")
+
+
+def test_more_and_less_like_a_hit_become_chips(browse, page_url):
+    page = browse()
+    page.goto(f"{page_url}?q=red")
+    state(page, "results")
+    page.locator(".tile").nth(2).hover()
+    page.locator(".tile").nth(2).get_by_role("link", name="More like this").click()
+    expect(page.locator(".chip.has-picture")).to_have_count(1)
+    expect(page.locator(".busy")).to_have_count(0)
+    page.locator(".tile").nth(5).hover()
+    page.locator(".tile").nth(5).get_by_role("link", name="Less like this").click()
+    expect(page.locator(".chip.has-picture.away")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"like=\d+&less=\d+"))
+    page.get_by_role("link", name="Clear all").click()
+    state(page, "welcome")
+
+
+def test_a_picture_opens_turns_downloads_and_closes(browse, page_url):
+    page = browse()
+    page.goto(f"{page_url}?q=red&lang=en")
+    state(page, "results")
+    ids = tile_ids(page)
+    page.locator(".tile .shot").first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("dl")).to_contain_text("Dimensions")
+    expect(page).to_have_url(re.compile(rf"id={ids[0]}$"))
+    expect(dialog.locator(".strip li").first).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile(rf"id={ids[1]}$"))
+    expect(dialog.get_by_role("button", name="Previous picture")).to_be_visible()
+    with page.expect_download() as download:
+        dialog.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == dialog.locator("h2").inner_text()
+    dialog.get_by_role("button", name="Previous picture").click()
+    expect(page).to_have_url(re.compile(rf"id={ids[0]}$"))
+    expect(dialog.get_by_role("button", name="Next picture")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page).not_to_have_url(re.compile("id="))
+    assert tile_ids(page) == ids
+
+
+def test_filters_narrow_and_nothing_left_says_what_to_try(browse, page_url):
+    page = browse()
+    page.goto(f"{page_url}?q=red&lang=en")
+    state(page, "results")
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("button", name="Portrait").click()
+    expect(page.locator(".chip.filter")).to_have_text(["Portrait"])
+    shapes = page.locator(".tile .shot img").evaluate_all(
+        "pictures => Promise.all(pictures.map((one) => one.decode().then(() => one.naturalWidth / one.naturalHeight)))"
+    )
+    assert shapes
+    assert max(shapes) < 1
+    page.get_by_role("textbox", name="Folder").fill("nowhere/at/all/")
+    page.keyboard.press("Enter")
+    state(page, "message")
+    page.get_by_role("link", name="Search without filters").click()
+    state(page, "results")
+    expect(page.locator(".chip.filter")).to_have_count(0)
+
+
+def test_the_switch_changes_every_word_and_the_link_keeps_it(browse, page_url):
+    page = browse(locale="en-GB")
+    page.goto(f"{page_url}?q=red")
+    state(page, "results")
+    page.locator(".langs").get_by_text("中文").click()
+    expect(page.locator(".submit")).to_have_text("搜索")
+    expect(page.locator(".line")).to_contain_text("最接近的在前")
+    expect(page).to_have_url(re.compile("lang=zh"))
+    assert page.locator("html").get_attribute("lang") == "zh-CN"
+
+
+def test_a_given_picture_searches_and_a_link_says_it_is_missing(browse, page_url):
+    page = browse()
+    page.goto(page_url)
+    state(page, "welcome")
+    page.locator("input[type=file]").set_input_files({"name": "pixel.png", "mimeType": "image/png", "buffer": PIXEL})
+    state(page, "results")
+    expect(page.locator(".chip .words")).to_have_text(["pixel.png"])
+    expect(page.locator(".note")).to_contain_text("link does not carry it")
+    other = browse()
+    other.goto(page.url)
+    state(other, "message")
+    expect(other.locator("h1")).to_have_text("A picture is missing")
+
+
+def test_a_file_that_is_no_picture_is_refused_in_words(browse, page_url):
+    page = browse()
+    page.goto(page_url)
+    state(page, "welcome")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"hello"}
+    )
+    expect(page.locator(".note")).to_contain_text("does not look like a picture")
+
+
+@pytest.mark.parametrize(("width", "fewest", "most"), [(1280, 4, 9), (400, 1, 4)])
+def test_rows_are_justified_and_nothing_overflows(browse, page_url, width, fewest, most):
+    page = browse(width=width)
+    page.goto(f"{page_url}?q={'雪山下的湖' * 40}")
+    state(page, "results")
+    tiles = page.locator(".tile .shot").evaluate_all(
+        "tiles => tiles.map((one) => one.getBoundingClientRect()).map((box) => [box.top, box.left, box.right])"
+    )
+    rows = {}
+    for top, left, right in tiles:
+        rows.setdefault(round(top), []).append((left, right))
+    full = [rows[top] for top in sorted(rows)][:-1]
+    edge = page.locator(".tiles").evaluate("list => list.getBoundingClientRect().right")
+    assert full
+    assert all(fewest <= len(row) <= most for row in full)
+    assert all(abs(max(right for _, right in row) - edge) <= 1 for row in full)
+    assert page.evaluate("document.querySelector('.stMain').scrollWidth") <= width
+
+
+def test_the_page_shows_none_of_the_framework(browse, page_url):
+    page = browse()
+    page.goto(f"{page_url}?q=red")
+    state(page, "results")
+    for name in ("stHeader", "stToolbar", "stStatusWidget", "stDecoration"):
+        expect(page.get_by_test_id(name)).not_to_be_visible()
+
+
+def test_dark_follows_the_system_and_the_switch_overrides_it(browse, page_url):
+    page = browse(color_scheme="dark")
+    page.goto(page_url)
+    state(page, "welcome")
+    paper = "() => getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+    assert page.evaluate(paper) == "rgb(20, 20, 20)"
+    page.get_by_role("button", name="Switch between light and dark").click()
+    assert page.evaluate(paper) == "rgb(251, 251, 250)"
+    page.reload()
+    state(page, "welcome")
+    assert page.evaluate(paper) == "rgb(251, 251, 250)"
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_a_picture_can_be_dropped_and_pasted(browse, page_url, way):
+    page = browse()
+    page.goto(page_url)
+    state(page, "welcome")
+    page.evaluate(
+        """([bytes, way]) => {
+            const carried = new DataTransfer();
+            carried.items.add(new File([new Uint8Array(bytes)], "image.png", { type: "image/png" }));
+            const event = way === "drop"
+                ? new DragEvent("drop", { dataTransfer: carried, bubbles: true, cancelable: true })
+                : new ClipboardEvent("paste", { clipboardData: carried, bubbles: true, cancelable: true });
+            document.dispatchEvent(event);
+        }""",
+        [list(PIXEL), way],
+    )
+    state(page, "results")
+    expect(page.locator(".chip .words")).to_have_text(["your picture"])
+    page.get_by_role("link", name="Remove your picture").click()
+    state(page, "welcome")
+
+
+def test_the_hits_stay_mounted_from_one_search_to_the_next(browse, page_url):
+    page = browse()
+    page.goto(f"{page_url}?q=red")
+    state(page, "results")
+    page.locator("[data-state]").evaluate("root => { root.id = 'kept'; }")
+    search(page, "blue")
+    expect(page.locator(".chip .words")).to_have_text(["blue"])
+    state(page, "results")
+    expect(page.locator("#kept")).to_have_count(1)
+    expect(page.locator(".busy")).to_have_count(0)

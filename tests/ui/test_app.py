@@ -1,0 +1,197 @@
+"""The page in each of its states, run by Streamlit without a browser."""
+
+import base64
+import json
+
+import pytest
+import streamlit
+from streamlit.testing.v1 import AppTest
+
+from ui.address import PAGE_SIZE
+from ui.components import PARTS
+from ui.pictures import Upload
+from ui.stage import BUILD_COMMAND, SERVE_COMMAND
+
+APP = PARTS.parent / "app.py"
+
+
+class Seen:
+    """The views that a run handed to the browser."""
+
+    def __init__(self, app):
+        assert not app.exception
+        parts = {one.key: json.loads(one.proto.json) for one in app if one.type == "bidi_component"}
+        self.bar, self.stage, self.detail = parts["bar"], parts["stage"], parts["detail"]
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Runs the page for the parameters of a URL against a service."""
+
+    def run_page(url, *, uploads=None, **params):
+        monkeypatch.setenv("XUNTU_UI__API_URL", url)
+        app = AppTest.from_file(str(APP), default_timeout=60)
+        for name, value in params.items():
+            app.query_params[name] = value
+        if uploads:
+            app.session_state["uploads"] = uploads
+        return Seen(app.run())
+
+    yield run_page
+    streamlit.cache_data.clear()
+    streamlit.cache_resource.clear()
+
+
+def test_the_first_visit_welcomes_with_examples_and_pictures(run, api_url):
+    seen = run(api_url, lang="zh")
+    assert seen.stage["kind"] == "welcome"
+    assert len(seen.stage["tiles"]) == 18
+    assert seen.stage["examples"]
+    assert all(one["href"].startswith("?q=") and one["href"].endswith("&lang=zh") for one in seen.stage["examples"])
+    assert seen.bar["status"]["count"] == "70 张图片"
+    assert seen.bar["chips"] == []
+    assert list(seen.detail) == ["run"]
+
+
+def test_a_small_library_welcomes_with_all_it_has(run, api_url, fake):
+    del fake.pictures[7:]
+    seen = run(api_url)
+    assert sorted(tile["id"] for tile in seen.stage["tiles"]) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_hits_are_tiles_of_known_size_with_their_scores(run, api_url):
+    seen = run(api_url, q="red circle -people", lang="en")
+    tiles = seen.stage["tiles"]
+    assert seen.stage["kind"] == "results"
+    assert len(tiles) == PAGE_SIZE
+    assert all(tile["src"].startswith("data:image/webp;base64,") for tile in tiles)
+    assert all(tile["width"] >= 1 and tile["height"] >= 1 for tile in tiles)
+    assert tiles[0]["bar"] == 1
+    assert tiles[0]["score"].startswith("Similarity 0.")
+    assert [(chip["label"], chip["away"]) for chip in seen.bar["chips"]] == [("red circle", False), ("people", True)]
+    assert [chip["href"] for chip in seen.bar["chips"]] == ["?q=-people&lang=en", "?q=red+circle&lang=en"]
+    assert seen.stage["turn"]["previous"] is None
+    assert "page=2" in seen.stage["turn"]["next"]
+    assert seen.stage["shown"] == "1–30 of 70"
+
+
+def test_the_last_page_ends_and_its_bars_compare_with_the_first_hit(run, api_url):
+    seen = run(api_url, q="red", page="3", lang="zh")
+    assert len(seen.stage["tiles"]) == 10
+    assert seen.stage["turn"]["next"] is None
+    assert seen.stage["shown"] == "第 61–70 张，共 70 张"
+    assert seen.stage["tiles"][0]["bar"] < 1
+    beyond = run(api_url, q="red", page="9", lang="zh")
+    assert beyond.stage["kind"] == "message"
+    assert beyond.stage["links"][0]["href"] == "?q=red&lang=zh"
+
+
+def test_the_service_is_asked_for_what_the_url_says(run, api_url, fake):
+    run(api_url, q="snow", like="3", less="4", colour=["blue", "red"], shape="portrait", width="300", folder="2024/")
+    asked = fake.searches[-1]
+    assert [(one.get("text", one.get("image_id")), one["weight"]) for one in asked["clauses"]] == [
+        ("snow", 1.0),
+        (3, 1.0),
+        (4, -0.5),
+    ]
+    assert asked["where"] == {"path": "2024/", "colours": ["blue", "red"], "min_width": 300, "max_aspect": 0.95}
+
+
+def test_pictures_that_are_asked_for_are_chips_with_their_name(run, api_url):
+    seen = run(api_url, like="1", less="2", lang="en")
+    assert [(chip["label"], chip["away"]) for chip in seen.bar["chips"]] == [
+        ("red-circle-001.jpg", False),
+        ("orange-square-002.jpg", True),
+    ]
+    assert all(chip["src"].startswith("data:image/webp") for chip in seen.bar["chips"])
+
+
+def test_conditions_that_nothing_meets_say_what_to_try(run, api_url):
+    seen = run(api_url, q="snow", folder="nowhere/", lang="en")
+    assert seen.stage["kind"] == "message"
+    assert seen.stage["title"] == "No picture fits"
+    assert len(seen.stage["tips"]) == 2
+    assert seen.stage["links"][0]["href"] == "?q=snow&lang=en"
+    assert [one["label"] for one in seen.bar["active"]] == ["nowhere/"]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_no_library_shows_the_command_to_run(run, api_url, fake, lang):
+    fake.pictures.clear()
+    seen = run(api_url, q="snow", lang=lang)
+    assert seen.stage["kind"] == "command"
+    assert seen.stage["command"] == BUILD_COMMAND
+    assert seen.stage["request_id"] is None
+    assert seen.bar["status"] is None
+
+
+def test_a_failing_search_is_a_sentence_with_its_request_id(run, api_url, fake):
+    fake.failing = True
+    seen = run(api_url, q="snow", lang="zh")
+    assert seen.stage["kind"] == "command"
+    assert seen.stage["body"] == "服务内部出错。"
+    assert seen.stage["request_id"].endswith("req-0123456789ab")
+    assert seen.stage["retry"] == "?q=snow&lang=zh"
+    assert run(api_url, lang="zh").stage["kind"] == "welcome"
+
+
+def test_a_service_that_is_away_says_how_to_start_it(run):
+    seen = run("http://127.0.0.1:9", q="snow", lang="en")
+    assert seen.stage["command"] == SERVE_COMMAND
+    assert "http://127.0.0.1:9" in seen.stage["body"]
+
+
+def test_an_open_picture_knows_its_neighbours_across_pages(run, api_url):
+    hits = [tile["id"] for page in "123" for tile in run(api_url, q="red", page=page).stage["tiles"]]
+    assert len(set(hits)) == 70
+    last_of_first = run(api_url, q="red", id=str(hits[29]))
+    assert last_of_first.detail["previous"] == f"?q=red&id={hits[28]}"
+    assert last_of_first.detail["next"] == f"?q=red&page=2&id={hits[30]}"
+    first_of_second = run(api_url, q="red", page="2", id=str(hits[30]))
+    assert first_of_second.detail["previous"] == f"?q=red&id={hits[29]}"
+    assert first_of_second.detail["next"] == f"?q=red&page=2&id={hits[31]}"
+    assert first_of_second.detail["close"] == "?q=red&page=2"
+    assert run(api_url, q="red", id=str(hits[0])).detail["previous"] is None
+    assert run(api_url, q="red", page="3", id=str(hits[69])).detail["next"] is None
+
+
+def test_an_open_picture_tells_what_is_known_in_words(run, api_url):
+    detail = run(api_url, q="red", id="1", lang="zh").detail
+    facts = {fact["label"]: fact["value"] for fact in detail["facts"]}
+    assert facts["拍摄时间"] == "2024年5月3日 14:02"
+    assert facts["尺寸"].startswith("480 × 320")
+    assert detail["name"] == "red-circle-001.jpg"
+    assert detail["folder"] == "pictures/2023/"
+    assert detail["src"].startswith("data:image/webp")
+    assert 1 not in [one["id"] for one in detail["similar"]]
+    assert detail["all_similar"] == "?like=1&lang=zh"
+
+
+def test_a_picture_that_is_gone_is_said_so_over_the_hits(run, api_url):
+    seen = run(api_url, q="red", id="999", lang="en")
+    assert seen.detail["error"] == "No picture 999."
+    assert seen.detail["close"] == "?q=red&lang=en"
+    assert seen.stage["kind"] == "results"
+
+
+def test_an_upload_is_asked_for_and_its_absence_is_said(run, api_url, fake):
+    data = base64.b64encode(b"a picture").decode()
+    seen = run(api_url, uploads={"a1": Upload("cat.jpg", data, "")}, up="a1", lang="en")
+    assert fake.searches[-1]["clauses"] == [{"image": data, "weight": 1.0}]
+    assert seen.bar["chips"][0]["label"] == "cat.jpg"
+    assert "link does not carry it" in seen.bar["note"]
+    lost = run(api_url, up="a1", lang="en")
+    assert lost.stage["title"] == "A picture is missing"
+    with_text = run(api_url, up="a1", q="red", lang="en")
+    assert with_text.stage["kind"] == "results"
+    assert "did not travel" in with_text.bar["note"]
+
+
+def test_hostile_names_reach_the_browser_as_data(run, api_url, fake):
+    name = "<img src=x onerror=alert(1)>\n\"'&.jpg"
+    fake.pictures[0].path = f"a/{name}"
+    try:
+        detail = run(api_url, q="img", id="1").detail
+    finally:
+        fake.pictures[0].path = "2023/red-circle-001.jpg"
+    assert detail["name"] == name

@@ -1,0 +1,213 @@
+"""What is asked, and the URL that says it.
+
+The URL is the only state of a search: every action of the page is a link to another address, so a link can be
+shared, opened in a new tab, and gone back to. The text is kept as it was typed; `split_text` reads it.
+
+    ?q=雪山+-人&like=12&less=7&colour=blue&shape=landscape&lang=zh&page=2&id=31
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+from api.schemas import MAX_CLAUSES, ClauseIn
+
+PAGE_SIZE = 30
+AWAY_WEIGHT = -0.5  # a full step away from a word moves too far from what was asked
+
+# Width divided by height: from, to.
+SHAPES: Mapping[str, tuple[float | None, float | None]] = {
+    "landscape": (1.05, None),
+    "portrait": (None, 0.95),
+    "square": (0.95, 1.05),
+    "panorama": (2.0, None),
+}
+
+_AWAY = re.compile(r'(?:(?<=\s)|^)[-−－](?:"([^"]+)"|“([^”]+)”|([^\s"“]\S*))')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """A piece of the typed text: what to look for, or what to stay away from."""
+
+    text: str
+    away: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Conditions on the pictures; the empty value of each means no condition."""
+
+    path: str = ""
+    formats: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
+    shape: str = ""
+    min_width: int = 0
+    taken_from: str = ""
+    taken_to: str = ""
+
+
+NO_FILTERS = Filters()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A whole search: `like`, `less` and `detail` are image ids; `uploads` name pictures of this session."""
+
+    text: str = ""
+    like: tuple[int, ...] = ()
+    less: tuple[int, ...] = ()
+    uploads: tuple[str, ...] = ()
+    filters: Filters = NO_FILTERS
+    lang: str = ""
+    page: int = 1
+    detail: int | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether anything is looked for."""
+        return bool(split_text(self.text) or self.like or self.less or self.uploads)
+
+    def but(self, **changes: Any) -> Address:
+        """Return the address with other contents, on its first page and with no picture open unless they say so."""
+        return replace(self, **{"page": 1, "detail": None, **changes})
+
+    def filtered(self, **changes: Any) -> Address:
+        """Return the address with other conditions, on its first page."""
+        return self.but(filters=replace(self.filters, **changes))
+
+
+def split_text(text: str) -> tuple[Term, ...]:
+    """Read typed text: a minus before a word or a quoted phrase steers away from it, the rest is one term."""
+    away = [next(part for part in match.groups() if part) for match in _AWAY.finditer(text)]
+    wanted = " ".join(_AWAY.sub(" ", text).split())
+    return (*([Term(text=wanted)] if wanted else []), *(Term(text=word, away=True) for word in away))
+
+
+def join_terms(terms: Sequence[Term]) -> str:
+    """Return the text that `split_text` reads as these terms."""
+    return " ".join(
+        (f'-"{term.text}"' if re.search(r"\s", term.text) else f"-{term.text}") if term.away else term.text
+        for term in terms
+    )
+
+
+def parse(params: Mapping[str, Sequence[str]]) -> Address:
+    """Read the parameters of a URL. A number that is none is left out; words are the service's to judge."""
+
+    def last(name: str) -> str:
+        return (params.get(name) or ("",))[-1].strip()
+
+    return Address(
+        text=last("q"),
+        like=_ids(params.get("like", ())),
+        less=_ids(params.get("less", ())),
+        uploads=_words(params.get("up", ())),
+        filters=Filters(
+            path=last("folder"),
+            formats=_words(params.get("format", ())),
+            colours=_words(params.get("colour", ())),
+            shape=last("shape") if last("shape") in SHAPES else "",
+            min_width=_number(last("width")) or 0,
+            taken_from=last("from"),
+            taken_to=last("to"),
+        ),
+        lang=last("lang"),
+        page=max(1, _number(last("page")) or 1),
+        detail=_number(last("id")),
+    )
+
+
+def parse_link(link: str) -> Address:
+    """Read a link of the page, such as "?q=snow"."""
+    return parse(parse_qs(link.removeprefix("?")))
+
+
+def params(address: Address) -> dict[str, list[str]]:
+    """Return the parameters of an address, without those that say nothing."""
+    filters = address.filters
+    found = {
+        "q": [address.text],
+        "like": [str(image_id) for image_id in address.like],
+        "less": [str(image_id) for image_id in address.less],
+        "up": list(address.uploads),
+        "folder": [filters.path],
+        "format": list(filters.formats),
+        "colour": list(filters.colours),
+        "shape": [filters.shape],
+        "width": [str(filters.min_width or "")],
+        "from": [filters.taken_from],
+        "to": [filters.taken_to],
+        "lang": [address.lang],
+        "page": [str(address.page) if address.page > 1 else ""],
+        "id": ["" if address.detail is None else str(address.detail)],
+    }
+    kept = {name: [value for value in values if value] for name, values in found.items()}
+    return {name: values for name, values in kept.items() if values}
+
+
+def link(address: Address) -> str:
+    """Return the address as a link, such as "?q=snow"."""
+    return "?" + urlencode(params(address), doseq=True)
+
+
+def toward(address: Address, image_id: int) -> Address | None:
+    """Return the address that also asks for pictures like this one; None where no clause more is allowed."""
+    return _with_picture(address, image_id, away=False)
+
+
+def away_from(address: Address, image_id: int) -> Address | None:
+    """Return the address that also steers away from this picture; None where no clause more is allowed."""
+    return _with_picture(address, image_id, away=True)
+
+
+def clauses(address: Address, pictures: Mapping[str, str]) -> list[ClauseIn]:
+    """Return what to ask the service. `pictures` holds this session's uploads in base64; those missing are left out."""
+    texts = [ClauseIn(text=term.text, weight=AWAY_WEIGHT if term.away else 1.0) for term in split_text(address.text)]
+    uploads = [ClauseIn(image=pictures[name]) for name in address.uploads if name in pictures]
+    like = [ClauseIn(image_id=image_id) for image_id in address.like]
+    less = [ClauseIn(image_id=image_id, weight=AWAY_WEIGHT) for image_id in address.less]
+    return [*texts, *uploads, *like, *less]
+
+
+def where(filters: Filters) -> dict[str, Any] | None:
+    """Return the conditions as the service's `FilterIn`; None where there are none."""
+    low, high = SHAPES.get(filters.shape, (None, None))
+    found = {
+        "path": filters.path,
+        "formats": list(filters.formats),
+        "colours": list(filters.colours),
+        "min_width": filters.min_width,
+        "min_aspect": low,
+        "max_aspect": high,
+        "taken_from": filters.taken_from,
+        "taken_to": filters.taken_to,
+    }
+    return {name: value for name, value in found.items() if value} or None
+
+
+def _with_picture(address: Address, image_id: int, *, away: bool) -> Address | None:
+    like = tuple(other for other in address.like if other != image_id)
+    less = tuple(other for other in address.less if other != image_id)
+    changed = address.but(
+        like=like if away else (*like, image_id),
+        less=(*less, image_id) if away else less,
+    )
+    count = len(split_text(changed.text)) + len(changed.uploads) + len(changed.like) + len(changed.less)
+    return changed if count <= MAX_CLAUSES else None
+
+
+def _number(value: str) -> int | None:
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
+
+
+def _ids(values: Sequence[str]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(number for number in map(_number, values) if number is not None))
+
+
+def _words(values: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value.strip() for value in values if value.strip()))

@@ -1,0 +1,327 @@
+"""The page. Run it with `streamlit run ui/app.py`.
+
+Each run reads the URL, asks the service, and hands three views to the browser. What the person does comes back
+as a link, which becomes the URL of the next run: nothing is kept between runs but the pictures they gave.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import logging
+from collections.abc import Mapping
+from functools import partial
+from itertools import zip_longest
+from typing import Any
+
+import streamlit as st
+
+from api.schemas import Hit, ImageDetail, IndexInfo, SearchResponse
+from ui import components, words
+from ui.address import PAGE_SIZE, Address, clauses, link, params, parse, parse_link, where
+from ui.bar import bar_view, with_form
+from ui.client import ApiClient, ApiError
+from ui.config import Settings, read_settings
+from ui.detail import detail_view, gone_view
+from ui.pictures import (
+    LARGE_SIZE,
+    MAX_DOWNLOAD_BYTES,
+    STRIP_SIZE,
+    TILE_SIZE,
+    PictureCache,
+    Upload,
+    data_uri,
+    upload_name,
+)
+from ui.stage import (
+    Found,
+    empty_view,
+    error_view,
+    file_name,
+    lost_view,
+    nothing_view,
+    results_view,
+    welcome_view,
+)
+from ui.strings import choose_lang, labels
+
+log = logging.getLogger("ui.app")
+
+SAMPLE_K = 18
+SAMPLE_EACH = 4
+SAMPLE_COLOURS = ("blue", "orange", "green", "red", "yellow", "pink", "cyan", "brown")
+SIMILAR_K = 14
+MAX_UPLOADS = 8
+FRESH_S = 15
+
+
+@st.cache_resource(show_spinner=False, on_release=ApiClient.close)
+def get_client(_settings: Settings, url: str) -> ApiClient:  # noqa: ARG001
+    """Return the one client of this process."""
+    return ApiClient(_settings)
+
+
+@st.cache_resource(show_spinner=False, on_release=PictureCache.close)
+def get_pictures() -> PictureCache:
+    """Return the one cache of thumbnails of this process."""
+    return PictureCache()
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=128, show_spinner=False)
+def search(_client: ApiClient, url: str, body: str, lang: str) -> SearchResponse:  # noqa: ARG001
+    """Hits of a request as JSON, remembered for a few seconds so that opening a picture does not search again."""
+    return _client.search(json.loads(body), lang=lang)
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=128, show_spinner=False)
+def similar(_client: ApiClient, url: str, image_id: int, lang: str) -> SearchResponse:  # noqa: ARG001
+    """Return the nearest of one picture, remembered for a few seconds."""
+    return _client.similar(image_id, k=SIMILAR_K, lang=lang)
+
+
+@st.cache_data(ttl=FRESH_S, max_entries=256, show_spinner=False)
+def image(_client: ApiClient, url: str, image_id: int, lang: str) -> ImageDetail:  # noqa: ARG001
+    """Return what is known of one picture, remembered for a few seconds."""
+    return _client.image(image_id, lang=lang)
+
+
+def get_uploads() -> dict[str, Upload]:
+    """Return the pictures that the person gave in this session, by name; the newest last."""
+    uploads: dict[str, Upload] = st.session_state.setdefault("uploads", {})
+    return uploads
+
+
+def read_address() -> Address:
+    """Return the address in the browser."""
+    return parse({name: st.query_params.get_all(name) for name in st.query_params})
+
+
+def go(address: Address) -> None:
+    """Make an address the browser's."""
+    st.query_params.from_dict(params(address))
+
+
+def on_link(part: str) -> None:
+    """Follow a link that was clicked in a part of the page."""
+    target = components.sent(part, "go")
+    if isinstance(target, str):
+        go(parse_link(target))
+
+
+def on_form() -> None:
+    """Take the text that was typed, or a filter that was written."""
+    sent = components.sent("bar", "form")
+    if isinstance(sent, Mapping):
+        form = {str(name): str(value) for name, value in sent.items()}
+        go(with_form(form.pop("here", link(read_address())), form))
+
+
+def on_upload() -> None:
+    """Keep a picture that was dropped, pasted or chosen, and search with it in place of the one before."""
+    sent = components.sent("bar", "upload")
+    if not isinstance(sent, Mapping) or not isinstance(sent.get("data"), str):
+        return
+    data = sent["data"]
+    try:
+        base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        return
+    uploads = get_uploads()
+    name = upload_name(data)
+    preview = str(sent.get("preview") or "")
+    uploads[name] = Upload(str(sent.get("name") or ""), data, preview if preview.startswith("data:image/") else "")
+    while len(uploads) > MAX_UPLOADS:
+        del uploads[next(iter(uploads))]
+    go(read_address().but(uploads=(name,), like=(), less=()))
+
+
+def on_download() -> None:
+    """Remember which original to send with the next view."""
+    st.session_state["download"] = components.sent("detail", "download")
+
+
+class Page:
+    """One run of the page: an address, its language, and what the service says of them."""
+
+    def __init__(self, client: ApiClient, pictures: PictureCache) -> None:
+        self.client = client
+        self.pictures = pictures
+        self.address = read_address()
+        self.lang = choose_lang(self.address.lang, st.context.locale)
+        self.uploads = get_uploads()
+        self.info: IndexInfo | None = None
+        self.problem: ApiError | None = None
+        self.found: Found | None = None
+
+    def draw(self) -> None:
+        """Ask the service and show the three parts, the top first."""
+        text = labels(self.lang)
+        wanted = self.address.text
+        title = f"{wanted[:60]} · {text.title}" if wanted else f"{text.title} {text.subtitle}"
+        st.set_page_config(page_title=title, page_icon=str(components.PARTS / "seal.svg"), layout="wide")
+        components.page_style()
+        try:
+            self.info = self.client.index(lang=self.lang)
+        except ApiError as error:
+            self.problem = error
+        self._draw_bar()
+        self._draw_stage()
+        # The number changes with every run, which tells the browser that one is over.
+        run = st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+        components.detail({**self._detail(), "run": run}, on_go=partial(on_link, "detail"), on_download=on_download)
+
+    def _draw_stage(self) -> None:
+        """Show the middle; the first time, grey tiles until it is known. Later its old tiles stand in for them."""
+        on_go = partial(on_link, "stage")
+        if st.session_state.get("drawn"):
+            components.stage(self._stage(), on_go=on_go)
+            return
+        st.session_state["drawn"] = True
+        slot = st.empty()
+        with slot:
+            components.skeleton()
+        view = self._stage()
+        with slot:
+            components.stage(view, on_go=on_go)
+
+    def _draw_bar(self) -> None:
+        asked = (*self.address.like, *self.address.less)
+        view = bar_view(
+            self.address,
+            lang=self.lang,
+            info=self.info,
+            uploads=self.uploads,
+            previews=self._thumbnails(asked) if self.info else {},
+            names=self._names(asked) if self.info else {},
+        )
+        components.bar(view, on_go=partial(on_link, "bar"), on_form=on_form, on_upload=on_upload)
+
+    def _names(self, ids: tuple[int, ...]) -> dict[int, str]:
+        names = {}
+        for image_id in ids:
+            try:
+                path = image(self.client, self.client.url, image_id, self.lang).path
+            except ApiError as error:
+                log.info("no name for picture %d: %s", image_id, error.message)  # its chip shows the number
+            else:
+                names[image_id] = file_name(path)
+        return names
+
+    def _stage(self) -> dict[str, Any]:
+        if self.problem and self.problem.code == "no_index":
+            return empty_view(lang=self.lang, sentence=self.problem.message)
+        if self.problem:
+            return error_view(self.problem, self.address, lang=self.lang)
+        if self.info and not self.info.pictures:
+            return empty_view(lang=self.lang)
+        try:
+            return self._answer()
+        except ApiError as error:
+            return error_view(error, self.address, lang=self.lang)
+
+    def _answer(self) -> dict[str, Any]:
+        if not self.address.asks:
+            sample = self._sample()
+            return welcome_view(
+                self.address,
+                lang=self.lang,
+                sample=sample,
+                thumbnails=self._thumbnails([h.id for h in sample]),
+            )
+        asked = [
+            clause.model_dump(exclude_none=True)
+            for clause in clauses(self.address, {name: one.data for name, one in self.uploads.items()})
+        ]
+        if not asked:
+            return lost_view(self.address, lang=self.lang)
+        self.found = self._find(asked)
+        if not self.found.hits:
+            notes = [note.message for note in self.found.answer.notes]
+            return nothing_view(self.address, lang=self.lang, notes=notes)
+        thumbnails = self._thumbnails([hit.id for hit in self.found.hits])
+        return results_view(self.found, self.address, lang=self.lang, thumbnails=thumbnails)
+
+    def _find(self, asked: list[dict[str, Any]]) -> Found:
+        """Return the page of hits with one more on either side, so that left and right can leave the page."""
+        first = (self.address.page - 1) * PAGE_SIZE
+        lead = 1 if first else 0
+        conditions = where(self.address.filters)
+        answer = self._search(asked, k=PAGE_SIZE + lead + 1, offset=first - lead, where=conditions)
+        hits = answer.hits[lead : lead + PAGE_SIZE]
+        best = self._search(asked, k=1, where=conditions).hits if first else answer.hits
+        return Found(
+            answer=answer,
+            hits=hits,
+            before=answer.hits[0] if lead and answer.hits else None,
+            after=answer.hits[lead + PAGE_SIZE] if len(answer.hits) > lead + PAGE_SIZE else None,
+            best=best[0].score if best else 0.0,
+        )
+
+    def _search(
+        self, asked: list[dict[str, Any]], *, k: int, offset: int = 0, where: dict[str, Any] | None = None
+    ) -> SearchResponse:
+        body: dict[str, Any] = {"clauses": asked, "k": k, "offset": offset}
+        if where:
+            body["where"] = where
+        return search(self.client, self.client.url, json.dumps(body, ensure_ascii=False), self.lang)
+
+    def _sample(self) -> list[Hit]:
+        """Return a few pictures of as many colours as the library has; any pictures where it has too few."""
+        asked = [{"text": labels(self.lang).sample_query}]
+        try:
+            rows = [self._search(asked, k=SAMPLE_EACH, where={"colours": [one]}).hits for one in SAMPLE_COLOURS]
+            mixed = {hit.id: hit for turn in zip_longest(*rows) for hit in turn if hit}
+            if len(mixed) < SAMPLE_K // 2:
+                mixed.update({hit.id: hit for hit in self._search(asked, k=SAMPLE_K).hits})
+        except ApiError as error:
+            log.info("no sample: %s", error.message)  # the welcome is whole without it
+            return []
+        return list(mixed.values())[:SAMPLE_K]
+
+    def _thumbnails(self, ids: list[int] | tuple[int, ...], *, size: int = TILE_SIZE) -> dict[int, str]:
+        build = self.info.build if self.info else ""
+        return self.pictures.fetch(self.client, ids, size=size, build=build)
+
+    def _detail(self) -> dict[str, Any]:
+        image_id = self.address.detail
+        asked_for = st.session_state.pop("download", None)
+        if image_id is None or self.info is None:
+            return {}
+        try:
+            detail = image(self.client, self.client.url, image_id, self.lang)
+            near = similar(self.client, self.client.url, image_id, self.lang).hits
+        except ApiError as error:
+            return gone_view(error, self.address, lang=self.lang)
+        view = detail_view(
+            detail,
+            self.address,
+            lang=self.lang,
+            timezone=st.context.timezone,
+            src=self._thumbnails([image_id], size=LARGE_SIZE).get(image_id),
+            found=self.found,
+            similar=near,
+            thumbnails=self._thumbnails([hit.id for hit in near], size=STRIP_SIZE),
+        )
+        return {**view, "download": self._download(detail) if asked_for == image_id else None}
+
+    def _download(self, detail: ImageDetail) -> dict[str, str]:
+        """Return the original as a data: URI, or the sentence that says why not."""
+        if detail.bytes > MAX_DOWNLOAD_BYTES:
+            size = words.file_size(detail.bytes)
+            return {"error": labels(self.lang).download_too_large.format(size=size)}
+        try:
+            original = self.client.original(detail.id, lang=self.lang)
+        except ApiError as error:
+            return {"error": error.message}
+        return {"name": file_name(detail.path), "src": data_uri(original.content, original.media_type)}
+
+
+def main() -> None:
+    """Draw the page for the address in the browser."""
+    settings = read_settings()
+    Page(get_client(settings, settings.api_url), get_pictures()).draw()
+
+
+if __name__ == "__main__":
+    main()

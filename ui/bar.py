@@ -1,0 +1,218 @@
+"""The top of the page as data: name and count, search box, what is asked as chips, filters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from api.schemas import IndexInfo
+from ui import words
+from ui.address import (
+    AWAY_WEIGHT,
+    NO_FILTERS,
+    SHAPES,
+    Address,
+    Term,
+    join_terms,
+    link,
+    parse_link,
+    split_text,
+)
+from ui.pictures import Upload
+from ui.strings import LANG_NAMES, LANGS, Strings, labels
+
+WIDTHS = (1280, 1920, 2560, 3840)
+SWATCHES = {
+    "black": "#1d1d1d",
+    "grey": "#8d8d8d",
+    "white": "#ffffff",
+    "red": "#cf3a32",
+    "orange": "#e8842c",
+    "yellow": "#f0c93a",
+    "green": "#4f9a4a",
+    "cyan": "#3fb3b5",
+    "blue": "#3a6fc4",
+    "purple": "#7d52ad",
+    "pink": "#e590b4",
+    "brown": "#80583a",
+}
+
+
+def bar_view(
+    address: Address,
+    *,
+    lang: str,
+    info: IndexInfo | None,
+    uploads: Mapping[str, Upload],
+    previews: Mapping[int, str],
+    names: Mapping[int, str],
+) -> dict[str, Any]:
+    """Everything the top of the page shows. `previews` and `names` are of the pictures that are asked for."""
+    text = labels(lang)
+    return {
+        "labels": asdict(text),
+        "home": link(Address(lang=address.lang)),
+        "here": link(replace(address, detail=None)),
+        "status": _status(info, lang),
+        "langs": [
+            {
+                "lang": one,
+                "name": LANG_NAMES[one],
+                "on": one == lang,
+                "href": link(replace(address, lang=one)),
+            }
+            for one in LANGS
+        ],
+        "text": address.text,
+        "asks": address.asks,
+        "chips": [*_text_chips(address, text), *_picture_chips(address, text, uploads, previews, names)],
+        "note": _note(address, text, uploads),
+        "clear": link(Address(lang=address.lang)) if address.asks or address.filters != NO_FILTERS else None,
+        "filters": _filters(address, text, info),
+        "active": _active(address, text, lang),
+    }
+
+
+def _status(info: IndexInfo | None, lang: str) -> dict[str, str] | None:
+    if info is None:
+        return None
+    return {
+        "count": words.picture_count(info.pictures, lang=lang),
+        "encoder": info.encoder.name,
+        "updated": labels(lang).updated.format(ago=words.ago(info.created_at, lang=lang)),
+    }
+
+
+def _chip(label: str, without: Address, text: Strings, *, away: bool = False, **more: Any) -> dict[str, Any]:
+    return {
+        "label": label,
+        "away": away,
+        "weight": text.weight.format(weight=f"−{abs(AWAY_WEIGHT):g}") if away else None,
+        "href": link(without),
+        "remove": text.remove.format(what=label),
+        **more,
+    }
+
+
+def _text_chips(address: Address, text: Strings) -> list[dict[str, Any]]:
+    terms = split_text(address.text)
+    return [_chip(term.text, address.but(text=_without(terms, term)), text, away=term.away) for term in terms]
+
+
+def _picture_chips(
+    address: Address,
+    text: Strings,
+    uploads: Mapping[str, Upload],
+    previews: Mapping[int, str],
+    names: Mapping[int, str],
+) -> list[dict[str, Any]]:
+    chips = []
+    for name in address.uploads:
+        given = uploads.get(name)
+        label = (given.name or text.your_picture) if given else text.picture_lost
+        without = address.but(uploads=tuple(other for other in address.uploads if other != name))
+        src = given.preview if given else None
+        chips.append(_chip(label, without, text, picture=True, lost=given is None, src=src))
+    for image_id in (*address.like, *address.less):
+        without = address.but(
+            like=tuple(other for other in address.like if other != image_id),
+            less=tuple(other for other in address.less if other != image_id),
+        )
+        label, src = names.get(image_id, f"#{image_id}"), previews.get(image_id)
+        chips.append(_chip(label, without, text, away=image_id in address.less, picture=True, src=src))
+    return chips
+
+
+def _without(terms: Sequence[Term], gone: Term) -> str:
+    return join_terms([term for term in terms if term is not gone])
+
+
+def _note(address: Address, text: Strings, uploads: Mapping[str, Upload]) -> str | None:
+    asks_more = address.but(uploads=()).asks
+    if any(name not in uploads for name in address.uploads):
+        return text.upload_lost if asks_more else None  # else the middle of the page says it
+    return text.upload_note if address.uploads else None
+
+
+def _filters(address: Address, text: Strings, info: IndexInfo | None) -> dict[str, Any]:
+    filters = address.filters
+
+    def option(label: str, on: bool, **changes: Any) -> dict[str, Any]:
+        return {"label": label, "on": on, "href": link(address.filtered(**changes))}
+
+    formats = list(info.formats) if info else []
+    formats += [name for name in filters.formats if name not in formats]
+    return {
+        "shapes": [
+            {
+                **option(text.shapes[name], filters.shape == name, shape="" if filters.shape == name else name),
+                "shape": name,
+            }
+            for name in SHAPES
+        ],
+        "colours": [
+            {
+                **option(text.colours[name], name in filters.colours, colours=_toggled(filters.colours, name)),
+                "hex": SWATCHES[name],
+            }
+            for name in SWATCHES
+        ],
+        "formats": [
+            option(name.upper(), name in filters.formats, formats=_toggled(filters.formats, name)) for name in formats
+        ],
+        "widths": [
+            option(text.any_width, filters.min_width == 0, min_width=0),
+            *(option(text.at_least.format(n=width), filters.min_width == width, min_width=width) for width in WIDTHS),
+        ],
+        "from": filters.taken_from,
+        "to": filters.taken_to,
+        "folder": filters.path,
+    }
+
+
+def _active(address: Address, text: Strings, lang: str) -> list[dict[str, Any]]:
+    filters = address.filters
+    found: list[tuple[str, str | None, dict[str, Any]]] = []
+    if filters.path:
+        found.append((filters.path, None, {"path": ""}))
+    if filters.taken_from:
+        day = words.moment(filters.taken_from, lang=lang)
+        found.append((text.since.format(day=day), None, {"taken_from": ""}))
+    if filters.taken_to:
+        day = words.moment(filters.taken_to, lang=lang)
+        found.append((text.until.format(day=day), None, {"taken_to": ""}))
+    if filters.shape:
+        found.append((text.shapes[filters.shape], None, {"shape": ""}))
+    if filters.min_width:
+        found.append((text.at_least.format(n=filters.min_width), None, {"min_width": 0}))
+    found.extend((name.upper(), None, {"formats": _toggled(filters.formats, name)}) for name in filters.formats)
+    for name in filters.colours:
+        changes = {"colours": _toggled(filters.colours, name)}
+        found.append((text.colours.get(name, name), SWATCHES.get(name), changes))
+    return [
+        {
+            "label": label,
+            "hex": colour,
+            "href": link(address.filtered(**changes)),
+            "remove": text.remove.format(what=label),
+        }
+        for label, colour, changes in found
+    ]
+
+
+def _toggled(values: tuple[str, ...], value: str) -> tuple[str, ...]:
+    return tuple(one for one in values if one != value) if value in values else (*values, value)
+
+
+def with_form(here: str, form: Mapping[str, str]) -> Address:
+    """Return the address after a form was sent: the typed text, or a filter that is written and not chosen.
+
+    Words of `form` that the page has no field for are left alone.
+    """
+    address = parse_link(here)
+    if "text" in form:
+        return address.but(text=form["text"].strip())
+    known = {"path", "taken_from", "taken_to"} & set(form)
+    changes: dict[str, Any] = {name: form[name].strip() for name in known}
+    return address.but(filters=replace(address.filters, **changes)) if changes else address

@@ -1,0 +1,28 @@
+"""Settings of the page: where the REST API is, and the token it asks for.
+
+The page is a process of its own, so it reads its two environment variables itself, and no others.
+"""
+
+import os
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+API_URL = "XUNTU_UI__API_URL"
+API_TOKEN = "XUNTU_API__TOKEN"  # noqa: S105 - the name of a variable
+
+
+class Settings(BaseModel):
+    """Where the service is. An empty token sends none."""
+
+    model_config = ConfigDict(frozen=True)
+
+    api_url: str = "http://127.0.0.1:8000"
+    token: SecretStr = SecretStr("")
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Build the settings from the environment; a variable that is unset or empty leaves the default."""
+    env = os.environ if environ is None else environ
+    found = {"api_url": env.get(API_URL, "").rstrip("/"), "token": env.get(API_TOKEN, "")}
+    return Settings.model_validate({name: value for name, value in found.items() if value})

@@ -1,0 +1,124 @@
+"""One picture as data: large, with what is known of it, its neighbours and its nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from api.schemas import Hit, ImageDetail
+from ui import words
+from ui.address import PAGE_SIZE, Address, away_from, link, toward
+from ui.bar import SWATCHES
+from ui.client import ApiError
+from ui.stage import Found, file_name
+from ui.strings import labels
+
+
+def detail_view(
+    detail: ImageDetail,
+    address: Address,
+    *,
+    lang: str,
+    timezone: str | None,
+    src: str | None,
+    found: Found | None,
+    similar: Sequence[Hit],
+    thumbnails: Mapping[int, str],
+) -> dict[str, Any]:
+    """Return an open picture. `src` is the large picture, `thumbnails` those of the strip by image id.
+
+    The time of the file is told in `timezone`, a name such as "Asia/Shanghai".
+    """
+    text = labels(lang)
+    folder = str(PurePosixPath(detail.path).parent)
+    folder = "" if folder == "." else f"{folder}/"
+    more, less = toward(address, detail.id), away_from(address, detail.id)
+    return {
+        "labels": asdict(text),
+        "id": detail.id,
+        "src": src,
+        "width": max(1, detail.width),
+        "height": max(1, detail.height),
+        "name": file_name(detail.path),
+        "folder": f"{detail.root}/{folder}",
+        "folder_href": link(address.filtered(path=folder)) if folder and address.asks else None,
+        "facts": _facts(detail, lang, timezone),
+        "colours": [
+            {
+                "label": f"{text.colours.get(colour.name, colour.name)} {colour.share:.0%}",
+                "hex": colour.hex,
+                "share": colour.share,
+                "href": link(address.filtered(colours=(colour.name,)))
+                if colour.name in SWATCHES and address.asks
+                else None,
+            }
+            for colour in detail.colours
+        ],
+        **_ways(address, found),
+        "more": link(more) if more else None,
+        "less": link(less) if less and address.asks else None,
+        "similar": [
+            {
+                "id": hit.id,
+                "src": thumbnails.get(hit.id),
+                "width": max(1, hit.width),
+                "height": max(1, hit.height),
+                "title": f"{file_name(hit.path)} · {text.score.format(score=f'{hit.score:.3f}')}",
+                "href": link(replace(address, detail=hit.id)),
+            }
+            for hit in similar
+        ],
+        "all_similar": link(Address(lang=address.lang, like=(detail.id,))),
+        "error": None,
+    }
+
+
+def gone_view(error: ApiError, address: Address, *, lang: str) -> dict[str, Any]:
+    """Return a picture that cannot be shown: one sentence, and the way back."""
+    text = labels(lang)
+    return {
+        "labels": asdict(text),
+        "id": address.detail,
+        "error": error.message,
+        "request_id": text.request_id.format(id=error.request_id) if error.request_id else None,
+        **_ways(address, None),
+    }
+
+
+def _ways(address: Address, found: Found | None) -> dict[str, str | None]:
+    """Links to the hit before, to the hit after, and back to the hits."""
+    ways: dict[str, str | None] = {
+        "previous": None,
+        "next": None,
+        "close": link(replace(address, detail=None)),
+    }
+    if found is None:
+        return ways
+    row = [found.before, *found.hits, found.after]
+    places = [place for place, hit in enumerate(row) if hit and hit.id == address.detail]
+    if not places:
+        return ways
+    # The row starts one hit before the page, so place 0 lies on the page before.
+    for name, place in (("previous", places[0] - 1), ("next", places[0] + 1)):
+        hit = row[place] if 0 <= place < len(row) else None
+        if hit:
+            page = address.page - 1 if place == 0 else address.page + (place > PAGE_SIZE)
+            ways[name] = link(replace(address, detail=hit.id, page=page))
+    return ways
+
+
+def _facts(detail: ImageDetail, lang: str, timezone: str | None) -> list[dict[str, str]]:
+    text = labels(lang)
+    when = detail.taken_at or detail.modified_at
+    megapixels = detail.width * detail.height / 1e6
+    size = words.pixels(detail.width, detail.height)
+    facts = [
+        (text.taken if detail.taken_at else text.modified, words.moment(when, lang=lang, timezone=timezone)),
+        (text.camera, detail.camera or ""),
+        (text.dimensions, f"{size} · {megapixels:.1f} MP" if megapixels >= 0.1 else size),
+        (text.file, f"{detail.format.upper()} · {words.file_size(detail.bytes)}"),
+        (text.place, text.has_gps if detail.has_gps else ""),
+    ]
+    return [{"label": label, "value": value} for label, value in facts if value]

@@ -1,0 +1,158 @@
+function setUp(part) {
+  const { root } = part;
+  part.dialog = h("dialog", { tabindex: -1 });
+  root.append(part.dialog);
+  part.dialog.addEventListener("cancel", (event) => {
+    event.preventDefault();
+    if (part.data?.close) leave(part);
+  });
+  part.dialog.addEventListener("keydown", (event) => {
+    const way = { ArrowLeft: part.data?.previous, ArrowRight: part.data?.next }[event.key];
+    if (!way || event.altKey || event.metaKey || event.ctrlKey) return;
+    event.preventDefault();
+    turn(part, way);
+  });
+  document.addEventListener("xuntu:open", (event) => {
+    part.data = null;
+    fill(part.dialog, h("div", { class: "sheet" }, h("div", { class: "view" }, large(event.detail, event.detail.src)), h("aside")));
+    open(part);
+    fit(part);
+  });
+  new ResizeObserver(() => fit(part)).observe(part.dialog);
+}
+
+function open(part) {
+  if (!part.dialog.open) part.dialog.showModal();
+  document.documentElement.dataset.xuntuDetail = "open";
+  part.dialog.focus();
+}
+
+function close(part) {
+  if (part.dialog.open) part.dialog.close();
+  delete document.documentElement.dataset.xuntuDetail;
+}
+
+function leave(part) {
+  const { close: href } = part.data;
+  close(part);
+  part.go(href, "detail");
+}
+
+// Shows at once what is already on the page of the next picture; the large one follows.
+function turn(part, href) {
+  const id = Number(new URLSearchParams(href).get("id"));
+  const picture = part.dialog.querySelector(".frame img");
+  if (picture && small.has(id)) picture.style.opacity = "0.35";
+  part.data = { ...part.data, previous: null, next: null };
+  part.go(href, "detail");
+}
+
+function large(one, src) {
+  return h("div", { class: "large", "data-width": one.width, "data-height": one.height },
+    h("div", { class: "frame" }, src ? h("img", { src, alt: one.name }) : h("span", { class: "blank" }, icon("picture"))));
+}
+
+// The frame has the shape of the picture before its bytes are there; a small picture is not blown up far.
+function fit(part) {
+  const box = part.dialog.querySelector(".large");
+  if (!box) return;
+  const style = getComputedStyle(box);
+  const width = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  const height = box.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+  const scale = Math.min(width / box.dataset.width, height / box.dataset.height, 1.5);
+  const frame = box.querySelector(".frame");
+  frame.style.width = `${Math.max(1, Math.round(box.dataset.width * scale))}px`;
+  frame.style.height = `${Math.max(1, Math.round(box.dataset.height * scale))}px`;
+}
+
+function strip(part, data) {
+  const near = (one) => h("li", null, link(one.href, {
+    class: "near", "data-kind": "detail", title: one.title, "aria-label": one.title, "data-key": `near ${one.id}`,
+    style: { width: `${Math.round(84 * Math.min(2.2, Math.max(0.6, one.width / one.height)))}px` },
+  }, one.src && h("img", { src: one.src, alt: "" })));
+  return data.similar.length > 0 && h("div", { class: "strip" },
+    h("h3", null, data.labels.similar, link(data.all_similar, { "data-close": true }, data.labels.all_similar)),
+    h("ul", null, data.similar.map(near)));
+}
+
+function palette(data) {
+  const part = (one) => {
+    const attributes = labelled(one.label, { style: { "flex-grow": String(Math.max(0.02, one.share)), background: one.hex } });
+    return one.href ? link(one.href, { ...attributes, "data-close": true }) : h("span", attributes);
+  };
+  return data.colours.length > 0 && h("div", { class: "palette", "aria-label": data.labels.palette }, data.colours.map(part));
+}
+
+function side(part, data) {
+  const { labels } = data;
+  const download = h("button", { type: "button", class: "button", "data-key": "download" }, icon("download"), h("span", null, labels.download));
+  download.addEventListener("click", () => {
+    download.setAttribute("aria-disabled", "true");
+    download.lastChild.textContent = labels.downloading;
+    part.send("download", data.id);
+  });
+  return h("aside", null,
+    h("div", { class: "top" }, closeButton(part, labels)),
+    h("h2", null, h("span", { class: "rest", title: data.name }, data.name)),
+    h("p", { class: "folder" }, data.folder_href ? link(data.folder_href, { "data-close": true }, data.folder) : data.folder),
+    h("dl", null, data.facts.flatMap((fact) => [h("dt", null, fact.label), h("dd", null, fact.value)])),
+    palette(data),
+    h("div", { class: "deeds" },
+      data.more && link(data.more, { class: "button", "data-close": true }, icon("plus"), labels.more_like),
+      data.less && link(data.less, { class: "button", "data-close": true }, icon("minus"), labels.less_like),
+      download,
+      copyButton(labels.copy_name, labels.copied, data.name, { "data-key": "copy" })),
+    data.download?.error && h("p", { class: "sorry", role: "alert" }, data.download.error));
+}
+
+function closeButton(part, labels) {
+  return h("button", labelled(labels.close, { type: "button", class: "round", "data-key": "close", onclick: () => leave(part) }), icon("close"));
+}
+
+function turnButton(part, href, name, label) {
+  return href && h("button", labelled(label, { type: "button", class: `turn ${name}`, "data-key": name, onclick: () => turn(part, href) }),
+    icon(name === "previous" ? "left" : "right"));
+}
+
+async function save(download) {
+  const blob = await (await fetch(download.src)).blob();
+  const url = URL.createObjectURL(blob);
+  const anchor = h("a", { href: url, download: download.name });
+  document.body.append(anchor);
+  anchor.click();
+  anchor.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+function render(part, data) {
+  const { labels } = data;
+  if (data.error) {
+    fill(part.dialog, h("div", { class: "gone", role: "alert" }, h("h2", null, labels.gone_title), h("p", null, data.error),
+      data.request_id && h("p", { class: "id" }, data.request_id),
+      h("button", { type: "button", class: "button", onclick: () => leave(part) }, labels.close)));
+    return;
+  }
+  const view = h("div", { class: "view" }, large(data, data.src || small.get(data.id)), strip(part, data));
+  view.firstChild.append(...[
+    turnButton(part, data.previous, "previous", labels.previous_picture),
+    turnButton(part, data.next, "next", labels.next_picture),
+  ].filter(Boolean));
+  fill(part.dialog, h("div", { class: "sheet" }, view, side(part, data)));
+  part.dialog.setAttribute("aria-label", data.name);
+}
+
+export default function (component) {
+  const part = connect(component, setUp);
+  const { data } = component;
+  part.data = data;
+  if (data.labels) {
+    render(part, data);
+    open(part);
+    fit(part);
+    if (data.download?.src) save(data.download);
+  } else {
+    close(part);
+    fill(part.dialog);
+  }
+  say("done");
+}

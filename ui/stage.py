@@ -1,0 +1,178 @@
+"""The middle of the page as data: one of its states, with the tiles and the way on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from api.schemas import Hit, SearchResponse
+from ui import words
+from ui.address import NO_FILTERS, PAGE_SIZE, Address, away_from, link, split_text, toward
+from ui.client import ApiError
+from ui.strings import labels
+
+BUILD_COMMAND = "xuntu index build PATH"
+SERVE_COMMAND = "xuntu serve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A page of hits, the hit before it and the hit after it, and the best score of the whole search."""
+
+    answer: SearchResponse
+    hits: Sequence[Hit]
+    before: Hit | None
+    after: Hit | None
+    best: float
+
+
+def welcome_view(
+    address: Address, *, lang: str, sample: Sequence[Hit], thumbnails: Mapping[int, str]
+) -> dict[str, Any]:
+    """Return the state of a page that nothing was asked of yet."""
+    text = labels(lang)
+    start = Address(lang=address.lang, filters=address.filters)
+    return _state(
+        "welcome",
+        lang,
+        title=text.welcome_title,
+        body=text.welcome_body,
+        hint=text.filters_wait if address.filters != NO_FILTERS else None,
+        examples=[{"label": one, "href": link(start.but(text=one))} for one in text.examples],
+        tiles=_tiles(sample, address, lang=lang, thumbnails=thumbnails, best=None),
+    )
+
+
+def lost_view(address: Address, *, lang: str) -> dict[str, Any]:
+    """Return the state of a search whose only picture stayed in another browser."""
+    text = labels(lang)
+    links = [{"label": text.start_over, "href": link(Address(lang=address.lang))}]
+    return _state("message", lang, title=text.upload_lost_title, body=text.upload_lost, tips=[], links=links)
+
+
+def empty_view(*, lang: str, sentence: str | None = None) -> dict[str, Any]:
+    """Return the state of a service that has no library yet."""
+    text = labels(lang)
+    return _state(
+        "command",
+        lang,
+        title=text.empty_title,
+        body=text.empty_body,
+        command=BUILD_COMMAND,
+        after=text.empty_after,
+        sentence=sentence,
+        retry="",
+        request_id=None,
+    )
+
+
+def error_view(error: ApiError, address: Address, *, lang: str) -> dict[str, Any]:
+    """Return the state after a failure: one sentence, what to do, and a small request id."""
+    text = labels(lang)
+    return _state(
+        "command",
+        lang,
+        title=text.error_title,
+        body=error.message,
+        command=SERVE_COMMAND if error.code == "unreachable" else None,
+        after=None,
+        sentence=None,
+        retry=link(address),
+        request_id=text.request_id.format(id=error.request_id) if error.request_id else None,
+    )
+
+
+def nothing_view(address: Address, *, lang: str, notes: Sequence[str]) -> dict[str, Any]:
+    """Return the state of a search that no picture meets, or of a page beyond its end."""
+    text = labels(lang)
+    past_end = address.page > 1
+    avoids = bool(address.less) or any(term.away for term in split_text(address.text))
+    fitting = (
+        (address.filters != NO_FILTERS, text.tip_filters),
+        (avoids, text.tip_away),
+        (True, text.tip_words),
+    )
+    links = []
+    if past_end:
+        links.append({"label": text.first_page, "href": link(address.but())})
+    elif address.filters != NO_FILTERS:
+        links.append({"label": text.without_filters, "href": link(address.but(filters=NO_FILTERS))})
+    links.append({"label": text.start_over, "href": link(Address(lang=address.lang))})
+    return _state(
+        "message",
+        lang,
+        title=text.past_end_title if past_end else text.nothing_title,
+        body=text.past_end_body if past_end else text.nothing_body,
+        tips=[] if past_end else [tip for fits, tip in fitting if fits],
+        links=links,
+        notes=list(notes),
+    )
+
+
+def results_view(found: Found, address: Address, *, lang: str, thumbnails: Mapping[int, str]) -> dict[str, Any]:
+    """Return the state of a search that found pictures."""
+    text = labels(lang)
+    first = (address.page - 1) * PAGE_SIZE + 1
+    shown = text.shown.format(
+        first=words.number(first),
+        last=words.number(first + len(found.hits) - 1),
+        total=words.number(found.answer.total),
+    )
+    if found.answer.total <= len(found.hits):
+        shown = words.picture_count(found.answer.total, lang=lang)
+    turn = {
+        "previous": link(replace(address, page=address.page - 1, detail=None)) if address.page > 1 else None,
+        "next": link(replace(address, page=address.page + 1, detail=None)) if found.after else None,
+    }
+    return _state(
+        "results",
+        lang,
+        summary=text.nearest_first.format(ms=round(found.answer.timings_ms.total)),
+        notes=[note.message for note in found.answer.notes],
+        tiles=_tiles(found.hits, address, lang=lang, thumbnails=thumbnails, best=found.best),
+        shown=shown,
+        turn=turn,
+    )
+
+
+def file_name(path: str) -> str:
+    """Return the last part of a picture's path."""
+    return PurePosixPath(path).name or path
+
+
+def _state(kind: str, lang: str, **contents: Any) -> dict[str, Any]:
+    return {"kind": kind, "labels": asdict(labels(lang)), **contents}
+
+
+def _tiles(
+    hits: Sequence[Hit],
+    address: Address,
+    *,
+    lang: str,
+    thumbnails: Mapping[int, str],
+    best: float | None,
+) -> list[dict[str, Any]]:
+    text = labels(lang)
+
+    def optional(target: Address | None) -> str | None:
+        return link(target) if target else None
+
+    return [
+        {
+            "id": hit.id,
+            "src": thumbnails.get(hit.id),
+            "width": max(1, hit.width),
+            "height": max(1, hit.height),
+            "name": file_name(hit.path),
+            "path": hit.path,
+            "bar": None if best is None else round(min(1.0, max(0.0, hit.score / best)), 4) if best > 0 else 0,
+            "score": None if best is None else text.score.format(score=f"{hit.score:.3f}"),
+            "open_label": text.open_picture.format(name=file_name(hit.path)),
+            "href": link(replace(address, detail=hit.id)),
+            "more": optional(toward(address, hit.id)),
+            "less": optional(away_from(address, hit.id)) if best is not None else None,
+        }
+        for hit in hits
+    ]

@@ -1,0 +1,382 @@
+"""Every word of the page, in Chinese and in English."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LANGS = ("zh", "en")
+LANG_NAMES = {"zh": "中文", "en": "EN"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strings:
+    """The words of one language. Braces are filled in by the code that shows the sentence."""
+
+    html_lang: str
+    title: str
+    subtitle: str
+    picture_count: str
+    placeholder: str
+    placeholder_short: str
+    search: str
+    search_label: str
+    query_help: str
+    add_picture: str
+    drop_here: str
+    drop_hint: str
+    remove: str
+    clear: str
+    weight: str
+    your_picture: str
+    picture_lost: str
+    upload_note: str
+    upload_lost: str
+    upload_lost_title: str
+    upload_unreadable: str
+    upload_failed: str
+    theme: str
+    language: str
+
+    filters: str
+    filter_shape: str
+    filter_colour: str
+    filter_format: str
+    filter_width: str
+    filter_taken: str
+    filter_folder: str
+    folder_hint: str
+    date_from: str
+    date_to: str
+    since: str
+    until: str
+    any_width: str
+    at_least: str
+    shapes: dict[str, str]
+    colours: dict[str, str]
+
+    welcome_title: str
+    welcome_body: str
+    examples_label: str
+    examples: tuple[str, ...]
+    sample_query: str
+    sample_label: str
+    filters_wait: str
+
+    nearest_first: str
+    shown: str
+    score: str
+    more_like: str
+    less_like: str
+    previous: str
+    next: str
+    open_picture: str
+    no_preview: str
+
+    nothing_title: str
+    nothing_body: str
+    past_end_title: str
+    past_end_body: str
+    first_page: str
+    tip_filters: str
+    tip_away: str
+    tip_words: str
+    without_filters: str
+    start_over: str
+
+    empty_title: str
+    empty_body: str
+    empty_after: str
+    copy: str
+    copied: str
+
+    error_title: str
+    error_unreachable: str
+    error_too_slow: str
+    error_not_api: str
+    retry: str
+    request_id: str
+
+    close: str
+    download: str
+    downloading: str
+    download_too_large: str
+    copy_name: str
+    folder: str
+    taken: str
+    modified: str
+    camera: str
+    dimensions: str
+    file: str
+    palette: str
+    place: str
+    has_gps: str
+    similar: str
+    all_similar: str
+    previous_picture: str
+    next_picture: str
+    gone_title: str
+
+    just_now: str
+    minutes_ago: str
+    hours_ago: str
+    days_ago: str
+    updated: str
+
+
+ZH = Strings(
+    html_lang="zh-CN",
+    title="寻图",
+    subtitle="xuntu",
+    picture_count="{n} 张图片",
+    placeholder="说一说图里有什么，或拖入、粘贴一张图片；前面加 - 表示不要，如：雪山 -人",
+    placeholder_short="图里有什么？加 - 表示不要",
+    search="搜索",
+    search_label="搜索图片",
+    query_help='用中文或英文描述画面。词前加减号表示远离它：雪山 -人，或 -"红色 汽车"。按 / 可回到这里。',
+    add_picture="用图片搜索",
+    drop_here="松开，用这张图片搜索",
+    drop_hint="也可以把图片拖到页面任意位置，或直接粘贴",
+    remove="去掉 {what}",
+    clear="全部清除",
+    weight="权重 {weight}",
+    your_picture="你的图片",
+    picture_lost="图片已不在此处",
+    upload_note="你的图片只留在这个浏览器会话里，链接不会带上它。",
+    upload_lost="这个搜索用到的图片没有随链接一起过来，请把它再拖进来一次。",
+    upload_lost_title="缺一张图片",
+    upload_unreadable="这个文件不像图片，或者超过 20 MB。请换一张 JPEG、PNG 或 WebP。",
+    upload_failed="图片没有读完整，请再试一次。",
+    theme="切换深浅色",
+    language="语言",
+    filters="筛选",
+    filter_shape="画幅",
+    filter_colour="主色",
+    filter_format="格式",
+    filter_width="宽度",
+    filter_taken="拍摄日期",
+    filter_folder="文件夹",
+    folder_hint="例如 2024/旅行/",
+    date_from="起",
+    date_to="止",
+    since="{day} 起",
+    until="{day} 止",
+    any_width="不限",
+    at_least="≥ {n} 像素",
+    shapes={"landscape": "横幅", "portrait": "竖幅", "square": "方形", "panorama": "全景"},
+    colours={
+        "black": "黑",
+        "grey": "灰",
+        "white": "白",
+        "red": "红",
+        "orange": "橙",
+        "yellow": "黄",
+        "green": "绿",
+        "cyan": "青",
+        "blue": "蓝",
+        "purple": "紫",
+        "pink": "粉",
+        "brown": "棕",
+    },
+    welcome_title="想找哪张图？",
+    welcome_body="说出画面，或者给一张相似的图片。",
+    examples_label="试试",
+    examples=("雪山下的湖", "夜晚的城市灯光", "一只看着镜头的猫", "桌上的一杯咖啡", "海边日落 -人"),
+    sample_query="照片",
+    sample_label="图库里的一些图片",
+    filters_wait="筛选会在你搜索时生效。",
+    nearest_first="最接近的在前 · {ms} 毫秒",
+    shown="第 {first}–{last} 张，共 {total} 张",
+    score="相似度 {score}",
+    more_like="多找像这样的",
+    less_like="少找像这样的",
+    previous="上一页",
+    next="下一页",
+    open_picture="打开 {name}",
+    no_preview="无法显示预览",
+    nothing_title="没有符合条件的图片",
+    nothing_body="图库里没有图片同时满足这些条件。",
+    past_end_title="后面没有了",
+    past_end_body="这个搜索没有这么多页。",
+    first_page="回到第一页",
+    tip_filters="放宽或去掉筛选",
+    tip_away="去掉一个“不要”的词或图片",
+    tip_words="换一种说法，描述看得见的东西",
+    without_filters="去掉筛选再找",
+    start_over="重新开始",
+    empty_title="图库还是空的",
+    empty_body="先为你的图片文件夹建立索引，在终端里运行：",
+    empty_after="完成后刷新这个页面。PATH 换成图片所在的文件夹。",
+    copy="复制",
+    copied="已复制",
+    error_title="这次没有成功",
+    error_unreachable="连不上搜索服务（{url}）。请先启动它，再重试。",
+    error_too_slow="搜索服务迟迟没有回应（{url}）。它可能正忙，请稍后重试。",
+    error_not_api="{url} 的回应看不懂。请确认这个地址是寻图服务，并且与本页面版本相同。",
+    retry="重试",
+    request_id="请求编号 {id}",
+    close="关闭",
+    download="下载原图",
+    downloading="正在取原图…",
+    download_too_large="原图有 {size}，太大，无法经页面下载。请在文件夹里打开它。",
+    copy_name="复制文件名",
+    folder="文件夹",
+    taken="拍摄时间",
+    modified="修改时间",
+    camera="相机",
+    dimensions="尺寸",
+    file="文件",
+    palette="主色",
+    place="位置",
+    has_gps="含有拍摄地点",
+    similar="最相似的图片",
+    all_similar="查看全部",
+    previous_picture="上一张",
+    next_picture="下一张",
+    gone_title="打不开这张图片",
+    just_now="刚刚",
+    minutes_ago="{n} 分钟前",
+    hours_ago="{n} 小时前",
+    days_ago="{n} 天前",
+    updated="{ago}更新",
+)
+
+EN = Strings(
+    html_lang="en",
+    title="xuntu",
+    subtitle="寻图",
+    picture_count="{n} pictures",
+    placeholder="Say what is in it, or drop or paste a picture; a minus means without: mountains -people",
+    placeholder_short="What is in it? A minus means without",
+    search="Search",
+    search_label="Search pictures",
+    query_help="Describe the picture in English or Chinese. A minus before a word steers away from it: "
+    'mountains -people, or -"red car". Press / to come back here.',
+    add_picture="Search with a picture",
+    drop_here="Let go to search with this picture",
+    drop_hint="Or drop a picture anywhere on the page, or paste one",
+    remove="Remove {what}",
+    clear="Clear all",
+    weight="weight {weight}",
+    your_picture="your picture",
+    picture_lost="picture not here",
+    upload_note="Your picture stays in this browser session; the link does not carry it.",
+    upload_lost="The picture of this search did not travel with the link. Please drop it here once more.",
+    upload_lost_title="A picture is missing",
+    upload_unreadable="This does not look like a picture, or it is over 20 MB. Try a JPEG, PNG or WebP.",
+    upload_failed="The picture did not arrive whole. Please try again.",
+    theme="Switch between light and dark",
+    language="Language",
+    filters="Filters",
+    filter_shape="Shape",
+    filter_colour="Colour",
+    filter_format="Format",
+    filter_width="Width",
+    filter_taken="Taken",
+    filter_folder="Folder",
+    folder_hint="such as 2024/trips/",
+    date_from="From",
+    date_to="To",
+    since="since {day}",
+    until="until {day}",
+    any_width="Any",
+    at_least="≥ {n} px",
+    shapes={
+        "landscape": "Landscape",
+        "portrait": "Portrait",
+        "square": "Square",
+        "panorama": "Panorama",
+    },
+    colours={
+        "black": "Black",
+        "grey": "Grey",
+        "white": "White",
+        "red": "Red",
+        "orange": "Orange",
+        "yellow": "Yellow",
+        "green": "Green",
+        "cyan": "Cyan",
+        "blue": "Blue",
+        "purple": "Purple",
+        "pink": "Pink",
+        "brown": "Brown",
+    },
+    welcome_title="Which picture are you looking for?",
+    welcome_body="Say what is in it, or show one that looks like it.",
+    examples_label="Try",
+    examples=(
+        "a lake below snowy mountains",
+        "city lights at night",
+        "a cat looking at the camera",
+        "a cup of coffee on a table",
+        "sunset by the sea -people",
+    ),
+    sample_query="a photo",
+    sample_label="A few pictures from this library",
+    filters_wait="The filters apply once you search.",
+    nearest_first="Nearest first · {ms} ms",
+    shown="{first}–{last} of {total}",
+    score="Similarity {score}",
+    more_like="More like this",
+    less_like="Less like this",
+    previous="Previous",
+    next="Next",
+    open_picture="Open {name}",
+    no_preview="No preview",
+    nothing_title="No picture fits",
+    nothing_body="No picture of the library meets all of these conditions.",
+    past_end_title="Nothing further",
+    past_end_body="This search does not have that many pages.",
+    first_page="Back to the first page",
+    tip_filters="Loosen the filters, or take one away",
+    tip_away="Remove a word or picture you asked to avoid",
+    tip_words="Say it another way: name what can be seen",
+    without_filters="Search without filters",
+    start_over="Start over",
+    empty_title="The library is empty",
+    empty_body="Index your picture folder first. In a terminal, run:",
+    empty_after="Then reload this page. PATH is the folder your pictures are in.",
+    copy="Copy",
+    copied="Copied",
+    error_title="That did not work",
+    error_unreachable="The search service at {url} cannot be reached. Start it, then try again.",
+    error_too_slow="The search service at {url} has not answered in time. It may be busy; try again shortly.",
+    error_not_api="The answer from {url} makes no sense. Is xuntu at this address, in the version of this page?",
+    retry="Try again",
+    request_id="Request {id}",
+    close="Close",
+    download="Download",
+    downloading="Fetching the original…",
+    download_too_large="The original is {size}, too large to pass through the page. Open it from its folder.",
+    copy_name="Copy name",
+    folder="Folder",
+    taken="Taken",
+    modified="Modified",
+    camera="Camera",
+    dimensions="Dimensions",
+    file="File",
+    palette="Colours",
+    place="Place",
+    has_gps="Place recorded",
+    similar="Most similar",
+    all_similar="See all",
+    previous_picture="Previous picture",
+    next_picture="Next picture",
+    gone_title="This picture cannot be opened",
+    just_now="just now",
+    minutes_ago="{n} min ago",
+    hours_ago="{n} h ago",
+    days_ago="{n} d ago",
+    updated="updated {ago}",
+)
+
+
+def labels(lang: str) -> Strings:
+    """Return the words of a language; English for any that is not Chinese."""
+    return ZH if lang == "zh" else EN
+
+
+def choose_lang(asked: str, locale: str | None) -> str:
+    """Return the language to show: the one asked for in the URL, else the browser's, else English."""
+    if asked in LANGS:
+        return asked
+    return "zh" if (locale or "").lower().startswith("zh") else "en"

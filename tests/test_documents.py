@@ -38,7 +38,7 @@ def test_both_languages_say_the_same():
     assert code_blocks("README.md") == code_blocks("README.zh.md")
     assert first_cells("README.md") == first_cells("README.zh.md")
     assert re.findall(r"\]\((.*?)\)", read("README.md").replace("README.zh.md", "")) == [
-        link.replace(".zh.png", ".png")
+        link.replace(".zh.jpg", ".jpg")
         for link in re.findall(r"\]\((.*?)\)", read("README.zh.md").replace("README.md", ""))
     ]
 

@@ -51,6 +51,8 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
         open_build(settings.data)
     except NoIndex as error:
         tell(f"{error} The service starts and waits for it.")
+    # uvicorn sends itself the signal that stopped it once more when it is done; the page must be stopped first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     page = None
     if ui_port is not None:

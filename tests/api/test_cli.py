@@ -174,7 +174,9 @@ def test_the_demo_takes_a_folder_of_ones_own(xuntu, photographs):
     assert "1 failed" in done.stdout
 
 
-def test_one_interrupt_stops_the_service_and_the_page(library, tmp_path):
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_stops_the_service_and_the_page(library, tmp_path, end):
+    """Ctrl-C goes to the whole group, as from a terminal; a supervisor ends the service alone."""
     process = subprocess.Popen(
         [*XUNTU, "serve", "--data", str(library), "--port", "0", "--with-ui", "--ui-port", "18501"],
         cwd=tmp_path,
@@ -186,7 +188,7 @@ def test_one_interrupt_stops_the_service_and_the_page(library, tmp_path):
     said = iter(process.stderr.readline, "")
     assert any("answering from build" in line for line in said)
     group = os.getpgid(process.pid)
-    os.killpg(group, signal.SIGINT)
+    os.killpg(group, end) if end == signal.SIGINT else process.terminate()
     process.communicate(timeout=30)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -195,4 +197,4 @@ def test_one_interrupt_stops_the_service_and_the_page(library, tmp_path):
         except ProcessLookupError:
             return
         time.sleep(0.05)
-    pytest.fail("a process outlived the interrupt")
+    pytest.fail("a process outlived the signal")

@@ -24,7 +24,7 @@ NAMES = (
 NAMES_ZH = ("黑", "灰", "白", "红", "橙", "黄", "绿", "青", "蓝", "紫", "粉", "棕")
 _ALIASES = {"gray": "grey", "teal": "cyan", "violet": "purple", "橘": "orange", "褐": "brown", "粉红": "pink"}
 
-_SIDE = 32
+_SIDE = 24
 _MIN_SHARE = 0.12
 # Hue in degrees at which each name starts, going round from red.
 _HUE_STARTS = np.array([0, 15, 42, 70, 165, 200, 260, 290, 345])

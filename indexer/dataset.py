@@ -15,7 +15,7 @@ from indexer.metadata import read_exif
 from indexer.scan import ImageFile
 from indexer.store.catalog import ImageFacts
 from indexer.store.layout import Layout
-from indexer.thumbnails import THUMBNAIL_SIDE, write_thumbnail
+from indexer.thumbnails import DECODED_SIDE, write_thumbnail
 from models.decode import DecodeLimits, decode_image, read_image_file
 from models.encoder import Preprocess
 from models.errors import BackendNotInstalled, DecodeError
@@ -75,7 +75,7 @@ class ImageDataset:
         try:
             data = read_image_file(self.files[index].absolute, self.limits)
             # Twice the encoder's side, as the resize that follows wants, and enough for the thumbnail.
-            decoded = decode_image(data, short_side=2 * self.image_size, long_side=THUMBNAIL_SIDE, limits=self.limits)
+            decoded = decode_image(data, short_side=2 * self.image_size, long_side=DECODED_SIDE, limits=self.limits)
         except DecodeError as error:
             return FailureRecord(index, error.reason, error.detail)
         sha256 = hashlib.sha256(data).hexdigest()
@@ -135,6 +135,10 @@ def _load_one_by_one(dataset: RecordSource, indices: range) -> Iterator[Record]:
 def _load(
     dataset: RecordSource, indices: range, workers: int, batch_size: int, *, prefetch: int = PREFETCH
 ) -> Iterator[list[Record]]:
+    if not workers:  # what the DataLoader would do, without the seconds that importing torch takes
+        for start in range(indices.start, indices.stop, batch_size):
+            yield [dataset[index] for index in range(start, min(start + batch_size, indices.stop))]
+        return
     try:
         from torch.utils.data import DataLoader
     except ImportError as error:
@@ -145,7 +149,7 @@ def _load(
         sampler=indices,
         num_workers=workers,
         collate_fn=list,
-        prefetch_factor=prefetch if workers else None,
+        prefetch_factor=prefetch,
     )
     yield from loader
 

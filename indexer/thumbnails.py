@@ -5,7 +5,8 @@ from pathlib import Path
 
 from PIL import Image
 
-THUMBNAIL_SIDE = 320  # pixels, the longer side
+THUMBNAIL_SIDE = 400  # pixels, the longer side at most
+DECODED_SIDE = 320  # pixels, the longer side that a picture is decoded to at least: a thumbnail often needs no resize
 
 
 def make_thumbnail(image: Image.Image, side: int = THUMBNAIL_SIDE) -> Image.Image:

@@ -116,6 +116,9 @@ _FORMATS: Final = {"MPO": "jpeg", "DIB": "bmp"}  # the others have Pillow's name
 # `_check_pixels` takes its place: per call, exact, and before any pixel is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
+# Pixel memory that is freed and taken again for every picture costs a tenth of a decode in page faults.
+Image.core.set_blocks_max(8)
+
 # What Pillow has to say of odd files is said by DecodeError, once.
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 _QUIET: Final = ("ignore", None, Warning, re.compile(r"(PIL|pillow_heif)\."), 0)

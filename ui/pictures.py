@@ -18,9 +18,9 @@ from ui.client import ApiClient, ApiError
 
 log = logging.getLogger(__name__)
 
-TILE_SIZE = 320
+TILE_SIZE = 400
 LARGE_SIZE = 1600
-STRIP_SIZE = 320
+STRIP_SIZE = 400
 MAX_CACHE_BYTES = 96_000_000
 MAX_DOWNLOAD_BYTES = 120_000_000
 WORKERS = 8

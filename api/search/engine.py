@@ -14,7 +14,7 @@ from api.search.results import Hit, Note, SearchResult
 from indexer.library import OpenBuild, open_build
 from indexer.store.catalog import ImageRow
 from indexer.store.filters import Filter
-from indexer.thumbnails import THUMBNAIL_SIDE
+from indexer.thumbnails import DECODED_SIDE
 from models.decode import DecodeLimits, decode_image
 from models.encoder import ImageEncoder, TextEncoder
 from models.errors import UnknownWords
@@ -195,7 +195,7 @@ class SearchEngine:
         decoded = decode_image(
             data,
             short_side=2 * self.encoders.spec.image_size,
-            long_side=THUMBNAIL_SIDE,
+            long_side=DECODED_SIDE,
             limits=self._limits,
         )
         return self.encoders.preprocess(decoded.image)

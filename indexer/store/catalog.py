@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -373,10 +374,13 @@ def _raw(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
 
+_folder = lru_cache(Path)  # there are few roots, and a Path is slow to make
+
+
 def _image_row(row: Sequence[Any]) -> ImageRow:
     return ImageRow(
         id=row[0],
-        root=Path(row[1]),
+        root=_folder(row[1]),
         path=row[2],
         size=row[3],
         mtime_ns=row[4],

@@ -95,7 +95,7 @@ def test_a_picture_is_described_shown_and_downloaded(http, photographs):
     download = http.get(f"/v1/images/{hit['id']}/file")
     assert download.content == (photographs / "cat.png").read_bytes()
     assert (download.headers["content-type"], download.headers["x-content-type-options"]) == ("image/png", "nosniff")
-    for size, expected in ((None, (320, 213)), (64, (64, 43)), (2048, (451, 300))):
+    for size, expected in ((None, (400, 266)), (64, (64, 43)), (2048, (451, 300))):
         params = {} if size is None else {"size": size}
         thumbnail = http.get(f"/v1/images/{hit['id']}/thumbnail", params=params).raise_for_status()
         assert thumbnail.headers["content-type"] == "image/webp"

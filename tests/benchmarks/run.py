@@ -1,0 +1,66 @@
+"""Run the benchmarks: tests/benchmarks/run.py [--pictures N] [--keep DIR] [--only NAME].
+
+Prints a Markdown table for each measure and writes the same to out/bench.json; progress goes to standard error.
+Nothing here fails because something is slow.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import indexing
+import second_run
+import startup
+import text_query
+from processes import Bench, say
+from tables import describe_machine, machine_line
+
+MEASURES = {
+    "indexing": indexing.measure,
+    "second-run": second_run.measure,
+    "text-query": text_query.measure,
+    "start-up": startup.measure,
+}
+RESULT = Path(__file__).resolve().parents[2] / "out" / "bench.json"
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description="Measure how fast xuntu is.")
+    parser.add_argument("--pictures", type=int, default=5_000, metavar="N", help="photographs in the library [5000]")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="keep the photographs and libraries here, for next time"
+    )
+    parser.add_argument("--only", choices=MEASURES, action="append", metavar="NAME", help=f"{', '.join(MEASURES)}")
+    arguments = parser.parse_args()
+    if arguments.pictures < 1:
+        parser.error("--pictures: at least 1")
+    with tempfile.TemporaryDirectory(prefix="xuntu-bench-") as scratch:
+        folder = (arguments.keep or Path(scratch)).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        _run(Bench(folder, arguments.pictures), arguments.only or list(MEASURES))
+
+
+def _run(bench: Bench, names: list[str]) -> None:
+    machine = describe_machine()
+    mean_bytes = bench.prepare()
+    say(f"{bench.pictures} photographs of {mean_bytes / 1000:.0f} kB on average in {bench.photographs}")
+    measures = {}
+    for name in names:
+        tables = MEASURES[name](bench)
+        for table in tables:
+            print(table.to_markdown(), flush=True)
+        measures[name] = [table.to_dict() for table in tables]
+    print(machine_line(machine))
+    RESULT.parent.mkdir(exist_ok=True)
+    result = {"machine": machine, "photographs_mean_bytes": mean_bytes, "measures": measures}
+    RESULT.write_text(json.dumps(result, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    say(f"also in {RESULT}")
+
+
+if __name__ == "__main__":
+    main()

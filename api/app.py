@@ -9,7 +9,7 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.config import Settings
+from api.config import Settings, is_loopback
 from api.deps import check_token
 from api.errors import http_problem, install_error_handlers
 from api.metrics import Metrics
@@ -18,8 +18,8 @@ from api.schemas import Problem
 from api.service import Service
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Return the application. The library is opened when it starts."""
+def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
+    """Return the application. The library is opened when it starts; `local_only` answers to this machine's names."""
     metrics = Metrics()
     service = Service(settings, metrics)
 
@@ -42,6 +42,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(health.router)
     install_error_handlers(app)
     app.add_middleware(BodyLimit, max_bytes=2 * settings.api.max_upload_bytes + 2**20)
+    if local_only:
+        app.add_middleware(HostCheck)
     app.add_middleware(Observer, metrics=metrics)
     return app
 
@@ -105,4 +107,26 @@ class BodyLimit:
                 return {"type": "http.disconnect"}
             return message
 
-        await self.app(scope, receive_limited, send)
+        async def send_unless_too_big(message: Message) -> None:
+            if received <= self.max_bytes:
+                await send(message)
+
+        await self.app(scope, receive_limited, send_unless_too_big)
+        if received > self.max_bytes:
+            await http_problem(request, 413)(scope, receive, send)
+
+
+class HostCheck:
+    """Refuses requests that do not name this machine, as a page elsewhere makes a browser send by changing its DNS."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] == "http":
+            request = Request(scope)
+            if not is_loopback(request.url.hostname or ""):
+                await http_problem(request, 400)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)

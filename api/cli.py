@@ -3,6 +3,7 @@
 Nothing heavy is imported before a command needs it: a text search starts without torch and without the web stack.
 """
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,6 +66,7 @@ def search(
     from models.decode import DecodeLimits, read_image_file
     from models.errors import DecodeError
 
+    _check_terms(text or [])
     settings = settings_for(context, data)
     limits = DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes)
     try:
@@ -122,11 +124,14 @@ def ui(
     api: Annotated[
         str | None, typer.Option(help="Where the REST API is.", show_default="http://127.0.0.1:8000")
     ] = None,
+    allow_anonymous: Annotated[
+        bool, typer.Option("--allow-anonymous", help="Listen beyond this machine; the page asks nobody for a token.")
+    ] = False,
 ) -> None:
     """Serve the search page; it needs the REST API (xuntu serve)."""
     from api.server import serve_page
 
-    raise typer.Exit(serve_page(host, port, api))
+    raise typer.Exit(serve_page(host, port, api, allow_anonymous=allow_anonymous))
 
 
 @app.command()
@@ -140,6 +145,19 @@ def demo(
     from api.demo import run_demo
 
     run_demo(pictures, data or context.obj)
+
+
+def _check_terms(terms: list[str]) -> None:
+    """Refuse what can only be a misspelt option. Raises InvalidQuery."""
+    from api.search.errors import InvalidQuery
+
+    for term in terms:
+        if re.fullmatch(r"--.*|-[A-Za-z]", term, re.DOTALL):
+            word = term.lstrip("-") or "..."
+            raise InvalidQuery(
+                en=f'There is no option {term}. To search away from a word, give it a weight: "-1:{word}"',
+                zh=f'没有选项 {term}。要远离某个词，请写上权重："-1:{word}"',
+            )
 
 
 def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None:

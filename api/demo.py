@@ -12,7 +12,8 @@ from api.search.query import Clause, Query
 from api.search.results import SearchResult
 from api.sheet import SheetHit, SheetRow, write_sheet
 from indexer.build import BuildOptions, build
-from indexer.config import IndexerSettings
+from indexer.config import IndexerSettings, load_settings
+from indexer.errors import NoPictures
 from indexer.progress import ProgressDisplay
 from indexer.store.layout import replace_file
 from indexer.thumbnails import THUMBNAIL_SIDE, make_thumbnail
@@ -34,17 +35,19 @@ Answer = tuple[str, Query, SearchResult]
 def run_demo(pictures: Path | None, data: Path | None) -> None:
     """Index `pictures` (or the built-in ones), search them in nine ways, print tables and draw a contact sheet."""
     if data is None:
-        data = Path("data") / ("demo" if pictures is None else f"demo-{_slug(pictures)}")
+        data = load_settings(IndexerSettings).data / ("demo" if pictures is None else f"demo-{_slug(pictures)}")
     folder = _copy_built_in(data / "pictures") if pictures is None else pictures
     with ProgressDisplay() as display:
         options = BuildOptions(on_scan=display.scanned, on_progress=display.advance)
-        report = build(IndexerSettings(data=data), [folder], options)
+        report = build(load_settings(IndexerSettings, data=data), [folder], options)
     print(
         f"{report.seen} pictures in {folder}: {report.encoded} encoded, {report.reused} already there, ",
         end="",
     )
     print(f"{report.failed} failed, in {report.seconds:.1f} s.\n")
     engine = SearchEngine.open(data)
+    if not len(engine.opened.index):
+        raise NoPictures([folder])
     answers = _ask_all(engine)
     sheet = data / "contact-sheet.png"
     write_result_sheet(engine, answers, sheet)

@@ -1,7 +1,10 @@
 """Exceptions -> RFC 9457 problem details. The one place that knows status codes."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -9,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.schemas import Problem
-from api.search.errors import ImageNotFound, InvalidQuery, Overloaded
+from api.search.errors import FileGone, ImageNotFound, InvalidQuery, Overloaded
 from indexer.errors import IndexerError, InvalidFilter
 from models.errors import (
     BackendNotInstalled,
@@ -33,6 +36,7 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (InvalidFilter, 422),
     (UnknownEncoder, 400),
     (ImageNotFound, 404),
+    (FileGone, 404),
     (Overloaded, 503),
     (WeightsMissing, 503),
     (WeightsCorrupt, 503),
@@ -49,6 +53,26 @@ _HTTP_ZH = {
     413: "请求体过大。",
     415: "不支持这种内容类型。",
     500: "服务内部出错。请求编号可帮助查找原因。",
+}
+# What pydantic calls an error -> what to say; the braces hold its context.
+_VALIDATION_ZH = {
+    "missing": "缺少此项",
+    "extra_forbidden": "没有这个参数",
+    "greater_than_equal": "不能小于 {ge}",
+    "less_than_equal": "不能大于 {le}",
+    "int_parsing": "应为整数",
+    "int_type": "应为整数",
+    "int_from_float": "应为整数",
+    "int_parsing_size": "数字过大",
+    "float_parsing": "应为数字",
+    "float_type": "应为数字",
+    "finite_number": "应为有限的数字",
+    "string_type": "应为文字",
+    "string_too_long": "最多 {max_length} 个字符",
+    "list_type": "应为列表",
+    "too_long": "最多 {max_length} 项",
+    "too_short": "至少 {min_length} 项",
+    "model_attributes_type": "应为 JSON 对象",
 }
 _HTTP_EN = {
     400: "The request cannot be read.",
@@ -106,17 +130,34 @@ def _on_known_error(request: Request, error: Exception) -> JSONResponse:
     if status >= 500:
         logger.warning("%s: %s", error.code, error)
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else None
-    detail = error.text(language_of(request))
+    detail = _without_folders(error.text(language_of(request)), error)
     return problem(request, status=status, code=error.code, detail=detail, headers=headers)
+
+
+def _without_folders(text: str, error: ImageSearchError) -> str:
+    """Return the sentence with the names of files only: where they lie is nobody's business."""
+    for path in (value for value in vars(error).values() if isinstance(value, Path)):
+        text = text.replace(str(path), path.name).replace(str(path.parent), path.parent.name)
+    return text
 
 
 def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"][1:]) or "body"
-    detail = f"{where}：{first['msg']}。" if language_of(request) == "zh" else f"{where}: {first['msg']}."
-    return problem(request, status=422, code="invalid_request", detail=detail)
+    language = language_of(request)
+    details = [_explain(part, language) for part in error.errors()[:3]]
+    return problem(request, status=422, code="invalid_request", detail=" ".join(details))
+
+
+def _explain(error: Mapping[str, Any], language: str) -> str:
+    """Return one validation error as a sentence that names the field."""
+    if error["type"] == "json_invalid":
+        return "请求体不是有效的 JSON。" if language == "zh" else "The body is not valid JSON."
+    where = ".".join(str(part) for part in error["loc"][1:]) or "body"
+    if language == "en":
+        return f"{where}: {error['msg']}."
+    reason = _VALIDATION_ZH.get(error["type"], "值无效（{msg}）")
+    return f"{where}：{reason.format_map({**error.get('ctx', {}), 'msg': error['msg']})}。"
 
 
 def _on_http_error(request: Request, error: Exception) -> JSONResponse:

@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-MAX_K = 500
-MAX_OFFSET = 1_000_000
-MAX_TEXT_CHARS = 500
-MAX_CLAUSES = 16
+from api.limits import MAX_CHOICES, MAX_CLAUSES, MAX_K, MAX_OFFSET, MAX_WHERE_CHARS
+
+Date = Annotated[str, Field(max_length=40)]
 
 
 class Strict(BaseModel):
@@ -31,26 +30,34 @@ class ClauseIn(Strict):
 class FilterIn(Strict):
     """Conditions on the pictures; all must hold. Dates are ISO 8601, without a time zone: as the camera's clock."""
 
-    path: str | None = Field(None, description="Prefix of the path below the root, such as 2024/")
-    formats: list[str] | None = Field(None, description="jpeg, png, webp, gif, bmp, tiff, heif, avif")
-    colours: list[str] | None = Field(None, description="Any of these dominant colours, such as blue or 蓝")
+    path: str | None = Field(
+        None, max_length=MAX_WHERE_CHARS, description="Prefix of the path below the root, such as 2024/"
+    )
+    formats: list[str] | None = Field(
+        None, max_length=MAX_CHOICES, description="jpeg, png, webp, gif, bmp, tiff, heif, avif"
+    )
+    colours: list[str] | None = Field(
+        None, max_length=MAX_CHOICES, description="Any of these dominant colours, such as blue or 蓝"
+    )
     min_width: int | None = None
     max_width: int | None = None
     min_height: int | None = None
     max_height: int | None = None
     min_aspect: float | None = Field(None, description="Width divided by height")
     max_aspect: float | None = None
-    taken_from: str | None = Field(None, description="First day or moment, inclusive")
-    taken_to: str | None = Field(None, description="Last day or moment, inclusive")
-    modified_from: str | None = None
-    modified_to: str | None = None
+    taken_from: Date | None = Field(None, description="First day or moment, inclusive")
+    taken_to: Date | None = Field(None, description="Last day or moment, inclusive")
+    modified_from: Date | None = None
+    modified_to: Date | None = None
 
 
 class SearchRequest(Strict):
     """A sum of weighted clauses."""
 
     clauses: list[ClauseIn] = Field(min_length=1, max_length=MAX_CLAUSES)
-    where: FilterIn | str | None = Field(None, description="Conditions, or the same as an expression")
+    where: FilterIn | Annotated[str, Field(max_length=MAX_WHERE_CHARS)] | None = Field(
+        None, description="Conditions, or the same as an expression"
+    )
     k: int = Field(20, ge=1, le=MAX_K)
     offset: int = Field(0, ge=0, le=MAX_OFFSET)
     min_score: Annotated[float, Field(ge=-1, le=1)] | None = None

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,8 +17,21 @@ from api.config import ApiSettings, Settings, is_loopback
 from indexer.config import load_settings
 from indexer.errors import NoIndex
 from indexer.library import open_build
-from models.cli import tell
+from models.cli import language, tell
 from models.errors import BackendNotInstalled, ImageSearchError
+
+
+class AddressInUse(ImageSearchError):
+    """Something else listens there."""
+
+    code = "address_in_use"
+    users_mistake = True
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(
+            en=f"Cannot listen on {host}:{port}: {why}. Choose another port with --port.",
+            zh=f"无法在 {host}:{port} 上监听：{why}。请用 --port 另选一个端口。",
+        )
 
 
 class UnsafeBind(ImageSearchError):
@@ -31,6 +45,21 @@ class UnsafeBind(ImageSearchError):
             en=f"Refusing to listen on {host} without a token: everyone who reaches it could see the pictures. Set "
             "XUNTU_API__TOKEN, or say --allow-anonymous if that is what you want.",
             zh=f"未设置令牌，拒绝在 {host} 上监听：能访问它的人都能看到图片。请设置 XUNTU_API__TOKEN，"
+            "如确有此意，请加上 --allow-anonymous。",
+        )
+
+
+class UnsafePage(ImageSearchError):
+    """The page, listening beyond this machine."""
+
+    code = "unsafe_page"
+    users_mistake = True
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            en=f"Refusing to show the page on {host}: it asks nobody for a token, so everyone who reaches it could see "
+            "the pictures. Say --allow-anonymous if that is what you want.",
+            zh=f"拒绝在 {host} 上提供页面：页面不要求令牌，能访问它的人都能看到图片。"
             "如确有此意，请加上 --allow-anonymous。",
         )
 
@@ -50,24 +79,42 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
     try:
         open_build(settings.data)
     except NoIndex as error:
-        tell(f"{error} The service starts and waits for it.")
-    # uvicorn sends itself the signal that stopped it once more when it is done; the page must be stopped first.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    page = None
-    if ui_port is not None:
-        host = "127.0.0.1" if api.host in ("0.0.0.0", "::") else api.host  # noqa: S104 - nothing is bound here
-        page = _start_page("127.0.0.1", ui_port, f"http://{host}:{api.port}", api)
-    tell(f"The API is at http://{api.host}:{api.port}, its documentation at /docs")
+        tell(f"{error.text(language())} " + "The service starts and waits for it.")
+    with _listen(api.host, api.port) as listener:
+        port = listener.getsockname()[1]
+        host = f"[{api.host}]" if ":" in api.host else api.host
+        tell(f"The API is at http://{host}:{port}, its documentation at /docs")
+        page = None
+        if ui_port is not None:
+            reached = "127.0.0.1" if api.host in ("0.0.0.0", "::") else host  # noqa: S104 - nothing is bound here
+            page = _start_page("127.0.0.1", ui_port, f"http://{reached}:{port}", api)
+        # uvicorn sends itself the signal that stopped it once more when it is done; the page must be stopped first.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+        app = create_app(settings, local_only=is_loopback(api.host))
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            if page is not None:
+                _stop(page)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises AddressInUse."""
     try:
-        uvicorn.run(create_app(settings), host=api.host, port=api.port, log_level="warning", access_log=False)
-    finally:
-        if page is not None:
-            _stop(page)
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise AddressInUse(host, port, error.strerror or str(error)) from error
 
 
-def serve_page(host: str, port: int, api_url: str | None) -> int:
-    """Serve the search page alone until stopped; return the exit status. Raises BackendNotInstalled."""
+def serve_page(host: str, port: int, api_url: str | None, *, allow_anonymous: bool) -> int:
+    """Serve the search page alone until stopped; return the exit status. Raises BackendNotInstalled, UnsafeBind.
+
+    The page shows every picture to whoever reaches it: it has the token, and asks for none.
+    """
+    if not is_loopback(host) and not allow_anonymous:
+        raise UnsafePage(host)
     page = _start_page(host, port, api_url, load_settings(Settings).api)
     try:
         return page.wait()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,9 @@ from models.vectors import Pixels, Vectors
 
 logger = logging.getLogger(__name__)
 
+_DECODED_AT_ONCE = 2  # a picture within the pixel limit may take a gigabyte while it is decoded
+_RETRY_SECONDS = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Serving:
@@ -42,7 +46,8 @@ class Service:
         self.metrics = metrics
         self._layout = Layout(settings.data.absolute())
         self._serving: Serving | None = None
-        self._refused: str | None = None  # a build that could not be opened; not tried again
+        self._retry_at = 0.0  # when a build that could not be opened may be tried again
+        self._decoding = asyncio.Semaphore(_DECODED_AT_ONCE)
         self._follower: asyncio.Task[None] | None = None
 
     @property
@@ -55,7 +60,7 @@ class Service:
     async def start(self) -> None:
         """Open the build in use, if there is one, and begin to follow. Raises IndexMismatch or IndexDamaged."""
         with contextlib.suppress(NoIndex):
-            await self._open(current_build(self._layout))
+            await self._open()
         self._follower = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
@@ -64,11 +69,18 @@ class Service:
             self._follower.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._follower
+        if self._serving:
+            self._serving.texts.close()
+            self._serving.images.close()
 
     async def search(self, query: Query) -> SearchResult:
         """Answer `query`; texts and pictures of requests that come together are encoded together."""
         serving = self.serving
-        plan = await asyncio.to_thread(serving.engine.plan, query)
+        if all(clause.text is not None for clause in query.clauses):
+            plan = serving.engine.plan(query)  # takes less than handing it to a thread
+        else:
+            async with self._decoding:
+                plan = await asyncio.to_thread(serving.engine.plan, query)
         texts, images = await asyncio.gather(
             asyncio.gather(*(serving.texts.submit(text) for _, text in plan.texts)),
             asyncio.gather(*(serving.images.submit(pixels) for _, pixels in plan.pixels)),
@@ -82,18 +94,18 @@ class Service:
         while True:
             await asyncio.sleep(self.settings.api.follow_seconds)
             try:
-                name = current_build(self._layout)
+                name = await asyncio.to_thread(current_build, self._layout)
                 in_use = self._serving and self._serving.engine.opened.manifest.build
-                if name not in (in_use, self._refused):
-                    self._refused = name
-                    await self._open(name)
-                    self._refused = None
+                if name != in_use and time.monotonic() >= self._retry_at:
+                    self._retry_at = time.monotonic() + _RETRY_SECONDS
+                    await self._open()
+                    self._retry_at = 0.0
             except NoIndex:
                 pass
-            except ImageSearchError as error:
+            except (ImageSearchError, OSError) as error:
                 logger.error("the new build is not used: %s", error)
 
-    async def _open(self, name: str) -> None:
+    async def _open(self) -> None:
         """Open and warm up the build in use beside the one that answers, then let it answer."""
         serving = await asyncio.to_thread(self._load)
         opened = serving.engine.opened
@@ -101,13 +113,13 @@ class Service:
         self.metrics.pictures.set(len(opened.index))
         self.metrics.build.clear()
         self.metrics.build.labels(opened.manifest.build, opened.index_file.encoder).set(1)
-        logger.info("answering from build %s (%d pictures)", name, len(opened.index))
+        logger.info("answering from build %s (%d pictures)", opened.manifest.build, len(opened.index))
 
     def _load(self) -> Serving:
         settings = self.settings
         limits = DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes)
-        opened = open_build(settings.data)
         before = self._serving
+        opened = open_build(settings.data, catalog=before.engine.opened.catalog if before else None)
         if before and before.engine.encoders.spec.fingerprint == opened.index_file.fingerprint:
             return Serving(SearchEngine(opened, before.engine.encoders, limits), before.texts, before.images)
         encoders = Encoders(opened.index_file.encoder)

@@ -8,9 +8,9 @@ from pathlib import Path
 from indexer.config import IndexerSettings
 from indexer.dataset import ImageDataset
 from indexer.encode import EncodeRun, OnProgress, Progress
-from indexer.errors import IndexDamaged, InvalidRoot, NoIndex, NoPictures, RootEmptied
+from indexer.errors import IndexDamaged, InvalidRoot, NoIndex, NoPictures, RootEmptied, VectorsLost
 from indexer.publish import find_build_damage, publish, read_current
-from indexer.scan import Changes, ImageFile, compare, scan
+from indexer.scan import Changes, ImageFile, compare, compile_patterns, reaches, scan
 from indexer.store.catalog import Catalog, Root
 from indexer.store.layout import Layout
 from indexer.store.lock import write_lock
@@ -88,6 +88,11 @@ def rebuild(settings: IndexerSettings) -> BuildReport:
         catalog = Catalog(layout.catalog, create=True)
         try:
             spec, encoder_id = _library_encoder(catalog)
+            store = VectorStore(layout.vectors(spec.name), spec.dim)
+            for shard in catalog.list_shards(encoder_id):
+                damage = store.find_damage(shard)
+                if damage:
+                    raise IndexDamaged(store.folder, damage, command="xuntu index update")
             manifest = publish(layout, catalog, encoder_id, spec)
             counts = catalog.counts()
         finally:
@@ -153,9 +158,11 @@ class _Run:
     def run(self, folders: Sequence[Path]) -> BuildReport:
         """Scan, encode, publish."""
         changes = self._scan(folders)
+        self._record_presence(changes)
+        if not any(change.seen or change.removed for change in changes):
+            raise self.warnings[0] if self.warnings else NoPictures([root.path for root in self.catalog.list_roots()])
         # Leftovers of an interrupted run; nothing else writes while the lock is held.
         self.store.delete_all_but(self.catalog.list_shards(self.encoder_id))
-        self._record_presence(changes)
         self._encode([file for change in changes for file in change.todo])
         self._merge_shards()
         manifest = self._publish_if_changed()
@@ -176,25 +183,33 @@ class _Run:
         started = time.perf_counter()
         with self.catalog.writing():
             self.encoder_id = self.catalog.encoder_id(self.spec.name, self.spec.fingerprint)
+            self._forget_damaged_shards()
             self._add_roots(folders)
             roots = self.catalog.list_roots()
-            every = frozenset(root.path for root in roots)
-            changes = [self._scan_root(root, every - {root.path}) for root in roots]
-            if not sum(change.seen + len(change.removed) for change in changes):
+            changes = [self._scan_root(root, [other.path for other in roots if other != root]) for root in roots]
+            if not any(change.seen or change.removed or change.forgotten for change in changes):
                 raise self.warnings[0] if self.warnings else NoPictures([root.path for root in roots])
         self.progress.add("scan", time.perf_counter() - started)
         return changes
 
-    def _add_roots(self, folders: Sequence[Path]) -> None:
-        known = [root.path for root in self.catalog.list_roots()]
-        for folder in folders:
-            covering = next((path for path in known if folder == path or folder.is_relative_to(path)), None)
-            if covering is None or covering == folder:
-                options = self.options
-                self.catalog.put_root(folder, include=options.include, exclude=options.exclude, hidden=options.hidden)
-                known.append(folder)
+    def _forget_damaged_shards(self) -> None:
+        """Drop shards that are not what was written, so that their pictures are encoded again."""
+        for shard in self.catalog.list_shards(self.encoder_id):
+            damage = self.store.find_damage(shard)
+            if damage:
+                self.catalog.drop_shards(self.encoder_id, [shard.number])
+                self.warnings.append(VectorsLost(damage, shard.rows))
 
-    def _scan_root(self, root: Root, others: frozenset[Path]) -> Changes:
+    def _add_roots(self, folders: Sequence[Path]) -> None:
+        """Add folders that no root of the library looks into yet; change how those that are roots are scanned."""
+        options = self.options
+        for folder in folders:
+            known = self.catalog.list_roots()
+            if folder in [root.path for root in known] or not any(reaches(root, folder) for root in known):
+                compile_patterns([*options.include, *options.exclude])
+                self.catalog.put_root(folder, include=options.include, exclude=options.exclude, hidden=options.hidden)
+
+    def _scan_root(self, root: Root, others: Sequence[Path]) -> Changes:
         known = self.catalog.known_files(root, self.encoder_id)
         unreadable: list[str] = []
         found: list[ImageFile] = []
@@ -206,7 +221,7 @@ class _Run:
         if indexed and not found and not self.options.allow_empty:
             self.warnings.append(RootEmptied(root.path, indexed))
             return Changes()
-        return compare(found, known, [] if self.options.allow_empty else unreadable)
+        return compare(found, known, unreadable if found else [])
 
     def _record_presence(self, changes: Sequence[Changes]) -> None:
         gone = [image_id for change in changes for image_id in (*change.removed, *change.forgotten)]
@@ -259,7 +274,8 @@ class _Run:
         started = time.perf_counter()
         try:
             manifest = read_current(self.layout)
-            if manifest.generation == self.catalog.generation():
+            whole = not find_build_damage(self.layout.builds / manifest.build, manifest)
+            if whole and manifest.generation == self.catalog.generation():
                 return manifest
         except (NoIndex, IndexDamaged):
             pass

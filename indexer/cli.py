@@ -1,5 +1,6 @@
 """`xuntu index`: the offline commands. Results go to standard output, progress to standard error."""
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,10 @@ def build(
     encoder: Annotated[str | None, typer.Option("--encoder", help="See: xuntu models list")] = None,
     workers: Workers = None,
     include: Annotated[
-        list[str] | None, typer.Option(help="Only files that match, as in .gitignore; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            help="Only files that match, as in .gitignore; may be repeated. Patterns replace those given before."
+        ),
     ] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Not files that match; may be repeated.")] = None,
     hidden: Annotated[bool, typer.Option("--hidden", help="Hidden files and folders too.")] = False,
@@ -112,7 +116,7 @@ def verify(context: typer.Context, *, data: Data = None, as_json: Json = False) 
     else:
         print("\n".join(problems) if problems else "Everything is as it was written.")
     if problems:
-        tell("Run `xuntu index rebuild` to make the index again, or `xuntu index rollback` to use the one before.")
+        tell("Run `xuntu index update`: it encodes again what is lost and makes a new index.")
         raise typer.Exit(1)
 
 
@@ -185,6 +189,7 @@ def _build(settings: "IndexerSettings", paths: list[Path], options: "BuildOption
     from indexer import build as runner
     from indexer.progress import ProgressDisplay
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: keep what is done
     with ProgressDisplay() as display:
         options = replace(options, on_scan=display.scanned, on_progress=display.advance)
         try:

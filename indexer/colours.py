@@ -27,7 +27,7 @@ _ALIASES = {"gray": "grey", "teal": "cyan", "violet": "purple", "橘": "orange",
 _SIDE = 24
 _MIN_SHARE = 0.12
 # Hue in degrees at which each name starts, going round from red.
-_HUE_STARTS = np.array([0, 15, 42, 70, 165, 200, 260, 290, 345])
+_HUE_STARTS = np.array([0, 15, 42, 70, 165, 200, 255, 305, 345])
 _HUE_NAMES = np.array(
     [NAMES.index(n) for n in ["red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink", "red"]]
 )
@@ -53,7 +53,7 @@ def colour_name(text: str) -> str | None:
 
 def colour_mask(names: tuple[str, ...]) -> int:
     """Return the bits of `names`."""
-    return sum(1 << NAMES.index(name) for name in names)
+    return sum({1 << NAMES.index(name) for name in names})
 
 
 def dominant_colours(image: Image.Image) -> tuple[Colour, ...]:

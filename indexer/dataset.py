@@ -2,7 +2,12 @@
 
 import contextlib
 import hashlib
+import logging
+import os
+import signal
+import threading
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,8 +25,10 @@ from models.decode import DecodeLimits, decode_image, read_image_file
 from models.encoder import Preprocess
 from models.errors import BackendNotInstalled, DecodeError
 
+logger = logging.getLogger(__name__)
+
 PREFETCH = 4  # batches each worker prepares ahead
-FEW = 64  # below so many pictures, starting workers costs more than they save
+FILES_A_WORKER = 64  # fewer are not worth another process
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +78,19 @@ class ImageDataset:
         return len(self.files)
 
     def __getitem__(self, index: int) -> Record:
-        started = time.perf_counter()
         try:
-            data = read_image_file(self.files[index].absolute, self.limits)
-            # Twice the encoder's side, as the resize that follows wants, and enough for the thumbnail.
-            decoded = decode_image(data, short_side=2 * self.image_size, long_side=DECODED_SIDE, limits=self.limits)
+            return self._read(index)
         except DecodeError as error:
             return FailureRecord(index, error.reason, error.detail)
+        except Exception:
+            logger.warning("reading %s failed", self.files[index].absolute, exc_info=True)
+            return FailureRecord(index, "crashed")
+
+    def _read(self, index: int) -> ImageRecord:
+        started = time.perf_counter()
+        data = read_image_file(self.files[index].absolute, self.limits)
+        # Twice the encoder's side, as the resize that follows wants, and enough for the thumbnail.
+        decoded = decode_image(data, short_side=2 * self.image_size, long_side=DECODED_SIDE, limits=self.limits)
         sha256 = hashlib.sha256(data).hexdigest()
         decoded_at = time.perf_counter()
         exif = read_exif(decoded.exif)
@@ -143,16 +156,50 @@ def _load(
         from torch.utils.data import DataLoader
     except ImportError as error:
         raise BackendNotInstalled("torch", "index") from error
-    loader: DataLoader[list[Record]] = DataLoader(
-        dataset,  # type: ignore[arg-type]
-        batch_size=batch_size,
-        sampler=indices,
-        num_workers=workers,
-        collate_fn=list,
-        prefetch_factor=prefetch,
-    )
-    yield from loader
+    with _calm_torch():
+        loader: DataLoader[list[Record]] = DataLoader(
+            dataset,  # type: ignore[arg-type]
+            batch_size=batch_size,
+            sampler=indices,
+            num_workers=workers,
+            collate_fn=list,
+            prefetch_factor=prefetch,
+            worker_init_fn=_end_with_parent,
+        )
+        batches = iter(loader)
+    yield from batches
+
+
+def _end_with_parent(_: int) -> None:
+    """End this worker soon after its parent, however that ends; waiting on its pipe it would never notice."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _calm_torch() -> Iterator[None]:
+    """Keep torch from speaking to the person, and from interrupting this process when a worker dies.
+
+    Its handler of SIGCHLD raises wherever the main thread happens to be, be it inside a transaction. Without it the
+    death is noticed where the next batch is waited for, a few seconds later.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
+            yield
+    finally:
+        if main:
+            signal.signal(signal.SIGCHLD, before)
 
 
 def _worker_died(error: RuntimeError) -> bool:
-    return "DataLoader worker" in str(error) and "exited unexpectedly" in str(error)
+    return str(error).startswith("DataLoader worker")

@@ -7,9 +7,9 @@ from itertools import chain
 
 import numpy as np
 
-from indexer.dataset import FEW, FailureRecord, ImageDataset, ImageRecord, Record, load_records
+from indexer.dataset import FILES_A_WORKER, FailureRecord, ImageDataset, ImageRecord, Record, load_records
 from indexer.scan import ImageFile
-from indexer.store.catalog import Catalog
+from indexer.store.catalog import Catalog, ImageFacts
 from indexer.store.vector_store import VectorStore
 from models.encoder import ImageEncoder
 from models.vectors import Vectors
@@ -48,7 +48,7 @@ class EncodeRun:
         self._store = store
         self._encoder_id = encoder_id
         self.progress = progress
-        self._pending: list[tuple[list[tuple[ImageFile, Record]], Vectors | None]] = []
+        self._pending: list[tuple[list[tuple[ImageFile, ImageFacts | FailureRecord]], Vectors | None]] = []
         self._flushed_at = time.monotonic()
 
     def run(
@@ -64,7 +64,7 @@ class EncodeRun:
 
         The encoder is loaded after the workers have started: they are forks, and its threads must not be there.
         """
-        workers = workers if len(dataset) >= FEW else 0
+        workers = min(workers, 1 + len(dataset) // FILES_A_WORKER)
         encoder: ImageEncoder | None = None
         try:
             for batch in load_records(dataset, workers=workers, batch_size=batch_size):
@@ -86,12 +86,12 @@ class EncodeRun:
         vectors = [rows for _, rows in pending if rows is not None]
         with self._catalog.writing():
             encoded: list[int] = []
-            for file, record in chain.from_iterable(records for records, _ in pending):
+            for file, found in chain.from_iterable(files for files, _ in pending):
                 image_id = self._catalog.enter_file(file.root_id, file.path, file.size, file.mtime_ns)
-                if isinstance(record, FailureRecord):
-                    self._catalog.put_failure(image_id, record.reason, record.detail)
+                if isinstance(found, FailureRecord):
+                    self._catalog.put_failure(image_id, found.reason, found.detail)
                 else:
-                    self._catalog.put_image(image_id, record.facts)
+                    self._catalog.put_image(image_id, found)
                     encoded.append(image_id)
             if encoded:
                 shards = self._catalog.list_shards(self._encoder_id)
@@ -105,7 +105,9 @@ class EncodeRun:
         images = [record for record in batch if isinstance(record, ImageRecord)]
         vectors = encoder.encode_image(np.stack([record.pixels for record in images])) if images else None
         # One append: an interrupt leaves either both of files and vectors, or neither.
-        self._pending.append(([(dataset.files[record.index], record) for record in batch], vectors))
+        found = [record.facts if isinstance(record, ImageRecord) else record for record in batch]
+        files = [dataset.files[record.index] for record in batch]
+        self._pending.append((list(zip(files, found, strict=True)), vectors))
         self.progress.add("read and decode", sum(record.seconds[0] for record in images))
         self.progress.add("thumbnail and colours", sum(record.seconds[1] for record in images))
         self.progress.encoded += len(images)

@@ -3,15 +3,18 @@
 IndexerError
 ├─ InvalidSetting                       an option or environment variable that cannot be used
 ├─ InvalidRoot                          a folder that cannot be indexed
+├─ InvalidPattern                       an include or exclude pattern that means nothing
 ├─ NoPictures                           nothing to index
 ├─ RootEmptied                          a folder that held pictures holds none: an unplugged drive?
 ├─ InvalidFilter                        a `where` that cannot be read
 ├─ CatalogTooNew, CatalogCorrupt        refuses, never guesses
+├─ IndexUnavailable                     the catalog cannot be reached just now
 ├─ LibraryBusy                          another process is writing
 ├─ LibraryUnwritable                    no room, or no permission
 ├─ NoIndex                              nothing has been built yet
 ├─ IndexMismatch                        built with another encoder
 ├─ IndexDamaged                         a file of the build or of the vector store is not what was written
+├─ VectorsLost                          a shard is damaged; its pictures are encoded again (a warning)
 └─ NothingToRollBack                    there is no earlier build
 """
 
@@ -48,6 +51,20 @@ class InvalidRoot(IndexerError):
     def __init__(self, path: Path, *, why_en: str, why_zh: str) -> None:
         self.path = path
         super().__init__(en=f"{path}: {why_en}.", zh=f"{path}：{why_zh}。")
+
+
+class InvalidPattern(IndexerError):
+    """A pattern that no .gitignore file could hold."""
+
+    code = "invalid_pattern"
+    users_mistake = True
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+        super().__init__(
+            en=f"The pattern {pattern!r} means nothing. Patterns are those of .gitignore files, such as *.png or raw/",
+            zh=f"模式 {pattern!r} 无效。请使用 .gitignore 的写法，例如 *.png 或 raw/",
+        )
 
 
 class NoPictures(IndexerError):
@@ -125,6 +142,19 @@ class CatalogCorrupt(IndexerError):
         )
 
 
+class IndexUnavailable(IndexerError):
+    """The catalog cannot be reached just now, though nothing says that it is damaged."""
+
+    code = "index_unavailable"
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.path = path
+        super().__init__(
+            en=f"The catalog {path} cannot be read just now ({why}). Try again.",
+            zh=f"暂时无法读取目录文件 {path}（{why}）。请重试。",
+        )
+
+
 class LibraryBusy(IndexerError):
     """Another process holds the write lock."""
 
@@ -174,11 +204,14 @@ class IndexMismatch(IndexerError):
 
     def __init__(self, built_with: str, asked_for: str) -> None:
         self.built_with, self.asked_for = built_with, asked_for
+        name = built_with.split(maxsplit=1)[0]
+        other = "" if asked_for.startswith(f"{name} ") else name
         super().__init__(
             en=f"This library was built with the encoder {built_with}, and {asked_for} was asked for; their vectors "
-            f"cannot be mixed. Use --encoder {built_with.split(maxsplit=1)[0]}, or build another library with --data.",
+            f"cannot be mixed. {f'Use --encoder {other}, or build' if other else 'Build'} another library: "
+            "xuntu index build PATH --data OTHER",
             zh=f"这个图片库由编码器 {built_with} 建立，而当前请求的是 {asked_for}；两者的向量不能混用。"
-            f"请使用 --encoder {built_with.split(maxsplit=1)[0]}，或用 --data 另建一个图片库。",
+            f"请{f'使用 --encoder {other}，或' if other else ''}另建一个图片库：xuntu index build PATH --data OTHER",
         )
 
 
@@ -192,6 +225,18 @@ class IndexDamaged(IndexerError):
         super().__init__(
             en=f"{path.name} is damaged: {why}. Run: {command}",
             zh=f"{path.name} 已损坏：{why}。请运行：{command}",
+        )
+
+
+class VectorsLost(IndexerError):
+    """A shard of vectors is not what was written. A warning: the run encodes its pictures again."""
+
+    code = "vectors_lost"
+
+    def __init__(self, damage: str, rows: int) -> None:
+        super().__init__(
+            en=f"Stored vectors are damaged ({damage}); up to {rows} pictures are encoded again.",
+            zh=f"已存的向量损坏（{damage}）；将重新编码最多 {rows} 张图片。",
         )
 
 

@@ -24,8 +24,11 @@ class OpenBuild:
     catalog: Catalog
 
 
-def open_build(data: Path) -> OpenBuild:
-    """Open the build in use. Raises NoIndex, IndexDamaged, IndexMismatch, CatalogTooNew or CatalogCorrupt."""
+def open_build(data: Path, *, catalog: Catalog | None = None) -> OpenBuild:
+    """Open the build in use, with the `catalog` that is open already if it is still the library's.
+
+    Raises NoIndex, IndexDamaged, IndexMismatch, CatalogTooNew or CatalogCorrupt.
+    """
     layout = Layout(data.absolute())
     manifest = read_current(layout)
     index_file = manifest.indexes[0]
@@ -33,9 +36,15 @@ def open_build(data: Path) -> OpenBuild:
     if spec.fingerprint != index_file.fingerprint:
         raise IndexMismatch(f"{index_file.encoder} ({index_file.fingerprint})", f"{spec.name} ({spec.fingerprint})")
     path = layout.builds / manifest.build / index_file.file
-    if not path.is_file() or path.stat().st_size != index_file.bytes:
-        raise IndexDamaged(path, "it is missing or has another size than when it was written")
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise IndexDamaged(path, error.strerror or "it cannot be reached") from error
+    if size != index_file.bytes:
+        raise IndexDamaged(path, f"it has {size} bytes, not the {index_file.bytes} that were written")
     index = open_index(path)
     if len(index) != index_file.count:
         raise IndexDamaged(path, f"it holds {len(index)} vectors, expected {index_file.count}")
-    return OpenBuild(layout, manifest, index_file, index, Catalog(layout.catalog))
+    if catalog is None or not catalog.is_current():
+        catalog = Catalog(layout.catalog)
+    return OpenBuild(layout, manifest, index_file, index, catalog)

@@ -5,6 +5,7 @@ what they should. The build before it stays, so that `rollback` has somewhere to
 """
 
 import os
+import re
 import secrets
 import shutil
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from indexer.store.vector_store import VectorStore
 from models.spec import EncoderSpec
 from models.vectors import Ids, check_vectors
 
+_BUILD_NAME = re.compile(r"[0-9TZ]{1,32}-[0-9a-f]{1,16}")
 _CHUNK_ROWS = 65_536
 _RECALL_SAMPLE = 100
 
@@ -37,7 +39,7 @@ def current_build(layout: Layout) -> str:
         raise IndexDamaged(layout.current, error.strerror or "it cannot be read") from error
     except UnicodeDecodeError as error:
         raise IndexDamaged(layout.current, "it does not name a build") from error
-    if not name or "/" in name or not (layout.builds / name).is_dir():
+    if not _BUILD_NAME.fullmatch(name) or not (layout.builds / name).is_dir():
         raise IndexDamaged(layout.current, "it does not name a build")
     return name
 
@@ -58,6 +60,9 @@ def publish(layout: Layout, catalog: Catalog, encoder_id: int, spec: EncoderSpec
         previous = None
     try:
         folder.mkdir(parents=True)
+    except OSError as error:
+        raise LibraryUnwritable(layout.builds, error.strerror or str(error)) from error
+    try:
         generation = catalog.generation()
         index = _fill_index(layout, catalog, encoder_id, spec)
         path = folder / f"{spec.name}.faiss"
@@ -171,6 +176,8 @@ def _use(layout: Layout, name: str) -> None:
 
 def _delete_builds_but(layout: Layout, kept: set[str | None]) -> None:
     """Delete older builds and what interrupted runs left. A service that has one mapped keeps its pages."""
-    for folder in layout.builds.iterdir():
-        if folder.is_dir() and folder.name not in kept:
-            shutil.rmtree(folder, ignore_errors=True)
+    for path in layout.builds.iterdir():
+        if path.is_dir() and path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.suffix == ".tmp":
+            path.unlink(missing_ok=True)

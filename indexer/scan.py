@@ -1,6 +1,7 @@
 """Folders -> the picture files below them, compared with the catalog."""
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,9 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
+from indexer.errors import InvalidPattern
 from indexer.store.catalog import KnownFile, Root
+from indexer.store.filters import MAX_INT64
 
 SUFFIXES = frozenset(
     [
@@ -30,9 +33,12 @@ SUFFIXES = frozenset(
         ".avif",
     ]
 )
+# A folder with both of these is the data folder of a library: its thumbnails are no pictures of anybody's.
 _LIBRARY_FILES = {"catalog.sqlite3", "write.lock"}
-# Reasons that may have gone by themselves: such files are tried again, other broken ones only once they change.
-TRANSIENT = frozenset({"permission_denied", "not_found", "io_error", "out_of_memory", "crashed"})
+# Reasons that may have gone although the file is the same; files that failed for another are tried once they change.
+RETRIED = frozenset(
+    ["permission_denied", "not_found", "io_error", "out_of_memory", "crashed", "too_many_pixels", "too_many_bytes"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ def compare(files: Iterable[ImageFile], known: Mapping[str, KnownFile], unreadab
         before = unseen.pop(file.path, None)
         if before is None or (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
             changes.todo.append(file)
-        elif before.status == "failed" and before.reason not in TRANSIENT:
+        elif before.status == "failed" and before.reason not in RETRIED:
             changes.still_failed += 1
         elif not before.encoded:
             changes.todo.append(file)
@@ -88,68 +94,91 @@ def compare(files: Iterable[ImageFile], known: Mapping[str, KnownFile], unreadab
     return changes
 
 
-def scan(
-    root: Root, *, other_roots: frozenset[Path] = frozenset(), unreadable: list[str] | None = None
-) -> Iterator[ImageFile]:
-    """Yield the pictures below `root`, folder by folder, names in order.
+def scan(root: Root, *, other_roots: Iterable[Path] = (), unreadable: list[str] | None = None) -> Iterator[ImageFile]:
+    """Yield the pictures below `root`, folder by folder, names in order. Raises InvalidPattern.
 
     Links are followed; a folder reached twice (a loop, two links) is read once, under its real name where that
-    lies below the root. `other_roots` below this one are left to themselves. Hidden files and folders are
-    skipped unless the root says otherwise. A folder that cannot be read is added to `unreadable`, as "path/".
+    lies below the root. `other_roots` are left to themselves, however they are reached, and so is the data folder of
+    a library. Hidden files and folders are skipped unless the root says otherwise. A folder that cannot be read, or
+    a link that leads nowhere, is added to `unreadable` as "path/".
     """
-    wanted = _Wanted(root, other_roots)
-    visited: set[tuple[int, int]] = set()
+    unreadable = [] if unreadable is None else unreadable
+    wanted = _Wanted(root)
+    here = [root.path] if root.path.is_dir() else []
+    visited = {_identity(path) for path in other_roots if path.is_dir()} - {_identity(path) for path in here}
     links: list[str] = []
     folders = [""]
     while folders or links:
         folder = folders.pop() if folders else links.pop(0)
         try:
-            info = os.stat(root.path / folder)
-            if (info.st_dev, info.st_ino) in visited:
-                continue
-            visited.add((info.st_dev, info.st_ino))
-            with os.scandir(root.path / folder) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
-            if folder and {entry.name for entry in entries} >= _LIBRARY_FILES:
-                continue  # the data folder of a library, ours or another: its thumbnails are no pictures of the root
+            identity = _identity(root.path / folder)
+            entries = (
+                [] if identity in visited else sorted(os.scandir(root.path / folder), key=lambda entry: entry.name)
+            )
         except OSError:
-            if unreadable is not None:
-                unreadable.append(folder)
+            unreadable.append(folder)
+            continue
+        visited.add(identity)
+        if folder and {entry.name for entry in entries} >= _LIBRARY_FILES:
             continue
         subfolders: list[str] = []
         for entry in entries:
             path = f"{folder}{entry.name}"
             if _is_folder(entry):
-                if wanted.folder(entry, path):
+                if wanted.folder(path):
                     (links if entry.is_symlink() else subfolders).append(path + "/")
-            elif wanted.file(entry, path):
+            elif wanted.file(path):
                 yield _image_file(root, path, entry)
+            elif entry.is_symlink() and not Path(entry.path).exists():
+                unreadable.append(path + "/")
         folders += reversed(subfolders)
 
 
+def reaches(root: Root, folder: Path) -> bool:
+    """Say whether a scan of `root` looks into `folder`. Raises InvalidPattern."""
+    if not folder.is_relative_to(root.path):
+        return False
+    wanted = _Wanted(root)
+    parts = folder.relative_to(root.path).parts
+    return all(wanted.folder("/".join(parts[:depth])) for depth in range(1, len(parts) + 1))
+
+
 class _Wanted:
-    """Which entries a root is made of."""
+    """Which paths a root is made of."""
 
-    def __init__(self, root: Root, other_roots: frozenset[Path]) -> None:
+    def __init__(self, root: Root) -> None:
         self._hidden = root.hidden
-        self._other_roots = other_roots
-        self._include = GitIgnoreSpec.from_lines(root.include) if root.include else None
-        self._exclude = GitIgnoreSpec.from_lines(root.exclude)
+        self._include = compile_patterns(root.include) if root.include else None
+        self._exclude = compile_patterns(root.exclude)
 
-    def folder(self, entry: os.DirEntry[str], path: str) -> bool:
+    def folder(self, path: str) -> bool:
         """Say whether to look into a folder."""
-        if Path(entry.path) in self._other_roots:
-            return False
-        return self._visible(entry) and not self._exclude.match_file(path + "/")
+        return self._visible(path) and not self._exclude.match_file(path + "/")
 
-    def file(self, entry: os.DirEntry[str], path: str) -> bool:
+    def file(self, path: str) -> bool:
         """Say whether a file is a picture that belongs to the root."""
-        if os.path.splitext(entry.name)[1].lower() not in SUFFIXES or not self._visible(entry):
+        if os.path.splitext(path)[1].lower() not in SUFFIXES or not self._visible(path):
             return False
         return not self._exclude.match_file(path) and (self._include is None or self._include.match_file(path))
 
-    def _visible(self, entry: os.DirEntry[str]) -> bool:
-        return self._hidden or not entry.name.startswith(".")
+    def _visible(self, path: str) -> bool:
+        return self._hidden or not path.rpartition("/")[2].startswith(".")
+
+
+def compile_patterns(patterns: Sequence[str]) -> GitIgnoreSpec:
+    """Return patterns of .gitignore files, ready to match. Raises InvalidPattern."""
+    for pattern in patterns:
+        try:
+            GitIgnoreSpec.from_lines([pattern])
+        except (ValueError, re.error) as error:
+            raise InvalidPattern(pattern) from error
+    return GitIgnoreSpec.from_lines(patterns)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Return what tells one folder from another under all its names. Raises OSError if it is not there."""
+    info = path.stat()
+    return info.st_dev, info.st_ino
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -166,4 +195,4 @@ def _image_file(root: Root, path: str, entry: os.DirEntry[str]) -> ImageFile:
         size, mtime_ns = (info.st_size, info.st_mtime_ns) if stat.S_ISREG(info.st_mode) else (0, 0)
     except OSError:
         size, mtime_ns = 0, 0
-    return ImageFile(root.id, path, Path(entry.path), size, mtime_ns)
+    return ImageFile(root.id, path, Path(entry.path), size, max(-MAX_INT64, min(mtime_ns, MAX_INT64)))

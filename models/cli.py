@@ -1,5 +1,6 @@
 """`xuntu models`, and what every command of every room shares: how it prints, and how it ends."""
 
+import io
 import json
 import os
 import sys
@@ -80,6 +81,8 @@ def tell(message: str) -> None:
 def run(command: typer.Typer) -> None:
     """Run a command line. Ends with 0; 2 for a mistake of the user's; 1 for one of ours; 130 when stopped."""
     sys.excepthook = _say_unexpected
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name still gets the rest
     try:
         typer.main.get_command(command)()  # calling the Typer object would put its own excepthook in place
     except ImageSearchError as error:

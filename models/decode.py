@@ -117,7 +117,7 @@ _FORMATS: Final = {"MPO": "jpeg", "DIB": "bmp"}  # the others have Pillow's name
 Image.MAX_IMAGE_PIXELS = None
 
 # Pixel memory that is freed and taken again for every picture costs a tenth of a decode in page faults.
-Image.core.set_blocks_max(8)
+Image.core.set_blocks_max(8)  # type: ignore[attr-defined]
 
 # What Pillow has to say of odd files is said by DecodeError, once.
 logging.getLogger("PIL").setLevel(logging.CRITICAL)

@@ -20,7 +20,7 @@ Preprocess: TypeAlias = Callable[[Image.Image], npt.NDArray[np.uint8]]
 class TextReading:
     """How an encoder reads a text, found without encoding it."""
 
-    known: bool  # it knows at least one word
+    known: bool  # it knows at least one word that says something of a picture
     unknown_words: tuple[str, ...] = ()
     truncated: bool = False  # the text has more tokens than the encoder reads
 

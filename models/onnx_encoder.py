@@ -69,7 +69,7 @@ class OnnxTextEncoder:
     def read_text(self, text: str) -> TextReading:
         """Say which words are known."""
         tokens = self._tokenizer.tokenize(text)
-        return TextReading(known=bool(tokens.ids), unknown_words=tokens.unknown_words, truncated=tokens.truncated)
+        return TextReading(known=tokens.meaningful, unknown_words=tokens.unknown_words, truncated=tokens.truncated)
 
     def encode_text(self, texts: Sequence[str]) -> Vectors:
         """Return `float32 (n, dim)`; each batch is only as long as its longest text."""

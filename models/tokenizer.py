@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -10,13 +11,26 @@ _RUN = re.compile(r"[a-z0-9']+|[\u4e00-\u9fff]+")
 _PLURAL = re.compile(r"(?<=..)(?:s|es)$")
 
 
+# Words that say nothing of a picture on their own: a text of nothing else gives no meaningful vector.
+_ENGLISH_FUNCTION_WORDS = (
+    "a an the of in on at by to for from with without and or no not is are was be it its this that some any "
+    "photo picture image"
+)
+_CHINESE_FUNCTION_WORDS = "的了着在和与或是有没不个只张条一二两几这那里上下中图片照"
+_FUNCTION_WORDS = frozenset(_ENGLISH_FUNCTION_WORDS.split()) | frozenset(_CHINESE_FUNCTION_WORDS)
+
+
 @dataclass(frozen=True, slots=True)
 class TokenizedText:
-    """Token ids without padding, at most the context length; and the words that gave no token."""
+    """Token ids without padding, at most the context length; and the words that gave no token.
+
+    `meaningful`: at least one token says something of a picture.
+    """
 
     ids: tuple[int, ...]
     unknown_words: tuple[str, ...]
     truncated: bool
+    meaningful: bool
 
 
 class NgramTokenizer:
@@ -39,30 +53,40 @@ class NgramTokenizer:
         english: list[str] = []
         unknown = _words_outside_runs(text)
         for run in _RUN.findall(text):
-            grams = _chinese_grams(run) if run[0] >= "\u4e00" else [_singular(run)]
             if run[0] < "\u4e00":
-                english += grams
-            if not any(gram in self._ids for gram in grams):
-                unknown.append(run)
-            tokens += grams
+                word = _singular(run)
+                english.append(word)
+                tokens.append(word)
+                unknown += [run] * (word not in self._ids)
+            else:
+                pairs = [left + right for left, right in pairwise(run)]
+                tokens += [*run, *pairs]
+                understood = {char for gram in (*run, *pairs) if gram in self._ids for char in gram}
+                unknown += [part for part in re.split(f"[{''.join(understood)}]+" if understood else "$^", run) if part]
         tokens += [f"{left}_{right}" for left, right in pairwise(english)]
-        ids = [self._ids[token] for token in tokens if token in self._ids]
+        known = [token for token in tokens if token in self._ids]
         return TokenizedText(
-            ids=tuple(ids[: self.context_length]),
+            ids=tuple(self._ids[token] for token in known[: self.context_length]),
             unknown_words=tuple(dict.fromkeys(unknown)),
-            truncated=len(ids) > self.context_length,
+            truncated=len(known) > self.context_length,
+            meaningful=any(_says_something(token) for token in known),
         )
+
+
+def _says_something(token: str) -> bool:
+    parts = token.split("_") if token.isascii() else token
+    return not _FUNCTION_WORDS.issuperset(parts)
 
 
 def _singular(word: str) -> str:
     return _PLURAL.sub("", word) if len(word) > 3 and not word.endswith("ss") else word
 
 
-def _chinese_grams(run: str) -> list[str]:
-    return [*run, *(run[i : i + 2] for i in range(len(run) - 1))]
-
-
 def _words_outside_runs(text: str) -> list[str]:
     """Return the words in other scripts, and symbols such as emoji; punctuation is no word."""
-    rest = _RUN.sub(" ", text)
-    return [word for word in rest.split() if any(char.isalnum() or ord(char) > 0x2FFF for char in word)]
+    return [word for word in _RUN.sub(" ", text).split() if any(map(_is_sign, word))]
+
+
+def _is_sign(char: str) -> bool:
+    category = unicodedata.category(char)
+    return category[0] in "LN" or category == "So"

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from PIL import Image
 
-from api import schemas
+from api import limits, schemas
 from api.deps import LanguageDep, ServiceDep, displayable, to_filter, to_response
 from api.search import query as core
-from api.search.errors import ImageNotFound
+from api.search.errors import FileGone
 from indexer.store.catalog import ImageRow
 from indexer.store.layout import Layout
 from indexer.thumbnails import THUMBNAIL_SIDE, make_thumbnail
@@ -21,7 +21,8 @@ from models.errors import DecodeError
 
 router = APIRouter(prefix="/images", tags=["images"])
 
-_CACHE = {"Cache-Control": "private, max-age=86400", "X-Content-Type-Options": "nosniff"}
+# A picture may change under its id: a client keeps its copy, and asks whether it still holds.
+_CACHE = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
 
 
 @router.get("/{image_id}")
@@ -49,7 +50,7 @@ async def download_image(image_id: int, service: ServiceDep) -> FileResponse:
     """Return the file as it is."""
     row = await asyncio.to_thread(service.serving.engine.get_image, image_id)
     if not await asyncio.to_thread(row.file.is_file):
-        raise ImageNotFound(image_id)
+        raise FileGone(image_id)
     return FileResponse(row.file, media_type=f"image/{row.format}", filename=displayable(row.file.name), headers=_CACHE)
 
 
@@ -78,9 +79,9 @@ async def find_similar(
     service: ServiceDep,
     language: LanguageDep,
     *,
-    k: Annotated[int, Query(ge=1, le=schemas.MAX_K)] = 20,
-    offset: Annotated[int, Query(ge=0, le=schemas.MAX_OFFSET)] = 0,
-    where: str | None = None,
+    k: Annotated[int, Query(ge=1, le=limits.MAX_K)] = 20,
+    offset: Annotated[int, Query(ge=0, le=limits.MAX_OFFSET)] = 0,
+    where: Annotated[str | None, Query(max_length=limits.MAX_WHERE_CHARS)] = None,
     min_score: Annotated[float | None, Query(ge=-1, le=1)] = None,
 ) -> schemas.SearchResponse:
     """Find pictures like one of the library; that one is left out."""
@@ -107,7 +108,7 @@ def _thumbnail(layout: Layout, row: ImageRow, size: int, limits: DecodeLimits) -
     except DecodeError as error:
         if stored.is_file():  # the file has gone since; a smaller picture is better than none
             return stored.read_bytes()
-        raise ImageNotFound(row.id) from error
+        raise FileGone(row.id) from error
     return _webp(make_thumbnail(decoded.image, size))
 
 

@@ -1,11 +1,12 @@
 """Searching: by words, by clauses, by an uploaded picture."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from pydantic import Field
 
-from api import schemas
+from api import limits, schemas
 from api.deps import LanguageDep, ServiceDep, to_clause, to_filter, to_response
 from api.search import query as core
 from models.errors import ImageTooLarge
@@ -17,9 +18,13 @@ class SearchParams(schemas.FilterIn):
     """What can be said in an address. The conditions can be given one by one, as an expression, or both."""
 
     q: str = Field("", description="What is in the picture, in Chinese or English")
-    where: str | None = Field(None, description="For example: format=jpeg and width>=1000 and taken=2024-05")
-    k: int = Field(20, ge=1, le=schemas.MAX_K)
-    offset: int = Field(0, ge=0, le=schemas.MAX_OFFSET)
+    where: str | None = Field(
+        None,
+        max_length=limits.MAX_WHERE_CHARS,
+        description="For example: format=jpeg and width>=1000 and taken=2024-05",
+    )
+    k: int = Field(20, ge=1, le=limits.MAX_K)
+    offset: int = Field(0, ge=0, le=limits.MAX_OFFSET)
     min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
 
 
@@ -43,8 +48,9 @@ async def search_by_clauses(
     body: schemas.SearchRequest, service: ServiceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
     """Find pictures by a sum of weighted texts, pictures and ids; a negative weight means away from it."""
+    clauses = await asyncio.to_thread(lambda: [to_clause(clause) for clause in body.clauses])
     query = core.Query(
-        clauses=[to_clause(clause) for clause in body.clauses],
+        clauses=clauses,
         where=to_filter(body.where),
         k=body.k,
         offset=body.offset,
@@ -61,9 +67,9 @@ async def search_by_picture(
     *,
     text: Annotated[str | None, Form(description="Words to add to the picture")] = None,
     weight: Annotated[float, Form(description="Of the words; negative: away from them")] = 1.0,
-    where: Annotated[str | None, Form()] = None,
-    k: Annotated[int, Form(ge=1, le=schemas.MAX_K)] = 20,
-    offset: Annotated[int, Form(ge=0, le=schemas.MAX_OFFSET)] = 0,
+    where: Annotated[str | None, Form(max_length=limits.MAX_WHERE_CHARS)] = None,
+    k: Annotated[int, Form(ge=1, le=limits.MAX_K)] = 20,
+    offset: Annotated[int, Form(ge=0, le=limits.MAX_OFFSET)] = 0,
     min_score: Annotated[float | None, Form(ge=-1, le=1)] = None,
 ) -> schemas.SearchResponse:
     """Find pictures like an uploaded one, and like a text if one is given."""

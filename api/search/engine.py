@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from api.limits import MAX_TEXT_CHARS
 from api.search.errors import ImageNotFound, InvalidQuery
-from api.search.query import MAX_TEXT_CHARS, Clause, Query
+from api.search.query import Clause, Query
 from api.search.results import Hit, Note, SearchResult
 from indexer.library import OpenBuild, open_build
 from indexer.store.catalog import ImageRow
@@ -109,7 +110,9 @@ class SearchEngine:
                 plan.pixels.append((clause.weight, self._read_picture(clause.image)))
             else:
                 self._plan_image_id(plan, clause)
-        if not (plan.texts or plan.pixels or plan.vectors):
+        weights = [weight for part in (plan.texts, plan.pixels, plan.vectors) for weight, _ in part]
+        towards = any(clause.weight > 0 for clause in query.clauses)
+        if not weights or (towards and max(weights) < 0):  # what was asked for is not understood at all
             raise UnknownWords(unknown, self.encoders.spec.name)
         if unknown:
             words = ", ".join(unknown)

@@ -3,6 +3,7 @@
 SearchError
 ├─ InvalidQuery                         empty, too long, contradictory; says what
 ├─ ImageNotFound                        no such picture id
+├─ FileGone                             the picture is known, its file is no longer there
 └─ Overloaded                           too many requests at once; try again soon
 """
 
@@ -33,6 +34,19 @@ class ImageNotFound(SearchError):
         super().__init__(
             en=f"There is no picture with id {image_id} in this library.",
             zh=f"图片库中没有编号为 {image_id} 的图片。",
+        )
+
+
+class FileGone(SearchError):
+    """A picture of the library whose file cannot be read any more."""
+
+    code = "file_gone"
+
+    def __init__(self, image_id: int) -> None:
+        self.image_id = image_id
+        super().__init__(
+            en=f"The file of picture {image_id} is no longer there. Bring the library up to date: xuntu index update",
+            zh=f"图片 {image_id} 的文件已不存在。请运行 xuntu index update 更新图片库。",
         )
 
 

@@ -4,12 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from api.limits import MAX_CLAUSES, MAX_K
 from api.search.errors import InvalidQuery
 from indexer.store.filters import Filter
-
-MAX_TEXT_CHARS = 500
-MAX_CLAUSES = 16
-MAX_K = 500
 
 _SIGN_AND_WEIGHT = re.compile(r"(?P<sign>[+-]?)(?:(?P<weight>\d+(?:\.\d+)?)[:：])?(?P<text>.*)", re.DOTALL)
 

@@ -43,7 +43,7 @@ class FaissIndex:
         try:
             owner = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
             flat = faiss.downcast_index(owner.index)
-        except (RuntimeError, AttributeError) as error:
+        except (RuntimeError, AttributeError, MemoryError) as error:
             raise IndexDamaged(path, "FAISS cannot read it") from error
         index = cls(flat.d)
         index._owner, index._flat = owner, flat  # the owner keeps the mapping alive
@@ -60,7 +60,8 @@ class FaissIndex:
     def upsert(self, ids: Ids, vectors: Vectors) -> None:
         """Add or replace. Ids above all those present are appended in place."""
         new = np.asarray(ids, np.int64)
-        if len(new) and (np.diff(new) > 0).all() and (not len(self._ids) or new[0] > self._ids[-1]):
+        appends = len(new) and (np.diff(new) > 0).all() and (not len(self._ids) or new[0] > self._ids[-1])
+        if appends and self._owner is None:  # a mapped index cannot grow in place
             self._flat.add(np.ascontiguousarray(vectors, np.float32))
             self._ids = np.concatenate([self._ids, new])
         else:
@@ -89,13 +90,15 @@ class FaissIndex:
     def count_above(self, query: Vectors, score: float, *, where: Ids | None = None) -> int:
         """Count by a range search, which FAISS bounds from below exclusively."""
         params = self._parameters(None if where is None else positions_of(self._ids, where))
-        radius = np.nextafter(np.float32(score - 0.5 * 10**-SCORE_DECIMALS), np.float32(-2))
-        _, scores, _ = self._flat.range_search(np.ascontiguousarray(query), float(radius), params=params)
+        below = score - 10**-SCORE_DECIMALS  # wide enough for every score that rounds up to the one asked for
+        _, scores, _ = self._flat.range_search(np.ascontiguousarray(query), below, params=params)
         return int((scores.round(SCORE_DECIMALS) >= np.float32(score)).sum())
 
     def fetch(self, ids: Ids) -> Vectors:
         """Return the vectors of `ids`. Raises KeyError."""
         positions = np.minimum(np.searchsorted(self._ids, ids), max(len(self) - 1, 0))
+        if not len(ids):
+            return np.empty((0, self.dim), np.float32)
         if not len(self) or (self._ids[positions] != ids).any():
             raise KeyError(ids)
         vectors: Vectors = self._flat.reconstruct_batch(positions)

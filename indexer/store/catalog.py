@@ -5,6 +5,7 @@ Python sees such bytes as surrogates.
 """
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,11 +14,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 
 from indexer.colours import Colour, colour_mask
-from indexer.errors import CatalogCorrupt, CatalogTooNew, IndexMismatch, LibraryUnwritable, NoIndex
+from indexer.errors import CatalogCorrupt, CatalogTooNew, IndexMismatch, IndexUnavailable, LibraryUnwritable, NoIndex
 from indexer.store.filters import Filter
 from indexer.store.migrations import SCRIPTS
 from models.vectors import Ids
@@ -120,8 +122,11 @@ class Catalog:
             raise NoIndex(path.parent)
         self.path = path
         self._lock = threading.RLock()
+        self._file = path.stat() if path.exists() else None
         try:
-            self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(
+                _address(path, create=create), uri=True, timeout=30, isolation_level=None, check_same_thread=False
+            )
             self._connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
             self._connection.execute("PRAGMA foreign_keys = ON")
             if create:
@@ -131,6 +136,13 @@ class Catalog:
             raise LibraryUnwritable(path, str(error)) from error
         except sqlite3.DatabaseError as error:
             raise CatalogCorrupt(path, str(error)) from error
+
+    def is_current(self) -> bool:
+        """Say whether the file at the path is still the one that was opened."""
+        try:
+            return self._file is not None and os.path.samestat(self._file, self.path.stat())
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Close the connection."""
@@ -283,9 +295,13 @@ class Catalog:
         self._next_generation()
 
     def drop_shards(self, encoder_id: int, numbers: Sequence[int]) -> None:
-        """Forget shards whose rows have all been put elsewhere."""
+        """Forget shards, and the vectors that lie in them."""
         for number in numbers:
-            self._connection.execute("DELETE FROM vectors WHERE encoder_id = ? AND shard = ?", (encoder_id, number))
+            lost = self._connection.execute(
+                "DELETE FROM vectors WHERE encoder_id = ? AND shard = ?", (encoder_id, number)
+            )
+            if lost.rowcount:
+                self._next_generation()
             self._connection.execute("DELETE FROM shards WHERE encoder_id = ? AND number = ?", (encoder_id, number))
 
     def locations(self, encoder_id: int, *, removed: bool = False) -> Locations:
@@ -349,7 +365,7 @@ class Catalog:
         """Return what SQLite finds wrong with the file, or None."""
         try:
             found = "; ".join(str(row[0]) for row in self._query("PRAGMA quick_check(5)"))
-        except CatalogCorrupt as error:
+        except (CatalogCorrupt, IndexUnavailable) as error:
             return str(error.__cause__)
         return None if found == "ok" else found
 
@@ -357,6 +373,8 @@ class Catalog:
         with self._lock:
             try:
                 return self._connection.execute(sql, values).fetchall()
+            except sqlite3.OperationalError as error:
+                raise IndexUnavailable(self.path, str(error)) from error
             except sqlite3.DatabaseError as error:
                 raise CatalogCorrupt(self.path, str(error)) from error
 
@@ -372,6 +390,12 @@ class Catalog:
 
 def _raw(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
+
+
+def _address(path: Path, *, create: bool) -> str:
+    """Return the URI to open. In a folder that cannot be written to, such as a read-only mount, nobody writes."""
+    read_only = not create and not os.access(path.parent, os.W_OK)
+    return f"file:{quote(os.fsencode(path))}" + ("?mode=ro&immutable=1" if read_only else "")
 
 
 _folder = lru_cache(Path)  # there are few roots, and a Path is slow to make

@@ -1,5 +1,6 @@
 """Conditions on catalog fields: the `where` of a query, as data, as text and as SQL."""
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from datetime import datetime, timedelta
 from indexer.colours import NAMES, NAMES_ZH, colour_mask, colour_name
 from indexer.errors import InvalidFilter
 
+MAX_INT64 = 2**63 - 1  # SQLite holds no larger number; file times are kept within it
 FORMATS = ("jpeg", "png", "webp", "gif", "bmp", "tiff", "heif", "avif")
 _FORMAT_ALIASES = {"jpg": "jpeg", "tif": "tiff", "heic": "heif", "apng": "png"}
 _FIELD_ALIASES = {"color": "colour", "colours": "colour", "colors": "colour", "formats": "format"}
@@ -51,11 +53,11 @@ class Period:
 class Filter:
     """All conditions must hold; an empty one always does.
 
-    `path` is a prefix below the root; of several formats or colours one is enough; `taken` is the camera's clock,
-    `modified` the file's time in this machine's zone.
+    `path` holds prefixes below the root, of which all must fit; of several formats or colours one is enough;
+    `taken` is the camera's clock, `modified` the file's time in this machine's zone.
     """
 
-    path: str = ""
+    path: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
     width: Range = Range()
@@ -68,10 +70,10 @@ class Filter:
         """Return an SQL condition on table `images`, and its parameters."""
         terms: list[str] = []
         values: list[object] = []
-        if self.path:
+        for prefix in self.path:
             terms.append("substr(CAST(path AS BLOB), 1, ?) = ?")
-            prefix = self.path.encode("utf-8", "surrogateescape")
-            values += [len(prefix), prefix]
+            raw = prefix.encode("utf-8", "surrogateescape")
+            values += [len(raw), raw]
         if self.formats:
             terms.append(f"format IN ({', '.join('?' * len(self.formats))})")
             values += self.formats
@@ -99,7 +101,10 @@ def _add_bounds(terms: list[str], values: list[object], column: str, *bounds: tu
 
 
 def _nanoseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 10**9
+    try:
+        return max(-MAX_INT64, min(int(moment.timestamp()) * 10**9, MAX_INT64))
+    except (ValueError, OverflowError):  # beyond what the machine's clock can count
+        return MAX_INT64 if moment.year > 1970 else -MAX_INT64
 
 
 def parse_filter(expression: str) -> Filter:
@@ -160,11 +165,11 @@ def _add_condition(result: Filter, field: str, operator: str, value: str) -> Fil
     field = _FIELD_ALIASES.get(field, field)
     match field:
         case "path" if operator in ("=", "^="):
-            return replace(result, path=value.removeprefix("./").lstrip("/"))
+            return replace(result, path=_merge(result.path, [_path(value)] if value else []))
         case "format" if operator == "=":
-            return replace(result, formats=result.formats + tuple(map(_format, value.split("|"))))
+            return replace(result, formats=_merge(result.formats, map(_format, value.split("|"))))
         case "colour" if operator == "=":
-            return replace(result, colours=result.colours + tuple(map(_colour, value.split("|"))))
+            return replace(result, colours=_merge(result.colours, map(_colour, value.split("|"))))
         case "width" | "height" | "aspect" if operator != "^=":
             narrowed = getattr(result, field).within(_range(operator, _number(value), whole=field != "aspect"))
             return replace(result, **{field: narrowed})
@@ -176,6 +181,23 @@ def _add_condition(result: Filter, field: str, operator: str, value: str) -> Fil
         f"unknown field {field}; known are path, format, colour, width, height, aspect, taken, modified",
         f"未知字段 {field}；可用字段为 path、format、colour、width、height、aspect、taken、modified",
     )
+
+
+def _merge(values: tuple[str, ...], more: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*values, *more)))
+
+
+def _path(value: str) -> str:
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise _Unusable("the path is not text", "路径不是有效的文字") from None
+    if value.startswith("/"):
+        raise _Unusable(
+            "a path starts below the folder that was indexed, as 2024/spring/",
+            "路径应从所索引的文件夹之下写起，如 2024/spring/",
+        )
+    return value.removeprefix("./")
 
 
 def _format(value: str) -> str:
@@ -210,7 +232,6 @@ def _number(value: str) -> float:
 
 
 def _range(operator: str, number: float, *, whole: bool) -> Range:
-    step = 1.0 if whole else 1e-9
     slack = 0.0 if whole else 0.005  # aspect=1.5 means about 3:2
     match operator:
         case ">=":
@@ -218,9 +239,9 @@ def _range(operator: str, number: float, *, whole: bool) -> Range:
         case "<=":
             return Range(high=number)
         case ">":
-            return Range(low=number + step)
+            return Range(low=math.floor(number) + 1 if whole else number + 1e-9)
         case "<":
-            return Range(high=number - step)
+            return Range(high=math.ceil(number) - 1 if whole else number - 1e-9)
     return Range(number - slack, number + slack)
 
 
@@ -245,16 +266,20 @@ def _moments(value: str) -> tuple[datetime, datetime]:
         if not match:
             raise ValueError(value)
         year, month, day, hour, minute, second = (int(part) if part else None for part in match.groups())
-        start = datetime(year or 0, month or 1, day or 1, hour or 0, minute or 0, second or 0)
-        if month is None:
-            return start, start.replace(year=start.year + 1)
-        if day is None:
-            return start, (start + timedelta(days=32)).replace(day=1)
-    except (ValueError, OverflowError):
+        date = (year or 0, 1 if month is None else month, 1 if day is None else day)
+        start = datetime(*date, hour or 0, minute or 0, second or 0)
+    except ValueError:
         raise _Unusable(
             f"{value} is not a date such as 2024, 2024-05, 2024-05-03 or 2024-05-03T14:30",
             f"{value} 不是日期；示例：2024、2024-05、2024-05-03、2024-05-03T14:30",
         ) from None
-    if hour is None:
-        return start, start + timedelta(days=1)
-    return start, start + (timedelta(minutes=1) if second is None else timedelta(seconds=1))
+    try:
+        if month is None:
+            return start, start.replace(year=start.year + 1)
+        if day is None:
+            return start, (start + timedelta(days=32)).replace(day=1)
+        if hour is None:
+            return start, start + timedelta(days=1)
+        return start, start + (timedelta(minutes=1) if second is None else timedelta(seconds=1))
+    except (ValueError, OverflowError):
+        return start, datetime.max

@@ -12,8 +12,8 @@ from indexer.store.layout import Layout
 def write_lock(layout: Layout) -> Iterator[None]:
     """Hold the library's write lock. Raises LibraryBusy at once if another process has it.
 
-    A POSIX record lock: it belongs to this process alone, so it ends with it however it ends, and worker
-    processes that outlive a killed parent for a moment do not keep it.
+    A POSIX record lock: it belongs to this process alone and ends with it, however it ends. Worker processes that
+    outlive a killed parent for a moment do not keep it.
     """
     try:
         layout.data.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,10 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from indexer.errors import IndexDamaged
 
@@ -54,10 +57,17 @@ class Manifest:
             fields = json.loads(path.read_bytes())
             if fields.pop("format") != FORMAT:
                 raise IndexDamaged(path, "its format is not known to this version")
-            indexes = tuple(IndexFile(**index) for index in fields.pop("indexes"))
-            return cls(**fields, indexes=indexes)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            manifest = _reader().validate_python(fields)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise IndexDamaged(path, "it cannot be read") from error
+        if not manifest.indexes:
+            raise IndexDamaged(path, "it names no index")
+        return manifest
+
+
+@cache
+def _reader() -> TypeAdapter[Manifest]:
+    return TypeAdapter(Manifest)
 
 
 def checksum(path: Path) -> str:

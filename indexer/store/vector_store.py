@@ -76,11 +76,14 @@ class VectorStore:
         return None
 
     def delete_all_but(self, shards: list[Shard]) -> None:
-        """Delete the files of every other shard."""
+        """Delete the files of every other shard. Raises LibraryUnwritable."""
         kept = {path for shard in shards for path in (self._path(shard.number), self._ids_path(shard.number))}
-        for path in self.folder.glob("*"):
-            if path not in kept:
-                path.unlink(missing_ok=True)
+        try:
+            for path in self.folder.glob("*"):
+                if path not in kept:
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            raise LibraryUnwritable(self.folder, error.strerror or str(error)) from error
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:05d}.npy"

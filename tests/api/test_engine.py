@@ -149,6 +149,9 @@ def test_unknown_words_are_said_and_never_ranked(engine):
     with pytest.raises(UnknownWords) as caught:
         ask(engine, "moon temple")
     assert caught.value.words == ("moon", "temple")
+    for terms in (("a moon",), ("moon", "-人"), ("of the",), ("的",)):
+        with pytest.raises(UnknownWords):
+            ask(engine, *terms)
     result = ask(engine, "cat", "-moon", k=9)
     assert result.hits == ask(engine, "cat", k=9).hits
     assert [note.code for note in result.notes] == ["unknown_words"]

@@ -40,14 +40,14 @@ def run_demo(pictures: Path | None, data: Path | None) -> None:
     with ProgressDisplay() as display:
         options = BuildOptions(on_scan=display.scanned, on_progress=display.advance)
         report = build(load_settings(IndexerSettings, data=data), [folder], options)
+    engine = SearchEngine.open(data)
+    if not len(engine.opened.index):
+        raise NoPictures([folder])
     print(
         f"{report.seen} pictures in {folder}: {report.encoded} encoded, {report.reused} already there, ",
         end="",
     )
     print(f"{report.failed} failed, in {report.seconds:.1f} s.\n")
-    engine = SearchEngine.open(data)
-    if not len(engine.opened.index):
-        raise NoPictures([folder])
     answers = _ask_all(engine)
     sheet = data / "contact-sheet.png"
     write_result_sheet(engine, answers, sheet)

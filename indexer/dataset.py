@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -164,15 +165,14 @@ def _load(
             num_workers=workers,
             collate_fn=list,
             prefetch_factor=prefetch,
-            worker_init_fn=_end_with_parent,
+            worker_init_fn=partial(_end_with_parent, os.getpid()),
         )
         batches = iter(loader)
     yield from batches
 
 
-def _end_with_parent(_: int) -> None:
+def _end_with_parent(parent: int, _worker: int) -> None:
     """End this worker soon after its parent, however that ends; waiting on its pipe it would never notice."""
-    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -96,13 +97,22 @@ def test_a_sheet_is_drawn(xuntu, library, tmp_path):
         (("search", "--image", "missing.jpg"), "the file is gone"),
         (("search", "--like", "999"), "no picture with id 999"),
         (("search", "cat", "--k", "0"), "--k"),
+        (("search", "cat", "-k", "5"), "no option -k"),
+        (("search", "cat", "--jsno"), "no option --jsno"),
+        (("search", "cat", "--where", "modified=0000"), "not a date"),
+        (("ui", "--host", "0.0.0.0"), "--allow-anonymous"),  # noqa: S104 - it must refuse
+        (("demo", "empty", "--data", "demo-data"), "No pictures"),
+        (("demo", "broken", "--data", "demo-data"), "No pictures"),
         (("search", "cat", "--sheet", "sheet.exe"), ".png"),
         (("index", "build", "missing-folder"), "no such folder"),
         (("index", "build"), "PATH..."),
         (("nonsense",), "nonsense"),
     ],
 )
-def test_a_mistake_gets_a_sentence_and_status_2(xuntu, library, args, sentence):
+def test_a_mistake_gets_a_sentence_and_status_2(xuntu, library, tmp_path, args, sentence):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "a.jpg").write_bytes(b"no picture")
     done = xuntu(*args, XUNTU_DATA=str(library))
     assert done.returncode == 2
     assert sentence in done.stderr
@@ -146,6 +156,13 @@ def test_listening_beyond_this_machine_needs_a_token_or_a_word(xuntu, library):
     for host in ("0.0.0.0", "::", "192.168.1.5"):  # noqa: S104 - it must refuse
         done = xuntu("serve", "--data", library, "--host", host)
         assert (done.returncode, "XUNTU_API__TOKEN" in done.stderr) == (2, True)
+
+
+def test_a_port_that_is_taken_is_named(xuntu, library):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = xuntu("serve", "--data", library, "--port", port)
+    assert (done.returncode, f"127.0.0.1:{port}" in done.stderr) == (2, True), done.stderr
 
 
 def test_the_demo_shows_what_it_promises(xuntu, tmp_path):

@@ -154,6 +154,14 @@ def test_a_picture_that_breaks_leaves_the_index_and_comes_back_mended(full_album
     assert full_album.ids() == before
 
 
+def test_a_raised_limit_lets_in_what_was_too_large(album):
+    album.draw("a.png")
+    Image.new("RGB", (300, 300)).save(album.pictures / "large.png")
+    assert album.build(settings=album.settings(max_pixels=50_000)).failed == 1
+    assert album.build(settings=album.settings(max_pixels=50_000)).failed == 1
+    assert album.build(settings=album.settings(max_pixels=90_000)).encoded == 1
+
+
 class Deadly:
     """A data set, some of whose items end the process that reads them."""
 

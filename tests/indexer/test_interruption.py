@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +79,25 @@ def test_a_killed_run_loses_only_what_was_not_yet_written(album, start, wait_unt
     kept = rows_of(album)
     assert 0 < kept < 800
     check_resumed(album, 2800, kept, failed=2000)
+
+
+def test_workers_end_with_the_run_that_started_them(album, start, wait_until):
+    fill(album, 6000)
+    process = start()
+
+    def workers() -> list[str]:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = path.read_text(errors="replace").rpartition(")")[2].split()
+                if int(fields[2]) == process.pid and path.parent.name != str(process.pid) and fields[0] != "Z":
+                    found.append(path.parent.name)
+        return found
+
+    wait_until(lambda: len(workers()) == 2, "the workers")
+    process.kill()
+    process.wait()
+    wait_until(lambda: not workers(), "the workers to end")
 
 
 def test_workers_that_outlive_a_killed_run_are_not_in_the_way_of_the_next(album, start, wait_until):

@@ -2,6 +2,8 @@
 
 import hashlib
 import importlib.util
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,18 +45,16 @@ def run_demo(pictures: Path | None, data: Path | None) -> None:
     engine = SearchEngine.open(data)
     if not len(engine.opened.index):
         raise NoPictures([folder])
-    print(
-        f"{report.seen} pictures in {folder}: {report.encoded} encoded, {report.reused} already there, ",
-        end="",
-    )
-    print(f"{report.failed} failed, in {report.seconds:.1f} s.\n")
+    counts = f"{report.encoded} encoded, {report.reused} already there, {report.failed} failed"
+    print(f"{report.seen} pictures in {folder}: {counts}, in {report.seconds:.1f} s.\n")
     answers = _ask_all(engine)
     sheet = data / "contact-sheet.png"
     write_result_sheet(engine, answers, sheet)
+    xuntu = "xuntu" if shutil.which("xuntu") else sys.argv[0]
     print(f"Contact sheet: {sheet}\n\nNext:")
-    print(f'  xuntu search --data {data} "一只猫"                   search in Chinese or English')
-    print(f"  xuntu search --data {data} --image PICTURE -- -人     like a picture, without people")
-    print(f"  make serve DATA={data}                              the page in a browser, and the REST API")
+    print(f'  {xuntu} search --data {data} "一只猫"')
+    print(f'  {xuntu} search --data {data} --image PICTURE "-人"')
+    print(f"  {xuntu} serve --data {data} --with-ui")
 
 
 def write_result_sheet(engine: SearchEngine, answers: Sequence[Answer], path: Path) -> None:

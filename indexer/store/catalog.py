@@ -49,8 +49,22 @@ class KnownFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRow:
-    """A picture as the catalog knows it. `path` is below `root`; width and height are those of the upright picture."""
+class ImageFacts:
+    """What is in a picture file. `sha256` is of the file, hex; width and height are those of the upright picture."""
+
+    sha256: str
+    format: str
+    width: int
+    height: int
+    taken_at: str | None
+    camera: str | None
+    has_gps: bool
+    colours: tuple[Colour, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRow(ImageFacts):
+    """A picture as the catalog knows it. `path` is below `root`; size in bytes."""
 
     id: int
     root: Path
@@ -58,33 +72,11 @@ class ImageRow:
     size: int
     mtime_ns: int
     status: str
-    sha256: str
-    format: str
-    width: int
-    height: int
-    taken_at: str | None
-    camera: str | None
-    has_gps: bool
-    colours: tuple[Colour, ...]
 
     @property
     def file(self) -> Path:
         """Where the picture is."""
         return self.root / self.path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageFacts:
-    """What was found in a picture while it was encoded."""
-
-    sha256: str
-    format: str
-    width: int
-    height: int
-    taken_at: str | None
-    camera: str | None
-    has_gps: bool
-    colours: tuple[Colour, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

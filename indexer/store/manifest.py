@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-
-from pydantic import TypeAdapter
+from typing import Any
 
 from indexer.errors import IndexDamaged
 
@@ -54,20 +52,25 @@ class Manifest:
         """Read the manifest of the build in `folder`. Raises IndexDamaged."""
         path = folder / "manifest.json"
         try:
-            fields = json.loads(path.read_bytes())
-            if fields.pop("format") != FORMAT:
+            values = json.loads(path.read_bytes())
+            if values.pop("format") != FORMAT:
                 raise IndexDamaged(path, "its format is not known to this version")
-            manifest = _reader().validate_python(fields)
+            indexes = tuple(IndexFile(**_checked(IndexFile, index)) for index in values.pop("indexes"))
+            manifest = cls(**_checked(cls, {**values, "indexes": indexes}))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise IndexDamaged(path, "it cannot be read") from error
-        if not manifest.indexes:
+        if not indexes:
             raise IndexDamaged(path, "it names no index")
         return manifest
 
 
-@cache
-def _reader() -> TypeAdapter[Manifest]:
-    return TypeAdapter(Manifest)
+def _checked(kind: type[IndexFile] | type[Manifest], values: dict[str, Any]) -> dict[str, Any]:
+    """Return `values` if each field of `kind` is there and of its type. Raises KeyError or TypeError."""
+    for field in fields(kind):
+        expected = tuple if field.name == "indexes" else field.type
+        if not isinstance(values[field.name], expected):  # type: ignore[arg-type]
+            raise TypeError(f"{field.name} is {values[field.name]!r}")
+    return values
 
 
 def checksum(path: Path) -> str:

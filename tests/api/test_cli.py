@@ -201,6 +201,7 @@ def test_one_signal_stops_the_service_and_the_page(library, tmp_path, end):
         stdout=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
     said = iter(process.stderr.readline, "")
     assert any("answering from build" in line for line in said)

@@ -69,18 +69,23 @@ def empty_view(*, lang: str, sentence: str | None = None) -> dict[str, Any]:
 
 
 def error_view(error: ApiError, address: Address, *, lang: str) -> dict[str, Any]:
-    """Return the state after a failure: one sentence, what to do, and a small request id."""
+    """Return the state after a failure: one sentence, what to do, and a small request id.
+
+    What the service could not make sense of (422) is mended by asking differently, not by trying again.
+    """
     text = labels(lang)
+    misunderstood = error.status == 422
+    request_id = None if misunderstood or not error.request_id else text.request_id.format(id=error.request_id)
     return _state(
         "command",
         lang,
-        title=text.error_title,
+        title=text.misunderstood_title if misunderstood else text.error_title,
         body=error.message,
         command=SERVE_COMMAND if error.code == "unreachable" else None,
         after=None,
         sentence=None,
-        retry=link(address),
-        request_id=text.request_id.format(id=error.request_id) if error.request_id else None,
+        retry=None if misunderstood else link(address),
+        request_id=request_id,
     )
 
 

@@ -244,3 +244,12 @@ def test_the_hits_stay_mounted_from_one_search_to_the_next(browse, page_url):
     state(page, "results")
     expect(page.locator("#kept")).to_have_count(1)
     expect(page.locator(".busy")).to_have_count(0)
+
+
+def test_words_that_nobody_knows_are_named_and_not_to_be_tried_again(browse, page_url):
+    page = browse()
+    page.goto(f"{page_url}?q=moon&lang=en")
+    card = page.locator(".card")
+    expect(card).to_contain_text("That was not understood")
+    expect(card).to_contain_text("knows none of these words: moon")
+    expect(card.locator(".button")).to_have_count(0)

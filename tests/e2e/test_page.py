@@ -117,18 +117,15 @@ def test_a_picture_opens_turns_downloads_and_closes(browse, page_url):
     assert tile_ids(page) == ids
 
 
-def test_filters_narrow_and_nothing_left_says_what_to_try(browse, page_url):
+def test_filters_narrow_and_nothing_left_says_what_to_try(browse, page_url, wait_until):
     page = browse()
     page.goto(f"{page_url}?q=red&lang=en")
     state(page, "results")
     page.get_by_role("button", name="Filters").click()
     page.get_by_role("button", name="Portrait").click()
     expect(page.locator(".chip.filter")).to_have_text(["Portrait"])
-    shapes = page.locator(".tile .shot img").evaluate_all(
-        "pictures => Promise.all(pictures.map((one) => one.decode().then(() => one.naturalWidth / one.naturalHeight)))"
-    )
-    assert shapes
-    assert max(shapes) < 1
+    upright = "pictures => pictures.length > 0 && pictures.every((one) => one.naturalWidth < one.naturalHeight)"
+    wait_until(lambda: page.locator(".tile .shot img").evaluate_all(upright), "tiles of upright pictures only")
     page.get_by_role("textbox", name="Folder").fill("nowhere/at/all/")
     page.keyboard.press("Enter")
     state(page, "message")
@@ -145,7 +142,7 @@ def test_the_switch_changes_every_word_and_the_link_keeps_it(browse, page_url):
     expect(page.locator(".submit")).to_have_text("搜索")
     expect(page.locator(".line")).to_contain_text("最接近的在前")
     expect(page).to_have_url(re.compile("lang=zh"))
-    assert page.locator("html").get_attribute("lang") == "zh-CN"
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
 
 
 def test_a_given_picture_searches_and_a_link_says_it_is_missing(browse, page_url):
@@ -203,13 +200,13 @@ def test_dark_follows_the_system_and_the_switch_overrides_it(browse, page_url):
     page = browse(color_scheme="dark")
     page.goto(page_url)
     state(page, "welcome")
-    paper = "() => getComputedStyle(document.querySelector('.stApp')).backgroundColor"
-    assert page.evaluate(paper) == "rgb(20, 20, 20)"
+    paper = page.locator(".stApp")
+    expect(paper).to_have_css("background-color", "rgb(20, 20, 20)")
     page.get_by_role("button", name="Switch between light and dark").click()
-    assert page.evaluate(paper) == "rgb(251, 251, 250)"
+    expect(paper).to_have_css("background-color", "rgb(251, 251, 250)")
     page.reload()
     state(page, "welcome")
-    assert page.evaluate(paper) == "rgb(251, 251, 250)"
+    expect(paper).to_have_css("background-color", "rgb(251, 251, 250)")
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])

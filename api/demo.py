@@ -17,11 +17,11 @@ from indexer.build import BuildOptions, build
 from indexer.config import IndexerSettings, load_settings
 from indexer.errors import NoPictures
 from indexer.progress import ProgressDisplay
-from indexer.store.layout import replace_file
 from indexer.thumbnails import THUMBNAIL_SIDE, make_thumbnail
 from models.cli import print_table
 from models.decode import decode_image
 from models.errors import BackendNotInstalled
+from models.files import replace_file
 
 # Photographs that scikit-image and scikit-learn carry; only those that are pictures of something.
 _SKIMAGE = (

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from indexer.store.layout import replace_file
 from models.errors import ImageSearchError
+from models.files import replace_file
 
 FONT = Path(__file__).parent / "fonts" / "NotoSansCJKsc-Subset.otf"
 # Suffix -> Pillow's format, and the longest side that it can hold.

@@ -18,9 +18,10 @@ from indexer.errors import IndexDamaged, LibraryUnwritable, NoIndex, NothingToRo
 from indexer.index.base import VectorIndex
 from indexer.index.factory import FLAT, create_index, open_index
 from indexer.store.catalog import Catalog
-from indexer.store.layout import Layout, replace_file, sync_folder
-from indexer.store.manifest import IndexFile, Manifest, checksum
+from indexer.store.layout import Layout
+from indexer.store.manifest import IndexFile, Manifest
 from indexer.store.vector_store import VectorStore
+from models.files import replace_file, sha256_of, sync_folder
 from models.spec import EncoderSpec
 from models.vectors import Ids, check_vectors
 
@@ -117,7 +118,7 @@ def find_build_damage(folder: Path, manifest: Manifest) -> list[str]:
         path = folder / index.file
         if not path.is_file():
             found.append(f"{path.name} is missing from build {manifest.build}")
-        elif checksum(path) != index.sha256:
+        elif sha256_of(path) != index.sha256:
             found.append(f"{path.name} of build {manifest.build} has changed since it was written")
     return found
 
@@ -151,7 +152,7 @@ def _verify(path: Path, spec: EncoderSpec, count: int) -> IndexFile:
         count=count,
         file=path.name,
         bytes=path.stat().st_size,
-        sha256=checksum(path),
+        sha256=sha256_of(path),
         self_recall=recall,
     )
 

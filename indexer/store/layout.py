@@ -1,6 +1,5 @@
-"""Where everything of one library lies on disk, and how a file is replaced safely."""
+"""Where everything of one library lies on disk."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,27 +42,3 @@ class Layout:
     def thumbnail(self, sha256: str) -> Path:
         """Return the thumbnail of the picture file whose content has this checksum (hex)."""
         return self.thumbnails / sha256[:2] / f"{sha256}.webp"
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that a reader, or a crash, sees either the old content or all of the new."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with scratch.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
-    except BaseException:
-        scratch.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,6 +1,5 @@
 """What a build is made of; `manifest.json` in its folder."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -71,9 +70,3 @@ def _checked(kind: type[IndexFile] | type[Manifest], values: dict[str, Any]) -> 
         if not isinstance(values[field.name], expected):  # type: ignore[arg-type]
             raise TypeError(f"{field.name} is {values[field.name]!r}")
     return values
-
-
-def checksum(path: Path) -> str:
-    """Return the SHA-256 of a file, hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

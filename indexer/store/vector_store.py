@@ -11,8 +11,7 @@ import numpy as np
 
 from indexer.errors import IndexDamaged, LibraryUnwritable
 from indexer.store.catalog import Locations, Shard
-from indexer.store.layout import replace_file
-from indexer.store.manifest import checksum
+from models.files import replace_file, sha256_of
 from models.vectors import Ids, Vectors, check_vectors
 
 
@@ -37,8 +36,8 @@ class VectorStore:
         return Shard(
             number=number,
             rows=len(ids),
-            sha256=checksum(self._path(number)),
-            ids_sha256=checksum(self._ids_path(number)),
+            sha256=sha256_of(self._path(number)),
+            ids_sha256=sha256_of(self._ids_path(number)),
         )
 
     def read(self, number: int) -> Vectors:
@@ -71,7 +70,7 @@ class VectorStore:
         ):
             if not path.is_file():
                 return f"{path.name} is missing"
-            if checksum(path) != expected:
+            if sha256_of(path) != expected:
                 return f"{path.name} has changed since it was written"
         return None
 

@@ -17,8 +17,8 @@ from indexer.store.lock import write_lock
 from indexer.store.manifest import Manifest
 from indexer.store.vector_store import VectorStore
 from models.decode import DecodeLimits
+from models.devices import count_cpus
 from models.errors import ImageSearchError
-from models.onnx_encoder import count_cpus
 from models.registry import DEFAULT_ENCODER, get_preprocess, get_spec, load_image_encoder
 from models.spec import EncoderSpec
 

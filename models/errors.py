@@ -4,6 +4,11 @@ ImageSearchError                        its text is shown as it stands, in Engli
 ├─ EncoderError
 │  ├─ UnknownEncoder                    no encoder has that name
 │  ├─ WeightsMissing, WeightsCorrupt    a weight file is not there, or not what it should be
+│  ├─ WeightsUnsuitable                 a checkpoint of another encoder
+│  ├─ FetchFailed                       no place where a file is published could be reached
+│  ├─ NotExported, ExportRefused        no export in that precision; an export whose vectors are not the original's
+│  ├─ NoTextTower                       a text for an encoder that sees pictures only
+│  ├─ DeviceUnavailable                 a device asked for by name cannot be used
 │  ├─ BackendNotInstalled               a package of one of the extras is not installed
 │  ├─ DecodeError                       bytes that are not a picture we can read
 │  │  └─ ImageTooLarge                  more bytes or pixels than allowed
@@ -56,28 +61,139 @@ class UnknownEncoder(EncoderError):
 
 
 class WeightsMissing(EncoderError):
-    """A weight file is not where it should be."""
+    """A weight file is not where it should be: one that belongs to the product, or (see `encoder`) one to be fetched.
+
+    `places` are the addresses where the file is published.
+    """
 
     code = "weights_missing"
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(
+        self, path: Path, *, encoder: str = "", places: Sequence[str] = (), why: tuple[str, str] = ("", "")
+    ) -> None:
+        self.path, self.encoder, self.places = path, encoder, tuple(places)
+        if not encoder:
+            super().__init__(
+                en=f"The weight file {path.name} is missing from {path.parent}. Install xuntu again to restore it.",
+                zh=f"{path.parent} 中缺少权重文件 {path.name}。请重新安装 xuntu。",
+            )
+            return
+        listed = "".join(f"\n  {place}" for place in places)
         super().__init__(
-            en=f"The weight file {path.name} is missing from {path.parent}. Install xuntu again to restore it.",
-            zh=f"{path.parent} 中缺少权重文件 {path.name}。请重新安装 xuntu。",
+            en=f"{why[0]}The weights of {encoder} are not in {path.parent}. With network, run: xuntu models pull "
+            f"{encoder}\nWithout, get {path.name} from one of{listed}\nand put it into the folder {path.parent}, or "
+            f"run: xuntu models pull {encoder} --from FILE",
+            zh=f"{why[1]}{path.parent} 中没有 {encoder} 的权重。有网络时请运行：xuntu models pull {encoder}\n"
+            f"没有网络时，请从以下任一地址取得 {path.name}：{listed}\n放入文件夹 {path.parent}，或运行："
+            f"xuntu models pull {encoder} --from FILE",
         )
 
 
 class WeightsCorrupt(EncoderError):
-    """A weight file does not have the checksum it was published with."""
+    """A weight file is not what was published or recorded."""
 
     code = "weights_corrupt"
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, encoder: str = "", why: tuple[str, str] | None = None) -> None:
+        self.path, self.encoder = path, encoder
+        en, zh = why or ("its checksum is wrong", "校验和不符")
+        remedy_en, remedy_zh = "Install xuntu again to restore it.", "请重新安装 xuntu。"
+        if encoder:
+            remedy_en = f"Delete it, and run: xuntu models pull {encoder}"
+            remedy_zh = f"请删除该文件，然后运行：xuntu models pull {encoder}"
         super().__init__(
-            en=f"The weight file {path} is damaged: its checksum is wrong. Install xuntu again to restore it.",
-            zh=f"权重文件 {path} 已损坏：校验和不符。请重新安装 xuntu。",
+            en=f"The weight file {path} is damaged: {en}. {remedy_en}",
+            zh=f"权重文件 {path} 已损坏：{zh}。{remedy_zh}",
+        )
+
+
+class WeightsUnsuitable(EncoderError):
+    """A readable checkpoint, but of something else. `belongs_to` is the encoder it seems to be of, or empty."""
+
+    code = "weights_unsuitable"
+    users_mistake = True
+
+    def __init__(self, path: Path, encoder: str, why: str, belongs_to: str = "") -> None:
+        self.path, self.encoder, self.belongs_to = path, encoder, belongs_to
+        hint_en = f" It looks like {belongs_to}: xuntu models pull {belongs_to} --from FILE" if belongs_to else ""
+        hint_zh = f"它看起来属于 {belongs_to}：xuntu models pull {belongs_to} --from FILE" if belongs_to else ""
+        super().__init__(
+            en=f"{path} is not a checkpoint of {encoder}: {why}.{hint_en}",
+            zh=f"{path} 不是 {encoder} 的权重：{why}。{hint_zh}",
+        )
+
+
+class FetchFailed(EncoderError):
+    """No published copy of a file could be fetched. `attempts` pairs an address with what went wrong there."""
+
+    code = "fetch_failed"
+
+    def __init__(self, missing: WeightsMissing, attempts: Sequence[tuple[str, str]]) -> None:
+        self.attempts, self.path = tuple(attempts), missing.path
+        tried = "".join(f"\n  {address}: {why}" for address, why in attempts)
+        super().__init__(
+            en=f"The weights could not be fetched. Tried:{tried}\n{missing.en}",
+            zh=f"无法下载权重。已尝试：{tried}\n{missing.zh}",
+        )
+
+
+class NotExported(EncoderError):
+    """An encoder is asked for in a precision that nobody has exported it in."""
+
+    code = "not_exported"
+    users_mistake = True
+
+    def __init__(self, encoder: str, precision: str) -> None:
+        self.encoder, self.precision = encoder, precision
+        command = f"xuntu models export {encoder} --precision {precision}"
+        super().__init__(
+            en=f"{encoder} is not exported in {precision}. Run: {command}",
+            zh=f"{encoder} 尚未导出为 {precision}。请运行：{command}",
+        )
+
+
+class ExportRefused(EncoderError):
+    """An export whose vectors are not those of the original; nothing is kept of it."""
+
+    code = "export_refused"
+
+    def __init__(self, encoder: str, tower: str, precision: str, *, cosine: float, least: float) -> None:
+        self.cosine, self.least = cosine, least
+        super().__init__(
+            en=f"The {precision} export of {encoder}'s {tower} tower is refused: the lowest cosine to the original's "
+            f"vectors is {cosine:.6f}, below {least}. Nothing was changed.",
+            zh=f"拒绝 {encoder} 的 {precision} 导出（{tower}）：与原模型向量的最低余弦为 {cosine:.6f}，低于 {least}。"
+            "没有任何改动。",
+        )
+
+
+class NoTextTower(EncoderError):
+    """A text is given to an encoder that sees pictures only."""
+
+    code = "no_text_tower"
+    users_mistake = True
+
+    def __init__(self, encoder: str) -> None:
+        self.encoder = encoder
+        super().__init__(
+            en=f"The encoder {encoder} compares pictures and reads no text. Search by picture instead, or build a "
+            "library with an encoder that reads text (xuntu models list).",
+            zh=f"编码器 {encoder} 只比较图片，不读取文字。请用图片搜索，或用能读文字的编码器建立图片库"
+            "（xuntu models list）。",
+        )
+
+
+class DeviceUnavailable(EncoderError):
+    """A device is asked for by name, and cannot be used."""
+
+    code = "device_unavailable"
+    users_mistake = True
+
+    def __init__(self, device: str, why: str) -> None:
+        self.device = device
+        super().__init__(
+            en=f"The device {device!r} cannot be used: {why}. Set XUNTU_DEVICE=cpu, or leave it out.",
+            zh=f"无法使用设备 {device!r}：{why}。请设置 XUNTU_DEVICE=cpu，或不设置。",
         )
 
 

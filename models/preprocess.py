@@ -19,3 +19,20 @@ class Squash:
         for side in self.sides:
             image = image.resize((side, side), self.resample)
         return np.asarray(image)
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeAndCrop:
+    """Resizes until the shorter side is `shorter`, then cuts the square of `side` out of the middle."""
+
+    shorter: int
+    side: int
+    resample: Image.Resampling
+
+    def __call__(self, image: Image.Image) -> npt.NDArray[np.uint8]:
+        """Return uint8 (side, side, 3)."""
+        width, height = image.size
+        short = min(width, height)
+        image = image.resize((self.shorter * width // short, self.shorter * height // short), self.resample)
+        left, top = (round((length - self.side) / 2) for length in image.size)
+        return np.asarray(image.crop((left, top, left + self.side, top + self.side)))

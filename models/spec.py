@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from models.errors import WeightsCorrupt, WeightsMissing
+from models.files import sha256_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,15 +16,30 @@ class WeightFile:
     name: str
     sha256: str
 
-    def verified(self, folder: Path) -> Path:
-        """Return the path of the file in `folder`, or raise WeightsMissing or WeightsCorrupt."""
+    def verified(self, folder: Path, *, encoder: str = "") -> Path:
+        """Return the path of the file in `folder`, or raise WeightsMissing or WeightsCorrupt.
+
+        `encoder` names the encoder whose weights have to be fetched again then; empty: they came with the product.
+        """
         path = folder / self.name
         if not path.is_file():
-            raise WeightsMissing(path)
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != self.sha256:
-                raise WeightsCorrupt(path)
+            raise WeightsMissing(path, encoder=encoder)
+        if sha256_of(path) != self.sha256:
+            raise WeightsCorrupt(path, encoder=encoder)
         return path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """Where the authors of an encoder publish its checkpoint.
+
+    `checkpoints` are the forms it comes in, the preferred one first: each the names of all files that it needs, the
+    weights themselves first.
+    """
+
+    huggingface: str  # repository on the Hugging Face hub and its mirrors
+    modelscope: str  # repository on ModelScope
+    checkpoints: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +48,8 @@ class EncoderSpec:
 
     `space` names the set of encoders whose vectors may be compared; `image_size` is the side in pixels of the
     square picture the image tower sees; `context_length` the number of tokens the text tower reads;
-    `languages` are ISO 639-1 codes, and empty for an encoder without a text tower.
+    `languages` are ISO 639-1 codes, and empty for an encoder without a text tower; `parameters` counts the weights of
+    both towers. `files` are empty for a published encoder until its checkpoint lies on this machine.
     """
 
     name: str
@@ -43,7 +60,9 @@ class EncoderSpec:
     languages: tuple[str, ...]
     preprocess: str
     license: str
-    files: tuple[WeightFile, ...]
+    files: tuple[WeightFile, ...] = ()
+    parameters: int = 0
+    publication: Publication | None = None
 
     @cached_property
     def fingerprint(self) -> str:

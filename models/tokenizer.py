@@ -6,6 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Protocol
 
 _RUN = re.compile(r"[a-z0-9']+|[\u4e00-\u9fff]+")
 _PLURAL = re.compile(r"(?<=..)(?:s|es)$")
@@ -31,6 +32,16 @@ class TokenizedText:
     unknown_words: tuple[str, ...]
     truncated: bool
     meaningful: bool
+
+
+class Tokenizer(Protocol):
+    """What a text tower reads through."""
+
+    context_length: int
+
+    def tokenize(self, text: str) -> TokenizedText:
+        """Return the ids of a text, and what is not understood of it."""
+        ...
 
 
 class NgramTokenizer:
@@ -84,9 +95,10 @@ def _singular(word: str) -> str:
 
 def _words_outside_runs(text: str) -> list[str]:
     """Return the words in other scripts, and symbols such as emoji; punctuation is no word."""
-    return [word for word in _RUN.sub(" ", text).split() if any(map(_is_sign, word))]
+    return [word for word in _RUN.sub(" ", text).split() if any(map(is_sign, word))]
 
 
-def _is_sign(char: str) -> bool:
+def is_sign(char: str) -> bool:
+    """Say whether a character is a letter, a number or a symbol such as an emoji: something that may mean a thing."""
     category = unicodedata.category(char)
     return category[0] in "LN" or category == "So"

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from models.encoder import ImageEncoder, TextEncoder
-from models.onnx_encoder import OnnxImageEncoder, OnnxTextEncoder
+from models.onnx_encoder import OnnxImageEncoder, OnnxTextEncoder, open_session
 from models.preprocess import Squash
 from models.spec import EncoderSpec, WeightFile
 from models.tokenizer import NgramTokenizer
@@ -45,10 +45,10 @@ SPEC = EncoderSpec(
 
 def load_image_encoder(*, threads: int = 0) -> ImageEncoder:
     """Load the image tower; 0 threads means every processor."""
-    return OnnxImageEncoder(SPEC, PREPROCESS, _IMAGE.verified(FOLDER), threads=threads)
+    return OnnxImageEncoder(SPEC, PREPROCESS, open_session(_IMAGE.verified(FOLDER), threads=threads))
 
 
 def load_text_encoder() -> TextEncoder:
     """Load the text tower and its tokenizer."""
     tokenizer = NgramTokenizer(_TOKENIZER.verified(FOLDER))
-    return OnnxTextEncoder(SPEC, tokenizer, _TEXT.verified(FOLDER))
+    return OnnxTextEncoder(SPEC, tokenizer, open_session(_TEXT.verified(FOLDER), threads=1))

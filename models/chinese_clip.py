@@ -1,0 +1,91 @@
+"""Chinese-CLIP in its five sizes: pictures and Chinese text in one space (arXiv 2211.01335).
+
+Without torch: what they are, and how they see pictures and read text. The towers are in models/towers/chinese_clip.py.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from models.encoder import Preprocess
+from models.family import Family
+from models.preprocess import Squash
+from models.spec import EncoderSpec, Publication
+from models.subword import load_wordpiece
+from models.weights import EncoderFolder
+
+if TYPE_CHECKING:
+    from models.family import Towers
+
+# cn_clip resizes before it converts to RGB; decoding has converted already, so palettes and transparency come out as
+# a person sees them. For RGB pictures the two are the same.
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+
+# name -> (cn_clip's configurations of the two towers, repository, checkpoint, dim, side, parameters)
+_SIZES = {
+    "rn50": ("RN50", "RBT3-chinese", "rn50", 1024, 224, 77_000_000),
+    "vit-b-16": ("ViT-B-16", "RoBERTa-wwm-ext-base-chinese", "vit-base-patch16", 512, 224, 188_000_000),
+    "vit-l-14": ("ViT-L-14", "RoBERTa-wwm-ext-base-chinese", "vit-large-patch14", 768, 224, 406_000_000),
+    "vit-l-14-336": ("ViT-L-14-336", "RoBERTa-wwm-ext-base-chinese", "vit-large-patch14-336px", 768, 336, 407_000_000),
+    "vit-h-14": ("ViT-H-14", "RoBERTa-wwm-ext-large-chinese", "vit-huge-patch14", 1024, 224, 958_000_000),
+}
+
+
+def make_spec(size: str) -> EncoderSpec:
+    """Return the description of one size."""
+    _, _, repository, dim, side, parameters = _SIZES[size]
+    return EncoderSpec(
+        name=f"chinese-clip-{size}",
+        space=f"chinese-clip-{size}",
+        dim=dim,
+        image_size=side,
+        context_length=52,
+        languages=("zh", "en"),
+        preprocess=repr(make_preprocess(side)),
+        license="Apache-2.0",
+        parameters=parameters,
+        publication=Publication(
+            huggingface=f"OFA-Sys/chinese-clip-{repository}",
+            modelscope=f"AI-ModelScope/chinese-clip-{repository}",
+            # The first two are the form of transformers, which has no RN50.
+            checkpoints=(*((("model.safetensors",),) if size != "rn50" else ()), (f"clip_cn_{size}.pt",)),
+        ),
+    )
+
+
+def make_preprocess(side: int) -> Preprocess:
+    """Return cn_clip's resize: to a square, bicubic, nothing cropped."""
+    return Squash(sides=(side,), resample=Image.Resampling.BICUBIC)
+
+
+def configurations(spec: EncoderSpec) -> tuple[str, str]:
+    """Return the names of cn_clip's configurations of the image and the text tower."""
+    vision, text, *_ = _SIZES[spec.name.removeprefix("chinese-clip-")]
+    return vision, text
+
+
+def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> "Towers":
+    """Return both towers on torch."""
+    from models.towers import chinese_clip
+
+    return chinese_clip.load_towers(spec, checkpoint)
+
+
+def find_tokenizer(_: EncoderFolder) -> Path:
+    """Return the vocabulary that comes with cn_clip; no checkpoint holds one."""
+    from models.towers import chinese_clip
+
+    return chinese_clip.find_vocabulary()
+
+
+SPECS = tuple(make_spec(size) for size in _SIZES)
+FAMILY = Family(
+    specs=SPECS,
+    make_preprocess=lambda spec: make_preprocess(spec.image_size),
+    load_towers=load_towers,
+    tokenizer_file="vocab.txt",
+    find_tokenizer=find_tokenizer,
+    load_tokenizer=load_wordpiece,
+)

@@ -1,0 +1,35 @@
+"""What sets one family of published encoders apart from another."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from models.encoder import Preprocess
+from models.spec import EncoderSpec
+from models.tokenizer import Tokenizer
+from models.weights import EncoderFolder
+
+if TYPE_CHECKING:
+    from models.towers.base import ImageTower, TextTower
+
+Towers: TypeAlias = "tuple[ImageTower, TextTower | None]"
+
+
+def _no_tokenizer(*_: object, **__: object) -> Path:
+    raise NotImplementedError("an encoder without a text tower has no tokenizer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """The specs of a family, and the steps that differ. `load_towers` takes the paths of the checkpoint's files.
+
+    `tokenizer_file` is the name that the tokenizer's file has beside an export; empty without a text tower.
+    """
+
+    specs: tuple[EncoderSpec, ...]
+    make_preprocess: Callable[[EncoderSpec], Preprocess]
+    load_towers: Callable[[EncoderSpec, list[Path]], Towers]
+    tokenizer_file: str = ""
+    find_tokenizer: Callable[[EncoderFolder], Path] = _no_tokenizer
+    load_tokenizer: Callable[..., Tokenizer] = _no_tokenizer  # type: ignore[assignment]

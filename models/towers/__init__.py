@@ -1,0 +1,1 @@
+"""The torch modules behind published encoders; imported only where a checkpoint is opened."""

@@ -1,0 +1,148 @@
+"""The weights of one published encoder on disk: found, recorded the first time, verified every time.
+
+weights/<encoder>/encoder.json      what each file here must be: checkpoint, exports, and how good those are
+clip_cn_...pt     the checkpoint, as published
+image-int8.onnx   an export, its weights beside it in image-int8.onnx.data
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from models.errors import WeightsCorrupt, WeightsMissing
+from models.files import replace_file, sha256_of
+from models.spec import EncoderSpec, WeightFile
+
+_FORMAT = 1
+HUGGINGFACE = "https://huggingface.co"
+MIRROR = "https://hf-mirror.com"
+MODELSCOPE = "https://www.modelscope.cn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """A tower as ONNX. `files`: the graph, its weights, and for a text tower the tokenizer.
+
+    `min_cosine` and `mean_cosine` compare its vectors with the original's over `inputs` inputs; `self_recall` is the
+    share of those inputs whose vector still finds its own original first.
+    """
+
+    tower: str  # "image" | "text"
+    precision: str
+    files: tuple[WeightFile, ...]
+    inputs: int
+    min_cosine: float
+    mean_cosine: float
+    self_recall: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What lies in an encoder's folder, and where the checkpoint came from."""
+
+    encoder: str
+    source: str
+    checkpoint: tuple[WeightFile, ...]
+    exports: tuple[Export, ...] = ()
+
+    def find_export(self, tower: str, precision: str) -> Export | None:
+        """Return the export of a tower in a precision."""
+        return next((e for e in self.exports if (e.tower, e.precision) == (tower, precision)), None)
+
+    def with_export(self, export: Export) -> "Record":
+        """Return the record with `export` in place of the one of the same tower and precision."""
+        others = tuple(e for e in self.exports if (e.tower, e.precision) != (export.tower, export.precision))
+        return replace(self, exports=(*others, export))
+
+
+class EncoderFolder:
+    """The folder of one published encoder."""
+
+    def __init__(self, weights: Path, spec: EncoderSpec) -> None:
+        self.spec = spec
+        self.path = weights.absolute() / spec.name
+
+    def record(self) -> Record:
+        """Return what lies here. A checkpoint that somebody has put here is recorded the first time it is seen.
+
+        Raises WeightsMissing, or WeightsCorrupt when the record itself cannot be read.
+        """
+        path = self.path / "encoder.json"
+        if path.is_file():
+            return self._read(path)
+        names = self.find_checkpoint()
+        if not names:
+            raise self.missing()
+        return self.remember(str(self.path), names)
+
+    def find_checkpoint(self, folder: Path | None = None) -> tuple[str, ...]:
+        """Return the names of the checkpoint's files that are all in `folder` (or here), or nothing."""
+        publication = self.spec.publication
+        forms = publication.checkpoints if publication else ()
+        return next((names for names in forms if all(((folder or self.path) / name).is_file() for name in names)), ())
+
+    def remember(self, source: str, names: Sequence[str]) -> Record:
+        """Record the checkpoint files `names` that lie here now; exports of another checkpoint are forgotten."""
+        files = tuple(WeightFile(name=name, sha256=sha256_of(self.path / name)) for name in names)
+        record = Record(encoder=self.spec.name, source=source, checkpoint=files)
+        path = self.path / "encoder.json"
+        if path.is_file():
+            before = self._read(path)
+            if set(before.checkpoint) == set(files):
+                record = replace(record, exports=before.exports)
+        self.write(record)
+        return record
+
+    def write(self, record: Record) -> None:
+        """Replace the record. One that cannot be written, as in a read-only folder, is made anew each time."""
+        document = {"format": _FORMAT, **asdict(record)}
+        try:
+            replace_file(self.path / "encoder.json", json.dumps(document, indent=2, ensure_ascii=False).encode())
+        except OSError:
+            if record.exports:
+                raise
+
+    def installed_spec(self) -> EncoderSpec:
+        """Return the spec with the checksums of the checkpoint that lies here; nothing is read but the record."""
+        return replace(self.spec, files=self.record().checkpoint)
+
+    def verified(self, files: Sequence[WeightFile]) -> list[Path]:
+        """Return the paths of `files` after reading each. Raises WeightsMissing or WeightsCorrupt."""
+        for file in files:
+            if not (self.path / file.name).is_file():
+                raise self.missing(file.name)
+        return [file.verified(self.path, encoder=self.spec.name) for file in files]
+
+    def missing(self, name: str = "", *, why: tuple[str, str] = ("", "")) -> WeightsMissing:
+        """Return the error that says what to put here and where to get it."""
+        publication = self.spec.publication
+        if publication is None:
+            return WeightsMissing(self.path / name)
+        # Of the forms a checkpoint comes in, the last one is the authors' own: every place has it.
+        wanted = name or " + ".join(publication.checkpoints[-1])
+        places = (
+            f"{HUGGINGFACE}/{publication.huggingface}",
+            f"{MIRROR}/{publication.huggingface}",
+            f"{MODELSCOPE}/models/{publication.modelscope}",
+        )
+        return WeightsMissing(self.path / wanted, encoder=self.spec.name, places=places, why=why)
+
+    def _read(self, path: Path) -> Record:
+        try:
+            document = json.loads(path.read_bytes())
+            if document.pop("format") != _FORMAT or document["encoder"] != self.spec.name:
+                raise ValueError("another format or another encoder")
+            return Record(
+                encoder=document["encoder"],
+                source=document["source"],
+                checkpoint=_files(document["checkpoint"]),
+                exports=tuple(Export(**{**e, "files": _files(e["files"])}) for e in document["exports"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise WeightsCorrupt(path, encoder=self.spec.name, why=("it cannot be read", "无法读取")) from error
+
+
+def _files(values: Sequence[dict[str, Any]]) -> tuple[WeightFile, ...]:
+    return tuple(WeightFile(**value) for value in values)

@@ -11,8 +11,8 @@ import typer
 
 import indexer.cli
 import models.cli
-from indexer.cli import Data, settings_for
-from models.cli import Json, language, print_json, print_table, run, tell
+from indexer.cli import settings_for
+from models.cli import Data, Json, language, print_json, print_table, run, tell
 
 if TYPE_CHECKING:
     from api.search.results import SearchResult
@@ -81,7 +81,7 @@ def search(
             offset=offset,
             min_score=min_score,
         )
-        engine = SearchEngine.open(settings.data, limits)
+        engine = SearchEngine.open(settings.data, limits, runtime=settings.runtime)
         result = engine.search(query)
     except DecodeError as error:
         raise error.named(", ".join(map(str, image or []))) from error

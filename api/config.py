@@ -18,6 +18,7 @@ class ApiSettings(BaseModel):
     max_upload_bytes: int = Field(32 * 2**20, ge=1)
     max_batch: int = Field(64, ge=1, description="Texts or pictures encoded at once")
     max_waiting: int = Field(256, ge=1, description="More waiting requests are turned away")
+    preload_image: bool = Field(True, description="Load the image tower at the start, not at the first upload")
     follow_seconds: float = Field(1.0, gt=0, description="How often to look for a new build")
 
 

@@ -14,11 +14,12 @@ from api.search.query import Clause, Query
 from api.search.results import SearchResult
 from api.sheet import SheetHit, SheetRow, write_sheet
 from indexer.build import BuildOptions, build
-from indexer.config import IndexerSettings, load_settings
+from indexer.config import IndexerSettings
 from indexer.errors import NoPictures
 from indexer.progress import ProgressDisplay
 from indexer.thumbnails import THUMBNAIL_SIDE, make_thumbnail
 from models.cli import print_table
+from models.config import load_settings
 from models.decode import decode_image
 from models.errors import BackendNotInstalled
 from models.files import replace_file
@@ -39,10 +40,11 @@ def run_demo(pictures: Path | None, data: Path | None) -> None:
     if data is None:
         data = load_settings(IndexerSettings).data / ("demo" if pictures is None else f"demo-{_slug(pictures)}")
     folder = _copy_built_in(data / "pictures") if pictures is None else pictures
+    settings = load_settings(IndexerSettings, data=data)
     with ProgressDisplay() as display:
         options = BuildOptions(on_scan=display.scanned, on_progress=display.advance)
-        report = build(load_settings(IndexerSettings, data=data), [folder], options)
-    engine = SearchEngine.open(data)
+        report = build(settings, [folder], options)
+    engine = SearchEngine.open(data, runtime=settings.runtime)
     if not len(engine.opened.index):
         raise NoPictures([folder])
     counts = f"{report.encoded} encoded, {report.reused} already there, {report.failed} failed"

@@ -14,10 +14,10 @@ import uvicorn
 
 from api.app import create_app
 from api.config import ApiSettings, Settings, is_loopback
-from indexer.config import load_settings
 from indexer.errors import NoIndex
 from indexer.library import open_build
 from models.cli import language, tell
+from models.config import load_settings
 from models.errors import BackendNotInstalled, ImageSearchError
 
 

@@ -122,9 +122,9 @@ class Service:
         opened = open_build(settings.data, catalog=before.engine.opened.catalog if before else None)
         if before and before.engine.encoders.spec.fingerprint == opened.index_file.fingerprint:
             return Serving(SearchEngine(opened, before.engine.encoders, limits), before.texts, before.images)
-        encoders = Encoders(opened.index_file.encoder)
+        encoders = Encoders(opened.index_file.encoder, settings.runtime)
         engine = SearchEngine(opened, encoders, limits)
-        _warm_up(engine)
+        _warm_up(engine, image=settings.api.preload_image)
         sizes = {"max_batch": settings.api.max_batch, "max_waiting": settings.api.max_waiting}
 
         def encode_texts(texts: list[str]) -> Sequence[Vectors]:
@@ -138,8 +138,10 @@ class Service:
         return Serving(engine, MicroBatcher(encode_texts, **sizes), MicroBatcher(encode_images, **sizes))
 
 
-def _warm_up(engine: SearchEngine) -> None:
+def _warm_up(engine: SearchEngine, *, image: bool) -> None:
     """Run both towers and a search once, so that the first person does not wait for it."""
-    side = engine.encoders.spec.image_size
-    engine.encoders.image.encode_image(np.zeros((1, side, side, 3), np.uint8))
-    engine.search(Query(clauses=[Clause(text="一只猫 a cat")], k=1))
+    spec = engine.encoders.spec
+    if image or not spec.languages:
+        engine.encoders.image.encode_image(np.zeros((1, spec.image_size, spec.image_size, 3), np.uint8))
+    if spec.languages:
+        engine.search(Query(clauses=[Clause(text="一只猫 a cat")], k=1))

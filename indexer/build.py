@@ -7,11 +7,12 @@ from pathlib import Path
 
 from indexer.config import IndexerSettings
 from indexer.dataset import ImageDataset
+from indexer.devices import DeviceEncoders
 from indexer.encode import EncodeRun, OnProgress, Progress
 from indexer.errors import IndexDamaged, InvalidRoot, NoIndex, NoPictures, RootEmptied, VectorsLost
 from indexer.publish import find_build_damage, publish, read_current
 from indexer.scan import Changes, ImageFile, compare, compile_patterns, reaches, scan
-from indexer.store.catalog import Catalog, Root
+from indexer.store.catalog import Catalog, Root, StoredEncoder
 from indexer.store.layout import Layout
 from indexer.store.lock import write_lock
 from indexer.store.manifest import Manifest
@@ -19,8 +20,7 @@ from indexer.store.vector_store import VectorStore
 from models.decode import DecodeLimits
 from models.devices import count_cpus
 from models.errors import ImageSearchError
-from models.registry import DEFAULT_ENCODER, get_preprocess, get_spec, load_image_encoder
-from models.spec import EncoderSpec
+from models.registry import DEFAULT_ENCODER, get_installed_spec, get_preprocess, get_spec
 
 _SHARD_ROWS = 65_536
 _SMALL_SHARDS = 16  # more small shards than this are merged at the end of a run
@@ -87,13 +87,14 @@ def rebuild(settings: IndexerSettings) -> BuildReport:
     with write_lock(layout):
         catalog = Catalog(layout.catalog, create=True)
         try:
-            spec, encoder_id = _library_encoder(catalog)
+            stored = _library_encoder(catalog)
+            spec = get_spec(stored.name)
             store = VectorStore(layout.vectors(spec.name), spec.dim)
-            for shard in catalog.list_shards(encoder_id):
+            for shard in catalog.list_shards(stored.id):
                 damage = store.find_damage(shard)
                 if damage:
                     raise IndexDamaged(store.folder, damage, command="xuntu index update")
-            manifest = publish(layout, catalog, encoder_id, spec)
+            manifest = publish(layout, catalog, stored)
             counts = catalog.counts()
         finally:
             catalog.close()
@@ -116,10 +117,10 @@ def verify(settings: IndexerSettings) -> list[str]:
         damage = catalog.check()
         if damage:
             return [f"the catalog is damaged: {damage}"]
-        spec, encoder_id = _library_encoder(catalog)
-        store = VectorStore(layout.vectors(spec.name), spec.dim)
-        found = [text for shard in catalog.list_shards(encoder_id) if (text := store.find_damage(shard))]
-        missing = catalog.counts()["indexed"] - len(catalog.locations(encoder_id).ids)
+        stored = _library_encoder(catalog)
+        store = VectorStore(layout.vectors(stored.name), get_spec(stored.name).dim)
+        found = [text for shard in catalog.list_shards(stored.id) if (text := store.find_damage(shard))]
+        missing = catalog.counts()["indexed"] - len(catalog.locations(stored.id).ids)
         if missing:
             found.append(f"{missing} pictures have no vector")
         try:
@@ -148,8 +149,9 @@ class _Run:
         self.catalog = catalog
         self.options = options
         self.started = started
-        name = options.encoder or catalog.encoder_name() or DEFAULT_ENCODER
-        self.spec = get_spec(name)
+        stored = catalog.stored_encoder()
+        name = options.encoder or (stored.name if stored else DEFAULT_ENCODER)
+        self.spec = get_installed_spec(name, settings.runtime)
         self.encoder_id = 0
         self.store = VectorStore(layout.vectors(self.spec.name), self.spec.dim)
         self.progress = Progress(total=0)
@@ -244,13 +246,14 @@ class _Run:
             self.layout,
             DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes),
         )
-        EncodeRun(self.catalog, self.store, self.encoder_id, self.progress).run(
-            dataset,
-            lambda: load_image_encoder(self.spec.name),
-            workers=count_cpus() if settings.workers is None else settings.workers,
-            batch_size=settings.batch_size,
-            on_progress=self.options.on_progress,
-        )
+        with DeviceEncoders(self.spec.name, settings.runtime) as encoders:
+            EncodeRun(self.catalog, self.store, self.encoder_id, self.progress).run(
+                dataset,
+                encoders,
+                workers=count_cpus() if settings.workers is None else settings.workers,
+                batch_size=settings.batch_size or encoders.batch_size,
+                on_progress=self.options.on_progress,
+            )
 
     def _merge_shards(self) -> None:
         """Replace many small shards by few big ones, leaving out rows nobody needs any more."""
@@ -279,7 +282,7 @@ class _Run:
                 return manifest
         except (NoIndex, IndexDamaged):
             pass
-        manifest = publish(self.layout, self.catalog, self.encoder_id, self.spec)
+        manifest = publish(self.layout, self.catalog, _library_encoder(self.catalog))
         self.progress.add("index and publish", time.perf_counter() - started)
         return manifest
 
@@ -299,10 +302,9 @@ def _checked_folder(path: Path, layout: Layout) -> Path:
     return folder
 
 
-def _library_encoder(catalog: Catalog) -> tuple[EncoderSpec, int]:
-    """Return the encoder of a library that has been built, and its id. Raises NoIndex or IndexMismatch."""
-    name = catalog.encoder_name()
-    if name is None:
+def _library_encoder(catalog: Catalog) -> StoredEncoder:
+    """Return the encoder that a library has been built with. Raises NoIndex."""
+    stored = catalog.stored_encoder()
+    if stored is None:
         raise NoIndex(catalog.path.parent)
-    spec = get_spec(name)
-    return spec, catalog.encoder_id(spec.name, spec.fingerprint)
+    return stored

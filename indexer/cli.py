@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.cli import Json, language, print_json, print_table, run, tell
+from models.cli import Data, Json, language, print_json, print_table, run, tell
 
 if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs none of it
     from indexer.build import BuildOptions, BuildReport
@@ -16,10 +16,6 @@ app = typer.Typer(
     help="Build and look after the library of pictures.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder of the library [env: XUNTU_DATA; default: data]", show_default=False),
-]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", min=0, max=256, help="Processes that read pictures.", show_default="one a processor"),
@@ -33,7 +29,8 @@ def _index(context: typer.Context, data: Data = None) -> None:
 
 def settings_for(context: typer.Context, data: Path | None = None, **overrides: object) -> "IndexerSettings":
     """Return the settings; a flag beats the environment."""
-    from indexer.config import IndexerSettings, load_settings
+    from indexer.config import IndexerSettings
+    from models.config import load_settings
 
     return load_settings(IndexerSettings, data=data or context.obj, **overrides)
 

@@ -165,14 +165,18 @@ def _load(
             num_workers=workers,
             collate_fn=list,
             prefetch_factor=prefetch,
-            worker_init_fn=partial(_end_with_parent, os.getpid()),
+            worker_init_fn=partial(_begin_worker, os.getpid()),
         )
         batches = iter(loader)
     yield from batches
 
 
-def _end_with_parent(parent: int, _worker: int) -> None:
-    """End this worker soon after its parent, however that ends; waiting on its pipe it would never notice."""
+def _begin_worker(parent: int, _worker: int) -> None:
+    end_with_parent(parent)
+
+
+def end_with_parent(parent: int) -> None:
+    """End this process soon after its parent, however that ends; waiting on its pipe it would never notice."""
 
     def watch() -> None:
         while os.getppid() == parent:

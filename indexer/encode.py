@@ -1,17 +1,19 @@
 """Records -> unit vectors -> vector store and catalog, timed stage by stage."""
 
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
 
 from indexer.dataset import FILES_A_WORKER, FailureRecord, ImageDataset, ImageRecord, Record, load_records
+from indexer.devices import DeviceEncoders
 from indexer.scan import ImageFile
 from indexer.store.catalog import Catalog, ImageFacts
 from indexer.store.vector_store import VectorStore
-from models.encoder import ImageEncoder
 from models.vectors import Vectors
 
 _FLUSH_SECONDS = 5.0  # a killed run loses at most so much work
@@ -54,7 +56,7 @@ class EncodeRun:
     def run(
         self,
         dataset: ImageDataset,
-        load_encoder: Callable[[], ImageEncoder],
+        encoders: DeviceEncoders,
         *,
         workers: int,
         batch_size: int,
@@ -62,18 +64,22 @@ class EncodeRun:
     ) -> None:
         """Encode every file of `dataset`. When interrupted, what was encoded so far is kept.
 
-        The encoder is loaded after the workers have started: they are forks, and its threads must not be there.
+        Encoders are loaded after the workers have started: they are forks, and an encoder's threads must not be there.
         """
         workers = min(workers, 1 + len(dataset) // FILES_A_WORKER)
-        encoder: ImageEncoder | None = None
+        under_way: deque[tuple[list[Record], Future[Vectors] | None]] = deque()
         try:
             for batch in load_records(dataset, workers=workers, batch_size=batch_size):
-                encoder = encoder or load_encoder()
-                self._encode(batch, dataset, encoder)
-                on_progress(self.progress)
+                self._submit(batch, encoders, under_way)
+                while len(under_way) > encoders.ahead:
+                    self._collect(dataset, under_way)
+                    on_progress(self.progress)
                 pending_for = time.monotonic() - self._flushed_at
                 if len(self._pending) * batch_size >= _FLUSH_ROWS or pending_for > _FLUSH_SECONDS:
                     self.flush()
+            while under_way:
+                self._collect(dataset, under_way)
+                on_progress(self.progress)
         finally:
             self.flush()
 
@@ -100,16 +106,30 @@ class EncodeRun:
                 self._catalog.put_shard(self._encoder_id, shard, encoded)
         self.progress.add("write", time.perf_counter() - started)
 
-    def _encode(self, batch: list[Record], dataset: ImageDataset, encoder: ImageEncoder) -> None:
+    def _submit(
+        self,
+        batch: list[Record],
+        encoders: DeviceEncoders,
+        under_way: deque[tuple[list[Record], Future[Vectors] | None]],
+    ) -> None:
         started = time.perf_counter()
         images = [record for record in batch if isinstance(record, ImageRecord)]
-        vectors = encoder.encode_image(np.stack([record.pixels for record in images])) if images else None
-        # One append: an interrupt leaves either both of files and vectors, or neither.
-        found = [record.facts if isinstance(record, ImageRecord) else record for record in batch]
-        files = [dataset.files[record.index] for record in batch]
-        self._pending.append((list(zip(files, found, strict=True)), vectors))
+        encoding = encoders.submit(np.stack([record.pixels for record in images])) if images else None
+        under_way.append((batch, encoding))
         self.progress.add("read and decode", sum(record.seconds[0] for record in images))
         self.progress.add("thumbnail and colours", sum(record.seconds[1] for record in images))
-        self.progress.encoded += len(images)
-        self.progress.failed += len(batch) - len(images)
+        self.progress.add("encode", time.perf_counter() - started)
+
+    def _collect(self, dataset: ImageDataset, under_way: deque[tuple[list[Record], Future[Vectors] | None]]) -> None:
+        started = time.perf_counter()
+        batch, encoding = under_way[0]
+        vectors = encoding.result() if encoding is not None else None
+        found = [record.facts if isinstance(record, ImageRecord) else record for record in batch]
+        files = [dataset.files[record.index] for record in batch]
+        # One append: an interrupt leaves either both of files and vectors, or neither.
+        self._pending.append((list(zip(files, found, strict=True)), vectors))
+        under_way.popleft()
+        encoded = 0 if vectors is None else len(vectors)
+        self.progress.encoded += encoded
+        self.progress.failed += len(batch) - encoded
         self.progress.add("encode", time.perf_counter() - started)

@@ -1,7 +1,6 @@
 """What can go wrong with a library on disk; the branch below ImageSearchError that belongs to the indexer.
 
 IndexerError
-├─ InvalidSetting                       an option or environment variable that cannot be used
 ├─ InvalidRoot                          a folder that cannot be indexed
 ├─ InvalidPattern                       an include or exclude pattern that means nothing
 ├─ NoPictures                           nothing to index
@@ -27,19 +26,6 @@ class IndexerError(ImageSearchError):
     """Something about a library on disk."""
 
     code = "indexer_error"
-
-
-class InvalidSetting(IndexerError):
-    """An option or environment variable whose value cannot be used."""
-
-    code = "invalid_setting"
-    users_mistake = True
-
-    def __init__(self, name: str, value: str, why: str) -> None:
-        self.name, self.value = name, value
-        super().__init__(
-            en=f"The setting {name} cannot be {value!r}: {why}.", zh=f"设置 {name} 不能为 {value!r}：{why}。"
-        )
 
 
 class InvalidRoot(IndexerError):

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.errors import IndexDamaged, IndexMismatch
+from indexer.errors import IndexDamaged
 from indexer.index.base import VectorIndex
 from indexer.index.factory import open_index
 from indexer.publish import read_current
 from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
 from indexer.store.manifest import IndexFile, Manifest
-from models.registry import get_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +26,12 @@ class OpenBuild:
 def open_build(data: Path, *, catalog: Catalog | None = None) -> OpenBuild:
     """Open the build in use, with the `catalog` that is open already if it is still the library's.
 
-    Raises NoIndex, IndexDamaged, IndexMismatch, CatalogTooNew or CatalogCorrupt.
+    Whether its encoder is the one on this machine is for those to ask who encode. Raises NoIndex, IndexDamaged,
+    CatalogTooNew or CatalogCorrupt.
     """
     layout = Layout(data.absolute())
     manifest = read_current(layout)
     index_file = manifest.indexes[0]
-    spec = get_spec(index_file.encoder)
-    if spec.fingerprint != index_file.fingerprint:
-        raise IndexMismatch(f"{index_file.encoder} ({index_file.fingerprint})", f"{spec.name} ({spec.fingerprint})")
     path = layout.builds / manifest.build / index_file.file
     try:
         size = path.stat().st_size

@@ -17,12 +17,12 @@ import numpy as np
 from indexer.errors import IndexDamaged, LibraryUnwritable, NoIndex, NothingToRollBack
 from indexer.index.base import VectorIndex
 from indexer.index.factory import FLAT, create_index, open_index
-from indexer.store.catalog import Catalog
+from indexer.store.catalog import Catalog, StoredEncoder
 from indexer.store.layout import Layout
 from indexer.store.manifest import IndexFile, Manifest
 from indexer.store.vector_store import VectorStore
 from models.files import replace_file, sha256_of, sync_folder
-from models.spec import EncoderSpec
+from models.registry import get_spec
 from models.vectors import Ids, check_vectors
 
 _BUILD_NAME = re.compile(r"[0-9TZ]{1,32}-[0-9a-f]{1,16}")
@@ -50,7 +50,7 @@ def read_current(layout: Layout) -> Manifest:
     return Manifest.read(layout.builds / current_build(layout))
 
 
-def publish(layout: Layout, catalog: Catalog, encoder_id: int, spec: EncoderSpec) -> Manifest:
+def publish(layout: Layout, catalog: Catalog, encoder: StoredEncoder) -> Manifest:
     """Make a build of everything indexed, verify it and put it in use. Raises LibraryUnwritable or IndexDamaged."""
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
@@ -65,8 +65,8 @@ def publish(layout: Layout, catalog: Catalog, encoder_id: int, spec: EncoderSpec
         raise LibraryUnwritable(layout.builds, error.strerror or str(error)) from error
     try:
         generation = catalog.generation()
-        index = _fill_index(layout, catalog, encoder_id, spec)
-        path = folder / f"{spec.name}.faiss"
+        index = _fill_index(layout, catalog, encoder)
+        path = folder / f"{encoder.name}.faiss"
         index.save(path)
         with path.open("rb") as file:
             os.fsync(file.fileno())
@@ -76,7 +76,7 @@ def publish(layout: Layout, catalog: Catalog, encoder_id: int, spec: EncoderSpec
             version=version("xuntu"),
             generation=generation,
             previous=previous,
-            indexes=(_verify(path, spec, len(index)),),
+            indexes=(_verify(path, encoder, len(index)),),
         )
         replace_file(folder / "manifest.json", manifest.to_json())
         sync_folder(layout.builds)
@@ -123,18 +123,20 @@ def find_build_damage(folder: Path, manifest: Manifest) -> list[str]:
     return found
 
 
-def _fill_index(layout: Layout, catalog: Catalog, encoder_id: int, spec: EncoderSpec) -> VectorIndex:
+def _fill_index(layout: Layout, catalog: Catalog, encoder: StoredEncoder) -> VectorIndex:
+    spec = get_spec(encoder.name)
     index = create_index(spec.dim)
     store = VectorStore(layout.vectors(spec.name), spec.dim)
-    locations = catalog.locations(encoder_id)
+    locations = catalog.locations(encoder.id)
     for start in range(0, len(locations.ids), _CHUNK_ROWS):
         part = locations[start : start + _CHUNK_ROWS]
         index.upsert(part.ids, check_vectors(store.gather(part), spec.dim))
     return index
 
 
-def _verify(path: Path, spec: EncoderSpec, count: int) -> IndexFile:
+def _verify(path: Path, encoder: StoredEncoder, count: int) -> IndexFile:
     """Read an index file back and describe it. Raises IndexDamaged if it does not hold what it should."""
+    spec = get_spec(encoder.name)
     index = open_index(path)
     if (len(index), index.dim) != (count, spec.dim):
         raise IndexDamaged(path, f"it holds {len(index)} x {index.dim}, expected {count} x {spec.dim}")
@@ -144,7 +146,7 @@ def _verify(path: Path, spec: EncoderSpec, count: int) -> IndexFile:
     index.close()
     return IndexFile(
         encoder=spec.name,
-        fingerprint=spec.fingerprint,
+        fingerprint=encoder.fingerprint,
         space=spec.space,
         dim=spec.dim,
         metric="inner_product",

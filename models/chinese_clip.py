@@ -13,6 +13,7 @@ from models.family import Family
 from models.preprocess import Squash
 from models.spec import EncoderSpec, Publication
 from models.subword import load_wordpiece
+from models.vectors import Vectors
 from models.weights import EncoderFolder
 
 if TYPE_CHECKING:
@@ -73,6 +74,15 @@ def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> "Towers":
     return chinese_clip.load_towers(spec, checkpoint)
 
 
+def run_reference(
+    spec: EncoderSpec, checkpoint: Path, pictures: list[Image.Image], texts: list[str]
+) -> tuple[Vectors, Vectors]:
+    """Return the vectors that cn_clip makes of pictures and texts."""
+    from models.towers import chinese_clip
+
+    return chinese_clip.run_reference(spec, checkpoint, pictures, texts)
+
+
 def find_tokenizer(_: EncoderFolder) -> Path:
     """Return the vocabulary that comes with cn_clip; no checkpoint holds one."""
     from models.towers import chinese_clip
@@ -85,6 +95,7 @@ FAMILY = Family(
     specs=SPECS,
     make_preprocess=lambda spec: make_preprocess(spec.image_size),
     load_towers=load_towers,
+    run_reference=run_reference,
     tokenizer_file="vocab.txt",
     find_tokenizer=find_tokenizer,
     load_tokenizer=load_wordpiece,

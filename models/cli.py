@@ -5,43 +5,197 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from types import TracebackType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.errors import ImageSearchError
+from models.errors import ImageSearchError, InvalidSetting
 
-app = typer.Typer(help="Encoders: what turns pictures and words into vectors.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from models.config import EncoderSettings
+    from models.published import Published
+
+app = typer.Typer(
+    help="Encoders: what turns pictures and words into vectors.", no_args_is_help=True, pretty_exceptions_enable=False
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, for programs.")]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of the library [env: XUNTU_DATA; default: data]", show_default=False),
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="See: xuntu models list", show_default=False)]
 
 
 @app.callback()
-def _models() -> None:
-    """Keep `list` a subcommand while it is the only one."""
+def _models(context: typer.Context, data: Data = None) -> None:
+    context.obj = data or context.obj
+
+
+def _settings(context: typer.Context, data: Path | None, **given: object) -> "EncoderSettings":
+    from models.config import EncoderSettings, load_settings
+
+    return load_settings(EncoderSettings, data=data or context.obj, **given)
 
 
 @app.command("list")
-def list_models(*, as_json: Json = False) -> None:
-    """List the encoders that a library can be built with."""
-    from models.registry import DEFAULT_ENCODER, get_spec, list_encoders
+def list_models(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
+    """List the encoders: what they are, where their weights lie, and what is exported."""
+    from models.registry import DEFAULT_ENCODER
+    from models.status import describe_encoders
 
-    specs = [get_spec(name) for name in list_encoders()]
+    found = describe_encoders(_settings(context, data).runtime)
     if as_json:
-        fields = ("name", "space", "dim", "image_size", "languages", "license", "fingerprint")
-        print_json([{field: getattr(spec, field) for field in fields} for spec in specs])
+        print_json(found)
         return
+    head = ("name", "space", "dim", "languages", "size", "licence", "weights", "exported")
     rows = [
         (
-            s.name + (" (default)" if s.name == DEFAULT_ENCODER else ""),
-            s.dim,
-            " ".join(s.languages),
-            s.license,
+            one["name"] + (" (default)" if one["name"] == DEFAULT_ENCODER else ""),
+            one["space"],
+            one["dim"],
+            " ".join(one["languages"]) or "–",
+            f"{one['parameters'] / 1e6:.0f} M" if one["parameters"] else "–",
+            one["license"].partition(" (")[0],
+            one["weights"] or "–",
+            " ".join(one["exported"]) or "–",
         )
-        for s in specs
+        for one in found
     ]
-    print_table(("name", "dim", "languages", "licence"), rows)
+    print_table(head, rows)
+
+
+@app.command()
+def pull(
+    context: typer.Context,
+    name: Name,
+    *,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="A checkpoint file, or a folder with one: nothing is fetched.", show_default=False),
+    ] = None,
+    hub: Annotated[str | None, typer.Option(help="auto, huggingface or modelscope.", show_default="auto")] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Bring an encoder's weights to this machine: from a hub, or from a file you have.
+
+    Stop it at any time: the same command goes on where it stopped. HF_ENDPOINT or XUNTU_MIRROR names a mirror of
+    Hugging Face, XUNTU_HUB=modelscope goes to ModelScope at once, XUNTU_OFFLINE=1 never touches the network.
+    """
+    from models.fetch import FetchOptions, adopt, fetch
+    from models.progress import StepDisplay
+
+    settings = _settings(context, data, hub=hub)
+    published = _published(name)
+    if published is None:
+        tell(f"{name} is built in: there is nothing to fetch.")
+        return
+    folder = published.folder(settings.runtime)
+    with StepDisplay(in_bytes=True) as display:
+        if source is not None:
+            record = adopt(folder, source, on_progress=display.advance)
+        else:
+            options = FetchOptions(
+                offline=settings.offline, hub=settings.hub, mirror=settings.mirror, on_progress=display.advance
+            )
+            record = fetch(folder, options)
+    if as_json:
+        print_json({"name": name, "folder": str(folder.path), **asdict(record)})
+        return
+    files = ", ".join(file.name for file in record.checkpoint)
+    print(f"{name}: {files} in {folder.path}, from {record.source}.")
+    print(f"To use it: xuntu index build PATH --encoder {name}\nTo make it faster: xuntu models export {name}")
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    name: Name,
+    *,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(help="fp32, fp16 (GPUs) or int8 (processors); may be repeated.", show_default="fp32"),
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="A folder of pictures to measure and calibrate on.", show_default="those of the library"),
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Turn an encoder into ONNX, which runs faster and needs no torch, and prove that its vectors are the same."""
+    from models.export import export as run_export
+    from models.progress import StepDisplay
+    from models.runtime import PRECISIONS
+    from models.status import list_pictures
+
+    settings = _settings(context, data)
+    wanted = list(dict.fromkeys(precision or ["fp32"]))
+    for one in wanted:
+        if one not in PRECISIONS:
+            raise InvalidSetting("--precision", one, f"it is one of {', '.join(PRECISIONS)}")
+    published = _published(name)
+    if published is None:
+        tell(f"{name} is built in, and exported already.")
+        return
+    paths = list_pictures(pictures, settings.data)
+    if not paths:
+        tell("No pictures to measure on: synthetic ones are used. Name a folder with --pictures, or index one first.")
+    folder = published.folder(settings.runtime)
+    with StepDisplay() as display:
+        done = run_export(published, folder, wanted, pictures=paths, on_step=display.advance)
+    if as_json:
+        print_json([asdict(one) for one in done])
+        return
+    head = ("tower", "precision", "MB", "inputs", "real", "lowest cosine", "mean cosine", "10 nearest kept")
+    print_table(
+        head,
+        [
+            (
+                one.tower,
+                one.precision,
+                f"{sum((folder.path / file.name).stat().st_size for file in one.files) / 1e6:.0f}",
+                one.inputs,
+                one.pictures,
+                f"{one.min_cosine:.6f}",
+                f"{one.mean_cosine:.6f}",
+                f"{one.neighbours_kept:.1%}",
+            )
+            for one in done
+        ],
+    )
+
+
+@app.command()
+def verify(context: typer.Context, name: Name, *, data: Data = None, as_json: Json = False) -> None:
+    """Check an encoder's files against their checksums, and its vectors against golden ones."""
+    from models.progress import StepDisplay
+    from models.verify import verify as run_verify
+
+    settings = _settings(context, data)
+    with StepDisplay() as display:
+        checks = run_verify(name, settings.runtime, on_step=display.advance)
+    if as_json:
+        print_json([asdict(check) for check in checks])
+    else:
+        rows = [
+            (c.tower, c.form, c.against, f"{c.min_cosine:.6f}", f"{c.least:g}", "ok" if c.ok else "WRONG")
+            for c in checks
+        ]
+        print_table(("tower", "runs as", "compared with", "lowest cosine", "needed", ""), rows)
+    if not all(check.ok for check in checks):
+        tell(f"Run again: xuntu models pull {name}, then xuntu models export {name}")
+        raise typer.Exit(1)
+
+
+def _published(name: str) -> "Published | None":
+    from models.registry import get_published
+
+    return get_published(name)
 
 
 def language() -> str:

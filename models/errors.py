@@ -1,6 +1,7 @@
 """Errors that a person may read, and the part of their tree that belongs to encoders.
 
 ImageSearchError                        its text is shown as it stands, in English or Chinese
+├─ InvalidSetting                       an option or environment variable that cannot be used
 ├─ EncoderError
 │  ├─ UnknownEncoder                    no encoder has that name
 │  ├─ WeightsMissing, WeightsCorrupt    a weight file is not there, or not what it should be
@@ -20,7 +21,7 @@ ImageSearchError                        its text is shown as it stands, in Engli
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class ImageSearchError(Exception):
@@ -34,9 +35,33 @@ class ImageSearchError(Exception):
         self.en = en
         self.zh = zh
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel between processes with every field, whatever the constructor takes."""
+        return _restore, (type(self), self.args, self.__dict__)
+
     def text(self, language: str) -> str:
         """Return the sentence in `language`: Chinese for every tag that starts with "zh", else English."""
         return self.zh if language.lower().startswith("zh") else self.en
+
+
+def _restore(kind: type[ImageSearchError], args: tuple[Any, ...], fields: dict[str, Any]) -> ImageSearchError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(fields)
+    return error
+
+
+class InvalidSetting(ImageSearchError):
+    """An option or environment variable whose value cannot be used."""
+
+    code = "invalid_setting"
+    users_mistake = True
+
+    def __init__(self, name: str, value: str, why: str) -> None:
+        self.name, self.value = name, value
+        super().__init__(
+            en=f"The setting {name} cannot be {value!r}: {why}.", zh=f"设置 {name} 不能为 {value!r}：{why}。"
+        )
 
 
 class EncoderError(ImageSearchError):

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from PIL.Image import Image
+
 from models.encoder import Preprocess
 from models.spec import EncoderSpec
 from models.tokenizer import Tokenizer
+from models.vectors import Vectors
 from models.weights import EncoderFolder
 
 if TYPE_CHECKING:
@@ -24,12 +27,14 @@ def _no_tokenizer(*_: object, **__: object) -> Path:
 class Family:
     """The specs of a family, and the steps that differ. `load_towers` takes the paths of the checkpoint's files.
 
-    `tokenizer_file` is the name that the tokenizer's file has beside an export; empty without a text tower.
+    `run_reference` is the authors' own code, where it is another: spec, checkpoint, pictures, texts -> image and text
+    vectors. `tokenizer_file` is the name that the tokenizer's file has beside an export; empty without a text tower.
     """
 
     specs: tuple[EncoderSpec, ...]
     make_preprocess: Callable[[EncoderSpec], Preprocess]
     load_towers: Callable[[EncoderSpec, list[Path]], Towers]
+    run_reference: Callable[[EncoderSpec, Path, list[Image], list[str]], tuple[Vectors, Vectors]] | None = None
     tokenizer_file: str = ""
     find_tokenizer: Callable[[EncoderFolder], Path] = _no_tokenizer
     load_tokenizer: Callable[..., Tokenizer] = _no_tokenizer  # type: ignore[assignment]

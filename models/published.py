@@ -15,6 +15,7 @@ from models.family import Family, Towers
 from models.onnx_encoder import OnnxImageEncoder, OnnxTextEncoder, open_session
 from models.runtime import Runtime
 from models.spec import EncoderSpec
+from models.tokenizer import Tokenizer
 from models.weights import EncoderFolder, Export, Record
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ _PREFERENCES = {
 }
 _BATCH = {"cpu": 8, "cuda": 256, "tensorrt": 64}  # a processor gains nothing from larger ones
 
-E = TypeVar("E", ImageEncoder, TextEncoder)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,49 +45,44 @@ class Published:
 
     def load_image(self, runtime: Runtime) -> ImageEncoder:
         """Load the image tower on the first device. Raises what `registry.load_image_encoder` names."""
-        folder = self.folder(runtime)
-        record = folder.record()
-        spec, preprocess = folder.installed_spec(), self.family.make_preprocess(self.spec)
-
-        def exported(export: Export, device: str) -> ImageEncoder:
-            graph = folder.verified(export.files)[0]
-            session = open_session(graph, threads=runtime.threads, device=device, encoder=spec.name)
-            return OnnxImageEncoder(spec, preprocess, session, batch_size=_BATCH[_kind(device)])
-
-        def original(device: str) -> ImageEncoder:
-            from models.torch_encoder import TorchImageEncoder, prepare
-
-            prepare(device, threads=runtime.threads)
-            tower, _ = self.load_towers(folder)
-            return TorchImageEncoder(spec, preprocess, tower, device=device, batch_size=_BATCH[_kind(device)])
-
-        return _load(record, "image", runtime, exported, original)
+        return self._on_first_device("image", runtime, lambda form, device: self.open_image(runtime, form, device))
 
     def load_text(self, runtime: Runtime) -> TextEncoder:
         """Load the text tower and its tokenizer. Raises NoTextTower and what `load_image` raises."""
         if not self.spec.languages:
             raise NoTextTower(self.spec.name)
+        return self._on_first_device("text", runtime, lambda form, device: self.open_text(runtime, form, device))
+
+    def open_image(self, runtime: Runtime, form: str, device: str = CPU) -> ImageEncoder:
+        """Open the image tower in one form, a precision or CHECKPOINT, on one device."""
+        folder, preprocess = self.folder(runtime), self.family.make_preprocess(self.spec)
+        spec, batch_size = folder.installed_spec(), _BATCH[_kind(device)]
+        if form == CHECKPOINT:
+            from models.torch_encoder import TorchImageEncoder, prepare
+
+            prepare(device, threads=runtime.threads)
+            tower, _ = self.load_towers(folder)
+            return TorchImageEncoder(spec, preprocess, tower, device=device, batch_size=batch_size)
+        graph, *_ = folder.verified(self._export(folder, "image", form).files)
+        session = open_session(graph, threads=runtime.threads, device=device, encoder=spec.name)
+        return OnnxImageEncoder(spec, preprocess, session, batch_size=batch_size)
+
+    def open_text(self, runtime: Runtime, form: str, device: str = CPU) -> TextEncoder:
+        """Open the text tower in one form, a precision or CHECKPOINT, on one device."""
         folder = self.folder(runtime)
-        record = folder.record()
         spec = folder.installed_spec()
-
-        def exported(export: Export, device: str) -> TextEncoder:
-            graph, *_, tokenizer = folder.verified(export.files)
-            reader = self.family.load_tokenizer(tokenizer, context_length=spec.context_length)
-            session = open_session(graph, threads=runtime.threads, device=device, encoder=spec.name)
-            return OnnxTextEncoder(spec, reader, session)
-
-        def original(device: str) -> TextEncoder:
+        if form == CHECKPOINT:
             from models.torch_encoder import TorchTextEncoder, prepare
 
             prepare(device, threads=runtime.threads)
             _, tower = self.load_towers(folder)
             if tower is None:
                 raise NoTextTower(spec.name)
-            reader = self.family.load_tokenizer(self.family.find_tokenizer(folder), context_length=spec.context_length)
-            return TorchTextEncoder(spec, reader, tower, device=device)
-
-        return _load(record, "text", runtime, exported, original)
+            return TorchTextEncoder(spec, self.load_tokenizer(folder), tower, device=device)
+        graph, *_, vocabulary = folder.verified(self._export(folder, "text", form).files)
+        tokenizer = self.family.load_tokenizer(vocabulary, context_length=spec.context_length)
+        session = open_session(graph, threads=runtime.threads, device=device, encoder=spec.name)
+        return OnnxTextEncoder(spec, tokenizer, session)
 
     def load_towers(self, folder: EncoderFolder) -> Towers:
         """Return the towers of the checkpoint on torch. Raises BackendNotInstalled, WeightsMissing, ..."""
@@ -96,43 +92,35 @@ class Published:
             raise BackendNotInstalled("torch", "torch") from error
         return self.family.load_towers(self.spec, folder.verified(folder.record().checkpoint))
 
+    def load_tokenizer(self, folder: EncoderFolder) -> Tokenizer:
+        """Return the tokenizer that belongs to the checkpoint."""
+        return self.family.load_tokenizer(self.family.find_tokenizer(folder), context_length=self.spec.context_length)
 
-def _load(
-    record: Record,
-    tower: str,
-    runtime: Runtime,
-    exported: Callable[[Export, str], E],
-    original: Callable[[str], E],
-) -> E:
-    device = list_devices(runtime.device)[0]
-    try:
-        return _load_on(device, record, tower, runtime, exported, original)
-    except DeviceUnavailable as error:
-        if runtime.device != "auto" or device == CPU:
-            raise
-        logger.warning("%s The processor is used.", error)
-        return _load_on(CPU, record, tower, runtime, exported, original)
+    def _export(self, folder: EncoderFolder, tower: str, precision: str) -> Export:
+        export = folder.record().find_export(tower, precision)
+        if export is None:
+            raise NotExported(self.spec.name, precision)
+        return export
 
-
-def _load_on(
-    device: str,
-    record: Record,
-    tower: str,
-    runtime: Runtime,
-    exported: Callable[[Export, str], E],
-    original: Callable[[str], E],
-) -> E:
-    precision = choose(record, tower, runtime.precision, _kind(device))
-    export = record.find_export(tower, precision)
-    return original(device) if export is None else exported(export, device)
+    def _on_first_device(self, tower: str, runtime: Runtime, load: Callable[[str, str], T]) -> T:
+        """Load on the first device; where nobody named one and it turns out unusable, on the processor."""
+        record = self.folder(runtime).record()
+        device = list_devices(runtime.device)[0]
+        try:
+            return load(choose(record, tower, runtime.precision, _kind(device)), device)
+        except DeviceUnavailable as error:
+            if runtime.device != "auto" or device == CPU:
+                raise
+            logger.warning("%s The processor is used.", error)
+            return load(choose(record, tower, runtime.precision, CPU), CPU)
 
 
 def choose(record: Record, tower: str, asked: str, kind: str) -> str:
-    """Return the precision to run a tower in on a kind of device, or CHECKPOINT. Raises NotExported."""
+    """Return the form to run a tower in on a kind of device: a precision, or CHECKPOINT. Raises NotExported."""
     if asked != "auto":
         if record.find_export(tower, asked):
             return asked
-        if asked == "fp32" and kind == "cpu":
+        if asked == "fp32" and kind == CPU:
             return CHECKPOINT
         raise NotExported(record.encoder, asked)
     for precision in _PREFERENCES[kind]:

@@ -12,6 +12,7 @@ from api.limits import MAX_TEXT_CHARS
 from api.search.errors import ImageNotFound, InvalidQuery
 from api.search.query import Clause, Query
 from api.search.results import Hit, Note, SearchResult
+from indexer.errors import IndexMismatch
 from indexer.library import OpenBuild, open_build
 from indexer.store.catalog import ImageRow
 from indexer.store.filters import Filter
@@ -19,7 +20,8 @@ from indexer.thumbnails import DECODED_SIDE
 from models.decode import DecodeLimits, decode_image
 from models.encoder import ImageEncoder, TextEncoder
 from models.errors import UnknownWords
-from models.registry import get_preprocess, get_spec, load_image_encoder, load_text_encoder
+from models.registry import get_installed_spec, get_preprocess, load_image_encoder, load_text_encoder
+from models.runtime import Runtime
 from models.spec import EncoderSpec
 from models.text import normalize_text
 from models.vectors import Ids, Pixels, Vectors, l2_normalize
@@ -31,9 +33,11 @@ _CANCELLED = 1e-3  # a sum of unit vectors shorter than this has no direction
 class Encoders:
     """The two towers of one encoder, each loaded when it is first needed."""
 
-    def __init__(self, name: str) -> None:
-        self.spec: EncoderSpec = get_spec(name)
+    def __init__(self, name: str, runtime: Runtime) -> None:
+        """Look the weights up. Raises UnknownEncoder, WeightsMissing or WeightsCorrupt."""
+        self.spec: EncoderSpec = get_installed_spec(name, runtime)
         self.preprocess = get_preprocess(name)
+        self._runtime = runtime
         self._lock = threading.Lock()
         self._text: TextEncoder | None = None
         self._image: ImageEncoder | None = None
@@ -43,7 +47,7 @@ class Encoders:
         """The text tower."""
         with self._lock:
             if self._text is None:
-                self._text = load_text_encoder(self.spec.name)
+                self._text = load_text_encoder(self.spec.name, self._runtime)
             return self._text
 
     @property
@@ -51,7 +55,7 @@ class Encoders:
         """The image tower."""
         with self._lock:
             if self._image is None:
-                self._image = load_image_encoder(self.spec.name)
+                self._image = load_image_encoder(self.spec.name, self._runtime)
             return self._image
 
 
@@ -76,6 +80,13 @@ class SearchEngine:
     """Answers queries from one build. Safe to use from several threads."""
 
     def __init__(self, opened: OpenBuild, encoders: Encoders, limits: DecodeLimits | None = None) -> None:
+        """Take a build and its encoders. Raises IndexMismatch if they do not belong together."""
+        built_with = opened.index_file
+        if built_with.fingerprint != encoders.spec.fingerprint:
+            raise IndexMismatch(
+                f"{built_with.encoder} ({built_with.fingerprint})",
+                f"{encoders.spec.name} ({encoders.spec.fingerprint})",
+            )
         self.opened = opened
         self.encoders = encoders
         self._limits = limits or DecodeLimits()
@@ -83,10 +94,14 @@ class SearchEngine:
         self._filtered_lock = threading.Lock()
 
     @classmethod
-    def open(cls, data: Path, limits: DecodeLimits | None = None) -> "SearchEngine":
-        """Open the build in use. Raises NoIndex, IndexMismatch, IndexDamaged and what the catalog raises."""
+    def open(cls, data: Path, limits: DecodeLimits | None = None, *, runtime: Runtime | None = None) -> "SearchEngine":
+        """Open the build in use.
+
+        Raises NoIndex, IndexMismatch, IndexDamaged, WeightsMissing, WeightsCorrupt and what the catalog raises.
+        """
         opened = open_build(data)
-        return cls(opened, Encoders(opened.index_file.encoder), limits)
+        runtime = runtime or Runtime(weights=data / "weights")
+        return cls(opened, Encoders(opened.index_file.encoder, runtime), limits)
 
     def search(self, query: Query) -> SearchResult:
         """Answer `query`. Raises InvalidQuery, UnknownWords, ImageNotFound, DecodeError."""

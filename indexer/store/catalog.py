@@ -25,6 +25,15 @@ from indexer.store.migrations import SCRIPTS
 from models.vectors import Ids
 
 
+@dataclass(frozen=True, slots=True)
+class StoredEncoder:
+    """The encoder that a library was built with. Whether it is the one on this machine is not asked here."""
+
+    id: int
+    name: str
+    fingerprint: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Root:
     """A folder of the library and how it is scanned; the patterns are those of .gitignore files."""
@@ -190,9 +199,9 @@ class Catalog:
         cursor = self._connection.execute("INSERT INTO encoders (name, fingerprint) VALUES (?, ?)", (name, fingerprint))
         return int(cursor.lastrowid or 0)
 
-    def encoder_name(self) -> str | None:
-        """Return the name of the library's encoder, None before the first build."""
-        return next((str(row[0]) for row in self._query("SELECT name FROM encoders")), None)
+    def stored_encoder(self) -> StoredEncoder | None:
+        """Return the library's encoder, None before the first build."""
+        return next((StoredEncoder(*row) for row in self._query("SELECT id, name, fingerprint FROM encoders")), None)
 
     def generation(self) -> int:
         """Return a number that grows whenever an index made of the catalog would come out different."""

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from models.chinese_clip import MEAN, SPECS, STD, configurations
 from models.errors import BackendNotInstalled
 from models.spec import EncoderSpec
 from models.towers.base import ImageTower, TextTower, fill, mend_torchvision, quiet, read_state
+from models.vectors import Vectors, l2_normalize
 
 
 def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> tuple[ImageTower, TextTower]:
@@ -39,6 +41,27 @@ def find_vocabulary() -> Path:
     return _package() / "vocab.txt"
 
 
+def run_reference(
+    spec: EncoderSpec, checkpoint: Path, pictures: list[Image.Image], texts: list[str]
+) -> tuple[Vectors, Vectors]:
+    """Return the vectors that cn_clip's own code makes of pictures and texts, normalised."""
+    mend_torchvision()
+    vision, text = configurations(spec)
+    with quiet(), torch.inference_mode():
+        from cn_clip.clip import load_from_name, tokenize
+
+        model, transform = load_from_name(
+            str(checkpoint),
+            device="cpu",
+            vision_model_name=vision,
+            text_model_name=text,
+            input_resolution=spec.image_size,
+        )
+        model.eval()  # it comes back in training mode, where dropout makes text vectors random
+        images = model.encode_image(torch.stack([transform(picture) for picture in pictures]))
+        return l2_normalize(images.numpy()), l2_normalize(model.encode_text(tokenize(texts)).numpy())
+
+
 class _VisionTransformer(nn.Module):
     visual: Any
 
@@ -49,7 +72,7 @@ class _VisionTransformer(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         visual = self.visual
         patches = visual.conv1(pixels).flatten(2).transpose(1, 2)
-        first = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+        first = visual.class_embedding.to(patches.dtype).expand(patches.shape[0], 1, -1)
         tokens = torch.cat([first, patches], dim=1) + visual.positional_embedding.to(patches.dtype)
         tokens = visual.ln_pre(tokens).transpose(0, 1)  # (token, n, width), as nn.MultiheadAttention takes them
         *body, last = visual.transformer.resblocks

@@ -11,6 +11,8 @@ import time
 import pytest
 from PIL import Image
 
+from models.registry import list_encoders
+
 XUNTU = [sys.executable, "-c", "from api.cli import main; main()"]
 
 
@@ -148,7 +150,9 @@ def test_every_command_explains_itself(xuntu):
 
 def test_the_encoders_are_listed(xuntu):
     listed = json.loads(xuntu("models", "list", "--json").stdout)
-    assert [encoder["name"] for encoder in listed] == ["starter"]
+    assert [encoder["name"] for encoder in listed] == list_encoders()
+    assert listed[0] | {"name": "starter", "dim": 256, "languages": ["zh", "en"], "weights": "built in"} == listed[0]
+    assert {encoder["weights"] for encoder in listed[1:]} == {None}
     assert "starter (default)" in xuntu("models", "list").stdout
 
 

@@ -1,0 +1,96 @@
+"""One encoder on each device: the batches of a run are shared out, and come back in order."""
+
+import os
+import signal
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from types import TracebackType
+from typing import Any
+
+from indexer.dataset import end_with_parent
+from models.devices import CPU, list_devices
+from models.encoder import ImageEncoder
+from models.registry import load_image_encoder
+from models.runtime import Runtime
+from models.vectors import Pixels, Vectors
+
+_CPU_BATCH, _GPU_BATCH = 32, 256
+_AHEAD = 2  # batches that wait at each device, so that it never does
+
+
+class _LazyEncoder:
+    """An image encoder that is loaded when the first batch comes."""
+
+    def __init__(self, name: str, runtime: Runtime) -> None:
+        self._name, self._runtime = name, runtime
+        self._encoder: ImageEncoder | None = None
+
+    def encode(self, pixels: Pixels) -> Vectors:
+        if self._encoder is None:
+            self._encoder = load_image_encoder(self._name, self._runtime)
+        return self._encoder.encode_image(pixels)
+
+
+class DeviceEncoders:
+    """Encodes batches on every device of a runtime. Used as a context manager.
+
+    A single processor encodes in the calling thread, which has nothing else to do. A GPU has a thread, so that the next
+    batches are decoded meanwhile; of several GPUs each has a process.
+    """
+
+    def __init__(self, name: str, runtime: Runtime) -> None:
+        """Load nothing yet. Raises DeviceUnavailable for what is no device."""
+        self._devices = list_devices(runtime.device)
+        self._encoder = _LazyEncoder(name, runtime)
+        self._executor: Executor | None = None
+        if len(self._devices) > 1:
+            context = get_context("spawn")
+            devices = context.SimpleQueue()
+            for device in self._devices:
+                devices.put(device)
+            self._executor = ProcessPoolExecutor(
+                len(self._devices), context, initializer=_begin, initargs=(name, runtime, devices, os.getpid())
+            )
+        elif self._devices[0] != CPU:
+            self._executor = ThreadPoolExecutor(1)
+
+    def __enter__(self) -> "DeviceEncoders":
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+
+    @property
+    def ahead(self) -> int:
+        """How many batches may be under way while the next is prepared."""
+        return 0 if self._executor is None else _AHEAD * len(self._devices)
+
+    @property
+    def batch_size(self) -> int:
+        """How many pictures suit a device at once."""
+        return _CPU_BATCH if self._devices[0] == CPU else _GPU_BATCH
+
+    def submit(self, pixels: Pixels) -> "Future[Vectors]":
+        """Begin to encode a batch. Its result raises what `load_image_encoder` raises."""
+        if isinstance(self._executor, ProcessPoolExecutor):
+            return self._executor.submit(_encode, pixels)
+        if self._executor is not None:
+            return self._executor.submit(self._encoder.encode, pixels)
+        done: Future[Vectors] = Future()
+        done.set_result(self._encoder.encode(pixels))
+        return done
+
+
+_own: dict[str, _LazyEncoder] = {}  # of a process that has one device of several
+
+
+def _begin(name: str, runtime: Runtime, devices: Any, parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one ends the others
+    end_with_parent(parent)
+    _own["encoder"] = _LazyEncoder(name, replace(runtime, device=devices.get()))
+
+
+def _encode(pixels: Pixels) -> Vectors:
+    return _own["encoder"].encode(pixels)

@@ -1,0 +1,57 @@
+"""Settings of encoders. The settings of each room extend those of the room below it, and are read at its door."""
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.errors import InvalidSetting
+from models.runtime import Runtime
+
+S = TypeVar("S", bound="EncoderSettings")
+
+
+class EncoderSettings(BaseSettings):
+    """Where encoder weights lie and come from, and what runs them. Environment: XUNTU_WEIGHTS, XUNTU_DEVICE, ..."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="XUNTU_",
+        env_nested_delimiter="__",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+    )
+
+    data: Path = Field(Path("data"), description="Folder of the library")
+    weights: Path | None = Field(None, description="Folder of encoder weights; default: weights/ in the library")
+    precision: Literal["auto", "fp32", "fp16", "int8"] = Field("auto", description="auto: the fastest exported")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N, tensorrt, or a list of them")
+    threads: int = Field(0, ge=0, le=1024, description="Threads an encoder runs on; 0: every processor")
+    offline: bool = Field(False, description="Never touch the network")
+    hub: Literal["auto", "huggingface", "modelscope"] = Field("auto", description="Where weights are fetched from")
+    mirror: str = Field(
+        "",
+        validation_alias=AliasChoices("XUNTU_MIRROR", "HF_ENDPOINT"),
+        pattern=r"^$|^https?://\S+$",
+        description="Address used in place of Hugging Face's",
+    )
+
+    @property
+    def runtime(self) -> Runtime:
+        """How encoders run."""
+        weights = self.weights or self.data / "weights"
+        return Runtime(weights=weights, precision=self.precision, device=self.device, threads=self.threads)
+
+
+def load_settings(kind: type[S], **given: object) -> S:
+    """Return settings; what is `given` and not None beats the environment. Raises InvalidSetting."""
+    try:
+        return kind(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "__".join(str(part) for part in first["loc"]).upper()
+        raise InvalidSetting(
+            name if name.startswith(("XUNTU_", "HF_")) else f"XUNTU_{name}", str(first.get("input")), first["msg"]
+        ) from error

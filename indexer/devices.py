@@ -3,6 +3,7 @@
 import os
 import signal
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from multiprocessing import get_context
 from types import TracebackType
@@ -11,6 +12,7 @@ from typing import Any
 from indexer.dataset import end_with_parent
 from models.devices import CPU, list_devices
 from models.encoder import ImageEncoder
+from models.errors import DeviceUnavailable
 from models.registry import load_image_encoder
 from models.runtime import Runtime
 from models.vectors import Pixels, Vectors
@@ -73,7 +75,7 @@ class DeviceEncoders:
         return _CPU_BATCH if self._devices[0] == CPU else _GPU_BATCH
 
     def submit(self, pixels: Pixels) -> "Future[Vectors]":
-        """Begin to encode a batch. Its result raises what `load_image_encoder` raises."""
+        """Begin to encode a batch; `result` waits for it."""
         if isinstance(self._executor, ProcessPoolExecutor):
             return self._executor.submit(_encode, pixels)
         if self._executor is not None:
@@ -81,6 +83,14 @@ class DeviceEncoders:
         done: Future[Vectors] = Future()
         done.set_result(self._encoder.encode(pixels))
         return done
+
+    def result(self, encoding: "Future[Vectors]") -> Vectors:
+        """Return the vectors of a batch. Raises what `load_image_encoder` raises, and DeviceUnavailable."""
+        try:
+            return encoding.result()
+        except BrokenProcessPool as error:
+            why = "one of its processes has ended, perhaps for lack of memory"
+            raise DeviceUnavailable(",".join(self._devices), why) from error
 
 
 _own: dict[str, _LazyEncoder] = {}  # of a process that has one device of several

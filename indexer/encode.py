@@ -40,6 +40,7 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+UnderWay = deque[tuple[list[Record], Future[Vectors] | None]]  # None: no record of the batch is a picture
 
 
 class EncodeRun:
@@ -67,18 +68,18 @@ class EncodeRun:
         Encoders are loaded after the workers have started: they are forks, and an encoder's threads must not be there.
         """
         workers = min(workers, 1 + len(dataset) // FILES_A_WORKER)
-        under_way: deque[tuple[list[Record], Future[Vectors] | None]] = deque()
+        under_way: UnderWay = deque()
         try:
             for batch in load_records(dataset, workers=workers, batch_size=batch_size):
                 self._submit(batch, encoders, under_way)
                 while len(under_way) > encoders.ahead:
-                    self._collect(dataset, under_way)
+                    self._collect(dataset, encoders, under_way)
                     on_progress(self.progress)
                 pending_for = time.monotonic() - self._flushed_at
                 if len(self._pending) * batch_size >= _FLUSH_ROWS or pending_for > _FLUSH_SECONDS:
                     self.flush()
             while under_way:
-                self._collect(dataset, under_way)
+                self._collect(dataset, encoders, under_way)
                 on_progress(self.progress)
         finally:
             self.flush()
@@ -106,12 +107,7 @@ class EncodeRun:
                 self._catalog.put_shard(self._encoder_id, shard, encoded)
         self.progress.add("write", time.perf_counter() - started)
 
-    def _submit(
-        self,
-        batch: list[Record],
-        encoders: DeviceEncoders,
-        under_way: deque[tuple[list[Record], Future[Vectors] | None]],
-    ) -> None:
+    def _submit(self, batch: list[Record], encoders: DeviceEncoders, under_way: UnderWay) -> None:
         started = time.perf_counter()
         images = [record for record in batch if isinstance(record, ImageRecord)]
         encoding = encoders.submit(np.stack([record.pixels for record in images])) if images else None
@@ -120,10 +116,10 @@ class EncodeRun:
         self.progress.add("thumbnail and colours", sum(record.seconds[1] for record in images))
         self.progress.add("encode", time.perf_counter() - started)
 
-    def _collect(self, dataset: ImageDataset, under_way: deque[tuple[list[Record], Future[Vectors] | None]]) -> None:
+    def _collect(self, dataset: ImageDataset, encoders: DeviceEncoders, under_way: UnderWay) -> None:
         started = time.perf_counter()
         batch, encoding = under_way[0]
-        vectors = encoding.result() if encoding is not None else None
+        vectors = encoders.result(encoding) if encoding is not None else None
         found = [record.facts if isinstance(record, ImageRecord) else record for record in batch]
         files = [dataset.files[record.index] for record in batch]
         # One append: an interrupt leaves either both of files and vectors, or neither.

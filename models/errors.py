@@ -6,6 +6,7 @@ ImageSearchError                        its text is shown as it stands, in Engli
 │  ├─ UnknownEncoder                    no encoder has that name
 │  ├─ WeightsMissing, WeightsCorrupt    a weight file is not there, or not what it should be
 │  ├─ WeightsUnsuitable                 a checkpoint of another encoder
+│  ├─ WeightsBusy, WeightsUnwritable    another process writes there; no room or no permission
 │  ├─ FetchFailed                       no place where a file is published could be reached
 │  ├─ NotExported, ExportRefused        no export in that precision; an export whose vectors are not the original's
 │  ├─ NoTextTower                       a text for an encoder that sees pictures only
@@ -19,6 +20,7 @@ ImageSearchError                        its text is shown as it stands, in Engli
 └─ SearchError                          api/search/errors.py
 """
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -148,6 +150,48 @@ class WeightsUnsuitable(EncoderError):
         )
 
 
+class WeightsBusy(EncoderError):
+    """Another process holds the lock of an encoder's folder."""
+
+    code = "weights_busy"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(
+            en=f"Another process is fetching or exporting into {folder}. Wait until it has ended, then try again.",
+            zh=f"另一个进程正在向 {folder} 下载或导出。请等它结束后再试。",
+        )
+
+
+class WeightsUnwritable(EncoderError):
+    """A file of an encoder's folder, or one to be copied there, cannot be read or written."""
+
+    code = "weights_unwritable"
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        self.path = path
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            en, zh = f"There is no room for {path}. Free some space,", f"磁盘空间不足，放不下 {path}。请腾出空间，"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            en, zh = f"No permission for {path}. Allow reading and writing,", f"没有访问 {path} 的权限。请允许读写，"
+        else:
+            why = error.strerror or error
+            en, zh = f"{path} cannot be used: {why}. Mend that,", f"无法使用 {path}：{why}。请先解决，"
+        super().__init__(en=f"{en} then run the same command again.", zh=f"{zh}然后重新运行同一命令。")
+
+
+_ATTEMPTS_ZH = {
+    "connection refused": "连接被拒绝",
+    "the connection broke off": "连接中断",
+    "the name of the host cannot be resolved": "无法解析主机名",
+    "no secure connection": "无法建立安全连接",
+    "the checksum does not match": "校验和不符",
+    "the file has changed meanwhile": "文件在下载期间发生了变化",
+    "a web page instead of the file": "得到的是网页而不是文件",
+    "404 Not Found": "404 没有这个文件",
+}
+
+
 class FetchFailed(EncoderError):
     """No published copy of a file could be fetched. `attempts` pairs an address with what went wrong there."""
 
@@ -156,9 +200,10 @@ class FetchFailed(EncoderError):
     def __init__(self, missing: WeightsMissing, attempts: Sequence[tuple[str, str]]) -> None:
         self.attempts, self.path = tuple(attempts), missing.path
         tried = "".join(f"\n  {address}: {why}" for address, why in attempts)
+        tried_zh = "".join(f"\n  {address}：{_ATTEMPTS_ZH.get(why, why)}" for address, why in attempts)
         super().__init__(
             en=f"The weights could not be fetched. Tried:{tried}\n{missing.en}",
-            zh=f"无法下载权重。已尝试：{tried}\n{missing.zh}",
+            zh=f"无法下载权重。已尝试：{tried_zh}\n{missing.zh}",
         )
 
 

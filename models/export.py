@@ -64,12 +64,24 @@ def export(
     """Export both towers in each of `precisions`, and record them.
 
     `pictures` are files of the library the encoder is for: parity is measured on them, and static quantisation
-    calibrated. Raises BackendNotInstalled, WeightsMissing, WeightsCorrupt, WeightsUnsuitable or ExportRefused.
+    calibrated. Raises BackendNotInstalled, ExportRefused, WeightsMissing, WeightsCorrupt, WeightsUnsuitable,
+    WeightsBusy or WeightsUnwritable.
     """
     try:
         import onnx  # noqa: F401
     except ImportError as error:
         raise BackendNotInstalled("onnx", "torch") from error
+    with folder.explaining(), folder.locked():
+        return _export(published, folder, precisions, pictures, on_step)
+
+
+def _export(
+    published: Published,
+    folder: EncoderFolder,
+    precisions: Sequence[str],
+    pictures: Sequence[Path],
+    on_step: OnStep,
+) -> list[Export]:
     on_step("load", 0, 1)
     towers = published.load_towers(folder)
     read = _read_pictures(pictures, published.spec.image_size)
@@ -171,7 +183,8 @@ def _convert(tower: _Tower, graph: Path, precision: str, target: Path) -> Path:
             location=f"{target.name}.data",
             size_threshold=1024,
         )
-    target.with_name(f"{target.name}.data").chmod(target.stat().st_mode)
+    for data in target.parent.glob(f"{target.name}.data"):  # none where no tensor is large
+        data.chmod(target.stat().st_mode)
     return target
 
 
@@ -249,7 +262,7 @@ def _check(tower: _Tower, path: Path, precision: str, published: Published, on_s
         tower=tower.name,
         precision=precision,
         files=tuple(
-            WeightFile(name=file.name, sha256=sha256_of(file)) for file in (path, path.with_name(f"{path.name}.data"))
+            WeightFile(name=file.name, sha256=sha256_of(file)) for file in sorted(path.parent.glob(f"{path.name}*"))
         ),
         inputs=len(vectors),
         pictures=real if tower.name == "image" else 0,

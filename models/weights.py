@@ -5,17 +5,22 @@ clip_cn_...pt     the checkpoint, as published
 image-int8.onnx   an export, its weights beside it in image-int8.onnx.data
 """
 
+import contextlib
+import errno
+import fcntl
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from models.errors import WeightsCorrupt, WeightsMissing
+from models.errors import WeightsBusy, WeightsCorrupt, WeightsMissing, WeightsUnwritable
 from models.files import replace_file, sha256_of
 from models.spec import EncoderSpec, WeightFile
 
 _FORMAT = 1
+_NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 HUGGINGFACE = "https://huggingface.co"
 MIRROR = "https://hf-mirror.com"
 MODELSCOPE = "https://www.modelscope.cn"
@@ -71,12 +76,15 @@ class EncoderFolder:
         Raises WeightsMissing, or WeightsCorrupt when the record itself cannot be read.
         """
         path = self.path / "encoder.json"
-        if path.is_file():
-            return self._read(path)
+        record = self._read(path) if path.is_file() else None
+        if record and (record.exports or all((self.path / file.name).is_file() for file in record.checkpoint)):
+            return record
         names = self.find_checkpoint()
-        if not names:
-            raise self.missing()
-        return self.remember(str(self.path), names)
+        if names:
+            return self.remember(str(self.path), names)
+        if record:
+            return record
+        raise self.missing()
 
     def find_checkpoint(self, folder: Path | None = None) -> tuple[str, ...]:
         """Return the names of the checkpoint's files that are all in `folder` (or here), or nothing."""
@@ -97,13 +105,33 @@ class EncoderFolder:
         return record
 
     def write(self, record: Record) -> None:
-        """Replace the record. One that cannot be written, as in a read-only folder, is made anew each time."""
+        """Replace the record. One of a folder that nobody may write to is made anew each time."""
         document = {"format": _FORMAT, **asdict(record)}
         try:
             replace_file(self.path / "encoder.json", json.dumps(document, indent=2, ensure_ascii=False).encode())
-        except OSError:
-            if record.exports:
+        except OSError as error:
+            if record.exports or error.errno not in _NO_PERMISSION:
                 raise
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder's lock, which ends with the process, however it ends. Raises WeightsBusy."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise WeightsBusy(self.path) from error
+            yield
+
+    @contextlib.contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Turn what the file system says into WeightsUnwritable."""
+        try:
+            yield
+        except OSError as error:
+            path = Path(os.fsdecode(error.filename)) if error.filename else self.path
+            raise WeightsUnwritable(path, error) from error
 
     def installed_spec(self) -> EncoderSpec:
         """Return the spec with the checksums of the checkpoint that lies here; nothing is read but the record."""

@@ -39,6 +39,7 @@ SPEC = EncoderSpec(
     languages=("zh", "en"),
     preprocess=repr(PREPROCESS),
     license="weights: evaluation and non-commercial use (MODEL_CARD.md)",
+    parameters=12_000_000,
     files=(_IMAGE, _TEXT, _TOKENIZER),
 )
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.registry import get_spec, load_image_encoder, load_text_encoder
-from models.runtime import Runtime
+from models.spec import EncoderSpec
 from models.vectors import check_vectors, l2_normalize
 
 torch = pytest.importorskip("torch")
@@ -117,15 +117,49 @@ def test_a_checkpoint_in_the_form_of_transformers_gives_its_vectors(
 
 
 @dataclass(frozen=True)
-class Sized:
-    """One size: its weights, the encoders of the product, and the vectors of the reference."""
+class Vectors:
+    """What the reference and the product make of the same inputs. No model stays in memory."""
 
-    name: str
-    runtime: Runtime
-    reference_images: np.ndarray
-    reference_texts: np.ndarray
-    image: object
-    text: object
+    reference: np.ndarray
+    together: np.ndarray
+    alone: np.ndarray
+    none: np.ndarray
+
+
+@dataclass(frozen=True)
+class Sized:
+    """The vectors of one size, and the descriptions its two encoders give of themselves."""
+
+    images: Vectors
+    texts: Vectors
+    specs: tuple[EncoderSpec, EncoderSpec]
+
+
+@pytest.fixture(scope="module", params=CONFIGURATIONS)
+def sized(request, at, cn_clip, pictures) -> Sized:
+    size = request.param
+    name = f"chinese-clip-{size}"
+    weights = request.getfixturevalue(size.replace("-", "_"))
+    seen, read = reference_vectors(cn_clip, weights / name / f"clip_cn_{size}.pt", size, pictures)
+    gc.collect()
+    encoder = load_image_encoder(name, at(weights))
+    pixels, image_spec = pixels_of(encoder, pictures), encoder.spec
+    images = Vectors(
+        seen,
+        encoder.encode_image(pixels),
+        np.concatenate([encoder.encode_image(one[None]) for one in pixels[-3:]]),
+        encoder.encode_image(pixels[:0]),
+    )
+    del encoder
+    gc.collect()
+    encoder = load_text_encoder(name, at(weights))
+    texts = Vectors(
+        read,
+        encoder.encode_text(TEXTS),
+        np.concatenate([encoder.encode_text([text]) for text in TEXTS]),
+        encoder.encode_text([]),
+    )
+    return Sized(images, texts, (image_spec, encoder.spec))
 
 
 def reference_vectors(cn_clip, file: Path, size: str, pictures) -> tuple[np.ndarray, np.ndarray]:
@@ -140,48 +174,35 @@ def reference_vectors(cn_clip, file: Path, size: str, pictures) -> tuple[np.ndar
     return l2_normalize(images.numpy()), l2_normalize(texts.numpy())
 
 
-@pytest.fixture(scope="module", params=CONFIGURATIONS)
-def sized(request, at, cn_clip, pictures) -> Sized:
-    size = request.param
-    weights = request.getfixturevalue(size.replace("-", "_"))
-    name = f"chinese-clip-{size}"
-    images, texts = reference_vectors(cn_clip, weights / name / f"clip_cn_{size}.pt", size, pictures)
-    gc.collect()
-    runtime = at(weights)
-    return Sized(name, runtime, images, texts, load_image_encoder(name, runtime), load_text_encoder(name, runtime))
-
-
-def test_picture_vectors_are_those_of_cn_clip(sized, pictures):
-    vectors = sized.image.encode_image(pixels_of(sized.image, pictures))
-    check_vectors(vectors, sized.image.spec.dim)
-    assert difference(vectors, sized.reference_images) < 1e-4
-    assert most_alike(sized.reference_images) < 0.999  # or the comparison would say nothing
+def test_picture_vectors_are_those_of_cn_clip(sized):
+    check_vectors(sized.images.together, sized.specs[0].dim)
+    assert difference(sized.images.together, sized.images.reference) < 1e-4
+    assert most_alike(sized.images.reference) < 0.999  # or the comparison would say nothing
 
 
 def test_text_vectors_are_those_of_cn_clip(sized):
-    vectors = check_vectors(sized.text.encode_text(TEXTS), sized.text.spec.dim)
-    assert difference(vectors, sized.reference_texts) < 1e-4
+    check_vectors(sized.texts.together, sized.specs[1].dim)
+    assert difference(sized.texts.together, sized.texts.reference) < 1e-4
     distinct = [number for number, text in enumerate(TEXTS) if text.strip()]
-    assert most_alike(sized.reference_texts[distinct]) < 0.999
+    assert most_alike(sized.texts.reference[distinct]) < 0.999
 
 
 def test_texts_of_mixed_lengths_are_as_if_each_were_alone(sized):
-    together = sized.text.encode_text(TEXTS)
-    alone = np.concatenate([sized.text.encode_text([text]) for text in TEXTS])
-    assert difference(together, alone) < 1e-5
+    assert difference(sized.texts.together, sized.texts.alone) < 1e-5
 
 
-def test_pictures_in_a_batch_are_as_if_each_were_alone(sized, pictures):
-    pixels = pixels_of(sized.image, pictures[-3:])
-    together = sized.image.encode_image(pixels)
-    alone = np.concatenate([sized.image.encode_image(one[None]) for one in pixels])
-    assert difference(together, alone) < 1e-5
+def test_pictures_in_a_batch_are_as_if_each_were_alone(sized):
+    assert difference(sized.images.together[-3:], sized.images.alone) < 1e-5
 
 
 def test_no_input_gives_no_vectors(sized):
-    spec = get_spec(sized.name)
-    assert sized.image.encode_image(np.empty((0, 224, 224, 3), np.uint8)).shape == (0, spec.dim)
-    assert sized.text.encode_text([]).shape == (0, spec.dim)
+    assert sized.images.none.shape == sized.texts.none.shape == (0, sized.specs[0].dim)
+
+
+def test_both_towers_are_one_space_and_say_so(sized):
+    image, text = sized.specs
+    assert image == text
+    assert image.fingerprint == text.fingerprint != get_spec(image.name).fingerprint
 
 
 def test_nothing_is_random_and_nothing_is_printed(rn50, at, pictures, capfd):
@@ -202,8 +223,3 @@ def test_as_many_threads_run_as_are_asked_for_with_the_same_vectors(rn50, at, pi
         vectors.append(encoder.encode_image(pixels_of(encoder, pictures[:2])))
         assert torch.get_num_threads() == threads
     assert difference(*vectors) < 1e-5
-
-
-def test_both_towers_are_one_space_and_say_so(sized):
-    assert sized.image.spec == sized.text.spec
-    assert sized.image.spec.fingerprint == sized.text.spec.fingerprint != get_spec(sized.name).fingerprint

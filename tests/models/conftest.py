@@ -3,9 +3,11 @@
 Every tensor is drawn, those too that start as ones or zeros, so that no tensor can be mixed up or left out unseen.
 """
 
+import ctypes
+import gc
 import importlib.util
 import json
-import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +17,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.devices import count_cpus
 from models.runtime import Runtime
 
 PHOTOGRAPHS = ("cat.png", "people/astronaut.png", "china.jpg")
@@ -24,10 +25,21 @@ ODD_SIZES = ((1, 1), (3, 500), (223, 225))
 
 @pytest.fixture(scope="session")
 def at() -> Callable[[Path], Runtime]:
-    """Return where encoders run: on this worker's share of the processors, or the workers stand in each other's way."""
-    threads = max(1, count_cpus() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
-    pytest.importorskip("torch").set_num_threads(threads)  # what the reference code runs on
-    return lambda weights: Runtime(weights=weights, device="cpu", threads=threads)
+    """Return where encoders run: on one thread, because threads of several workers wait for each other, and spin."""
+    pytest.importorskip("torch").set_num_threads(1)  # what the reference code runs on
+    return lambda weights: Runtime(weights=weights, device="cpu", threads=1)
+
+
+@pytest.fixture(scope="session")
+def free_memory() -> Callable[[], None]:
+    """Return what gives the memory of models that are gone back to the machine."""
+
+    def free() -> None:
+        gc.collect()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)
+
+    return free
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Chinese-CLIP gives the vectors of cn_clip, and of transformers for the checkpoints in its form."""
 
-import gc
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,7 +92,7 @@ def in_the_form_of_transformers(transformers, draw, tmp_path_factory) -> Path:
 
 
 def test_a_checkpoint_in_the_form_of_transformers_gives_its_vectors(
-    in_the_form_of_transformers, transformers, cn_clip, at, pictures
+    in_the_form_of_transformers, transformers, cn_clip, at, free_memory, pictures
 ):
     weights, texts = in_the_form_of_transformers, [TEXTS[0], TEXTS[1], "", "红色的花" * 20]
     name = "chinese-clip-vit-b-16"
@@ -103,7 +102,7 @@ def test_a_checkpoint_in_the_form_of_transformers_gives_its_vectors(
     images = check_vectors(encoder.encode_image(pixels), 512)
     del encoder
     read = check_vectors(load_text_encoder(name, runtime).encode_text(texts), 512)
-    gc.collect()
+    free_memory()
     model = transformers.ChineseCLIPModel.from_pretrained(weights / name, dtype=torch.float32).eval()
     transform = cn_clip.image_transform(224)
     ids = cn_clip.tokenize(texts)
@@ -136,12 +135,12 @@ class Sized:
 
 
 @pytest.fixture(scope="module", params=CONFIGURATIONS)
-def sized(request, at, cn_clip, pictures) -> Sized:
+def sized(request, at, free_memory, cn_clip, pictures) -> Sized:
     size = request.param
     name = f"chinese-clip-{size}"
     weights = request.getfixturevalue(size.replace("-", "_"))
     seen, read = reference_vectors(cn_clip, weights / name / f"clip_cn_{size}.pt", size, pictures)
-    gc.collect()
+    free_memory()
     encoder = load_image_encoder(name, at(weights))
     pixels, image_spec = pixels_of(encoder, pictures), encoder.spec
     images = Vectors(
@@ -151,7 +150,7 @@ def sized(request, at, cn_clip, pictures) -> Sized:
         encoder.encode_image(pixels[:0]),
     )
     del encoder
-    gc.collect()
+    free_memory()
     encoder = load_text_encoder(name, at(weights))
     texts = Vectors(
         read,

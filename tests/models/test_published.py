@@ -8,9 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -23,6 +26,7 @@ from indexer.errors import IndexMismatch
 from indexer.library import open_build
 from models.errors import ExportRefused, NoTextTower, WeightsCorrupt
 from models.export import export
+from models.files import sha256_of
 from models.registry import get_published, load_image_encoder, load_text_encoder
 from models.runtime import Runtime
 from models.weights import EncoderFolder
@@ -106,6 +110,30 @@ def test_without_weights_every_command_says_where_to_get_them(xuntu, photographs
         for part in ("clip_cn_rn50.pt", "huggingface.co", "hf-mirror.com", "modelscope.cn", "nowhere", "models pull"):
             assert part in done.stderr, part
     assert "没有网络时" in xuntu("models", "pull", NAME, XUNTU_WEIGHTS="nowhere", LANG="zh_CN.UTF-8").stderr
+
+
+@pytest.fixture
+def mirror(rn50, tmp_path) -> Iterator[str]:
+    """The address of a mirror of Hugging Face that holds the checkpoint."""
+    repository = tmp_path / "OFA-Sys" / "chinese-clip-rn50" / "resolve"
+    repository.mkdir(parents=True)
+    (repository / "main").symlink_to(rn50 / NAME)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_mirror_is_asked_in_place_of_the_hub(xuntu, mirror, rn50, tmp_path):
+    place = {"XUNTU_WEIGHTS": str(tmp_path / "weights"), "XUNTU_OFFLINE": "0", "NO_PROXY": "*"}
+    done = xuntu("models", "pull", NAME, "--json", HF_ENDPOINT=mirror, **place)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert record["source"] == f"{mirror}/OFA-Sys/chinese-clip-rn50"
+    fetched = tmp_path / "weights" / NAME / "clip_cn_rn50.pt"
+    assert record["checkpoint"] == [{"name": fetched.name, "sha256": sha256_of(rn50 / NAME / fetched.name)}]
+    assert sha256_of(fetched) == record["checkpoint"][0]["sha256"]
 
 
 def test_an_export_gives_the_vectors_of_the_checkpoint(exported):

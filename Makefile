@@ -31,7 +31,7 @@ serve: install
 	@$(BIN)/xuntu serve --with-ui --data $(DATA)
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: install-checked
 	$(BIN)/ruff check .

@@ -9,7 +9,13 @@ import numpy.typing as npt
 
 logger = logging.getLogger(__name__)
 
-_OUT_OF_MEMORY = ("out of memory", "failed to allocate memory", "cublas_status_alloc_failed", "bfcarena::allocate")
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "failed to allocate memory",
+    "can't allocate memory",
+    "cublas_status_alloc_failed",
+    "bfcarena::allocate",
+)
 
 
 class FittingBatches:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from itertools import takewhile
 from pathlib import Path
 
 from models.errors import DeviceUnavailable
@@ -27,7 +28,7 @@ def list_devices(asked: str) -> list[str]:
         return [f"{asked}:{number}" for number in gpus] or [f"{asked}:0"]
     devices = asked.split(",")
     for device in devices:
-        if not re.fullmatch(r"cpu|(cuda|tensorrt):\d+", device):
+        if not re.fullmatch(r"cpu|(cuda|tensorrt):[0-9]+", device):
             raise DeviceUnavailable(device, "known are auto, cpu, cuda, cuda:N, tensorrt and lists of them")
     return devices
 
@@ -35,7 +36,8 @@ def list_devices(asked: str) -> list[str]:
 def _count_gpus() -> int:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
-        return len([number for number in visible.split(",") if number.strip() not in ("", "-1")])
+        # CUDA reads the list up to the first entry that names nothing.
+        return len(list(takewhile(lambda number: number.strip() not in ("", "-1"), visible.split(","))))
     if Path("/dev/dxg").exists():  # GPUs under WSL have no files of their own
         return 1
     return len(list(Path("/dev").glob("nvidia[0-9]*")))

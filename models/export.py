@@ -6,6 +6,7 @@ the original's equal is refused, and nothing of it is kept.
 
 import contextlib
 import logging
+import os
 import shutil
 import tempfile
 import warnings
@@ -111,6 +112,8 @@ def _keep(published: Published, folder: EncoderFolder, exports: list[Export], sc
     for export in exports:
         files = list(export.files)
         for file in files:
+            with (scratch / file.name).open("rb") as written:
+                os.fsync(written.fileno())
             (scratch / file.name).replace(folder.path / file.name)
         if export.tower == "text":
             tokenizer = folder.path / published.family.tokenizer_file

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from models.devices import CPU, list_devices
 from models.encoder import ImageEncoder, TextEncoder
-from models.errors import BackendNotInstalled, DeviceUnavailable, NotExported, NoTextTower
+from models.errors import DeviceUnavailable, NotExported, NoTextTower
 from models.family import Family, Towers
 from models.onnx_encoder import OnnxImageEncoder, OnnxTextEncoder, open_session
 from models.runtime import Runtime
@@ -86,10 +86,6 @@ class Published:
 
     def load_towers(self, folder: EncoderFolder) -> Towers:
         """Return the towers of the checkpoint on torch. Raises BackendNotInstalled, WeightsMissing, ..."""
-        try:
-            import torch  # noqa: F401
-        except ImportError as error:
-            raise BackendNotInstalled("torch", "torch") from error
         return self.family.load_towers(self.spec, folder.verified(folder.record().checkpoint))
 
     def load_tokenizer(self, folder: EncoderFolder) -> Tokenizer:

@@ -94,15 +94,21 @@ def _clean_for_bert(text: str) -> str:
 
     BERT's own rules. The Rust ones go by older tables of Unicode: they drop newer letters and emoji.
     """
-    text = unicodedata.normalize("NFD", text.encode("utf-8", "replace").decode().lower())
+    text = "".join(map(_drop_control, text.encode("utf-8", "replace").decode()))
+    text = unicodedata.normalize("NFD", text.lower())
     return _CHINESE.sub(r" \g<0> ", "".join(map(_clean_char, text)))
+
+
+def _drop_control(char: str) -> str:
+    category = unicodedata.category(char)
+    if char in "\t\n\r" or category == "Zs":
+        return " "
+    return "" if char == "\ufffd" or category in ("Cc", "Cf") else char
 
 
 def _clean_char(char: str) -> str:
     category = unicodedata.category(char)
-    if char in "\t\n\r" or category == "Zs":
-        return " "
-    if char == "\ufffd" or category in ("Cc", "Cf", "Mn"):
+    if category == "Mn":
         return ""
     is_punctuation = category[0] == "P" or (char.isascii() and not char.isalnum())
     return f" {char} " if is_punctuation else char

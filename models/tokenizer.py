@@ -101,4 +101,4 @@ def _words_outside_runs(text: str) -> list[str]:
 def is_sign(char: str) -> bool:
     """Say whether a character is a letter, a number or a symbol such as an emoji: something that may mean a thing."""
     category = unicodedata.category(char)
-    return category[0] in "LN" or category == "So"
+    return category[0] in "LN" or category in ("So", "Cn")  # emoji newer than Python's tables are in the latter

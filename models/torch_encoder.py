@@ -10,7 +10,7 @@ import numpy.typing as npt
 from models.batches import FittingBatches
 from models.devices import CPU, count_cpus
 from models.encoder import Preprocess, TextReading
-from models.errors import DeviceUnavailable
+from models.errors import BackendNotInstalled, DeviceUnavailable
 from models.onnx_encoder import pad_ids, read_text
 from models.spec import EncoderSpec
 from models.tokenizer import Tokenizer
@@ -32,7 +32,7 @@ class TorchImageEncoder:
     ) -> None:
         self.spec = spec
         self.preprocess = preprocess
-        self._tower = tower.to(prepare(device))
+        self._tower = tower.to(device)
         self._device = device
         self._batches = FittingBatches(batch_size)
 
@@ -52,7 +52,7 @@ class TorchTextEncoder:
     def __init__(self, spec: EncoderSpec, tokenizer: Tokenizer, tower: "TextTower", *, device: str) -> None:
         self.spec = spec
         self._tokenizer = tokenizer
-        self._tower = tower.to(prepare(device))
+        self._tower = tower.to(device)
         self._device = device
 
     def read_text(self, text: str) -> TextReading:
@@ -67,8 +67,11 @@ class TorchTextEncoder:
 
 
 def prepare(device: str, *, threads: int = 0) -> str:
-    """Return `device` once torch can use it. Raises DeviceUnavailable."""
-    import torch
+    """Return `device` once torch can use it. Raises DeviceUnavailable or BackendNotInstalled."""
+    try:
+        import torch
+    except ImportError as error:
+        raise BackendNotInstalled("torch", "torch") from error
 
     if device == CPU:
         torch.set_num_threads(threads or count_cpus())
@@ -84,7 +87,7 @@ def run(tower: "torch.nn.Module", inputs: npt.NDArray[np.generic], device: str) 
     """Return the embedding of a batch. To a GPU it goes from pinned memory, so that copying does not wait."""
     import torch
 
-    batch = torch.from_numpy(inputs)
+    batch = torch.from_numpy(inputs if inputs.flags.writeable else inputs.copy())  # torch warns of what is read-only
     on_gpu = device != CPU
     if on_gpu:
         batch = batch.pin_memory().to(device, non_blocking=True)

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import json
 import os
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -73,13 +74,17 @@ class EncoderFolder:
     def record(self) -> Record:
         """Return what lies here. A checkpoint that somebody has put here is recorded the first time it is seen.
 
-        Raises WeightsMissing, or WeightsCorrupt when the record itself cannot be read.
+        Raises WeightsMissing, or WeightsCorrupt when the record cannot be read or such a file is plainly not whole.
         """
         path = self.path / "encoder.json"
         record = self._read(path) if path.is_file() else None
         if record and (record.exports or all((self.path / file.name).is_file() for file in record.checkpoint)):
             return record
         names = self.find_checkpoint()
+        for name in names:  # before it is recorded: the sound file that replaces it must not look like the damaged one
+            why = find_damage(self.path / name)
+            if why:
+                raise WeightsCorrupt(self.path / name, encoder=self.spec.name, why=why)
         if names:
             return self.remember(str(self.path), names)
         if record:
@@ -161,7 +166,7 @@ class EncoderFolder:
     def _read(self, path: Path) -> Record:
         try:
             document = json.loads(path.read_bytes())
-            if document.pop("format") != _FORMAT or document["encoder"] != self.spec.name:
+            if document.pop("format") != _FORMAT or document["encoder"] != self.spec.name or not document["checkpoint"]:
                 raise ValueError("another format or another encoder")
             return Record(
                 encoder=document["encoder"],
@@ -174,4 +179,27 @@ class EncoderFolder:
 
 
 def _files(values: Sequence[dict[str, Any]]) -> tuple[WeightFile, ...]:
+    if not all(isinstance(text, str) for value in values for text in value.values()):
+        raise TypeError("a name or a checksum is no text")
     return tuple(WeightFile(**value) for value in values)
+
+
+def find_damage(path: Path) -> tuple[str, str] | None:
+    """Return why a checkpoint file cannot be whole, in English and Chinese; None where nothing speaks against it."""
+    cut = ("it is cut short", "文件不完整")
+    try:
+        if path.suffix == ".safetensors":
+            with path.open("rb") as file:
+                length = int.from_bytes(file.read(8), "little")
+                header = json.loads(file.read(length)) if length < path.stat().st_size else {}
+            ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
+            return None if ends and 8 + length + max(ends) == path.stat().st_size else cut
+        if path.suffix == ".json":
+            json.loads(path.read_bytes())
+        else:
+            with path.open("rb") as file:
+                is_archive = file.read(2) == b"PK"
+            return cut if is_archive and not zipfile.is_zipfile(path) else None
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return ("it is not what its name says", "内容与文件名不符")
+    return None

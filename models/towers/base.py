@@ -2,9 +2,8 @@
 
 import contextlib
 import io
-import pickle
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +76,9 @@ def read_state(path: Path, encoder: str) -> dict[str, Tensor]:
     """
     try:
         state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
-    except (OSError, EOFError, ValueError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
+    except BackendNotInstalled:
+        raise
+    except Exception as error:  # bytes that are no checkpoint make the unpickler raise whatever they like
         raise WeightsCorrupt(path, encoder=encoder, why=(_first_line(error), _first_line(error))) from error
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
@@ -103,10 +104,17 @@ def _read_pickle(path: Path) -> object:
     return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path) or None)
 
 
-def fill(module: nn.Module, state: Mapping[str, Tensor], path: Path, encoder: str, belongs_to: str = "") -> None:
+def fill(
+    module: nn.Module,
+    state: Mapping[str, Tensor],
+    path: Path,
+    encoder: str,
+    guess: Callable[[Mapping[str, Tensor]], str],
+) -> None:
     """Give `module`, made without memory, its weights as float32. Raises WeightsUnsuitable.
 
-    Each tensor is first rounded to the precision that the module has for it.
+    Each tensor is first rounded to the precision that the module has for it. `guess` returns the name of the encoder
+    that tensors seem to belong to, or nothing.
     """
     expected = module.state_dict()
     missing = [name for name in expected if name not in state]
@@ -114,7 +122,7 @@ def fill(module: nn.Module, state: Mapping[str, Tensor], path: Path, encoder: st
     if missing or wrong:
         name = (missing or wrong)[0]
         why = f"it lacks {name}, and {len(missing) - 1} more" if missing else _shapes(name, expected, state)
-        raise WeightsUnsuitable(path, encoder, why, belongs_to)
+        raise WeightsUnsuitable(path, encoder, why, guess(state))
     rounded = {name: _as_float(state[name].to(tensor.dtype)) for name, tensor in expected.items()}
     module.load_state_dict(rounded, assign=True)
     module.requires_grad_(requires_grad=False).eval()

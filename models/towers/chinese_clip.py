@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from models.chinese_clip import MEAN, SPECS, STD, configurations
-from models.errors import BackendNotInstalled
+from models.errors import BackendNotInstalled, WeightsUnsuitable
 from models.spec import EncoderSpec
 from models.towers.base import ImageTower, TextTower, fill, mend_torchvision, quiet, read_state
 from models.vectors import Vectors, l2_normalize
@@ -29,9 +29,12 @@ def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> tuple[ImageTower, 
     path = checkpoint[0]
     state = read_state(path, spec.name)
     if "vision_model.embeddings.class_embedding" in state:
-        state = _from_transformers(state)
+        try:
+            state = _from_transformers(state)
+        except KeyError as error:
+            raise WeightsUnsuitable(path, spec.name, f"it lacks {error.args[0]}") from error
     model = _make_model(spec)
-    fill(model, state, path, spec.name, _guess(state, besides=spec))
+    fill(model, state, path, spec.name, _guess)
     image = model.visual if hasattr(model.visual, "attnpool") else _VisionTransformer(model.visual)
     return ImageTower(image, MEAN, STD).eval(), TextTower(_Bert(model)).eval()
 
@@ -150,14 +153,14 @@ def _package() -> Path:
         with quiet():
             return Path(str(files("cn_clip.clip")))
     except ImportError as error:
-        raise BackendNotInstalled("cn_clip", "torch") from error
+        raise BackendNotInstalled(error.name or "cn_clip", "torch") from error
 
 
-def _guess(state: Mapping[str, Tensor], *, besides: EncoderSpec) -> str:
-    """Return the name of the size whose tensors `state` holds, if it is another one."""
+def _guess(state: Mapping[str, Tensor]) -> str:
+    """Return the name of the size whose tensors `state` holds, if there is one."""
     for spec in SPECS:
-        expected = _make_model(spec).state_dict() if spec != besides else {}
-        if expected and all(name in state and state[name].shape == value.shape for name, value in expected.items()):
+        expected = _make_model(spec).state_dict()
+        if all(name in state and state[name].shape == value.shape for name, value in expected.items()):
             return spec.name
     return ""
 

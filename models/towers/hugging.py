@@ -11,6 +11,8 @@ from models.errors import BackendNotInstalled, WeightsUnsuitable
 from models.spec import EncoderSpec
 from models.towers.base import ImageTower, TextTower, mend_torchvision, read_state
 
+_WIDTH_OF = ("embeddings.cls_token", "text_model.embeddings.token_embedding.weight")
+
 
 def load_dinov2(spec: EncoderSpec, checkpoint: list[Path]) -> tuple[ImageTower, None]:
     """Return the image tower in float32. Raises BackendNotInstalled, WeightsCorrupt or WeightsUnsuitable."""
@@ -65,6 +67,14 @@ def load_siglip2(spec: EncoderSpec, checkpoint: list[Path]) -> tuple[ImageTower,
 def _load(kind: Any, config: Any, spec: EncoderSpec, path: Path) -> Any:
     """Return a model of transformers with the weights at `path`, which may have the names of an older version of it."""
     state = read_state(path, spec.name)
+    narrow = next((tensor for name, tensor in state.items() if name.endswith(_WIDTH_OF)), None)
+    if narrow is None or narrow.shape[-1] != spec.dim:  # found before gigabytes are filled
+        why = (
+            "it holds another model"
+            if narrow is None
+            else f"its vectors have {narrow.shape[-1]} numbers, not {spec.dim}"
+        )
+        raise WeightsUnsuitable(path, spec.name, why)
     try:
         model, found = kind.from_pretrained(
             None, config=config, state_dict=state, dtype=torch.float32, output_loading_info=True
@@ -72,6 +82,9 @@ def _load(kind: Any, config: Any, spec: EncoderSpec, path: Path) -> Any:
     except RuntimeError as error:
         raise WeightsUnsuitable(path, spec.name, "its tensors have other shapes") from error
     missing = sorted(found["missing_keys"])
+    unexpected = sorted(name for name in found["unexpected_keys"] if not name.endswith("position_ids"))
+    if unexpected:  # such as the registers of a model that has them
+        raise WeightsUnsuitable(path, spec.name, f"it holds {unexpected[0]}, which belongs to another model")
     if missing:
         raise WeightsUnsuitable(path, spec.name, f"it lacks {missing[0]}, and {len(missing) - 1} more")
     return model.requires_grad_(requires_grad=False).eval()

@@ -512,7 +512,9 @@ def test_what_cn_clip_needs_comes_with_the_same_extra(rn50):
 
 
 def test_safetensors_is_needed_only_for_its_files(tmp_path):
-    place(tmp_path, VIT_B_16, "model.safetensors").write_bytes(b"never read")
+    header = json.dumps({"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    path = place(tmp_path, VIT_B_16, "model.safetensors")
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
     assert load_without("safetensors", VIT_B_16, "image", tmp_path).startswith("safetensors | ")
 
 

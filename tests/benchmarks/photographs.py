@@ -31,7 +31,7 @@ def write_photographs(folder: Path, count: int) -> int:
             print(f"photographs: {number} of {count}", file=sys.stderr)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(_with_comment(_originals(count)[number % DISTINCT], f"photograph {number}"))
+            path.write_bytes(with_comment(_originals(count)[number % DISTINCT], f"photograph {number}"))
         total += path.stat().st_size
     return total // count
 
@@ -58,20 +58,20 @@ def _originals(count: int) -> list[bytes]:
     return _made
 
 
-def make_photograph(seed: int) -> bytes:
-    """Return the JPEG file of photograph number `seed`."""
+def make_photograph(seed: int, size: tuple[int, int] = SIZE, quality: int = QUALITY) -> bytes:
+    """Return the JPEG file of photograph number `seed`; `size` is width and height."""
     random = np.random.default_rng(seed)
-    width, height = SIZE
-    light = _structure(random)[..., None] * _tint(random) + np.float32(random.uniform(60, 190))
-    texture = _structure(random)[..., None]
+    width, height = size
+    light = _structure(random, size)[..., None] * _tint(random) + np.float32(random.uniform(60, 190))
+    texture = _structure(random, size)[..., None]
     for _ in range(int(random.integers(8, 16))):  # things in front of each other, each with its own colour
-        box, mask = _shape(random)
+        box, mask = _shape(random, size)
         inside = texture[box] * np.float32(random.uniform(0.2, 0.8)) + np.float32(random.uniform(20, 230))
         np.copyto(light[box], inside * _tint(random), where=mask[..., None])
     light += random.standard_normal((height, width, 1), np.float32) * np.float32(random.uniform(5, 11))
     light += random.standard_normal((height, width, 3), np.float32) * np.float32(1.5)
     buffer = BytesIO()
-    Image.fromarray(np.clip(light, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=QUALITY)
+    Image.fromarray(np.clip(light, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
@@ -79,20 +79,20 @@ def _tint(random: np.random.Generator) -> npt.NDArray[np.float32]:
     return random.uniform(0.75, 1.25, 3).astype(np.float32)
 
 
-def _structure(random: np.random.Generator) -> npt.NDArray[np.float32]:
+def _structure(random: np.random.Generator, size: tuple[int, int]) -> npt.NDArray[np.float32]:
     """Return float32 (height, width): noise that nearly halves in strength with each finer octave."""
-    surface = np.zeros(SIZE[::-1], np.float32)
+    surface = np.zeros(size[::-1], np.float32)
     for octave in range(1, 8):
         side = 2**octave
         coarse = random.normal(0, 60 / side**0.8, (3 * side // 4 + 1, side + 1)).astype(np.float32)
-        surface += np.asarray(Image.fromarray(coarse).resize(SIZE, Image.Resampling.BILINEAR))
+        surface += np.asarray(Image.fromarray(coarse).resize(size, Image.Resampling.BILINEAR))
     return surface
 
 
-def _shape(random: np.random.Generator) -> tuple[tuple[slice, slice], npt.NDArray[np.bool_]]:
+def _shape(random: np.random.Generator, size: tuple[int, int]) -> tuple[tuple[slice, slice], npt.NDArray[np.bool_]]:
     """Return a box of the picture, as slices of rows and columns, and the mask of an ellipse or a polygon in it."""
-    side = int(random.uniform(80, 640))
-    left, top = (int(random.uniform(0, length - side)) for length in SIZE)
+    side = int(random.uniform(80, 640) * (size[0] / SIZE[0]))
+    left, top = (int(random.uniform(0, length - side)) for length in size)
     mask = Image.new("L", (side, side))
     draw = ImageDraw.Draw(mask)
     if random.random() < 0.5:
@@ -103,7 +103,7 @@ def _shape(random: np.random.Generator) -> tuple[tuple[slice, slice], npt.NDArra
     return (slice(top, top + side), slice(left, left + side)), np.asarray(mask) > 0
 
 
-def _with_comment(jpeg: bytes, comment: str) -> bytes:
+def with_comment(jpeg: bytes, comment: str) -> bytes:
     """Return `jpeg` with a comment segment after its first marker."""
     text = comment.encode()
     return jpeg[:2] + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + jpeg[2:]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,16 +61,22 @@ class Bench:
             say("indexing all photographs")
         self.build(self.library, self.photographs)
 
-    def build(self, library: Path, photographs: Path) -> tuple[dict[str, float], Finished]:
+    def build(
+        self, library: Path, photographs: Path, *options: str, settings: Mapping[str, str] | None = None
+    ) -> tuple[dict[str, float], Finished]:
         """Run the command that indexes a folder; return its report and how long it took."""
-        finished = self.run([*INDEXER, "--data", str(library), "build", str(photographs), "--json"])
+        finished = self.run([*INDEXER, "--data", str(library), "build", str(photographs), "--json", *options], settings)
         return json.loads(finished.stdout), finished
 
-    def run(self, command: Sequence[str]) -> Finished:
-        """Run a program to its end, away from settings in the environment; raise CalledProcessError if it fails."""
+    def run(self, command: Sequence[str], settings: Mapping[str, str] | None = None) -> Finished:
+        """Run a program to its end, with no settings in the environment but these.
+
+        Raises CalledProcessError if it fails.
+        """
+        environment = clean_environment() | dict(settings or {})
         with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
             started = time.perf_counter()
-            process = subprocess.Popen(command, stdout=output, stderr=errors, cwd=self.folder, env=clean_environment())
+            process = subprocess.Popen(command, stdout=output, stderr=errors, cwd=self.folder, env=environment)
             _, status, usage = os.wait4(process.pid, 0)
             wall_s = time.perf_counter() - started
             process.returncode = os.waitstatus_to_exitcode(status)

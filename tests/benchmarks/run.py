@@ -12,10 +12,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import encoder_photographs
+import encoders
 import indexing
 import second_run
 import startup
 import text_query
+import text_tower
 from processes import Bench, say
 from tables import describe_machine, machine_line
 
@@ -24,6 +27,10 @@ MEASURES = {
     "second-run": second_run.measure,
     "text-query": text_query.measure,
     "start-up": startup.measure,
+    "export": encoders.measure,
+    "image-tower": encoder_photographs.measure,
+    "text-tower": text_tower.measure,
+    "text-only-memory": text_tower.measure_memory,
 }
 RESULT = Path(__file__).resolve().parents[2] / "out" / "bench.json"
 

@@ -10,7 +10,10 @@ class IndexerSettings(EncoderSettings):
 
     workers: int | None = Field(None, ge=0, le=256, description="Processes that decode; default: one a processor")
     batch_size: int | None = Field(
-        None, ge=1, le=4096, description="Pictures handed to an encoder at once; default: 32, on a GPU 256"
+        None,
+        ge=1,
+        le=4096,
+        description="Pictures handed to an encoder at once; default: 32, on a GPU 256, of a large encoder on a processor 8",
     )
     max_pixels: int = Field(200_000_000, ge=1, description="Larger pictures are skipped and reported")
     max_file_bytes: int = Field(512 * 2**20, ge=1, description="Larger files are skipped and reported")

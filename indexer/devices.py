@@ -13,11 +13,12 @@ from indexer.dataset import end_with_parent
 from models.devices import CPU, list_devices
 from models.encoder import ImageEncoder
 from models.errors import DeviceUnavailable
-from models.registry import load_image_encoder
+from models.registry import get_spec, load_image_encoder
 from models.runtime import Runtime
 from models.vectors import Pixels, Vectors
 
-_CPU_BATCH, _GPU_BATCH = 32, 256
+_CPU_BATCH, _LARGE_BATCH, _GPU_BATCH = 32, 8, 256
+_SMALL_PARAMETERS = 20_000_000
 _AHEAD = 2  # batches that wait at each device, so that it never does
 
 
@@ -45,6 +46,7 @@ class DeviceEncoders:
         """Load nothing yet. Raises DeviceUnavailable for what is no device."""
         self._devices = list_devices(runtime.device)
         self._encoder = _LazyEncoder(name, runtime)
+        self._is_small = get_spec(name).parameters < _SMALL_PARAMETERS
         self._executor: Executor | None = None
         if len(self._devices) > 1:
             context = get_context("spawn")
@@ -71,8 +73,10 @@ class DeviceEncoders:
 
     @property
     def batch_size(self) -> int:
-        """How many pictures suit a device at once."""
-        return _CPU_BATCH if self._devices[0] == CPU else _GPU_BATCH
+        """How many pictures suit a device at once; a large encoder on a processor is not kept waiting for many."""
+        if self._devices[0] != CPU:
+            return _GPU_BATCH
+        return _CPU_BATCH if self._is_small else _LARGE_BATCH
 
     def submit(self, pixels: Pixels) -> "Future[Vectors]":
         """Begin to encode a batch; `result` waits for it."""

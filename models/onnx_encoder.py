@@ -26,8 +26,8 @@ _CPU_BATCH = 32
 def open_session(path: Path, *, threads: int = 0, device: str = CPU, encoder: str = "") -> "InferenceSession":
     """Open an ONNX file on a device (see list_devices); 0 threads means every processor.
 
-    Weights beside the file are mapped into memory; those of matrix products are packed anew on the way. Raises BackendNotInstalled, WeightsCorrupt, or
-    DeviceUnavailable when the session, once open, does not run on the device.
+    Weights beside the file are mapped into memory; those of matrix products are packed anew on the way. Raises
+    BackendNotInstalled, WeightsCorrupt, or DeviceUnavailable when the session, once open, does not run on the device.
     """
     try:
         import onnxruntime

@@ -13,7 +13,7 @@ class IndexerSettings(EncoderSettings):
         None,
         ge=1,
         le=4096,
-        description="Pictures handed to an encoder at once; default: 32, 8 for a large one on a processor, 256 on a GPU",
+        description="Pictures encoded at once; default: 32, for a large one on a processor 8, on a GPU 256",
     )
     max_pixels: int = Field(200_000_000, ge=1, description="Larger pictures are skipped and reported")
     max_file_bytes: int = Field(512 * 2**20, ge=1, description="Larger files are skipped and reported")

@@ -1,4 +1,4 @@
-"""Settings of the read side. This module and `indexer/config.py` are the only ones that read the environment."""
+"""Settings of the read side. Only the `config.py` of each room reads the environment."""
 
 import ipaddress
 from typing import Annotated

@@ -246,7 +246,7 @@ class _Run:
             self.layout,
             DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes),
         )
-        with DeviceEncoders(self.spec.name, settings.runtime) as encoders:
+        with DeviceEncoders(self.spec, settings.runtime) as encoders:
             EncodeRun(self.catalog, self.store, self.encoder_id, self.progress).run(
                 dataset,
                 encoders,

@@ -10,11 +10,13 @@ from types import TracebackType
 from typing import Any
 
 from indexer.dataset import end_with_parent
+from indexer.library import check_same
 from models.devices import CPU, list_devices
 from models.encoder import ImageEncoder
 from models.errors import DeviceUnavailable
-from models.registry import get_spec, load_image_encoder
+from models.registry import load_image_encoder
 from models.runtime import Runtime
+from models.spec import EncoderSpec
 from models.vectors import Pixels, Vectors
 
 _CPU_BATCH, _LARGE_BATCH, _GPU_BATCH = 32, 8, 256
@@ -22,16 +24,27 @@ _SMALL_PARAMETERS = 20_000_000
 _AHEAD = 2  # batches that wait at each device, so that it never does
 
 
+def _torch_sees(gpus: int) -> bool:
+    """Say whether there is one device, or torch can use all of several."""
+    if gpus < 2:
+        return True
+    import torch
+
+    return torch.cuda.is_available() and torch.cuda.device_count() >= gpus
+
+
 class _LazyEncoder:
     """An image encoder that is loaded when the first batch comes."""
 
-    def __init__(self, name: str, runtime: Runtime) -> None:
-        self._name, self._runtime = name, runtime
+    def __init__(self, spec: EncoderSpec, runtime: Runtime) -> None:
+        self._spec, self._runtime = spec, runtime
         self._encoder: ImageEncoder | None = None
 
     def encode(self, pixels: Pixels) -> Vectors:
         if self._encoder is None:
-            self._encoder = load_image_encoder(self._name, self._runtime)
+            encoder = load_image_encoder(self._spec.name, self._runtime)
+            check_same(self._spec, encoder.spec)
+            self._encoder = encoder
         return self._encoder.encode_image(pixels)
 
 
@@ -42,11 +55,13 @@ class DeviceEncoders:
     batches are decoded meanwhile; of several GPUs each has a process.
     """
 
-    def __init__(self, name: str, runtime: Runtime) -> None:
+    def __init__(self, spec: EncoderSpec, runtime: Runtime) -> None:
         """Load nothing yet. Raises DeviceUnavailable for what is no device."""
         self._devices = list_devices(runtime.device)
-        self._encoder = _LazyEncoder(name, runtime)
-        self._is_small = get_spec(name).parameters < _SMALL_PARAMETERS
+        if runtime.device == "auto" and (spec.publication is None or not _torch_sees(len(self._devices))):
+            self._devices = self._devices[:1] if spec.publication else [CPU]
+        self._encoder = _LazyEncoder(spec, runtime)
+        self._is_small = spec.parameters < _SMALL_PARAMETERS
         self._executor: Executor | None = None
         if len(self._devices) > 1:
             context = get_context("spawn")
@@ -54,7 +69,7 @@ class DeviceEncoders:
             for device in self._devices:
                 devices.put(device)
             self._executor = ProcessPoolExecutor(
-                len(self._devices), context, initializer=_begin, initargs=(name, runtime, devices, os.getpid())
+                len(self._devices), context, initializer=_begin, initargs=(spec, runtime, devices, os.getpid())
             )
         elif self._devices[0] != CPU:
             self._executor = ThreadPoolExecutor(1)
@@ -100,10 +115,10 @@ class DeviceEncoders:
 _own: dict[str, _LazyEncoder] = {}  # of a process that has one device of several
 
 
-def _begin(name: str, runtime: Runtime, devices: Any, parent: int) -> None:
+def _begin(spec: EncoderSpec, runtime: Runtime, devices: Any, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one ends the others
     end_with_parent(parent)
-    _own["encoder"] = _LazyEncoder(name, replace(runtime, device=devices.get()))
+    _own["encoder"] = _LazyEncoder(spec, replace(runtime, device=devices.get()))
 
 
 def _encode(pixels: Pixels) -> Vectors:

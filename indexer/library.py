@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.errors import IndexDamaged
+from indexer.errors import IndexDamaged, IndexMismatch
 from indexer.index.base import VectorIndex
 from indexer.index.factory import open_index
 from indexer.publish import read_current
 from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
 from indexer.store.manifest import IndexFile, Manifest
+from models.spec import EncoderSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +46,9 @@ def open_build(data: Path, *, catalog: Catalog | None = None) -> OpenBuild:
     if catalog is None or not catalog.is_current():
         catalog = Catalog(layout.catalog)
     return OpenBuild(layout, manifest, index_file, index, catalog)
+
+
+def check_same(expected: EncoderSpec, loaded: EncoderSpec) -> None:
+    """Raise IndexMismatch if the weights on disk have been replaced since `expected` was read."""
+    if expected.fingerprint != loaded.fingerprint:
+        raise IndexMismatch(f"{expected.name} ({expected.fingerprint})", f"{loaded.name} ({loaded.fingerprint})")

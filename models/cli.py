@@ -108,7 +108,9 @@ def pull(
         return
     files = ", ".join(file.name for file in record.checkpoint)
     print(f"{name}: {files} in {folder.path}, from {record.source}.")
-    print(f"To use it: xuntu index build PATH --encoder {name}\nTo make it faster: xuntu models export {name}")
+    here = f" --data {settings.data}" if settings.weights is None and settings.data != Path("data") else ""
+    print(f"To use it: xuntu index build PATH --encoder {name}{here}")
+    print(f"To make it faster: xuntu models export {name} --precision int8{here}")
 
 
 @app.command()

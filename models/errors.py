@@ -106,28 +106,39 @@ class WeightsMissing(EncoderError):
             )
             return
         listed = "".join(f"\n  {place}" for place in places)
+        command = f"xuntu models pull {encoder}{_data_option(path)}"
         super().__init__(
-            en=f"{why[0]}The weights of {encoder} are not in {path.parent}. With network, run: xuntu models pull "
-            f"{encoder}\nWithout, get {path.name} from one of{listed}\nand put it into the folder {path.parent}, or "
-            f"run: xuntu models pull {encoder} --from FILE",
-            zh=f"{why[1]}{path.parent} 中没有 {encoder} 的权重。有网络时请运行：xuntu models pull {encoder}\n"
+            en=f"{why[0]}The weights of {encoder} are not in {path.parent}. With network, run: {command}\n"
+            f"Without, get {path.name} from one of{listed}\nand put it into the folder {path.parent}, or "
+            f"run: {command} --from FILE",
+            zh=f"{why[1]}{path.parent} 中没有 {encoder} 的权重。有网络时请运行：{command}\n"
             f"没有网络时，请从以下任一地址取得 {path.name}：{listed}\n放入文件夹 {path.parent}，或运行："
-            f"xuntu models pull {encoder} --from FILE",
+            f"{command} --from FILE",
         )
 
 
+def _data_option(path: Path) -> str:
+    """Return the option that leads a command to the folder of weights that `path` lies in, where it is a library's."""
+    weights = path.parent.parent
+    return f" --data {weights.parent}" if weights.name == "weights" else ""
+
+
 class WeightsCorrupt(EncoderError):
-    """A weight file is not what was published or recorded."""
+    """A weight file is not what was published or recorded. `is_export`: it can be made again from the checkpoint."""
 
     code = "weights_corrupt"
 
-    def __init__(self, path: Path, *, encoder: str = "", why: tuple[str, str] | None = None) -> None:
+    def __init__(
+        self, path: Path, *, encoder: str = "", why: tuple[str, str] | None = None, is_export: bool = False
+    ) -> None:
         self.path, self.encoder = path, encoder
         en, zh = why or ("its checksum is wrong", "校验和不符")
         remedy_en, remedy_zh = "Install xuntu again to restore it.", "请重新安装 xuntu。"
         if encoder:
-            remedy_en = f"Delete it, and run: xuntu models pull {encoder}"
-            remedy_zh = f"请删除该文件，然后运行：xuntu models pull {encoder}"
+            command = f"xuntu models {'export' if is_export else 'pull'} {encoder}{_data_option(path)}"
+            remedy_en, remedy_zh = f"Run: {command}", f"请运行：{command}"
+            if not is_export:
+                remedy_en, remedy_zh = f"Delete it, then run: {command}", f"请删除该文件，然后运行：{command}"
         super().__init__(
             en=f"The weight file {path} is damaged: {en}. {remedy_en}",
             zh=f"权重文件 {path} 已损坏：{zh}。{remedy_zh}",
@@ -140,13 +151,13 @@ class WeightsUnsuitable(EncoderError):
     code = "weights_unsuitable"
     users_mistake = True
 
-    def __init__(self, path: Path, encoder: str, why: str, belongs_to: str = "") -> None:
+    def __init__(self, path: Path, encoder: str, why: tuple[str, str], belongs_to: str = "") -> None:
         self.path, self.encoder, self.belongs_to = path, encoder, belongs_to
         hint_en = f" It looks like {belongs_to}: xuntu models pull {belongs_to} --from FILE" if belongs_to else ""
         hint_zh = f"它看起来属于 {belongs_to}：xuntu models pull {belongs_to} --from FILE" if belongs_to else ""
         super().__init__(
-            en=f"{path} is not a checkpoint of {encoder}: {why}.{hint_en}",
-            zh=f"{path} 不是 {encoder} 的权重：{why}。{hint_zh}",
+            en=f"{path} is not a checkpoint of {encoder}: {why[0]}.{hint_en}",
+            zh=f"{path} 不是 {encoder} 的权重：{why[1]}。{hint_zh}",
         )
 
 
@@ -189,7 +200,17 @@ _ATTEMPTS_ZH = {
     "the file has changed meanwhile": "文件在下载期间发生了变化",
     "a web page instead of the file": "得到的是网页而不是文件",
     "404 Not Found": "404 没有这个文件",
+    "401 Unauthorized": "401 需要登录",
+    "403 Forbidden": "403 禁止访问",
+    "429 Too Many Requests": "429 请求过多",
+    "neither length nor checksum is announced": "没有给出长度和校验和",
 }
+
+
+def _in_chinese(why: str) -> str:
+    if why.startswith("no answer within "):
+        return f"{why.removeprefix('no answer within ')} 内没有响应"
+    return _ATTEMPTS_ZH.get(why, why)
 
 
 class FetchFailed(EncoderError):
@@ -200,7 +221,7 @@ class FetchFailed(EncoderError):
     def __init__(self, missing: WeightsMissing, attempts: Sequence[tuple[str, str]]) -> None:
         self.attempts, self.path = tuple(attempts), missing.path
         tried = "".join(f"\n  {address}: {why}" for address, why in attempts)
-        tried_zh = "".join(f"\n  {address}：{_ATTEMPTS_ZH.get(why, why)}" for address, why in attempts)
+        tried_zh = "".join(f"\n  {address}：{_in_chinese(why)}" for address, why in attempts)
         super().__init__(
             en=f"The weights could not be fetched. Tried:{tried}\n{missing.en}",
             zh=f"无法下载权重。已尝试：{tried_zh}\n{missing.zh}",

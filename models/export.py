@@ -31,8 +31,8 @@ from models.onnx_encoder import open_session, pad_ids
 from models.published import Published
 from models.spec import WeightFile
 from models.vectors import Vectors, l2_normalize
-from models.verify import GOLDEN_FILE, LEAST_COSINE, run_golden, write_golden
-from models.weights import EncoderFolder, Export
+from models.verify import LEAST_COSINE, run_golden, write_golden
+from models.weights import GOLDEN_FILE, EncoderFolder, Export
 
 PARITY_INPUTS = 256
 _OPSET = 17
@@ -123,10 +123,7 @@ def _keep(published: Published, folder: EncoderFolder, exports: list[Export], sc
         record = record.with_export(kept[-1])
     sync_folder(folder.path)
     folder.write(record)
-    in_use = {file.name for export in record.exports for file in export.files}
-    for path in (*folder.path.glob("image-*.onnx*"), *folder.path.glob("text-*.onnx*")):
-        if path.name not in in_use:
-            path.unlink()
+    folder.sweep(record)
     return kept
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from models.download import Absent, Failed, download, need_room
-from models.errors import EncoderError, FetchFailed, WeightsMissing, WeightsUnsuitable
+from models.errors import EncoderError, FetchFailed, WeightsCorrupt, WeightsMissing, WeightsUnsuitable
 from models.files import sha256_of, sync_folder
 from models.spec import Publication
-from models.weights import HUGGINGFACE, MODELSCOPE, EncoderFolder, Record
+from models.weights import HUGGINGFACE, MODELSCOPE, EncoderFolder, Record, find_damage
 
 logger = logging.getLogger(__name__)
 
@@ -76,11 +76,16 @@ def adopt(folder: EncoderFolder, given: Path, *, on_progress: Callable[[str, int
     given = given.absolute()
     with folder.explaining():
         sources = _find_given(folder, given)
-        for source in sources.values():
+        for name, source in sources.items():
             with source.open("rb") as file:
                 if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
-                    why = "it is a Git LFS pointer; git lfs pull brings the weights themselves"
+                    why = (
+                        "it is a Git LFS pointer; git lfs pull fetches the weights",
+                        "它是 Git LFS 指针；请用 git lfs pull 取得权重",
+                    )
                     raise WeightsUnsuitable(source, folder.spec.name, why)
+            if damage := find_damage(source, name):
+                raise WeightsCorrupt(source, why=damage, encoder=folder.spec.name)
         with folder.locked():
             _copy_all(sources, folder.path, on_progress)
             return _remember(folder, str(given), tuple(sources))
@@ -120,7 +125,9 @@ def _look(folder: EncoderFolder, publication: Publication) -> tuple[Record | Non
     sources = {}
     for name in {*recorded, *(name for names in publication.checkpoints for name in names)}:
         path = folder.path / name
-        if path.is_file() and (name not in recorded or recorded[name] == sha256_of(path)):
+        if not path.is_file():
+            continue
+        if recorded[name] == sha256_of(path) if name in recorded else find_damage(path) is None:
             sources[name] = record.source if record and name in recorded else str(folder.path)
     if record is None or sources.keys() >= recorded.keys():
         return record, sources
@@ -195,7 +202,9 @@ def _find_given(folder: EncoderFolder, given: Path) -> dict[str, Path]:
     safetensors = given.suffix.lower() == ".safetensors"
     form = next((names for names in forms if names[0].endswith(".safetensors") == safetensors), ())
     if not form:
-        raise WeightsUnsuitable(given, folder.spec.name, f"that is published as {known}")
+        raise WeightsUnsuitable(
+            given, folder.spec.name, (f"that is published as {known}", f"它以 {known_zh} 的形式发布")
+        )
     found = {name: given.with_name(name) for name in form} | {form[0]: given}
     if absent := " + ".join(name for name, path in found.items() if not path.is_file()):
         raise folder.missing(absent, why=(f"{absent} is not beside {given}. ", f"{given} 旁边没有 {absent}。"))

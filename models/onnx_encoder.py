@@ -47,7 +47,10 @@ def open_session(path: Path, *, threads: int = 0, device: str = CPU, encoder: st
             warnings.simplefilter("ignore")  # that a provider is not in this build, which is found out below
             session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device, path))
     except (failures.Fail, failures.InvalidProtobuf, failures.InvalidGraph, failures.RuntimeException) as error:
-        raise WeightsCorrupt(path, encoder=encoder) from error
+        first_line = str(error).strip().partition("\n")[0]
+        if device != CPU:
+            raise DeviceUnavailable(device, first_line) from error
+        raise WeightsCorrupt(path, encoder=encoder, why=(first_line, first_line), is_export=True) from error
     # What a build lists, or a caller asks for, says nothing: it falls back without a word.
     wanted = _PROVIDERS.get(device.partition(":")[0])
     if wanted and wanted not in session.get_providers():

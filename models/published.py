@@ -6,6 +6,7 @@ On a processor an int8 export is the fastest, then fp32; a GPU runs fp16 exports
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TypeVar
 
 from models.devices import CPU, list_devices
@@ -24,7 +25,7 @@ CHECKPOINT = "checkpoint"
 # What is tried in turn when nobody asks for a precision.
 _PREFERENCES = {
     "cpu": ("int8", "fp32", "fp16", CHECKPOINT),
-    "cuda": ("fp16", CHECKPOINT, "fp32"),
+    "cuda": ("fp16", CHECKPOINT, "fp32"),  # the checkpoint where torch and it are there
     "tensorrt": ("fp16", "fp32"),
 }
 _BATCH = {"cpu": 8, "cuda": 256, "tensorrt": 64}  # a processor gains nothing from larger ones
@@ -100,19 +101,26 @@ class Published:
 
     def _on_first_device(self, tower: str, runtime: Runtime, load: Callable[[str, str], T]) -> T:
         """Load on the first device; where nobody named one and it turns out unusable, on the processor."""
-        record = self.folder(runtime).record()
+        folder = self.folder(runtime)
+        record = folder.record()
         device = list_devices(runtime.device)[0]
+        whole = all((folder.path / file.name).is_file() for file in record.checkpoint)
+        torch = whole and device != CPU and find_spec("torch") is not None
         try:
-            return load(choose(record, tower, runtime.precision, _kind(device)), device)
-        except DeviceUnavailable as error:
+            return load(choose(record, tower, runtime.precision, _kind(device), has_torch=torch), device)
+        except (DeviceUnavailable, NotExported) as error:
             if runtime.device != "auto" or device == CPU:
                 raise
             logger.warning("%s The processor is used.", error)
-            return load(choose(record, tower, runtime.precision, CPU), CPU)
+            return load(choose(record, tower, runtime.precision, CPU, has_torch=torch), CPU)
 
 
-def choose(record: Record, tower: str, asked: str, kind: str) -> str:
-    """Return the form to run a tower in on a kind of device: a precision, or CHECKPOINT. Raises NotExported."""
+def choose(record: Record, tower: str, asked: str, kind: str, *, has_torch: bool) -> str:
+    """Return the form to run a tower in on a kind of device: a precision, or CHECKPOINT. Raises NotExported.
+
+    `has_torch`: torch is installed, and the checkpoint is there to run on a GPU. On a processor CHECKPOINT is the
+    answer even without, for want of any other: opening it says what is missing.
+    """
     if asked != "auto":
         if record.find_export(tower, asked):
             return asked
@@ -120,7 +128,7 @@ def choose(record: Record, tower: str, asked: str, kind: str) -> str:
             return CHECKPOINT
         raise NotExported(record.encoder, asked)
     for precision in _PREFERENCES[kind]:
-        if precision == CHECKPOINT or record.find_export(tower, precision):
+        if record.find_export(tower, precision) or (precision == CHECKPOINT and (has_torch or kind == CPU)):
             return precision
     raise NotExported(record.encoder, "fp16")
 

@@ -16,16 +16,13 @@ class WeightFile:
     name: str
     sha256: str
 
-    def verified(self, folder: Path, *, encoder: str = "") -> Path:
-        """Return the path of the file in `folder`, or raise WeightsMissing or WeightsCorrupt.
-
-        `encoder` names the encoder whose weights have to be fetched again then; empty: they came with the product.
-        """
+    def verified(self, folder: Path) -> Path:
+        """Return the path of a file that came with the product, or raise WeightsMissing or WeightsCorrupt."""
         path = folder / self.name
         if not path.is_file():
-            raise WeightsMissing(path, encoder=encoder)
+            raise WeightsMissing(path)
         if sha256_of(path) != self.sha256:
-            raise WeightsCorrupt(path, encoder=encoder)
+            raise WeightsCorrupt(path)
         return path
 
 

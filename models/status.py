@@ -39,7 +39,7 @@ def _installed(published: Published | None, runtime: Runtime) -> dict[str, Any]:
         return nothing
     except ImageSearchError as error:
         return nothing | {"weights": f"{folder.path}: {error.en}"}
-    files = {file.name for part in (record, *record.exports) for file in getattr(part, "checkpoint", ())}
+    files = {file.name for file in record.checkpoint}
     files |= {file.name for export in record.exports for file in export.files}
     precisions = {export.precision for export in record.exports}
     return {

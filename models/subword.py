@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.errors import BackendNotInstalled
+from models.errors import BackendNotInstalled, WeightsCorrupt
 from models.tokenizer import TokenizedText, is_sign
 
 if TYPE_CHECKING:
@@ -117,7 +117,11 @@ def _clean_char(char: str) -> str:
 def load_gemma(path: Path, *, context_length: int) -> SubwordTokenizer:
     """Return SigLIP 2's tokenizer over Gemma's tokenizer.json: lower case, <eos> last even where a text is cut."""
     from_rust = _import()
-    tokenizer = from_rust.Tokenizer.from_file(str(path))
+    try:
+        tokenizer = from_rust.Tokenizer.from_file(str(path))
+    except Exception as error:  # the library has no class of its own
+        why = (str(error), str(error))
+        raise WeightsCorrupt(path, encoder=path.parent.name, why=why) from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
     normalizers = from_rust.normalizers

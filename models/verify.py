@@ -17,10 +17,9 @@ from models.registry import get_published, load_image_encoder, load_text_encoder
 from models.runtime import Runtime
 from models.starter import FOLDER
 from models.vectors import Vectors
-from models.weights import EncoderFolder
+from models.weights import GOLDEN_FILE, EncoderFolder
 
 OnStep = Callable[[str, int, int], None]
-GOLDEN_FILE = "golden.json"
 # The lowest cosine that an export may have, and int8 on another processor than the one it was made on.
 LEAST_COSINE = {"fp32": 0.9999, "fp16": 0.999, CHECKPOINT: 0.9999}
 _LEAST_INT8 = 0.98
@@ -55,11 +54,15 @@ def verify(name: str, runtime: Runtime, *, on_step: OnStep = lambda *_: None) ->
     folder = published.folder(runtime)
     record = folder.record()
     on_step("checksums", 0, 1)
-    folder.verified([*record.checkpoint, *(file for export in record.exports for file in export.files)])
+    # Once exported, an encoder needs its checkpoint no more.
+    has_checkpoint = not record.exports or all((folder.path / file.name).is_file() for file in record.checkpoint)
+    folder.verified(
+        [*(record.checkpoint if has_checkpoint else ()), *(file for export in record.exports for file in export.files)]
+    )
     path = folder.path / GOLDEN_FILE
     golden = read_golden(path) if path.is_file() else {}
     checks: list[Check] = []
-    if find_spec("torch") is not None:
+    if has_checkpoint and find_spec("torch") is not None:
         on_step(CHECKPOINT, 0, 1)
         own = _run_form(published, runtime, CHECKPOINT)
         checks += _compare_with_authors(published, folder, own, on_step)
@@ -97,7 +100,9 @@ def read_golden(path: Path) -> dict[str, Vectors]:
         document = json.loads(path.read_bytes())
         return {tower: np.array(rows, np.float32) for tower, rows in document.items()}
     except (ValueError, AttributeError) as error:
-        raise WeightsCorrupt(path, encoder=path.parent.name, why=("it cannot be read", "无法读取")) from error
+        encoder = path.parent.name if path.parent != FOLDER else ""
+        why = ("it cannot be read", "无法读取")
+        raise WeightsCorrupt(path, encoder=encoder, why=why, is_export=True) from error
 
 
 def _run_form(published: Published, runtime: Runtime, form: str) -> dict[str, Vectors]:

@@ -21,6 +21,7 @@ from models.files import replace_file, sha256_of
 from models.spec import EncoderSpec, WeightFile
 
 _FORMAT = 1
+GOLDEN_FILE = "golden.json"
 _NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 HUGGINGFACE = "https://huggingface.co"
 MIRROR = "https://hf-mirror.com"
@@ -76,6 +77,10 @@ class EncoderFolder:
 
         Raises WeightsMissing, or WeightsCorrupt when the record cannot be read or such a file is plainly not whole.
         """
+        with self.explaining():
+            return self._record()
+
+    def _record(self) -> Record:
         path = self.path / "encoder.json"
         record = self._read(path) if path.is_file() else None
         if record and (record.exports or all((self.path / file.name).is_file() for file in record.checkpoint)):
@@ -107,6 +112,7 @@ class EncoderFolder:
             if set(before.checkpoint) == set(files):
                 record = replace(record, exports=before.exports)
         self.write(record)
+        self.sweep(record)
         return record
 
     def write(self, record: Record) -> None:
@@ -117,6 +123,15 @@ class EncoderFolder:
         except OSError as error:
             if record.exports or error.errno not in _NO_PERMISSION:
                 raise
+
+    def sweep(self, record: Record) -> None:
+        """Delete exports that are not recorded, and the golden vectors of another checkpoint."""
+        kept = {file.name for export in record.exports for file in export.files}
+        for path in (*self.path.glob("image-*.onnx*"), *self.path.glob("text-*.onnx*")):
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+        if not record.exports:
+            (self.path / GOLDEN_FILE).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -144,10 +159,19 @@ class EncoderFolder:
 
     def verified(self, files: Sequence[WeightFile]) -> list[Path]:
         """Return the paths of `files` after reading each. Raises WeightsMissing or WeightsCorrupt."""
+        published = {
+            name for form in (self.spec.publication.checkpoints if self.spec.publication else ()) for name in form
+        }
         for file in files:
-            if not (self.path / file.name).is_file():
+            path = self.path / file.name
+            if file.name in published and not path.is_file():
                 raise self.missing(file.name)
-        return [file.verified(self.path, encoder=self.spec.name) for file in files]
+            with self.explaining():
+                if not path.is_file() or sha256_of(path) != file.sha256:
+                    why = None if path.is_file() else ("it is missing", "文件缺失")
+                    is_export = file.name not in published
+                    raise WeightsCorrupt(path, encoder=self.spec.name, why=why, is_export=is_export)
+        return [self.path / file.name for file in files]
 
     def missing(self, name: str = "", *, why: tuple[str, str] = ("", "")) -> WeightsMissing:
         """Return the error that says what to put here and where to get it."""
@@ -174,7 +198,7 @@ class EncoderFolder:
                 checkpoint=_files(document["checkpoint"]),
                 exports=tuple(Export(**{**e, "files": _files(e["files"])}) for e in document["exports"]),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise WeightsCorrupt(path, encoder=self.spec.name, why=("it cannot be read", "无法读取")) from error
 
 
@@ -184,17 +208,21 @@ def _files(values: Sequence[dict[str, Any]]) -> tuple[WeightFile, ...]:
     return tuple(WeightFile(**value) for value in values)
 
 
-def find_damage(path: Path) -> tuple[str, str] | None:
-    """Return why a checkpoint file cannot be whole, in English and Chinese; None where nothing speaks against it."""
+def find_damage(path: Path, name: str = "") -> tuple[str, str] | None:
+    """Return why a checkpoint file cannot be whole, in English and Chinese; None where nothing speaks against it.
+
+    `name` is the one it is published under, where it has another.
+    """
+    suffix = Path(name or path.name).suffix
     cut = ("it is cut short", "文件不完整")
     try:
-        if path.suffix == ".safetensors":
+        if suffix == ".safetensors":
             with path.open("rb") as file:
                 length = int.from_bytes(file.read(8), "little")
                 header = json.loads(file.read(length)) if length < path.stat().st_size else {}
             ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
             return None if ends and 8 + length + max(ends) == path.stat().st_size else cut
-        if path.suffix == ".json":
+        if suffix == ".json":
             json.loads(path.read_bytes())
         else:
             with path.open("rb") as file:

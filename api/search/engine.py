@@ -13,7 +13,7 @@ from api.search.errors import ImageNotFound, InvalidQuery
 from api.search.query import Clause, Query
 from api.search.results import Hit, Note, SearchResult
 from indexer.errors import IndexMismatch
-from indexer.library import OpenBuild, open_build
+from indexer.library import OpenBuild, check_same, open_build
 from indexer.store.catalog import ImageRow
 from indexer.store.filters import Filter
 from indexer.thumbnails import DECODED_SIDE
@@ -48,6 +48,7 @@ class Encoders:
         with self._lock:
             if self._text is None:
                 self._text = load_text_encoder(self.spec.name, self._runtime)
+                check_same(self.spec, self._text.spec)
             return self._text
 
     @property
@@ -56,6 +57,7 @@ class Encoders:
         with self._lock:
             if self._image is None:
                 self._image = load_image_encoder(self.spec.name, self._runtime)
+                check_same(self.spec, self._image.spec)
             return self._image
 
 

@@ -190,10 +190,15 @@ class Catalog:
     def encoder_id(self, name: str, fingerprint: str) -> int:
         """Return the id of the library's encoder, entering it the first time.
 
-        Raises IndexMismatch if the library holds another encoder, or other weights of this one.
+        Raises IndexMismatch if the library holds vectors of another encoder, or of other weights of this one.
         """
         for number, known, known_fingerprint in self._query("SELECT id, name, fingerprint FROM encoders"):
             if (known, known_fingerprint) == (name, fingerprint):
+                return int(number)
+            if not self.list_shards(int(number)):  # nothing has been encoded yet
+                self._connection.execute(
+                    "UPDATE encoders SET name = ?, fingerprint = ? WHERE id = ?", (name, fingerprint, number)
+                )
                 return int(number)
             raise IndexMismatch(f"{known} ({known_fingerprint})", f"{name} ({fingerprint})")
         cursor = self._connection.execute("INSERT INTO encoders (name, fingerprint) VALUES (?, ?)", (name, fingerprint))

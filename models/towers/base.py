@@ -3,7 +3,7 @@
 import contextlib
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def read_state(path: Path, encoder: str) -> dict[str, Tensor]:
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsUnsuitable(path, encoder, "it holds no table of tensors")
+        raise WeightsUnsuitable(path, encoder, ("it holds no table of tensors", "其中没有张量表"))
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
 
 
@@ -121,7 +121,7 @@ def fill(
     wrong = [name for name in expected if name in state and state[name].shape != expected[name].shape]
     if missing or wrong:
         name = (missing or wrong)[0]
-        why = f"it lacks {name}, and {len(missing) - 1} more" if missing else _shapes(name, expected, state)
+        why = lacks(missing) if missing else _shapes(name, expected, state)
         raise WeightsUnsuitable(path, encoder, why, guess(state))
     rounded = {name: _as_float(state[name].to(tensor.dtype)) for name, tensor in expected.items()}
     module.load_state_dict(rounded, assign=True)
@@ -139,8 +139,14 @@ def _as_float(tensor: Tensor) -> Tensor:
     return tensor.float().clone() if tensor.is_floating_point() else tensor.clone()
 
 
-def _shapes(name: str, expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> str:
-    return f"its {name} is {tuple(state[name].shape)}, not {tuple(expected[name].shape)}"
+def lacks(missing: Sequence[str]) -> tuple[str, str]:
+    """Say that tensors are missing."""
+    return f"it lacks {missing[0]}, and {len(missing) - 1} more", f"缺少 {missing[0]} 等 {len(missing)} 个张量"
+
+
+def _shapes(name: str, expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> tuple[str, str]:
+    found, wanted = tuple(state[name].shape), tuple(expected[name].shape)
+    return f"its {name} is {found}, not {wanted}", f"{name} 的形状是 {found}，应为 {wanted}"
 
 
 def _first_line(error: BaseException) -> str:

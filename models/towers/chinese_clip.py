@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from models.chinese_clip import MEAN, SPECS, STD, configurations
 from models.errors import BackendNotInstalled, WeightsUnsuitable
 from models.spec import EncoderSpec
-from models.towers.base import ImageTower, TextTower, fill, mend_torchvision, quiet, read_state
+from models.towers.base import ImageTower, TextTower, fill, lacks, mend_torchvision, quiet, read_state
 from models.vectors import Vectors, l2_normalize
 
 
@@ -32,7 +32,7 @@ def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> tuple[ImageTower, 
         try:
             state = _from_transformers(state)
         except KeyError as error:
-            raise WeightsUnsuitable(path, spec.name, f"it lacks {error.args[0]}") from error
+            raise WeightsUnsuitable(path, spec.name, lacks([error.args[0]])) from error
     model = _make_model(spec)
     fill(model, state, path, spec.name, _guess)
     image = model.visual if hasattr(model.visual, "attnpool") else _VisionTransformer(model.visual)

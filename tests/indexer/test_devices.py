@@ -8,14 +8,14 @@ import pytest
 
 from indexer.devices import DeviceEncoders
 from models.errors import DeviceUnavailable, WeightsMissing
-from models.registry import load_image_encoder
+from models.registry import get_spec, load_image_encoder
 from models.runtime import Runtime
 
 
 def test_every_batch_comes_back_in_order_whatever_device_took_it():
     pixels = np.random.default_rng(0).integers(0, 256, (40, 96, 96, 3), np.uint8)
     expected = load_image_encoder("starter").encode_image(pixels)
-    with DeviceEncoders("starter", Runtime(device="cpu,cpu", threads=1)) as encoders:
+    with DeviceEncoders(get_spec("starter"), Runtime(device="cpu,cpu", threads=1)) as encoders:
         assert encoders.ahead == 4
         under_way = [encoders.submit(pixels[start : start + 8]) for start in range(0, 40, 8)]
         vectors = np.concatenate([encoding.result(timeout=60) for encoding in under_way])
@@ -24,17 +24,17 @@ def test_every_batch_comes_back_in_order_whatever_device_took_it():
 
 def test_what_goes_wrong_on_a_device_is_said_in_both_languages(tmp_path):
     pixels = np.zeros((1, 224, 224, 3), np.uint8)
-    with DeviceEncoders("chinese-clip-rn50", Runtime(weights=tmp_path, device="cpu,cpu")) as encoders:
+    with DeviceEncoders(get_spec("chinese-clip-rn50"), Runtime(weights=tmp_path, device="cpu,cpu")) as encoders:
         error = encoders.submit(pixels).exception(timeout=60)
     assert isinstance(error, WeightsMissing)
     assert (error.encoder, "没有网络时" in error.text("zh")) == ("chinese-clip-rn50", True)
     with pytest.raises(DeviceUnavailable):
-        DeviceEncoders("starter", Runtime(device="gpu"))
+        DeviceEncoders(get_spec("starter"), Runtime(device="gpu"))
 
 
 def test_a_device_whose_process_dies_is_said():
     pixels = np.zeros((1, 96, 96, 3), np.uint8)
-    with DeviceEncoders("starter", Runtime(device="cpu,cpu")) as encoders:
+    with DeviceEncoders(get_spec("starter"), Runtime(device="cpu,cpu")) as encoders:
         encoders.submit(pixels).result(timeout=60)
         waiting = [encoders.submit(pixels) for _ in range(50)]
         for process in list(encoders._executor._processes):

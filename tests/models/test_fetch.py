@@ -1,6 +1,7 @@
 """Checkpoints are fetched from a real HTTP server on loopback, which misbehaves as told."""
 
 import hashlib
+import json
 import socket
 import subprocess
 import sys
@@ -18,8 +19,16 @@ from models.fetch import FetchOptions, adopt, fetch
 from models.spec import EncoderSpec, Publication, WeightFile
 from models.weights import EncoderFolder, Export
 
-BODY = np.random.default_rng(1).bytes(300_000)
-OTHER = np.random.default_rng(2).bytes(300_000)
+
+def tensors(seed: int) -> bytes:
+    """A whole safetensors file of 300,000 bytes."""
+    numbers = 299_900
+    header = json.dumps({"x": {"dtype": "U8", "shape": [numbers], "data_offsets": [0, numbers]}})
+    head = header.encode().ljust(92)
+    return len(head).to_bytes(8, "little") + head + np.random.default_rng(seed).bytes(numbers)
+
+
+BODY, OTHER = tensors(1), tensors(2)
 HALF = 150_000
 TENSORS, PICKLE, TOKENIZER = "model.safetensors", "toy.pt", "tokenizer.json"
 

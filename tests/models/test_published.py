@@ -210,6 +210,43 @@ def test_verify_compares_with_the_authors_code_and_finds_damage(xuntu, folder, p
         load_text_encoder(NAME, Runtime(weights=copied.parent, precision="int8"))
 
 
+def test_exports_run_and_are_verified_without_the_checkpoint(xuntu, pulled, exported, tmp_path):
+    copied = tmp_path / "weights" / NAME
+    shutil.copytree(pulled, copied)
+    (copied / "clip_cn_rn50.pt").unlink()
+    done = xuntu("models", "verify", NAME, "--json", XUNTU_WEIGHTS=str(copied.parent))
+    assert done.returncode == 0, done.stderr
+    assert {(one["form"], one["against"]) for one in json.loads(done.stdout)} == {
+        ("fp32", "golden vectors"),
+        ("int8", "golden vectors"),
+    }
+    runtime = Runtime(weights=copied.parent)
+    assert load_text_encoder(NAME, runtime).encode_text(["一只猫"]).shape == (1, 1024)
+    next(copied.glob("image-int8-*.onnx")).unlink()
+    with pytest.raises(WeightsCorrupt, match=f"models export {NAME}"):
+        load_image_encoder(NAME, runtime)
+
+
+def test_a_checkpoint_that_is_cut_short_replaces_nothing(xuntu, pulled, exported, tmp_path):
+    before = {path.name: path.stat().st_mtime_ns for path in pulled.iterdir()}
+    cut = tmp_path / "clip_cn_rn50.pt"
+    cut.write_bytes((pulled / "clip_cn_rn50.pt").read_bytes()[:1_000_000])
+    done = xuntu("models", "pull", NAME, "--from", cut)
+    assert (done.returncode, "cut short" in done.stderr) == (1, True)
+    assert {path.name: path.stat().st_mtime_ns for path in pulled.iterdir()} == before
+
+
+def test_a_build_that_never_encoded_anything_ties_the_library_to_nothing(photographs, dinov2_small, tmp_path):
+    settings = IndexerSettings(data=tmp_path / "data", weights=tmp_path, workers=0)
+    (tmp_path / "dinov2-small").mkdir()
+    (tmp_path / "dinov2-small" / "pytorch_model.bin").write_bytes(b"not a checkpoint")
+    with pytest.raises(WeightsCorrupt):
+        build(settings, [photographs], BuildOptions(encoder="dinov2-small"))
+    (tmp_path / "dinov2-small" / "pytorch_model.bin").unlink()
+    shutil.copy(dinov2_small / "dinov2-small" / "model.safetensors", tmp_path / "dinov2-small")
+    assert build(settings, [photographs], BuildOptions(encoder="dinov2-small")).encoded == 9
+
+
 def test_the_list_says_what_is_there(xuntu, pulled, exported):
     (listed,) = (one for one in json.loads(xuntu("models", "list", "--json").stdout) if one["name"] == NAME)
     assert listed["weights"] == str(pulled)

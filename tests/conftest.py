@@ -17,8 +17,8 @@ import pytest
 # Before torch is loaded, here or in a process: its idle threads would spin, and take the processors from other tests.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from indexer.build import BuildOptions, build  # noqa: E402
-from indexer.config import IndexerSettings  # noqa: E402
+from indexer.build import BuildOptions, build
+from indexer.config import IndexerSettings
 
 _PHOTOGRAPHS = {
     "cat.png": ("skimage", "data/chelsea.png"),

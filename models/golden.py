@@ -1,7 +1,6 @@
 """Inputs that are the same everywhere and for ever, to tell whether vectors are still what they were."""
 
 import json
-from collections.abc import Sequence
 from functools import cache
 from itertools import islice, pairwise
 
@@ -10,7 +9,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from models.starter import FOLDER
-from models.vectors import Pixels
 
 GOLDEN_INPUTS = 8
 
@@ -30,11 +28,6 @@ def make_texts(count: int) -> list[str]:
         chosen = random.choice(words, min(1 + len(texts) % 12, len(words)), replace=False).tolist()
         texts.append((" " if words is english else "").join(chosen))
     return texts
-
-
-def make_pixels(pictures: Sequence[Image.Image], side: int) -> Pixels:
-    """Return uint8 (n, side, side, 3), without any encoder's own preprocessing."""
-    return np.stack([np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC)) for picture in pictures])
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -79,7 +80,10 @@ def read_state(path: Path, encoder: str) -> dict[str, Tensor]:
     except BackendNotInstalled:
         raise
     except Exception as error:  # bytes that are no checkpoint make the unpickler raise whatever they like
-        raise WeightsCorrupt(path, encoder=encoder, why=(_first_line(error), _first_line(error))) from error
+        why = (_first_line(error), _first_line(error))
+        if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to run the file's code
+            why = ("it is no file of tensors, or holds more than tensors", "它不是张量文件，或含有张量以外的内容")
+        raise WeightsCorrupt(path, encoder=encoder, why=why) from error
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):

@@ -254,8 +254,9 @@ def test_a_pickle_that_would_run_code_is_refused_and_runs_nothing(at, tmp_path, 
         file.write_bytes(pickle.dumps(content["state_dict"]["x"], protocol=2))
     else:
         torch.save(content, file, _use_new_zipfile_serialization=form == "zip")
-    refused(name, at(tmp_path), WeightsCorrupt)
+    error = refused(name, at(tmp_path), WeightsCorrupt)
     assert not mark.exists()
+    assert "weights_only" not in error.en + error.zh  # nobody is told to run it
 
 
 # Of something else

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -111,15 +111,18 @@ class ImageDataset:
         return ImageRecord(index, pixels, facts, (decoded_at - started, time.perf_counter() - decoded_at))
 
 
-def load_records(dataset: RecordSource, *, workers: int, batch_size: int) -> Iterator[list[Record]]:
+def load_records(
+    dataset: RecordSource, *, workers: int, batch_size: int, on_started: Callable[[], None] = lambda: None
+) -> Iterator[list[Record]]:
     """Yield the records of `dataset` in order, in batches, read by `workers` processes (0: by this one).
 
-    A file that kills its worker becomes a failure record. Raises BackendNotInstalled without torch.
+    A file that kills its worker becomes a failure record. `on_started` is called once the workers, which are forks, run
+    and read the first batches. Raises BackendNotInstalled without torch.
     """
     start = 0
     while start < len(dataset):
         try:
-            for batch in _load(dataset, range(start, len(dataset)), workers, batch_size):
+            for batch in _load(dataset, range(start, len(dataset)), workers, batch_size, on_started=on_started):
                 yield batch
                 start += len(batch)
         except RuntimeError as error:
@@ -147,9 +150,16 @@ def _load_one_by_one(dataset: RecordSource, indices: range) -> Iterator[Record]:
 
 
 def _load(
-    dataset: RecordSource, indices: range, workers: int, batch_size: int, *, prefetch: int = PREFETCH
+    dataset: RecordSource,
+    indices: range,
+    workers: int,
+    batch_size: int,
+    *,
+    prefetch: int = PREFETCH,
+    on_started: Callable[[], None] = lambda: None,
 ) -> Iterator[list[Record]]:
     if not workers:  # what the DataLoader would do, without the seconds that importing torch takes
+        on_started()
         for start in range(indices.start, indices.stop, batch_size):
             yield [dataset[index] for index in range(start, min(start + batch_size, indices.stop))]
         return
@@ -168,6 +178,7 @@ def _load(
             worker_init_fn=partial(_begin_worker, os.getpid()),
         )
         batches = iter(loader)
+    on_started()
     yield from batches
 
 

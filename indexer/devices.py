@@ -34,18 +34,21 @@ def _torch_sees(gpus: int) -> bool:
 
 
 class _LazyEncoder:
-    """An image encoder that is loaded when the first batch comes."""
+    """An image encoder that is loaded when it is first needed."""
 
     def __init__(self, spec: EncoderSpec, runtime: Runtime) -> None:
         self._spec, self._runtime = spec, runtime
         self._encoder: ImageEncoder | None = None
 
-    def encode(self, pixels: Pixels) -> Vectors:
+    def load(self) -> ImageEncoder:
         if self._encoder is None:
             encoder = load_image_encoder(self._spec.name, self._runtime)
             check_same(self._spec, encoder.spec)
             self._encoder = encoder
-        return self._encoder.encode_image(pixels)
+        return self._encoder
+
+    def encode(self, pixels: Pixels) -> Vectors:
+        return self.load().encode_image(pixels)
 
 
 class DeviceEncoders:
@@ -92,6 +95,13 @@ class DeviceEncoders:
         if self._devices[0] != CPU:
             return _GPU_BATCH
         return _CPU_BATCH if self._is_small else _LARGE_BATCH
+
+    def load(self) -> None:
+        """Load the encoder of a single device now, while the first batches are decoded. Raises as `result`."""
+        if isinstance(self._executor, ThreadPoolExecutor):
+            self._executor.submit(self._encoder.load)  # what it raises, the first batch raises again
+        elif self._executor is None:
+            self._encoder.load()
 
     def submit(self, pixels: Pixels) -> "Future[Vectors]":
         """Begin to encode a batch; `result` waits for it."""

@@ -70,7 +70,8 @@ class EncodeRun:
         workers = min(workers, 1 + len(dataset) // FILES_A_WORKER)
         under_way: UnderWay = deque()
         try:
-            for batch in load_records(dataset, workers=workers, batch_size=batch_size):
+            records = load_records(dataset, workers=workers, batch_size=batch_size, on_started=encoders.load)
+            for batch in records:
                 self._submit(batch, encoders, under_way)
                 while len(under_way) > encoders.ahead:
                     self._collect(dataset, encoders, under_way)

@@ -8,8 +8,8 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from indexer.colours import dominant_colours
 from indexer.metadata import read_exif
-from indexer.scan import ImageFile
-from indexer.store.catalog import ImageFacts
+from indexer.scan import clamp_mtime
 from indexer.store.layout import Layout
+from indexer.store.records import ImageFacts, ImageFile
 from indexer.thumbnails import DECODED_SIDE, write_thumbnail
 from models.decode import DecodeLimits, decode_image, read_image_file
 from models.encoder import Preprocess
@@ -36,13 +36,24 @@ FILES_A_WORKER = 64  # fewer are not worth another process
 class ImageRecord:
     """A decoded picture: its position in the data set, the encoder's pixels, and what the catalog keeps.
 
-    `seconds` are those spent reading and decoding, and on thumbnail and colours.
+    `file` is the file as it was when it was read; `seconds` are those spent reading and decoding, and on thumbnail and
+    colours.
     """
 
     index: int
+    file: ImageFile
     pixels: npt.NDArray[np.uint8]
     facts: ImageFacts
     seconds: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRecord:
+    """A file whose content is known and has a vector: a copy, or one that was moved. Nothing of it is decoded."""
+
+    index: int
+    file: ImageFile
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,7 @@ class FailureRecord:
     detail: str = ""
 
 
-Record = ImageRecord | FailureRecord
+Record = ImageRecord | CopyRecord | FailureRecord
 
 
 class RecordSource(Protocol):
@@ -67,13 +78,17 @@ class RecordSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ImageDataset:
-    """A map-style data set. An item is a record and never an exception, so a bad file cannot stop a run."""
+    """A map-style data set. An item is a record and never an exception, so a bad file cannot stop a run.
+
+    `encoded` maps a size in bytes to the checksums of the contents of that size that need no encoding.
+    """
 
     files: Sequence[ImageFile]
     preprocess: Preprocess
     image_size: int
     layout: Layout
     limits: DecodeLimits
+    encoded: Mapping[int, frozenset[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -87,12 +102,15 @@ class ImageDataset:
             logger.warning("reading %s failed", self.files[index].absolute, exc_info=True)
             return FailureRecord(index, "crashed")
 
-    def _read(self, index: int) -> ImageRecord:
+    def _read(self, index: int) -> ImageRecord | CopyRecord:
         started = time.perf_counter()
-        data = read_image_file(self.files[index].absolute, self.limits)
+        file = _as_it_is(self.files[index])
+        data = read_image_file(file.absolute, self.limits)
+        sha256 = hashlib.sha256(data).hexdigest()
+        if sha256 in self.encoded.get(len(data), ()):
+            return CopyRecord(index, file, sha256)
         # Twice the encoder's side, as the resize that follows wants, and enough for the thumbnail.
         decoded = decode_image(data, short_side=2 * self.image_size, long_side=DECODED_SIDE, limits=self.limits)
-        sha256 = hashlib.sha256(data).hexdigest()
         decoded_at = time.perf_counter()
         exif = read_exif(decoded.exif)
         with contextlib.suppress(OSError):  # the service makes a missing thumbnail from the picture itself
@@ -108,7 +126,16 @@ class ImageDataset:
             colours=dominant_colours(decoded.image),
         )
         pixels = self.preprocess(decoded.image)
-        return ImageRecord(index, pixels, facts, (decoded_at - started, time.perf_counter() - decoded_at))
+        return ImageRecord(index, file, pixels, facts, (decoded_at - started, time.perf_counter() - decoded_at))
+
+
+def _as_it_is(file: ImageFile) -> ImageFile:
+    """Return a file with the size and time it has just before it is read: a later change will be seen as one."""
+    try:
+        info = file.absolute.stat()
+    except (OSError, ValueError):
+        return file  # reading it says what is wrong
+    return replace(file, size=info.st_size, mtime_ns=clamp_mtime(info.st_mtime_ns))
 
 
 def load_records(

@@ -5,8 +5,11 @@ IndexerError
 ├─ InvalidPattern                       an include or exclude pattern that means nothing
 ├─ NoPictures                           nothing to index
 ├─ RootEmptied                          a folder that held pictures holds none: an unplugged drive?
+├─ MountGone                            a drive mounted inside a root is not there (a warning)
+├─ ClockJumped                          the clock stands before the last build (a warning)
 ├─ InvalidFilter                        a `where` that cannot be read
 ├─ CatalogTooNew, CatalogCorrupt        refuses, never guesses
+├─ CatalogTooOld                        readers do not change the catalog; one update brings it up to date
 ├─ IndexUnavailable                     the catalog cannot be reached just now
 ├─ LibraryBusy                          another process is writing
 ├─ LibraryUnwritable                    no room, or no permission
@@ -84,6 +87,34 @@ class RootEmptied(IndexerError):
         )
 
 
+class MountGone(IndexerError):
+    """A drive that was mounted inside a root is not mounted now. A warning: its pictures stay in the library."""
+
+    code = "mount_gone"
+
+    def __init__(self, path: Path, count: int) -> None:
+        self.path, self.count = path, count
+        super().__init__(
+            en=f"{path} was another drive, which is not connected; {count} of its pictures are not in sight. They stay "
+            "in the library. If they are really gone, run the same command with --allow-empty.",
+            zh=f"{path} 原来是另一个磁盘，现在没有连接；其中 {count} 张图片看不到，仍保留在图片库里。"
+            "如果确实已删除，请加上 --allow-empty 重新运行。",
+        )
+
+
+class ClockJumped(IndexerError):
+    """The clock stands before the moment the last build was made. A warning: nothing depends on it."""
+
+    code = "clock_jumped"
+
+    def __init__(self, now: str, before: str) -> None:
+        super().__init__(
+            en=f"This machine's clock says {now}, but the last build was made {before}. Set the clock; the library is "
+            "not affected.",
+            zh=f"本机时钟显示 {now}，而上一次索引建于 {before}。请校准时钟；图片库不受影响。",
+        )
+
+
 class InvalidFilter(IndexerError):
     """A `where` that cannot be read. `position` counts characters from 0."""
 
@@ -110,6 +141,21 @@ class CatalogTooNew(IndexerError):
         super().__init__(
             en=f"{path} was written by a newer xuntu (format {found}; this one reads up to {known}). Upgrade xuntu.",
             zh=f"{path} 由更新版本的 xuntu 写入（格式 {found}，当前版本最高支持 {known}）。请升级 xuntu。",
+        )
+
+
+class CatalogTooOld(IndexerError):
+    """The catalog was written by an earlier version, and this command only reads."""
+
+    code = "catalog_too_old"
+    users_mistake = True
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            en=f"{path} was written by an earlier xuntu. Bring it up to date first; nothing is encoded again: "
+            "xuntu index update",
+            zh=f"{path} 由较早版本的 xuntu 写入。请先升级它（不会重新编码）：xuntu index update",
         )
 
 
@@ -197,7 +243,8 @@ class IndexMismatch(IndexerError):
             f"cannot be mixed. {f'Use --encoder {other}, or build' if other else 'Build'} another library: "
             "xuntu index build PATH --data OTHER",
             zh=f"这个图片库由编码器 {built_with} 建立，而当前请求的是 {asked_for}；两者的向量不能混用。"
-            f"请{f'使用 --encoder {other}，或' if other else ''}另建一个图片库：xuntu index build PATH --data OTHER",
+            f"请{f'使用 --encoder {other}，' if other else ''}另建一个图片库（xuntu index build PATH --data OTHER），"
+            f"或重新编码本库：xuntu index rebuild --reencode --encoder {asked_for.split(maxsplit=1)[0]}",
         )
 
 

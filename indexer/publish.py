@@ -17,9 +17,10 @@ import numpy as np
 from indexer.errors import IndexDamaged, LibraryUnwritable, NoIndex, NothingToRollBack
 from indexer.index.base import VectorIndex
 from indexer.index.factory import FLAT, create_index, open_index
-from indexer.store.catalog import Catalog, StoredEncoder
+from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
 from indexer.store.manifest import IndexFile, Manifest
+from indexer.store.records import StoredEncoder
 from indexer.store.vector_store import VectorStore
 from models.files import replace_file, sha256_of, sync_folder
 from models.registry import get_spec
@@ -50,7 +51,7 @@ def read_current(layout: Layout) -> Manifest:
     return Manifest.read(layout.builds / current_build(layout))
 
 
-def publish(layout: Layout, catalog: Catalog, encoder: StoredEncoder) -> Manifest:
+def publish(layout: Layout, catalog: Catalog, encoder: StoredEncoder, *, anew: bool = False) -> Manifest:
     """Make a build of everything indexed, verify it and put it in use. Raises LibraryUnwritable or IndexDamaged."""
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
@@ -86,7 +87,7 @@ def publish(layout: Layout, catalog: Catalog, encoder: StoredEncoder) -> Manifes
             raise LibraryUnwritable(layout.builds, getattr(error, "strerror", None) or str(error)) from error
         raise
     _use(layout, name)
-    _delete_builds_but(layout, {name, previous})
+    delete_builds_but(layout, {name, previous})
     return manifest
 
 
@@ -109,6 +110,25 @@ def roll_back(layout: Layout) -> Manifest:
             _use(layout, name)
             return manifest
     raise NothingToRollBack
+
+
+def is_untouched(layout: Layout, manifest: Manifest, catalog: Catalog) -> bool:
+    """Say whether a build is whole; it is read in full only if it has been touched since that was last done."""
+    folder = layout.builds / manifest.build
+    stamp = manifest.build
+    for index in manifest.indexes:
+        try:
+            info = (folder / index.file).stat()
+        except OSError:
+            return False
+        stamp += f" {info.st_size}:{info.st_mtime_ns}"
+    if stamp == catalog.get_meta("checked_build"):
+        return True
+    if find_build_damage(folder, manifest):
+        return False
+    with catalog.writing():
+        catalog.put_meta("checked_build", stamp)
+    return True
 
 
 def find_build_damage(folder: Path, manifest: Manifest) -> list[str]:
@@ -177,7 +197,7 @@ def _use(layout: Layout, name: str) -> None:
         raise LibraryUnwritable(layout.current, error.strerror or str(error)) from error
 
 
-def _delete_builds_but(layout: Layout, kept: set[str | None]) -> None:
+def delete_builds_but(layout: Layout, kept: set[str | None]) -> None:
     """Delete older builds and what interrupted runs left. A service that has one mapped keeps its pages."""
     for path in layout.builds.iterdir():
         if path.is_dir() and path.name not in kept:

@@ -10,8 +10,8 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 from indexer.errors import InvalidPattern
-from indexer.store.catalog import KnownFile, Root
 from indexer.store.filters import MAX_INT64
+from indexer.store.records import ImageFile, KnownFile, Root
 
 SUFFIXES = frozenset(
     [
@@ -41,22 +41,13 @@ RETRIED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFile:
-    """A file that looks like a picture. `path` is below its root; size in bytes."""
-
-    root_id: int
-    path: str
-    absolute: Path
-    size: int
-    mtime_ns: int
-
-
 @dataclass(slots=True)
 class Changes:
     """What a scan found in one root, against the catalog."""
 
     todo: list[ImageFile] = field(default_factory=list)  # new or changed
+    changing: set[int] = field(default_factory=set)  # ids of indexed pictures whose file is in `todo`
+    described: list[tuple[int, ImageFile]] = field(default_factory=list)  # unchanged, with another caption or tags
     returned: list[int] = field(default_factory=list)  # ids that were gone and are back unchanged
     removed: list[int] = field(default_factory=list)  # ids of indexed pictures whose file is gone
     forgotten: list[int] = field(default_factory=list)  # ids of failed files that are gone
@@ -69,47 +60,70 @@ class Changes:
         return len(self.todo) + len(self.returned) + self.unchanged + self.still_failed
 
 
-def compare(files: Iterable[ImageFile], known: Mapping[str, KnownFile], unreadable: Sequence[str] = ()) -> Changes:
+def compare(
+    files: Iterable[ImageFile],
+    known: Mapping[str, KnownFile],
+    unreadable: Sequence[str] = (),
+    *,
+    retry: bool = False,
+) -> Changes:
     """Sort the files of one root by what has to be done with them. Unchanged means: same size, same mtime.
 
-    What lies below an `unreadable` folder is not gone, only out of sight.
+    What lies below an `unreadable` folder is not gone, only out of sight. With `retry` every failed file is to be done.
     """
     changes = Changes()
     unseen = dict(known)
     for file in files:
-        before = unseen.pop(file.path, None)
-        if before is None or (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
-            changes.todo.append(file)
-        elif before.status == "failed" and before.reason not in RETRIED:
-            changes.still_failed += 1
-        elif not before.encoded:
-            changes.todo.append(file)
-        elif before.status == "indexed":
-            changes.unchanged += 1
-        else:
-            changes.returned.append(before.id)
+        _sort(file, unseen.pop(file.path, None), changes, retry=retry)
     for path, before in unseen.items():
         if before.status != "removed" and not path.startswith(tuple(unreadable)):
             (changes.removed if before.status == "indexed" else changes.forgotten).append(before.id)
     return changes
 
 
-def scan(root: Root, *, other_roots: Iterable[Path] = (), unreadable: list[str] | None = None) -> Iterator[ImageFile]:
+def _sort(file: ImageFile, before: KnownFile | None, changes: Changes, *, retry: bool) -> None:
+    if before is None:
+        changes.todo.append(file)
+    elif (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
+        changes.todo.append(file)
+        if before.status == "indexed":
+            changes.changing.add(before.id)
+    elif before.status == "failed" and before.reason not in RETRIED and not retry:
+        changes.still_failed += 1
+    elif before.status == "failed" or not before.encoded:
+        changes.todo.append(file)
+    elif before.status == "removed":
+        changes.returned.append(before.id)
+    else:
+        changes.unchanged += 1
+        if (before.caption, before.tags) != (file.caption, file.tags):
+            changes.described.append((before.id, file))
+
+
+def scan(
+    root: Root,
+    *,
+    other_roots: Iterable[Path] = (),
+    unreadable: list[str] | None = None,
+    mounts: list[str] | None = None,
+) -> Iterator[ImageFile]:
     """Yield the pictures below `root`, folder by folder, names in order. Raises InvalidPattern.
 
     Links are followed; a folder reached twice (a loop, two links) is read once, under its real name where that
     lies below the root. `other_roots` are left to themselves, however they are reached, and so is the data folder of
     a library. Hidden files and folders are skipped unless the root says otherwise. A folder that cannot be read, or
-    a link that leads nowhere, is added to `unreadable` as "path/".
+    a link that leads nowhere, is added to `unreadable` as "path/"; one on another drive than the folder it is in to
+    `mounts`, the root itself as "".
     """
     unreadable = [] if unreadable is None else unreadable
+    mounts = [] if mounts is None else mounts
     wanted = _Wanted(root)
     here = [root.path] if root.path.is_dir() else []
     visited = {_identity(path) for path in other_roots if path.is_dir()} - {_identity(path) for path in here}
-    links: list[str] = []
-    folders = [""]
+    links: list[tuple[str, int]] = []
+    folders = [("", _identity(root.path.parent)[0])] if here else []
     while folders or links:
-        folder = folders.pop() if folders else links.pop(0)
+        folder, drive = folders.pop() if folders else links.pop(0)
         try:
             identity = _identity(root.path / folder)
             entries = (
@@ -119,14 +133,16 @@ def scan(root: Root, *, other_roots: Iterable[Path] = (), unreadable: list[str] 
             unreadable.append(folder)
             continue
         visited.add(identity)
+        if identity[0] != drive:
+            mounts.append(folder)
         if folder and {entry.name for entry in entries} >= _LIBRARY_FILES:
             continue
-        subfolders: list[str] = []
+        subfolders: list[tuple[str, int]] = []
         for entry in entries:
             path = f"{folder}{entry.name}"
             if _is_folder(entry):
                 if wanted.folder(path):
-                    (links if entry.is_symlink() else subfolders).append(path + "/")
+                    (links if entry.is_symlink() else subfolders).append((path + "/", identity[0]))
             elif wanted.file(path):
                 yield _image_file(root, path, entry)
             elif entry.is_symlink() and not Path(entry.path).exists():
@@ -195,4 +211,9 @@ def _image_file(root: Root, path: str, entry: os.DirEntry[str]) -> ImageFile:
         size, mtime_ns = (info.st_size, info.st_mtime_ns) if stat.S_ISREG(info.st_mode) else (0, 0)
     except OSError:
         size, mtime_ns = 0, 0
-    return ImageFile(root.id, path, Path(entry.path), size, max(-MAX_INT64, min(mtime_ns, MAX_INT64)))
+    return ImageFile(root.id, path, Path(entry.path), size, clamp_mtime(mtime_ns))
+
+
+def clamp_mtime(mtime_ns: int) -> int:
+    """Return a time that the catalog can hold."""
+    return max(-MAX_INT64, min(mtime_ns, MAX_INT64))

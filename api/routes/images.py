@@ -13,8 +13,8 @@ from api import limits, schemas
 from api.deps import LanguageDep, ServiceDep, displayable, to_filter, to_response
 from api.search import query as core
 from api.search.errors import FileGone
-from indexer.store.catalog import ImageRow
 from indexer.store.layout import Layout
+from indexer.store.records import ImageRow
 from indexer.thumbnails import THUMBNAIL_SIDE, make_thumbnail
 from models.decode import DecodeLimits, decode_image, read_image_file
 from models.errors import DecodeError

@@ -14,8 +14,8 @@ from api.search.query import Clause, Query
 from api.search.results import Hit, Note, SearchResult
 from indexer.errors import IndexMismatch
 from indexer.library import OpenBuild, check_same, open_build
-from indexer.store.catalog import ImageRow
 from indexer.store.filters import Filter
+from indexer.store.records import ImageRow
 from indexer.thumbnails import DECODED_SIDE
 from models.decode import DecodeLimits, decode_image
 from models.encoder import ImageEncoder, TextEncoder

@@ -1,14 +1,14 @@
 """The contract of a vector index."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from models.vectors import Ids, Vectors
 
+QueryKind = Literal["picture", "text"]  # what a query vector was made of; "text" also where both were mixed
 SCORE_DECIMALS = 6  # scores that agree so far are a tie, which the lower id wins
 
 
@@ -45,8 +45,12 @@ class VectorIndex(Protocol):
         """Remove vectors; return how many there were. Unknown ids are ignored."""
         ...
 
-    def search(self, queries: Vectors, k: int, *, where: Ids | None = None) -> Neighbors:
-        """Return the k best for each row of `queries`, among the ids in `where` only, if given."""
+    def search(self, queries: Vectors, k: int, *, where: Ids | None = None, kind: QueryKind = "text") -> Neighbors:
+        """Return the k best for each row of `queries`, among the ids in `where` only, if given.
+
+        Texts lie apart from the pictures they are compared with, so an index that does not look at everything
+        looks further for them. An array `where` that is read-only may be remembered for the next search.
+        """
         ...
 
     def count(self, where: Ids | None = None) -> int:
@@ -59,10 +63,6 @@ class VectorIndex(Protocol):
 
     def fetch(self, ids: Ids) -> Vectors:
         """Return the vectors of `ids`. Raises KeyError for an id that is not there."""
-        ...
-
-    def save(self, path: Path) -> None:
-        """Write the index to a file."""
         ...
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.errors import IndexDamaged
-from indexer.index.base import SCORE_DECIMALS, Neighbors, merge_rows, positions_of, rank
+from indexer.index.base import SCORE_DECIMALS, Neighbors, QueryKind, merge_rows, positions_of, rank
 from models.errors import BackendNotInstalled
 from models.vectors import Ids, Vectors
 
@@ -74,7 +74,14 @@ class FaissIndex:
             self._replace(np.delete(self._ids, gone), np.delete(self._all_vectors(), gone, axis=0))
         return len(gone)
 
-    def search(self, queries: Vectors, k: int, *, where: Ids | None = None) -> Neighbors:
+    def search(
+        self,
+        queries: Vectors,
+        k: int,
+        *,
+        where: Ids | None = None,
+        kind: QueryKind = "text",  # noqa: ARG002 - everything is looked at, whatever is asked
+    ) -> Neighbors:
         """Search exactly; `where` becomes a bitmap inside the scan."""
         positions = None if where is None else positions_of(self._ids, where)
         rows = [self._search_one(query, k, positions) for query in queries]

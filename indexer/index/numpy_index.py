@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.index.base import SCORE_DECIMALS, Neighbors, merge_rows, positions_of, rank
+from indexer.index.base import SCORE_DECIMALS, Neighbors, QueryKind, merge_rows, positions_of, rank
 from models.vectors import Ids, Vectors
 
 
@@ -33,7 +33,14 @@ class NumpyIndex:
         self._ids, self._vectors = np.delete(self._ids, gone), np.delete(self._vectors, gone, axis=0)
         return len(gone)
 
-    def search(self, queries: Vectors, k: int, *, where: Ids | None = None) -> Neighbors:
+    def search(
+        self,
+        queries: Vectors,
+        k: int,
+        *,
+        where: Ids | None = None,
+        kind: QueryKind = "text",  # noqa: ARG002 - everything is looked at, whatever is asked
+    ) -> Neighbors:
         """Score everything, sort everything."""
         ids, vectors = self._among(where)
         rows = [rank(ids, vectors @ query, k) for query in queries]

@@ -1,5 +1,6 @@
 """Where everything of one library lies on disk."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,3 +43,9 @@ class Layout:
     def thumbnail(self, sha256: str) -> Path:
         """Return the thumbnail of the picture file whose content has this checksum (hex)."""
         return self.thumbnails / sha256[:2] / f"{sha256}.webp"
+
+    def delete_vectors_but(self, encoder: str) -> None:
+        """Delete the vectors of every other encoder."""
+        for folder in self.vectors(encoder).parent.iterdir():
+            if folder.name != encoder:
+                shutil.rmtree(folder, ignore_errors=True)

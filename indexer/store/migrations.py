@@ -58,4 +58,64 @@ SCRIPTS: tuple[str, ...] = (
         PRIMARY KEY (encoder_id, image_id)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    -- What is in a file stands apart from where it lies: files with the same bytes share one content and one vector.
+    CREATE TABLE contents (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        sha256 TEXT NOT NULL UNIQUE,             -- of the file's bytes, hex
+        format TEXT NOT NULL,
+        width INTEGER NOT NULL,                  -- of the upright picture, pixels
+        height INTEGER NOT NULL,
+        taken_at TEXT,                           -- ISO 8601, the camera's clock
+        camera TEXT,
+        has_gps INTEGER NOT NULL,
+        colours TEXT NOT NULL,                   -- JSON list of {name, hex, share}
+        colour_mask INTEGER NOT NULL,            -- bit n: the n-th name of indexer.colours.NAMES is dominant
+        phash INTEGER                            -- perceptual hash, 64 bits; NULL: not made yet
+    ) STRICT;
+    INSERT INTO contents (id, sha256, format, width, height, taken_at, camera, has_gps, colours, colour_mask)
+        SELECT min(id), sha256, format, width, height, taken_at, camera, coalesce(has_gps, 0),
+            coalesce(colours, '[]'), coalesce(colour_mask, 0)
+        FROM images
+        WHERE sha256 IS NOT NULL AND format IS NOT NULL AND width IS NOT NULL AND height IS NOT NULL
+        GROUP BY sha256;
+
+    ALTER TABLE images ADD COLUMN content_id INTEGER REFERENCES contents (id);
+    ALTER TABLE images ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;  -- of the last change an index must follow
+    ALTER TABLE images ADD COLUMN offset INTEGER;                         -- where its bytes begin in a tar file
+    ALTER TABLE images ADD COLUMN caption TEXT NOT NULL DEFAULT '';
+    ALTER TABLE images ADD COLUMN tags TEXT NOT NULL DEFAULT '';
+    UPDATE images SET content_id = (SELECT contents.id FROM contents WHERE contents.sha256 = images.sha256);
+    UPDATE meta SET value = value + 1 WHERE key = 'generation';
+
+    CREATE TABLE content_vectors (               -- where the vector of a content lies
+        encoder_id INTEGER NOT NULL REFERENCES encoders (id),
+        content_id INTEGER NOT NULL REFERENCES contents (id),
+        shard INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        PRIMARY KEY (encoder_id, content_id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT OR IGNORE INTO content_vectors SELECT encoder_id, content_id, shard, row
+        FROM vectors JOIN images ON images.id = image_id WHERE content_id IS NOT NULL;
+    DROP TABLE vectors;
+    ALTER TABLE content_vectors RENAME TO vectors;
+
+    ALTER TABLE images DROP COLUMN sha256;
+    ALTER TABLE images DROP COLUMN format;
+    ALTER TABLE images DROP COLUMN width;
+    ALTER TABLE images DROP COLUMN height;
+    ALTER TABLE images DROP COLUMN taken_at;
+    ALTER TABLE images DROP COLUMN camera;
+    ALTER TABLE images DROP COLUMN has_gps;
+    ALTER TABLE images DROP COLUMN colours;
+    ALTER TABLE images DROP COLUMN colour_mask;
+    CREATE INDEX images_by_content ON images (content_id, status);
+    CREATE INDEX images_by_generation ON images (generation);
+
+    ALTER TABLE shards ADD COLUMN checked TEXT NOT NULL DEFAULT '';    -- its files when they were last read in full
+    INSERT INTO meta SELECT 'next_shard', coalesce(max(number), -1) + 1 FROM shards;
+
+    ALTER TABLE roots ADD COLUMN kind TEXT NOT NULL DEFAULT 'folder';  -- folder, list or tar
+    ALTER TABLE roots ADD COLUMN mounts TEXT NOT NULL DEFAULT '[]';    -- JSON list of folders that are other drives
+    """,
 )

@@ -1,7 +1,7 @@
 """Vectors on disk: shards that are written once and never changed, so that an index can be made again from them.
 
-A shard is a pair of .npy files: NNNNN.npy float32 (n, dim) and NNNNN.ids.npy int64 (n,). The catalog vouches for
-the shards that count; others are leftovers of an interrupted run.
+A shard is a pair of .npy files: NNNNN.npy float32 (n, dim) and NNNNN.ids.npy int64 (n,), the ids of contents.
+The catalog vouches for the shards that count; others are leftovers of an interrupted run.
 """
 
 import io
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.errors import IndexDamaged, LibraryUnwritable
-from indexer.store.catalog import Locations, Shard
+from indexer.store.records import Locations, Shard
 from models.files import replace_file, sha256_of
 from models.vectors import Ids, Vectors, check_vectors
 
@@ -38,6 +38,7 @@ class VectorStore:
             rows=len(ids),
             sha256=sha256_of(self._path(number)),
             ids_sha256=sha256_of(self._ids_path(number)),
+            checked=self.stamp(number),
         )
 
     def read(self, number: int) -> Vectors:
@@ -73,6 +74,14 @@ class VectorStore:
             if sha256_of(path) != expected:
                 return f"{path.name} has changed since it was written"
         return None
+
+    def stamp(self, number: int) -> str:
+        """Return what tells whether a shard's files have been touched: their sizes and times; "" if one is missing."""
+        try:
+            found = [path.stat() for path in (self._path(number), self._ids_path(number))]
+        except OSError:
+            return ""
+        return " ".join(f"{info.st_size}:{info.st_mtime_ns}" for info in found)
 
     def delete_all_but(self, shards: list[Shard]) -> None:
         """Delete the files of every other shard. Raises LibraryUnwritable."""

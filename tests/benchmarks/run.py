@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import encoder_photographs
 import encoders
+import gpu
 import indexing
 import second_run
 import startup
@@ -31,6 +32,7 @@ MEASURES = {
     "image-tower": encoder_photographs.measure,
     "text-tower": text_tower.measure,
     "text-only-memory": text_tower.measure_memory,
+    "gpu": gpu.measure,
 }
 RESULT = Path(__file__).resolve().parents[2] / "out" / "bench.json"
 

@@ -17,8 +17,9 @@ from PIL import Image
 from indexer.build import BuildOptions, BuildReport, build, rebuild, verify
 from indexer.config import IndexerSettings
 from indexer.library import OpenBuild, open_build
-from indexer.store.catalog import Catalog, ImageRow
+from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
+from indexer.store.records import ImageRow
 
 pillow_heif.register_heif_opener()
 

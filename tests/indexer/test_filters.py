@@ -12,8 +12,9 @@ from PIL import Image
 
 from indexer.colours import NAMES, NAMES_ZH, Colour
 from indexer.errors import InvalidFilter
-from indexer.store.catalog import Catalog, ImageFacts
+from indexer.store.catalog import Catalog
 from indexer.store.filters import FORMATS, Filter, Period, Range, narrow, parse_filter
+from indexer.store.records import ImageFacts, ImageFile
 
 MAY = Period(datetime(2024, 5, 1), datetime(2024, 6, 1))
 
@@ -260,11 +261,11 @@ def enter(catalog: Catalog, wanted: list[Picture]) -> dict[int, Picture]:
         catalog.put_root(catalog.path.parent / str(number), include=(), exclude=(), hidden=False)
         root = catalog.list_roots()[-1]
         for picture in wanted:
-            image_id = catalog.enter_file(root.id, picture.path, 1, int(picture.modified.timestamp() * 10**9))
-            catalog.put_image(
-                image_id,
+            mtime_ns = int(picture.modified.timestamp() * 10**9)
+            file = ImageFile(root.id, picture.path, root.path / picture.path, 1, mtime_ns)
+            content_id = catalog.put_content(
                 ImageFacts(
-                    sha256="0" * 64,
+                    sha256=f"{number} {len(entered)}",
                     format=picture.format,
                     width=picture.width,
                     height=picture.height,
@@ -274,7 +275,7 @@ def enter(catalog: Catalog, wanted: list[Picture]) -> dict[int, Picture]:
                     colours=tuple(Colour(name=name, hex="#000000", share=0.3) for name in picture.colours),
                 ),
             )
-            entered[image_id] = picture
+            entered[catalog.put_image(file, content_id)] = picture
     return entered
 
 

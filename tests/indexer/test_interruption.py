@@ -41,10 +41,11 @@ def start(album):
 
 
 def fill(album, count: int) -> None:
-    """Give the album `count` files of fifty pictures."""
+    """Give the album `count` files of fifty pictures, each with bytes of its own after the picture."""
     album.draw(*(f"{n:02}.jpg" for n in range(50)))
     for n in range(50, count):
-        (album.pictures / f"copy{n:05}.jpg").hardlink_to(album.pictures / f"{n % 50:02}.jpg")
+        picture = (album.pictures / f"{n % 50:02}.jpg").read_bytes()
+        (album.pictures / f"other{n:05}.jpg").write_bytes(picture + b"%d" % n)
 
 
 def rows_of(album) -> int:

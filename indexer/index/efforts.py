@@ -1,0 +1,73 @@
+"""How hard a search looks: the table that tuning makes and searches read."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from indexer.index.base import QueryKind
+
+FEW, MANY = 10, 100  # the numbers of hits that are tuned for
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """`nprobe` lists are looked through, and the `rerank` best by their codes are scored exactly."""
+
+    nprobe: int
+    rerank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Efforts:
+    """An effort for each kind of query, for up to 10 hits and for up to 100."""
+
+    picture_few: Effort
+    picture_many: Effort
+    text_few: Effort
+    text_many: Effort
+
+    def choose(self, kind: QueryKind, k: int, share: float = 1.0) -> Effort:
+        """Return the effort for `k` hits among a share of the rows, 0 < share <= 1.
+
+        Among a share f of the rows the k-th hit lies about where the k/f-th lies among all, so lists are counted
+        for that many. Beyond what was tuned the number of lists grows as it did between 10 hits and 100.
+        """
+        few, many = (self.picture_few, self.picture_many) if kind == "picture" else (self.text_few, self.text_many)
+        base, tuned = (few, FEW) if k <= FEW else (many, MANY)
+        spread = max(k / share, tuned) / tuned
+        growth = max(math.log10(max(many.nprobe, 1) / max(few.nprobe, 1)), 0.2)
+        return Effort(
+            nprobe=math.ceil(base.nprobe * spread**growth),
+            rerank=math.ceil(base.rerank * max(k / tuned, 1)),
+        )
+
+    def to_dict(self) -> dict[str, dict[str, int]]:
+        """Return the table as JSON takes it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Efforts":
+        """Read a table. Raises KeyError, TypeError or ValueError."""
+        return cls(
+            **{
+                name: Effort(nprobe=_count(values[name]["nprobe"]), rerank=_count(values[name]["rerank"]))
+                for name in ("picture_few", "picture_many", "text_few", "text_many")
+            }
+        )
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or not 0 < value < 2**40:
+        raise ValueError(f"{value!r} is no effort")
+    return value
+
+
+def untuned(lists: int) -> Efforts:
+    """Return efforts that suit most data, for an index that has not been tuned."""
+    return Efforts(
+        picture_few=Effort(max(lists // 32, 8), 100),
+        picture_many=Effort(max(lists // 20, 8), 400),
+        text_few=Effort(max(lists // 16, 16), 200),
+        text_many=Effort(max(lists // 10, 16), 600),
+    )

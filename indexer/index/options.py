@@ -1,0 +1,32 @@
+"""What may be chosen about a vector index."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from models.devices import count_cpus
+
+RecipeName = Literal["auto", "flat", "ivf"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexOptions:
+    """How an index is built and how it grows.
+
+    `recall` is the share of the exact answers that tuned searches find. `threads` 0 takes every processor that
+    there is. The main part is made anew when the rows added since pass `fold_share` of it, or the dead ones
+    `dead_share`.
+    """
+
+    recipe: RecipeName = "auto"
+    recall: float = 0.98
+    training_rows: int = 131_072
+    tuning_queries: int = 256
+    memory_bytes: int = 2**30
+    threads: int = 0
+    fold_share: float = 0.5
+    dead_share: float = 0.25
+
+    @property
+    def processors(self) -> int:
+        """How many threads a build and a batch of queries may use."""
+        return self.threads or count_cpus()

@@ -1,0 +1,256 @@
+"""One build or update, under the write lock: scan, encode, publish."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from indexer.config import IndexerSettings
+from indexer.dataset import ImageDataset
+from indexer.devices import DeviceEncoders
+from indexer.encode import EncodeRun, OnProgress, Progress
+from indexer.errors import IndexDamaged, MountGone, NoIndex, NoPictures, RootEmptied, VectorsLost
+from indexer.publish import is_untouched, publish, read_current
+from indexer.scan import Changes, compare, compile_patterns, reaches, scan
+from indexer.store.catalog import Catalog
+from indexer.store.layout import Layout
+from indexer.store.manifest import Manifest
+from indexer.store.records import ImageFile, KnownFile, Root
+from indexer.store.vector_store import VectorStore
+from models.decode import DecodeLimits
+from models.devices import count_cpus
+from models.errors import ImageSearchError
+from models.registry import DEFAULT_ENCODER, get_installed_spec, get_preprocess
+
+_SHARD_ROWS = 65_536
+_SMALL_SHARDS = 16  # more small shards than this are merged at the end of a run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildReport:
+    """What a run did. `seen` = `encoded` + `reused` + `failed`; `failed` counts every file seen and not indexed."""
+
+    build: str
+    seen: int
+    encoded: int
+    reused: int
+    failed: int
+    removed: int
+    seconds: float
+    stages: dict[str, float] = field(default_factory=dict)  # seconds; reading summed over the workers
+    warnings: tuple[ImageSearchError, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the report as `--json` prints it."""
+        names = ("build", "seen", "encoded", "reused", "failed", "removed", "seconds")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """What a run is asked to do beyond the library's own state."""
+
+    encoder: str | None = None  # None: the library's own, or the default for a new one
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    hidden: bool = False
+    allow_empty: bool = False
+    retry: bool = False  # every failed file again, not only those whose reason may have gone
+    reencode: bool = False  # every picture again
+    on_scan: Callable[[int], None] = lambda _: None
+    on_progress: OnProgress = lambda _: None
+
+
+class Run:
+    """One build or update, under the write lock."""
+
+    def __init__(
+        self,
+        settings: IndexerSettings,
+        layout: Layout,
+        catalog: Catalog,
+        options: BuildOptions,
+        started: float,
+    ) -> None:
+        self.settings = settings
+        self.layout = layout
+        self.catalog = catalog
+        self.options = options
+        self.started = started
+        stored = catalog.stored_encoder()
+        name = options.encoder or (stored.name if stored else DEFAULT_ENCODER)
+        self.spec = get_installed_spec(name, settings.runtime)
+        self.encoder_id = 0
+        self.store = VectorStore(layout.vectors(self.spec.name), self.spec.dim)
+        self.progress = Progress(total=0)
+        self.warnings: list[ImageSearchError] = []
+
+    def run(self, folders: Sequence[Path]) -> BuildReport:
+        """Scan, encode, publish."""
+        changes = self._scan(folders)
+        self._record_presence(changes)
+        if not any(change.seen or change.removed for change in changes):
+            raise self.warnings[0] if self.warnings else NoPictures([root.path for root in self.catalog.list_roots()])
+        # Leftovers of an interrupted run; nothing else writes while the lock is held.
+        self.store.delete_all_but(self.catalog.list_shards(self.encoder_id))
+        self._encode(
+            [file for change in changes for file in change.todo],
+            {image_id for change in changes for image_id in change.changing},
+        )
+        self._merge_shards()
+        manifest = self._publish_if_changed()
+        if self.options.reencode:
+            self.catalog.end_reencoding()
+            self.layout.delete_vectors_but(self.spec.name)
+        self.catalog.seal()
+        return BuildReport(
+            build=manifest.build,
+            seen=sum(change.seen for change in changes),
+            encoded=self.progress.encoded,
+            reused=sum(change.unchanged + len(change.returned) for change in changes) + self.progress.copied,
+            failed=self.progress.failed + sum(change.still_failed for change in changes),
+            removed=sum(len(change.removed) for change in changes),
+            seconds=round(time.perf_counter() - self.started, 3),
+            stages={stage: round(seconds, 3) for stage, seconds in self.progress.seconds.items()},
+            warnings=tuple(self.warnings),
+        )
+
+    def _scan(self, folders: Sequence[Path]) -> list[Changes]:
+        """Look at every root of the library. New ones become part of it only if the library has a picture then."""
+        started = time.perf_counter()
+        with self.catalog.writing():
+            if self.options.reencode:
+                self.catalog.begin_reencoding(self.spec.name, self.spec.fingerprint)
+            self.encoder_id = self.catalog.encoder_id(self.spec.name, self.spec.fingerprint)
+            self._forget_damaged_shards()
+            self._add_roots(folders)
+            roots = self.catalog.list_roots()
+            changes = [self._scan_root(root, [other.path for other in roots if other != root]) for root in roots]
+            if not any(change.seen or change.removed or change.forgotten for change in changes):
+                raise self.warnings[0] if self.warnings else NoPictures([root.path for root in roots])
+        self.progress.add("scan", time.perf_counter() - started)
+        return changes
+
+    def _forget_damaged_shards(self) -> None:
+        """Drop shards that are not what was written, so that their pictures are encoded again.
+
+        Only those that have been touched since they were last read in full are read again.
+        """
+        for shard in self.catalog.list_shards(self.encoder_id):
+            stamp = self.store.stamp(shard.number)
+            if stamp and stamp == shard.checked:
+                continue
+            damage = self.store.find_damage(shard)
+            if damage:
+                self.catalog.drop_shards(self.encoder_id, [shard.number])
+                self.warnings.append(VectorsLost(damage, shard.rows))
+            else:
+                self.catalog.put_checked(self.encoder_id, shard.number, stamp)
+
+    def _add_roots(self, folders: Sequence[Path]) -> None:
+        """Add folders that no root of the library looks into yet; change how those that are roots are scanned."""
+        options = self.options
+        for folder in folders:
+            known = self.catalog.list_roots()
+            if folder in [root.path for root in known] or not any(reaches(root, folder) for root in known):
+                compile_patterns([*options.include, *options.exclude])
+                self.catalog.put_root(folder, include=options.include, exclude=options.exclude, hidden=options.hidden)
+
+    def _scan_root(self, root: Root, others: Sequence[Path]) -> Changes:
+        known = self.catalog.known_files(root, self.encoder_id)
+        unreadable: list[str] = []
+        mounts: list[str] = []
+        found: list[ImageFile] = []
+        for file in scan(root, other_roots=others, unreadable=unreadable, mounts=mounts):
+            found.append(file)
+            if len(found) % 1000 == 0:
+                self.options.on_scan(len(found))
+        indexed = sum(file.status == "indexed" for file in known.values())
+        if indexed and not found and not self.options.allow_empty:
+            self.warnings.append(RootEmptied(root.path, indexed))
+            return Changes()
+        gone = [] if self.options.allow_empty else self._find_gone_mounts(root, mounts, found, known)
+        self.catalog.put_mounts(root, sorted({*mounts, *gone}))
+        return compare(found, known, [*unreadable, *gone] if found else [], retry=self.options.retry)
+
+    def _find_gone_mounts(
+        self, root: Root, mounts: Sequence[str], found: Sequence[ImageFile], known: dict[str, KnownFile]
+    ) -> list[str]:
+        """Return the folders that were another drive's, are not any more, and miss most of their pictures."""
+        gone = []
+        for folder in set(root.mounts) - set(mounts):
+            before = sum(file.status == "indexed" and path.startswith(folder) for path, file in known.items())
+            now = sum(file.path.startswith(folder) for file in found)
+            if 2 * now < before:
+                gone.append(folder)
+                self.warnings.append(MountGone(root.path / folder, before - now))
+        return gone
+
+    def _record_presence(self, changes: Sequence[Changes]) -> None:
+        gone = [image_id for change in changes for image_id in (*change.removed, *change.forgotten)]
+        returned = [image_id for change in changes for image_id in change.returned]
+        described = [pair for change in changes for pair in change.described]
+        if gone or returned or described:
+            with self.catalog.writing():
+                if gone:
+                    self.catalog.put_removed(gone)
+                if returned:
+                    self.catalog.put_returned(returned)
+                self.catalog.put_seen(described)
+
+    def _encode(self, files: Sequence[ImageFile], changing: set[int]) -> None:
+        self.progress.total = len(files)
+        if not files:
+            return
+        self.options.on_progress(self.progress)
+        settings = self.settings
+        dataset = ImageDataset(
+            files,
+            get_preprocess(self.spec.name),
+            self.spec.image_size,
+            self.layout,
+            DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes),
+            self.catalog.encoded_by_size({file.size for file in files}, self.encoder_id),
+        )
+        with DeviceEncoders(self.spec, settings.runtime) as encoders:
+            EncodeRun(self.catalog, self.store, self.encoder_id, self.progress, changing).run(
+                dataset,
+                encoders,
+                workers=count_cpus() if settings.workers is None else settings.workers,
+                batch_size=settings.batch_size or encoders.batch_size,
+                on_progress=self.options.on_progress,
+            )
+
+    def _merge_shards(self) -> None:
+        """Replace many small shards by few big ones, leaving out rows nobody needs any more."""
+        shards = self.catalog.list_shards(self.encoder_id)
+        small = [shard.number for shard in shards if shard.rows < _SHARD_ROWS]
+        if len(small) > _SMALL_SHARDS:
+            rewrite_shards(self.catalog, self.store, self.encoder_id, small)
+
+    def _publish_if_changed(self) -> Manifest:
+        started = time.perf_counter()
+        try:
+            manifest = read_current(self.layout)
+            if manifest.generation == self.catalog.generation() and is_untouched(self.layout, manifest, self.catalog):
+                return manifest
+        except (NoIndex, IndexDamaged):
+            pass
+        stored = self.catalog.stored_encoder()
+        if stored is None:
+            raise NoIndex(self.layout.data)
+        manifest = publish(self.layout, self.catalog, stored)
+        self.progress.add("index and publish", time.perf_counter() - started)
+        return manifest
+
+
+def rewrite_shards(catalog: Catalog, store: VectorStore, encoder_id: int, numbers: Sequence[int]) -> None:
+    """Write the vectors of some shards that are still needed to new, full ones, and forget the old."""
+    wanted = catalog.content_locations(encoder_id).among(numbers)
+    with catalog.writing():
+        for start in range(0, len(wanted), _SHARD_ROWS):
+            part = wanted[start : start + _SHARD_ROWS]
+            shard = store.write(catalog.next_shard(), part.ids, store.gather(part))
+            catalog.put_shard(encoder_id, shard, part.ids.tolist())
+        catalog.drop_empty_shards(encoder_id, numbers)
+    store.delete_all_but(catalog.list_shards(encoder_id))

@@ -112,7 +112,7 @@ class Service:
         self._serving = serving
         self.metrics.pictures.set(len(opened.index))
         self.metrics.build.clear()
-        self.metrics.build.labels(opened.manifest.build, opened.index_file.encoder).set(1)
+        self.metrics.build.labels(opened.manifest.build, opened.entry.encoder).set(1)
         logger.info("answering from build %s (%d pictures)", opened.manifest.build, len(opened.index))
 
     def _load(self) -> Serving:
@@ -120,9 +120,9 @@ class Service:
         limits = DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes)
         before = self._serving
         opened = open_build(settings.data, catalog=before.engine.opened.catalog if before else None)
-        if before and before.engine.encoders.spec.fingerprint == opened.index_file.fingerprint:
+        if before and before.engine.encoders.spec.fingerprint == opened.entry.fingerprint:
             return Serving(SearchEngine(opened, before.engine.encoders, limits), before.texts, before.images)
-        encoders = Encoders(opened.index_file.encoder, settings.runtime)
+        encoders = Encoders(opened.entry.encoder, settings.runtime)
         engine = SearchEngine(opened, encoders, limits)
         _warm_up(engine, image=settings.api.preload_image)
         sizes = {"max_batch": settings.api.max_batch, "max_waiting": settings.api.max_waiting}

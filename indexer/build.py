@@ -1,14 +1,14 @@
 """The doors of the write side: what each command does, from folders to a published build."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.config import IndexerSettings
 from indexer.errors import IndexDamaged, InvalidRoot, LibraryBusy, LibraryUnwritable, NoIndex
-from indexer.publish import delete_builds_but, find_build_damage, publish, read_current
+from indexer.publish import PublishOptions, delete_builds_but, find_build_damage, publish, read_current
 from indexer.run import BuildOptions, BuildReport, Run, rewrite_shards
 from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
@@ -17,7 +17,7 @@ from indexer.store.records import StoredEncoder
 from indexer.store.vector_store import VectorStore
 from models.registry import get_spec
 
-__all__ = ["BuildOptions", "BuildReport", "CompactReport", "build", "compact", "rebuild", "verify"]
+__all__ = ["BuildOptions", "BuildReport", "CompactReport", "build", "compact", "rebuild", "remedy", "verify"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,10 @@ def build(settings: IndexerSettings, paths: Sequence[Path], options: BuildOption
         return Run(settings, layout, catalog, options, started).run(folders)
 
 
-def rebuild(settings: IndexerSettings) -> BuildReport:
-    """Publish a new build from the vector store; no picture is read and no encoder loaded."""
+def rebuild(
+    settings: IndexerSettings, *, on_index: Callable[[int, int], None] = lambda _done, _all: None
+) -> BuildReport:
+    """Publish a new build from the vector store; no picture is read and none encoded."""
     started = time.perf_counter()
     layout = Layout(settings.data.absolute())
     if not layout.catalog.exists():
@@ -60,7 +62,7 @@ def rebuild(settings: IndexerSettings) -> BuildReport:
             damage = store.find_damage(shard)
             if damage:
                 raise IndexDamaged(store.folder, damage, command="xuntu index update")
-        manifest = publish(layout, catalog, stored, anew=True)
+        manifest = publish(layout, catalog, stored, _anew(settings, on_index))
         catalog.seal()
         counts = catalog.counts()
     return BuildReport(
@@ -90,7 +92,7 @@ def compact(settings: IndexerSettings) -> CompactReport:
         with catalog.writing():
             forgotten = catalog.forget_removed(stored.id)
         rewrite_shards(catalog, store, stored.id, [shard.number for shard in catalog.list_shards(stored.id)])
-        manifest = publish(layout, catalog, stored, anew=True)
+        manifest = publish(layout, catalog, stored, _anew(settings))
         delete_builds_but(layout, {manifest.build})
         thumbnails = _delete_thumbnails_but(layout, catalog.list_checksums())
         catalog.vacuum()
@@ -104,6 +106,25 @@ def compact(settings: IndexerSettings) -> CompactReport:
     )
 
 
+def _anew(settings: IndexerSettings, on_index: Callable[[int, int], None] = lambda _done, _all: None) -> PublishOptions:
+    return PublishOptions(index=settings.index.options, runtime=settings.runtime, anew=True, on_progress=on_index)
+
+
+_CATALOG_DAMAGED = "the catalog is damaged"
+
+
+def remedy(problems: Sequence[str], language: str) -> str:
+    """Return what to do about what `verify` found."""
+    chinese = language.startswith("zh")
+    if any(problem.startswith(_CATALOG_DAMAGED) for problem in problems):
+        if chinese:
+            return "请从备份恢复 catalog.sqlite3，或另建图片库：xuntu index build PATH --data OTHER"
+        return "Restore catalog.sqlite3 from a backup, or build anew: xuntu index build PATH --data OTHER"
+    if chinese:
+        return "请运行 xuntu index update：它会重新编码丢失的部分并建立新的索引。"
+    return "Run `xuntu index update`: it encodes again what is lost and makes a new index."
+
+
 def verify(settings: IndexerSettings) -> list[str]:
     """Return a sentence for each thing wrong with the catalog, the vector store and the build in use.
 
@@ -114,7 +135,7 @@ def verify(settings: IndexerSettings) -> list[str]:
     try:
         damage = catalog.check()
         if damage:
-            return [f"the catalog is damaged: {damage}"]
+            return [f"{_CATALOG_DAMAGED}: {damage}"]
         stored = _library_encoder(catalog)
         store = VectorStore(layout.vectors(stored.name), get_spec(stored.name).dim)
         found = [text for shard in catalog.list_shards(stored.id) if (text := store.find_damage(shard))]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.cli import Data, Json, language, print_json, print_table, run, tell
+from models.cli import Data, Json, language, print_csv, print_json, print_table, run, tell
 
 if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs none of it
     from indexer.build import BuildOptions, BuildReport
@@ -95,11 +95,94 @@ def update(
 
 
 @app.command()
-def rebuild(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
-    """Make the index again from the stored vectors; no picture is read."""
+def retry(context: typer.Context, *, workers: Workers = None, data: Data = None, as_json: Json = False) -> None:
+    """Bring the library up to date, and try every file again that could not be indexed before."""
+    from indexer.build import BuildOptions
+
+    _build(settings_for(context, data, workers=workers), [], BuildOptions(retry=True), as_json=as_json)
+
+
+@app.command()
+def watch(
+    context: typer.Context,
+    *,
+    poll: Annotated[bool, typer.Option("--poll", help="For network drives that do not report changes.")] = False,
+    rescan: Annotated[float, typer.Option(min=0.01, metavar="HOURS", help="Compare everything anew so often.")] = 24,
+    workers: Workers = None,
+    data: Data = None,
+) -> None:
+    """Follow the folders of the library live, until stopped: what changes in them is brought into it."""
+    from indexer.watch import watch as follow
+
+    def report_change(done: "BuildReport") -> None:
+        if done.encoded or done.removed or done.failed or done.reused or done.warnings:
+            _print_report(done, as_json=False)
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    settings = settings_for(context, data, workers=workers)
+    tell("Watching. Press Ctrl-C to stop.")
+    try:
+        follow(
+            settings,
+            poll=poll,
+            rescan_hours=rescan,
+            on_report=report_change,
+            on_error=lambda error: tell(error.text(language())),
+        )
+    except KeyboardInterrupt:
+        tell("Stopped.")
+
+
+@app.command()
+def rebuild(
+    context: typer.Context,
+    *,
+    reencode: Annotated[bool, typer.Option("--reencode", help="Encode every picture again first.")] = False,
+    encoder: Annotated[
+        str | None, typer.Option("--encoder", help="With --reencode: another encoder from now on.")
+    ] = None,
+    workers: Workers = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make the index again from the stored vectors; no picture is read, unless --reencode is given.
+
+    The index in use goes on answering until the new one is ready.
+    """
     from indexer import build as runner
 
-    _print_report(runner.rebuild(settings_for(context, data)), as_json=as_json)
+    settings = settings_for(context, data, workers=workers)
+    if reencode:
+        _build(settings, [], runner.BuildOptions(encoder=encoder, reencode=True), as_json=as_json)
+    elif encoder:
+        message = "--encoder needs --reencode: vectors of another encoder have to be made first."
+        raise typer.BadParameter(message)
+    else:
+        from indexer.progress import ProgressDisplay
+
+        with ProgressDisplay() as display:
+            done = runner.rebuild(settings, on_index=display.indexed)
+        _print_report(done, as_json=as_json)
+
+
+@app.command()
+def compact(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
+    """Give back the room of pictures that are gone: their rows, vectors and thumbnails, and the build before this one.
+
+    Afterwards there is nothing to roll back to, and a picture that returns is new.
+    """
+    from dataclasses import asdict
+
+    from indexer import build as runner
+
+    done = runner.compact(settings_for(context, data))
+    if as_json:
+        print_json(asdict(done))
+        return
+    print(
+        f"{done.forgotten} pictures forgotten, {done.thumbnails} thumbnails deleted, "
+        f"{done.freed_bytes / 1e6:.1f} MB given back. Build {done.build}, {done.seconds:.1f} s."
+    )
 
 
 @app.command()
@@ -113,13 +196,19 @@ def verify(context: typer.Context, *, data: Data = None, as_json: Json = False) 
     else:
         print("\n".join(problems) if problems else "Everything is as it was written.")
     if problems:
-        tell("Run `xuntu index update`: it encodes again what is lost and makes a new index.")
+        tell(runner.remedy(problems, language()))
         raise typer.Exit(1)
 
 
 @app.command()
-def report(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
-    """List every file that could not be indexed, and why."""
+def report(
+    context: typer.Context,
+    *,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on standard output, for spreadsheets.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List every file that could not be indexed, and why. To try them again: xuntu index retry."""
     from indexer.store.catalog import Catalog
     from indexer.store.layout import Layout
     from models.errors import DECODE_REASONS
@@ -128,12 +217,15 @@ def report(context: typer.Context, *, data: Data = None, as_json: Json = False) 
     failed = []
     for file, code, detail in catalog.list_failures():
         en, zh = (text.format(detail=detail) for text in DECODE_REASONS[code])
-        failed.append({"path": str(file), "reason": f"{en} / {zh}", "code": code})
+        failed.append({"path": str(file), "code": code, "reason_en": en, "reason_zh": zh})
     catalog.close()
     if as_json:
         print_json({"failed": failed})
+    elif as_csv:
+        print_csv(("path", "code", "reason_en", "reason_zh"), [tuple(item.values()) for item in failed])
     elif failed:
-        print_table(("file", "reason"), [(item["path"], item["reason"]) for item in failed])
+        rows = [(item["path"], item["code"], f"{item['reason_en']} / {item['reason_zh']}") for item in failed]
+        print_table(("file", "code", "reason"), rows)
     else:
         print("Every picture is indexed.")
 
@@ -150,12 +242,12 @@ def stats(context: typer.Context, *, data: Data = None, as_json: Json = False) -
         "failed": counts["failed"],
         "formats": opened.catalog.formats(),
         "roots": [str(root.path) for root in roots],
-        "encoder": opened.index_file.encoder,
-        "dim": opened.index_file.dim,
-        "recipe": opened.index_file.recipe,
+        "encoder": opened.entry.encoder,
+        "dim": opened.entry.dim,
+        "recipe": opened.entry.recipe,
         "build": opened.manifest.build,
         "created_at": opened.manifest.created_at,
-        "index_bytes": opened.index_file.bytes,
+        "index_bytes": opened.entry.bytes,
     }
     opened.catalog.close()
     if as_json:
@@ -188,7 +280,7 @@ def _build(settings: "IndexerSettings", paths: list[Path], options: "BuildOption
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: keep what is done
     with ProgressDisplay() as display:
-        options = replace(options, on_scan=display.scanned, on_progress=display.advance)
+        options = replace(options, on_scan=display.scanned, on_progress=display.advance, on_index=display.indexed)
         try:
             done = runner.build(settings, paths, options)
         except KeyboardInterrupt:

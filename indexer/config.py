@@ -1,8 +1,27 @@
 """Settings of the write side."""
 
-from pydantic import Field
+from typing import Literal
 
+from pydantic import BaseModel, Field
+
+from indexer.index.options import IndexOptions
 from models.config import EncoderSettings
+
+
+class IndexSettings(BaseModel):
+    """How the vector index is made. Environment: XUNTU_INDEX__RECIPE, XUNTU_INDEX__RECALL, ..."""
+
+    recipe: Literal["auto", "flat", "ivf"] = Field("auto", description="flat: exact; ivf: for millions; auto: by size")
+    recall: float = Field(0.98, gt=0, le=1, description="Share of the exact answers that ivf is tuned to find")
+    training_rows: int = Field(131_072, ge=1_000, description="Most vectors that ivf is trained on")
+    memory_bytes: int = Field(2**30, ge=2**24, description="Most memory that training takes")
+    threads: int = Field(0, ge=0, le=1024, description="Threads that make the index; 0: every processor")
+    fold_share: float = Field(0.5, gt=0, le=1, description="Share of additions at which the whole is made anew")
+
+    @property
+    def options(self) -> IndexOptions:
+        """The same, as the index takes it."""
+        return IndexOptions(**self.model_dump())
 
 
 class IndexerSettings(EncoderSettings):
@@ -16,4 +35,5 @@ class IndexerSettings(EncoderSettings):
         description="Pictures encoded at once; default: 32, for a large one on a processor 8, on a GPU 256",
     )
     max_pixels: int = Field(200_000_000, ge=1, description="Larger pictures are skipped and reported")
+    index: IndexSettings = IndexSettings()
     max_file_bytes: int = Field(512 * 2**20, ge=1, description="Larger files are skipped and reported")

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from indexer.colours import dominant_colours
 from indexer.metadata import read_exif
+from indexer.perceptual import perceptual_hash, to_signed
 from indexer.scan import clamp_mtime
 from indexer.store.layout import Layout
 from indexer.store.records import ImageFacts, ImageFile
@@ -124,6 +125,7 @@ class ImageDataset:
             camera=exif.camera,
             has_gps=exif.has_gps,
             colours=dominant_colours(decoded.image),
+            phash=to_signed(perceptual_hash(decoded.image)),
         )
         pixels = self.preprocess(decoded.image)
         return ImageRecord(index, file, pixels, facts, (decoded_at - started, time.perf_counter() - decoded_at))

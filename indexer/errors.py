@@ -2,6 +2,8 @@
 
 IndexerError
 ├─ InvalidRoot                          a folder that cannot be indexed
+├─ InvalidList                          a list of pictures that cannot be read
+├─ ShardDamaged                         a tar file that cannot be read to its end (a warning)
 ├─ InvalidPattern                       an include or exclude pattern that means nothing
 ├─ NoPictures                           nothing to index
 ├─ RootEmptied                          a folder that held pictures holds none: an unplugged drive?
@@ -16,6 +18,7 @@ IndexerError
 ├─ NoIndex                              nothing has been built yet
 ├─ IndexMismatch                        built with another encoder
 ├─ IndexDamaged                         a file of the build or of the vector store is not what was written
+│  └─ BuildUnreadable                   written by another version of the product
 ├─ VectorsLost                          a shard is damaged; its pictures are encoded again (a warning)
 └─ NothingToRollBack                    there is no earlier build
 """
@@ -40,6 +43,36 @@ class InvalidRoot(IndexerError):
     def __init__(self, path: Path, *, why_en: str, why_zh: str) -> None:
         self.path = path
         super().__init__(en=f"{path}: {why_en}.", zh=f"{path}：{why_zh}。")
+
+
+class InvalidList(IndexerError):
+    """A list of pictures that cannot be read as one, from `row` on if one is given."""
+
+    code = "invalid_list"
+    users_mistake = True
+
+    def __init__(self, path: Path, *, why_en: str, why_zh: str, row: int | None = None) -> None:
+        self.path, self.row = path, row
+        at_en, at_zh = (f", row {row}", f"第 {row} 行") if row is not None else ("", "")
+        super().__init__(
+            en=f"The list {path}{at_en}: {why_en}. Its pictures in the library stay as they are.",
+            zh=f"列表 {path}{at_zh}：{why_zh}。图片库中已有的图片保持不变。",
+        )
+
+
+class ShardDamaged(IndexerError):
+    """A tar file that ends early, or whose headers cannot be read to the end. A warning: what could be read counts."""
+
+    code = "shard_damaged"
+
+    def __init__(self, path: Path, why: str) -> None:
+        self.path = path
+        super().__init__(
+            en=f"{path} is damaged or cut short ({why}). What could be read of it is in the library; what was there "
+            "before stays. Fetch the file again, then run: xuntu index update",
+            zh=f"{path} 已损坏或不完整（{why}）。能读取的部分已入库，原有的保持不变。请重新获取该文件，然后运行："
+            "xuntu index update",
+        )
 
 
 class InvalidPattern(IndexerError):
@@ -259,6 +292,17 @@ class IndexDamaged(IndexerError):
             en=f"{path.name} is damaged: {why}. Run: {command}",
             zh=f"{path.name} 已损坏：{why}。请运行：{command}",
         )
+
+
+class BuildUnreadable(IndexDamaged):
+    """A build that an earlier or later version of the product has made."""
+
+    code = "build_unreadable"
+
+    def __init__(self, path: Path, version: str, *, newer: bool) -> None:
+        age = ("a newer", "更新的") if newer else ("an earlier", "较早的")
+        super().__init__(path, f"{age[0]} xuntu ({version}) made it")
+        self.zh = f"{path.parent.name} 由{age[1]}版本的 xuntu（{version}）建立。请运行：xuntu index rebuild"
 
 
 class VectorsLost(IndexerError):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from indexer.errors import IndexDamaged, IndexMismatch
 from indexer.index.base import VectorIndex
-from indexer.index.factory import open_index
+from indexer.index.segments import SegmentedIndex
 from indexer.publish import read_current
 from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
-from indexer.store.manifest import IndexFile, Manifest
+from indexer.store.manifest import IndexEntry, Manifest
 from models.spec import EncoderSpec
 
 
@@ -19,7 +19,7 @@ class OpenBuild:
 
     layout: Layout
     manifest: Manifest
-    index_file: IndexFile
+    entry: IndexEntry
     index: VectorIndex
     catalog: Catalog
 
@@ -32,20 +32,14 @@ def open_build(data: Path, *, catalog: Catalog | None = None) -> OpenBuild:
     """
     layout = Layout(data.absolute())
     manifest = read_current(layout)
-    index_file = manifest.indexes[0]
-    path = layout.builds / manifest.build / index_file.file
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise IndexDamaged(path, error.strerror or "it cannot be reached") from error
-    if size != index_file.bytes:
-        raise IndexDamaged(path, f"it has {size} bytes, not the {index_file.bytes} that were written")
-    index = open_index(path)
-    if len(index) != index_file.count:
-        raise IndexDamaged(path, f"it holds {len(index)} vectors, expected {index_file.count}")
+    entry = manifest.indexes[0]
+    folder = layout.builds / manifest.build
+    index = SegmentedIndex.open(folder, entry.files)
+    if len(index) != entry.count:
+        raise IndexDamaged(folder, f"it holds {len(index)} vectors, expected {entry.count}")
     if catalog is None or not catalog.is_current():
         catalog = Catalog(layout.catalog)
-    return OpenBuild(layout, manifest, index_file, index, catalog)
+    return OpenBuild(layout, manifest, entry, index, catalog)
 
 
 def check_same(expected: EncoderSpec, loaded: EncoderSpec) -> None:

@@ -64,6 +64,10 @@ class ProgressDisplay:
                 soft_wrap=True,
             )
 
+    def indexed(self, done: int, total: int) -> None:
+        """Show how far an index is made."""
+        self._update("Indexing", done, total, rate="", failed="")
+
     def _update(self, what: str, done: int, total: int | None, **fields: Any) -> None:
         if self._task is None:
             self._task = self._bar.add_task(what, total=total, **fields)

@@ -1,13 +1,16 @@
 """Vector store -> a verified, immutable build, published by replacing one line.
 
-A build is made beside the one in use. `CURRENT` is replaced only once the new files, read back from disk, hold
-what they should. The build before it stays, so that `rollback` has somewhere to go.
+A build is made beside the one in use, of which it takes over what has not changed. `CURRENT` is replaced only once
+the new files, read back from disk, hold what they should. The build before it stays, so that `rollback` has somewhere
+to go.
 """
 
-import os
+import logging
 import re
 import secrets
 import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,19 +19,40 @@ import numpy as np
 
 from indexer.errors import IndexDamaged, LibraryUnwritable, NoIndex, NothingToRollBack
 from indexer.index.base import VectorIndex
-from indexer.index.factory import FLAT, create_index, open_index
+from indexer.index.files import SegmentFile
+from indexer.index.growth import next_index
+from indexer.index.options import IndexOptions
+from indexer.index.recipes import choose_recipe
+from indexer.index.segments import SegmentedIndex
+from indexer.queries import read_query_vectors
 from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
-from indexer.store.manifest import IndexFile, Manifest
+from indexer.store.manifest import IndexEntry, Manifest
 from indexer.store.records import StoredEncoder
-from indexer.store.vector_store import VectorStore
+from indexer.store.shard_files import ShardFiles
 from models.files import replace_file, sha256_of, sync_folder
 from models.registry import get_spec
-from models.vectors import Ids, check_vectors
+from models.runtime import Runtime
+from models.vectors import Ids
+
+logger = logging.getLogger(__name__)
 
 _BUILD_NAME = re.compile(r"[0-9TZ]{1,32}-[0-9a-f]{1,16}")
-_CHUNK_ROWS = 65_536
 _RECALL_SAMPLE = 100
+_LEAST_SELF_RECALL = {"flat": 1.0, "ivf": 0.9}  # an approximate index may look past a picture; a broken one does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishOptions:
+    """How an index is made.
+
+    `anew` takes nothing over from the build before; `on_progress` gets the number of vectors done, and of all.
+    """
+
+    index: IndexOptions = field(default_factory=IndexOptions)
+    runtime: Runtime = field(default_factory=Runtime)
+    anew: bool = False
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None
 
 
 def current_build(layout: Layout) -> str:
@@ -51,7 +75,7 @@ def read_current(layout: Layout) -> Manifest:
     return Manifest.read(layout.builds / current_build(layout))
 
 
-def publish(layout: Layout, catalog: Catalog, encoder: StoredEncoder, *, anew: bool = False) -> Manifest:
+def publish(layout: Layout, catalog: Catalog, encoder: StoredEncoder, options: PublishOptions) -> Manifest:
     """Make a build of everything indexed, verify it and put it in use. Raises LibraryUnwritable or IndexDamaged."""
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
@@ -66,18 +90,17 @@ def publish(layout: Layout, catalog: Catalog, encoder: StoredEncoder, *, anew: b
         raise LibraryUnwritable(layout.builds, error.strerror or str(error)) from error
     try:
         generation = catalog.generation()
-        index = _fill_index(layout, catalog, encoder)
-        path = folder / f"{encoder.name}.faiss"
-        index.save(path)
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
+        index = _make_index(layout, catalog, encoder, options)
+        files = index.save(folder, prefix=f"{encoder.name}-")
+        entry = _describe(index, encoder, files)
+        _verify(folder, entry)
         manifest = Manifest(
             build=name,
             created_at=now.isoformat(timespec="seconds"),
             version=version("xuntu"),
             generation=generation,
             previous=previous,
-            indexes=(_verify(path, encoder, len(index)),),
+            indexes=(entry,),
         )
         replace_file(folder / "manifest.json", manifest.to_json())
         sync_folder(layout.builds)
@@ -87,6 +110,8 @@ def publish(layout: Layout, catalog: Catalog, encoder: StoredEncoder, *, anew: b
             raise LibraryUnwritable(layout.builds, getattr(error, "strerror", None) or str(error)) from error
         raise
     _use(layout, name)
+    with catalog.writing():
+        catalog.put_meta("checked_build", _stamp(layout, manifest))
     delete_builds_but(layout, {name, previous})
     return manifest
 
@@ -98,33 +123,29 @@ def roll_back(layout: Layout) -> Manifest:
     except IndexDamaged:
         current = None
     if current is None:  # CURRENT or its manifest is damaged: any whole build is better, the newest first
-        candidates = sorted((path.name for path in layout.builds.glob("*-*")), reverse=True)
+        candidates = [path.name for path in layout.builds.glob("*-*")]
     else:
         candidates = [current.previous] if current.previous else []
+    manifests = []
     for name in candidates:
         try:
-            manifest = Manifest.read(layout.builds / name)
+            manifests.append(Manifest.read(layout.builds / name))
         except IndexDamaged:
             continue
-        if not find_build_damage(layout.builds / name, manifest):
-            _use(layout, name)
+    # By what they hold and not by the clock, which may have been put back.
+    for manifest in sorted(manifests, key=lambda found: (found.generation, found.created_at), reverse=True):
+        if not find_build_damage(layout.builds / manifest.build, manifest):
+            _use(layout, manifest.build)
             return manifest
     raise NothingToRollBack
 
 
 def is_untouched(layout: Layout, manifest: Manifest, catalog: Catalog) -> bool:
     """Say whether a build is whole; it is read in full only if it has been touched since that was last done."""
-    folder = layout.builds / manifest.build
-    stamp = manifest.build
-    for index in manifest.indexes:
-        try:
-            info = (folder / index.file).stat()
-        except OSError:
-            return False
-        stamp += f" {info.st_size}:{info.st_mtime_ns}"
-    if stamp == catalog.get_meta("checked_build"):
+    stamp = _stamp(layout, manifest)
+    if stamp and stamp == catalog.get_meta("checked_build"):
         return True
-    if find_build_damage(folder, manifest):
+    if find_build_damage(layout.builds / manifest.build, manifest):
         return False
     with catalog.writing():
         catalog.put_meta("checked_build", stamp)
@@ -135,48 +156,84 @@ def find_build_damage(folder: Path, manifest: Manifest) -> list[str]:
     """Return a sentence for each index file of a build that is not what was written."""
     found = []
     for index in manifest.indexes:
-        path = folder / index.file
-        if not path.is_file():
-            found.append(f"{path.name} is missing from build {manifest.build}")
-        elif sha256_of(path) != index.sha256:
-            found.append(f"{path.name} of build {manifest.build} has changed since it was written")
+        for file in index.files:
+            path = folder / file.file
+            if not path.is_file():
+                found.append(f"{path.name} is missing from build {manifest.build}")
+            elif sha256_of(path) != file.sha256:
+                found.append(f"{path.name} of build {manifest.build} has changed since it was written")
     return found
 
 
-def _fill_index(layout: Layout, catalog: Catalog, encoder: StoredEncoder) -> VectorIndex:
-    spec = get_spec(encoder.name)
-    index = create_index(spec.dim)
-    store = VectorStore(layout.vectors(spec.name), spec.dim)
-    locations = catalog.locations(encoder.id)
-    for start in range(0, len(locations.ids), _CHUNK_ROWS):
-        part = locations[start : start + _CHUNK_ROWS]
-        index.upsert(part.ids, check_vectors(store.gather(part), spec.dim))
-    return index
+def delete_builds_but(layout: Layout, kept: set[str | None]) -> None:
+    """Delete older builds and what interrupted runs left. A service that has one open keeps its files."""
+    for path in layout.builds.iterdir():
+        if path.is_dir() and path.name not in kept:
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.suffix == ".tmp":
+            path.unlink(missing_ok=True)
 
 
-def _verify(path: Path, encoder: StoredEncoder, count: int) -> IndexFile:
-    """Read an index file back and describe it. Raises IndexDamaged if it does not hold what it should."""
+def _make_index(layout: Layout, catalog: Catalog, encoder: StoredEncoder, options: PublishOptions) -> SegmentedIndex:
+    """Return the index of the build in use, brought up to date, or a new one."""
     spec = get_spec(encoder.name)
-    index = open_index(path)
-    if (len(index), index.dim) != (count, spec.dim):
-        raise IndexDamaged(path, f"it holds {len(index)} x {index.dim}, expected {count} x {spec.dim}")
-    recall = _self_recall(index)
-    if recall < 1:
-        raise IndexDamaged(path, f"only {recall:.0%} of sampled pictures find themselves")
-    index.close()
-    return IndexFile(
+    shards = catalog.list_shards(encoder.id)
+    store = ShardFiles(layout.vectors(spec.name), spec.dim, checksums={shard.number: shard.sha256 for shard in shards})
+    previous, since = None if options.anew else _open_previous(layout, catalog, encoder), 0
+    if previous is not None:
+        since = read_current(layout).generation
+    recipe = choose_recipe(catalog.counts()["indexed"], spec.dim, options.index)
+    texts = read_query_vectors(layout, encoder, options.runtime) if recipe.name == "ivf" else None
+    return next_index(
+        previous,
+        catalog.changes_since(since, encoder.id),
+        lambda: catalog.locations(encoder.id),
+        store,
+        options.index,
+        text_queries=texts,
+        on_progress=options.on_progress,
+    )
+
+
+def _open_previous(layout: Layout, catalog: Catalog, encoder: StoredEncoder) -> SegmentedIndex | None:
+    """Return the index of the build in use, if a new one can be made of it."""
+    try:
+        manifest = read_current(layout)
+        entry = manifest.indexes[0]
+        if entry.fingerprint != encoder.fingerprint or manifest.generation > catalog.generation():
+            return None
+        if not is_untouched(layout, manifest, catalog):
+            return None
+        return SegmentedIndex.open(layout.builds / manifest.build, entry.files)
+    except (IndexDamaged, NoIndex):
+        return None
+
+
+def _describe(index: SegmentedIndex, encoder: StoredEncoder, files: tuple[SegmentFile, ...]) -> IndexEntry:
+    spec = get_spec(encoder.name)
+    main = index.parts[0].segment if index.parts else None
+    return IndexEntry(
         encoder=spec.name,
         fingerprint=encoder.fingerprint,
         space=spec.space,
         dim=spec.dim,
         metric="inner_product",
-        recipe=FLAT,
-        count=count,
-        file=path.name,
-        bytes=path.stat().st_size,
-        sha256=sha256_of(path),
-        self_recall=recall,
+        recipe=main.recipe if main else "flat",
+        count=len(index),
+        files=files,
+        self_recall=_self_recall(index),
+        tuning=dict(getattr(main, "tuned", {})),
     )
+
+
+def _verify(folder: Path, entry: IndexEntry) -> None:
+    """Read an index back. Raises IndexDamaged if it does not hold what it should."""
+    index = SegmentedIndex.open(folder, entry.files)
+    if len(index) != entry.count or (entry.count and index.dim != entry.dim):
+        raise IndexDamaged(folder, f"it holds {len(index)} x {index.dim}, expected {entry.count} x {entry.dim}")
+    if entry.self_recall < _LEAST_SELF_RECALL[entry.recipe] or _self_recall(index) != entry.self_recall:
+        raise IndexDamaged(folder, f"only {entry.self_recall:.0%} of sampled pictures find themselves")
+    index.close()
 
 
 def _self_recall(index: VectorIndex) -> float:
@@ -187,7 +244,21 @@ def _self_recall(index: VectorIndex) -> float:
     sample = np.random.default_rng(0).choice(ids, min(_RECALL_SAMPLE, len(ids)), replace=False)
     vectors = index.fetch(sample)
     own = (vectors * vectors).sum(axis=1)
-    return float((index.search(vectors, 1).scores[:, 0] >= own - 1e-5).mean())
+    return float((index.search(vectors, 1, kind="picture").scores[:, 0] >= own - 1e-5).mean())
+
+
+def _stamp(layout: Layout, manifest: Manifest) -> str:
+    """Return what tells whether a build's files have been touched, "" if one is missing."""
+    folder = layout.builds / manifest.build
+    stamps = [manifest.build]
+    for index in manifest.indexes:
+        for file in index.files:
+            try:
+                info = (folder / file.file).stat()
+            except OSError:
+                return ""
+            stamps.append(f"{info.st_size}:{info.st_mtime_ns}")
+    return " ".join(stamps)
 
 
 def _use(layout: Layout, name: str) -> None:
@@ -195,12 +266,3 @@ def _use(layout: Layout, name: str) -> None:
         replace_file(layout.current, f"{name}\n".encode())
     except OSError as error:
         raise LibraryUnwritable(layout.current, error.strerror or str(error)) from error
-
-
-def delete_builds_but(layout: Layout, kept: set[str | None]) -> None:
-    """Delete older builds and what interrupted runs left. A service that has one mapped keeps its pages."""
-    for path in layout.builds.iterdir():
-        if path.is_dir() and path.name not in kept:
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.suffix == ".tmp":
-            path.unlink(missing_ok=True)

@@ -10,8 +10,8 @@ from indexer.dataset import ImageDataset
 from indexer.devices import DeviceEncoders
 from indexer.encode import EncodeRun, OnProgress, Progress
 from indexer.errors import IndexDamaged, MountGone, NoIndex, NoPictures, RootEmptied, VectorsLost
-from indexer.publish import is_untouched, publish, read_current
-from indexer.scan import Changes, compare, compile_patterns, reaches, scan
+from indexer.publish import PublishOptions, is_untouched, publish, read_current
+from indexer.scan import Changes, compare, compile_patterns, reaches, scan, scan_paths
 from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
 from indexer.store.manifest import Manifest
@@ -57,8 +57,10 @@ class BuildOptions:
     allow_empty: bool = False
     retry: bool = False  # every failed file again, not only those whose reason may have gone
     reencode: bool = False  # every picture again
+    only: Sequence[Path] | None = None  # nothing but these files and folders is looked at
     on_scan: Callable[[int], None] = lambda _: None
     on_progress: OnProgress = lambda _: None
+    on_index: Callable[[int, int], None] = lambda _done, _all: None
 
 
 class Run:
@@ -89,7 +91,7 @@ class Run:
         """Scan, encode, publish."""
         changes = self._scan(folders)
         self._record_presence(changes)
-        if not any(change.seen or change.removed for change in changes):
+        if self.options.only is None and not any(change.seen or change.removed for change in changes):
             raise self.warnings[0] if self.warnings else NoPictures([root.path for root in self.catalog.list_roots()])
         # Leftovers of an interrupted run; nothing else writes while the lock is held.
         self.store.delete_all_but(self.catalog.list_shards(self.encoder_id))
@@ -126,7 +128,8 @@ class Run:
             self._add_roots(folders)
             roots = self.catalog.list_roots()
             changes = [self._scan_root(root, [other.path for other in roots if other != root]) for root in roots]
-            if not any(change.seen or change.removed or change.forgotten for change in changes):
+            nothing = not any(change.seen or change.removed or change.forgotten for change in changes)
+            if nothing and self.options.only is None:
                 raise self.warnings[0] if self.warnings else NoPictures([root.path for root in roots])
         self.progress.add("scan", time.perf_counter() - started)
         return changes
@@ -157,6 +160,11 @@ class Run:
                 self.catalog.put_root(folder, include=options.include, exclude=options.exclude, hidden=options.hidden)
 
     def _scan_root(self, root: Root, others: Sequence[Path]) -> Changes:
+        only = self.options.only
+        if only is not None and root.path not in only:
+            paths = [str(path.relative_to(root.path)) for path in only if path.is_relative_to(root.path)]
+            known = self.catalog.known_files(root, self.encoder_id, paths)
+            return compare(scan_paths(root, paths, other_roots=others), known)
         known = self.catalog.known_files(root, self.encoder_id)
         unreadable: list[str] = []
         mounts: list[str] = []
@@ -239,7 +247,14 @@ class Run:
         stored = self.catalog.stored_encoder()
         if stored is None:
             raise NoIndex(self.layout.data)
-        manifest = publish(self.layout, self.catalog, stored)
+        manifest = publish(
+            self.layout,
+            self.catalog,
+            stored,
+            PublishOptions(
+                index=self.settings.index.options, runtime=self.settings.runtime, on_progress=self.options.on_index
+            ),
+        )
         self.progress.add("index and publish", time.perf_counter() - started)
         return manifest
 

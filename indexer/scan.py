@@ -4,14 +4,14 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
 from indexer.errors import InvalidPattern
 from indexer.store.filters import MAX_INT64
-from indexer.store.records import ImageFile, KnownFile, Root
+from indexer.store.records import NOWHERE, UNKNOWN_SIZE, ImageFile, KnownFile, Root
 
 SUFFIXES = frozenset(
     [
@@ -37,7 +37,10 @@ SUFFIXES = frozenset(
 _LIBRARY_FILES = {"catalog.sqlite3", "write.lock"}
 # Reasons that may have gone although the file is the same; files that failed for another are tried once they change.
 RETRIED = frozenset(
-    ["permission_denied", "not_found", "io_error", "out_of_memory", "crashed", "too_many_pixels", "too_many_bytes"]
+    [
+        *("permission_denied", "not_found", "io_error", "out_of_memory", "crashed", "too_many_pixels", "too_many_bytes"),
+        *("offline", "url_unreachable", "url_timeout", "url_status", "url_redirects", "url_web_page"),
+    ]
 )
 
 
@@ -67,8 +70,9 @@ def compare(
     *,
     retry: bool = False,
 ) -> Changes:
-    """Sort the files of one root by what has to be done with them. Unchanged means: same size, same mtime.
+    """Sort the files of one root by what has to be done with them. Unchanged means: same size, mtime and offset.
 
+    Of what lies at an address nothing is known without fetching it, so what was fetched once is unchanged.
     What lies below an `unreadable` folder is not gone, only out of sight. With `retry` every failed file is to be done.
     """
     changes = Changes()
@@ -84,7 +88,7 @@ def compare(
 def _sort(file: ImageFile, before: KnownFile | None, changes: Changes, *, retry: bool) -> None:
     if before is None:
         changes.todo.append(file)
-    elif (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
+    elif _has_changed(file, before):
         changes.todo.append(file)
         if before.status == "indexed":
             changes.changing.add(before.id)
@@ -92,12 +96,19 @@ def _sort(file: ImageFile, before: KnownFile | None, changes: Changes, *, retry:
         changes.still_failed += 1
     elif before.status == "failed" or not before.encoded:
         changes.todo.append(file)
-    elif before.status == "removed":
-        changes.returned.append(before.id)
     else:
-        changes.unchanged += 1
+        if before.status == "removed":
+            changes.returned.append(before.id)
+        else:
+            changes.unchanged += 1
         if (before.caption, before.tags) != (file.caption, file.tags):
-            changes.described.append((before.id, file))
+            changes.described.append((before.id, replace(file, size=before.size, mtime_ns=before.mtime_ns)))
+
+
+def _has_changed(file: ImageFile, before: KnownFile) -> bool:
+    if file.size == UNKNOWN_SIZE:
+        return before.size == NOWHERE
+    return (before.size, before.mtime_ns, before.offset) != (file.size, file.mtime_ns, file.offset)
 
 
 def scan(
@@ -106,6 +117,7 @@ def scan(
     other_roots: Iterable[Path] = (),
     unreadable: list[str] | None = None,
     mounts: list[str] | None = None,
+    start: str = "",
 ) -> Iterator[ImageFile]:
     """Yield the pictures below `root`, folder by folder, names in order. Raises InvalidPattern.
 
@@ -113,15 +125,15 @@ def scan(
     lies below the root. `other_roots` are left to themselves, however they are reached, and so is the data folder of
     a library. Hidden files and folders are skipped unless the root says otherwise. A folder that cannot be read, or
     a link that leads nowhere, is added to `unreadable` as "path/"; one on another drive than the folder it is in to
-    `mounts`, the root itself as "".
+    `mounts`, the root itself as "". Only what is below the folder `start` ("path/") is read, if one is given.
     """
     unreadable = [] if unreadable is None else unreadable
     mounts = [] if mounts is None else mounts
-    wanted = _Wanted(root)
+    wanted = Wanted(root)
     here = [root.path] if root.path.is_dir() else []
     visited = {_identity(path) for path in other_roots if path.is_dir()} - {_identity(path) for path in here}
     links: list[tuple[str, int]] = []
-    folders = [("", _identity(root.path.parent)[0])] if here else []
+    folders = [(start, _identity((root.path / start).parent)[0])] if here else []
     while folders or links:
         folder, drive = folders.pop() if folders else links.pop(0)
         try:
@@ -144,22 +156,34 @@ def scan(
                 if wanted.folder(path):
                     (links if entry.is_symlink() else subfolders).append((path + "/", identity[0]))
             elif wanted.file(path):
-                yield _image_file(root, path, entry)
+                yield image_file(root, path, Path(entry.path), entry)
             elif entry.is_symlink() and not Path(entry.path).exists():
                 unreadable.append(path + "/")
         folders += reversed(subfolders)
+
+
+def scan_paths(root: Root, paths: Iterable[str], *, other_roots: Sequence[Path] = ()) -> Iterator[ImageFile]:
+    """Yield the pictures at some paths below `root`, files or whole folders, that a scan of it would find there."""
+    wanted = Wanted(root)
+    for path in sorted(set(paths)):
+        absolute = root.path / path
+        if absolute.is_dir():
+            if reaches(root, absolute):
+                yield from scan(root, other_roots=other_roots, start=f"{path}/")
+        elif absolute.exists() and reaches(root, absolute.parent) and wanted.file(path):
+            yield image_file(root, path, absolute)
 
 
 def reaches(root: Root, folder: Path) -> bool:
     """Say whether a scan of `root` looks into `folder`. Raises InvalidPattern."""
     if not folder.is_relative_to(root.path):
         return False
-    wanted = _Wanted(root)
+    wanted = Wanted(root)
     parts = folder.relative_to(root.path).parts
     return all(wanted.folder("/".join(parts[:depth])) for depth in range(1, len(parts) + 1))
 
 
-class _Wanted:
+class Wanted:
     """Which paths a root is made of."""
 
     def __init__(self, root: Root) -> None:
@@ -204,14 +228,14 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _image_file(root: Root, path: str, entry: os.DirEntry[str]) -> ImageFile:
+def image_file(root: Root, path: str, absolute: Path, entry: os.DirEntry[str] | None = None) -> ImageFile:
     """Describe a file. One that is no regular file, or a link to nothing, is kept for the report."""
     try:
-        info = entry.stat()
+        info = absolute.stat() if entry is None else entry.stat()
         size, mtime_ns = (info.st_size, info.st_mtime_ns) if stat.S_ISREG(info.st_mode) else (0, 0)
     except OSError:
         size, mtime_ns = 0, 0
-    return ImageFile(root.id, path, Path(entry.path), size, clamp_mtime(mtime_ns))
+    return ImageFile(root.id, path, absolute, size, clamp_mtime(mtime_ns))
 
 
 def clamp_mtime(mtime_ns: int) -> int:

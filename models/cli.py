@@ -212,6 +212,15 @@ def print_json(value: object) -> None:
     print(text.encode("utf-8", "backslashreplace").decode())
 
 
+def print_csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print CSV with a header line; what cannot be shown is replaced, as everywhere."""
+    import csv
+
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([head, *rows])
+    print(buffer.getvalue(), end="")
+
+
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under their heads; Chinese characters count as two columns."""
     from rich.cells import cell_len

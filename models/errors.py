@@ -315,6 +315,15 @@ DECODE_REASONS: dict[str, tuple[str, str]] = {
     "permission_denied": ("no permission to read the file", "没有读取该文件的权限"),
     "crashed": ("reading the file crashed the decoder", "读取该文件时解码程序崩溃"),
     "io_error": ("the file could not be read: {detail}", "无法读取文件：{detail}"),
+    "offline": ("XUNTU_OFFLINE is set, so it was not fetched", "已设置 XUNTU_OFFLINE，没有下载"),
+    "url_unreachable": ("the address cannot be reached: {detail}", "无法访问该地址：{detail}"),
+    "url_timeout": ("the address has not answered within {detail} s", "该地址在 {detail} 秒内没有响应"),
+    "url_status": ("the address answers {detail}", "该地址返回 {detail}"),
+    "url_redirects": ("the address leads in circles, or away from http: {detail}", "该地址重定向无效：{detail}"),
+    "url_web_page": ("a web page came instead of a picture", "得到的是网页而不是图片"),
+    "url_invalid": ("not an address that can be fetched: {detail}", "不是可以下载的地址：{detail}"),
+    "row_unreadable": ("this row is not a JSON object", "这一行不是 JSON 对象"),
+    "row_without_picture": ("this row names no picture", "这一行没有写明图片"),
 }
 
 

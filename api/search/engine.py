@@ -83,7 +83,7 @@ class SearchEngine:
 
     def __init__(self, opened: OpenBuild, encoders: Encoders, limits: DecodeLimits | None = None) -> None:
         """Take a build and its encoders. Raises IndexMismatch if they do not belong together."""
-        built_with = opened.index_file
+        built_with = opened.entry
         if built_with.fingerprint != encoders.spec.fingerprint:
             raise IndexMismatch(
                 f"{built_with.encoder} ({built_with.fingerprint})",
@@ -103,7 +103,7 @@ class SearchEngine:
         """
         opened = open_build(data)
         runtime = runtime or Runtime(weights=data / "weights")
-        return cls(opened, Encoders(opened.index_file.encoder, runtime), limits)
+        return cls(opened, Encoders(opened.entry.encoder, runtime), limits)
 
     def search(self, query: Query) -> SearchResult:
         """Answer `query`. Raises InvalidQuery, UnknownWords, ImageNotFound, DecodeError."""
@@ -156,7 +156,7 @@ class SearchEngine:
         wanted = min(query.offset + query.k, total)
         hits: list[Hit] = []
         if wanted > query.offset:
-            found = index.search(vector, wanted, where=where)
+            found = index.search(vector, wanted, where=where, kind="text" if plan.texts else "picture")
             hits = self._hits(found.ids[0, query.offset :], found.scores[0, query.offset :])
         done = time.perf_counter()
         return SearchResult(

@@ -31,15 +31,12 @@ class Efforts:
         """Return the effort for `k` hits among a share of the rows, 0 < share <= 1.
 
         Among a share f of the rows the k-th hit lies about where the k/f-th lies among all, so lists are counted
-        for that many. Beyond what was tuned the number of lists grows as it did between 10 hits and 100.
+        for that many.
         """
         few, many = (self.picture_few, self.picture_many) if kind == "picture" else (self.text_few, self.text_many)
-        base, tuned = (few, FEW) if k <= FEW else (many, MANY)
-        spread = max(k / share, tuned) / tuned
-        growth = max(math.log10(max(many.nprobe, 1) / max(few.nprobe, 1)), 0.2)
         return Effort(
-            nprobe=math.ceil(base.nprobe * spread**growth),
-            rerank=math.ceil(base.rerank * max(k / tuned, 1)),
+            nprobe=math.ceil(_between(few.nprobe, many.nprobe, k / share, beyond=0.2)),
+            rerank=math.ceil(_between(few.rerank, many.rerank, k, beyond=1.0)),
         )
 
     def to_dict(self) -> dict[str, dict[str, int]]:
@@ -55,6 +52,17 @@ class Efforts:
                 for name in ("picture_few", "picture_many", "text_few", "text_many")
             }
         )
+
+
+def _between(few: int, many: int, k: float, *, beyond: float) -> float:
+    """Return what `k` hits need, on the straight line through both in logarithms; no less than few need.
+
+    Beyond what was tuned the line rises at least with the power `beyond`.
+    """
+    power = math.log10(many / few)  # from 10 hits to 100
+    if k <= MANY:
+        return float(few * (max(k, FEW) / FEW) ** power)
+    return float(many * (k / MANY) ** max(power, beyond))
 
 
 def _count(value: object) -> int:

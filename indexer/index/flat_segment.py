@@ -5,13 +5,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.index.base import SCORE_DECIMALS
+from indexer.index.base import SCORE_DECIMALS, QueryKind
 from models.errors import BackendNotInstalled
 from models.vectors import Ids, Vectors
 
 Positions = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+
+_SHORT = 16  # FAISS takes shorter rows several at a time
+FEW_ROWS = 4_096  # so few are copied and scored faster than the others are skipped
 
 
 def import_faiss() -> Any:
@@ -23,38 +26,103 @@ def import_faiss() -> Any:
     return faiss
 
 
+class Allowed:
+    """The rows of one segment that a search may find, given as ascending positions or as a mask of all rows."""
+
+    def __init__(self, count: int, *, positions: Positions | None = None, mask: Mask | None = None) -> None:
+        self._rows, self._positions, self._mask = count, positions, mask
+        self.count = len(positions) if positions is not None else int(np.count_nonzero(self.mask))
+        self._selector: tuple[Any, Any] | None = None
+
+    @property
+    def positions(self) -> Positions:
+        """Where the rows stand, ascending."""
+        if self._positions is None:
+            self._positions = np.flatnonzero(self.mask)
+        return self._positions
+
+    @property
+    def mask(self) -> Mask:
+        """Whether each row is one of them."""
+        if self._mask is None:
+            mask = np.zeros(self._rows, np.bool_)
+            mask[self._positions] = True
+            self._mask = mask
+        return self._mask
+
+    @property
+    def selector(self) -> Any:
+        """The rows as FAISS takes them."""
+        if self._selector is None:
+            bitmap = np.packbits(self.mask, bitorder="little")
+            self._selector = import_faiss().IDSelectorBitmap(bitmap), bitmap
+        return self._selector[0]
+
+
 class FlatSegment:
     """Vectors `float32 (n, dim)`, in memory or mapped, for `ids` in ascending order."""
 
     recipe = "flat"
 
     def __init__(self, ids: Ids, vectors: Vectors) -> None:
-        self.ids, self._vectors = ids, vectors
-        self._faiss = import_faiss()
+        self.ids, self.vectors = ids, vectors
 
     @property
     def dim(self) -> int:
         """Length of a vector."""
-        return int(self._vectors.shape[1])
+        return int(self.vectors.shape[1])
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def scores(self, query: npt.NDArray[np.float32]) -> Scores:
-        """Return the score of every row, by one thread: handing work to others costs more than it saves."""
-        scores = np.empty(len(self), np.float32)
-        if len(self):
-            query = np.ascontiguousarray(query, np.float32)
-            swig_ptr = self._faiss.swig_ptr
-            self._faiss.fvec_inner_products_ny(
-                swig_ptr(scores), swig_ptr(query), swig_ptr(self._vectors), self.dim, len(self)
-            )
-        return scores
+    def search(
+        self,
+        queries: Vectors,
+        k: int,
+        allowed: Allowed | None,
+        kind: QueryKind,  # noqa: ARG002
+    ) -> list[tuple[Positions, Scores]]:
+        """Return for each query the positions and the scores of the k best, and of what may tie with the last."""
+        found = []
+        few = allowed is not None and allowed.count <= FEW_ROWS
+        vectors = self.fetch(allowed.positions) if allowed is not None and few else None
+        for query in queries:
+            if allowed is not None and vectors is not None:
+                positions, scores = allowed.positions, score_rows(query, vectors)
+                best = best_of(scores, k, None)
+                found.append((positions[best], scores[best]))
+            else:
+                scores = score_rows(query, self.vectors)
+                best = best_of(scores, k, None if allowed is None else allowed.mask)
+                found.append((best, scores[best]))
+        return found
+
+    def count_above(self, query: npt.NDArray[np.float32], score: float, allowed: Allowed | None) -> int:
+        """Return how many rows score at least `score`."""
+        scores = score_rows(query, self.vectors)
+        return count_above(scores if allowed is None else scores[allowed.mask], score)
 
     def fetch(self, positions: Positions) -> Vectors:
         """Return the vectors of rows."""
-        vectors: Vectors = self._vectors[positions]
+        vectors: Vectors = self.vectors[positions]
         return vectors
+
+
+def score_rows(query: npt.NDArray[np.float32], vectors: Vectors) -> Scores:
+    """Return the score of each row, by one thread: handing a part to others takes longer than it saves.
+
+    A row's score does not depend on the rows beside it, as it may in a matrix product.
+    """
+    if vectors.shape[1] < _SHORT:
+        short: Scores = (vectors * query).sum(axis=1)
+        return short
+    faiss = import_faiss()
+    scores = np.empty(len(vectors), np.float32)
+    if len(vectors):
+        query = np.ascontiguousarray(query, np.float32)
+        pointers = [faiss.swig_ptr(array) for array in (scores, query, vectors)]
+        faiss.fvec_inner_products_ny(*pointers, vectors.shape[1], len(vectors))
+    return scores
 
 
 def best_of(scores: Scores, k: int, mask: Mask | None) -> Positions:
@@ -67,3 +135,8 @@ def best_of(scores: Scores, k: int, mask: Mask | None) -> Positions:
     else:
         best = np.arange(len(scores) if k else 0)
     return best if positions is None else positions[best]
+
+
+def count_above(scores: Scores, score: float) -> int:
+    """Return how many scores, rounded as hits are, reach `score`."""
+    return int(np.count_nonzero(scores.round(SCORE_DECIMALS) >= np.float32(score)))

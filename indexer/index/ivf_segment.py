@@ -5,7 +5,7 @@ product quantiser of 4 bits a part, laid out for FAISS's FastScan (André et al.
 held in memory; the float32 rows that the candidates are scored with stay on disk.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +14,23 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.index.base import QueryKind
-from indexer.index.efforts import Effort, Efforts
-from indexer.index.flat_segment import Mask, Positions, Scores, best_of, import_faiss
+from indexer.index.efforts import Effort, Efforts, untuned
+from indexer.index.flat_segment import (
+    FEW_ROWS,
+    Allowed,
+    Positions,
+    Scores,
+    best_of,
+    count_above,
+    import_faiss,
+    score_rows,
+)
 from indexer.store.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.vectors import Ids, Vectors
 
-EXACT_ROWS = 4_096  # so few are read and scored faster than lists are looked through
 _MOST_RERANKED = 32_768  # more scattered rows than these take longer to read than all rows in order
 _MARGIN = 16
+_COUNTED = (200, 2_000)  # to count hits above a score these many are searched for before all rows are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +55,18 @@ class IvfSegment:
 
     recipe = "ivf"
 
-    def __init__(self, ids: Ids, places: Places, codes: Codes, shards: ShardFiles, efforts: Efforts) -> None:
-        self.ids, self.places, self.codes, self.shards, self.efforts = ids, places, codes, shards, efforts
+    def __init__(self, ids: Ids, places: Places, codes: Codes, shards: ShardFiles, tuned: Mapping[str, Any]) -> None:
+        """Take the parts; `tuned` is what tuning found, as `Tuned.to_dict` returns it."""
+        self.ids, self.places, self.codes, self.shards, self.tuned = ids, places, codes, shards, tuned
+        self.efforts = Efforts.from_dict(tuned["efforts"])
         self._faiss = import_faiss()
-        ascending = bool((np.diff(places) > 0).all())
+        ascending = bool((np.diff(places) >= 0).all())
         self._order = None if ascending else np.argsort(places, kind="stable")
+
+    @classmethod
+    def untuned(cls, ids: Ids, places: Places, codes: Codes, shards: ShardFiles) -> "IvfSegment":
+        """Take the parts, with efforts that suit most data."""
+        return cls(ids, places, codes, shards, {"efforts": untuned(int(codes.ivf.nlist)).to_dict()})
 
     @property
     def dim(self) -> int:
@@ -70,21 +86,32 @@ class IvfSegment:
         return self.shards.gather(self.places[positions])
 
     def search(
-        self, queries: Vectors, k: int, mask: "Allowed | None", kind: QueryKind
+        self, queries: Vectors, k: int, allowed: Allowed | None, kind: QueryKind
     ) -> list[tuple[Positions, Scores]]:
         """Return for each query the positions of candidates and their exact scores; the k best are among them."""
-        count = len(self) if mask is None else mask.count
+        count = len(self) if allowed is None else allowed.count
         if k == 0 or count == 0:
             return [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(queries)
-        if mask is not None and count <= max(EXACT_ROWS, 4 * k):
-            return self._score(queries, mask.positions)
+        if allowed is not None and count <= max(FEW_ROWS, 4 * k):
+            return self._score(queries, allowed.positions)
         effort = self.efforts.choose(kind, k, count / len(self))
-        if effort.rerank >= min(count, _MOST_RERANKED):
-            return [self._scan(query, k, mask) for query in queries]
+        if effort.rerank > min(count, _MOST_RERANKED):
+            return [self._scan(query, k, allowed) for query in queries]
         return [
             (positions, self._score_one(query, positions))
-            for query, positions in zip(queries, self._candidates(queries, k, mask, effort), strict=True)
+            for query, positions in zip(queries, self._candidates(queries, k, allowed, effort), strict=True)
         ]
+
+    def count_above(self, query: npt.NDArray[np.float32], score: float, allowed: Allowed | None) -> int:
+        """Return how many rows score at least `score`: of the best found, if that is not all of them; else exactly."""
+        count = len(self) if allowed is None else allowed.count
+        for k in (k for k in _COUNTED if k < count // 2):
+            _, scores = self.search(query[None], k, allowed, "text")[0]
+            above = count_above(scores, score)
+            if above < k:
+                return above
+        scores = self.all_scores(query)
+        return count_above(scores if allowed is None else scores[allowed.mask], score)
 
     def all_scores(self, query: npt.NDArray[np.float32]) -> Scores:
         """Return the exact score of every row, by reading them all in the order in which they lie."""
@@ -98,7 +125,7 @@ class IvfSegment:
                 low, high = np.searchsorted(rows, [first, first + len(block)])
                 if low == high:
                     continue
-                found = (block @ query)[rows[low:high] - first]
+                found = score_rows(query, block)[rows[low:high] - first]
                 part = slice(begin + low, begin + high)
                 scores[part if self._order is None else self._order[part]] = found
         return scores
@@ -107,20 +134,20 @@ class IvfSegment:
         """Return the positions of the best by their codes, int64 (n, wanted), best first, the rest -1."""
         return self._look(queries, wanted, None, nprobe)
 
-    def _candidates(self, queries: Vectors, k: int, mask: "Allowed | None", effort: Effort) -> Iterator[Positions]:
+    def _candidates(self, queries: Vectors, k: int, allowed: Allowed | None, effort: Effort) -> Iterator[Positions]:
         """Yield the best by their codes for each query. Where a filter empties the lists, more are looked through."""
         wanted = max(effort.rerank, k + _MARGIN)
-        least = min(k, len(self) if mask is None else mask.count)
-        for row, query in zip(self._look(queries, wanted, mask, effort.nprobe), queries, strict=True):
+        least = min(k, len(self) if allowed is None else allowed.count)
+        for row, query in zip(self._look(queries, wanted, allowed, effort.nprobe), queries, strict=True):
             found, nprobe = row[row >= 0], effort.nprobe
             while len(found) < least and nprobe < self.lists:
                 nprobe *= 4
-                wider = self._look(query[None], wanted, mask, nprobe)[0]
+                wider = self._look(query[None], wanted, allowed, nprobe)[0]
                 found = wider[wider >= 0]
-            yield found if len(found) >= least else np.arange(len(self)) if mask is None else mask.positions
+            yield found if len(found) >= least else np.arange(len(self)) if allowed is None else allowed.positions
 
-    def _look(self, queries: Vectors, wanted: int, mask: "Allowed | None", nprobe: int) -> npt.NDArray[np.int64]:
-        selector = None if mask is None else mask.selector
+    def _look(self, queries: Vectors, wanted: int, allowed: Allowed | None, nprobe: int) -> npt.NDArray[np.int64]:
+        selector = None if allowed is None else allowed.selector
         inner = self._faiss.SearchParametersIVF(sel=selector, nprobe=min(nprobe, self.lists))
         params = self._faiss.SearchParametersPreTransform(index_params=inner)
         found: npt.NDArray[np.int64]
@@ -130,41 +157,15 @@ class IvfSegment:
 
     def _score(self, queries: Vectors, positions: Positions) -> list[tuple[Positions, Scores]]:
         vectors = self.fetch(positions)
-        return [(positions, vectors @ query) for query in queries]
+        return [(positions, score_rows(query, vectors)) for query in queries]
 
     def _score_one(self, query: npt.NDArray[np.float32], positions: Positions) -> Scores:
-        scores: Scores = self.fetch(positions) @ query
-        return scores
+        return score_rows(query, self.fetch(positions))
 
-    def _scan(self, query: npt.NDArray[np.float32], k: int, mask: "Allowed | None") -> tuple[Positions, Scores]:
+    def _scan(self, query: npt.NDArray[np.float32], k: int, allowed: Allowed | None) -> tuple[Positions, Scores]:
         scores = self.all_scores(query)
-        best = best_of(scores, k, None if mask is None else mask.mask)
+        best = best_of(scores, k, None if allowed is None else allowed.mask)
         return best, scores[best]
-
-
-class Allowed:
-    """The rows of one segment that a search may find."""
-
-    def __init__(self, mask: Mask) -> None:
-        self.mask = mask
-        self.count = int(np.count_nonzero(mask))
-        self._positions: Positions | None = None
-        self._selector: tuple[Any, Any] | None = None
-
-    @property
-    def positions(self) -> Positions:
-        """Where the rows stand, ascending."""
-        if self._positions is None:
-            self._positions = np.flatnonzero(self.mask)
-        return self._positions
-
-    @property
-    def selector(self) -> Any:
-        """The rows as FAISS takes them."""
-        if self._selector is None:
-            bitmap = np.packbits(self.mask, bitorder="little")
-            self._selector = import_faiss().IDSelectorBitmap(bitmap), bitmap
-        return self._selector[0]
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from typing import Literal
 
 from indexer.index.options import IndexOptions
 
-FLAT_VALUES = 100_000 * 512  # numbers that one query may look at: about 7 ms
 _LEAST_ROWS = 1_000  # fewer train nothing
 _ROWS_A_LIST = 64  # to train a list with, where there are so many
 
@@ -30,7 +29,7 @@ class Recipe:
 
 def choose_recipe(count: int, dim: int, options: IndexOptions) -> Recipe:
     """Return the recipe for `count` vectors."""
-    flat = count * dim <= FLAT_VALUES if options.recipe == "auto" else options.recipe == "flat"
+    flat = is_scanned_fast(count, dim, options) if options.recipe == "auto" else options.recipe == "flat"
     if flat or count < _LEAST_ROWS:
         return Recipe(name="flat")
     lists = 2 ** round(math.log2(2 * math.sqrt(count)))
@@ -45,6 +44,6 @@ def choose_recipe(count: int, dim: int, options: IndexOptions) -> Recipe:
     )
 
 
-def is_scanned_fast(count: int, dim: int, *, share: float = 1.0) -> bool:
-    """Say whether a flat scan of so many rows may stand beside other work; `share` of what stands alone."""
-    return count * dim <= share * FLAT_VALUES
+def is_scanned_fast(count: int, dim: int, options: IndexOptions, *, share: float = 1.0) -> bool:
+    """Say whether one query may look at so many rows, or take `share` of the time that it may."""
+    return count * dim <= share * options.flat_values

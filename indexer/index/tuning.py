@@ -17,7 +17,9 @@ from models.vectors import Ids, Vectors
 _SEED = 20_261
 _STEPS = (1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)  # candidates scored exactly for each hit asked for
 _CODE_NS, _LIST_NS, _ROW_NS = 14, 60, 1_700  # to scan a code, to choose and open lists for each there is, to read a row
-_CAUTION = 0.005  # queries that come are not those that were measured
+_FIELDS = {
+    f"{kind}@{k}": f"{kind}_{size}" for kind in ("picture", "text") for k, size in ((FEW, "few"), (MANY, "many"))
+}
 _TEXT_FACTOR = 4  # without texts to measure: their lists, in pictures' lists
 
 
@@ -65,7 +67,7 @@ def tune(segment: IvfSegment, texts: Vectors | None, options: IndexOptions) -> T
     found: dict[str, tuple[Effort, float]] = {}
     for kind, part in asked:
         found |= _tune_kind(segment, kind, queries[part], truth[part], itself[part], options)
-    efforts = {name.replace(f"@{FEW}", "_few").replace(f"@{MANY}", "_many"): f for name, (f, _) in found.items()}
+    efforts = {_FIELDS[name]: effort for name, (effort, _) in found.items()}
     for size in ("few", "many"):
         efforts.setdefault(f"text_{size}", _guess(efforts[f"picture_{size}"], segment.lists))
     return Tuned(
@@ -120,7 +122,7 @@ def _tune_kind(
     nprobes = _nprobes(segment.lists)
     mean_rows = len(segment) / segment.lists
     chosen: dict[str, tuple[float, Effort, float]] = {}
-    goal = min(options.recall + _CAUTION, 1.0)
+    goal = (1 + options.recall) / 2  # half of what may be missed, for queries that come are not those measured
     for nprobe in nprobes:
         wanted = min(int(MANY * _STEPS[5]) if nprobe < nprobes[-1] else int(MANY * _STEPS[-1]), len(segment))
         found = _without(_look(segment, queries, wanted + 1, nprobe, options), itself)

@@ -19,9 +19,11 @@ import numpy as np
 
 from indexer.colours import Colour, colour_mask
 from indexer.errors import IndexMismatch
+from indexer.perceptual import Looks
 from indexer.store.database import Database
 from indexer.store.filters import Filter
 from indexer.store.records import (
+    NOWHERE,
     ImageFacts,
     ImageFile,
     ImageRow,
@@ -31,10 +33,9 @@ from indexer.store.records import (
     Root,
     Shard,
     StoredEncoder,
+    place_of,
 )
 from models.vectors import Ids
-
-_NOWHERE = -1  # a size no file has: what is at that path has to be looked at again
 
 
 class Catalog(Database):
@@ -53,19 +54,30 @@ class Catalog(Database):
                 exclude=tuple(json.loads(row[4])),
                 hidden=bool(row[5]),
                 mounts=tuple(_unquoted(name) for name in json.loads(row[6])),
+                columns=json.loads(row[7]),
             )
-            for row in self._query("SELECT id, path, kind, include, exclude, hidden, mounts FROM roots ORDER BY id")
+            for row in self._query(
+                "SELECT id, path, kind, include, exclude, hidden, mounts, columns FROM roots ORDER BY id"
+            )
         ]
 
     def put_root(
-        self, path: Path, *, include: Sequence[str], exclude: Sequence[str], hidden: bool, kind: str = "folder"
+        self,
+        path: Path,
+        *,
+        include: Sequence[str],
+        exclude: Sequence[str],
+        hidden: bool,
+        kind: str = "folder",
+        columns: Mapping[str, str] | None = None,
     ) -> None:
         """Add a root, or change how it is scanned."""
+        patterns = json.dumps(list(include)), json.dumps(list(exclude))
         self._connection.execute(
-            "INSERT INTO roots (path, kind, include, exclude, hidden) VALUES (CAST(? AS TEXT), ?, ?, ?, ?) "
+            "INSERT INTO roots (path, kind, include, exclude, hidden, columns) VALUES (CAST(? AS TEXT), ?, ?, ?, ?, ?) "
             "ON CONFLICT (path) DO UPDATE SET kind = excluded.kind, include = excluded.include, "
-            "exclude = excluded.exclude, hidden = excluded.hidden",
-            (_raw(str(path)), kind, json.dumps(list(include)), json.dumps(list(exclude)), int(hidden)),
+            "exclude = excluded.exclude, hidden = excluded.hidden, columns = excluded.columns",
+            (_raw(str(path)), kind, *patterns, int(hidden), json.dumps(dict(columns or {}))),
         )
 
     def put_mounts(self, root: Root, mounts: Sequence[str]) -> None:
@@ -138,13 +150,28 @@ class Catalog(Database):
 
     # Pictures: writing
 
-    def known_files(self, root: Root, encoder_id: int) -> dict[str, KnownFile]:
-        """Return path -> what was last seen there, for every file ever seen below `root`."""
+    def known_files(self, root: Root, encoder_id: int, paths: Sequence[str] | None = None) -> dict[str, KnownFile]:
+        """Return path -> what was last seen there, for every file ever seen below `root`.
+
+        With `paths`, only for those, and for what lies below those of them that are folders.
+        """
+        if paths is None:
+            return self._known_files(root, encoder_id, "1", ())
+        found: dict[str, KnownFile] = {}
+        for path in paths:
+            raw = _raw(path)
+            below = "path = CAST(? AS TEXT) OR (path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT))"
+            found |= self._known_files(root, encoder_id, below, (raw, raw + b"/", raw + b"0"))  # 0 comes after /
+        return found
+
+    def _known_files(
+        self, root: Root, encoder_id: int, condition: str, values: Sequence[object]
+    ) -> dict[str, KnownFile]:
         rows = self._query(
-            "SELECT path, images.id, size, mtime_ns, status, reason, vectors.content_id IS NOT NULL, caption, tags "
-            "FROM images LEFT JOIN vectors ON vectors.content_id = images.content_id AND vectors.encoder_id = ? "
-            "WHERE root_id = ?",
-            (encoder_id, root.id),
+            "SELECT path, images.id, size, mtime_ns, status, reason, vectors.content_id IS NOT NULL, caption, tags, "
+            "offset FROM images LEFT JOIN vectors ON vectors.content_id = images.content_id AND vectors.encoder_id = ? "
+            f"WHERE root_id = ? AND ({condition})",
+            (encoder_id, root.id, *values),
         )
         return {row[0]: KnownFile(*row[1:]) for row in rows}
 
@@ -257,13 +284,14 @@ class Catalog(Database):
             self._connection.execute(
                 "UPDATE images SET size = ?, status = CASE WHEN ? = 'removed' THEN 'removed' ELSE status END, "
                 "generation = ? WHERE id = ?",
-                (_NOWHERE, status, self._next_generation(), here),
+                (NOWHERE, status, self._next_generation(), here),
             )
 
     def _insert(self, file: ImageFile) -> int:
         cursor = self._connection.execute(
-            "INSERT INTO images (root_id, path, size, mtime_ns, status) VALUES (?, CAST(? AS TEXT), ?, ?, 'failed')",
-            (file.root_id, _raw(file.path), file.size, file.mtime_ns),
+            "INSERT INTO images (root_id, path, size, mtime_ns, offset, status) "
+            "VALUES (?, CAST(? AS TEXT), ?, ?, ?, 'failed')",
+            (file.root_id, _raw(file.path), file.size, file.mtime_ns, file.offset),
         )
         return int(cursor.lastrowid or 0)
 
@@ -271,9 +299,12 @@ class Catalog(Database):
         """Record why a file is not indexed."""
         detail = detail.encode("utf-8", "replace").decode()
         changed = self._connection.execute(
-            "UPDATE images SET size = ?, mtime_ns = ?, status = 'failed', reason = ?, detail = ?, generation = ? "
-            "WHERE root_id = ? AND path = CAST(? AS TEXT)",
-            (file.size, file.mtime_ns, reason, detail, self._next_generation(), file.root_id, _raw(file.path)),
+            "UPDATE images SET size = ?, mtime_ns = ?, offset = ?, status = 'failed', reason = ?, detail = ?, "
+            "generation = ? WHERE root_id = ? AND path = CAST(? AS TEXT)",
+            (
+                *(file.size, file.mtime_ns, file.offset, reason, detail),
+                *(self._next_generation(), file.root_id, _raw(file.path)),
+            ),
         )
         if not changed.rowcount:
             image_id = self._insert(file)
@@ -409,6 +440,28 @@ class Catalog(Database):
             found.update((row[0], _image_row(row)) for row in rows)
         return found
 
+    def get_looks(self, image_ids: Sequence[int]) -> Looks:
+        """Return what those of `image_ids` that have ever been indexed look like, in their order."""
+        found: dict[int, Any] = {}
+        for start in range(0, len(image_ids), 500):
+            chunk = [int(image_id) for image_id in image_ids[start : start + 500]]
+            rows = self._query(f"{_LOOKS} WHERE images.id IN ({', '.join('?' * len(chunk))})", chunk)
+            found.update((row[0], row) for row in rows)
+        return Looks.of([found[int(image_id)] for image_id in image_ids if int(image_id) in found])
+
+    def list_looks(self) -> Looks:
+        """Return what all indexed pictures look like, those first that are most worth keeping.
+
+        That is: the one with more pixels, then the larger file, then the one taken (or else written) first.
+        """
+        return Looks.of(
+            self._query(
+                f"{_LOOKS} WHERE status = 'indexed' ORDER BY width * height DESC, size DESC, "
+                "coalesce(taken_at, strftime('%Y-%m-%dT%H:%M:%S', mtime_ns / 1000000000, 'unixepoch')), "
+                "mtime_ns, images.id"
+            )
+        )
+
     def ids_where(self, where: Filter) -> Ids:
         """Return the ids of the pictures that satisfy `where`, ascending."""
         condition, values = where.to_sql()
@@ -418,13 +471,13 @@ class Catalog(Database):
         )
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
-    def list_failures(self) -> list[tuple[Path, str, str]]:
-        """Return (file, reason, detail) of every file that is not indexed because it could not be used."""
+    def list_failures(self) -> list[tuple[str, str, str]]:
+        """Return (place, reason, detail) of every file that is not indexed because it could not be used."""
         rows = self._query(
-            "SELECT roots.path, images.path, reason, detail FROM images JOIN roots ON roots.id = root_id "
+            "SELECT kind, roots.path, images.path, reason, detail FROM images JOIN roots ON roots.id = root_id "
             "WHERE status = 'failed' ORDER BY roots.id, images.path"
         )
-        return [(Path(row[0]) / row[1], row[2], row[3] or "") for row in rows]
+        return [(place_of(row[0], _folder(row[1]), row[2]), row[3], row[4] or "") for row in rows]
 
     def counts(self) -> dict[str, int]:
         """Return status -> number of pictures."""

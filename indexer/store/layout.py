@@ -40,6 +40,10 @@ class Layout:
         """Return the folder of an encoder's vector shards."""
         return self.data / "vectors" / encoder
 
+    def queries(self, encoder: str, fingerprint: str) -> Path:
+        """Return the file of the vectors of ordinary queries."""
+        return self.data / "queries" / f"{encoder}-{fingerprint}.npy"
+
     def thumbnail(self, sha256: str) -> Path:
         """Return the thumbnail of the picture file whose content has this checksum (hex)."""
         return self.thumbnails / sha256[:2] / f"{sha256}.webp"

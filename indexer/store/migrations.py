@@ -117,5 +117,17 @@ SCRIPTS: tuple[str, ...] = (
 
     ALTER TABLE roots ADD COLUMN kind TEXT NOT NULL DEFAULT 'folder';  -- folder, list or tar
     ALTER TABLE roots ADD COLUMN mounts TEXT NOT NULL DEFAULT '[]';    -- JSON list of folders that are other drives
+    ALTER TABLE roots ADD COLUMN columns TEXT NOT NULL DEFAULT '{}';   -- JSON: path, url, caption, tags -> of a list
+
+    -- Words of captions, tags and names; see indexer/store/texts.py. Its tokeniser splits at spaces, as they are put.
+    CREATE VIRTUAL TABLE texts USING fts5 (caption, tags, name, tokenize = 'ascii');
+    CREATE TABLE texts_stale (image_id INTEGER PRIMARY KEY) STRICT;    -- whose words in it are not what they should be
+    INSERT INTO texts_stale SELECT id FROM images WHERE status = 'indexed';
+    CREATE TRIGGER texts_changed AFTER UPDATE OF root_id, path, status, caption, tags ON images
+        WHEN (old.root_id, old.path, old.status, old.caption, old.tags)
+            IS NOT (new.root_id, new.path, new.status, new.caption, new.tags)
+        BEGIN INSERT OR IGNORE INTO texts_stale VALUES (old.id); END;
+    CREATE TRIGGER texts_deleted AFTER DELETE ON images
+        BEGIN INSERT OR IGNORE INTO texts_stale VALUES (old.id); END;
     """,
 )

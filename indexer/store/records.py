@@ -1,6 +1,6 @@
 """What the catalog keeps, as data: roots, files, contents, shards and places in them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,6 +8,10 @@ import numpy as np
 
 from indexer.colours import Colour
 from models.vectors import Ids
+
+NOWHERE = -1  # a size no file has: what is at that path has to be looked at again
+UNKNOWN_SIZE = -2  # of what lies at an address: it is known once it has been fetched
+_SCHEMES = ("http://", "https://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,9 @@ class StoredEncoder:
 class Root:
     """Where pictures of the library come from, and how it is scanned; the patterns are those of .gitignore files.
 
+    `kind` is folder, list (a table of paths and addresses) or tar (a WebDataset shard); the last two are files.
     `mounts` are the folders below it ("" is the root itself) at which another drive was mounted when last seen.
+    `columns` maps path, url, caption and tags to the columns of a list, where they are not found by their names.
     """
 
     id: int
@@ -33,13 +39,15 @@ class Root:
     exclude: tuple[str, ...] = ()
     hidden: bool = False
     mounts: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
     """A file that looks like a picture. `path` is below its root; size in bytes.
 
-    One that lies in a tar file begins at the byte `offset` of it.
+    One that lies in a tar file begins at the byte `offset` of it. In a list, `path` may be an address, or absolute;
+    tags are one a line. `problem` is why there is nothing to read: a key of DECODE_REASONS and its detail.
     """
 
     root_id: int
@@ -50,6 +58,12 @@ class ImageFile:
     offset: int | None = None
     caption: str = ""
     tags: str = ""
+    problem: tuple[str, str] | None = None
+
+    @property
+    def address(self) -> str | None:
+        """Where to fetch it from, None for a file of this machine."""
+        return self.path if self.offset is None and is_address(self.path) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,7 @@ class KnownFile:
     encoded: bool
     caption: str = ""
     tags: str = ""
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +117,20 @@ class ImageRow(ImageFacts):
 
     @property
     def file(self) -> Path:
-        """Where the picture is."""
-        return self.root / self.path
+        """The file that holds the picture: it alone, or a tar with others."""
+        if self.kind == "list":
+            return self.root.parent / self.path
+        return self.root if self.kind == "tar" else self.root / self.path
+
+    @property
+    def address(self) -> str | None:
+        """Where the picture was fetched from, None for one of this machine."""
+        return self.path if self.kind == "list" and is_address(self.path) else None
+
+    @property
+    def place(self) -> str:
+        """Where a person finds the picture."""
+        return place_of(self.kind, self.root, self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,3 +179,15 @@ class IndexChanges:
 
     touched: Ids
     added: Locations = field(default_factory=lambda: Locations.of(()))
+
+
+def is_address(path: str) -> bool:
+    """Say whether the path of a listed picture is an address: no path below a root has two slashes in a row."""
+    return path.startswith(_SCHEMES)
+
+
+def place_of(kind: str, root: Path, path: str) -> str:
+    """Return where a person finds a picture: a file, an address, or a name in the tar or a row of the list it is in."""
+    if kind != "list" or path.removeprefix("#").isdecimal():
+        return f"{root}/{path}"
+    return path if "://" in path else str(root.parent / path)

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.errors import IndexDamaged
-from indexer.store.catalog import Locations
+from indexer.store.records import Locations
+from models.files import sha256_of
 from models.vectors import Vectors
 
 Places: TypeAlias = npt.NDArray[np.int64]  # (n,), shard number * 2**32 + row
@@ -44,7 +45,8 @@ def rows_of(places: Places) -> npt.NDArray[np.int64]:
 class ShardFiles:
     """The shards of one encoder in one folder, `NNNNN.npy` float32 (n, dim). Safe to use from several threads.
 
-    `checksums` are the SHA-256 sums that are known already, by shard number; `pattern` names the files.
+    `checksums` are the SHA-256 sums that are known already, by shard number; `names` are those of files that are
+    named otherwise.
     """
 
     def __init__(
@@ -53,25 +55,28 @@ class ShardFiles:
         dim: int,
         *,
         checksums: Mapping[int, str] | None = None,
-        pattern: str = "{:05d}.npy",
+        names: Mapping[int, str] | None = None,
     ) -> None:
         self.folder, self.dim = folder, dim
         self.checksums = dict(checksums or {})
-        self._pattern = pattern
+        self._names = names or {}
         self._lock = threading.Lock()
         self._open: dict[int, _ShardFile] = {}
 
     def path(self, number: int) -> Path:
         """Return the file of a shard."""
-        return self.folder / self._pattern.format(number)
+        return self.folder / self._names.get(number, f"{number:05d}.npy")
 
     def count(self, number: int) -> int:
         """Return how many rows a shard has. Raises IndexDamaged."""
         return self._file(number).rows
 
-    def identity(self, number: int) -> os.stat_result:
-        """Return what tells whether two names are one file. Raises IndexDamaged."""
-        return os.fstat(self._file(number).descriptor)
+    def checksum(self, number: int) -> str:
+        """Return the SHA-256 of a shard's file, hex; it is worked out where it is not known. Raises IndexDamaged."""
+        if number not in self.checksums:
+            self._file(number)
+            self.checksums[number] = sha256_of(self.path(number))
+        return self.checksums[number]
 
     def check(self, places: Places) -> None:
         """Open the files of `places`. Raises IndexDamaged if a file or a row is missing."""
@@ -111,7 +116,7 @@ class ShardFiles:
         buffer = np.empty((min(step, file.rows), self.dim), np.float32)
         for start in range(0, file.rows, step):
             block = buffer[: min(step, file.rows - start)]
-            read = os.preadv(file.descriptor, [memoryview(block).cast("B")], file.offset + start * 4 * self.dim)
+            read = os.preadv(file.descriptor, [block.data.cast("B")], file.offset + start * 4 * self.dim)
             if read != block.nbytes:
                 raise self._damaged(number, "rows are missing")
             yield start, block

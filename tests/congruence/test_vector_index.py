@@ -1,18 +1,13 @@
-"""Two implementations, one suite: FAISS answers as the plain matrix product does."""
-
-import subprocess
-import sys
-from pathlib import Path
+"""Several implementations, one suite: each answers as the plain matrix product does."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from indexer.errors import IndexDamaged
-from indexer.index.faiss_index import FaissIndex
 from indexer.index.numpy_index import NumpyIndex
+from indexer.index.segments import SegmentedIndex
 from models.vectors import l2_normalize
 
 TOLERANCE = 2e-6
@@ -32,15 +27,6 @@ def random_vectors(count: int, dim: int = DIM, seed: int = 0) -> np.ndarray:
     return l2_normalize(np.random.default_rng(seed).standard_normal((count, dim)))
 
 
-def pair(vectors: np.ndarray, image_ids: np.ndarray | None = None) -> tuple[NumpyIndex, FaissIndex]:
-    """Return both indexes over the same vectors."""
-    image_ids = np.arange(1, len(vectors) + 1) if image_ids is None else image_ids
-    both = NumpyIndex(vectors.shape[1]), FaissIndex(vectors.shape[1])
-    for index in both:
-        index.upsert(image_ids, vectors)
-    return both
-
-
 def assert_alike(reference, other, queries, k, where=None) -> None:
     """Same scores; and the same ids, but for neighbours whose scores are as good as equal."""
     expected, found = reference.search(queries, k, where=where), other.search(queries, k, where=where)
@@ -55,20 +41,20 @@ def assert_alike(reference, other, queries, k, where=None) -> None:
         assert np.isneginf(scores[len(hits) :]).all()
 
 
-def assert_identical(reference, other, queries, k, where=None) -> None:
-    expected, found = reference.search(queries, k, where=where), other.search(queries, k, where=where)
+def assert_identical(reference, other, queries, k, where=None, kind="text") -> None:
+    expected, found = reference.search(queries, k, where=where), other.search(queries, k, where=where, kind=kind)
     np.testing.assert_array_equal(found.ids, expected.ids)
     np.testing.assert_array_equal(found.scores, expected.scores)
 
 
 @pytest.mark.parametrize("dim", [1, 3, 32, 512])
 @pytest.mark.parametrize("k", [1, 10, 100, 250])
-def test_random_vectors(dim, k):
-    reference, faiss = pair(random_vectors(200, dim))
-    assert_alike(reference, faiss, random_vectors(5, dim, seed=1), k)
+def test_random_vectors(pair, dim, k):
+    reference, other = pair(random_vectors(200, dim))
+    assert_alike(reference, other, random_vectors(5, dim, seed=1), k)
 
 
-def test_a_vector_is_its_own_nearest():
+def test_a_vector_is_its_own_nearest(pair):
     vectors = random_vectors(100)
     for index in pair(vectors):
         found = index.search(vectors, 1)
@@ -77,14 +63,14 @@ def test_a_vector_is_its_own_nearest():
 
 
 @pytest.mark.parametrize("k", [1, 2, 15, 16, 17, 49, 50, 51, 99, 100, 101, 500])
-def test_ties_go_to_the_lower_id_wherever_the_edge_is(k):
+def test_ties_go_to_the_lower_id_wherever_the_edge_is(pair, k):
     vectors = EXACT[np.random.default_rng(3).integers(0, len(EXACT), 100)]
-    reference, faiss = pair(vectors, np.random.default_rng(4).permutation(1000)[:100])
-    assert_identical(reference, faiss, EXACT, k)
+    reference, other = pair(vectors, np.random.default_rng(4).permutation(1000)[:100])
+    assert_identical(reference, other, EXACT, k)
 
 
 @pytest.mark.parametrize("k", [1, 7, 100, 300])
-def test_nothing_but_copies(k):
+def test_nothing_but_copies(pair, k):
     vectors = np.repeat(random_vectors(1), 300, axis=0)
     for index in pair(vectors):
         found = index.search(vectors[:1], k)
@@ -92,14 +78,14 @@ def test_nothing_but_copies(k):
         assert len(set(found.scores[0].tolist())) == 1
 
 
-def test_scores_that_differ_by_less_than_a_millionth_are_a_tie():
+def test_scores_that_differ_by_less_than_a_millionth_are_a_tie(pair):
     angles = 1.0 + 1e-9 * np.arange(50)
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     for index in pair(vectors, np.arange(50)[::-1].copy()):
         assert index.search(np.eye(2, dtype=np.float32), 5).ids.tolist() == [[0, 1, 2, 3, 4]] * 2
 
 
-def test_the_opposite_scores_minus_one_and_comes_last():
+def test_the_opposite_scores_minus_one_and_comes_last(pair):
     vectors = np.concatenate([random_vectors(20), -random_vectors(1)])
     for index in pair(vectors):
         found = index.search(vectors[:1], 21)
@@ -107,7 +93,7 @@ def test_the_opposite_scores_minus_one_and_comes_last():
         assert found.scores[0, -1] == pytest.approx(-1, abs=TOLERANCE)
 
 
-def test_k_beyond_what_there_is_is_padded():
+def test_k_beyond_what_there_is_is_padded(pair):
     for index in pair(random_vectors(3)):
         found = index.search(random_vectors(2, seed=1), 5)
         assert (found.ids[:, 3:] == -1).all()
@@ -128,19 +114,19 @@ WHERE = {
 
 @pytest.mark.parametrize("where", WHERE.values(), ids=WHERE)
 @pytest.mark.parametrize("k", [1, 6, 60, 120])
-def test_a_search_among_some_ids_only(where, k):
-    reference, faiss = pair(random_vectors(100))
+def test_a_search_among_some_ids_only(pair, where, k):
+    reference, other = pair(random_vectors(100))
     queries = random_vectors(4, seed=1)
-    assert_alike(reference, faiss, queries, k, where)
-    for index in (reference, faiss):
+    assert_alike(reference, other, queries, k, where)
+    for index in (reference, other):
         assert index.count(where) == len(set(where.tolist()) & set(range(1, 101)))
         hits = index.search(queries, k, where=where).ids
         assert set(hits.ravel().tolist()) <= {*where.tolist(), -1}
 
 
 @pytest.mark.parametrize("where", [None, *WHERE.values()], ids=["no", *WHERE])
-def test_an_empty_index(where):
-    for index in (NumpyIndex(DIM), FaissIndex(DIM)):
+def test_an_empty_index(pair, where):
+    for index in pair(np.empty((0, DIM), np.float32)):
         assert (len(index), index.count(where), index.count_above(random_vectors(1), -1, where=where)) == (0, 0, 0)
         found = index.search(random_vectors(2), 3, where=where)
         assert (found.ids == -1).all()
@@ -149,7 +135,7 @@ def test_an_empty_index(where):
         assert index.list_ids().tolist() == []
 
 
-def test_no_queries_and_no_hits_keep_their_shapes():
+def test_no_queries_and_no_hits_keep_their_shapes(pair):
     for index in pair(random_vectors(10)):
         assert index.search(np.empty((0, DIM), np.float32), 3).ids.shape == (0, 3)
         assert index.search(random_vectors(2), 0).scores.shape == (2, 0)
@@ -157,18 +143,18 @@ def test_no_queries_and_no_hits_keep_their_shapes():
 
 @QUICK
 @given(st.integers(0, 2**16), st.floats(-1, 1, width=32), st.none() | st.lists(st.integers(-5, 130), max_size=60))
-def test_how_many_score_at_least_so_much(seed, score, chosen):
+def test_how_many_score_at_least_so_much(pair, seed, score, chosen):
     where = None if chosen is None else np.array(chosen, np.int64)
     vectors, query = random_vectors(100, seed=seed), random_vectors(1, seed=seed + 1)
-    reference, faiss = pair(vectors)
+    reference, other = pair(vectors)
     near = np.abs(vectors @ query[0] - score) < TOLERANCE
     if not near.any():
-        assert faiss.count_above(query, score, where=where) == reference.count_above(query, score, where=where)
+        assert other.count_above(query, score, where=where) == reference.count_above(query, score, where=where)
 
 
 @QUICK
 @given(st.integers(0, 2**16), st.booleans())
-def test_the_count_agrees_with_the_hits_at_every_score(seed, exact):
+def test_the_count_agrees_with_the_hits_at_every_score(pair, seed, exact):
     rng = np.random.default_rng(seed)
     vectors = EXACT[rng.integers(0, len(EXACT), 60)] if exact else random_vectors(60, seed=seed)
     query = EXACT[:1] if exact else random_vectors(1, seed=seed + 1)
@@ -179,13 +165,13 @@ def test_the_count_agrees_with_the_hits_at_every_score(seed, exact):
 
 
 @pytest.mark.parametrize("score", [-1.0, -0.5, 0.0, 0.5, 1.0])
-def test_the_bound_of_a_count_is_included(score):
-    reference, faiss = pair(EXACT)
+def test_the_bound_of_a_count_is_included(pair, score):
+    reference, other = pair(EXACT)
     expected = int((EXACT @ EXACT[0] >= score).sum())
-    assert reference.count_above(EXACT[:1], score) == faiss.count_above(EXACT[:1], score) == expected
+    assert reference.count_above(EXACT[:1], score) == other.count_above(EXACT[:1], score) == expected
 
 
-def test_vectors_come_back_bit_for_bit_in_the_order_asked_for():
+def test_vectors_come_back_bit_for_bit_in_the_order_asked_for(pair):
     vectors = random_vectors(50)
     for index in pair(vectors):
         np.testing.assert_array_equal(index.fetch(ids(30, 1, 50, 1)), vectors[[29, 0, 49, 0]])
@@ -196,21 +182,21 @@ def test_vectors_come_back_bit_for_bit_in_the_order_asked_for():
 
 
 @pytest.mark.parametrize("count", [0, 5])
-def test_fetching_nothing_gives_nothing(count):
+def test_fetching_nothing_gives_nothing(pair, count):
     for index in pair(random_vectors(count)):
         assert index.fetch(ids()).shape == (0, DIM)
 
 
-def test_the_last_vector_given_for_an_id_counts():
+def test_the_last_vector_given_for_an_id_counts(pair):
     vectors = random_vectors(4)
-    for index in (NumpyIndex(DIM), FaissIndex(DIM)):
+    for index in pair(np.empty((0, DIM), np.float32)):
         index.upsert(ids(5, 5, 2, 5), vectors)
         assert index.list_ids().tolist() == [2, 5]
         np.testing.assert_array_equal(index.fetch(ids(2, 5)), vectors[[2, 3]])
 
 
-def test_what_is_given_may_change_afterwards():
-    for index in (NumpyIndex(DIM), FaissIndex(DIM)):
+def test_what_is_given_may_change_afterwards(pair):
+    for index in pair(np.empty((0, DIM), np.float32)):
         vectors, numbers = random_vectors(3), ids(1, 2, 3)
         expected = vectors.copy()
         index.upsert(numbers, vectors)
@@ -221,7 +207,7 @@ def test_what_is_given_may_change_afterwards():
 
 @pytest.mark.parametrize("page", [1, 7, 16])
 @pytest.mark.parametrize("kind", ["random", "ties"])
-def test_pages_put_together_are_one_page_of_all(page, kind):
+def test_pages_put_together_are_one_page_of_all(pair, page, kind):
     rng = np.random.default_rng(9)
     vectors = random_vectors(150, seed=9) if kind == "random" else EXACT[rng.integers(0, len(EXACT), 150)]
     for index in pair(vectors):
@@ -236,107 +222,73 @@ def test_pages_put_together_are_one_page_of_all(page, kind):
                 assert (np.diff(whole.scores[0]) <= 0).all()
 
 
-@pytest.mark.parametrize("count", [0, 1, 100])
-def test_a_saved_index_opens_mapped_and_answers_the_same(tmp_path, count):
-    reference, faiss = pair(random_vectors(count), np.arange(count) * 3 + 10)
-    faiss.save(tmp_path / "index.faiss")
-    mapped = FaissIndex.open(tmp_path / "index.faiss")
-    assert (len(mapped), mapped.dim, mapped.list_ids().tolist()) == (count, DIM, reference.list_ids().tolist())
-    queries = random_vectors(3, seed=1)
-    for where in (None, np.arange(10, 100, 6)):
-        assert_alike(reference, mapped, queries, 10, where)
-    np.testing.assert_array_equal(mapped.fetch(reference.list_ids()[:1]), reference.fetch(reference.list_ids()[:1]))
-    mapped.save(tmp_path / "again.faiss")
-    assert (tmp_path / "again.faiss").read_bytes() == (tmp_path / "index.faiss").read_bytes()
-    mapped.close()
-
-
-def test_a_mapped_index_outlives_its_file_name(tmp_path):
-    reference, faiss = pair(random_vectors(500))
-    faiss.save(tmp_path / "index.faiss")
-    mapped = FaissIndex.open(tmp_path / "index.faiss")
-    (tmp_path / "index.faiss").unlink()
-    assert_alike(reference, mapped, random_vectors(3, seed=1), 20)
-
-
-@pytest.mark.parametrize("change", ["upsert(ids, vectors)", "upsert(ids[:1] + 900, vectors[:1])", "remove(ids[:2])"])
-def test_a_mapped_index_can_be_changed(tmp_path, change):
-    _, faiss = pair(random_vectors(10))
-    faiss.save(tmp_path / "index.faiss")
-    script = f"""if True:
-        import sys
-        from pathlib import Path
-        from indexer.index.faiss_index import FaissIndex
-        index = FaissIndex.open(Path(sys.argv[1]))
-        ids = index.list_ids()
-        vectors = index.fetch(ids)
-        index.{change}
-        assert index.search(vectors[5:6], 1).ids[0, 0] == ids[5]
-    """
-    command = [sys.executable, "-c", script, str(tmp_path / "index.faiss")]
-    checkout = Path(__file__).resolve().parents[2]
-    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)  # a failure would end us
-    assert done.returncode == 0, done.stderr[-300:]
-
-
-@pytest.mark.parametrize("content", [b"", b"IxMp", bytes(1000), b"not an index at all" * 100], ids=len)
-def test_a_file_that_is_no_index_is_refused(tmp_path, content):
-    (tmp_path / "index.faiss").write_bytes(content)
-    with pytest.raises(IndexDamaged):
-        FaissIndex.open(tmp_path / "index.faiss")
-    with pytest.raises(IndexDamaged):
-        FaissIndex.open(tmp_path / "missing.faiss")
-
-
 few_ids = st.lists(st.integers(0, 30), max_size=12).map(lambda values: np.array(values, np.int64))
 
 
 class BothIndexes(RuleBasedStateMachine):
     """Any sequence of changes, made to both."""
 
+    maker = None
+
     def __init__(self) -> None:
         super().__init__()
-        self.reference, self.faiss = NumpyIndex(DIM), FaissIndex(DIM)
+        self.reference, self.other = NumpyIndex(DIM), self.maker(ids(), np.empty((0, DIM), np.float32))
+
+    @initialize(count=st.integers(0, 30), seed=st.integers(0, 100))
+    def start(self, count, seed):
+        vectors = EXACT[np.random.default_rng(seed).integers(0, len(EXACT), count)]
+        self.reference.upsert(np.arange(count), vectors)
+        self.other = self.maker(np.arange(count), vectors)
 
     @rule(image_ids=few_ids, seed=st.integers(0, 100))
     def upsert(self, image_ids, seed):
         vectors = EXACT[np.random.default_rng(seed).integers(0, len(EXACT), len(image_ids))]
         self.reference.upsert(image_ids, vectors)
-        self.faiss.upsert(image_ids, vectors)
+        self.other.upsert(image_ids, vectors)
 
     @rule(count=st.integers(0, 5), seed=st.integers(0, 100))
     def append(self, count, seed):
         start = int(self.reference.list_ids().max(initial=30)) + 1
         vectors = EXACT[np.random.default_rng(seed).integers(0, len(EXACT), count)]
-        for index in (self.reference, self.faiss):
+        for index in (self.reference, self.other):
             index.upsert(np.arange(start, start + count), vectors)
 
     @rule(image_ids=few_ids)
     def remove(self, image_ids):
-        assert self.reference.remove(image_ids) == self.faiss.remove(image_ids)
+        assert self.reference.remove(image_ids) == self.other.remove(image_ids)
+
+    @rule()
+    def publish(self):
+        if isinstance(self.other, SegmentedIndex):
+            self.other = self.maker.reopened(self.other)
 
     @rule(
-        where=few_ids, k=st.integers(0, 40), query=st.integers(0, len(EXACT) - 1), score=st.sampled_from([-1, 0, 0.5])
+        where=few_ids,
+        k=st.integers(0, 40),
+        query=st.integers(0, len(EXACT) - 1),
+        score=st.sampled_from([-1, 0, 0.5]),
+        kind=st.sampled_from(["picture", "text"]),
     )
-    def ask(self, where, k, query, score):
+    def ask(self, where, k, query, score, kind):
         one = EXACT[query : query + 1]
         for chosen in (None, where):
-            assert_identical(self.reference, self.faiss, one, k, chosen)
-            assert self.reference.count(chosen) == self.faiss.count(chosen)
-            counts = [index.count_above(one, score, where=chosen) for index in (self.reference, self.faiss)]
+            assert_identical(self.reference, self.other, one, k, chosen, kind=kind)
+            assert self.reference.count(chosen) == self.other.count(chosen)
+            counts = [index.count_above(one, score, where=chosen) for index in (self.reference, self.other)]
             assert counts[0] == counts[1]
 
     @invariant()
     def hold_the_same(self):
         held = self.reference.list_ids()
-        assert held.tolist() == sorted(set(held.tolist())) == self.faiss.list_ids().tolist()
-        assert len(self.reference) == len(self.faiss) == len(held)
+        assert held.tolist() == sorted(set(held.tolist())) == self.other.list_ids().tolist()
+        assert len(self.reference) == len(self.other) == len(held)
         if len(held):
-            np.testing.assert_array_equal(self.reference.fetch(held), self.faiss.fetch(held))
+            np.testing.assert_array_equal(self.reference.fetch(held), self.other.fetch(held))
 
 
-def test_any_sequence_of_changes():
+def test_any_sequence_of_changes(maker):
+    machine = type("Both", (BothIndexes,), {"maker": maker})
     run_state_machine_as_test(
-        BothIndexes,
-        settings=settings(max_examples=40, stateful_step_count=25, deadline=None, derandomize=True, database=None),
+        machine,
+        settings=settings(max_examples=30, stateful_step_count=20, deadline=None, derandomize=True, database=None),
     )

@@ -55,7 +55,7 @@ def test_the_vectors_are_those_the_encoder_gives(full_album):
 
 def test_a_new_library_gets_the_default_encoder_and_pictures_find_their_like(library, photographs, tmp_path):
     opened = open_build(library)
-    assert opened.index_file.encoder == "starter"
+    assert opened.entry.encoder == "starter"
     encoder, preprocess = load_image_encoder("starter"), get_preprocess("starter")
     with Image.open(photographs / "china.jpg") as image:
         small = image.convert("RGB").resize((300, 200))

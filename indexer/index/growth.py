@@ -1,0 +1,175 @@
+"""The next index of a library from the one before it: most of it stays, and what changed is added or marked dead."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.index.base import positions_of
+from indexer.index.flat_segment import FlatSegment
+from indexer.index.ivf_segment import IvfSegment
+from indexer.index.options import IndexOptions
+from indexer.index.recipes import choose_recipe, is_scanned_fast
+from indexer.index.segments import Part, SegmentedIndex
+from indexer.index.training import Progress, add_rows, empty_codes, train_codes
+from indexer.index.tuning import tune
+from indexer.store.records import IndexChanges, Locations
+from indexer.store.shard_files import ShardFiles, pack_places
+from models.vectors import Ids, Vectors, check_vectors
+
+_log = logging.getLogger(__name__)
+_SEED = 20_262
+_CHUNK_ROWS = 16_384
+_ASIDE = 0.16  # of what a flat scan may cost where it stands alone: more that has been added is coded
+
+
+def build_main(
+    locations: Locations,
+    store: ShardFiles,
+    options: IndexOptions,
+    text_queries: Vectors | None = None,
+    on_progress: Progress | None = None,
+) -> SegmentedIndex:
+    """Make an index of everything in `locations`, tuned where its recipe needs it.
+
+    `text_queries` are vectors of texts such as will be asked, float32 (n, dim). Raises IndexDamaged or
+    InvalidVectors.
+    """
+    if not len(locations.ids):
+        return SegmentedIndex(store.dim)
+    recipe = choose_recipe(len(locations.ids), store.dim, options)
+    if recipe.name == "flat":
+        segment: FlatSegment | IvfSegment = _flat(locations, store, on_progress)
+    else:
+        places = pack_places(locations)
+        chosen = np.random.default_rng(_SEED).choice(len(places), recipe.training_rows, replace=False)
+        sample = check_vectors(store.gather(places[np.sort(chosen)]), store.dim)
+        codes = train_codes(sample, recipe, options)
+        del sample
+        add_rows(codes, places, store, options, on_progress)
+        segment = IvfSegment.untuned(locations.ids, places, codes, store)
+        tuned = tune(segment, text_queries, options)
+        if tuned.missed:
+            _log.warning("The index reaches recalls of %s where %s was asked for", tuned.recalls, tuned.target)
+        segment = IvfSegment(locations.ids, places, codes, store, tuned.to_dict())
+    return SegmentedIndex(store.dim, [Part(1, segment)])
+
+
+def next_index(
+    previous: SegmentedIndex | None,
+    changes: IndexChanges,
+    locate: Callable[[], Locations],
+    store: ShardFiles,
+    options: IndexOptions,
+    *,
+    text_queries: Vectors | None = None,
+    on_progress: Progress | None = None,
+) -> SegmentedIndex:
+    """Return `previous` with `changes`, or a new index of all that `locate` returns where that pays.
+
+    `locate` is asked only where it is needed; `previous` stays as it is. Raises as `build_main`.
+    """
+    if previous is None or not previous.parts:
+        return build_main(locate(), store, options, text_queries, on_progress)
+    grown = apply(previous, changes.touched, changes.added, store)
+    if _is_folded(grown, options):
+        return build_main(locate(), store, options, text_queries, on_progress)
+    return _code_flats(grown, locate, store, options)
+
+
+def apply(previous: SegmentedIndex, removed: Ids, added: Locations, store: ShardFiles) -> SegmentedIndex:
+    """Return `previous` without `removed`, and with the vectors at `added`, whose ids may be among `removed`.
+
+    `previous` stays as it is. Raises IndexDamaged or InvalidVectors.
+    """
+    index = SegmentedIndex(store.dim, previous.parts)
+    index.remove(np.setdiff1d(removed, added.ids))
+    if len(added.ids):
+        vectors = check_vectors(store.gather(pack_places(added)), store.dim)
+        new = ~_holds(index, added.ids, vectors)
+        index.upsert(added.ids[new], vectors[new])
+    return SegmentedIndex(store.dim, _merge_flats(index.parts))
+
+
+def _holds(index: SegmentedIndex, ids: Ids, vectors: Vectors) -> npt.NDArray[np.bool_]:
+    """Say for which ids the index has this very vector already."""
+    held = np.isin(ids, index.list_ids(), assume_unique=True)
+    held[held] = (index.fetch(ids[held]) == vectors[held]).all(axis=1)
+    return held
+
+
+def _is_folded(index: SegmentedIndex, options: IndexOptions) -> bool:
+    """Say whether a new main part pays."""
+    if not index.parts:
+        return False
+    main = index.parts[0]
+    recipe = choose_recipe(len(index), index.dim, options)
+    if recipe.name == "ivf" and main.segment.recipe == "flat":
+        return True
+    if recipe.name == "flat" and main.segment.recipe == "ivf" and options.recipe == "auto":
+        return is_scanned_fast(len(index), index.dim, options, share=0.5)  # not to and fro at the edge
+    dead = sum(len(part.segment) - len(part) for part in index.parts)
+    beside = sum(map(len, index.parts[1:])) if recipe.name == "ivf" else 0
+    return dead > options.dead_share * len(main.segment) or beside > options.fold_share * len(main.segment)
+
+
+def _merge_flats(parts: Sequence[Part]) -> list[Part]:
+    """Merge flat parts at the end until each is more than twice as long as the one after it: so there are few."""
+    merged = list(parts)
+    while len(merged) > 1:
+        one, other = merged[-2:]
+        if not isinstance(one.segment, FlatSegment) or not isinstance(other.segment, FlatSegment):
+            break
+        if len(one) > 2 * len(other):
+            break
+        merged[-2:] = [_merged(one, other)]
+    return merged
+
+
+def _merged(one: Part, other: Part) -> Part:
+    ids = np.concatenate([one.live_ids, other.live_ids])
+    vectors = np.concatenate(
+        [part.segment.fetch(positions_of(part.segment.ids, part.live_ids)) for part in (one, other)]
+    )
+    order = np.argsort(ids)
+    return Part(other.number, FlatSegment(ids[order], vectors[order]))
+
+
+def _code_flats(
+    index: SegmentedIndex, locate: Callable[[], Locations], store: ShardFiles, options: IndexOptions
+) -> SegmentedIndex:
+    """Code what has been added since the main part, as the main part is coded, where it is too much to scan."""
+    if not index.parts:
+        return index
+    main = index.parts[0]
+    flats = [part for part in index.parts[1:] if isinstance(part.segment, FlatSegment)]
+    count = sum(map(len, flats))
+    if not isinstance(main.segment, IvfSegment) or is_scanned_fast(count, store.dim, options, share=_ASIDE):
+        return index
+    kept = [part for part in index.parts if part not in flats]
+    coded = flats
+    while len(kept) > 1 and len(kept[-1]) <= 2 * count:  # earlier ones of its size are coded with it
+        coded = [kept.pop(), *coded]
+        count += len(coded[0])
+    locations = locate()
+    at = positions_of(locations.ids, np.concatenate([part.live_ids for part in coded]))
+    part_of = Locations(locations.ids[at], locations.shards[at], locations.rows[at])
+    places = pack_places(part_of)
+    codes = empty_codes(main.segment.codes)
+    add_rows(codes, places, store, options)
+    segment = IvfSegment(part_of.ids, places, codes, store, main.segment.tuned)
+    number = 1 + max(part.number for part in index.parts)
+    return SegmentedIndex(store.dim, [*kept, replace(coded[-1], number=number, segment=segment, live=None, files={})])
+
+
+def _flat(locations: Locations, store: ShardFiles, on_progress: Progress | None) -> FlatSegment:
+    places = pack_places(locations)
+    vectors = np.empty((len(places), store.dim), np.float32)
+    for start in range(0, len(places), _CHUNK_ROWS):
+        chunk = slice(start, start + _CHUNK_ROWS)
+        vectors[chunk] = check_vectors(store.gather(places[chunk]), store.dim)
+        if on_progress:
+            on_progress(min(chunk.stop, len(places)), len(places))
+    return FlatSegment(locations.ids, vectors)

@@ -1,0 +1,198 @@
+"""A library's index: immutable segments, and which of their rows are alive.
+
+What is added becomes a segment of its own; what is removed is marked dead where it stands. So adding a thousand
+pictures to millions takes a second, and a search merges what each segment finds. An id is alive in one segment.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from indexer.index.base import Neighbors, QueryKind, merge_rows, positions_of, rank
+from indexer.index.flat_segment import FEW_ROWS, Allowed, FlatSegment, Mask, Positions
+from indexer.index.ivf_segment import IvfSegment
+from models.vectors import Ids, Vectors
+
+Segment: TypeAlias = FlatSegment | IvfSegment
+
+_REMEMBERED = 32  # filters
+_DENSE = 8  # ids that span at most this many times their number are looked up in a table
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A segment of an index. `live` marks the rows that are alive, None if all are.
+
+    `files` are the files that hold it, by role, with what the manifest says of them; none before it is saved.
+    """
+
+    number: int
+    segment: Segment
+    live: Allowed | None = None
+    files: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.segment) if self.live is None else self.live.count
+
+    @property
+    def live_ids(self) -> Ids:
+        """The ids that are alive, ascending."""
+        return self.segment.ids if self.live is None else self.segment.ids[self.live.mask]
+
+    def without(self, positions: Positions) -> "Part":
+        """Return the part with rows dead, whether or not they were before."""
+        mask = np.ones(len(self.segment), np.bool_) if self.live is None else self.live.mask.copy()
+        mask[positions] = False
+        return replace(self, live=Allowed(len(mask), mask=mask))
+
+    def alive(self, positions: Positions) -> Positions:
+        """Return those of `positions` that are alive."""
+        return positions if self.live is None else positions[self.live.mask[positions]]
+
+    def allowed(self, where: Ids | None) -> Allowed | None:
+        """Return the living rows whose ids are in `where`; None stands for every row."""
+        if where is None:
+            return self.live
+        ids = self.segment.ids
+        if len(where) <= FEW_ROWS or not len(ids):
+            return Allowed(len(ids), positions=self.alive(positions_of(ids, where)))
+        mask = _members(ids, where)
+        return Allowed(len(ids), mask=mask if self.live is None else mask & self.live.mask)
+
+
+class SegmentedIndex:
+    """A VectorIndex over parts. Searching is safe from several threads, changing is not."""
+
+    def __init__(self, dim: int, parts: Sequence[Part] = ()) -> None:
+        self.dim = dim
+        self.parts = tuple(parts)
+        self._ids: Ids | None = None
+        self._remembered: OrderedDict[int, tuple[Ids, tuple[Allowed | None, ...]]] = OrderedDict()
+
+    @classmethod
+    def open(cls, folder: Path, segments: Sequence[Any]) -> "SegmentedIndex":
+        """Open what `save` wrote. Raises IndexDamaged or BackendNotInstalled."""
+        from indexer.index.files import open_parts
+
+        return cls(*open_parts(folder, segments))
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def list_ids(self) -> Ids:
+        """Return all ids."""
+        if self._ids is None:
+            living = [part.live_ids for part in self.parts]
+            self._ids = np.sort(np.concatenate([np.empty(0, np.int64), *living]))
+        return self._ids
+
+    def upsert(self, ids: Ids, vectors: Vectors) -> None:
+        """Add or replace: a new segment, and the old rows dead."""
+        new_ids, rows = merge_rows(np.empty(0, np.int64), np.empty((0, self.dim), np.float32), ids, vectors)
+        self.remove(new_ids)
+        if len(new_ids):
+            number = 1 + max((part.number for part in self.parts), default=0)
+            self._change([*self.parts, Part(number, FlatSegment(new_ids, rows))])
+
+    def remove(self, ids: Ids) -> int:
+        """Mark rows dead; return how many there were."""
+        found = [part.alive(positions_of(part.segment.ids, ids)) for part in self.parts]
+        if any(map(len, found)):
+            pairs = zip(self.parts, found, strict=True)
+            self._change([part.without(positions) if len(positions) else part for part, positions in pairs])
+        return sum(map(len, found))
+
+    def search(self, queries: Vectors, k: int, *, where: Ids | None = None, kind: QueryKind = "text") -> Neighbors:
+        """Search each segment and merge what they find, scored exactly."""
+        choices = self._choose(where)
+        ids: list[list[Ids]] = [[np.empty(0, np.int64)] for _ in queries]
+        scores: list[list[Any]] = [[np.empty(0, np.float32)] for _ in queries]
+        for part, allowed in zip(self.parts, choices, strict=True):
+            if not len(queries) or (allowed is not None and not allowed.count):
+                continue
+            for row, (positions, found) in enumerate(part.segment.search(queries, k, allowed, kind)):
+                ids[row].append(part.segment.ids[positions])
+                scores[row].append(found)
+        rows = [rank(np.concatenate(ids[row]), np.concatenate(scores[row]), k) for row in range(len(queries))]
+        return Neighbors(
+            np.array([row[0] for row in rows], np.int64).reshape(len(queries), k),
+            np.array([row[1] for row in rows], np.float32).reshape(len(queries), k),
+        )
+
+    def count(self, where: Ids | None = None) -> int:
+        """Count."""
+        if where is None:
+            return len(self)
+        pairs = zip(self.parts, self._choose(where), strict=True)
+        return sum(len(part) if allowed is None else allowed.count for part, allowed in pairs)
+
+    def count_above(self, query: Vectors, score: float, *, where: Ids | None = None) -> int:
+        """Count in each segment."""
+        pairs = zip(self.parts, self._choose(where), strict=True)
+        return sum(part.segment.count_above(query[0], score, allowed) for part, allowed in pairs)
+
+    def fetch(self, ids: Ids) -> Vectors:
+        """Return the vectors of `ids`. Raises KeyError."""
+        vectors = np.empty((len(ids), self.dim), np.float32)
+        missing = np.ones(len(ids), np.bool_)
+        for part in self.parts:
+            held = part.segment.ids
+            if not len(held) or not missing.any():
+                continue
+            positions = np.minimum(np.searchsorted(held, ids), len(held) - 1)
+            here = missing & (held[positions] == ids)
+            if part.live is not None:
+                here &= part.live.mask[positions]
+            if here.any():
+                vectors[here] = part.segment.fetch(positions[here])
+            missing &= ~here
+        if missing.any():
+            raise KeyError(ids)
+        return vectors
+
+    def save(
+        self, folder: Path, *, prefix: str = "", link: Callable[[Path, Path], None] | None = None
+    ) -> tuple[Any, ...]:
+        """Write the index durably into `folder`, and return what its files are. Raises OSError."""
+        from indexer.index.files import save_parts
+
+        return save_parts(self.parts, folder, prefix=prefix, link=link)
+
+    def close(self) -> None:
+        """Release memory and files."""
+        self._change([])
+
+    def _change(self, parts: Sequence[Part]) -> None:
+        self.parts = tuple(part for part in parts if len(part))
+        self._ids = None
+        self._remembered = OrderedDict()
+
+    def _choose(self, where: Ids | None) -> tuple[Allowed | None, ...]:
+        """Return what may be found in each part. What a read-only array stands for is remembered."""
+        if where is None or where.flags.writeable or len(where) <= FEW_ROWS:
+            return tuple(part.allowed(where) for part in self.parts)
+        remembered = self._remembered.get(id(where))
+        if remembered is not None and remembered[0] is where:
+            return remembered[1]
+        choices = tuple(part.allowed(where) for part in self.parts)
+        self._remembered[id(where)] = (where, choices)
+        while len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+        return choices
+
+
+def _members(ids: Ids, where: Ids) -> Mask:
+    """Return for each of the ascending `ids` whether it is in `where`."""
+    low, high = int(ids[0]), int(ids[-1])
+    if high - low < _DENSE * len(ids):
+        table = np.zeros(high - low + 1, np.bool_)
+        table[where[(where >= low) & (where <= high)] - low] = True
+        mask: Mask = table[ids - low]
+    else:
+        mask = np.zeros(len(ids), np.bool_)
+        mask[positions_of(ids, where)] = True
+    return mask

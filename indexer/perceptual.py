@@ -1,0 +1,83 @@
+"""A perceptual hash: 64 bits that stay nearly the same when a picture is resized, recompressed or toned."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from models.vectors import Ids
+
+Hashes = npt.NDArray[np.uint64]
+
+NO_HASH = 0  # of a picture in which there is too little to tell it from others; no other hash has this value
+
+_SIDE = 32
+_LOW = 8
+_FAINT = 2.0  # grey levels; half of the coefficients below it are what recompression alone makes of a smooth picture
+_FREQUENCY = np.arange(_LOW)[:, None]
+_COSINES = 2 * np.cos(np.pi * _FREQUENCY * (2 * np.arange(_SIDE)[None] + 1) / (2 * _SIDE))  # DCT-II, not normalised
+_GREY_LEVELS = 2 * _SIDE  # a coefficient divided by it is that of the orthonormal transform
+
+
+def perceptual_hash(image: Image.Image) -> int:
+    """Return the DCT hash of an upright picture, 0 <= hash < 2**64; NO_HASH where it would mean nothing.
+
+    Grey (ITU-R 601), resized to 32 x 32 (Lanczos), two-dimensional DCT-II; of the 8 x 8 lowest frequencies, the
+    constant one included, row by row and the first as the highest bit: whether each is above their median. So 32 bits
+    of a hash are set, nearly always. The method is Zauner's (Implementation and Benchmarking of Perceptual Image Hash
+    Functions, 2010) as `imagehash.phash` has it. The numbers are those of imagehash for pictures up to 127 pixels;
+    larger ones are first reduced by a whole factor, a third of the time, which turns two bits of one in eight.
+
+    A picture without detail (one colour, a smooth gradient, the dark) has no hash: its bits would be noise.
+    """
+    grey = image.convert("L").resize((_SIDE, _SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    low = (_COSINES @ np.asarray(grey, np.float64) @ _COSINES.T).ravel()
+    if np.median(np.abs(low[1:])) < _FAINT * _GREY_LEVELS:
+        return NO_HASH
+    return int.from_bytes(np.packbits(low > np.median(low)).tobytes(), "big")
+
+
+def to_signed(value: int) -> int:
+    """Return a hash as the signed 64-bit number that the catalog keeps."""
+    return value - 2**64 if value >= 2**63 else value
+
+
+def hamming(one: np.uint64 | Hashes, others: Hashes) -> npt.NDArray[np.uint8]:
+    """Return in how many bits hashes differ; shapes broadcast."""
+    distance: npt.NDArray[np.uint8] = np.bitwise_count(one ^ others)
+    return distance
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What is needed to compare pictures by looks: columns of one length, in an order that means something.
+
+    `contents` are content ids; `hashes` NO_HASH where there is none, be it for want of detail or because the picture was
+    indexed by a version that made none (then `hashed` is false); `shares` how much of it its first colour covers, 0..1.
+    """
+
+    ids: Ids
+    contents: Ids
+    hashes: Hashes
+    hashed: npt.NDArray[np.bool_]
+    shares: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, part: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> "Looks":
+        return Looks(self.ids[part], self.contents[part], self.hashes[part], self.hashed[part], self.shares[part])
+
+    @classmethod
+    def of(cls, table: Sequence[tuple[int, int, int | None, float | None]]) -> "Looks":
+        """Return rows of (image id, content id, signed hash, share) as columns."""
+        count = len(table)
+        return cls(
+            np.fromiter((row[0] for row in table), np.int64, count),
+            np.fromiter((row[1] for row in table), np.int64, count),
+            np.fromiter((row[2] or NO_HASH for row in table), np.int64, count).view(np.uint64),
+            np.fromiter((row[2] is not None for row in table), np.bool_, count),
+            np.fromiter((row[3] or 0.0 for row in table), np.float32, count),
+        )

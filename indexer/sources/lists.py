@@ -1,0 +1,160 @@
+"""A list of pictures -> the files and addresses it names, with their captions and tags.
+
+Columns are found by their names, in English or Chinese, whatever their case. Paths are relative to the list's folder.
+A picture that is named twice is one picture, with the captions and tags of both rows.
+"""
+
+import os
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, islice
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from indexer.errors import InvalidList
+from indexer.scan import image_file
+from indexer.sources.tables import LIST_SUFFIXES, Row, read_rows
+from indexer.store.records import UNKNOWN_SIZE, ImageFile, Root
+
+__all__ = ["COLUMNS", "LIST_SUFFIXES", "join_tags", "scan_list", "text_of"]
+
+# What a column is called -> its names, the first that is there counts.
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "path": ("path", "filepath", "file_path", "file", "filename", "file_name", "image_path", "image", "路径", "文件路径")
+    + ("文件", "文件名", "图片", "图片路径"),
+    "url": ("url", "image_url", "link", "网址", "链接", "图片链接", "图片网址"),
+    "caption": ("caption", "text", "title", "description", "alt", "标题", "说明", "描述", "文字"),
+    "tags": ("tags", "tag", "keywords", "labels", "标签", "关键词"),
+}
+_PLACES = {"path", "url"}
+_MAX_CAPTION_CHARS = 20_000
+_ROWS_FOR_COLUMNS = 100  # rows of JSON lines need not all have every column
+_SEPARATOR = re.compile(r"[;；,，、|\n]")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+
+
+def scan_list(root: Root) -> Iterator[ImageFile]:
+    """Yield what a list names, each picture once, in the order of the list. Raises InvalidList, BackendNotInstalled."""
+    found: dict[str, ImageFile] = {}
+    usable = False
+    rows = read_rows(root.path)
+    first = list(islice(rows, _ROWS_FOR_COLUMNS))
+    names = list(dict.fromkeys(name for _, values in first for name in values or ()))
+    columns = _columns_of(root, names) if names else {}
+    for row in chain(first, rows):
+        file = _read_row(root, row, columns)
+        usable |= file.problem is None or file.problem[0] == "url_invalid"
+        before = found.get(file.path)
+        found[file.path] = file if before is None else _merged(before, file)
+    if found and not usable:
+        file = next(iter(found.values()))
+        raise InvalidList(
+            root.path,
+            row=int(file.path[1:]),
+            why_en="none of its rows names a picture. Give each a path or an address, as text",
+            why_zh="没有一行写明图片。请为每一行给出文本形式的路径或网址",
+        )
+    yield from found.values()
+
+
+def text_of(value: object) -> str:
+    """Return a value of a table as text: of a list each item on a line, "" where there is none."""
+    if isinstance(value, (list, tuple)):
+        return "\n".join(filter(None, map(text_of, value)))
+    if value is None or isinstance(value, (dict, bytes)) or value != value:  # noqa: PLR0124 - not a number
+        return ""
+    return str(value).encode("utf-8", "replace").decode().replace("\0", " ").strip()[:_MAX_CAPTION_CHARS]
+
+
+def join_tags(value: object) -> str:
+    """Return tags one a line, each once: a list, or a text like "red; car", with any separator in common use."""
+    tags = map(text_of, value) if isinstance(value, (list, tuple)) else _SEPARATOR.split(text_of(value))
+    return "\n".join(dict.fromkeys(" ".join(tag.split()) for tag in tags if tag.strip()))
+
+
+def _columns_of(root: Root, present: Sequence[str]) -> dict[str, str]:
+    """Return which columns of the list hold what. Raises InvalidList naming the columns there are."""
+    there = {str(name).strip().lower(): name for name in reversed(present)}
+    listed = ", ".join(map(str, present))
+    columns = {}
+    for what, names in COLUMNS.items():
+        chosen = root.columns.get(what)
+        if chosen is None and what in _PLACES and _PLACES & root.columns.keys():
+            continue  # the other one is meant
+        if chosen is not None and chosen.strip().lower() not in there:
+            raise InvalidList(
+                root.path,
+                why_en=f"it has no column {chosen!r}; there are: {listed}",
+                why_zh=f"没有名为 {chosen!r} 的列；现有的列：{listed}",
+            )
+        name = next((name for name in ((chosen.strip().lower(),) if chosen else names) if name in there), None)
+        if name is not None:
+            columns[what] = there[name]
+    if not columns.keys() & _PLACES:
+        raise InvalidList(
+            root.path,
+            why_en=f"no column holds paths or addresses; there are: {listed}. Name one `path` or `url` in the first "
+            "line, or say which it is: --path-column NAME, --url-column NAME",
+            why_zh=f"没有路径或网址列；现有的列：{listed}。请在第一行把它命名为 path 或 url，"
+            "或用 --path-column NAME、--url-column NAME 指定",
+        )
+    return columns
+
+
+def _read_row(root: Root, row: Row, columns: Mapping[str, str]) -> ImageFile:
+    number, values = row
+    if values is None:
+        return _problem(root, f"#{number}", "row_unreadable")
+    values = {what: values.get(name) for what, name in columns.items()}
+    place = next(filter(None, (_place_of(values.get(what)) for what in ("path", "url"))), "")
+    if not place:
+        return _problem(root, f"#{number}", "row_without_picture")
+    described = {"caption": text_of(values.get("caption")), "tags": join_tags(values.get("tags"))}
+    scheme = _SCHEME.match(place)
+    if scheme:
+        place = place.replace(scheme[1], scheme[1].lower(), 1)
+        file = ImageFile(root.id, place, root.path, UNKNOWN_SIZE, 0, **described)
+        return file if _is_fetchable(place) else _problem(root, place, "url_invalid", place)
+    file = image_file(root, *_local(root.path.parent, place))
+    return replace(file, **described)
+
+
+def _place_of(value: object) -> str:
+    """Return what a row says of where its picture is, "" if that is nothing a file system or a server can have."""
+    text = value.strip() if isinstance(value, str) else ""
+    return text if "\0" not in text and text == text.encode("utf-8", "replace").decode() else ""
+
+
+def _is_fetchable(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        parts.port  # noqa: B018 - raises ValueError for one that is none
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+
+
+def _local(folder: Path, place: str) -> tuple[str, Path]:
+    """Return the path of a listed file below the list's folder, absolute if it lies elsewhere, and where it is."""
+    if place.startswith("~/"):
+        place = os.path.expanduser(place)
+    absolute = os.path.normpath(os.path.join(folder, place))
+    if "\\" in place and not os.path.exists(absolute):  # a list made on Windows
+        absolute = os.path.normpath(os.path.join(folder, place.replace("\\", "/")))
+    return absolute.removeprefix(os.path.join(folder, "")), Path(absolute)
+
+
+def _problem(root: Root, path: str, reason: str, detail: str = "") -> ImageFile:
+    return ImageFile(root.id, path, root.path, 0, zlib.crc32(reason.encode()), problem=(reason, detail))
+
+
+def _merged(first: ImageFile, second: ImageFile) -> ImageFile:
+    """Return a picture that two rows name, with what both say of it."""
+
+    def lines(one: str, other: str) -> str:
+        return "\n".join(dict.fromkeys(filter(None, [*one.split("\n"), *other.split("\n")])))
+
+    caption = lines(first.caption, second.caption)[:_MAX_CAPTION_CHARS]
+    return replace(first, caption=caption, tags=lines(first.tags, second.tags))

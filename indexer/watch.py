@@ -1,0 +1,103 @@
+"""Following the folders of a library live: what changes in them is brought into it, by the same code as an update."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from threading import Event
+
+from indexer.build import BuildOptions, BuildReport, build
+from indexer.config import IndexerSettings
+from indexer.errors import LibraryBusy
+from indexer.scan import SUFFIXES
+from indexer.store.catalog import Catalog
+from indexer.store.layout import Layout
+from models.errors import BackendNotInstalled, ImageSearchError
+
+logger = logging.getLogger(__name__)
+
+_TICK_MS = 2_000  # how often it is asked whether to stop, and whether the library has other folders now
+_DEBOUNCE_MS = 1_600  # changes that come within so much of each other are one
+
+
+def watch(
+    settings: IndexerSettings,
+    *,
+    poll: bool = False,
+    rescan_hours: float = 24,
+    on_report: Callable[[BuildReport], None] = lambda _: None,
+    on_error: Callable[[ImageSearchError], None] = lambda _: None,
+    stop: Event | None = None,
+) -> None:
+    """Bring the library up to date, and then each file as it changes, until `stop` is set or Ctrl-C.
+
+    `poll` looks at every file over and over, for network drives that report nothing. Everything is compared anew each
+    `rescan_hours`, since a system may lose reports. Raises NoIndex, BackendNotInstalled, and what the first update
+    raises; what a later one raises goes to `on_error`, and is tried again with the next change.
+    """
+    stop = stop or Event()
+    on_report(build(settings, (), BuildOptions()))
+    pending: set[Path] = set()
+    rescan_at = time.monotonic() + 3600 * rescan_hours
+    for changed in _changes(Layout(settings.data.absolute()), poll=poll, stop=stop):
+        pending |= changed
+        everything = time.monotonic() > rescan_at
+        if not pending and not everything:
+            continue
+        try:
+            on_report(build(settings, (), BuildOptions(only=None if everything else sorted(pending))))
+            pending.clear()
+        except LibraryBusy:
+            continue  # another command is at it; these changes wait
+        except ImageSearchError as error:
+            on_error(error)
+            pending.clear()
+        if everything:
+            rescan_at = time.monotonic() + 3600 * rescan_hours
+
+
+def _changes(layout: Layout, *, poll: bool, stop: Event) -> Iterator[set[Path]]:
+    """Yield sets of paths that changed, empty ones now and then. Folders added to the library are followed too."""
+    try:
+        import watchfiles
+    except ImportError as error:
+        raise BackendNotInstalled("watchfiles", "index") from error
+    while not stop.is_set():
+        roots = _reachable_roots(layout)
+        batches = watchfiles.watch(
+            *roots,
+            watch_filter=partial(_matters, layout, roots),
+            debounce=_DEBOUNCE_MS,
+            rust_timeout=_TICK_MS,
+            yield_on_timeout=True,
+            force_polling=poll or None,
+            stop_event=stop,
+            raise_interrupt=True,
+        )
+        if not roots:
+            stop.wait(_TICK_MS / 1000)
+        else:
+            for batch in batches:
+                yield {Path(path) for _, path in batch}
+                if _reachable_roots(layout) != roots:
+                    break
+        yield set(_reachable_roots(layout)) - set(roots)  # a drive that is back: all of it
+
+
+def _reachable_roots(layout: Layout) -> Sequence[Path]:
+    catalog = Catalog(layout.catalog)
+    try:
+        return [root.path for root in catalog.list_roots() if root.path.exists()]
+    finally:
+        catalog.close()
+
+
+def _matters(layout: Layout, roots: Sequence[Path], _change: object, name: str) -> bool:
+    """Say whether a change may be one of pictures: of a root, a picture, or a folder, there or gone."""
+    path = Path(name)
+    if path in roots:
+        return True
+    if path.is_relative_to(layout.data):
+        return False
+    return path.suffix.lower() in SUFFIXES or not path.suffix or path.is_dir()

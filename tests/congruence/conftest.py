@@ -1,0 +1,125 @@
+"""The indexes that have to answer alike, each made of the same vectors."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer.index.base import VectorIndex
+from indexer.index.efforts import Effort, Efforts
+from indexer.index.faiss_index import FaissIndex
+from indexer.index.ivf_segment import IvfSegment
+from indexer.index.numpy_index import NumpyIndex
+from indexer.index.options import IndexOptions
+from indexer.index.recipes import Recipe
+from indexer.index.segments import Part, SegmentedIndex
+from indexer.index.training import add_rows, empty_codes, train_codes
+from indexer.store.shard_files import ShardFiles
+from models.vectors import Ids, Vectors, l2_normalize
+
+LISTS = 4
+OPTIONS = IndexOptions(threads=1)
+
+
+def random_vectors(count: int, dim: int, seed: int = 0) -> Vectors:
+    return l2_normalize(np.random.default_rng(seed).standard_normal((count, dim)))
+
+
+class Maker:
+    """Makes one kind of index of given vectors; `folder` is for files."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self.folder, self.kind = folder, kind
+        self._made = 0
+        self._trained = {}
+
+    def __call__(self, ids: Ids, vectors: Vectors) -> VectorIndex:
+        make: Callable[[Ids, Vectors], VectorIndex] = getattr(self, f"_{self.kind}")
+        return make(ids, vectors)
+
+    def new_folder(self) -> Path:
+        self._made += 1
+        path = self.folder / str(self._made)
+        path.mkdir()
+        return path
+
+    def reopened(self, index: SegmentedIndex) -> SegmentedIndex:
+        """Return the index as it comes back from disk."""
+        folder = self.new_folder()
+        opened = SegmentedIndex.open(folder, index.save(folder, prefix="test."))
+        return opened if opened.parts else SegmentedIndex(index.dim)
+
+    def _faiss(self, ids: Ids, vectors: Vectors) -> FaissIndex:
+        index = FaissIndex(vectors.shape[1])
+        index.upsert(ids, vectors)
+        return index
+
+    def _segment(self, ids: Ids, vectors: Vectors) -> SegmentedIndex:
+        index = SegmentedIndex(vectors.shape[1])
+        index.upsert(ids, vectors)
+        return index
+
+    def _segments(self, ids: Ids, vectors: Vectors) -> SegmentedIndex:
+        """Several flat segments, full of rows that are dead."""
+        return self._grown(SegmentedIndex(vectors.shape[1]), ids, vectors)
+
+    def _ivf(self, ids: Ids, vectors: Vectors) -> SegmentedIndex:
+        """One inverted file, of which every list is looked through."""
+        dim = vectors.shape[1]
+        order = np.argsort(ids, kind="stable")
+        part = [Part(1, self.inverted(ids[order], vectors[order]))] if len(ids) else []
+        return SegmentedIndex(dim, part)
+
+    def _mixed(self, ids: Ids, vectors: Vectors) -> SegmentedIndex:
+        """An inverted file with dead rows, and flat segments beside it, written and read back."""
+        dim = vectors.shape[1]
+        stale = self._ivf(np.arange(40, dtype=np.int64) * 5 + 1, random_vectors(40, dim, 77))
+        return self.reopened(self._grown(stale, ids, vectors))
+
+    def _grown(self, index: SegmentedIndex, ids: Ids, vectors: Vectors) -> SegmentedIndex:
+        dim = vectors.shape[1]
+        others = np.arange(5_000, 5_020)
+        for chunk in np.array_split(np.arange(len(ids)), 3):
+            index.upsert(ids[chunk], random_vectors(len(chunk), dim, 78))
+            index.upsert(others, random_vectors(len(others), dim, 79))
+        index.remove(np.setdiff1d(index.list_ids(), ids))
+        for chunk in np.array_split(np.arange(len(ids)), 4):
+            index.upsert(ids[chunk], vectors[chunk])
+        return index
+
+    def inverted(self, ids: Ids, vectors: Vectors) -> IvfSegment:
+        count, dim = vectors.shape
+        folder = self.new_folder()
+        halves = np.array_split(vectors[::-1], 2)  # rows that do not lie in the order of their ids
+        for number, half in enumerate(halves):
+            np.save(folder / f"{number:05d}.npy", np.ascontiguousarray(half))
+        places = np.concatenate([(np.int64(n) << 32) | np.arange(len(half)) for n, half in enumerate(halves)])[::-1]
+        if dim not in self._trained:
+            recipe = Recipe(name="ivf", lists=LISTS, parts=max(dim // 2, 1), training_rows=200)
+            self._trained[dim] = train_codes(random_vectors(200, dim, 80), recipe, OPTIONS)
+        codes, shards = empty_codes(self._trained[dim]), ShardFiles(folder, dim)
+        places = np.ascontiguousarray(places)
+        add_rows(codes, places, shards, OPTIONS)
+        everything = Effort(LISTS, max(count, 1))
+        efforts = Efforts(picture_few=everything, picture_many=everything, text_few=everything, text_many=everything)
+        return IvfSegment(ids, places, codes, shards, {"efforts": efforts.to_dict()})
+
+
+@pytest.fixture(scope="session", params=["faiss", "segment", "segments", "ivf", "mixed"])
+def maker(request, tmp_path_factory) -> Maker:
+    """Return what makes an index of one kind."""
+    return Maker(tmp_path_factory.mktemp(request.param), request.param)
+
+
+@pytest.fixture(scope="session")
+def pair(maker) -> Callable[..., tuple[NumpyIndex, VectorIndex]]:
+    """Return what makes two indexes of the same vectors: the reference, and one of a kind."""
+
+    def make(vectors: Vectors, image_ids: Ids | None = None) -> tuple[NumpyIndex, VectorIndex]:
+        image_ids = np.arange(1, len(vectors) + 1) if image_ids is None else image_ids
+        reference = NumpyIndex(vectors.shape[1])
+        reference.upsert(image_ids, vectors)
+        return reference, maker(image_ids, vectors)
+
+    return make

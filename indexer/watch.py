@@ -40,6 +40,7 @@ def watch(
     on_report(build(settings, (), BuildOptions()))
     pending: set[Path] = set()
     rescan_at = time.monotonic() + 3600 * rescan_hours
+    busy = False
     for changed in _changes(Layout(settings.data.absolute()), poll=poll, stop=stop):
         pending |= changed
         everything = time.monotonic() > rescan_at
@@ -48,8 +49,12 @@ def watch(
         try:
             on_report(build(settings, (), BuildOptions(only=None if everything else sorted(pending))))
             pending.clear()
-        except LibraryBusy:
-            continue  # another command is at it; these changes wait
+            busy = False
+        except LibraryBusy as error:
+            if not busy:
+                on_error(error)
+            busy = True
+            continue  # these changes wait
         except ImageSearchError as error:
             on_error(error)
             pending.clear()

@@ -3,36 +3,30 @@
 XUNTU_BENCH_GPU_PICTURES    photographs to index [1024 a processor, 4096 to 16384; on a processor 16]
 XUNTU_BENCH_GPU_ENCODERS    which of Chinese-CLIP's vision transformers, by their names, with commas between
 XUNTU_BENCH_GPU_DEVICE      cuda:N [cuda:0]; cpu runs the same on the processor, to try this file where there is no GPU
-
-Run as a program it prints what one step found, as JSON: gpu.py describe DEVICE, gpu.py decode DEVICE ENCODER FOLDER,
-gpu.py tower DEVICE ENCODER CHECKPOINTS EXPORTS FORM...
 """
 
 import json
 import os
 import shutil
 import sys
-import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import gpu_steps
 from encoders import RANDOM_NOTE, VIT, _export, ensure_checkpoint, skip
+from gpu_steps import effort_for
 from photographs import DISTINCT, SIZE, list_photographs, with_comment
 from processes import Bench, Finished, say
-from tables import Table, describe_machine
+from tables import Table
 
-from models.devices import CPU, count_cpus, list_devices
+from models.devices import list_devices
 from models.published import CHECKPOINT
 
 ENCODERS = (VIT, "chinese-clip-vit-l-14")
 _FP16 = "fp16"
-_PRODUCTS = 4  # at a time, so that launching one costs nothing
 _END_HEAD = (
     "encoder",
     "form",
@@ -85,61 +79,6 @@ _BOUND_NOTE = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
-    """How much is measured on a kind of device. Each figure of a tower is the median of `repetitions` or more.
-
-    `least_s`: seconds that all repetitions of a figure take at least, so that the card's clocks settle.
-    """
-
-    pictures: int
-    rounds: int
-    repetitions: int
-    least_s: float
-    batches: tuple[int, ...]
-    matrix_side: int
-    copied_bytes: int
-
-
-def effort_for(device: str) -> Effort:
-    """Return what makes sound figures on a GPU, and quick ones on a processor."""
-    if device == CPU:
-        return Effort(
-            pictures=16, rounds=1, repetitions=3, least_s=0, batches=(1, 4), matrix_side=1024, copied_bytes=2**25
-        )
-    return Effort(
-        pictures=min(max(1024 * count_cpus(), 4096), 16_384),  # four batches of 256 for each worker
-        rounds=3,
-        repetitions=10,
-        least_s=2,
-        batches=(32, 64, 128, 256, 512),
-        matrix_side=8192,
-        copied_bytes=2**28,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Architecture:
-    """What decides the work of a vision transformer. Sides in pixels; `mlp_ratio` is hidden width by width."""
-
-    side: int
-    patch: int
-    width: int
-    layers: int
-    mlp_ratio: int
-    dim: int
-
-    @property
-    def flops(self) -> int:
-        """FLOPs of one image, two for each multiply-add; norms, activations and softmax are not counted."""
-        patches = (self.side // self.patch) ** 2
-        tokens, width, mlp = patches + 1, self.width, 2 * self.mlp_ratio
-        embedding = 3 * self.patch**2 * patches * width
-        layer = (4 + mlp) * tokens * width**2 + 2 * tokens**2 * width
-        last_layer = (2 * tokens + 2 + mlp) * width**2 + 2 * tokens * width  # keys and values of all, the rest of one
-        return 2 * (embedding + (self.layers - 1) * layer + last_layer + width * self.dim)
-
-
 def measure(bench: Bench) -> list[Table]:
     """Measure each encoder in each form that runs on the device; a table without rows where there is no GPU."""
     if missing := skip("GPU", _END_HEAD):
@@ -176,7 +115,7 @@ def measure(bench: Bench) -> list[Table]:
 
 
 def _step(bench: Bench, *arguments: str) -> Any:
-    return json.loads(bench.run([sys.executable, __file__, *arguments]).stdout)
+    return json.loads(bench.run([sys.executable, gpu_steps.__file__, *arguments]).stdout)
 
 
 def _write_photographs(bench: Bench, count: int) -> Path:
@@ -332,212 +271,3 @@ def _bounds(found: Mapping[str, Any], title: str, notes: Sequence[str]) -> Table
         for name, one in found.items()
     ]
     return Table(title=title, head=_BOUND_HEAD, rows=rows, notes=(*notes, *details))
-
-
-def _describe(device: str) -> dict[str, Any]:
-    """Return what there is to measure on, or `why` there is nothing."""
-    import onnxruntime
-    import torch
-
-    from models.errors import DeviceUnavailable
-    from models.torch_encoder import prepare
-
-    try:
-        prepare(device)
-    except DeviceUnavailable:
-        seen = f"torch.cuda.is_available() is {torch.cuda.is_available()}, {torch.cuda.device_count()} GPUs"
-        return {"why": f"torch {torch.__version__} cannot use {device} ({seen})."}
-    found = {"is_gpu": device != CPU, "processors": count_cpus(), "torch": torch.__version__}
-    if device == CPU:
-        return found | {"name": describe_machine()["processor"], "onnx_gpu": False}
-    properties = torch.cuda.get_device_properties(device)
-    onnx_gpu = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-    return found | {"name": properties.name, "memory_bytes": properties.total_memory, "onnx_gpu": onnx_gpu}
-
-
-def _decode(device: str, name: str, folder: str) -> dict[str, Any]:
-    """Return how fast the workers of an index build hand over records when nothing is encoded."""
-    import torch.utils.data  # noqa: F401  # so that its import is not timed
-
-    from indexer.dataset import FILES_A_WORKER, ImageDataset, ImageRecord, load_records
-    from indexer.devices import DeviceEncoders
-    from indexer.scan import scan
-    from indexer.store.catalog import Root
-    from indexer.store.layout import Layout
-    from models.decode import DecodeLimits
-    from models.registry import get_preprocess, get_spec
-    from models.runtime import Runtime
-
-    spec, effort = get_spec(name), effort_for(device)
-    files = list(scan(Root(id=1, path=Path(folder))))
-    workers = min(count_cpus(), 1 + len(files) // FILES_A_WORKER)
-    with DeviceEncoders(spec, Runtime(device=device)) as encoders:
-        batch_size = encoders.batch_size
-    seconds = []
-    for _ in range(effort.rounds):
-        with tempfile.TemporaryDirectory(dir=Path(folder).parent, prefix="gpu-thumbnails-") as scratch:
-            dataset = ImageDataset(files, get_preprocess(name), spec.image_size, Layout(Path(scratch)), DecodeLimits())
-            started = time.perf_counter()
-            batches = load_records(dataset, workers=workers, batch_size=batch_size)
-            read = sum(isinstance(record, ImageRecord) for batch in batches for record in batch)
-            seconds.append(time.perf_counter() - started)
-            assert read == len(files), read
-    return {"images_s": len(files) / median(seconds), "seconds": seconds, "workers": workers, "batch": batch_size}
-
-
-def _tower(device: str, name: str, checkpoints: str, exports: str, *forms: str) -> dict[str, Any]:
-    """Return the rates of the card, and those of one image tower in each form and batch size."""
-    import torch
-
-    found = _measure_card(device)
-    measured = {}
-    for form in forms:
-        weights = checkpoints if form == CHECKPOINT else exports
-        label = f"torch, {found['matrix_type']}" if form == CHECKPOINT else f"{form} export"
-        measured[form] = {"label": label, **_measure_form(name, device, Path(weights), form)}
-        torch.cuda.empty_cache()  # the next form needs the memory; nothing happens on a processor
-    again = _measure_card(device)  # what disturbs one time hardly disturbs both
-    found |= {key: max(found[key], again[key]) for key in ("matrix_flops_s", "copy_bytes_s")}
-    architecture = measured[CHECKPOINT].pop("architecture")
-    image_bytes = architecture.side**2 * 3
-    sizes = {"architecture": asdict(architecture), "flops": architecture.flops, "image_bytes": image_bytes}
-    return {**found, **sizes, "forms": measured}
-
-
-def _measure_form(name: str, device: str, weights: Path, form: str) -> dict[str, Any]:
-    """Return the rates of a tower in one form, or `why` it does not run; of the checkpoint its architecture as well."""
-    from models.errors import DeviceUnavailable
-    from models.registry import get_published
-    from models.runtime import Runtime
-
-    published = get_published(name)
-    assert published is not None
-    try:
-        encoder = published.open_image(Runtime(weights=weights, device=device), form, device)
-    except DeviceUnavailable as error:
-        return {"why": error.en}
-    found: dict[str, Any] = {"architecture": _read_architecture(encoder)} if form == CHECKPOINT else {}
-    batches = _measure_batches(encoder, form, device)
-    return found | ({"batches": batches} if batches else {"why": "There is no memory for the smallest batch."})
-
-
-def _measure_card(device: str) -> dict[str, Any]:
-    """Return FLOPs a second of a large matrix product, and bytes a second from pinned memory to the card."""
-    import torch
-
-    effort, on_gpu = effort_for(device), device != CPU
-    dtype = torch.bfloat16 if on_gpu else torch.float32  # what the tower's products are computed in
-    side = effort.matrix_side
-    left, right = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
-    product = torch.empty_like(left)
-
-    def multiply() -> None:
-        for _ in range(_PRODUCTS):
-            torch.mm(left, right, out=product)
-
-    product_s = _time(multiply, device) / _PRODUCTS
-    source = torch.randint(0, 256, (effort.copied_bytes,), dtype=torch.uint8)
-    if on_gpu:
-        source = source.pin_memory()
-    target = torch.empty_like(source, device=device)
-    copy_s = _time(lambda: target.copy_(source, non_blocking=True), device)
-    return {
-        "matrix_flops_s": 2 * side**3 / product_s,
-        "matrix_side": side,
-        "matrix_type": "bf16" if on_gpu else "fp32",
-        "copy_bytes_s": effort.copied_bytes / copy_s,
-    }
-
-
-def _read_architecture(encoder: Any) -> Architecture:
-    """Return the sizes of a vision transformer of Chinese-CLIP, as its weights have them."""
-    visual = encoder._tower.tower.visual
-    width, _, patch, _ = visual.conv1.weight.shape
-    blocks = visual.transformer.resblocks
-    return Architecture(
-        side=encoder.spec.image_size,
-        patch=patch,
-        width=width,
-        layers=len(blocks),
-        mlp_ratio=blocks[0].mlp.c_fc.out_features // width,
-        dim=visual.proj.shape[1],
-    )
-
-
-def _measure_batches(encoder: Any, form: str, device: str) -> list[dict[str, float]]:
-    """Return images a second for each batch size, smallest first, up to the largest there is memory for."""
-    import numpy as np
-
-    from models.batches import is_out_of_memory
-
-    side, random, found = encoder.spec.image_size, np.random.default_rng(0), []
-    keep = _keep_torch if form == CHECKPOINT else _keep_onnx
-    for size in effort_for(device).batches:
-        pixels = random.integers(0, 256, (size, side, side, 3), np.uint8)
-        encoder._batches.size = size  # in place of the product's own, which would split a larger one
-        try:
-            included_s = _time(partial(encoder.encode_image, pixels), device)
-            excluded_s = _time(keep(encoder, pixels, device), device)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            break
-        if encoder._batches.size < size:  # it was halved
-            break
-        found.append({"batch": size, "included": size / included_s, "excluded": size / excluded_s})
-    return found
-
-
-def _keep_torch(encoder: Any, pixels: Any, device: str) -> Callable[[], object]:
-    """Return what encodes pixels that are on the device already; as models.torch_encoder.run does it, less copies."""
-    import torch
-
-    batch = torch.from_numpy(pixels).to(device)
-
-    def work() -> None:
-        with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=device != CPU):
-            encoder._tower(batch)
-
-    return work
-
-
-def _keep_onnx(encoder: Any, pixels: Any, device: str) -> Callable[[], object]:
-    """Return what runs a session on pixels that are on the device already, its output left there."""
-    import onnxruntime
-
-    session, (kind, _, number) = encoder._session, device.partition(":")
-    place = (kind, int(number or 0))
-    binding = session.io_binding()
-    binding.bind_ortvalue_input(encoder._input, onnxruntime.OrtValue.ortvalue_from_numpy(pixels, *place))
-    binding.bind_output(session.get_outputs()[0].name, *place)
-
-    def work() -> None:
-        session.run_with_iobinding(binding)
-        binding.synchronize_outputs()
-
-    return work
-
-
-def _time(work: Callable[[], object], device: str) -> float:
-    """Return the median seconds of `work`, the device's own included, after two times that are not counted."""
-    import torch
-
-    def once() -> float:
-        started = time.perf_counter()
-        work()
-        if device != CPU:
-            torch.cuda.synchronize(device)
-        return time.perf_counter() - started
-
-    effort = effort_for(device)
-    once(), once()
-    seconds: list[float] = []
-    while len(seconds) < effort.repetitions or sum(seconds) < effort.least_s:
-        seconds.append(once())
-    return median(seconds)
-
-
-_PROGRAMS: dict[str, Callable[..., dict[str, Any]]] = {"describe": _describe, "decode": _decode, "tower": _tower}
-
-if __name__ == "__main__":
-    print(json.dumps(_PROGRAMS[sys.argv[1]](*sys.argv[2:])))

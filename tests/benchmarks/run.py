@@ -16,16 +16,20 @@ import encoder_photographs
 import encoders
 import gpu
 import indexing
+import kills
 import second_run
 import startup
 import text_query
 import text_tower
+import unchanged
 from processes import Bench, say
 from tables import describe_machine, machine_line
 
 MEASURES = {
     "indexing": indexing.measure,
     "second-run": second_run.measure,
+    "unchanged": unchanged.measure,
+    "kills": kills.measure,
     "text-query": text_query.measure,
     "start-up": startup.measure,
     "export": encoders.measure,

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from api.search.engine import SearchEngine
-from indexer.errors import CatalogCorrupt, CatalogTooNew, IndexDamaged, IndexMismatch, LibraryUnwritable
+from indexer.errors import (
+    CatalogCorrupt,
+    CatalogTooNew,
+    CatalogTooOld,
+    IndexDamaged,
+    IndexMismatch,
+    LibraryUnwritable,
+    NoIndex,
+)
 from indexer.store.catalog import Catalog
 
 
@@ -95,6 +103,28 @@ def test_damaged_pages_of_a_catalog_are_a_sentence_whatever_is_asked(full_album,
     for call in (full_album.problems, full_album.update, full_album.rebuild, full_album.counts, full_album.rows):
         with contextlib.suppress(CatalogCorrupt, CatalogTooNew, LibraryUnwritable, IndexDamaged, IndexMismatch):
             call()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_flipped_bit_anywhere_is_found(full_album, seed):
+    """Thumbnails are made anew where they are missing, and nothing else depends on them."""
+    full_album.draw("new.png")
+    full_album.update()
+    assert full_album.problems() == []
+    kept = {"write.lock", "catalog.sqlite3-wal", "catalog.sqlite3-shm"}
+    build = full_album.layout.builds / full_album.open().manifest.build
+    files = [full_album.layout.catalog, full_album.layout.current]
+    files += [path for folder in (build, full_album.layout.vectors("hash")) for path in sorted(folder.iterdir())]
+    rng = np.random.default_rng(seed)
+    path = files[seed % len(files)]
+    assert path.name not in kept
+    data = bytearray(path.read_bytes())
+    data[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
+    path.write_bytes(data)
+    try:
+        assert full_album.problems(), path
+    except (CatalogCorrupt, CatalogTooNew, CatalogTooOld, NoIndex):
+        assert path == full_album.layout.catalog
 
 
 def test_a_missing_catalog_is_said(full_album):

@@ -1,6 +1,7 @@
 """A run that is stopped, killed or not alone: nothing is lost, and nothing is there twice."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -81,6 +82,18 @@ def test_a_killed_run_loses_only_what_was_not_yet_written(album, start, wait_unt
     kept = rows_of(album)
     assert 0 < kept < 800
     check_resumed(album, 2800, kept, failed=2000)
+
+
+def test_runs_killed_at_random_moments_lose_nothing(tmp_path):
+    """The suite of benchmarks does the same fifty times."""
+    program = Path(__file__).resolve().parents[1] / "benchmarks" / "kills.py"
+    command = [sys.executable, program, tmp_path / "album", "--kills", "5", "--seed", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(program.parents[2])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    facts = json.loads(done.stdout)
+    assert facts["openable"] == 5
+    assert facts["landed"] > 0
 
 
 def test_workers_end_with_the_run_that_started_them(album, start, wait_until):

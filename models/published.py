@@ -106,13 +106,24 @@ class Published:
         device = list_devices(runtime.device)[0]
         whole = all((folder.path / file.name).is_file() for file in record.checkpoint)
         torch = whole and device != CPU and find_spec("torch") is not None
-        try:
-            return load(choose(record, tower, runtime.precision, _kind(device), has_torch=torch), device)
-        except (DeviceUnavailable, NotExported) as error:
-            if runtime.device != "auto" or device == CPU:
-                raise
-            logger.warning("%s The processor is used.", error)
-            return load(choose(record, tower, runtime.precision, CPU, has_torch=torch), CPU)
+        attempts = [(_kind(device), device)]
+        if runtime.device == "auto" and device != CPU:
+            attempts += [(CHECKPOINT, device)] if torch and runtime.precision == "auto" else []
+            attempts.append((CPU, CPU))
+        *first, last = attempts
+        for number, (kind, on) in enumerate(first, 1):
+            try:
+                return load(self._form(record, tower, runtime, kind, has_torch=torch), on)
+            except (DeviceUnavailable, NotExported) as error:
+                instead = "The processor is used." if attempts[number][1] == CPU else "Torch is used there."
+                logger.warning("%s %s", error, instead)
+        kind, on = last
+        return load(self._form(record, tower, runtime, kind, has_torch=torch), on)
+
+    def _form(self, record: Record, tower: str, runtime: Runtime, kind: str, *, has_torch: bool) -> str:
+        if kind == CHECKPOINT:
+            return CHECKPOINT
+        return choose(record, tower, runtime.precision, kind, has_torch=has_torch)
 
 
 def choose(record: Record, tower: str, asked: str, kind: str, *, has_torch: bool) -> str:

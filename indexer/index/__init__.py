@@ -1,1 +1,1 @@
-"""Vector indexes: the contract, its reference implementation and FAISS."""
+"""Vector indexes: the contract, its reference implementation, and segments on FAISS that grow."""

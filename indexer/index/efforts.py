@@ -33,6 +33,7 @@ class Efforts:
         Among a share f of the rows the k-th hit lies about where the k/f-th lies among all, so lists are counted
         for that many.
         """
+        k = _page_end(k)
         few, many = (self.picture_few, self.picture_many) if kind == "picture" else (self.text_few, self.text_many)
         return Effort(
             nprobe=math.ceil(_between(few.nprobe, many.nprobe, k / share, beyond=0.2)),
@@ -63,6 +64,14 @@ def _between(few: int, many: int, k: float, *, beyond: float) -> float:
     if k <= MANY:
         return float(few * (max(k, FEW) / FEW) ** power)
     return float(many * (k / MANY) ** max(power, beyond))
+
+
+def _page_end(k: int) -> int:
+    """Return how many hits are looked for where `k` are: 10, 100, 1,000 ..., so that the pages of a search agree."""
+    end = FEW
+    while end < k:
+        end *= 10
+    return end
 
 
 def _count(value: object) -> int:

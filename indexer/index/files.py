@@ -23,9 +23,10 @@ from typing import Any, Literal
 import numpy as np
 
 from indexer.errors import IndexDamaged
+from indexer.index.codes import Codes
 from indexer.index.efforts import Efforts
 from indexer.index.flat_segment import Allowed, FlatSegment, import_faiss
-from indexer.index.ivf_segment import Codes, IvfSegment
+from indexer.index.ivf_segment import IvfSegment
 from indexer.index.segments import Part
 from indexer.store.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.files import sha256_of, sync_folder
@@ -270,7 +271,7 @@ def _open_ivf(folder: Path, files: Mapping[str, SegmentFile], ids: Ids, shards: 
         raise IndexDamaged(folder / files["places"].file, f"it holds {len(places)} places for {len(ids)} ids")
     shards.check(places)
     try:
-        codes = Codes.of(import_faiss().read_index(str(path)))
+        codes = Codes(import_faiss().read_index(str(path)))
         Efforts.from_dict(described.parameters["efforts"])
     except (RuntimeError, AttributeError, TypeError, KeyError, ValueError, MemoryError) as error:
         raise IndexDamaged(path, "FAISS cannot read it") from error

@@ -32,6 +32,7 @@ class Allowed:
     def __init__(self, count: int, *, positions: Positions | None = None, mask: Mask | None = None) -> None:
         self._rows, self._positions, self._mask = count, positions, mask
         self.count = len(positions) if positions is not None else int(np.count_nonzero(self.mask))
+        self.in_lists: npt.NDArray[np.int64] | None = None  # how many lie in each list, where there are lists
         self._selector: tuple[Any, Any] | None = None
 
     @property

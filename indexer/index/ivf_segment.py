@@ -6,48 +6,29 @@ held in memory; the float32 rows that the candidates are scored with stay on dis
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.index.base import QueryKind
+from indexer.index.codes import Codes
 from indexer.index.efforts import Effort, Efforts, untuned
 from indexer.index.flat_segment import (
-    FEW_ROWS,
     Allowed,
     Positions,
     Scores,
     best_of,
     count_above,
-    import_faiss,
     score_rows,
 )
 from indexer.store.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.vectors import Ids, Vectors
 
+_FEW_ROWS = 2_000  # so few are read and scored about as fast as lists are looked through
 _MOST_RERANKED = 32_768  # more scattered rows than these take longer to read than all rows in order
 _MARGIN = 16
 _COUNTED = (200, 2_000)  # to count hits above a score these many are searched for before all rows are read
-
-
-@dataclass(frozen=True, slots=True)
-class Codes:
-    """A FAISS index and its inner parts: a rotation, centroids, and lists of codes under positions 0, 1, 2 ..."""
-
-    index: Any
-    ivf: Any
-
-    @classmethod
-    def of(cls, index: Any) -> "Codes":
-        """Take an index apart. Raises TypeError or AttributeError if it is not of this kind."""
-        faiss = import_faiss()
-        ivf = faiss.downcast_index(index.index)
-        if not isinstance(ivf, faiss.IndexIVFPQFastScan) or ivf.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise TypeError(f"it is a {type(ivf).__name__}")
-        return cls(index, ivf)
 
 
 class IvfSegment:
@@ -59,14 +40,13 @@ class IvfSegment:
         """Take the parts; `tuned` is what tuning found, as `Tuned.to_dict` returns it."""
         self.ids, self.places, self.codes, self.shards, self.tuned = ids, places, codes, shards, tuned
         self.efforts = Efforts.from_dict(tuned["efforts"])
-        self._faiss = import_faiss()
         ascending = bool((np.diff(places) >= 0).all())
         self._order = None if ascending else np.argsort(places, kind="stable")
 
     @classmethod
     def untuned(cls, ids: Ids, places: Places, codes: Codes, shards: ShardFiles) -> "IvfSegment":
         """Take the parts, with efforts that suit most data."""
-        return cls(ids, places, codes, shards, {"efforts": untuned(int(codes.ivf.nlist)).to_dict()})
+        return cls(ids, places, codes, shards, {"efforts": untuned(codes.lists).to_dict()})
 
     @property
     def dim(self) -> int:
@@ -76,7 +56,7 @@ class IvfSegment:
     @property
     def lists(self) -> int:
         """How many lists there are."""
-        return int(self.codes.ivf.nlist)
+        return self.codes.lists
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -92,14 +72,17 @@ class IvfSegment:
         count = len(self) if allowed is None else allowed.count
         if k == 0 or count == 0:
             return [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(queries)
-        if allowed is not None and count <= max(FEW_ROWS, 4 * k):
+        if allowed is not None and count <= max(_FEW_ROWS, 4 * k):
             return self._score(queries, allowed.positions)
         effort = self.efforts.choose(kind, k, count / len(self))
         if effort.rerank > min(count, _MOST_RERANKED):
             return [self._scan(query, k, allowed) for query in queries]
+        found = zip(queries, self._candidates(queries, k, allowed, kind), strict=True)
         return [
-            (positions, self._score_one(query, positions))
-            for query, positions in zip(queries, self._candidates(queries, k, allowed, effort), strict=True)
+            (positions, score_rows(query, self.fetch(positions)))
+            if len(positions) >= min(k, count)
+            else self._scan(query, k, allowed)
+            for query, positions in found
         ]
 
     def count_above(self, query: npt.NDArray[np.float32], score: float, allowed: Allowed | None) -> int:
@@ -130,54 +113,45 @@ class IvfSegment:
                 scores[part if self._order is None else self._order[part]] = found
         return scores
 
-    def candidates(self, queries: Vectors, wanted: int, nprobe: int) -> npt.NDArray[np.int64]:
-        """Return the positions of the best by their codes, int64 (n, wanted), best first, the rest -1."""
-        return self._look(queries, wanted, None, nprobe)
+    def _candidates(self, queries: Vectors, k: int, allowed: Allowed | None, kind: QueryKind) -> Iterator[Positions]:
+        """Yield the positions of the best by their codes for each query."""
+        if allowed is None:
+            effort = self.efforts.choose(kind, k)
+            found = self.codes.search(queries, max(effort.rerank, k + _MARGIN), effort.nprobe, None)
+            full = (found >= 0).sum(axis=1) >= min(k, len(self))
+        for number in range(len(queries)):
+            if allowed is None and full[number]:
+                row = found[number]
+            else:
+                effort = self._spread(queries[number], k, allowed, kind)
+                one = queries[number : number + 1]
+                row = self.codes.search(one, max(effort.rerank, k + _MARGIN), effort.nprobe, allowed)[0]
+            yield row[row >= 0]
 
-    def _candidates(self, queries: Vectors, k: int, allowed: Allowed | None, effort: Effort) -> Iterator[Positions]:
-        """Yield the best by their codes for each query. Where a filter empties the lists, more are looked through."""
-        wanted = max(effort.rerank, k + _MARGIN)
-        least = min(k, len(self) if allowed is None else allowed.count)
-        for row, query in zip(self._look(queries, wanted, allowed, effort.nprobe), queries, strict=True):
-            found, nprobe = row[row >= 0], effort.nprobe
-            while len(found) < least and nprobe < self.lists:
-                nprobe *= 4
-                wider = self._look(query[None], wanted, allowed, nprobe)[0]
-                found = wider[wider >= 0]
-            yield found if len(found) >= least else np.arange(len(self)) if allowed is None else allowed.positions
-
-    def _look(self, queries: Vectors, wanted: int, allowed: Allowed | None, nprobe: int) -> npt.NDArray[np.int64]:
-        selector = None if allowed is None else allowed.selector
-        inner = self._faiss.SearchParametersIVF(sel=selector, nprobe=min(nprobe, self.lists))
-        params = self._faiss.SearchParametersPreTransform(index_params=inner)
-        found: npt.NDArray[np.int64]
-        with threads(1 if len(queries) == 1 else 0):
-            _, found = self.codes.index.search(np.ascontiguousarray(queries), min(wanted, len(self)), params=params)
-        return found
+    def _spread(self, query: npt.NDArray[np.float32], k: int, allowed: Allowed | None, kind: QueryKind) -> Effort:
+        """Return the effort for one query, which depends on how many of the rows near it are allowed."""
+        share = 1.0 if allowed is None else allowed.count / len(self)
+        lists = self.codes.nearest_lists(query)
+        rows, kept = (np.cumsum(self.codes.count_rows(chosen)[lists]) for chosen in (None, allowed))
+        effort = self.efforts.choose(kind, k, share)
+        nprobe = min(max(effort.nprobe, _until(kept, effort.rerank)), self.lists)
+        if kept[nprobe - 1] < share / 2 * rows[nprobe - 1]:  # it is what lies near that is not allowed
+            unfiltered = rows[min(self.efforts.choose(kind, k).nprobe, self.lists) - 1]
+            nprobe = max(nprobe, _until(kept, unfiltered))
+        return Effort(nprobe, effort.rerank)
 
     def _score(self, queries: Vectors, positions: Positions) -> list[tuple[Positions, Scores]]:
         vectors = self.fetch(positions)
         return [(positions, score_rows(query, vectors)) for query in queries]
 
-    def _score_one(self, query: npt.NDArray[np.float32], positions: Positions) -> Scores:
-        return score_rows(query, self.fetch(positions))
-
     def _scan(self, query: npt.NDArray[np.float32], k: int, allowed: Allowed | None) -> tuple[Positions, Scores]:
+        if allowed is not None and allowed.count <= _MOST_RERANKED:
+            return self._score(query[None], allowed.positions)[0]
         scores = self.all_scores(query)
         best = best_of(scores, k, None if allowed is None else allowed.mask)
         return best, scores[best]
 
 
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Let FAISS use so many threads for what this thread asks of it; 0 as many as it would."""
-    faiss = import_faiss()
-    before = faiss.omp_get_max_threads()
-    if count and count != before:
-        faiss.omp_set_num_threads(count)
-        try:
-            yield
-        finally:
-            faiss.omp_set_num_threads(before)
-    else:
-        yield
+def _until(counts: npt.NDArray[np.int64], enough: int) -> int:
+    """Return how many lists hold enough rows together, or all that there are; `counts` add up list by list."""
+    return int(np.searchsorted(counts, min(enough, counts[-1]))) + 1

@@ -12,10 +12,9 @@ RecipeName = Literal["auto", "flat", "ivf"]
 class IndexOptions:
     """How an index is built and how it grows.
 
-    `recall` is the share of the exact answers that tuned searches find. Up to `flat_values`
-    numbers, rows times dim, one query looks at all of them (100,000 x 512 take about 7 ms). `threads` 0 takes every processor that
-    there is. The main part is made anew when the rows added since pass `fold_share` of it, or the dead ones
-    `dead_share`.
+    Up to `flat_values` numbers, rows times dim, a query looks at all of them; 100,000 x 512 take about 7 ms. Beyond,
+    tuned searches find the share `recall` of the exact answers. `threads` 0 takes every processor that there is. The
+    main part is made anew when the rows added since pass `fold_share` of it, or the dead ones `dead_share`.
     """
 
     recipe: RecipeName = "auto"

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from indexer.index.codes import Codes, threads
 from indexer.index.flat_segment import import_faiss
-from indexer.index.ivf_segment import Codes, threads
 from indexer.index.options import IndexOptions
 from indexer.index.recipes import Recipe
 from indexer.store.shard_files import Places, ShardFiles
@@ -35,16 +35,17 @@ def train_codes(sample: Vectors, recipe: Recipe, options: IndexOptions) -> Codes
         ivf = faiss.IndexIVFPQFastScan(quantizer, dim, recipe.lists, recipe.parts, 4, faiss.METRIC_INNER_PRODUCT)
         ivf.pq.cp.seed = _SEED
         ivf.pq.cp.min_points_per_centroid = 1
+    with threads(1):  # parts are so small that threads would mostly wait for one another
         ivf.train(rotated[:_QUANTISER_ROWS])
     chain = faiss.IndexPreTransform(ivf)
     chain.prepend_transform(rotation)
-    return copy_codes(Codes.of(chain))  # the copy owns its parts
+    return copy_codes(Codes(chain))  # the copy owns its parts
 
 
 def copy_codes(codes: Codes) -> Codes:
     """Return the same structure with the same rows."""
     faiss = import_faiss()
-    return Codes.of(faiss.deserialize_index(faiss.serialize_index(codes.index)))
+    return Codes(faiss.deserialize_index(faiss.serialize_index(codes.index)))
 
 
 def empty_codes(codes: Codes) -> Codes:

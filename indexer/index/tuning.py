@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.index.base import QueryKind
+from indexer.index.codes import threads
 from indexer.index.efforts import FEW, MANY, Effort, Efforts
 from indexer.index.flat_segment import import_faiss
-from indexer.index.ivf_segment import IvfSegment, threads
+from indexer.index.ivf_segment import IvfSegment
 from indexer.index.options import IndexOptions
 from indexer.store.shard_files import rows_of, shards_of
 from models.vectors import Ids, Vectors
@@ -144,7 +145,7 @@ def _tune_kind(
 
 def _look(segment: IvfSegment, queries: Vectors, wanted: int, nprobe: int, options: IndexOptions) -> Ids:
     with threads(options.processors):
-        return segment.candidates(queries, wanted, nprobe)
+        return segment.codes.search(queries, wanted, nprobe, None)
 
 
 def _nprobes(lists: int) -> list[int]:

@@ -1,5 +1,6 @@
 """What a build is made of; `manifest.json` in its folder."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -50,7 +51,8 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """Return the manifest as it lies on disk."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2, ensure_ascii=False).encode()
+        content = {"format": FORMAT, **asdict(self)}
+        return json.dumps({**content, "sha256": _checksum(content)}, indent=2, ensure_ascii=False).encode()
 
     @classmethod
     def read(cls, folder: Path) -> "Manifest":
@@ -58,9 +60,12 @@ class Manifest:
         path = folder / "manifest.json"
         try:
             values = json.loads(path.read_bytes())
-            written = values.pop("format")
-            if written != FORMAT:
-                raise BuildUnreadable(path, str(values.get("version")), newer=written > FORMAT)
+            if values["format"] != FORMAT:
+                raise BuildUnreadable(path, str(values.get("version")), newer=values["format"] > FORMAT)
+            checksum = values.pop("sha256")
+            if checksum != _checksum(values):
+                raise IndexDamaged(path, "it has changed since it was written")
+            del values["format"]
             indexes = tuple(_read_entry(index) for index in values.pop("indexes"))
             manifest = cls(**_checked(cls, {**values, "indexes": indexes}))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -68,6 +73,11 @@ class Manifest:
         if not indexes:
             raise IndexDamaged(path, "it names no index")
         return manifest
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of a manifest's content, hex."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _read_entry(values: dict[str, Any]) -> IndexEntry:

@@ -67,7 +67,7 @@ def _neighbours(pictures: Vectors) -> tuple[np.ndarray, np.ndarray]:
     for start in range(0, len(pictures), 2_048):
         scores = pictures[start : start + 2_048] @ pictures.T
         scores[np.arange(len(scores)), np.arange(start, start + len(scores))] = -2
-        best = np.argpartition(-scores, NEIGHBOURS, axis=1)[:, :NEIGHBOURS]
+        best = np.argpartition(-scores, NEIGHBOURS, axis=1)[:, :NEIGHBOURS].copy()  # a view would keep all of it
         nearest.append(best)
         ordered = -np.sort(-np.take_along_axis(scores, best, 1), axis=1)
         tenth.append(np.sqrt(np.maximum(2 - 2 * ordered[:, 9], 0)))

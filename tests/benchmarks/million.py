@@ -7,7 +7,6 @@ XUNTU_BENCH_COUNT and XUNTU_BENCH_DIM set the size [1000000 x 512]; XUNTU_BENCH_
 import json
 import os
 import pickle
-import resource
 import shutil
 import subprocess
 import sys
@@ -17,10 +16,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
-
 from dense import SHARD_ROWS, write_dense
 from processes import Bench, clean_environment, say
 from tables import NO_REACH, Table, met
@@ -163,7 +158,7 @@ def _build(folder: Path, count: int = COUNT, name: str = "build") -> dict:
     return {
         "build_s": took - spent.get("tune", 0),
         "tune_s": spent.get("tune", 0.0),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": _memory_mb("VmHWM:"),
         "index_mb": sum(file.bytes for file in files if file.role != "shard") / 1e6,
         "disk_mb": sum(file.bytes for file in files) / 1e6,
         "recipe": parameters.get("recipe", "flat"),
@@ -186,9 +181,9 @@ def _open(folder: Path, name: str = "build") -> SegmentedIndex:
     return SegmentedIndex.open(folder / name, [SegmentFile.from_dict(values) for values in files])
 
 
-def _memory_mb() -> float:
+def _memory_mb(line: str = "VmRSS:") -> float:
     status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+    return int(status.partition(line)[2].split()[0]) / 1024
 
 
 def _serve(folder: Path) -> dict:
@@ -348,8 +343,8 @@ def _main_table(facts: dict, made: str) -> Table:
     notes = (
         made,
         f"{recipe}; lists looked through / candidates scored exactly: {chosen}.",
-        f"Plain: ids pickled with IndexFlatIP, loaded into memory; p50 with one thread, "
-        f"{plain['all_threads']['p50_ms']:.1f} ms with all. Texts asked were not among those the index was tuned with.",
+        f"Plain: ids pickled with IndexFlatIP, in memory, one thread; with all {_ms(plain, 'all_threads')} ms.",
+        "The texts that were asked are not among those that the index was tuned with.",
     )
     return Table(
         title=f"{COUNT:,} x {DIM}",
@@ -360,8 +355,8 @@ def _main_table(facts: dict, made: str) -> Table:
     )
 
 
-def _ms(plain: dict) -> str:
-    return f"{plain['one_thread']['p50_ms']:.1f}"
+def _ms(plain: dict, threads: str = "one_thread") -> str:
+    return f"{plain[threads]['p50_ms']:.1f}"
 
 
 def _row(name, value, plain, reach=None, form="{:.2f}", *, at_least=False) -> tuple[str, ...]:

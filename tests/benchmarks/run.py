@@ -17,6 +17,7 @@ import encoders
 import gpu
 import indexing
 import kills
+import million
 import second_run
 import startup
 import text_query
@@ -37,6 +38,7 @@ MEASURES = {
     "text-tower": text_tower.measure,
     "text-only-memory": text_tower.measure_memory,
     "gpu": gpu.measure,
+    "million": million.measure,
 }
 RESULT = Path(__file__).resolve().parents[2] / "out" / "bench.json"
 

@@ -8,7 +8,6 @@ import pytest
 
 from indexer.index.base import VectorIndex
 from indexer.index.efforts import Effort, Efforts
-from indexer.index.faiss_index import FaissIndex
 from indexer.index.ivf_segment import IvfSegment
 from indexer.index.numpy_index import NumpyIndex
 from indexer.index.options import IndexOptions
@@ -49,11 +48,6 @@ class Maker:
         folder = self.new_folder()
         opened = SegmentedIndex.open(folder, index.save(folder, prefix="test."))
         return opened if opened.parts else SegmentedIndex(index.dim)
-
-    def _faiss(self, ids: Ids, vectors: Vectors) -> FaissIndex:
-        index = FaissIndex(vectors.shape[1])
-        index.upsert(ids, vectors)
-        return index
 
     def _segment(self, ids: Ids, vectors: Vectors) -> SegmentedIndex:
         index = SegmentedIndex(vectors.shape[1])
@@ -106,7 +100,7 @@ class Maker:
         return IvfSegment(ids, places, codes, shards, {"efforts": efforts.to_dict()})
 
 
-@pytest.fixture(scope="session", params=["faiss", "segment", "segments", "ivf", "mixed"])
+@pytest.fixture(scope="session", params=["segment", "segments", "ivf", "mixed"])
 def maker(request, tmp_path_factory) -> Maker:
     """Return what makes an index of one kind."""
     return Maker(tmp_path_factory.mktemp(request.param), request.param)

@@ -1,5 +1,6 @@
 """Which structure suits how many vectors, and how hard a search looks."""
 
+import itertools
 import json
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_an_odd_length_is_coded_number_by_number():
 def test_more_hits_take_more_effort_and_texts_take_more_than_pictures():
     for kind in ("picture", "text"):
         steps = [EFFORTS.choose(kind, k) for k in (1, 10, 11, 50, 100, 101, 500, 5_000)]
-        for before, after in zip(steps, steps[1:], strict=False):
+        for before, after in itertools.pairwise(steps):
             assert before.nprobe <= after.nprobe
             assert before.rerank <= after.rerank
     assert EFFORTS.choose("picture", 10) == Effort(10, 40)

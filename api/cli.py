@@ -5,7 +5,7 @@ Nothing heavy is imported before a command needs it: a text search starts withou
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -15,6 +15,7 @@ from indexer.cli import settings_for
 from models.cli import Data, Json, language, print_json, print_table, run, tell
 
 if TYPE_CHECKING:
+    from api.search.query import Match
     from api.search.results import SearchResult
 
 app = typer.Typer(
@@ -53,6 +54,13 @@ def search(
         typer.Option(help="Conditions, as: format=jpeg and width>=1000 and taken=2024-05 and colour=blue"),
     ] = None,
     min_score: Annotated[float | None, typer.Option(min=-1, max=1, help="Leave out hits below this cosine.")] = None,
+    match: Annotated[
+        str,
+        typer.Option(help="Look at the pictures (vector), at the words of captions, tags and names (text), or both."),
+    ] = "vector",
+    hide_duplicates: Annotated[
+        bool, typer.Option("--hide-duplicates", help="Leave out copies and near-duplicates of better hits.")
+    ] = False,
     sheet: Annotated[
         Path | None, typer.Option(help="Draw the hits into this picture file (.png, .jpg, .webp).")
     ] = None,
@@ -80,6 +88,8 @@ def search(
             k=k,
             offset=offset,
             min_score=min_score,
+            match=cast("Match", match),  # Query refuses what it does not know
+            hide_duplicates=hide_duplicates,
         )
         engine = SearchEngine.open(settings.data, limits, runtime=settings.runtime)
         result = engine.search(query)
@@ -172,6 +182,7 @@ def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None
                         "score": hit.score,
                         "width": hit.width,
                         "height": hit.height,
+                        "duplicates": hit.duplicates,
                     }
                     for hit in result.hits
                 ],
@@ -184,11 +195,11 @@ def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None
         return
     print_table(
         ("rank", "score", "id", "file"),
-        [
-            (offset + rank, f"{hit.score:.3f}", hit.id, str(hit.root / hit.path))
-            for rank, hit in enumerate(result.hits, start=1)
-        ],
+        [(offset + rank, f"{hit.score:.3f}", hit.id, hit.place) for rank, hit in enumerate(result.hits, start=1)],
     )
+    hidden = sum(hit.duplicates for hit in result.hits)
+    if hidden:
+        tell(f"{hidden} duplicates of these are hidden.")
     tell(f"{result.total} pictures ranked in {result.timings_ms['total']:.1f} ms.")
 
 

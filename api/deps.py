@@ -88,21 +88,27 @@ def to_response(result: SearchResult, *, offset: int, language: str) -> schemas.
         hits=[
             schemas.Hit(
                 id=hit.id,
-                path=displayable(hit.path),
+                path=shown_path(hit.path),
                 root=displayable(hit.root.name),
                 score=hit.score,
                 width=hit.width,
                 height=hit.height,
+                duplicates=hit.duplicates,
             )
             for hit in result.hits
         ],
         total=result.total,
-        next_offset=end if result.hits and end < result.total else None,
+        next_offset=end if result.hits and result.more else None,
         timings_ms=schemas.Timings(**result.timings_ms),
         build=result.build,
         encoder=result.encoder,
         notes=[schemas.Note(code=note.code, message=note.text(language)) for note in result.notes],
     )
+
+
+def shown_path(path: str) -> str:
+    """Return the path of a picture as it is shown; of one that a list names by its absolute path, the end only."""
+    return displayable("/".join(["…", *path.split("/")[-2:]]).replace("…//", "…/") if path.startswith("/") else path)
 
 
 def displayable(name: str) -> str:

@@ -9,6 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.limits import MAX_CHOICES, MAX_CLAUSES, MAX_K, MAX_OFFSET, MAX_WHERE_CHARS
 
+Match = Annotated[
+    Literal["vector", "text", "both"],
+    Field(description="Look at the pictures (vector), at the words of captions, tags and names (text), or at both"),
+]
+HideDuplicates = Annotated[
+    bool,
+    Field(
+        description="Leave out exact copies and near-duplicates of better hits; offset and k count what is left, "
+        "total counts everything"
+    ),
+]
 Date = Annotated[str, Field(max_length=40)]
 
 
@@ -61,10 +72,15 @@ class SearchRequest(Strict):
     k: int = Field(20, ge=1, le=MAX_K)
     offset: int = Field(0, ge=0, le=MAX_OFFSET)
     min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
+    match: Match = "vector"
+    hide_duplicates: HideDuplicates = False
 
 
 class Hit(BaseModel):
-    """A ranked picture. `score` is a cosine in -1..1, higher is better."""
+    """A ranked picture. `score` is a cosine in -1..1, higher is better; hits are in its order with match=vector only.
+
+    `path` is below the root: a folder, a tar file, or a list, where it may be an address.
+    """
 
     id: int
     path: str
@@ -72,6 +88,7 @@ class Hit(BaseModel):
     score: float
     width: int
     height: int
+    duplicates: int = Field(0, description="Left out because of this hit, with hide_duplicates, as far as was looked")
 
 
 class Timings(BaseModel):
@@ -90,7 +107,10 @@ class Note(BaseModel):
 
 
 class SearchResponse(BaseModel):
-    """One page of hits. `total` counts every picture that could be paged to."""
+    """One page of hits. `total` counts every picture that could be paged to, and duplicates that are hidden.
+
+    `next_offset` is where the next page begins, null after the last.
+    """
 
     hits: list[Hit]
     total: int
@@ -124,6 +144,9 @@ class ImageDetail(BaseModel):
     camera: str | None
     has_gps: bool
     colours: list[Colour]
+    caption: str = Field("", description="What a list or a shard says of it")
+    tags: list[str] = []
+    url: str | None = Field(None, description="Where the original is, if it was fetched from an address")
 
 
 class EncoderInfo(BaseModel):

@@ -76,7 +76,7 @@ class Service:
     async def search(self, query: Query) -> SearchResult:
         """Answer `query`; texts and pictures of requests that come together are encoded together."""
         serving = self.serving
-        if all(clause.text is not None for clause in query.clauses):
+        if query.match == "vector" and all(clause.text is not None for clause in query.clauses):
             plan = serving.engine.plan(query)  # takes less than handing it to a thread
         else:
             async with self._decoding:

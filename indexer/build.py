@@ -10,6 +10,7 @@ from indexer.config import IndexerSettings
 from indexer.errors import IndexDamaged, InvalidRoot, LibraryBusy, LibraryUnwritable, NoIndex
 from indexer.publish import PublishOptions, delete_builds_but, find_build_damage, publish, read_current
 from indexer.run import BuildOptions, BuildReport, Run, rewrite_shards
+from indexer.sources.scanning import kind_of
 from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
 from indexer.store.lock import write_lock
@@ -32,14 +33,14 @@ class CompactReport:
 
 
 def build(settings: IndexerSettings, paths: Sequence[Path], options: BuildOptions) -> BuildReport:
-    """Add folders to the library (none: only those it has), bring it up to date and publish a build.
+    """Add folders, lists and shards to the library (none: only what it has), bring it up to date, publish a build.
 
-    Nothing that is already encoded is encoded again. Raises InvalidRoot, NoPictures, RootEmptied, IndexMismatch,
-    LibraryBusy, LibraryUnwritable and what the encoder raises; whatever was done before that is kept.
+    Nothing that is already encoded is encoded again. Raises InvalidRoot, InvalidList, NoPictures, RootEmptied,
+    IndexMismatch, LibraryBusy, LibraryUnwritable and what the encoder raises; whatever was done before that is kept.
     """
     started = time.perf_counter()
     layout = Layout(settings.data.absolute())
-    folders = [_checked_folder(path, layout) for path in paths]
+    folders = [_checked_path(path, layout) for path in paths]
     if not folders and not layout.catalog.exists():
         raise NoIndex(layout.data)
     with _opened(layout) as catalog:
@@ -63,6 +64,7 @@ def rebuild(
             if damage:
                 raise IndexDamaged(store.folder, damage, command="xuntu index update")
         manifest = publish(layout, catalog, stored, _anew(settings, on_index))
+        catalog.sync_texts()
         catalog.seal()
         counts = catalog.counts()
     return BuildReport(
@@ -91,6 +93,7 @@ def compact(settings: IndexerSettings) -> CompactReport:
         store = VectorStore(layout.vectors(stored.name), get_spec(stored.name).dim)
         with catalog.writing():
             forgotten = catalog.forget_removed(stored.id)
+        catalog.sync_texts()
         rewrite_shards(catalog, store, stored.id, [shard.number for shard in catalog.list_shards(stored.id)])
         manifest = publish(layout, catalog, stored, _anew(settings))
         delete_builds_but(layout, {manifest.build})
@@ -174,12 +177,11 @@ def _opened(layout: Layout) -> Iterator[Catalog]:
             catalog.close()
 
 
-def _checked_folder(path: Path, layout: Layout) -> Path:
+def _checked_path(path: Path, layout: Layout) -> Path:
     folder = path.expanduser().resolve()
     if not folder.exists():
-        raise InvalidRoot(path, why_en="there is no such folder", why_zh="没有这个文件夹")
-    if not folder.is_dir():
-        raise InvalidRoot(path, why_en="not a folder; give the folder the pictures are in", why_zh="不是文件夹")
+        raise InvalidRoot(path, why_en="there is no such folder or file", why_zh="没有这个文件夹或文件")
+    kind_of(folder)
     if folder == layout.data.resolve():
         raise InvalidRoot(
             path,

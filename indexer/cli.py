@@ -11,6 +11,7 @@ from models.cli import Data, Json, language, print_csv, print_json, print_table,
 if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs none of it
     from indexer.build import BuildOptions, BuildReport
     from indexer.config import IndexerSettings
+    from indexer.duplicate_report import Duplicate
 
 app = typer.Typer(
     help="Build and look after the library of pictures.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -38,7 +39,14 @@ def settings_for(context: typer.Context, data: Path | None = None, **overrides: 
 @app.command()
 def build(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders with pictures.", show_default=False)],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...",
+            help="Folders; lists of paths or addresses (.csv, .tsv, .jsonl, .parquet); WebDataset shards (.tar).",
+            show_default=False,
+        ),
+    ],
     *,
     encoder: Annotated[str | None, typer.Option("--encoder", help="See: xuntu models list")] = None,
     workers: Workers = None,
@@ -50,23 +58,29 @@ def build(
     ] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Not files that match; may be repeated.")] = None,
     hidden: Annotated[bool, typer.Option("--hidden", help="Hidden files and folders too.")] = False,
+    path_column: Annotated[str | None, typer.Option(help="Of lists: the column of paths.", show_default="path")] = None,
+    url_column: Annotated[str | None, typer.Option(help="The column of addresses.", show_default="url")] = None,
+    caption_column: Annotated[str | None, typer.Option(help="The column of captions.", show_default="caption")] = None,
+    tags_column: Annotated[str | None, typer.Option(help="The column of tags.", show_default="tags")] = None,
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Believe that an empty folder's pictures are gone.")
     ] = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Add folders to the library, encode what is new in it, and publish an index of everything.
+    """Add folders, lists and shards to the library, encode what is new in it, and publish an index of everything.
 
     Stop it at any time: what is done is kept, and the same command goes on from there.
     """
     from indexer.build import BuildOptions
 
+    chosen = {"path": path_column, "url": url_column, "caption": caption_column, "tags": tags_column}
     options = BuildOptions(
         encoder=encoder,
         include=include or (),
         exclude=exclude or (),
         hidden=hidden,
+        columns={what: name for what, name in chosen.items() if name},
         allow_empty=allow_empty,
     )
     _build(settings_for(context, data, workers=workers), paths, options, as_json=as_json)
@@ -231,6 +245,43 @@ def report(
 
 
 @app.command()
+def duplicates(
+    context: typer.Context,
+    *,
+    exact: Annotated[bool, typer.Option("--exact", help="Only files with the same bytes.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on standard output, for spreadsheets.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List exact copies and near-duplicates in groups, the one worth keeping first. Deletes nothing.
+
+    First comes the picture with most pixels, then the larger file, then the earlier date. A near-duplicate is one on
+    which a perceptual hash and the encoder's vector agree: the bits that differ, and the cosine, are printed.
+    """
+    from indexer.duplicate_report import COLUMNS, find_duplicates
+    from models.progress import StepDisplay
+
+    with StepDisplay() as display:
+        found = find_duplicates(settings_for(context, data).data, exact=exact, on_step=display.advance)
+    if found.unhashed:
+        tell(_DUPLICATES[language()]["unhashed"].format(n=found.unhashed))
+    if as_json:
+        print_json(found.to_dict())
+        return
+    numbered = [(number, one) for number, group in enumerate(found.groups, start=1) for one in group]
+    if as_csv:
+        print_csv(COLUMNS, [(number, *one.to_dict().values()) for number, one in numbered])
+        return
+    if numbered:
+        print_table(
+            ("group", "why", "file", "pixels", "bytes", "date"), [(number, *_in_row(one)) for number, one in numbered]
+        )
+    spare = sum(one.picture.size for one in found.others)
+    sizes = {"groups": len(found.groups), "others": len(found.others), "mb": spare / 1e6, "all": found.compared}
+    tell(_DUPLICATES[language()]["found"].format(**sizes))
+
+
+@app.command()
 def stats(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
     """Say what the library holds."""
     from indexer.library import open_build
@@ -245,6 +296,7 @@ def stats(context: typer.Context, *, data: Data = None, as_json: Json = False) -
         "encoder": opened.entry.encoder,
         "dim": opened.entry.dim,
         "recipe": opened.entry.recipe,
+        "recall": opened.entry.tuning.get("recalls") or "exact",
         "build": opened.manifest.build,
         "created_at": opened.manifest.created_at,
         "index_bytes": opened.entry.bytes,
@@ -304,6 +356,32 @@ def _print_report(done: "BuildReport", *, as_json: bool) -> None:
     )
     if done.failed:
         print("To see which failed and why: xuntu index report")
+
+
+_DUPLICATES = {
+    "en": {
+        "kept": "the one to keep",
+        "copy": "exact copy",
+        "near": "near-duplicate, {bits} bits, cosine {cosine:.3f}",
+        "found": "Groups among {all} pictures: {groups}. Beside those to keep: {others}, {mb:.1f} MB. "
+        "Nothing was deleted.",
+        "unhashed": "Indexed by an earlier version and without thumbnail: {n}. Only their exact copies are listed.",
+    },
+    "zh": {
+        "kept": "建议保留",
+        "copy": "完全相同",
+        "near": "近似，相差 {bits} 位，余弦 {cosine:.3f}",
+        "found": "{all} 张图片中有 {groups} 组重复；除建议保留的以外共 {others} 张，{mb:.1f} MB。没有删除任何文件。",
+        "unhashed": "有 {n} 张图片由旧版本建立索引，也没有缩略图：只列出与它们完全相同的文件。",
+    },
+}
+
+
+def _in_row(one: "Duplicate") -> tuple[object, ...]:
+    picture = one.picture
+    why = _DUPLICATES[language()][one.why].format(bits=one.bits, cosine=one.cosine)
+    date = picture.taken_at or one.modified_at
+    return why, picture.place, f"{picture.width} x {picture.height}", picture.size, date[:19]
 
 
 def _in_words(value: object) -> str:

@@ -37,3 +37,4 @@ class IndexerSettings(EncoderSettings):
     max_pixels: int = Field(200_000_000, ge=1, description="Larger pictures are skipped and reported")
     index: IndexSettings = IndexSettings()
     max_file_bytes: int = Field(512 * 2**20, ge=1, description="Larger files are skipped and reported")
+    fetch_timeout_seconds: float = Field(20.0, gt=0, description="How long an address of a list may take to answer")

@@ -9,7 +9,8 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -19,17 +20,19 @@ import numpy.typing as npt
 from indexer.colours import dominant_colours
 from indexer.metadata import read_exif
 from indexer.perceptual import perceptual_hash, to_signed
-from indexer.scan import clamp_mtime
+from indexer.sources.addresses import Fetching
+from indexer.sources.reading import read_source
 from indexer.store.layout import Layout
 from indexer.store.records import ImageFacts, ImageFile
 from indexer.thumbnails import DECODED_SIDE, write_thumbnail
-from models.decode import DecodeLimits, decode_image, read_image_file
+from models.decode import DecodeLimits, decode_image
 from models.encoder import Preprocess
 from models.errors import BackendNotInstalled, DecodeError
 
 logger = logging.getLogger(__name__)
 
 PREFETCH = 4  # batches each worker prepares ahead
+_FETCHED_AT_ONCE = 8  # addresses, by each worker
 FILES_A_WORKER = 64  # fewer are not worth another process
 
 
@@ -90,6 +93,7 @@ class ImageDataset:
     layout: Layout
     limits: DecodeLimits
     encoded: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    fetching: Fetching = field(default_factory=Fetching)
 
     def __len__(self) -> int:
         return len(self.files)
@@ -103,10 +107,16 @@ class ImageDataset:
             logger.warning("reading %s failed", self.files[index].absolute, exc_info=True)
             return FailureRecord(index, "crashed")
 
+    def __getitems__(self, indices: Sequence[int]) -> list[Record]:
+        """Return several records, as a DataLoader asks for them; servers are waited for side by side."""
+        if not any(self.files[index].address for index in indices):
+            return [self[index] for index in indices]
+        with ThreadPoolExecutor(_FETCHED_AT_ONCE) as pool:
+            return list(pool.map(self.__getitem__, indices))
+
     def _read(self, index: int) -> ImageRecord | CopyRecord:
         started = time.perf_counter()
-        file = _as_it_is(self.files[index])
-        data = read_image_file(file.absolute, self.limits)
+        file, data = read_source(self.files[index], self.limits, self.fetching)
         sha256 = hashlib.sha256(data).hexdigest()
         if sha256 in self.encoded.get(len(data), ()):
             return CopyRecord(index, file, sha256)
@@ -129,15 +139,6 @@ class ImageDataset:
         )
         pixels = self.preprocess(decoded.image)
         return ImageRecord(index, file, pixels, facts, (decoded_at - started, time.perf_counter() - decoded_at))
-
-
-def _as_it_is(file: ImageFile) -> ImageFile:
-    """Return a file with the size and time it has just before it is read: a later change will be seen as one."""
-    try:
-        info = file.absolute.stat()
-    except (OSError, ValueError):
-        return file  # reading it says what is wrong
-    return replace(file, size=info.st_size, mtime_ns=clamp_mtime(info.st_mtime_ns))
 
 
 def load_records(
@@ -190,7 +191,8 @@ def _load(
     if not workers:  # what the DataLoader would do, without the seconds that importing torch takes
         on_started()
         for start in range(indices.start, indices.stop, batch_size):
-            yield [dataset[index] for index in range(start, min(start + batch_size, indices.stop))]
+            batch = range(start, min(start + batch_size, indices.stop))
+            yield dataset.__getitems__(batch) if isinstance(dataset, ImageDataset) else [dataset[i] for i in batch]
         return
     try:
         from torch.utils.data import DataLoader

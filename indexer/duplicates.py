@@ -13,23 +13,21 @@ pictures are does not depend on those that follow, which lets a search hide dupl
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.library import OpenBuild
-from indexer.perceptual import NO_HASH, Hashes, Looks, hamming
+from indexer.perceptual import NO_HASH, Detail, Hashes, Looks, hamming
 from models.vectors import Ids, Vectors
 
 Fetch = Callable[[Ids], Vectors]  # image ids -> their vectors, as VectorIndex.fetch
 OnStep = Callable[[str, int, int], None]
 Positions = npt.NDArray[np.int64]
 
-# Measured on 36,859 photographs and 28,000 changed versions of 2,000 of them, with the built-in encoder: see `Rule`.
+# Measured with the built-in encoder on 36,859 photographs and 32,000 changed versions of 2,000 of them: see `Rule`.
 MAX_BITS = 8
-_PLAIN_SHARE = 0.6  # from here on one colour surrounds the thing, and the hash tells little more than its outline
-_BLANK_SHARE = 0.85  # from here on it is a form, a page of text or a night: neither witness reads what is on it
 _LEAST = 0.6  # of the way from the cosine of different pictures to 1, where the hashes are the same
 _LEAST_A_BIT = 1 / 30
 
@@ -42,7 +40,8 @@ _SAMPLE = 1000
 _APART_BITS = 20  # hashes that differ in so many bits are of different pictures
 _MOST_UNRELATED = 0.95
 
-_CHUNK = 512
+_THIRDS, _THIRD_BITS = 3, 21
+_CHUNK = 256
 _FETCHED_AT_ONCE = 4096
 _COMPARED_DIRECTLY = 2048  # so few hashes are compared one with each; more go into a hash table
 
@@ -52,13 +51,13 @@ class Rule:
     """What counts as a near-duplicate. `unrelated` is the mean cosine of different pictures in this library.
 
     At most MAX_BITS of the hashes' 64 differ, and the cosine is at least 0.6 + bits / 30 of the way from `unrelated` to
-    1: with the built-in encoder 0.65 where the hashes are the same, 0.88 where 8 bits differ. Where one colour covers
-    60 % of either picture each bit counts twice; where it covers 85 %, nothing is a near-duplicate.
+    1: with the built-in encoder 0.65 where the hashes are the same, 0.88 where 8 bits differ. Where either picture is
+    plain each bit counts twice; one that is blank has no near-duplicates (`perceptual.Detail`).
     """
 
     unrelated: float
 
-    def least_cosine(self, bits: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    def least_cosine(self, bits: npt.NDArray[np.integer]) -> npt.NDArray[np.floating]:
         """Return the cosine that is needed where so many bits differ."""
         return self.unrelated + (1 - self.unrelated) * (_LEAST + bits * _LEAST_A_BIT)
 
@@ -117,10 +116,8 @@ class _Near:
         self._looks = looks
         self._fetch = fetch
         self._rule = rule
-        self._usable = np.flatnonzero((looks.hashes != NO_HASH) & (looks.shares < _BLANK_SHARE))
-        values, bucket, self._sizes = np.unique(
-            looks.hashes[self._usable], return_inverse=True, return_counts=True
-        )
+        self._usable = np.flatnonzero((looks.hashes != NO_HASH) & (looks.details < Detail.BLANK))
+        values, bucket, self._sizes = np.unique(looks.hashes[self._usable], return_inverse=True, return_counts=True)
         self._members = self._usable[np.argsort(bucket, kind="stable")]  # by hash, then in order
         self._ends = np.cumsum(self._sizes)
         self._within = _find_directly(values) if len(values) <= _COMPARED_DIRECTLY else _find_by_table(values)
@@ -160,7 +157,7 @@ class _Near:
         """Return those of `others` that agree with `one` in both, the bits that differ, and the cosines."""
         looks = self._looks
         bits = hamming(looks.hashes[one], looks.hashes[others])
-        plain = np.maximum(looks.shares[one], looks.shares[others]) >= _PLAIN_SHARE
+        plain = np.maximum(looks.details[one], looks.details[others]) >= Detail.PLAIN
         counted = np.where(plain, 2, 1) * bits
         close = counted <= MAX_BITS
         if not close.any():
@@ -186,19 +183,42 @@ def _find_directly(values: Hashes) -> Within:
 
 
 def _find_by_table(values: Hashes) -> Within:
-    """Hash tables of the four quarters: two hashes that differ in 8 bits have a quarter that differs in at most 2."""
-    import faiss
+    """Three tables of 21 bits each: of two hashes that differ in 8 bits, at most 2 of them are in one of the thirds.
 
-    tables: Any = faiss.IndexBinaryMultiHash(64, 4, 16)
-    tables.nflip = MAX_BITS // 4
-    tables.add(_as_bytes(values))
+    (Multi-index hashing: Norouzi, Punjani and Fleet, Fast Search in Hamming Space, 2012.)
+    """
+    tables = []
+    for third in range(_THIRDS):
+        keys = _key(values, third)
+        ends = np.cumsum(np.bincount(keys, minlength=2**_THIRD_BITS))
+        tables.append((np.concatenate([[0], ends]), np.argsort(keys, kind="stable")))
+    flips = [
+        sum(1 << bit for bit in bits)
+        for count in range(MAX_BITS // _THIRDS + 1)
+        for bits in combinations(range(_THIRD_BITS), count)
+    ]
 
     def within(hashes: Hashes) -> tuple[Positions, Positions]:
-        limits, _, found = tables.range_search(_as_bytes(hashes), MAX_BITS + 1)
-        return limits.astype(np.int64), found
+        pairs = []
+        for third, (starts, members) in enumerate(tables):
+            keys = (_key(hashes, third)[:, None] ^ np.array(flips)).ravel()
+            sizes = starts[keys + 1] - starts[keys]
+            hit = np.flatnonzero(sizes)
+            sizes = sizes[hit]
+            inside = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+            found = members[np.repeat(starts[keys[hit]], sizes) + inside]
+            rows = np.repeat(hit // len(flips), sizes)
+            close = hamming(hashes[rows], values[found]) <= MAX_BITS
+            pairs.append(rows[close] * len(values) + found[close])
+        rows, found = np.divmod(np.unique(np.concatenate(pairs)), len(values))
+        return np.searchsorted(rows, np.arange(len(hashes) + 1)), found
 
     return within
 
 
-def _as_bytes(hashes: Hashes) -> npt.NDArray[np.uint8]:
-    return np.ascontiguousarray(hashes).view(np.uint8).reshape(-1, 8)
+def _key(hashes: Hashes, third: int) -> Positions:
+    """Return every third bit of hashes, as a number; one bit of the 64 is in no third."""
+    octets = np.ascontiguousarray(hashes).view(np.uint8).reshape(-1, 8)
+    bits = np.unpackbits(octets, axis=1)[:, third : _THIRDS * _THIRD_BITS : _THIRDS]
+    key: Positions = bits @ (1 << np.arange(_THIRD_BITS))
+    return key

@@ -152,7 +152,7 @@ class EncodeRun:
 
     def _is_repeat(self, record: ImageRecord) -> bool:
         """Say whether this run has met the same content before; its vector is, or will be, there."""
-        if record.file.size not in self._repeated_sizes:
+        if record.file.size not in self._repeated_sizes and record.file.address is None:
             return False
         repeat = record.facts.sha256 in self._met
         self._met.add(record.facts.sha256)

@@ -8,6 +8,7 @@ IndexerError
 ├─ NoPictures                           nothing to index
 ├─ RootEmptied                          a folder that held pictures holds none: an unplugged drive?
 ├─ MountGone                            a drive mounted inside a root is not there (a warning)
+├─ RecallMissed                         an index finds less than was asked for (a warning)
 ├─ ClockJumped                          the clock stands before the last build (a warning)
 ├─ InvalidFilter                        a `where` that cannot be read
 ├─ CatalogTooNew, CatalogCorrupt        refuses, never guesses
@@ -145,6 +146,22 @@ class ClockJumped(IndexerError):
             en=f"This machine's clock says {now}, but the last build was made {before}. Set the clock; the library is "
             "not affected.",
             zh=f"本机时钟显示 {now}，而上一次索引建于 {before}。请校准时钟；图片库不受影响。",
+        )
+
+
+class RecallMissed(IndexerError):
+    """A tuned index finds less of the exact answers than was asked for. A warning."""
+
+    code = "recall_missed"
+
+    def __init__(self, found: dict[str, float], target: float) -> None:
+        self.found, self.target = found, target
+        said = ", ".join(f"{name} {recall:.3f}" for name, recall in sorted(found.items()))
+        super().__init__(
+            en=f"The index finds less of the exact answers than the {target:g} asked for ({said}). Ask for less with "
+            "XUNTU_INDEX__RECALL, or for exact search with XUNTU_INDEX__RECIPE=flat and: xuntu index rebuild",
+            zh=f"索引的召回率低于要求的 {target:g}（{said}）。可用 XUNTU_INDEX__RECALL 降低要求，或设置 "
+            "XUNTU_INDEX__RECIPE=flat 改用精确搜索，然后运行：xuntu index rebuild",
         )
 
 

@@ -1,17 +1,30 @@
 """One build or update, under the write lock: scan, encode, publish."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from indexer.config import IndexerSettings
 from indexer.dataset import ImageDataset
 from indexer.devices import DeviceEncoders
 from indexer.encode import EncodeRun, OnProgress, Progress
-from indexer.errors import IndexDamaged, MountGone, NoIndex, NoPictures, RootEmptied, VectorsLost
+from indexer.errors import (
+    ClockJumped,
+    IndexDamaged,
+    InvalidList,
+    MountGone,
+    NoIndex,
+    NoPictures,
+    RecallMissed,
+    RootEmptied,
+    VectorsLost,
+)
 from indexer.publish import PublishOptions, is_untouched, publish, read_current
-from indexer.scan import Changes, compare, compile_patterns, reaches, scan, scan_paths
+from indexer.scan import Changes, compare, compile_patterns, reaches, scan_paths
+from indexer.sources.addresses import Fetching
+from indexer.sources.scanning import Sight, kind_of, scan_root
 from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
 from indexer.store.manifest import Manifest
@@ -19,7 +32,7 @@ from indexer.store.records import ImageFile, KnownFile, Root
 from indexer.store.vector_store import VectorStore
 from models.decode import DecodeLimits
 from models.devices import count_cpus
-from models.errors import ImageSearchError
+from models.errors import BackendNotInstalled, ImageSearchError
 from models.registry import DEFAULT_ENCODER, get_installed_spec, get_preprocess
 
 _SHARD_ROWS = 65_536
@@ -54,6 +67,7 @@ class BuildOptions:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     hidden: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)  # of lists: path, url, caption, tags -> the column's name
     allow_empty: bool = False
     retry: bool = False  # every failed file again, not only those whose reason may have gone
     reencode: bool = False  # every picture again
@@ -86,9 +100,11 @@ class Run:
         self.store = VectorStore(layout.vectors(self.spec.name), self.spec.dim)
         self.progress = Progress(total=0)
         self.warnings: list[ImageSearchError] = []
+        self.named: Sequence[Path] = ()
 
     def run(self, folders: Sequence[Path]) -> BuildReport:
-        """Scan, encode, publish."""
+        """Scan, encode, publish. Raises InvalidList for a list among `folders`; later it is a warning."""
+        self.named = folders
         changes = self._scan(folders)
         self._record_presence(changes)
         if self.options.only is None and not any(change.seen or change.removed for change in changes):
@@ -100,6 +116,7 @@ class Run:
             {image_id for change in changes for image_id in change.changing},
         )
         self._merge_shards()
+        self._sync_texts()
         manifest = self._publish_if_changed()
         if self.options.reencode:
             self.catalog.end_reencoding()
@@ -155,9 +172,18 @@ class Run:
         options = self.options
         for folder in folders:
             known = self.catalog.list_roots()
-            if folder in [root.path for root in known] or not any(reaches(root, folder) for root in known):
+            kind = kind_of(folder)
+            added = folder in [root.path for root in known] or not any(reaches(root, folder) for root in known)
+            if added or kind != "folder":
                 compile_patterns([*options.include, *options.exclude])
-                self.catalog.put_root(folder, include=options.include, exclude=options.exclude, hidden=options.hidden)
+                self.catalog.put_root(
+                    folder,
+                    kind=kind,
+                    include=options.include,
+                    exclude=options.exclude,
+                    hidden=options.hidden,
+                    columns=options.columns if kind == "list" else {},
+                )
 
     def _scan_root(self, root: Root, others: Sequence[Path]) -> Changes:
         only = self.options.only
@@ -166,20 +192,26 @@ class Run:
             known = self.catalog.known_files(root, self.encoder_id, paths)
             return compare(scan_paths(root, paths, other_roots=others), known)
         known = self.catalog.known_files(root, self.encoder_id)
-        unreadable: list[str] = []
-        mounts: list[str] = []
+        sight = Sight()
         found: list[ImageFile] = []
-        for file in scan(root, other_roots=others, unreadable=unreadable, mounts=mounts):
-            found.append(file)
-            if len(found) % 1000 == 0:
-                self.options.on_scan(len(found))
+        try:
+            for file in scan_root(root, other_roots=others, sight=sight):
+                found.append(file)
+                if len(found) % 1000 == 0:
+                    self.options.on_scan(len(found))
+        except (InvalidList, BackendNotInstalled) as error:
+            if root.path in self.named:
+                raise
+            self.warnings.append(error)
+            return Changes()
+        self.warnings += sight.warnings
         indexed = sum(file.status == "indexed" for file in known.values())
         if indexed and not found and not self.options.allow_empty:
             self.warnings.append(RootEmptied(root.path, indexed))
             return Changes()
-        gone = [] if self.options.allow_empty else self._find_gone_mounts(root, mounts, found, known)
-        self.catalog.put_mounts(root, sorted({*mounts, *gone}))
-        return compare(found, known, [*unreadable, *gone] if found else [], retry=self.options.retry)
+        gone = [] if self.options.allow_empty else self._find_gone_mounts(root, sight.mounts, found, known)
+        self.catalog.put_mounts(root, sorted({*sight.mounts, *gone}))
+        return compare(found, known, [*sight.unreadable, *gone] if found else [], retry=self.options.retry)
 
     def _find_gone_mounts(
         self, root: Root, mounts: Sequence[str], found: Sequence[ImageFile], known: dict[str, KnownFile]
@@ -219,6 +251,7 @@ class Run:
             self.layout,
             DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes),
             self.catalog.encoded_by_size({file.size for file in files}, self.encoder_id),
+            Fetching(offline=settings.offline, timeout_s=settings.fetch_timeout_seconds),
         )
         with DeviceEncoders(self.spec, settings.runtime) as encoders:
             EncodeRun(self.catalog, self.store, self.encoder_id, self.progress, changing).run(
@@ -236,12 +269,18 @@ class Run:
         if len(small) > _SMALL_SHARDS:
             rewrite_shards(self.catalog, self.store, self.encoder_id, small)
 
+    def _sync_texts(self) -> None:
+        started = time.perf_counter()
+        if self.catalog.sync_texts():
+            self.progress.add("texts", time.perf_counter() - started)
+
     def _publish_if_changed(self) -> Manifest:
         started = time.perf_counter()
         try:
             manifest = read_current(self.layout)
             if manifest.generation == self.catalog.generation() and is_untouched(self.layout, manifest, self.catalog):
                 return manifest
+            self._check_clock(manifest)
         except (NoIndex, IndexDamaged):
             pass
         stored = self.catalog.stored_encoder()
@@ -256,7 +295,15 @@ class Run:
             ),
         )
         self.progress.add("index and publish", time.perf_counter() - started)
+        tuning = manifest.indexes[0].tuning
+        if tuning.get("target_missed"):
+            self.warnings.append(RecallMissed(tuning["recalls"], tuning["target"]))
         return manifest
+
+    def _check_clock(self, before: Manifest) -> None:
+        now = datetime.now(UTC)
+        if now < datetime.fromisoformat(before.created_at):
+            self.warnings.append(ClockJumped(now.isoformat(timespec="seconds"), before.created_at))
 
 
 def rewrite_shards(catalog: Catalog, store: VectorStore, encoder_id: int, numbers: Sequence[int]) -> None:

@@ -38,7 +38,8 @@ _LIBRARY_FILES = {"catalog.sqlite3", "write.lock"}
 # Reasons that may have gone although the file is the same; files that failed for another are tried once they change.
 RETRIED = frozenset(
     [
-        *("permission_denied", "not_found", "io_error", "out_of_memory", "crashed", "too_many_pixels", "too_many_bytes"),
+        *("permission_denied", "not_found", "io_error", "out_of_memory", "crashed"),
+        *("too_many_pixels", "too_many_bytes"),
         *("offline", "url_unreachable", "url_timeout", "url_status", "url_redirects", "url_web_page"),
     ]
 )

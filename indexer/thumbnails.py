@@ -1,6 +1,7 @@
 """Small WebP pictures, made while indexing and named by the content they show."""
 
 import os
+import threading
 from pathlib import Path
 
 from PIL import Image
@@ -19,7 +20,7 @@ def make_thumbnail(image: Image.Image, side: int = THUMBNAIL_SIDE) -> Image.Imag
 def write_thumbnail(image: Image.Image, path: Path) -> None:
     """Write a thumbnail; a reader sees all of it or nothing. It can be made again, so it is not forced to disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f"{path.stem}.{os.getpid()}.tmp")
+    scratch = path.with_name(f"{path.stem}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         # Method 0 is three times faster than the default; at this size the file grows by a sixth.
         make_thumbnail(image).save(scratch, "WEBP", quality=75, method=0)

@@ -84,8 +84,10 @@ def _changes(layout: Layout, *, poll: bool, stop: Event) -> Iterator[set[Path]]:
             stop.wait(_TICK_MS / 1000)
         else:
             for batch in batches:
-                yield {Path(path) for _, path in batch}
-                if _reachable_roots(layout) != roots:
+                changed = {Path(path) for _, path in batch}
+                yield changed
+                # A list or tar file that was replaced is another file of the same name, which has to be watched anew.
+                if _reachable_roots(layout) != roots or not changed.isdisjoint(roots):
                     break
         yield set(_reachable_roots(layout)) - set(roots)  # a drive that is back: all of it
 

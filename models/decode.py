@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 import pillow_heif
@@ -51,10 +51,14 @@ _OS_REASONS: Final = {
 }
 
 
-def read_image_file(path: Path, limits: DecodeLimits = _DEFAULT_LIMITS) -> bytes:
+def read_image_file(
+    path: Path, limits: DecodeLimits = _DEFAULT_LIMITS, *, part: tuple[int, int] | None = None
+) -> bytes:
     """Return the bytes of a regular file, links followed; never wait for a writer or a device.
 
-    Raises DecodeError (empty_file, not_a_regular_file, not_found, permission_denied, io_error) or
+    With `part`, only so many of them: the offset of the first, and their number, of which none may be missing.
+
+    Raises DecodeError (empty_file, truncated, not_a_regular_file, not_found, permission_denied, io_error) or
     ImageTooLarge (too_many_bytes).
     """
     try:
@@ -63,6 +67,8 @@ def read_image_file(path: Path, limits: DecodeLimits = _DEFAULT_LIMITS) -> bytes
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             status = os.fstat(file.fileno())
             _check_regular(status)
+            if part is not None:
+                return _read_part(file, *part, limits)
             _check_bytes(status.st_size, limits)
             data = file.read(status.st_size + 1)
     except OSError as error:
@@ -72,6 +78,15 @@ def read_image_file(path: Path, limits: DecodeLimits = _DEFAULT_LIMITS) -> bytes
     if not data:
         raise DecodeError("empty_file")
     _check_bytes(len(data), limits)  # it may have grown
+    return data
+
+
+def _read_part(file: BinaryIO, offset: int, size: int, limits: DecodeLimits) -> bytes:
+    _check_bytes(size, limits)
+    file.seek(offset)
+    data = file.read(size)
+    if len(data) < size or not size:
+        raise DecodeError("truncated" if size else "empty_file")
     return data
 
 

@@ -3,7 +3,7 @@
 The URL is the only state of a search: every action of the page is a link to another address, so a link can be
 shared, opened in a new tab, and gone back to. The text is kept as it was typed; `split_text` reads it.
 
-    ?q=雪山+-人&like=12&less=7&colour=blue&shape=landscape&lang=zh&page=2&id=31
+    ?q=雪山+-人&like=12&less=7&match=both&colour=blue&shape=landscape&duplicates=hide&lang=zh&page=2&id=31
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ SHAPES: Mapping[str, tuple[float | None, float | None]] = {
     "square": (0.95, 1.05),
     "panorama": (2.0, None),
 }
+
+MATCHES = ("vector", "text", "both")  # what is looked at: the pictures, the words, both
 
 _AWAY = re.compile(r'(?:(?<=\s)|^)[-−－](?:"([^"]+)"|“([^”]+)”|([^\s"“]\S*))')
 
@@ -63,7 +65,9 @@ class Address:
     like: tuple[int, ...] = ()
     less: tuple[int, ...] = ()
     uploads: tuple[str, ...] = ()
+    match: str = "vector"
     filters: Filters = NO_FILTERS
+    hide_duplicates: bool = False
     lang: str = ""
     page: int = 1
     detail: int | None = None
@@ -72,6 +76,13 @@ class Address:
     def asks(self) -> bool:
         """Whether anything is looked for."""
         return bool(split_text(self.text) or self.like or self.less or self.uploads)
+
+    @property
+    def looks_at(self) -> str:
+        """What to look at: the words only where some are looked for, and not alone where pictures are asked for too."""
+        if not any(not term.away for term in split_text(self.text)):
+            return "vector"
+        return "both" if self.match == "text" and (self.like or self.less or self.uploads) else self.match
 
     def but(self, **changes: Any) -> Address:
         """Return the address with other contents, on its first page and with no picture open unless they say so."""
@@ -108,6 +119,7 @@ def parse(params: Mapping[str, Sequence[str]]) -> Address:
         like=_ids(params.get("like", ())),
         less=_ids(params.get("less", ())),
         uploads=_words(params.get("up", ())),
+        match=last("match") if last("match") in MATCHES else "vector",
         filters=Filters(
             path=last("folder"),
             formats=_words(params.get("format", ())),
@@ -117,6 +129,7 @@ def parse(params: Mapping[str, Sequence[str]]) -> Address:
             taken_from=last("from"),
             taken_to=last("to"),
         ),
+        hide_duplicates=last("duplicates") == "hide",
         lang=last("lang"),
         page=max(1, _number(last("page")) or 1),
         detail=_number(last("id")),
@@ -136,6 +149,7 @@ def params(address: Address) -> dict[str, list[str]]:
         "like": [str(image_id) for image_id in address.like],
         "less": [str(image_id) for image_id in address.less],
         "up": list(address.uploads),
+        "match": [address.match if address.match != "vector" else ""],
         "folder": [filters.path],
         "format": list(filters.formats),
         "colour": list(filters.colours),
@@ -143,6 +157,7 @@ def params(address: Address) -> dict[str, list[str]]:
         "width": [str(filters.min_width or "")],
         "from": [filters.taken_from],
         "to": [filters.taken_to],
+        "duplicates": ["hide" if address.hide_duplicates else ""],
         "lang": [address.lang],
         "page": [str(address.page) if address.page > 1 else ""],
         "id": ["" if address.detail is None else str(address.detail)],

@@ -247,9 +247,13 @@ class Page:
         first = (self.address.page - 1) * PAGE_SIZE
         lead = 1 if first else 0
         conditions = where(self.address.filters)
-        answer = self._search(asked, k=PAGE_SIZE + lead + 1, offset=first - lead, where=conditions)
+        match = self.address.looks_at
+        answer = self._search(asked, k=PAGE_SIZE + lead + 1, offset=first - lead, where=conditions, match=match)
         hits = answer.hits[lead : lead + PAGE_SIZE]
-        best = self._search(asked, k=1, where=conditions).hits if first else answer.hits
+        if match != "vector":  # the first need not be the nearest
+            best = sorted(hits, key=lambda hit: -hit.score)
+        else:
+            best = self._search(asked, k=1, where=conditions).hits if first else answer.hits
         return Found(
             answer=answer,
             hits=hits,
@@ -259,9 +263,19 @@ class Page:
         )
 
     def _search(
-        self, asked: list[dict[str, Any]], *, k: int, offset: int = 0, where: dict[str, Any] | None = None
+        self,
+        asked: list[dict[str, Any]],
+        *,
+        k: int,
+        offset: int = 0,
+        where: dict[str, Any] | None = None,
+        match: str = "vector",
     ) -> SearchResponse:
         body: dict[str, Any] = {"clauses": asked, "k": k, "offset": offset}
+        if match != "vector":
+            body["match"] = match
+        if self.address.hide_duplicates:
+            body["hide_duplicates"] = True
         if where:
             body["where"] = where
         return search(self.client, self.client.url, json.dumps(body, ensure_ascii=False), self.lang)

@@ -10,6 +10,7 @@ from api.schemas import IndexInfo
 from ui import words
 from ui.address import (
     AWAY_WEIGHT,
+    MATCHES,
     NO_FILTERS,
     SHAPES,
     Address,
@@ -68,10 +69,18 @@ def bar_view(
         "asks": address.asks,
         "chips": [*_text_chips(address, text), *_picture_chips(address, text, uploads, previews, names)],
         "note": _note(address, text, uploads),
-        "clear": link(Address(lang=address.lang)) if address.asks or address.filters != NO_FILTERS else None,
+        "clear": link(Address(lang=address.lang)) if address.asks or _narrows(address) else None,
+        "matches": [
+            {"label": text.matches[one], "on": one == address.match, "href": link(address.but(match=one))}
+            for one in MATCHES
+        ],
         "filters": _filters(address, text, info),
         "active": _active(address, text, lang),
     }
+
+
+def _narrows(address: Address) -> bool:
+    return address.filters != NO_FILTERS or address.hide_duplicates or address.match != "vector"
 
 
 def _status(info: IndexInfo | None, lang: str) -> dict[str, str] | None:
@@ -165,6 +174,11 @@ def _filters(address: Address, text: Strings, info: IndexInfo | None) -> dict[st
             option(text.any_width, filters.min_width == 0, min_width=0),
             *(option(text.at_least.format(n=width), filters.min_width == width, min_width=width) for width in WIDTHS),
         ],
+        "duplicates": {
+            "label": text.hide_duplicates,
+            "on": address.hide_duplicates,
+            "href": link(address.but(hide_duplicates=not address.hide_duplicates)),
+        },
         "from": filters.taken_from,
         "to": filters.taken_to,
         "folder": filters.path,
@@ -190,14 +204,12 @@ def _active(address: Address, text: Strings, lang: str) -> list[dict[str, Any]]:
     for name in filters.colours:
         changes = {"colours": _toggled(filters.colours, name)}
         found.append((text.colours.get(name, name), SWATCHES.get(name), changes))
+    links = [(label, colour, link(address.filtered(**changes))) for label, colour, changes in found]
+    if address.hide_duplicates:
+        links.append((text.hide_duplicates, None, link(address.but(hide_duplicates=False))))
     return [
-        {
-            "label": label,
-            "hex": colour,
-            "href": link(address.filtered(**changes)),
-            "remove": text.remove.format(what=label),
-        }
-        for label, colour, changes in found
+        {"label": label, "hex": colour, "href": href, "remove": text.remove.format(what=label)}
+        for label, colour, href in links
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import PurePosixPath
 from typing import Any
 
 from api.schemas import Hit, ImageDetail
@@ -32,8 +31,7 @@ def detail_view(
     The time of the file is told in `timezone`, a name such as "Asia/Shanghai".
     """
     text = labels(lang)
-    folder = str(PurePosixPath(detail.path).parent)
-    folder = "" if folder == "." else f"{folder}/"
+    folder = "".join(detail.path.rpartition("/")[:2])
     more, less = toward(address, detail.id), away_from(address, detail.id)
     return {
         "labels": asdict(text),
@@ -42,8 +40,13 @@ def detail_view(
         "width": max(1, detail.width),
         "height": max(1, detail.height),
         "name": file_name(detail.path),
-        "folder": f"{detail.root}/{folder}",
-        "folder_href": link(address.filtered(path=folder)) if folder and address.asks else None,
+        "folder": folder if detail.url else f"{detail.root}/{folder}",
+        "caption": detail.caption,
+        "tags": [
+            {"label": tag, "href": link(Address(lang=address.lang, text=tag, match="text"))} for tag in detail.tags
+        ],
+        "original": detail.url,
+        "folder_href": link(address.filtered(path=folder)) if folder and address.asks and folder[0] != "…" else None,
         "facts": _facts(detail, lang, timezone),
         "colours": [
             {

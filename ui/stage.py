@@ -33,7 +33,12 @@ def welcome_view(
 ) -> dict[str, Any]:
     """Return the state of a page that nothing was asked of yet."""
     text = labels(lang)
-    start = Address(lang=address.lang, filters=address.filters)
+    start = Address(
+        lang=address.lang,
+        match=address.match,
+        filters=address.filters,
+        hide_duplicates=address.hide_duplicates,
+    )
     return _state(
         "welcome",
         lang,
@@ -97,6 +102,7 @@ def nothing_view(address: Address, *, lang: str, notes: Sequence[str]) -> dict[s
     fitting = (
         (address.filters != NO_FILTERS, text.tip_filters),
         (avoids, text.tip_away),
+        (address.looks_at == "text", text.tip_match),
         (True, text.tip_words),
     )
     links = []
@@ -104,6 +110,8 @@ def nothing_view(address: Address, *, lang: str, notes: Sequence[str]) -> dict[s
         links.append({"label": text.first_page, "href": link(address.but())})
     elif address.filters != NO_FILTERS:
         links.append({"label": text.without_filters, "href": link(address.but(filters=NO_FILTERS))})
+    if not past_end and address.looks_at == "text":
+        links.append({"label": text.look_at_pictures, "href": link(address.but(match="vector"))})
     links.append({"label": text.start_over, "href": link(Address(lang=address.lang))})
     return _state(
         "message",
@@ -120,7 +128,8 @@ def results_view(found: Found, address: Address, *, lang: str, thumbnails: Mappi
     """Return the state of a search that found pictures."""
     text = labels(lang)
     first = (address.page - 1) * PAGE_SIZE + 1
-    shown = text.shown.format(
+    sentence = text.shown_without_duplicates if address.hide_duplicates else text.shown
+    shown = sentence.format(
         first=words.number(first),
         last=words.number(first + len(found.hits) - 1),
         total=words.number(found.answer.total),
@@ -134,7 +143,7 @@ def results_view(found: Found, address: Address, *, lang: str, thumbnails: Mappi
     return _state(
         "results",
         lang,
-        summary=text.nearest_first.format(ms=round(found.answer.timings_ms.total)),
+        summary=text.found_first[address.looks_at].format(ms=round(found.answer.timings_ms.total)),
         notes=[note.message for note in found.answer.notes],
         tiles=_tiles(found.hits, address, lang=lang, thumbnails=thumbnails, best=found.best),
         shown=shown,
@@ -143,7 +152,9 @@ def results_view(found: Found, address: Address, *, lang: str, thumbnails: Mappi
 
 
 def file_name(path: str) -> str:
-    """Return the last part of a picture's path."""
+    """Return the last part of a picture's path; of an address without its parameters."""
+    if path.startswith(("http://", "https://")):
+        path = path.partition("?")[0].rstrip("/")
     return PurePosixPath(path).name or path
 
 
@@ -174,6 +185,8 @@ def _tiles(
             "path": hit.path,
             "bar": None if best is None else round(min(1.0, max(0.0, hit.score / best)), 4) if best > 0 else 0,
             "score": None if best is None else text.score.format(score=f"{hit.score:.3f}"),
+            "folded": text.folded.format(n=words.number(hit.duplicates)) if hit.duplicates else None,
+            "folded_count": hit.duplicates,
             "open_label": text.open_picture.format(name=file_name(hit.path)),
             "href": link(replace(address, detail=hit.id)),
             "more": optional(toward(address, hit.id)),

@@ -37,6 +37,12 @@ class Strings:
     theme: str
     language: str
 
+    match: str
+    match_help: str
+    matches: dict[str, str]
+    look_at_pictures: str
+    tip_match: str
+
     filters: str
     filter_shape: str
     filter_colour: str
@@ -51,6 +57,9 @@ class Strings:
     until: str
     any_width: str
     at_least: str
+    filter_duplicates: str
+    hide_duplicates: str
+    folded: str
     shapes: dict[str, str]
     colours: dict[str, str]
 
@@ -62,8 +71,9 @@ class Strings:
     sample_label: str
     filters_wait: str
 
-    nearest_first: str
+    found_first: dict[str, str]
     shown: str
+    shown_without_duplicates: str
     score: str
     more_like: str
     less_like: str
@@ -99,6 +109,7 @@ class Strings:
 
     close: str
     download: str
+    original: str
     downloading: str
     download_too_large: str
     copy_name: str
@@ -108,6 +119,7 @@ class Strings:
     camera: str
     dimensions: str
     file: str
+    tags: str
     palette: str
     place: str
     has_gps: str
@@ -149,6 +161,11 @@ ZH = Strings(
     upload_failed="图片没有读完整，请再试一次。",
     theme="切换深浅色",
     language="语言",
+    match="查找方式",
+    match_help="看画面，查说明、标签和文件名里的文字，或两者一起",
+    matches={"vector": "画面", "text": "文字", "both": "两者"},
+    look_at_pictures="改为按画面查找",
+    tip_match="现在只查说明、标签和文件名里的文字，也可以按画面查找",
     filters="筛选",
     filter_shape="画幅",
     filter_colour="主色",
@@ -163,6 +180,9 @@ ZH = Strings(
     until="{day} 止",
     any_width="不限",
     at_least="≥ {n} 像素",
+    filter_duplicates="重复",
+    hide_duplicates="隐藏重复图片",
+    folded="另有 {n} 张重复图片未显示",
     shapes={"landscape": "横幅", "portrait": "竖幅", "square": "方形", "panorama": "全景"},
     colours={
         "black": "黑",
@@ -185,8 +205,13 @@ ZH = Strings(
     sample_query="照片",
     sample_label="图库里的一些图片",
     filters_wait="筛选会在你搜索时生效。",
-    nearest_first="最接近的在前 · {ms} 毫秒",
+    found_first={
+        "vector": "最接近的在前 · {ms} 毫秒",
+        "text": "文字最相符的在前 · {ms} 毫秒",
+        "both": "画面和文字都相符的在前 · {ms} 毫秒",
+    },
     shown="第 {first}–{last} 张，共 {total} 张",
+    shown_without_duplicates="第 {first}–{last} 张，连同隐藏的重复图片共 {total} 张",
     score="相似度 {score}",
     more_like="多找像这样的",
     less_like="少找像这样的",
@@ -218,6 +243,7 @@ ZH = Strings(
     request_id="请求编号 {id}",
     close="关闭",
     download="下载原图",
+    original="打开原图",
     downloading="正在取原图…",
     download_too_large="原图有 {size}，太大，无法经页面下载。请在文件夹里打开它。",
     copy_name="复制文件名",
@@ -227,6 +253,7 @@ ZH = Strings(
     camera="相机",
     dimensions="尺寸",
     file="文件",
+    tags="标签",
     palette="主色",
     place="位置",
     has_gps="含有拍摄地点",
@@ -268,6 +295,11 @@ EN = Strings(
     upload_failed="The picture did not arrive whole. Please try again.",
     theme="Switch between light and dark",
     language="Language",
+    match="Look at",
+    match_help="Look at what the pictures show, at the words of captions, tags and names, or at both",
+    matches={"vector": "Pictures", "text": "Words", "both": "Both"},
+    look_at_pictures="Look at the pictures instead",
+    tip_match="Only captions, tags and names are looked at now; look at the pictures too",
     filters="Filters",
     filter_shape="Shape",
     filter_colour="Colour",
@@ -282,6 +314,9 @@ EN = Strings(
     until="until {day}",
     any_width="Any",
     at_least="≥ {n} px",
+    filter_duplicates="Duplicates",
+    hide_duplicates="Hide duplicates",
+    folded="Hides {n} duplicates",
     shapes={
         "landscape": "Landscape",
         "portrait": "Portrait",
@@ -315,8 +350,13 @@ EN = Strings(
     sample_query="a photo",
     sample_label="A few pictures from this library",
     filters_wait="The filters apply once you search.",
-    nearest_first="Nearest first · {ms} ms",
+    found_first={
+        "vector": "Nearest first · {ms} ms",
+        "text": "Best matching words first · {ms} ms",
+        "both": "Best in picture and words first · {ms} ms",
+    },
     shown="{first}–{last} of {total}",
+    shown_without_duplicates="{first}–{last} of {total}, with hidden duplicates",
     score="Similarity {score}",
     more_like="More like this",
     less_like="Less like this",
@@ -348,6 +388,7 @@ EN = Strings(
     request_id="Request {id}",
     close="Close",
     download="Download",
+    original="Open original",
     downloading="Fetching the original…",
     download_too_large="The original is {size}, too large to pass through the page. Open it from its folder.",
     copy_name="Copy name",
@@ -357,6 +398,7 @@ EN = Strings(
     camera="Camera",
     dimensions="Dimensions",
     file="File",
+    tags="Tags",
     palette="Colours",
     place="Place",
     has_gps="Place recorded",

@@ -4,19 +4,21 @@ import asyncio
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, RedirectResponse
 from PIL import Image
 
 from api import limits, schemas
-from api.deps import LanguageDep, ServiceDep, displayable, to_filter, to_response
+from api.deps import LanguageDep, ServiceDep, displayable, shown_path, to_filter, to_response
 from api.search import query as core
 from api.search.errors import FileGone
+from indexer.sources.reading import read_original
 from indexer.store.layout import Layout
 from indexer.store.records import ImageRow
 from indexer.thumbnails import THUMBNAIL_SIDE, make_thumbnail
-from models.decode import DecodeLimits, decode_image, read_image_file
+from models.decode import DecodeLimits, decode_image
 from models.errors import DecodeError
 
 router = APIRouter(prefix="/images", tags=["images"])
@@ -31,7 +33,7 @@ async def describe_image(image_id: int, service: ServiceDep) -> schemas.ImageDet
     row = await asyncio.to_thread(service.serving.engine.get_image, image_id)
     return schemas.ImageDetail(
         id=row.id,
-        path=displayable(row.path),
+        path=shown_path(row.path),
         root=displayable(row.root.name),
         width=row.width,
         height=row.height,
@@ -42,16 +44,30 @@ async def describe_image(image_id: int, service: ServiceDep) -> schemas.ImageDet
         camera=row.camera,
         has_gps=row.has_gps,
         colours=[schemas.Colour(name=c.name, hex=c.hex, share=c.share) for c in row.colours],
+        caption=row.caption,
+        tags=row.tags.split("\n") if row.tags else [],
+        url=row.address,
     )
 
 
-@router.get("/{image_id}/file", response_class=FileResponse)
-async def download_image(image_id: int, service: ServiceDep) -> FileResponse:
-    """Return the file as it is."""
+@router.get("/{image_id}/file", response_class=FileResponse, responses={307: {"description": "It is at an address"}})
+async def download_image(image_id: int, service: ServiceDep) -> Response:
+    """Return the file as it is; of a picture that was fetched from an address, the way there."""
     row = await asyncio.to_thread(service.serving.engine.get_image, image_id)
+    if row.address is not None:
+        return RedirectResponse(row.address, headers=_CACHE)
     if not await asyncio.to_thread(row.file.is_file):
         raise FileGone(image_id)
-    return FileResponse(row.file, media_type=f"image/{row.format}", filename=displayable(row.file.name), headers=_CACHE)
+    kind, name = f"image/{row.format}", displayable(row.path.rpartition("/")[2])
+    if row.offset is None:
+        return FileResponse(row.file, media_type=kind, filename=name, headers=_CACHE)
+    limits = DecodeLimits(max_bytes=service.settings.max_file_bytes)
+    try:
+        data = await asyncio.to_thread(read_original, row, limits)
+    except DecodeError as error:
+        raise FileGone(image_id) from error
+    disposition = f"attachment; filename*=utf-8''{quote(name, safe='')}"
+    return Response(data, media_type=kind, headers={**_CACHE, "Content-Disposition": disposition})
 
 
 @router.get("/{image_id}/thumbnail", response_class=Response)
@@ -83,6 +99,7 @@ async def find_similar(
     offset: Annotated[int, Query(ge=0, le=limits.MAX_OFFSET)] = 0,
     where: Annotated[str | None, Query(max_length=limits.MAX_WHERE_CHARS)] = None,
     min_score: Annotated[float | None, Query(ge=-1, le=1)] = None,
+    hide_duplicates: schemas.HideDuplicates = False,
 ) -> schemas.SearchResponse:
     """Find pictures like one of the library; that one is left out."""
     query = core.Query(
@@ -91,6 +108,7 @@ async def find_similar(
         k=k,
         offset=offset,
         min_score=min_score,
+        hide_duplicates=hide_duplicates,
     )
     return to_response(await service.search(query), offset=offset, language=language)
 
@@ -104,7 +122,7 @@ def _thumbnail(layout: Layout, row: ImageRow, size: int, limits: DecodeLimits) -
         with Image.open(stored, formats=("WEBP",)) as image:
             return _webp(make_thumbnail(image.convert("RGB"), size))
     try:
-        decoded = decode_image(read_image_file(row.file, limits), short_side=1, long_side=size, limits=limits)
+        decoded = decode_image(read_original(row, limits), short_side=1, long_side=size, limits=limits)
     except DecodeError as error:
         if stored.is_file():  # the file has gone since; a smaller picture is better than none
             return stored.read_bytes()

@@ -26,6 +26,8 @@ class SearchParams(schemas.FilterIn):
     k: int = Field(20, ge=1, le=limits.MAX_K)
     offset: int = Field(0, ge=0, le=limits.MAX_OFFSET)
     min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
+    match: schemas.Match = "vector"
+    hide_duplicates: schemas.HideDuplicates = False
 
 
 @router.get("/search")
@@ -39,6 +41,8 @@ async def search_by_words(
         k=params.k,
         offset=params.offset,
         min_score=params.min_score,
+        match=params.match,
+        hide_duplicates=params.hide_duplicates,
     )
     return to_response(await service.search(query), offset=params.offset, language=language)
 
@@ -55,6 +59,8 @@ async def search_by_clauses(
         k=body.k,
         offset=body.offset,
         min_score=body.min_score,
+        match=body.match,
+        hide_duplicates=body.hide_duplicates,
     )
     return to_response(await service.search(query), offset=body.offset, language=language)
 
@@ -71,6 +77,7 @@ async def search_by_picture(
     k: Annotated[int, Form(ge=1, le=limits.MAX_K)] = 20,
     offset: Annotated[int, Form(ge=0, le=limits.MAX_OFFSET)] = 0,
     min_score: Annotated[float | None, Form(ge=-1, le=1)] = None,
+    hide_duplicates: Annotated[bool, Form()] = False,
 ) -> schemas.SearchResponse:
     """Find pictures like an uploaded one, and like a text if one is given."""
     limit = service.settings.api.max_upload_bytes
@@ -80,5 +87,12 @@ async def search_by_picture(
     clauses = [core.Clause(image=data)]
     if text:
         clauses.append(core.Clause(text=text, weight=weight))
-    query = core.Query(clauses=clauses, where=to_filter(where), k=k, offset=offset, min_score=min_score)
+    query = core.Query(
+        clauses=clauses,
+        where=to_filter(where),
+        k=k,
+        offset=offset,
+        min_score=min_score,
+        hide_duplicates=hide_duplicates,
+    )
     return to_response(await service.search(query), offset=offset, language=language)

@@ -10,16 +10,20 @@ import numpy as np
 
 from api.limits import MAX_TEXT_CHARS
 from api.search.errors import ImageNotFound, InvalidQuery
+from api.search.fusion import fuse
+from api.search.hiding import DuplicateHider, Page, Scores
+from api.search.matching import Matches, WordMatcher, among
 from api.search.query import Clause, Query
 from api.search.results import Hit, Note, SearchResult
 from indexer.errors import IndexMismatch
+from indexer.index.base import SCORE_DECIMALS, QueryKind
 from indexer.library import OpenBuild, check_same, open_build
 from indexer.store.filters import Filter
 from indexer.store.records import ImageRow
 from indexer.thumbnails import DECODED_SIDE
 from models.decode import DecodeLimits, decode_image
 from models.encoder import ImageEncoder, TextEncoder
-from models.errors import UnknownWords
+from models.errors import NoTextTower, UnknownWords
 from models.registry import get_installed_spec, get_preprocess, load_image_encoder, load_text_encoder
 from models.runtime import Runtime
 from models.spec import EncoderSpec
@@ -27,6 +31,8 @@ from models.text import normalize_text
 from models.vectors import Ids, Pixels, Vectors, l2_normalize
 
 _CACHED_FILTERS = 32
+FUSED = 1_000  # places of each ranking that are fused into one
+_LOOSE_WEIGHT = 0.5  # of the ranking by words, where no picture says them all
 _CANCELLED = 1e-3  # a sum of unit vectors shorter than this has no direction
 
 
@@ -66,7 +72,8 @@ class Plan:
     """A query made ready: what is still to be encoded, and how the vectors add up.
 
     `texts` and `pixels` pair a weight with an input; `vectors` a weight with a vector that is already there.
-    `excluded` are pictures that were asked about, and so are no answer.
+    `excluded` are pictures that were asked about, and so are no answer. `matches` are those that say the words, where
+    these are looked at.
     """
 
     query: Query
@@ -75,6 +82,7 @@ class Plan:
     pixels: list[tuple[float, Pixels]] = field(default_factory=list)
     vectors: list[tuple[float, Vectors]] = field(default_factory=list)
     excluded: list[int] = field(default_factory=list)
+    matches: Matches = field(default_factory=Matches)
     notes: list[Note] = field(default_factory=list)
 
 
@@ -92,6 +100,8 @@ class SearchEngine:
         self.opened = opened
         self.encoders = encoders
         self._limits = limits or DecodeLimits()
+        self._words = WordMatcher(opened.catalog)
+        self._duplicates = DuplicateHider(opened)
         self._filtered: OrderedDict[Filter, Ids] = OrderedDict()
         self._filtered_lock = threading.Lock()
 
@@ -119,6 +129,9 @@ class SearchEngine:
     def plan(self, query: Query) -> Plan:
         """Read texts, decode pictures and look up ids, so that only encoding is left. Raises as `search`."""
         plan = Plan(query, time.perf_counter())
+        if query.match != "vector":
+            plan.matches = self._words.match(query.clauses)
+            plan.notes += _match_notes(query, plan.matches)
         unknown: list[str] = []
         for clause in query.clauses:
             if clause.text is not None:
@@ -130,8 +143,10 @@ class SearchEngine:
         weights = [weight for part in (plan.texts, plan.pixels, plan.vectors) for weight, _ in part]
         towards = any(clause.weight > 0 for clause in query.clauses)
         if not weights or (towards and max(weights) < 0):  # what was asked for is not understood at all
-            raise UnknownWords(unknown, self.encoders.spec.name)
-        if unknown:
+            if query.match == "vector" or (query.match == "both" and not len(plan.matches.ids)):
+                raise UnknownWords(unknown, self.encoders.spec.name)
+            plan.texts, plan.pixels, plan.vectors = [], [], []  # its words are found all the same
+        if unknown and query.match != "text":
             words = ", ".join(unknown)
             plan.notes.append(
                 Note(
@@ -145,23 +160,27 @@ class SearchEngine:
     def rank(self, plan: Plan, texts: list[Vectors], images: list[Vectors]) -> SearchResult:
         """Search with the vectors of `plan`'s texts and pixels, in their order. Raises InvalidQuery."""
         encoded = time.perf_counter()
-        query, index = plan.query, self.opened.index
-        vector = self._sum(plan, texts, images)
+        query = plan.query
+        vector = self._sum(plan, texts, images) if plan.texts or plan.pixels or plan.vectors else None
         where = None if query.where is None else self._ids_where(query.where)
-        if plan.excluded:
-            where = np.setdiff1d(index.list_ids() if where is None else where, plan.excluded)
-        total = index.count(where)
-        if query.min_score is not None:
-            total = index.count_above(vector, query.min_score, where=where)
-        wanted = min(query.offset + query.k, total)
-        hits: list[Hit] = []
-        if wanted > query.offset:
-            found = index.search(vector, wanted, where=where, kind="text" if plan.texts else "picture")
-            hits = self._hits(found.ids[0, query.offset :], found.scores[0, query.offset :])
+
+        def find(start: int, end: int) -> tuple[Ids, Scores, int]:
+            if query.match == "vector" and vector is not None:
+                return self._nearest(plan, vector, where, start, end)
+            return self._matching(plan, vector, where, start, end)
+
+        start, end = query.offset, query.offset + query.k
+        if query.hide_duplicates:
+            page = self._duplicates.find(find, start, end)
+        else:
+            ids, scores, total = find(start, end)
+            page = Page(ids, scores, [0] * len(ids), total, more=end < total)
+        hits = self._hits(page)
         done = time.perf_counter()
         return SearchResult(
             hits=hits,
-            total=total,
+            total=page.total,
+            more=page.more,
             timings_ms={
                 "encode": round(1000 * (encoded - plan.started), 3),
                 "search": round(1000 * (done - encoded), 3),
@@ -171,6 +190,54 @@ class SearchEngine:
             encoder=self.encoders.spec.name,
             notes=plan.notes,
         )
+
+    def _nearest(self, plan: Plan, vector: Vectors, where: Ids | None, start: int, end: int) -> tuple[Ids, Scores, int]:
+        """Return part of the pictures nearest to a vector, their scores, and how many there are to be paged to."""
+        query, index = plan.query, self.opened.index
+        excluded = _excluded(plan, where)
+        total = index.count(where) - len(excluded)
+        if query.min_score is not None:
+            above = (index.fetch(excluded) @ vector[0]).round(SCORE_DECIMALS) >= np.float32(query.min_score)
+            total = index.count_above(vector, query.min_score, where=where) - int(above.sum())
+        wanted = min(end, total)
+        if wanted <= start:
+            return np.empty(0, np.int64), np.empty(0, np.float32), total
+        ids, scores = self._search(plan, vector, where, wanted)
+        return ids[start:], scores[start:], total
+
+    def _search(self, plan: Plan, vector: Vectors, where: Ids | None, wanted: int) -> tuple[Ids, Scores]:
+        """Return at most `wanted` nearest pictures, without those that were asked about, and their scores."""
+        excluded = _excluded(plan, where)
+        kind: QueryKind = "text" if plan.texts else "picture"
+        found = self.opened.index.search(vector, wanted + len(excluded), where=where, kind=kind)
+        kept = (found.ids[0] >= 0) & ~np.isin(found.ids[0], excluded)
+        return found.ids[0][kept][:wanted], found.scores[0][kept][:wanted]
+
+    def _matching(
+        self, plan: Plan, vector: Vectors | None, where: Ids | None, start: int, end: int
+    ) -> tuple[Ids, Scores, int]:
+        """Return part of the pictures that say the words, fused with the nearest if asked for, and their number.
+
+        The first FUSED of each ranking are fused; the other near ones follow, so every picture can be paged to.
+        """
+        query, index = plan.query, self.opened.index
+        ids = among(plan.matches.ids, index.list_ids())
+        if where is not None:
+            ids = among(ids, where)
+        ids = ids[~np.isin(ids, plan.excluded)]
+        total = len(ids)
+        near = index.count(where) - len(_excluded(plan, where))
+        if query.match == "both" and vector is not None and near:
+            total = near
+            nearest, _ = self._search(plan, vector, where, min(FUSED, near))
+            ids = fuse([nearest, ids[:FUSED]], [1.0, _LOOSE_WEIGHT if plan.matches.loose else 1.0])
+            if end > len(ids):
+                others, _ = self._search(plan, vector, where, min(end, near))
+                ids = np.concatenate([ids, others[~np.isin(others, ids)]])
+        ids = ids[start:end]
+        if vector is None or not len(ids):
+            return ids, np.zeros(len(ids), np.float32), total
+        return ids, index.fetch(ids) @ vector[0], total
 
     def get_image(self, image_id: int) -> ImageRow:
         """Return what is known of a picture of this build. Raises ImageNotFound."""
@@ -191,7 +258,12 @@ class SearchEngine:
             raise InvalidQuery(
                 en="The text is empty. Say what is in the picture.", zh="没有输入文字。请描述图片里有什么。"
             )
-        reading = self.encoders.text.read_text(normal)
+        try:
+            reading = self.encoders.text.read_text(normal)
+        except NoTextTower:
+            if plan.query.match == "vector":
+                raise
+            return [normal]
         if reading.known:
             plan.texts.append((weight, normal))
         if reading.truncated:
@@ -242,22 +314,54 @@ class SearchEngine:
                 self._filtered.move_to_end(where)
                 return self._filtered[where]
         ids = self.opened.catalog.ids_where(where)
+        ids.flags.writeable = False  # so that the index may remember what they stand for
         with self._filtered_lock:
             self._filtered[where] = ids
             if len(self._filtered) > _CACHED_FILTERS:
                 self._filtered.popitem(last=False)
         return ids
 
-    def _hits(self, ids: Ids, scores: Vectors) -> list[Hit]:
-        rows = self.opened.catalog.get_images(ids.tolist())
+    def _hits(self, page: Page) -> list[Hit]:
+        ids = page.ids.tolist()
+        rows = self.opened.catalog.get_images(ids)
         return [
             Hit(
                 id=image_id,
                 path=rows[image_id].path,
                 root=rows[image_id].root,
+                place=rows[image_id].place,
                 score=round(float(score), 6),
                 width=rows[image_id].width,
                 height=rows[image_id].height,
+                duplicates=duplicates,
             )
-            for image_id, score in zip(ids.tolist(), scores, strict=True)
+            for image_id, score, duplicates in zip(ids, page.scores, page.duplicates, strict=True)
+            if image_id in rows  # the library may have been compacted since this build was opened
         ]
+
+
+def _excluded(plan: Plan, where: Ids | None) -> Ids:
+    """Return the pictures that were asked about, and so are no answer, among those that may be one; ascending."""
+    asked = np.unique(np.array(plan.excluded, np.int64))
+    return asked if where is None else asked[np.isin(asked, where)]
+
+
+def _match_notes(query: Query, matches: Matches) -> list[Note]:
+    """Say where the words were not found as they were asked for."""
+    if matches.loose:
+        return [
+            Note(
+                code="words_in_part",
+                en="No caption, tag or name has all of these words; some have a part of them.",
+                zh="没有说明、标签或文件名包含全部这些词；以下只包含其中一部分。",
+            )
+        ]
+    if query.match == "both" and not len(matches.ids):
+        return [
+            Note(
+                code="words_not_found",
+                en="No caption, tag or name has these words; ranked by what the pictures show.",
+                zh="没有说明、标签或文件名包含这些词；仅按画面排序。",
+            )
+        ]
+    return []

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
-from api.limits import MAX_CLAUSES, MAX_K
+from api.limits import MAX_CLAUSES, MAX_HIDING, MAX_K
 from api.search.errors import InvalidQuery
 from indexer.store.filters import Filter
+
+Match: TypeAlias = Literal["vector", "text", "both"]
 
 _SIGN_AND_WEIGHT = re.compile(r"(?P<sign>[+-]?)(?:(?P<weight>\d+(?:\.\d+)?)[:：])?(?P<text>.*)", re.DOTALL)
 
@@ -38,13 +41,20 @@ class Clause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Clauses whose weighted vectors are summed; conditions; and the page asked for."""
+    """Clauses whose weighted vectors are summed; conditions; and the page asked for.
+
+    `match` says what is looked at: the pictures ("vector"), the words of captions, tags and names ("text"), or both,
+    in one ranking. Of words, only texts know; texts to stay away from leave out the pictures that say them.
+    `hide_duplicates` leaves out exact copies and near-duplicates of better hits; `offset` and `k` count the others.
+    """
 
     clauses: Sequence[Clause]
     where: Filter | None = None
     k: int = 20
     offset: int = 0
     min_score: float | None = None
+    match: Match = "vector"
+    hide_duplicates: bool = False
 
     def __post_init__(self) -> None:
         if not self.clauses:
@@ -66,6 +76,29 @@ class Query:
             raise InvalidQuery(
                 en="min_score is a cosine: give a number from -1 to 1.",
                 zh="min_score 是余弦值，应在 -1 到 1 之间。",
+            )
+        if self.hide_duplicates and self.offset + self.k > MAX_HIDING:
+            raise InvalidQuery(
+                en=f"With duplicates hidden, only the first {MAX_HIDING} hits can be paged to.",
+                zh=f"隐藏重复图片时，最多只能翻到第 {MAX_HIDING} 张。",
+            )
+        self._check_match()
+
+    def _check_match(self) -> None:
+        if self.match not in get_args(Match):
+            raise InvalidQuery(
+                en=f"match cannot be {self.match!r}; known are {', '.join(get_args(Match))}.",
+                zh=f"match 不能为 {self.match!r}；可用：{'、'.join(get_args(Match))}。",
+            )
+        if self.match == "text" and any(clause.text is None for clause in self.clauses):
+            raise InvalidQuery(
+                en="match=text looks for words in captions, tags and names only. With pictures use vector or both.",
+                zh="match=text 只在说明、标签和文件名中查找文字。用图片搜索时请选 vector 或 both。",
+            )
+        if self.match != "vector" and self.min_score is not None:
+            raise InvalidQuery(
+                en="min_score is a cosine, and words have none: use it with match=vector.",
+                zh="min_score 是余弦值，文字匹配没有余弦值：请与 match=vector 一起使用。",
             )
 
 

@@ -8,15 +8,19 @@ from pathlib import Path
 class Hit:
     """A ranked picture: `path` is below the folder `root`; `score` a cosine, higher is better.
 
-    Width and height are those of the upright picture, in pixels.
+    In a list, `path` may be absolute or an address; `place` is where a person finds the picture. The score is 0 where
+    only words were found, as the encoder knows none of them. Width and height are of the upright picture, in pixels.
+    `duplicates` are those left out because of this hit, as far as the search looked.
     """
 
     id: int
     path: str
     root: Path
+    place: str
     score: float
     width: int
     height: int
+    duplicates: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +38,16 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """One page of hits. `total` counts every picture that could be paged to; times are milliseconds."""
+    """One page of hits; times are milliseconds.
+
+    `total` counts every picture that could be paged to, and duplicates that are hidden; `more`: there are hits after
+    this page.
+    """
 
     hits: list[Hit]
     total: int
     timings_ms: dict[str, float]
     build: str
     encoder: str
+    more: bool = False
     notes: list[Note] = field(default_factory=list)

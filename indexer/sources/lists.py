@@ -21,12 +21,11 @@ from indexer.store.records import UNKNOWN_SIZE, ImageFile, Root
 __all__ = ["COLUMNS", "LIST_SUFFIXES", "join_tags", "scan_list", "text_of"]
 
 # What a column is called -> its names, the first that is there counts.
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "path": ("path", "filepath", "file_path", "file", "filename", "file_name", "image_path", "image", "路径", "文件路径")
-    + ("文件", "文件名", "图片", "图片路径"),
-    "url": ("url", "image_url", "link", "网址", "链接", "图片链接", "图片网址"),
-    "caption": ("caption", "text", "title", "description", "alt", "标题", "说明", "描述", "文字"),
-    "tags": ("tags", "tag", "keywords", "labels", "标签", "关键词"),
+COLUMNS: Mapping[str, str] = {
+    "path": "path filepath file_path file filename file_name image_path image 路径 文件路径 文件 文件名 图片 图片路径",
+    "url": "url image_url link 网址 链接 图片链接 图片网址",
+    "caption": "caption text title description alt 标题 说明 描述 文字",
+    "tags": "tags tag keywords labels 标签 关键词",
 }
 _PLACES = {"path", "url"}
 _MAX_CAPTION_CHARS = 20_000
@@ -89,7 +88,8 @@ def _columns_of(root: Root, present: Sequence[str]) -> dict[str, str]:
                 why_en=f"it has no column {chosen!r}; there are: {listed}",
                 why_zh=f"没有名为 {chosen!r} 的列；现有的列：{listed}",
             )
-        name = next((name for name in ((chosen.strip().lower(),) if chosen else names) if name in there), None)
+        names_of = [chosen.strip().lower()] if chosen else names.split()
+        name = next((name for name in names_of if name in there), None)
         if name is not None:
             columns[what] = there[name]
     if not columns.keys() & _PLACES:
@@ -111,14 +111,15 @@ def _read_row(root: Root, row: Row, columns: Mapping[str, str]) -> ImageFile:
     place = next(filter(None, (_place_of(values.get(what)) for what in ("path", "url"))), "")
     if not place:
         return _problem(root, f"#{number}", "row_without_picture")
-    described = {"caption": text_of(values.get("caption")), "tags": join_tags(values.get("tags"))}
     scheme = _SCHEME.match(place)
     if scheme:
         place = place.replace(scheme[1], scheme[1].lower(), 1)
-        file = ImageFile(root.id, place, root.path, UNKNOWN_SIZE, 0, **described)
-        return file if _is_fetchable(place) else _problem(root, place, "url_invalid", place)
-    file = image_file(root, *_local(root.path.parent, place))
-    return replace(file, **described)
+        if not _is_fetchable(place):
+            return _problem(root, place, "url_invalid", place)
+        file = ImageFile(root.id, place, root.path, UNKNOWN_SIZE, 0)
+    else:
+        file = image_file(root, *_local(root.path.parent, place))
+    return replace(file, caption=text_of(values.get("caption")), tags=join_tags(values.get("tags")))
 
 
 def _place_of(value: object) -> str:

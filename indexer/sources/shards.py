@@ -5,6 +5,7 @@ Nothing is ever unpacked: a picture is read from the tar at its offset, so a mem
 members with the same name the last one counts, as for tar itself.
 """
 
+import contextlib
 import json
 import tarfile
 from collections.abc import Iterator
@@ -22,6 +23,11 @@ _MAX_TEXT_BYTES = 1 << 20
 _BLOCK = 512
 _CAPTIONS = ("caption", "text", "title", "description")
 _TAGS = ("tags", "keywords", "labels")
+# What Python's reader raises on headers that are damaged, or made to harm.
+_UNREADABLE = (
+    *(tarfile.TarError, OSError, EOFError, ValueError, ArithmeticError, LookupError, MemoryError, RecursionError),
+)
+_PACKERS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")
 
 
 def scan_shard(root: Root, *, unreadable: list[str], warnings: list[ImageSearchError]) -> Iterator[ImageFile]:
@@ -43,20 +49,20 @@ def scan_shard(root: Root, *, unreadable: list[str], warnings: list[ImageSearchE
                 described[key] = (more[0] or caption, more[1] or tags)
     except FileNotFoundError:
         return
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+    except _UNREADABLE as error:
         unreadable.append("")
-        warnings.append(ShardDamaged(root.path, getattr(error, "strerror", None) or str(error)))
+        warnings.append(ShardDamaged(root.path, _explain(error, root.path)))
     for name, file in found.items():
         caption, tags = described.get(_key(name), ("", ""))
         yield replace(file, caption=caption, tags=tags)
 
 
 def _members(path: Path, size: int) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """Yield the ordinary files of a tar. Raises TarError, OSError, EOFError or ValueError where it cannot be read on."""
+    """Yield the ordinary files of a tar. Raises one of _UNREADABLE where it cannot be read on."""
     with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
         reached = -1
         while (member := tar.next()) is not None:
-            tar.members = []  # it would keep them all
+            tar.members = []  # type: ignore[attr-defined]  # it would keep them all
             if member.offset <= reached or not 0 <= member.size <= MAX_INT64:
                 raise tarfile.ReadError(f"a header leads back, at byte {member.offset}")
             reached = member.offset
@@ -73,6 +79,13 @@ def _check_end(path: Path, offset: int) -> None:
         file.seek(offset)
         if file.read(_BLOCK).strip(b"\0"):
             raise tarfile.ReadError(f"no header at byte {offset}")
+
+
+def _explain(error: BaseException, path: Path) -> str:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        if file.read(8).startswith(_PACKERS):
+            return "it is compressed; make a plain .tar of it"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _read_description(tar: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[str, str]:

@@ -47,7 +47,7 @@ def _read_csv(path: Path) -> Iterator[Row]:
         reader = csv.DictReader(file, delimiter=delimiter, restval="")
         try:
             for row in reader:
-                row.pop(None, None)  # type: ignore[call-overload]  # more values than columns
+                row.pop(None, None)  # more values than columns
                 yield reader.line_num, row
         except csv.Error as error:
             raise InvalidList(
@@ -81,7 +81,7 @@ def _encoding_of(path: Path) -> str:
 
 def _delimiter_of(header: str) -> str:
     """Return what separates the names in the first line: a comma, unless something else is all there is."""
-    return max(",;\t|", key=lambda one: header.count(one)) if "," not in header else ","
+    return max(",;\t|", key=header.count) if "," not in header else ","
 
 
 def _read_json_lines(path: Path) -> Iterator[Row]:
@@ -116,6 +116,5 @@ def _read_parquet(path: Path) -> Iterator[Row]:
                     number += 1
                     yield number, row
     except ArrowException as error:
-        raise InvalidList(
-            path, row=number + 1, why_en=f"it is not readable Parquet ({error})", why_zh=f"不是可读取的 Parquet（{error}）"
-        ) from error
+        why_en, why_zh = f"it is not readable Parquet ({error})", f"不是可读取的 Parquet（{error}）"
+        raise InvalidList(path, row=number + 1, why_en=why_en, why_zh=why_zh) from error

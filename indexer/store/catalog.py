@@ -20,7 +20,6 @@ import numpy as np
 from indexer.colours import Colour, colour_mask
 from indexer.errors import IndexMismatch
 from indexer.perceptual import Looks
-from indexer.store.database import Database
 from indexer.store.filters import Filter
 from indexer.store.records import (
     NOWHERE,
@@ -35,10 +34,13 @@ from indexer.store.records import (
     StoredEncoder,
     place_of,
 )
+from indexer.store.texts import TextDatabase
 from models.vectors import Ids
 
+_LOOKS = "SELECT images.id, content_id, phash, colours FROM images JOIN contents ON contents.id = content_id"
 
-class Catalog(Database):
+
+class Catalog(TextDatabase):
     """What the library's database holds, in the product's words."""
 
     # Roots and encoders

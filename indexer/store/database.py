@@ -93,7 +93,7 @@ class Database:
                 self.put_meta("seal", seal)
             ((busy, _, _),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             if not busy:
-                content = {"seal": seal, "bytes": self.path.stat().st_size, "sha256": sha256_of(self.path)}
+                content = {"seal": seal, "sha256": sha256_of(self.path)}
                 replace_file(self._seal_path, json.dumps(content).encode())
         except (sqlite3.OperationalError, OSError) as error:
             raise LibraryUnwritable(self.path, str(error)) from error

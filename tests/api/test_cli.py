@@ -49,7 +49,7 @@ def test_a_table_for_people(xuntu, library):
 def test_json_for_programs(xuntu, library, photographs):
     answer = json.loads(xuntu("--data", library, "search", "a", "cat", "--k", 3, "--json").stdout)
     assert list(answer) == ["hits", "total", "timings_ms", "build", "encoder"]
-    assert set(answer["hits"][0]) == {"id", "path", "root", "score", "width", "height"}
+    assert set(answer["hits"][0]) == {"id", "path", "root", "score", "width", "height", "duplicates"}
     assert (answer["hits"][0]["path"], answer["hits"][0]["root"]) == ("cat.png", str(photographs))
     assert set(answer["timings_ms"]) == {"encode", "search", "total"}
     assert (answer["total"], answer["encoder"], len(answer["hits"])) == (9, "starter", 3)

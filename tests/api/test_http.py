@@ -43,7 +43,7 @@ def assert_problem(response, status: int, code: str) -> str:
 def test_a_search_answers_hits_with_everything_a_page_needs(http):
     answer = search(http, q="一只猫", k=2)
     assert set(answer) == {"hits", "total", "next_offset", "timings_ms", "build", "encoder", "notes"}
-    assert set(answer["hits"][0]) == {"id", "path", "root", "score", "width", "height"}
+    assert set(answer["hits"][0]) == {"id", "path", "root", "score", "width", "height", "duplicates"}
     assert (answer["hits"][0]["path"], answer["total"], answer["next_offset"]) == ("cat.png", 9, 2)
     assert (answer["hits"][0]["width"], answer["hits"][0]["height"]) == (451, 300)
     assert set(answer["timings_ms"]) == {"encode", "search", "total"}

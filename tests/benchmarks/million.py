@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import growth_plot
 import numpy as np
 from dense import SHARD_ROWS, write_dense
 from processes import Bench, clean_environment, say
@@ -31,6 +32,7 @@ from models.vectors import Ids, Vectors
 COUNT = int(os.environ.get("XUNTU_BENCH_COUNT", "1000000"))
 DIM = int(os.environ.get("XUNTU_BENCH_DIM", "512"))
 QUERIES, FILTERED, PLAIN = 500, 100, 40
+PLOT = Path(__file__).resolve().parents[2] / "out" / "growth.svg"
 SHARES = (0.5, 0.05, 0.001)
 SIZES = (10_000, 30_000, 100_000, 300_000)
 KINDS = ("picture", "text")
@@ -53,6 +55,9 @@ def measure(bench: Bench) -> list[Table]:
     rows = [_run("grow", folder, size) for size in SIZES if size < COUNT]
     last = {"count": COUNT, "build_s": facts["build"]["build_s"], "recipe": facts["build"]["recipe"]}
     rows.append(last | {"p50_ms": facts["serve"]["text@10"]["p50_ms"], "recall": facts["serve"]["text@10"]["recall"]})
+    PLOT.parent.mkdir(exist_ok=True)
+    PLOT.write_text(growth_plot.draw(rows), encoding="utf-8")
+    say(f"drawn in {PLOT}")
     return [
         _main_table(facts, made),
         _filter_table(facts["serve"]),

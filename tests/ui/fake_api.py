@@ -189,7 +189,10 @@ def create_app(fake: Fake) -> FastAPI:  # noqa: C901 - one route after another
         kept = [p for p in fake.pictures if passes(p, asked.get("where") or {})]
         scored = [(sum(score(p, clause, fake) for clause in asked["clauses"]), p) for p in kept]
         scored.sort(key=lambda pair: (-pair[0], pair[1].id))
-        return JSONResponse(page(scored, asked.get("k", 20), asked.get("offset", 0)))
+        answer = page(scored, asked.get("k", 20), asked.get("offset", 0))
+        if asked.get("hide_duplicates") and answer["hits"]:
+            answer["hits"][0]["duplicates"] = 2
+        return JSONResponse(answer)
 
     @app.get("/v1/images/{image_id}")
     async def image(request: Request, image_id: int) -> Response:

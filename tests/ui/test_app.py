@@ -97,6 +97,25 @@ def test_the_service_is_asked_for_what_the_url_says(run, api_url, fake):
     assert asked["where"] == {"path": "2024/", "colours": ["blue", "red"], "min_width": 300, "max_aspect": 0.95}
 
 
+@pytest.mark.parametrize(
+    ("lang", "label", "folded"),
+    [("zh", "隐藏重复图片", "另有 2 张重复图片未显示"), ("en", "Hide duplicates", "Hides 2 duplicates")],
+)
+def test_duplicates_are_hidden_when_the_person_says_so(run, api_url, fake, lang, label, folded):
+    shown = run(api_url, q="snow", lang=lang)
+    assert "hide_duplicates" not in fake.searches[-1]
+    switch = shown.bar["filters"]["duplicates"]
+    assert (switch["label"], switch["on"], switch["href"]) == (label, False, f"?q=snow&duplicates=hide&lang={lang}")
+    hidden = run(api_url, q="snow", lang=lang, duplicates="hide", page="2")
+    assert all(asked["hide_duplicates"] is True for asked in fake.searches[-2:])
+    switch = hidden.bar["filters"]["duplicates"]
+    assert (switch["on"], switch["href"]) == (True, f"?q=snow&lang={lang}")
+    assert [(one["label"], one["href"]) for one in hidden.bar["active"]] == [(label, f"?q=snow&lang={lang}")]
+    assert "duplicates=hide" in hidden.stage["turn"]["next"]
+    first = run(api_url, q="snow", lang=lang, duplicates="hide")
+    assert [tile["folded"] for tile in first.stage["tiles"][:2]] == [folded, None]
+
+
 def test_pictures_that_are_asked_for_are_chips_with_their_name(run, api_url):
     seen = run(api_url, like="1", less="2", lang="en")
     assert [(chip["label"], chip["away"]) for chip in seen.bar["chips"]] == [

@@ -183,6 +183,7 @@ function panel(part, { filters, labels }) {
       option(one, labelled(one.label, { class: "swatch", style: { background: one.hex } })))),
     group(labels.filter_format, filters.formats.map(word)),
     group(labels.filter_width, filters.widths.map(word)),
+    group(labels.filter_duplicates, word(filters.duplicates)),
     h("h3", null, labels.filter_folder), folder,
     h("h3", null, labels.filter_taken),
     h("div", { class: "dates" }, day(labels.date_from, filters.from, "taken_from"), h("span", { class: "quiet" }, "–"),
@@ -225,7 +226,9 @@ function render(part, data) {
       event.currentTarget.setAttribute("aria-expanded", String(!ui.panel.hidden));
     },
   }, icon("filter"), labels.filters);
-  fill(ui.tools, toggle, data.clear && link(data.clear, { "data-key": "clear" }, labels.clear));
+  const looks = h("nav", { class: "looks", title: labels.match_help, "aria-label": labels.match }, data.matches.map((one) =>
+    link(one.href, { "aria-current": one.on ? "true" : null, "data-key": `match ${one.label}` }, one.label)));
+  fill(ui.tools, looks, toggle, data.clear && link(data.clear, { "data-key": "clear" }, labels.clear));
   ui.note.className = "note";
   ui.note.textContent = data.note || "";
   ui.note.hidden = !data.note;

@@ -95,12 +95,17 @@ function side(part, data) {
     h("div", { class: "top" }, closeButton(part, labels)),
     h("h2", null, h("span", { class: "rest", title: data.name }, data.name)),
     h("p", { class: "folder" }, data.folder_href ? link(data.folder_href, { "data-close": true }, data.folder) : data.folder),
+    data.caption && h("p", { class: "caption" }, data.caption),
+    data.tags.length > 0 && h("ul", { class: "tags", "aria-label": labels.tags },
+      data.tags.map((one) => h("li", null, link(one.href, { "data-close": true }, one.label)))),
     h("dl", null, data.facts.flatMap((fact) => [h("dt", null, fact.label), h("dd", null, fact.value)])),
     palette(data),
     h("div", { class: "deeds" },
       data.more && link(data.more, { class: "button", "data-close": true }, icon("plus"), labels.more_like),
       data.less && link(data.less, { class: "button", "data-close": true }, icon("minus"), labels.less_like),
-      download,
+      data.original
+        ? h("a", { class: "button", href: data.original, target: "_blank", rel: "noopener noreferrer" }, icon("download"), h("span", null, labels.original))
+        : download,
       copyButton(labels.copy_name, labels.copied, data.name, { "data-key": "copy" })),
     data.download?.error && h("p", { class: "sorry", role: "alert" }, data.download.error));
 }

@@ -1,0 +1,69 @@
+"""A page of hits without those that are duplicates of better ones."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.duplicates import Rule, calibrate_build, group
+from indexer.library import OpenBuild
+from models.vectors import Ids
+
+Scores = npt.NDArray[np.float32]
+FindRange = Callable[[int, int], tuple[Ids, Scores, int]]  # from and to a place -> ids, scores; how many in all
+
+_FIRST_WINDOW = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Hits, best first; for each how many duplicates of it are left out; `total` counts those too.
+
+    `more`: there are hits after this page.
+    """
+
+    ids: Ids
+    scores: Scores
+    duplicates: list[int]
+    total: int
+    more: bool
+
+
+class DuplicateHider:
+    """Leaves out duplicates in the pages of one build. Safe to use from several threads."""
+
+    def __init__(self, opened: OpenBuild) -> None:
+        self._opened = opened
+        self._rule: Rule | None = None
+        self._lock = threading.Lock()
+
+    def find(self, find: FindRange, start: int, end: int) -> Page:
+        """Return the hits from place `start` up to `end`, counting only those that are shown.
+
+        The ranking is read from its beginning, twice as far each time, until the page is full. A hit is left out if it
+        is a duplicate of one shown before it, so what a page holds does not depend on how far was read. How many
+        duplicates a hit has does: those in the part that was read are counted.
+        """
+        window = _FIRST_WINDOW
+        while window <= end:
+            window *= 2
+        while True:
+            ids, scores, total = find(0, window)
+            ids, scores = ids[ids >= 0], scores[ids >= 0]
+            looks = self._opened.catalog.get_looks(ids.tolist())
+            leaders = group(looks, self._opened.index.fetch, self._get_rule()).leaders
+            shown = np.flatnonzero(leaders == np.arange(len(ids)))
+            if len(shown) > end or window >= total:
+                break
+            window *= 2
+        folded = np.bincount(leaders, minlength=len(ids)) - 1
+        page = shown[start:end]
+        return Page(ids[page], scores[page], folded[page].tolist(), total, more=len(shown) > end)
+
+    def _get_rule(self) -> Rule:
+        with self._lock:
+            if self._rule is None:
+                self._rule = calibrate_build(self._opened)
+            return self._rule

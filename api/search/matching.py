@@ -1,0 +1,71 @@
+"""Words of a query -> the pictures whose captions, tags or names say them."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from api.search.errors import InvalidQuery
+from api.search.query import Clause
+from indexer.store.catalog import Catalog
+from indexer.store.texts import ask_for
+from models.vectors import Ids
+
+_CACHED = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Ids, best first. `loose`: no picture says all of the words, these say some."""
+
+    ids: Ids = field(default_factory=lambda: np.empty(0, np.int64))
+    loose: bool = False
+
+
+class WordMatcher:
+    """Finds words in a catalog, and keeps what it found for the next page. Safe to use from several threads."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._found: OrderedDict[tuple[object, ...], Matches] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def match(self, clauses: Sequence[Clause]) -> Matches:
+        """Return the pictures that say the texts to look for, and not those to stay away from. Raises InvalidQuery."""
+        wanted = [clause.text for clause in clauses if clause.text is not None and clause.weight > 0]
+        unwanted = [clause.text for clause in clauses if clause.text is not None and clause.weight < 0]
+        if not wanted:
+            raise InvalidQuery(
+                en="There is no word to look for in captions and names. Give one, or search with match=vector.",
+                zh="没有可在说明和文件名中查找的词。请给出一个词，或使用 match=vector。",
+            )
+        asked = ask_for(wanted, unwanted)
+        key = (self._catalog.version(), *asked)
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+                return self._found[key]
+        found = self._find(asked)
+        with self._lock:
+            self._found[key] = found
+            if len(self._found) > _CACHED:
+                self._found.popitem(last=False)
+        return found
+
+    def _find(self, asked: Sequence[str]) -> Matches:
+        for number, expression in enumerate(asked):
+            ids = self._catalog.find_texts(expression)
+            if len(ids):
+                return Matches(ids, loose=number > 0)
+        return Matches()
+
+
+def among(ids: Ids, allowed: Ids) -> Ids:
+    """Return those of `ids` that are in `allowed`, which ascends, in the order they have."""
+    if not len(allowed):
+        return ids[:0]
+    found = np.minimum(np.searchsorted(allowed, ids), len(allowed) - 1)
+    kept: Ids = ids[allowed[found] == ids]
+    return kept

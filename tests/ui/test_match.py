@@ -1,0 +1,105 @@
+"""What is looked at: the pictures, the words, or both; and what is known of a picture in words."""
+
+import json
+
+import pytest
+
+from api.schemas import ImageDetail
+from ui.address import MATCHES, Address, link, parse_link
+from ui.bar import bar_view
+from ui.detail import detail_view
+from ui.stage import file_name, nothing_view
+from ui.strings import labels
+
+DETAIL = {
+    "id": 3,
+    "path": "a/b.jpg",
+    "root": "list.csv",
+    "width": 4,
+    "height": 3,
+    "format": "jpeg",
+    "bytes": 100,
+    "modified_at": "2024-05-04T08:00:00Z",
+    "taken_at": None,
+    "camera": None,
+    "has_gps": False,
+    "colours": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("address", "looks_at"),
+    [
+        ("?q=snow", "vector"),
+        ("?q=snow&match=text", "text"),
+        ("?q=snow&match=both", "both"),
+        ("?q=snow&match=nonsense", "vector"),
+        ("?q=-snow&match=text", "vector"),
+        ("?match=both", "vector"),
+        ("?like=3&match=text", "vector"),
+        ("?q=snow&like=3&match=text", "both"),
+        ("?q=snow&up=aa&match=text", "both"),
+    ],
+)
+def test_the_link_says_what_to_look_at(address, looks_at):
+    read = parse_link(address)
+    assert read.looks_at == looks_at
+    assert parse_link(link(read)) == read
+
+
+def test_the_choice_is_offered_in_both_languages():
+    for lang, names in (("zh", ["画面", "文字", "两者"]), ("en", ["Pictures", "Words", "Both"])):
+        address = parse_link(f"?q=snow&match=text&page=3&lang={lang}")
+        view = bar_view(address, lang=lang, info=None, uploads={}, previews={}, names={})
+        assert [(one["label"], one["on"]) for one in view["matches"]] == list(
+            zip(names, [False, True, False], strict=True)
+        )
+        assert [one["href"] for one in view["matches"]] == [
+            f"?q=snow&lang={lang}",
+            f"?q=snow&match=text&lang={lang}",
+            f"?q=snow&match=both&lang={lang}",
+        ]
+        assert set(labels(lang).matches) == set(labels(lang).found_first) == set(MATCHES)
+
+
+def test_where_no_word_is_found_the_pictures_are_offered():
+    view = nothing_view(Address(text="snow", match="text", lang="en"), lang="en", notes=[])
+    assert [one["href"] for one in view["links"]] == ["?q=snow&lang=en", "?lang=en"]
+    assert labels("en").tip_match in view["tips"]
+    view = nothing_view(Address(text="snow", lang="en"), lang="en", notes=[])
+    assert labels("en").tip_match not in view["tips"]
+
+
+def show(**more):
+    return detail_view(
+        ImageDetail(**{**DETAIL, **more}),
+        Address(text="x", lang="en"),
+        lang="en",
+        timezone=None,
+        src=None,
+        found=None,
+        similar=[],
+        thumbnails={},
+    )
+
+
+def test_a_picture_is_shown_with_caption_and_tags():
+    view = show(caption="two\nlines <b>", tags=["草地", "red car"])
+    assert view["caption"] == "two\nlines <b>"
+    assert view["tags"] == [
+        {"label": "草地", "href": link(Address(text="草地", match="text", lang="en"))},
+        {"label": "red car", "href": link(Address(text="red car", match="text", lang="en"))},
+    ]
+    assert (view["original"], view["folder"]) == (None, "list.csv/a/")
+    view = show()
+    assert (view["caption"], view["tags"]) == ("", [])
+    json.dumps(view)
+
+
+def test_a_picture_of_an_address_leads_there():
+    address = "https://host.example/a/b.jpg?size=1"
+    view = show(path=address, url=address)
+    assert (view["name"], view["folder"], view["original"]) == ("b.jpg", "https://host.example/a/", address)
+    assert view["folder_href"] == link(Address(text="x", lang="en").filtered(path="https://host.example/a/"))
+    assert file_name("http://host.example/") == "host.example"
+    assert show(path="…/a/b.jpg")["folder_href"] is None

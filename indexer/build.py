@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.config import IndexerSettings
-from indexer.errors import IndexDamaged, InvalidRoot, LibraryBusy, LibraryUnwritable, NoIndex
+from indexer.errors import IndexDamaged, InvalidRoot, LibraryUnwritable, NoIndex
 from indexer.publish import PublishOptions, delete_builds_but, find_build_damage, publish, read_current
 from indexer.run import BuildOptions, BuildReport, Run, rewrite_shards
 from indexer.sources.scanning import kind_of
@@ -131,9 +131,24 @@ def remedy(problems: Sequence[str], language: str) -> str:
 def verify(settings: IndexerSettings) -> list[str]:
     """Return a sentence for each thing wrong with the catalog, the vector store and the build in use.
 
-    Reads every byte of them. What is found damaged, the next update looks at again.
+    Reads every byte of them. What is found damaged, the next update looks at again. Raises LibraryBusy where it cannot
+    be told from what another process is just writing.
     """
     layout = Layout(settings.data.absolute())
+    found = _find_problems(layout)
+    if not found:
+        return found
+    try:
+        with write_lock(layout):
+            found = _find_problems(layout)
+            if found and not found[0].startswith(_CATALOG_DAMAGED):
+                _distrust(layout)
+    except LibraryUnwritable:
+        pass  # a read-only library, to which nobody writes
+    return found
+
+
+def _find_problems(layout: Layout) -> list[str]:
     catalog = Catalog(layout.catalog)
     try:
         damage = catalog.check()
@@ -152,18 +167,17 @@ def verify(settings: IndexerSettings) -> list[str]:
             found.append(error.en)
     finally:
         catalog.close()
-    if found:
-        _distrust(layout)
     return found
 
 
 def _distrust(layout: Layout) -> None:
-    """Have the next update read everything in full. Whoever writes just now does so at its next run."""
+    """Have the next update read everything in full."""
+    catalog = Catalog(layout.catalog, create=True)
     try:
-        with _opened(layout) as catalog, catalog.writing():
+        with catalog.writing():
             catalog.forget_checks()
-    except (LibraryBusy, LibraryUnwritable):
-        pass
+    finally:
+        catalog.close()
 
 
 @contextmanager

@@ -82,14 +82,16 @@ def _changes(layout: Layout, *, poll: bool, stop: Event) -> Iterator[set[Path]]:
         )
         if not roots:
             stop.wait(_TICK_MS / 1000)
-        else:
-            for batch in batches:
-                changed = {Path(path) for _, path in batch}
-                yield changed
-                # A list or tar file that was replaced is another file of the same name, which has to be watched anew.
-                if _reachable_roots(layout) != roots or not changed.isdisjoint(roots):
-                    break
-        yield set(_reachable_roots(layout)) - set(roots)  # a drive that is back: all of it
+            yield set()
+            continue
+        unseen = set(roots)  # whatever happened in them before the system began to report
+        for batch in batches:
+            changed = {Path(path) for _, path in batch}
+            yield changed | unseen
+            unseen = set()
+            # A list or tar file that was replaced is another file of the same name, which has to be watched anew.
+            if _reachable_roots(layout) != roots or not changed.isdisjoint(roots):
+                break
 
 
 def _reachable_roots(layout: Layout) -> Sequence[Path]:

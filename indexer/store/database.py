@@ -151,8 +151,9 @@ class Database:
             if version < len(SCRIPTS):
                 raise CatalogTooOld(self.path)
             return
-        for number in range(version, len(SCRIPTS)):
-            self._connection.executescript(f"BEGIN;{SCRIPTS[number]};PRAGMA user_version = {number + 1};COMMIT;")
+        if version < len(SCRIPTS):  # all at once: a reader never sees a catalog that is half a new one
+            scripts = ";".join(SCRIPTS[version:])
+            self._connection.executescript(f"BEGIN;{scripts};PRAGMA user_version = {len(SCRIPTS)};COMMIT;")
 
 
 def _address(path: Path, *, create: bool) -> str:

@@ -6,8 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from indexer.config import IndexerSettings
 from indexer.errors import IndexDamaged, InvalidRoot, LibraryUnwritable, NoIndex
+from indexer.index.segments import SegmentedIndex
 from indexer.publish import PublishOptions, delete_builds_but, find_build_damage, publish, read_current
 from indexer.run import BuildOptions, BuildReport, Run, rewrite_shards
 from indexer.sources.scanning import kind_of
@@ -57,6 +60,7 @@ def rebuild(
         raise NoIndex(layout.data)
     with _opened(layout) as catalog:
         stored = _library_encoder(catalog)
+        catalog.check_seal(thorough=True)
         spec = get_spec(stored.name)
         store = VectorStore(layout.vectors(spec.name), spec.dim)
         for shard in catalog.list_shards(stored.id):
@@ -89,8 +93,13 @@ def compact(settings: IndexerSettings) -> CompactReport:
         raise NoIndex(layout.data)
     before = _bytes_below(layout.data)
     with _opened(layout) as catalog:
+        catalog.check_seal(thorough=True)
         stored = _library_encoder(catalog)
         store = VectorStore(layout.vectors(stored.name), get_spec(stored.name).dim)
+        for shard in catalog.list_shards(stored.id):
+            damage = store.find_damage(shard)
+            if damage:
+                raise IndexDamaged(store.folder, damage, command="xuntu index update")
         with catalog.writing():
             forgotten = catalog.forget_removed(stored.id)
         catalog.sync_texts()
@@ -157,16 +166,29 @@ def _find_problems(layout: Layout) -> list[str]:
         stored = _library_encoder(catalog)
         store = VectorStore(layout.vectors(stored.name), get_spec(stored.name).dim)
         found = [text for shard in catalog.list_shards(stored.id) if (text := store.find_damage(shard))]
+        if not catalog.has_readable_seal():
+            found.append("catalog.seal has changed since it was written")
         missing = catalog.count_without_vector(stored.id)
         if missing:
             found.append(f"{missing} pictures have no vector")
-        try:
-            manifest = read_current(layout)
-            found += find_build_damage(layout.builds / manifest.build, manifest)
-        except IndexDamaged as error:
-            found.append(error.en)
+        found += _find_problems_of_build(layout, catalog, stored)
     finally:
         catalog.close()
+    return found
+
+
+def _find_problems_of_build(layout: Layout, catalog: Catalog, stored: StoredEncoder) -> list[str]:
+    try:
+        manifest = read_current(layout)
+        found = find_build_damage(layout.builds / manifest.build, manifest)
+        if not found and manifest.generation == catalog.generation():
+            index = SegmentedIndex.open(layout.builds / manifest.build, manifest.indexes[0].files)
+            if not np.array_equal(index.list_ids(), catalog.locations(stored.id).ids):
+                found.append(f"build {manifest.build} does not hold the pictures that the catalog says")
+    except IndexDamaged as error:
+        found = [error.en]
+    except NoIndex:
+        found = ["builds/CURRENT is missing: no build is in use"]
     return found
 
 

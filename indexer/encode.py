@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -61,13 +61,13 @@ class EncodeRun:
         store: VectorStore,
         encoder_id: int,
         progress: Progress,
-        changing: Collection[int] = (),
+        changing: set[int] | None = None,
     ) -> None:
         """Begin. `changing` are the pictures whose file will turn out to hold something else."""
         self._catalog = catalog
         self._store = store
         self._encoder_id = encoder_id
-        self._changing = changing
+        self._changing = set() if changing is None else changing
         self.progress = progress
         self._pending: list[Found] = []
         self._flushed_at = time.monotonic()
@@ -122,13 +122,14 @@ class EncodeRun:
                     self._catalog.next_shard(), np.array(content_ids, np.int64), np.stack(list(vectors.values()))
                 )
                 self._catalog.put_shard(self._encoder_id, shard, content_ids)
+                self._catalog.put_vectors_changed(content_ids)
         self.progress.add("write", time.perf_counter() - started)
 
     def _record(self, found: Found, vectors: dict[int, Vectors]) -> None:
         """Enter a file into the catalog, and its vector, if it is a new one, into `vectors` by content id."""
         record = found.record
         if isinstance(record, FailureRecord):
-            self._catalog.put_failure(found.file, record.reason, record.detail)
+            self._changing.discard(self._catalog.put_failure(found.file, record.reason, record.detail))
             return
         if isinstance(record, ImageRecord):
             content_id: int | None = self._catalog.put_content(record.facts)
@@ -138,7 +139,10 @@ class EncodeRun:
             return  # cannot be while this run holds the write lock; the next run looks at the file again
         if found.vector is not None:
             vectors[content_id] = found.vector
-        self._catalog.put_image(record.file, content_id, changing=self._changing, has_new_vector=content_id in vectors)
+        image_id = self._catalog.put_image(
+            record.file, content_id, changing=self._changing, has_new_vector=content_id in vectors
+        )
+        self._changing.discard(image_id)
 
     def _submit(self, batch: list[Record], encoders: DeviceEncoders, under_way: UnderWay) -> None:
         started = time.perf_counter()

@@ -120,7 +120,7 @@ def roll_back(layout: Layout) -> Manifest:
     """Put the build before the one in use back in use, if it is whole. Raises NothingToRollBack."""
     try:
         current: Manifest | None = read_current(layout)
-    except IndexDamaged:
+    except (IndexDamaged, NoIndex):
         current = None
     if current is None:  # CURRENT or its manifest is damaged: any whole build is better, the newest first
         candidates = [path.name for path in layout.builds.glob("*-*")]
@@ -200,7 +200,7 @@ def _open_previous(layout: Layout, catalog: Catalog, encoder: StoredEncoder) -> 
     try:
         manifest = read_current(layout)
         entry = manifest.indexes[0]
-        if entry.fingerprint != encoder.fingerprint or manifest.generation > catalog.generation():
+        if entry.fingerprint != encoder.fingerprint or not catalog.takes_over(manifest.generation):
             return None
         if not is_untouched(layout, manifest, catalog):
             return None

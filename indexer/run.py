@@ -22,7 +22,7 @@ from indexer.errors import (
     VectorsLost,
 )
 from indexer.publish import PublishOptions, is_untouched, publish, read_current
-from indexer.scan import Changes, compare, compile_patterns, reaches, scan_paths
+from indexer.scan import Changes, compare, compile_patterns, needs_whole, reaches, scan_paths
 from indexer.sources.addresses import Fetching
 from indexer.sources.scanning import Sight, kind_of, scan_root
 from indexer.store.catalog import Catalog
@@ -105,20 +105,23 @@ class Run:
     def run(self, folders: Sequence[Path]) -> BuildReport:
         """Scan, encode, publish. Raises InvalidList for a list among `folders`; later it is a warning."""
         self.named = folders
+        self.catalog.check_seal(thorough=self.options.only is None)
         changes = self._scan(folders)
         self._record_presence(changes)
         if self.options.only is None and not any(change.seen or change.removed for change in changes):
-            raise self.warnings[0] if self.warnings else NoPictures([root.path for root in self.catalog.list_roots()])
+            raise self._nothing_found()
         # Leftovers of an interrupted run; nothing else writes while the lock is held.
         self.store.delete_all_but(self.catalog.list_shards(self.encoder_id))
         self._encode(
-            [file for change in changes for file in change.todo],
+            # Known paths first: then a copy that has come finds its original settled, and not about to change.
+            [file for change in changes for file in change.changed]
+            + [file for change in changes for file in change.new],
             {image_id for change in changes for image_id in change.changing},
         )
         self._merge_shards()
         self._sync_texts()
         manifest = self._publish_if_changed()
-        if self.options.reencode:
+        if self.catalog.get_meta("reencoding") and not self.catalog.count_without_vector(self.encoder_id):
             self.catalog.end_reencoding()
             self.layout.delete_vectors_but(self.spec.name)
         self.catalog.seal()
@@ -134,6 +137,11 @@ class Run:
             warnings=tuple(self.warnings),
         )
 
+    def _nothing_found(self) -> ImageSearchError:
+        """Return why there is nothing to index: what happened to a root says more than that there is no picture."""
+        lost = [warning for warning in self.warnings if not isinstance(warning, VectorsLost)]
+        return lost[0] if lost else NoPictures([root.path for root in self.catalog.list_roots()])
+
     def _scan(self, folders: Sequence[Path]) -> list[Changes]:
         """Look at every root of the library. New ones become part of it only if the library has a picture then."""
         started = time.perf_counter()
@@ -147,7 +155,7 @@ class Run:
             changes = [self._scan_root(root, [other.path for other in roots if other != root]) for root in roots]
             nothing = not any(change.seen or change.removed or change.forgotten for change in changes)
             if nothing and self.options.only is None:
-                raise self.warnings[0] if self.warnings else NoPictures([root.path for root in roots])
+                raise self._nothing_found()
         self.progress.add("scan", time.perf_counter() - started)
         return changes
 
@@ -188,9 +196,9 @@ class Run:
     def _scan_root(self, root: Root, others: Sequence[Path]) -> Changes:
         only = self.options.only
         if only is not None and root.path not in only:
-            paths = [str(path.relative_to(root.path)) for path in only if path.is_relative_to(root.path)]
-            known = self.catalog.known_files(root, self.encoder_id, paths)
-            return compare(scan_paths(root, paths, other_roots=others), known)
+            changes = self._scan_part(root, others, only)
+            if changes is not None:
+                return changes
         known = self.catalog.known_files(root, self.encoder_id)
         sight = Sight()
         found: list[ImageFile] = []
@@ -212,6 +220,19 @@ class Run:
         gone = [] if self.options.allow_empty else self._find_gone_mounts(root, sight.mounts, found, known)
         self.catalog.put_mounts(root, sorted({*sight.mounts, *gone}))
         return compare(found, known, [*sight.unreadable, *gone] if found else [], retry=self.options.retry)
+
+    def _scan_part(self, root: Root, others: Sequence[Path], only: Sequence[Path]) -> Changes | None:
+        """Look at some paths of a root; None if only a scan of the whole can tell what has become of them."""
+        paths = [str(path.relative_to(root.path)) for path in only if path.is_relative_to(root.path)]
+        if any(needs_whole(root, path) for path in paths):
+            return None
+        unreadable: list[str] = []
+        known = self.catalog.known_files(root, self.encoder_id, paths)
+        found = list(scan_paths(root, paths, other_roots=others, unreadable=unreadable))
+        changes = compare(found, known, unreadable)
+        lost = len(changes.removed)
+        # So much at once may be a drive that is not connected, which the whole scan finds out.
+        return None if lost and 2 * lost >= self.catalog.count_indexed(root) else changes
 
     def _find_gone_mounts(
         self, root: Root, mounts: Sequence[str], found: Sequence[ImageFile], known: dict[str, KnownFile]
@@ -266,7 +287,10 @@ class Run:
         """Replace many small shards by few big ones, leaving out rows nobody needs any more."""
         shards = self.catalog.list_shards(self.encoder_id)
         small = [shard.number for shard in shards if shard.rows < _SHARD_ROWS]
-        if len(small) > _SMALL_SHARDS:
+        # What is damaged is not copied: the next run finds it.
+        if len(small) > _SMALL_SHARDS and not any(
+            self.store.find_damage(shard) for shard in shards if shard.number in small
+        ):
             rewrite_shards(self.catalog, self.store, self.encoder_id, small)
 
     def _sync_texts(self) -> None:

@@ -49,8 +49,9 @@ RETRIED = frozenset(
 class Changes:
     """What a scan found in one root, against the catalog."""
 
-    todo: list[ImageFile] = field(default_factory=list)  # new or changed
-    changing: set[int] = field(default_factory=set)  # ids of indexed pictures whose file is in `todo`
+    changed: list[ImageFile] = field(default_factory=list)  # to be done, at paths that are known
+    new: list[ImageFile] = field(default_factory=list)  # to be done, at others
+    changing: set[int] = field(default_factory=set)  # ids of indexed pictures whose file is in `changed`
     described: list[tuple[int, ImageFile]] = field(default_factory=list)  # unchanged, with another caption or tags
     returned: list[int] = field(default_factory=list)  # ids that were gone and are back unchanged
     removed: list[int] = field(default_factory=list)  # ids of indexed pictures whose file is gone
@@ -61,7 +62,7 @@ class Changes:
     @property
     def seen(self) -> int:
         """Files found."""
-        return len(self.todo) + len(self.returned) + self.unchanged + self.still_failed
+        return len(self.changed) + len(self.new) + len(self.returned) + self.unchanged + self.still_failed
 
 
 def compare(
@@ -88,15 +89,17 @@ def compare(
 
 def _sort(file: ImageFile, before: KnownFile | None, changes: Changes, *, retry: bool) -> None:
     if before is None:
-        changes.todo.append(file)
+        changes.new.append(file)
+    elif before.status == "indexed" and (file.size, file.mtime_ns) == (0, 0) and file.absolute.is_symlink():
+        changes.unchanged += 1  # a link whose file is out of sight, as folders that cannot be read are
     elif _has_changed(file, before):
-        changes.todo.append(file)
+        changes.changed.append(file)
         if before.status == "indexed":
             changes.changing.add(before.id)
     elif before.status == "failed" and before.reason not in RETRIED and not retry:
         changes.still_failed += 1
-    elif before.status == "failed" or not before.encoded:
-        changes.todo.append(file)
+    elif before.status == "failed" or before.reason is not None or not before.encoded:  # failed before it was gone
+        changes.changed.append(file)
     else:
         if before.status == "removed":
             changes.returned.append(before.id)
@@ -163,16 +166,42 @@ def scan(
         folders += reversed(subfolders)
 
 
-def scan_paths(root: Root, paths: Iterable[str], *, other_roots: Sequence[Path] = ()) -> Iterator[ImageFile]:
-    """Yield the pictures at some paths below `root`, files or whole folders, that a scan of it would find there."""
+def scan_paths(
+    root: Root, paths: Iterable[str], *, other_roots: Sequence[Path] = (), unreadable: list[str] | None = None
+) -> Iterator[ImageFile]:
+    """Yield the pictures at some paths below `root`, files or whole folders, that a scan of it would find there.
+
+    The paths must not need a scan of the whole: see `needs_whole`.
+    """
     wanted = Wanted(root)
     for path in sorted(set(paths)):
         absolute = root.path / path
+        if _is_elsewhere(root, absolute, other_roots):
+            continue
         if absolute.is_dir():
             if reaches(root, absolute):
-                yield from scan(root, other_roots=other_roots, start=f"{path}/")
+                yield from scan(root, other_roots=other_roots, unreadable=unreadable, start=f"{path}/")
         elif absolute.exists() and reaches(root, absolute.parent) and wanted.file(path):
             yield image_file(root, path, absolute)
+
+
+def needs_whole(root: Root, path: str) -> bool:
+    """Say whether what a path holds can only be told from a scan of the whole root: links and drives lie on its way."""
+    absolute = root.path / path
+    on_the_way = [absolute, *absolute.parents[: len(Path(path).parts) - 1]]
+    if any(place.is_symlink() or place.is_mount() for place in on_the_way):
+        return True
+    if any(mount.startswith(f"{path}/") or f"{path}/".startswith(mount) for mount in root.mounts if mount):
+        return True
+    return any(os.path.islink(os.path.join(folder, name)) for folder, names, _ in os.walk(absolute) for name in names)
+
+
+def _is_elsewhere(root: Root, absolute: Path, other_roots: Sequence[Path]) -> bool:
+    """Say whether a path belongs to another root, or to the data folder of a library."""
+    if any(absolute.is_relative_to(other) for other in other_roots if other.is_relative_to(root.path)):
+        return True
+    depth = len(absolute.relative_to(root.path).parts)
+    return any(all((folder / name).exists() for name in _LIBRARY_FILES) for folder in absolute.parents[: depth - 1])
 
 
 def reaches(root: Root, folder: Path) -> bool:

@@ -18,6 +18,7 @@ from models.errors import BackendNotInstalled, ImageSearchError
 logger = logging.getLogger(__name__)
 
 _TICK_MS = 2_000  # how often it is asked whether to stop, and whether the library has other folders now
+_RETRY_SECONDS = 60.0  # after an error, unless something else changes
 _DEBOUNCE_MS = 1_600  # changes that come within so much of each other are one
 
 
@@ -34,17 +35,17 @@ def watch(
 
     `poll` looks at every file over and over, for network drives that report nothing. Everything is compared anew each
     `rescan_hours`, since a system may lose reports. Raises NoIndex, BackendNotInstalled, and what the first update
-    raises; what a later one raises goes to `on_error`, and is tried again with the next change.
+    raises; what a later one raises goes to `on_error`, and is tried again soon.
     """
     stop = stop or Event()
     on_report(build(settings, (), BuildOptions()))
     pending: set[Path] = set()
     rescan_at = time.monotonic() + 3600 * rescan_hours
-    busy = False
+    busy, retry_at = False, 0.0
     for changed in _changes(Layout(settings.data.absolute()), poll=poll, stop=stop):
         pending |= changed
         everything = time.monotonic() > rescan_at
-        if not pending and not everything:
+        if (not pending and not everything) or (time.monotonic() < retry_at and not changed):
             continue
         try:
             on_report(build(settings, (), BuildOptions(only=None if everything else sorted(pending))))
@@ -57,7 +58,8 @@ def watch(
             continue  # these changes wait
         except ImageSearchError as error:
             on_error(error)
-            pending.clear()
+            retry_at = time.monotonic() + _RETRY_SECONDS
+            continue
         if everything:
             rescan_at = time.monotonic() + 3600 * rescan_hours
 
@@ -107,6 +109,6 @@ def _matters(layout: Layout, roots: Sequence[Path], _change: object, name: str) 
     path = Path(name)
     if path in roots:
         return True
-    if path.is_relative_to(layout.data):
+    if path.is_relative_to(layout.data) or path.is_relative_to(layout.data.resolve()):
         return False
     return path.suffix.lower() in SUFFIXES or not path.suffix or path.is_dir()

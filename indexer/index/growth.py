@@ -22,6 +22,7 @@ from models.vectors import Ids, Vectors, check_vectors
 _log = logging.getLogger(__name__)
 _SEED = 20_262
 _CHUNK_ROWS = 16_384
+_ANEW_SHARE = 0.5  # more than this is not added to an index: another is made, a chunk at a time
 _ASIDE = 0.16  # of what a flat scan may cost where it stands alone: more that has been added is coded
 
 
@@ -72,6 +73,8 @@ def next_index(
     `locate` is asked only where it is needed; `previous` stays as it is. Raises as `build_main`.
     """
     if previous is None or not previous.parts:
+        return build_main(locate(), store, options, text_queries, on_progress)
+    if len(changes.added) > _ANEW_SHARE * len(previous):
         return build_main(locate(), store, options, text_queries, on_progress)
     grown = apply(previous, changes.touched, changes.added, store)
     if _is_folded(grown, options):

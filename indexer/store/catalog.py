@@ -138,7 +138,7 @@ class Catalog(TextDatabase):
         rows = self._query(
             "SELECT images.id, status = 'indexed' AND shard IS NOT NULL, shard, vectors.row FROM images "
             "LEFT JOIN vectors ON vectors.content_id = images.content_id AND encoder_id = ? "
-            "WHERE generation > ? ORDER BY images.id",
+            "WHERE generation > ? ORDER BY +images.id",  # +: by the index on generations
             (encoder_id, generation),
         )
         touched = np.fromiter((row[0] for row in rows), np.int64, len(rows))
@@ -297,22 +297,19 @@ class Catalog(TextDatabase):
         )
         return int(cursor.lastrowid or 0)
 
-    def put_failure(self, file: ImageFile, reason: str, detail: str) -> None:
-        """Record why a file is not indexed."""
+    def put_failure(self, file: ImageFile, reason: str, detail: str) -> int:
+        """Record why a file is not indexed; return the picture's id."""
         detail = detail.encode("utf-8", "replace").decode()
         changed = self._connection.execute(
-            "UPDATE images SET size = ?, mtime_ns = ?, offset = ?, status = 'failed', reason = ?, detail = ?, "
-            "generation = ? WHERE root_id = ? AND path = CAST(? AS TEXT)",
-            (
-                *(file.size, file.mtime_ns, file.offset, reason, detail),
-                *(self._next_generation(), file.root_id, _raw(file.path)),
-            ),
-        )
-        if not changed.rowcount:
-            image_id = self._insert(file)
-            self._connection.execute(
-                "UPDATE images SET reason = ?, detail = ? WHERE id = ?", (reason, detail, image_id)
-            )
+            "UPDATE images SET size = ?, mtime_ns = ?, status = 'failed', reason = ?, detail = ?, generation = ? "
+            "WHERE root_id = ? AND path = CAST(? AS TEXT) RETURNING id",
+            (file.size, file.mtime_ns, reason, detail, self._next_generation(), file.root_id, _raw(file.path)),
+        ).fetchone()
+        if changed:
+            return int(changed[0])
+        image_id = self._insert(file)
+        self._connection.execute("UPDATE images SET reason = ?, detail = ? WHERE id = ?", (reason, detail, image_id))
+        return image_id
 
     def put_removed(self, image_ids: Iterable[int]) -> None:
         """Record that files are gone. Their vectors stay, for when they come back."""
@@ -357,6 +354,14 @@ class Catalog(TextDatabase):
             ((encoder_id, content_id, shard.number, row) for row, content_id in enumerate(content_ids)),
         )
 
+    def put_vectors_changed(self, content_ids: Iterable[int]) -> None:
+        """Have indexes look again at every picture that holds one of these contents."""
+        generation = self._next_generation()
+        self._connection.executemany(
+            "UPDATE images SET generation = ? WHERE content_id = ? AND status = 'indexed'",
+            ((generation, content_id) for content_id in content_ids),
+        )
+
     def put_checked(self, encoder_id: int, number: int, stamp: str) -> None:
         """Record what a shard's files looked like when they were last read in full."""
         self._connection.execute(
@@ -364,9 +369,17 @@ class Catalog(TextDatabase):
         )
 
     def forget_checks(self) -> None:
-        """Have the next run read every shard and the build in full."""
+        """Have the next run read every shard in full, and make an index of everything."""
         self._connection.execute("UPDATE shards SET checked = ''")
-        self.put_meta("checked_build", "")
+        self.start_indexes_anew()
+
+    def start_indexes_anew(self) -> None:
+        """Have no index be made of an earlier one: it could not be told all that has changed since."""
+        self.put_meta("anew_since", str(self._next_generation()))
+
+    def takes_over(self, generation: int) -> bool:
+        """Say whether an index made at `generation` can be brought up to date."""
+        return int(self.get_meta("anew_since") or 0) <= generation <= self.generation()
 
     def drop_shards(self, encoder_id: int, numbers: Sequence[int]) -> None:
         """Forget shards, and the vectors that lie in them."""
@@ -402,6 +415,11 @@ class Catalog(TextDatabase):
             )
         )
 
+    def count_indexed(self, root: Root) -> int:
+        """Return how many pictures of a root are indexed."""
+        ((count,),) = self._query("SELECT count(*) FROM images WHERE root_id = ? AND status = 'indexed'", (root.id,))
+        return int(count)
+
     def count_without_vector(self, encoder_id: int) -> int:
         """Return how many pictures are indexed and have no vector, which no crash leaves behind."""
         ((count,),) = self._query(
@@ -418,7 +436,7 @@ class Catalog(TextDatabase):
         unused = "NOT IN (SELECT content_id FROM images WHERE content_id IS NOT NULL)"
         self._connection.execute(f"DELETE FROM vectors WHERE encoder_id = ? AND content_id {unused}", (encoder_id,))
         self._connection.execute(f"DELETE FROM contents WHERE id {unused}")
-        self._next_generation()
+        self.start_indexes_anew()
         return forgotten
 
     def list_checksums(self) -> set[str]:

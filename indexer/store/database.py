@@ -4,6 +4,7 @@ A seal is the checksum of the whole file beside it, made at the end of a run, so
 found by `verify` even where SQLite would not notice. The first write of the next run breaks it, in its transaction.
 """
 
+import hashlib
 import json
 import os
 import secrets
@@ -17,7 +18,7 @@ from urllib.parse import quote
 
 from indexer.errors import CatalogCorrupt, CatalogTooNew, CatalogTooOld, IndexUnavailable, LibraryUnwritable, NoIndex
 from indexer.store.migrations import SCRIPTS
-from models.files import replace_file, sha256_of
+from models.files import replace_file, sha256_of, sync_folder
 
 
 class Database:
@@ -29,9 +30,14 @@ class Database:
         self.path = path
         self._lock = threading.RLock()
         self._file = path.stat() if path.exists() else None
+        self._is_frozen = not create and not os.access(path.parent, os.W_OK) and not _has_journal(path)
         try:
             self._connection = sqlite3.connect(
-                _address(path, create=create), uri=True, timeout=30, isolation_level=None, check_same_thread=False
+                _address(path, frozen=self._is_frozen),
+                uri=True,
+                timeout=30,
+                isolation_level=None,
+                check_same_thread=False,
             )
             self._connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
             self._connection.execute("PRAGMA foreign_keys = ON")
@@ -40,11 +46,13 @@ class Database:
             self._migrate(write=create)
         except sqlite3.OperationalError as error:
             raise LibraryUnwritable(path, str(error)) from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the second where names in it are damaged
             raise CatalogCorrupt(path, str(error)) from error
 
     def is_current(self) -> bool:
-        """Say whether the file at the path is still the one that was opened."""
+        """Say whether the file at the path is still the one that was opened, and changes in it are seen."""
+        if self._is_frozen:
+            return False
         try:
             return self._file is not None and os.path.samestat(self._file, self.path.stat())
         except OSError:
@@ -60,7 +68,7 @@ class Database:
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-                self._connection.execute("DELETE FROM meta WHERE key = 'seal'")
+                self._connection.execute("UPDATE meta SET value = '' WHERE key = 'seal'")
                 yield
                 self._connection.execute("COMMIT")
             except BaseException as error:
@@ -68,6 +76,8 @@ class Database:
                     self._connection.execute("ROLLBACK")
                 if isinstance(error, sqlite3.OperationalError):
                     raise LibraryUnwritable(self.path, str(error)) from error
+                if isinstance(error, (sqlite3.DatabaseError, UnicodeDecodeError)):
+                    raise CatalogCorrupt(self.path, str(error)) from error
                 raise
 
     def get_meta(self, key: str) -> str:
@@ -89,12 +99,17 @@ class Database:
             return
         seal = secrets.token_hex(8)
         try:
+            self._seal_path.unlink(missing_ok=True)  # first: a seal that is there is meant
+            sync_folder(self.path.parent)
             with self.writing():
                 self.put_meta("seal", seal)
             ((busy, _, _),) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            if not busy:
-                content = {"seal": seal, "sha256": sha256_of(self.path)}
-                replace_file(self._seal_path, json.dumps(content).encode())
+            if busy:
+                with self.writing():
+                    pass  # breaks the seal
+            else:
+                content = {"seal": seal, "sha256": sha256_of(self.path), "stamp": self._stamp()}
+                replace_file(self._seal_path, json.dumps({**content, "check": _check_of(content)}).encode())
         except (sqlite3.OperationalError, OSError) as error:
             raise LibraryUnwritable(self.path, str(error)) from error
 
@@ -102,17 +117,37 @@ class Database:
         """Return what is wrong with the file, or None: what SQLite finds, and whether it is what was sealed."""
         try:
             found = "; ".join(str(row[0]) for row in self._query("PRAGMA integrity_check(5)"))
-            seal = self.get_meta("seal")
+            if found != "ok":
+                return found
+            return self._broken_seal(thorough=True)
         except (CatalogCorrupt, IndexUnavailable) as error:
             return str(error.__cause__)
-        if found != "ok":
-            return found
+
+    def check_seal(self, *, thorough: bool) -> None:
+        """Raise CatalogCorrupt if the file is not what was sealed, before a run builds on it.
+
+        Not `thorough`: only a file that has been touched since is read.
+        """
+        broken = self._broken_seal(thorough=thorough)
+        if broken:
+            raise CatalogCorrupt(self.path, f"{broken}; to go on with it as it is, delete {self._seal_path.name}")
+
+    def has_readable_seal(self) -> bool:
+        """Say whether the file with the seal, where there is one, is what was written."""
+        return not self._seal_path.exists() or bool(self._read_seal())
+
+    def _broken_seal(self, *, thorough: bool) -> str | None:
+        rows = self._query("SELECT value FROM meta WHERE key = 'seal'")
+        if not rows:
+            return "the note of its seal is gone"
         written = self._read_seal()
-        if seal and written.get("seal") == seal and written.get("sha256") != sha256_of(self.path):
-            return "it has changed since it was written"
-        if seal and self._seal_path.exists() and written.get("seal") != seal:
+        if not rows[0][0] or not written:
+            return None  # a run was interrupted, or readers were in the way: there is nothing to compare with
+        if written["seal"] != rows[0][0]:
             return f"{self._seal_path.name} does not belong to it"
-        return None
+        if not thorough and written["stamp"] == self._stamp():
+            return None
+        return None if written["sha256"] == sha256_of(self.path) else "it has changed since it was written"
 
     def vacuum(self) -> None:
         """Give back the room of rows that are gone. Raises LibraryUnwritable."""
@@ -125,12 +160,18 @@ class Database:
     def _seal_path(self) -> Path:
         return self.path.with_suffix(".seal")
 
-    def _read_seal(self) -> dict[str, Any]:
+    def _stamp(self) -> str:
+        info = self.path.stat()
+        return f"{info.st_size}:{info.st_mtime_ns}"
+
+    def _read_seal(self) -> dict[str, str]:
+        """Return the seal, nothing if there is none or it is not what was written."""
         try:
             found = json.loads(self._seal_path.read_bytes())
-        except (OSError, ValueError):
+            check = found.pop("check")
+            return found if check == _check_of(found) else {}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return {}
-        return found if isinstance(found, dict) else {}
 
     def _query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._lock:
@@ -138,7 +179,7 @@ class Database:
                 return self._connection.execute(sql, values).fetchall()
             except sqlite3.OperationalError as error:
                 raise IndexUnavailable(self.path, str(error)) from error
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
                 raise CatalogCorrupt(self.path, str(error)) from error
 
     def _migrate(self, *, write: bool) -> None:
@@ -156,7 +197,18 @@ class Database:
             self._connection.executescript(f"BEGIN;{scripts};PRAGMA user_version = {len(SCRIPTS)};COMMIT;")
 
 
-def _address(path: Path, *, create: bool) -> str:
+def _address(path: Path, *, frozen: bool) -> str:
     """Return the URI to open. In a folder that cannot be written to, such as a read-only mount, nobody writes."""
-    read_only = not create and not os.access(path.parent, os.W_OK)
-    return f"file:{quote(os.fsencode(path))}" + ("?mode=ro&immutable=1" if read_only else "")
+    return f"file:{quote(os.fsencode(path))}" + ("?mode=ro&immutable=1" if frozen else "")
+
+
+def _has_journal(path: Path) -> bool:
+    """Say whether a writer has, or had when it was killed, something to say that is not in the file yet."""
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _check_of(content: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

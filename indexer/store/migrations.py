@@ -87,6 +87,7 @@ SCRIPTS: tuple[str, ...] = (
     ALTER TABLE images ADD COLUMN tags TEXT NOT NULL DEFAULT '';
     UPDATE images SET content_id = (SELECT contents.id FROM contents WHERE contents.sha256 = images.sha256);
     UPDATE meta SET value = value + 1 WHERE key = 'generation';
+    INSERT INTO meta VALUES ('seal', '');        -- which catalog.seal belongs to it; '': none
 
     CREATE TABLE content_vectors (               -- where the vector of a content lies
         encoder_id INTEGER NOT NULL REFERENCES encoders (id),
@@ -109,6 +110,7 @@ SCRIPTS: tuple[str, ...] = (
     ALTER TABLE images DROP COLUMN has_gps;
     ALTER TABLE images DROP COLUMN colours;
     ALTER TABLE images DROP COLUMN colour_mask;
+    CREATE INDEX vectors_by_content ON vectors (content_id);
     CREATE INDEX images_by_content ON images (content_id, status);
     CREATE INDEX images_by_generation ON images (generation);
 

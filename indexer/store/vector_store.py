@@ -88,7 +88,7 @@ class VectorStore:
         kept = {path for shard in shards for path in (self._path(shard.number), self._ids_path(shard.number))}
         try:
             for path in self.folder.glob("*"):
-                if path not in kept:
+                if path not in kept and not path.is_dir():  # a NAS keeps folders of its own everywhere
                     path.unlink(missing_ok=True)
         except OSError as error:
             raise LibraryUnwritable(self.folder, error.strerror or str(error)) from error

@@ -137,7 +137,7 @@ def test_a_missing_catalog_is_said(full_album):
 def test_vectors_of_other_weights_of_the_same_name_are_refused(full_album):
     with sqlite3.connect(full_album.layout.catalog) as connection:
         connection.execute("UPDATE encoders SET fingerprint = '0000000000000000'")
-        connection.execute("DELETE FROM meta WHERE key = 'seal'")
+        connection.execute("UPDATE meta SET value = '' WHERE key = 'seal'")
     connection.close()
     with pytest.raises(IndexMismatch):
         full_album.update()

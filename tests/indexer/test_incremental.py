@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from indexer.errors import MountGone
+from indexer.errors import CatalogCorrupt, MountGone
+from indexer.publish import roll_back
 from indexer.store.catalog import Catalog
 from indexer.store.migrations import SCRIPTS
 from indexer.store.vector_store import VectorStore
@@ -380,3 +381,115 @@ def _go_back_to_the_first_format(album) -> None:
         )
         connection.execute("INSERT INTO vectors VALUES (?, ?, 0, ?)", (encoder.id, row.id, n))
     connection.close()
+
+
+# What a review found
+
+
+def test_a_copy_of_a_touched_picture_leaves_the_picture_where_it_is(full_album):
+    before = full_album.ids()
+    for name in ("0.png", "z.png"):  # before and after it in order of names
+        shutil.copy(full_album.pictures / "a.png", full_album.pictures / name)
+    os.utime(full_album.pictures / "a.png", (1, 1))
+    assert full_album.update().encoded == 0
+    after = full_album.ids()
+    assert after.items() >= before.items()
+    assert len(set(after.values())) == 7
+
+
+def test_a_broken_file_that_comes_back_is_not_taken_for_the_picture_it_was(full_album):
+    path = full_album.pictures / "a.png"
+    path.write_bytes(b"not a picture any more")
+    full_album.update()
+    path.rename(full_album.folder / "away")
+    full_album.update()
+    (full_album.folder / "away").rename(path)
+    assert full_album.update().failed == 1
+    assert "a.png" not in full_album.names()
+
+
+def test_an_index_never_holds_what_was_compacted_away(full_album):
+    (full_album.pictures / "a.png").unlink()
+    full_album.update()
+    catalog = Catalog(full_album.layout.catalog, create=True)  # as if compacting had been killed before it published
+    with catalog.writing():
+        assert catalog.forget_removed(1) == 1
+    catalog.close()
+    roll_back(full_album.layout)
+    full_album.update()
+    assert len(full_album.names()) == 4
+    assert full_album.problems() == []
+
+
+def test_a_picture_gets_the_vector_that_its_copy_was_encoded_for(full_album):
+    other = full_album.folder / "drive"
+    other.mkdir()
+    shutil.copy(full_album.draw("only.png"), other / "only.png")
+    (full_album.pictures / "only.png").unlink()
+    full_album.build(full_album.pictures, other)
+    other.rename(full_album.folder / "unplugged")
+    full_album.update(reencode=True)
+    shutil.copy(full_album.folder / "unplugged/only.png", full_album.pictures / "copy.png")
+    full_album.update()
+    (full_album.folder / "unplugged").rename(other)
+    full_album.update()
+    assert {"copy.png", "../drive/only.png"} <= set(full_album.names())
+    assert full_album.problems() == []
+
+
+def test_a_damaged_catalog_is_not_built_on(full_album):
+    data = bytearray(full_album.layout.catalog.read_bytes())
+    at = data.index(b"png0")
+    data[at : at + 3] = b"rng"
+    full_album.layout.catalog.write_bytes(data)
+    for call in (full_album.update, full_album.rebuild):
+        with pytest.raises(CatalogCorrupt, match=r"catalog\.seal"):
+            call()
+    assert full_album.problems() == ["the catalog is damaged: it has changed since it was written"]
+    full_album.layout.catalog.with_suffix(".seal").unlink()
+    full_album.update()
+
+
+@pytest.mark.parametrize("what", ["drive", "link to above", "everything", "library", "nested root"])
+def test_looking_at_what_changed_alone_is_as_careful_as_looking_at_everything(full_album, what):
+    pictures = full_album.pictures
+    before, only = full_album.ids(), []
+    match what:
+        case "drive":
+            catalog = Catalog(full_album.layout.catalog, create=True)
+            with catalog.writing():
+                catalog.put_mounts(catalog.list_roots()[0], ["trip/"])
+            catalog.close()
+            shutil.move(pictures / "trip", full_album.folder / "drive")
+            only = [pictures / "trip", pictures / "trip/d.png", pictures / "trip/e.bmp"]
+        case "link to above":
+            (pictures / "new").mkdir()
+            (pictures / "new/up").symlink_to(pictures)
+            only = [pictures / "new"]
+        case "everything":
+            only = [path for path in pictures.rglob("*") if path.is_file()]
+            shutil.move(pictures, full_album.folder / "drive")
+            pictures.mkdir()
+        case "library":
+            shutil.copytree(full_album.data, pictures / "other")
+            only = list((pictures / "other").rglob("*.webp"))
+        case "nested root":
+            full_album.build(pictures / "trip")
+            only = [full_album.draw("trip/new.png")]
+    full_album.update(only=only)
+    found = full_album.ids()
+    assert found.items() >= before.items()
+    assert len(found) == 5 + (what == "nested root")
+
+
+def test_a_link_to_a_picture_that_is_out_of_sight_keeps_it(full_album):
+    target = full_album.folder / "drive"
+    target.mkdir()
+    full_album.draw("linked.png").rename(target / "linked.png")
+    (full_album.pictures / "linked.png").symlink_to(target / "linked.png")
+    full_album.update()
+    target.rename(full_album.folder / "unplugged")
+    assert full_album.update().failed == 0
+    catalog = Catalog(full_album.layout.catalog)
+    assert catalog.counts()["indexed"] == 6
+    catalog.close()

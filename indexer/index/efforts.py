@@ -7,6 +7,7 @@ from typing import Any
 
 from indexer.index.base import QueryKind
 
+_SLACK = 1.2
 FEW, MANY = 10, 100  # the numbers of hits that are tuned for
 
 
@@ -67,9 +68,12 @@ def _between(few: int, many: int, k: float, *, beyond: float) -> float:
 
 
 def _page_end(k: int) -> int:
-    """Return how many hits are looked for where `k` are: 10, 100, 1,000 ..., so that the pages of a search agree."""
+    """Return how many hits are looked for where `k` are: 10, 100, 1,000 ..., so that the pages of a search agree.
+
+    A few more than that change nothing: pictures that were asked about are found too, and left out.
+    """
     end = FEW
-    while end < k:
+    while _SLACK * end < k:
         end *= 10
     return end
 

@@ -6,4 +6,4 @@ MAX_HIDING = 10_000  # offset and k together, where duplicates are hidden: all b
 MAX_CLAUSES = 16
 MAX_TEXT_CHARS = 500
 MAX_WHERE_CHARS = 2_000
-MAX_CHOICES = 32  # formats or colours in one filter
+MAX_CHOICES = 32  # formats, colours or tags in one filter

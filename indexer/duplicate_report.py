@@ -1,26 +1,19 @@
 """The duplicates of a library: groups of pictures, the one worth keeping first. Nothing is written or deleted."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from indexer.duplicates import Grouping, OnStep, calibrate_build, group
 from indexer.library import OpenBuild, open_build
-from indexer.perceptual import NO_HASH, Looks, perceptual_hash
+from indexer.perceptual import Looks
 from indexer.store.records import ImageRow
-from models.devices import count_cpus
 
 Why = Literal["kept", "copy", "near"]
 COLUMNS = ("group", "why", "bits", "cosine", "id", "file", "width", "height", "bytes", "taken_at", "modified_at")
-
-_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +45,7 @@ class DuplicateReport:
     """Groups, those first whose other pictures take most room.
 
     `compared` counts the pictures of the library; `unhashed` the contents that were indexed by a version that made no
-    hashes and have no thumbnail either: only their exact copies are known.
+    hashes, and that no update could hash yet: only their exact copies are known.
     """
 
     groups: list[list[Duplicate]]
@@ -84,10 +77,9 @@ def find_duplicates(data: Path, *, exact: bool = False, on_step: OnStep = lambda
     try:
         looks = opened.catalog.list_looks()
         looks = looks[np.isin(looks.ids, opened.index.list_ids())]
-        if exact:
-            return _report(opened, looks, group(looks, opened.index.fetch, None), unhashed=0)
-        looks, unhashed = _with_hashes(opened, looks, on_step)
-        grouping = group(looks, opened.index.fetch, calibrate_build(opened), on_step=on_step)
+        rule = None if exact else calibrate_build(opened)
+        grouping = group(looks, opened.index.fetch, rule, on_step=on_step)
+        unhashed = 0 if exact else len(np.unique(looks.contents[~looks.hashed]))
         return _report(opened, looks, grouping, unhashed=unhashed)
     finally:
         opened.catalog.close()
@@ -109,44 +101,34 @@ def _report(opened: OpenBuild, looks: Looks, grouping: Grouping, *, unhashed: in
             bits, cosine = int(grouping.bits[place]), round(float(grouping.cosines[place]), 4)
             one = Duplicate(why="near", picture=picture, bits=bits, cosine=cosine)
         found.setdefault(leader, []).append(one)
-    groups = sorted(found.values(), key=lambda one: (-_spare_bytes(one), one[0].picture.id))
+    apart = [several for one in found.values() if len(several := _without_other_names(one)) > 1]
+    groups = sorted(apart, key=lambda one: (-_spare_bytes(one), one[0].picture.id))
     return DuplicateReport(groups=groups, compared=len(looks), unhashed=unhashed, build=opened.manifest.build)
+
+
+def _without_other_names(found: list[Duplicate]) -> list[Duplicate]:
+    """Leave out what is the same file under another name, a copy that nobody could delete and keep the picture.
+
+    So are links, and what is both in a folder and in a list. A link stands back behind the file itself.
+    """
+    files: dict[tuple[object, ...], Duplicate] = {}
+    for one in found:
+        place = _place_on_disk(one.picture)
+        first = files.setdefault(place, one)
+        if first is not one and first.picture.file.is_symlink() and not one.picture.file.is_symlink():
+            files[place] = replace(first, picture=one.picture)
+    return list(files.values())
+
+
+def _place_on_disk(picture: ImageRow) -> tuple[object, ...]:
+    if picture.address is not None:
+        return (picture.address,)
+    try:
+        info = picture.file.stat()
+    except OSError:
+        return str(picture.file), picture.offset
+    return info.st_dev, info.st_ino, picture.offset
 
 
 def _spare_bytes(found: list[Duplicate]) -> int:
     return sum(one.picture.size for one in found[1:])
-
-
-def _with_hashes(opened: OpenBuild, looks: Looks, on_step: OnStep) -> tuple[Looks, int]:
-    """Make the hashes that are not in the catalog, of thumbnails; return how many cannot be made.
-
-    Only in memory, and only for the first picture of each content, which is the one that is compared.
-    """
-    _, first = np.unique(looks.contents, return_index=True)
-    todo = first[~looks.hashed[first]]
-    hashes, missing = looks.hashes.copy(), 0
-    for place, value in _hash_thumbnails(opened, looks.ids, todo, on_step):
-        hashes[place] = NO_HASH if value is None else value
-        missing += value is None
-    return replace(looks, hashes=hashes), missing
-
-
-def _hash_thumbnails(
-    opened: OpenBuild, ids: npt.NDArray[np.int64], todo: npt.NDArray[np.intp], on_step: OnStep
-) -> Iterator[tuple[int, int | None]]:
-    with ThreadPoolExecutor(count_cpus()) as pool:
-        for start in range(0, len(todo), _AT_ONCE):
-            on_step("Reading thumbnails", start, len(todo))
-            part = todo[start : start + _AT_ONCE].tolist()
-            rows = opened.catalog.get_images(ids[part].tolist())
-            paths = [opened.layout.thumbnail(rows[int(ids[place])].sha256) for place in part]
-            yield from zip(part, pool.map(_hash_file, paths), strict=True)
-
-
-def _hash_file(path: Path) -> int | None:
-    """Return the hash of a thumbnail, None if there is none that can be read."""
-    try:
-        with Image.open(path, formats=["WEBP"]) as image:
-            return perceptual_hash(image.convert("RGB"))
-    except (OSError, ValueError):
-        return None

@@ -155,8 +155,11 @@ class EncodeRun:
         self.progress.add("encode", time.perf_counter() - started)
 
     def _is_repeat(self, record: ImageRecord) -> bool:
-        """Say whether this run has met the same content before; its vector is, or will be, there."""
-        if record.file.size not in self._repeated_sizes and record.file.address is None:
+        """Say whether the same content has been met before; its vector is, or will be, there."""
+        fetched = record.file.address is not None  # of which nothing was known before
+        if fetched and self._catalog.is_encoded(record.facts.sha256, self._encoder_id):
+            return True
+        if record.file.size not in self._repeated_sizes and not fetched:
             return False
         repeat = record.facts.sha256 in self._met
         self._met.add(record.facts.sha256)

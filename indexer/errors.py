@@ -4,11 +4,13 @@ IndexerError
 ├─ InvalidRoot                          a folder that cannot be indexed
 ├─ InvalidList                          a list of pictures that cannot be read
 ├─ ShardDamaged                         a tar file that cannot be read to its end (a warning)
+├─ DescriptionsUnreadable               JSON in a tar file that is none (a warning)
 ├─ InvalidPattern                       an include or exclude pattern that means nothing
 ├─ NoPictures                           nothing to index
 ├─ RootEmptied                          a folder that held pictures holds none: an unplugged drive?
 ├─ MountGone                            a drive mounted inside a root is not there (a warning)
 ├─ RecallMissed                         an index finds less than was asked for (a warning)
+├─ GpuNotUsed                           a GPU cannot do its part for the index (a warning)
 ├─ ClockJumped                          the clock stands before the last build (a warning)
 ├─ InvalidFilter                        a `where` that cannot be read
 ├─ CatalogTooNew, CatalogCorrupt        refuses, never guesses
@@ -53,7 +55,7 @@ class InvalidList(IndexerError):
     users_mistake = True
 
     def __init__(self, path: Path, *, why_en: str, why_zh: str, row: int | None = None) -> None:
-        self.path, self.row = path, row
+        self.path, self.row, self.why = path, row, (why_en, why_zh)
         at_en, at_zh = (f", row {row}", f"第 {row} 行") if row is not None else ("", "")
         super().__init__(
             en=f"The list {path}{at_en}: {why_en}. Its pictures in the library stay as they are.",
@@ -73,6 +75,21 @@ class ShardDamaged(IndexerError):
             "before stays. Fetch the file again, then run: xuntu index update",
             zh=f"{path} 已损坏或不完整（{why}）。能读取的部分已入库，原有的保持不变。请重新获取该文件，然后运行："
             "xuntu index update",
+        )
+
+
+class DescriptionsUnreadable(IndexerError):
+    """JSON files of a shard that are no JSON, the first of them `name`. A warning: their pictures have no caption."""
+
+    code = "descriptions_unreadable"
+
+    def __init__(self, path: Path, name: str, count: int) -> None:
+        self.path, self.name, self.count = path, name, count
+        super().__init__(
+            en=f"In {path}, {count} .json files cannot be read as JSON, the first is {name}. Their pictures are in the "
+            "library without what these say. Mend them and make the .tar again, then run: xuntu index update",
+            zh=f"{path} 中有 {count} 个 .json 文件不是有效的 JSON，第一个是 {name}。对应的图片已入库，但没有其中的"
+            "说明。请修正后重新打包，然后运行：xuntu index update",
         )
 
 
@@ -162,6 +179,19 @@ class RecallMissed(IndexerError):
             "XUNTU_INDEX__RECALL, or for exact search with XUNTU_INDEX__RECIPE=flat and: xuntu index rebuild",
             zh=f"索引的召回率低于要求的 {target:g}（{said}）。可用 XUNTU_INDEX__RECALL 降低要求，或设置 "
             "XUNTU_INDEX__RECIPE=flat 改用精确搜索，然后运行：xuntu index rebuild",
+        )
+
+
+class GpuNotUsed(IndexerError):
+    """A GPU that was to search or make the index cannot. A warning: the processor does it, and answers the same."""
+
+    code = "gpu_not_used"
+
+    def __init__(self, device: str, *, why_en: str, why_zh: str) -> None:
+        self.device = device
+        super().__init__(
+            en=f"The processor takes the place of {device} for the index: {why_en}, or set XUNTU_INDEX__DEVICE=cpu.",
+            zh=f"索引改由处理器代替 {device} 计算：{why_zh}，或设置 XUNTU_INDEX__DEVICE=cpu。",
         )
 
 

@@ -19,6 +19,7 @@ _PLAIN_SHARE = 0.6
 _GREY_SHARE = 0.85
 _BLANK_SHARE = 0.85
 _GREYS = ("black", "grey", "white")
+_EMPTY = ("black", "white")  # paper and night; one name of another colour, grey too, covers many shades of it
 
 _SIDE = 32
 _LOW = 8
@@ -62,13 +63,13 @@ class Detail(IntEnum):
 
     FULL = 0
     PLAIN = 1  # one colour surrounds a thing, or all is black, grey and white: a hash tells little but outlines
-    BLANK = 2  # one colour nearly everywhere: a form, a page of text, a night; what is written on it leaves no trace
+    BLANK = 2  # white or black nearly everywhere: a form, a page of text, a night; what is on it leaves no trace
 
 
 def detail_of(colours: Sequence[tuple[str, str, float]]) -> Detail:
     """Return the detail of a picture whose dominant colours are so (name, #rrggbb, share), the largest first."""
     largest = colours[0][2] if colours else 0.0
-    if largest >= _BLANK_SHARE:
+    if largest >= _BLANK_SHARE and colours[0][0] in _EMPTY:
         return Detail.BLANK
     grey = sum(share for name, _, share in colours if name in _GREYS)
     return Detail.PLAIN if largest >= _PLAIN_SHARE or grey >= _GREY_SHARE else Detail.FULL

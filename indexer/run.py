@@ -21,14 +21,17 @@ from indexer.errors import (
     RootEmptied,
     VectorsLost,
 )
-from indexer.publish import PublishOptions, is_untouched, publish, read_current
+from indexer.missing_hashes import make_missing_hashes
+from indexer.publish import Check, PublishOptions, is_untouched, publish, read_current
 from indexer.scan import Changes, compare, compile_patterns, needs_whole, reaches, scan_paths
 from indexer.sources.addresses import Fetching
+from indexer.sources.lists import is_out_of_sight
 from indexer.sources.scanning import Sight, kind_of, scan_root
+from indexer.sources.shards import known_members, stamp_of
 from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
 from indexer.store.manifest import Manifest
-from indexer.store.records import ImageFile, KnownFile, Root
+from indexer.store.records import NOWHERE, ImageFile, KnownFile, Root
 from indexer.store.vector_store import VectorStore
 from models.decode import DecodeLimits
 from models.devices import count_cpus
@@ -75,6 +78,7 @@ class BuildOptions:
     on_scan: Callable[[int], None] = lambda _: None
     on_progress: OnProgress = lambda _: None
     on_index: Callable[[int, int], None] = lambda _done, _all: None
+    check: Check = lambda _layout, _build: None  # of a build that is about to be published
 
 
 class Run:
@@ -101,6 +105,7 @@ class Run:
         self.progress = Progress(total=0)
         self.warnings: list[ImageSearchError] = []
         self.named: Sequence[Path] = ()
+        self.stamps: dict[str, str] = {}  # of shards that were read to their end
 
     def run(self, folders: Sequence[Path]) -> BuildReport:
         """Scan, encode, publish. Raises InvalidList for a list among `folders`; later it is a warning."""
@@ -118,8 +123,10 @@ class Run:
             + [file for change in changes for file in change.new],
             {image_id for change in changes for image_id in change.changing},
         )
+        self._record_stamps()
         self._merge_shards()
         self._sync_texts()
+        self._make_missing_hashes()
         manifest = self._publish_if_changed()
         if self.catalog.get_meta("reencoding") and not self.catalog.count_without_vector(self.encoder_id):
             self.catalog.end_reencoding()
@@ -201,12 +208,8 @@ class Run:
                 return changes
         known = self.catalog.known_files(root, self.encoder_id)
         sight = Sight()
-        found: list[ImageFile] = []
         try:
-            for file in scan_root(root, other_roots=others, sight=sight):
-                found.append(file)
-                if len(found) % 1000 == 0:
-                    self.options.on_scan(len(found))
+            found = self._find_files(root, others, known, sight)
         except (InvalidList, BackendNotInstalled) as error:
             if root.path in self.named:
                 raise
@@ -214,12 +217,30 @@ class Run:
             return Changes()
         self.warnings += sight.warnings
         indexed = sum(file.status == "indexed" for file in known.values())
-        if indexed and not found and not self.options.allow_empty:
+        nothing = not found or (root.kind == "list" and is_out_of_sight(found, known))
+        if indexed and nothing and not self.options.allow_empty:
             self.warnings.append(RootEmptied(root.path, indexed))
             return Changes()
         gone = [] if self.options.allow_empty else self._find_gone_mounts(root, sight.mounts, found, known)
         self.catalog.put_mounts(root, sorted({*sight.mounts, *gone}))
         return compare(found, known, [*sight.unreadable, *gone] if found else [], retry=self.options.retry)
+
+    def _find_files(
+        self, root: Root, others: Sequence[Path], known: Mapping[str, KnownFile], sight: Sight
+    ) -> list[ImageFile]:
+        """Return the pictures that a root names. A shard that has not been touched is not read again."""
+        key, stamp = f"shard {root.id}", stamp_of(root) if root.kind == "tar" else ""
+        to_look_at = self.options.retry or any(file.size == NOWHERE for file in known.values())
+        if stamp and stamp == self.catalog.get_meta(key) and not to_look_at:
+            return known_members(root, known)
+        found: list[ImageFile] = []
+        for file in scan_root(root, other_roots=others, sight=sight):
+            found.append(file)
+            if len(found) % 1000 == 0:
+                self.options.on_scan(len(found))
+        if stamp and not sight.warnings:
+            self.stamps[key] = stamp
+        return found
 
     def _scan_part(self, root: Root, others: Sequence[Path], only: Sequence[Path]) -> Changes | None:
         """Look at some paths of a root; None if only a scan of the whole can tell what has become of them."""
@@ -259,6 +280,13 @@ class Run:
                     self.catalog.put_returned(returned)
                 self.catalog.put_seen(described)
 
+    def _record_stamps(self) -> None:
+        """Note which shards need not be read again, now that all that they name is in the catalog."""
+        if self.stamps:
+            with self.catalog.writing():
+                for key, stamp in self.stamps.items():
+                    self.catalog.put_meta(key, stamp)
+
     def _encode(self, files: Sequence[ImageFile], changing: set[int]) -> None:
         self.progress.total = len(files)
         if not files:
@@ -267,7 +295,7 @@ class Run:
         settings = self.settings
         dataset = ImageDataset(
             files,
-            get_preprocess(self.spec.name),
+            get_preprocess(self.spec.name, settings.runtime),
             self.spec.image_size,
             self.layout,
             DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes),
@@ -298,6 +326,11 @@ class Run:
         if self.catalog.sync_texts():
             self.progress.add("texts", time.perf_counter() - started)
 
+    def _make_missing_hashes(self) -> None:
+        started = time.perf_counter()
+        if self.options.only is None and make_missing_hashes(self.catalog, self.layout):
+            self.progress.add("hashes", time.perf_counter() - started)
+
     def _publish_if_changed(self) -> Manifest:
         started = time.perf_counter()
         try:
@@ -315,7 +348,10 @@ class Run:
             self.catalog,
             stored,
             PublishOptions(
-                index=self.settings.index.options, runtime=self.settings.runtime, on_progress=self.options.on_index
+                index=self.settings.index_options,
+                runtime=self.settings.runtime,
+                on_progress=self.options.on_index,
+                check=self.options.check,
             ),
         )
         self.progress.add("index and publish", time.perf_counter() - started)

@@ -53,6 +53,8 @@ class DuplicateHider:
             ids, scores, total = find(0, window)
             ids, scores = ids[ids >= 0], scores[ids >= 0]
             looks = self._opened.catalog.get_looks(ids.tolist())
+            known = np.isin(ids, looks.ids)  # the library may have been compacted since this build was opened
+            ids, scores = ids[known], scores[known]
             leaders = group(looks, self._opened.index.fetch, self._get_rule()).leaders
             shown = np.flatnonzero(leaders == np.arange(len(ids)))
             if len(shown) > end or window >= total:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from api.limits import MAX_TEXT_CHARS
 from api.search.errors import InvalidQuery
 from api.search.query import Clause
 from indexer.store.catalog import Catalog
@@ -28,14 +29,16 @@ class WordMatcher:
     """Finds words in a catalog, and keeps what it found for the next page. Safe to use from several threads."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+        """Look into a catalog, by a connection of its own: a question that takes long keeps no other search waiting."""
+        self._catalog = Catalog(catalog.path)
         self._found: OrderedDict[tuple[object, ...], Matches] = OrderedDict()
         self._lock = threading.Lock()
 
     def match(self, clauses: Sequence[Clause]) -> Matches:
         """Return the pictures that say the texts to look for, and not those to stay away from. Raises InvalidQuery."""
-        wanted = [clause.text for clause in clauses if clause.text is not None and clause.weight > 0]
-        unwanted = [clause.text for clause in clauses if clause.text is not None and clause.weight < 0]
+        texts = [(clause.text[:MAX_TEXT_CHARS], clause.weight) for clause in clauses if clause.text is not None]
+        wanted = [text for text, weight in texts if weight > 0]
+        unwanted = [text for text, weight in texts if weight < 0]
         if not wanted:
             raise InvalidQuery(
                 en="There is no word to look for in captions and names. Give one, or search with match=vector.",

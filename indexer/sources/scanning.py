@@ -28,6 +28,8 @@ def kind_of(path: Path) -> str:
     name = path.name.lower()
     if path.is_dir():
         return "folder"
+    if path.exists() and not path.is_file():
+        raise InvalidRoot(path, why_en="neither a folder nor a regular file", why_zh="既不是文件夹，也不是普通文件")
     if name.endswith(_PACKED):
         raise InvalidRoot(
             path,

@@ -2,27 +2,30 @@
 
 Members whose names agree up to the first dot belong together: `000.jpg` is described by `000.txt` and `000.json`.
 Nothing is ever unpacked: a picture is read from the tar at its offset, so a member's name is no more than a label. Of
-members with the same name the last one counts, as for tar itself.
+members with the same name the last one counts, as for tar itself; a link is the member that it leads to.
 """
 
+import codecs
 import contextlib
 import json
+import posixpath
 import tarfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from indexer.errors import ShardDamaged
+from indexer.errors import DescriptionsUnreadable, ShardDamaged
 from indexer.scan import Wanted, clamp_mtime
-from indexer.sources.lists import join_tags, text_of
+from indexer.sources.lists import COLUMNS, join_tags, text_of
 from indexer.store.filters import MAX_INT64
-from indexer.store.records import ImageFile, Root
+from indexer.store.records import ImageFile, KnownFile, Root
 from models.errors import ImageSearchError
 
+_READING = 1  # a shard that was read by a version with another number is read again
 _MAX_TEXT_BYTES = 1 << 20
 _BLOCK = 512
-_CAPTIONS = ("caption", "text", "title", "description")
-_TAGS = ("tags", "keywords", "labels")
+_MAX_PADDING_BYTES = 1 << 20
 # What Python's reader raises on headers that are damaged, or made to harm.
 _UNREADABLE = (
     *(tarfile.TarError, OSError, EOFError, ValueError, ArithmeticError, LookupError, MemoryError, RecursionError),
@@ -33,32 +36,54 @@ _PACKERS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 def scan_shard(root: Root, *, unreadable: list[str], warnings: list[ImageSearchError]) -> Iterator[ImageFile]:
     """Yield the pictures of a shard by name. One that cannot be read to its end is added to both lists."""
     found: dict[str, ImageFile] = {}
+    links: dict[str, str] = {}
     described: dict[str, tuple[str, str]] = {}
+    broken: list[str] = []
     wanted = Wanted(root)
     try:
         info = root.path.stat()
         mtime_ns = clamp_mtime(info.st_mtime_ns)
         for tar, member in _members(root.path, info.st_size):
             name = member.name.removeprefix("./")
-            key = _key(name)
             if wanted.file(name):
-                found[name] = ImageFile(root.id, name, root.path, member.size, mtime_ns, member.offset_data)
-            elif name.lower().endswith((".txt", ".json")) and member.size <= _MAX_TEXT_BYTES:
-                caption, tags = described.get(key, ("", ""))
-                more = _read_description(tar, member)
-                described[key] = (more[0] or caption, more[1] or tags)
+                found[name] = _picture(root, member, name, mtime_ns)
+                links[name] = _target(member, name)
+            elif _is_plain(member) and name.lower().endswith((".txt", ".json")) and member.size <= _MAX_TEXT_BYTES:
+                _describe(tar, member, described, broken)
     except FileNotFoundError:
         return
     except _UNREADABLE as error:
         unreadable.append("")
         warnings.append(ShardDamaged(root.path, _explain(error, root.path)))
+    if broken:
+        warnings.append(DescriptionsUnreadable(root.path, broken[0], len(broken)))
     for name, file in found.items():
+        target = found.get(links[name], file)
         caption, tags = described.get(_key(name), ("", ""))
-        yield replace(file, caption=caption, tags=tags)
+        yield replace(file if target.offset is None else target, path=name, caption=caption, tags=tags)
+
+
+def stamp_of(root: Root) -> str:
+    """Return what tells whether a shard has been touched, or is read in another way; "" if it is not there."""
+    try:
+        info = root.path.stat()
+    except OSError:
+        return ""
+    seen = (info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+    return repr((_READING, *seen, root.include, root.exclude, root.hidden))
+
+
+def known_members(root: Root, known: Mapping[str, KnownFile]) -> list[ImageFile]:
+    """Return the pictures of a shard that has not been touched since the catalog saw all of it."""
+    return [
+        ImageFile(root.id, name, root.path, file.size, file.mtime_ns, file.offset, file.caption, file.tags)
+        for name, file in known.items()
+        if file.status != "removed"
+    ]
 
 
 def _members(path: Path, size: int) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """Yield the ordinary files of a tar. Raises one of _UNREADABLE where it cannot be read on."""
+    """Yield what is in a tar, folders aside. Raises one of _UNREADABLE where it cannot be read on."""
     with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
         reached = -1
         while (member := tar.next()) is not None:
@@ -66,19 +91,24 @@ def _members(path: Path, size: int) -> Iterator[tuple[tarfile.TarFile, tarfile.T
             if member.offset <= reached or not 0 <= member.size <= MAX_INT64:
                 raise tarfile.ReadError(f"a header leads back, at byte {member.offset}")
             reached = member.offset
-            if member.isreg() and member.sparse is None:
+            if not member.isdir():
                 yield tar, member
-            if member.offset_data + member.size > size:
+            if _is_plain(member) and member.offset_data + member.size > size:
                 raise tarfile.ReadError(f"{member.name!r} ends behind it")
         _check_end(path, tar.offset)
 
 
 def _check_end(path: Path, offset: int) -> None:
-    """Raise ReadError unless a tar that was read up to `offset` ends there: with zeros, or with the file."""
+    """Raise ReadError unless a tar that was read up to `offset` ends there: with zeros, and nothing behind them."""
     with path.open("rb") as file:
         file.seek(offset)
-        if file.read(_BLOCK).strip(b"\0"):
+        block = file.read(_BLOCK)
+        if block.strip(b"\0"):
             raise tarfile.ReadError(f"no header at byte {offset}")
+        if len(block) < _BLOCK:
+            raise tarfile.ReadError("the mark of its end is missing")
+        if file.read(_MAX_PADDING_BYTES).strip(b"\0"):
+            raise tarfile.ReadError(f"something follows its end at byte {offset}; were several joined?")
 
 
 def _explain(error: BaseException, path: Path) -> str:
@@ -88,20 +118,57 @@ def _explain(error: BaseException, path: Path) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _read_description(tar: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[str, str]:
-    """Return the caption and tags of a .txt or .json member; nothing of one that is neither text nor JSON."""
+def _is_plain(member: tarfile.TarInfo) -> bool:
+    """Say whether the bytes of a member lie in the tar as they are."""
+    return member.isreg() and member.sparse is None
+
+
+def _picture(root: Root, member: tarfile.TarInfo, name: str, mtime_ns: int) -> ImageFile:
+    if _is_plain(member):
+        return ImageFile(root.id, name, root.path, member.size, mtime_ns, member.offset_data)
+    kind = f"link to {member.linkname}" if member.linkname else "sparse file" if member.isreg() else "device"
+    return ImageFile(root.id, name, root.path, 0, zlib.crc32(b"link"), problem=("not_a_regular_file", kind))
+
+
+def _target(member: tarfile.TarInfo, name: str) -> str:
+    """Return the name of the member that a link leads to, "" for what is no link."""
+    if member.islnk():
+        return member.linkname.removeprefix("./")
+    return posixpath.normpath(posixpath.join(posixpath.dirname(name), member.linkname)) if member.issym() else ""
+
+
+def _describe(
+    tar: tarfile.TarFile, member: tarfile.TarInfo, described: dict[str, tuple[str, str]], broken: list[str]
+) -> None:
+    """Add what a .txt or .json member says to `described`, or the name of one that is no JSON to `broken`."""
     file = tar.extractfile(member)
-    text = (file.read() if file else b"").decode("utf-8-sig", "replace")
-    if not member.name.lower().endswith(".json"):
-        return text_of(text), ""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return "", ""
+    text = _decoded(file.read() if file else b"")
+    said = text_of(text), ""
+    if member.name.lower().endswith(".json"):
+        try:
+            said = _said(json.loads(text))
+        except (ValueError, RecursionError):
+            broken.append(member.name)
+            return
+    key = _key(member.name.removeprefix("./"))
+    caption, tags = described.get(key, ("", ""))
+    described[key] = (said[0] or caption, said[1] or tags)
+
+
+def _decoded(data: bytes) -> str:
+    """Return a text in UTF-8, of which the last character may be cut, or in GBK."""
+    for encoding in ("utf-8-sig", "gb18030"):
+        with contextlib.suppress(UnicodeDecodeError):
+            return codecs.getincrementaldecoder(encoding)().decode(data)
+    return data.decode("utf-8", "replace")
+
+
+def _said(value: object) -> tuple[str, str]:
+    """Return the caption and the tags in the JSON of a sample."""
     if not isinstance(value, dict):
         return "", ""
-    caption = next(filter(None, (text_of(value.get(name)) for name in _CAPTIONS)), "")
-    return caption, next(filter(None, (join_tags(value.get(name)) for name in _TAGS)), "")
+    caption = next(filter(None, (text_of(value.get(name)) for name in COLUMNS["caption"].split())), "")
+    return caption, next(filter(None, (join_tags(value.get(name)) for name in COLUMNS["tags"].split())), "")
 
 
 def _key(name: str) -> str:

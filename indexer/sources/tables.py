@@ -1,36 +1,48 @@
 """Table files -> rows: CSV and TSV, JSON lines, Parquet.
 
-A row is its number and its values by column name, or None where it cannot be read. The number is that of the line in
-a text file, and counts from 1 in Parquet.
+A row is its number and its values by column name, or None where it cannot be read. The number is that of its first line
+in a text file, and counts from 1 in Parquet.
 """
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from indexer.errors import InvalidList
 from models.errors import BackendNotInstalled
 
+if TYPE_CHECKING:
+    from pyarrow import DataType, RecordBatch
+
 LIST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 Row = tuple[int, Mapping[str, Any] | None]
+Choose = Callable[[Sequence[str]], Collection[str]]  # names of columns -> those of them that are wanted
 
 _CHUNK = 1 << 20
-_MAX_FIELD_CHARS = 1 << 20  # a caption is shorter; a quote that is never closed is not
-_BATCH_ROWS = 10_000
+_MAX_LINE_CHARS = 1 << 24
+_MAX_ROW_LINES = 1000  # a quotation mark that is not closed by then was not meant to be one
+_BATCH_ROWS = 1000
+_NO_TEXT = ("struct", "binary", "map", "union", "extension")
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a table file. Raises InvalidList, BackendNotInstalled; nothing comes of a file that is gone."""
+def read_rows(path: Path, choose: Choose) -> Iterator[Row]:
+    """Yield the rows of a table file; nothing comes of a file that is gone.
+
+    Where the columns are known beforehand, `choose` is asked which are wanted; Parquet reads only those.
+    Raises InvalidList, BackendNotInstalled, and what `choose` raises.
+    """
     suffix = path.suffix.lower()
     try:
         if suffix == ".parquet":
-            yield from _read_parquet(path)
+            yield from _read_parquet(path, choose)
         elif suffix in (".jsonl", ".ndjson"):
             yield from _read_json_lines(path)
         else:
-            yield from _read_csv(path)
+            yield from _read_csv(path, choose)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
@@ -38,66 +50,147 @@ def read_rows(path: Path) -> Iterator[Row]:
         raise InvalidList(path, why_en=f"it cannot be read: {why}", why_zh=f"无法读取：{why}") from error
 
 
-def _read_csv(path: Path) -> Iterator[Row]:
-    encoding = _encoding_of(path)
-    with path.open(encoding=encoding, newline="") as file:
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter_of(file.readline(_CHUNK))
-        file.seek(0)
-        limit = csv.field_size_limit(_MAX_FIELD_CHARS)
-        reader = csv.DictReader(file, delimiter=delimiter, restval="")
-        try:
-            for row in reader:
-                row.pop(None, None)  # more values than columns
-                yield reader.line_num, row
-        except csv.Error as error:
+class _Lines(Iterator[str]):
+    """The lines of a text, of which some can be put back; `number` is that of the line to come."""
+
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self._path = path
+        self._file = file
+        self._ahead: deque[str] = deque()
+        self.number = 1
+
+    def __next__(self) -> str:
+        line = self._ahead.popleft() if self._ahead else self._file.readline(_MAX_LINE_CHARS)
+        if not line:
+            raise StopIteration
+        if len(line) == _MAX_LINE_CHARS:
             raise InvalidList(
-                path,
-                row=reader.line_num,
-                why_en=f"it cannot be read from here on ({error}). Is a quotation mark never closed?",
-                why_zh=f"从这里起无法读取（{error}）。是否有引号没有成对？",
-            ) from error
-        finally:
-            csv.field_size_limit(limit)
+                self._path,
+                row=self.number,
+                why_en=f"this line has more than {_MAX_LINE_CHARS // 10**6} million characters. Give each picture a "
+                "line of its own",
+                why_zh=f"这一行超过 {_MAX_LINE_CHARS // 10**4} 万个字符。请让每张图片各占一行",
+            )
+        self.number += 1
+        return line
+
+    def put_back(self, lines: Sequence[str]) -> None:
+        self._ahead.extendleft(reversed(lines))
+        self.number -= len(lines)
 
 
-def _encoding_of(path: Path) -> str:
-    """Return the encoding of a text: UTF-8, UTF-16 with a mark as Excel writes, or GBK. Raises InvalidList."""
+def _read_csv(path: Path, choose: Choose) -> Iterator[Row]:
+    encoding = _encoding_of(path)
+    if encoding is None:
+        raise InvalidList(
+            path,
+            why_en="it is neither UTF-8 nor GBK. Save it as UTF-8",
+            why_zh="编码既不是 UTF-8 也不是 GBK。请另存为 UTF-8",
+        )
+    with _open(path, encoding, newline="") as file:
+        lines = _Lines(path, file)
+        header = next((line for line in lines if line.strip()), "")
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter_of(header)
+        if header.startswith("sep="):  # a note of Excel to itself
+            header = next(lines, "")
+        lines.put_back([header])
+        records = _records(lines, delimiter)
+        _, names = next(records, (0, []))
+        if names:
+            choose(names)
+        names = [name if names.index(name) == place else "" for place, name in enumerate(names)]  # the first counts
+        for number, values in records:
+            if any(map(str.strip, values)):
+                yield number, dict(zip(names, values, strict=False))
+
+
+def _records(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of its first line, and the values, of each record that is not an empty line.
+
+    A record may go over several lines. Where its quotation marks do not match, it ends with its first line: what
+    follows is not swallowed by a mark that somebody forgot to close or to double.
+    """
+    taken: list[str] = []
+
+    def take() -> Iterator[str]:
+        for line in lines:
+            taken.append(line)
+            yield line
+            if len(taken) == _MAX_ROW_LINES:
+                return
+
+    limit = csv.field_size_limit(2**31 - 1)  # lines have limits of their own
+    try:
+        reader = csv.reader(take(), delimiter=delimiter, skipinitialspace=True, strict=True)
+        while True:
+            taken.clear()
+            number = lines.number
+            try:
+                values = next(reader)
+            except StopIteration:
+                return
+            except csv.Error:
+                lines.put_back(taken[1:])
+                values = next(csv.reader(taken[:1], delimiter=delimiter, skipinitialspace=True))
+                reader = csv.reader(take(), delimiter=delimiter, skipinitialspace=True, strict=True)
+            if values:
+                yield number, values
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _open(path: Path, encoding: str, newline: str) -> TextIO:
+    """Open a text of which a few bytes may be broken; names of files come through with the bytes they have."""
+    errors = "replace" if encoding == "utf-16" else "surrogateescape"
+    return path.open(encoding=encoding, errors=errors, newline=newline)
+
+
+def _encoding_of(path: Path) -> str | None:
+    """Return the encoding of a text: UTF-8, UTF-16 with a mark as Excel writes, or GBK; None if it is none of them.
+
+    A text is UTF-8 even with a few bytes that are not, as where a caption was cut between two of them.
+    """
     with path.open("rb") as raw:
         mark = raw.read(2)
-    for encoding in ("utf-16",) if mark in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "gb18030"):
+    if mark in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    beyond_ascii = broken = 0
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        while text := file.read(_CHUNK):
+            if not text.isascii():
+                beyond_ascii += len(text) - len(text.encode("ascii", "ignore"))
+                broken += text.count("\ufffd")
+    if 2 * broken <= beyond_ascii and b"\0" not in mark:
+        return "utf-8-sig"
+    with path.open(encoding="gb18030", newline="") as file:
         try:
-            with path.open(encoding=encoding, newline="") as file:
-                while file.read(_CHUNK):
-                    pass
+            while file.read(_CHUNK):
+                pass
         except UnicodeError:
-            continue
-        return encoding
-    raise InvalidList(
-        path,
-        why_en="it is neither UTF-8 nor GBK. Save it as UTF-8",
-        why_zh="编码既不是 UTF-8 也不是 GBK。请另存为 UTF-8",
-    )
+            return None
+    return None if b"\0" in mark else "gb18030"
 
 
 def _delimiter_of(header: str) -> str:
     """Return what separates the names in the first line: a comma, unless something else is all there is."""
-    return max(",;\t|", key=header.count) if "," not in header else ","
+    unquoted = "".join(header.split('"')[::2])
+    return "," if "," in unquoted else max(",;\t|", key=unquoted.count)
 
 
 def _read_json_lines(path: Path) -> Iterator[Row]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-                value = json.loads(text) if text else {}
-            except (ValueError, RecursionError):
-                yield number, None
+    with _open(path, _encoding_of(path) or "utf-8-sig", newline="\n") as file:
+        for number, line in enumerate(_Lines(path, file), start=1):
+            text = line.strip()
+            if not text:
                 continue
-            if text:
-                yield number, value if isinstance(value, dict) else None
+            try:
+                value = json.loads(text)
+            except (ValueError, RecursionError):
+                value = None
+            yield number, value if isinstance(value, dict) else None
 
 
-def _read_parquet(path: Path) -> Iterator[Row]:
+def _read_parquet(path: Path, choose: Choose) -> Iterator[Row]:
     if not path.exists():
         return
     try:
@@ -108,13 +201,29 @@ def _read_parquet(path: Path) -> Iterator[Row]:
     number = 0
     try:
         with ParquetFile(path) as file:
-            types = zip(file.schema_arrow.names, file.schema_arrow.types, strict=True)
-            # What holds neither text nor lists of it is no column of ours, and pictures themselves would be large.
-            columns = [name for name, kind in types if not str(kind).startswith(("struct", "binary", "large_binary"))]
-            for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
-                for row in batch.to_pylist():
+            schema = file.schema_arrow
+            columns = choose([_shown(name, kind) for name, kind in zip(schema.names, schema.types, strict=True)])
+            for batch in file.iter_batches(_BATCH_ROWS, columns=list(columns)):
+                for row in _rows_of(batch):
                     number += 1
                     yield number, row
     except ArrowException as error:
         why_en, why_zh = f"it is not readable Parquet ({error})", f"不是可读取的 Parquet（{error}）"
         raise InvalidList(path, row=number + 1, why_en=why_en, why_zh=why_zh) from error
+
+
+def _shown(name: str, kind: "DataType") -> str:
+    """Return the name of a column; of one that holds no text with its kind, so that it is listed but never chosen."""
+    return f"{name} ({str(kind)[:30]})" if any(one in str(kind) for one in _NO_TEXT) else name
+
+
+def _rows_of(batch: "RecordBatch") -> Iterator[Mapping[str, Any] | None]:
+    """Yield the rows of a batch, None for one with a value that Python has no form for."""
+    try:
+        yield from batch.to_pylist()
+        return
+    except (ValueError, OverflowError):
+        if len(batch) == 1:
+            yield None
+            return
+    yield from chain.from_iterable(_rows_of(batch.slice(place, 1)) for place in range(len(batch)))

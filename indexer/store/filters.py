@@ -5,19 +5,23 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from indexer.colours import NAMES, NAMES_ZH, colour_mask, colour_name
 from indexer.errors import InvalidFilter
 
+_T = TypeVar("_T")
 MAX_INT64 = 2**63 - 1  # SQLite holds no larger number; file times are kept within it
 FORMATS = ("jpeg", "png", "webp", "gif", "bmp", "tiff", "heif", "avif")
 _FORMAT_ALIASES = {"jpg": "jpeg", "tif": "tiff", "heic": "heif", "apng": "png"}
-_FIELD_ALIASES = {"color": "colour", "colours": "colour", "colors": "colour", "formats": "format"}
+_FIELD_ALIASES = {"color": "colour", "colours": "colour", "colors": "colour", "formats": "format", "tags": "tag"}
 _CONDITION = re.compile(
     r"""\s*(?P<field>[a-z_]+)\s*(?P<operator>>=|<=|\^=|=|>|<)\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s,"]+))\s*""",
     re.IGNORECASE,
 )
 _JOINT = re.compile(r"and\b|,", re.IGNORECASE)
+# Tags are kept one a line. Of letters beyond ASCII, SQLite knows no lower case.
+_HAS_TAG = "instr(lower(char(10) || tags || char(10)), lower(char(10) || ? || char(10))) > 0"
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?)?)?)?$")
 
 
@@ -53,13 +57,15 @@ class Period:
 class Filter:
     """All conditions must hold; an empty one always does.
 
-    `path` holds prefixes below the root, of which all must fit; of several formats or colours one is enough;
-    `taken` is the camera's clock, `modified` the file's time in this machine's zone.
+    `path` holds prefixes below the root, of which all must fit; of several formats or colours one is enough; `tags`
+    holds choices of which all must hold, each one by any of its tags; `taken` is the camera's clock, `modified` the
+    file's time in this machine's zone.
     """
 
     path: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
+    tags: tuple[tuple[str, ...], ...] = ()
     width: Range = Range()
     height: Range = Range()
     aspect: Range = Range()
@@ -80,6 +86,9 @@ class Filter:
         if self.colours:
             terms.append("colour_mask & ? != 0")
             values.append(colour_mask(self.colours))
+        for choice in self.tags:
+            terms.append(f"({' OR '.join([_HAS_TAG] * len(choice))})")
+            values += choice
         for column, bounds in (
             ("width", self.width),
             ("height", self.height),
@@ -110,7 +119,7 @@ def _nanoseconds(moment: datetime) -> int:
 def parse_filter(expression: str) -> Filter:
     """Read conditions joined by `and` or commas: `format=jpeg|png and width>=1000 and taken=2024-05`.
 
-    Fields: path (a prefix), format, colour, width, height, aspect, taken, modified. A date may stop at the year,
+    Fields: path (a prefix), format, colour, tag, width, height, aspect, taken, modified. A date may stop at the year,
     the month or the day, and then means all of it. Raises InvalidFilter with the position.
     """
     result = Filter()
@@ -170,20 +179,22 @@ def _add_condition(result: Filter, field: str, operator: str, value: str) -> Fil
             return replace(result, formats=_merge(result.formats, map(_format, value.split("|"))))
         case "colour" if operator == "=":
             return replace(result, colours=_merge(result.colours, map(_colour, value.split("|"))))
+        case "tag" if operator == "=":
+            return replace(result, tags=_merge(result.tags, [_tags(value)]))
         case "width" | "height" | "aspect" if operator != "^=":
             narrowed = getattr(result, field).within(_range(operator, _number(value), whole=field != "aspect"))
             return replace(result, **{field: narrowed})
         case "taken" | "modified" if operator != "^=":
             return replace(result, **{field: getattr(result, field).within(_period(operator, value))})
-        case "path" | "format" | "colour" | "width" | "height" | "aspect" | "taken" | "modified":
+        case "path" | "format" | "colour" | "tag" | "width" | "height" | "aspect" | "taken" | "modified":
             raise _Unusable(f"{field} cannot be compared with {operator}", f"{field} 不能使用运算符 {operator}")
     raise _Unusable(
-        f"unknown field {field}; known are path, format, colour, width, height, aspect, taken, modified",
-        f"未知字段 {field}；可用字段为 path、format、colour、width、height、aspect、taken、modified",
+        f"unknown field {field}; known are path, format, colour, tag, width, height, aspect, taken, modified",
+        f"未知字段 {field}；可用字段为 path、format、colour、tag、width、height、aspect、taken、modified",
     )
 
 
-def _merge(values: tuple[str, ...], more: Iterable[str]) -> tuple[str, ...]:
+def _merge(values: tuple[_T, ...], more: Iterable[_T]) -> tuple[_T, ...]:
     return tuple(dict.fromkeys((*values, *more)))
 
 
@@ -216,6 +227,16 @@ def _colour(value: str) -> str:
             f"未知颜色 {value}；可用：{'、'.join(NAMES_ZH)}",
         )
     return name
+
+
+def _tags(value: str) -> tuple[str, ...]:
+    """Return the tags of which a picture must have one, as the catalog keeps them."""
+    tags = tuple(" ".join(tag.split()) for tag in value.split("|"))
+    if not all(tags) or any("\ud800" <= char <= "\udfff" for char in value):
+        raise _Unusable(
+            "no tag is named; say tag=beach or tag=beach|sea", "没有写明标签；示例：tag=海滩、tag=海滩|大海"
+        )
+    return tags
 
 
 def _number(value: str) -> float:

@@ -188,6 +188,6 @@ def is_address(path: str) -> bool:
 
 def place_of(kind: str, root: Path, path: str) -> str:
     """Return where a person finds a picture: a file, an address, or a name in the tar or a row of the list it is in."""
-    if kind != "list" or path.removeprefix("#").isdecimal():
+    if kind != "list" or (path.startswith("#") and path[1:].isdecimal()):
         return f"{root}/{path}"
     return path if "://" in path else str(root.parent / path)

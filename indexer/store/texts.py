@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from models.vectors import Ids
 CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT = 4.0, 3.0, 1.0
 
 _CHUNK_ROWS = 20_000
+_MOST_RANKED = 200_000  # by BM25; a word that so many pictures have tells them apart as little as it takes long
 # Scripts without spaces: Thai to Burmese, Khmer, kana, ideographs, Hangul.
 _SINGLE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _SINGLE += "\U00020000-\U0003ffff"
@@ -64,7 +66,13 @@ class TextDatabase(Database):
         return done
 
     def find_texts(self, expression: str) -> Ids:
-        """Return the ids of the pictures whose words match an expression of `ask_for`, best first (BM25)."""
+        """Return the ids of the pictures whose words match an expression of `ask_for`, best first (BM25).
+
+        Of more than _MOST_RANKED, those first that have them in the caption, then those that have them in the tags.
+        """
+        ((count,),) = self._query("SELECT count(*) FROM texts WHERE texts MATCH ?", (expression,))
+        if count > _MOST_RANKED:
+            return self._find_by_column(expression)
         rows = self._query(
             "SELECT rowid, bm25(texts, ?, ?, ?) FROM texts WHERE texts MATCH ?",
             (CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT, expression),
@@ -72,6 +80,18 @@ class TextDatabase(Database):
         ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
         ranks = np.fromiter((row[1] for row in rows), np.float64, len(rows))
         return ids[np.lexsort((ids, ranks))]
+
+    def _find_by_column(self, expression: str) -> Ids:
+        ids = self._matching(expression)
+        missing = [
+            ~np.isin(ids, self._matching(f"{column} : ({expression})"), assume_unique=True)
+            for column in ("tags", "caption")
+        ]
+        return ids[np.lexsort((ids, *missing))]
+
+    def _matching(self, expression: str) -> Ids:
+        rows = self._query("SELECT rowid FROM texts WHERE texts MATCH ?", (expression,))
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
     def version(self) -> int:
         """Return a number that is another after every change that another connection has made."""
@@ -89,7 +109,7 @@ def name_words(kind: str, path: str) -> str:
     Of an address neither server nor parameters count.
     """
     if kind == "list" and "://" in path:
-        path = path.partition("://")[2].partition("/")[2].partition("?")[0]
+        path = unquote(path.partition("://")[2].partition("/")[2].partition("?")[0].partition("#")[0])
     folder, _, name = path.rpartition("/")
     return " ".join(filter(None, (_folder_words(folder), " ".join(_words(_stem(name), humps=True)))))
 

@@ -16,7 +16,7 @@ from api.limits import MAX_HIDING
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query
-from indexer.build import BuildOptions, build
+from indexer.build import BuildOptions, build, compact
 from indexer.config import IndexerSettings
 from indexer.duplicates import calibrate_build, group
 from indexer.store.filters import parse_filter
@@ -134,6 +134,22 @@ def test_words_are_searched_without_duplicates_too(engine):
 def test_a_library_without_duplicates_answers_as_ever(library):
     engine = SearchEngine.open(library)
     assert ask(engine, k=9, hide_duplicates=True).hits == ask(engine, k=9).hits
+
+
+def test_pictures_that_were_compacted_away_are_passed_over(photographs, tmp_path):
+    """A service answers from the build it has open, while the catalog has forgotten some of its pictures already."""
+    shutil.copytree(photographs, tmp_path / "pictures")
+    shutil.copyfile(photographs / "cat.png", tmp_path / "pictures" / "copy.png")
+    settings = IndexerSettings(data=tmp_path / "data", workers=0)
+    build(settings, [tmp_path / "pictures"], BuildOptions(encoder="starter"))
+    engine = SearchEngine.open(tmp_path / "data")
+    for name in ("coffee.png", "copy.png"):
+        (tmp_path / "pictures" / name).unlink()
+    build(settings, [], BuildOptions())
+    compact(settings)
+    names = [Path(hit.path).name for hit in ask(engine, k=20, hide_duplicates=True).hits]
+    assert len(names) == 8
+    assert names[0] == "cat.png"
 
 
 def test_how_far_can_be_paged_is_said(engine):

@@ -18,10 +18,13 @@ import pytest
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.fusion import fuse
+from api.search.matching import WordMatcher
 from api.search.query import Clause, Query, parse_terms
 from indexer.build import BuildOptions, build
 from indexer.config import IndexerSettings
+from indexer.store.catalog import Catalog
 from indexer.store.filters import parse_filter
+from indexer.store.layout import Layout
 from models.errors import NoTextTower, UnknownWords
 
 CAPTIONS = {
@@ -147,7 +150,9 @@ def test_what_was_found_in_part_is_said(engine):
     assert ask(engine, "temple", match="text").notes == []
 
 
-@pytest.mark.parametrize("where", ["format=jpeg", "path=photos/", "path=photos/people/", "width>100000"])
+@pytest.mark.parametrize(
+    "where", ["format=jpeg", "path=photos/", "path=photos/people/", "width>100000", "tag=草地|寺庙", "tag=nothing"]
+)
 def test_filters_hold_for_words(engine, where):
     condition = parse_filter(where)
     allowed = set(engine.opened.catalog.ids_where(condition).tolist())
@@ -217,6 +222,14 @@ def test_new_captions_are_found_without_a_new_build(photographs, tmp_path):
     assert SearchEngine.open(settings.data).search(Query(clauses=[Clause(text="second")], match="text")).total == 0
 
 
+def test_words_are_looked_up_by_a_connection_of_their_own(described):
+    """A question that takes seconds must not hold up whoever else reads the catalog."""
+    catalog = Catalog(Layout(described).catalog)
+    words = WordMatcher(catalog)
+    catalog.close()
+    assert len(words.match([Clause(text="temple")]).ids) == 2
+
+
 def test_fusion():
     assert fuse([np.array([5, 3, 9]), np.array([3, 7])], [1, 1]).tolist() == [3, 5, 7, 9]
     assert fuse([np.array([1, 2]), np.array([2, 1])], [1, 1]).tolist() == [1, 2]
@@ -267,6 +280,9 @@ def test_nothing_typed_breaks_the_search(http):
         for match in ("text", "both"):
             response = http.get("/v1/search", params={"q": text, "match": match})
             assert response.status_code == 200 or response.json()["code"] in ("invalid_query", "unknown_words")
+    for match in ("vector", "text", "both"):
+        body = json.dumps({"clauses": [{"text": "草地 \ud800"}], "match": match})  # half of a character
+        http.post("/v1/search", content=body, headers={"content-type": "application/json"}).raise_for_status()
 
 
 def test_captions_and_tags_are_shown(http, photographs):
@@ -305,6 +321,25 @@ def test_a_shard_that_was_written_anew_gives_nothing_else_out(photographs, tmp_p
     file = httpx.get(f"{url}/v1/images/1/file")
     assert (file.status_code, file.json()["code"]) == (404, "file_gone")
     assert httpx.get(f"{url}/v1/images/1/thumbnail", params={"size": 1600}).status_code == 200
+
+
+def test_tags_are_conditions_over_http_and_on_the_command_line(http, described):
+    def ask(**params):
+        hits = http.get("/v1/search", params={"q": "cat", **params}).raise_for_status().json()["hits"]
+        return sorted(Path(hit["path"]).name for hit in hits)
+
+    assert ask(tags="旅行") == ["china.jpg"]
+    assert ask(tags="旅行|室内") == ask(where="tag=旅行|室内") == ["cat.png", "china.jpg"]
+    assert ask(tags=["旅行", "寺庙"]) == ["china.jpg"]
+    assert ask(tags=["旅行", "室内"]) == ask(tags="旅") == []
+    body = {"clauses": [{"text": "cat"}], "where": {"tags": ["宠物"]}}
+    assert [hit["path"] for hit in http.post("/v1/search", json=body).json()["hits"]] == ["photos/cat.png"]
+    for wrong in ("", "a||b", "\ud800"):
+        body = {"clauses": [{"text": "cat"}], "where": {"tags": [wrong]}}
+        answer = http.post("/v1/search", content=json.dumps(body), headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_filter")
+    done = xuntu("search", "--data", described, "cat", "--where", "tag=航天", "--json")
+    assert [hit["path"] for hit in json.loads(done.stdout)["hits"]] == ["photos/rocket.jpg"]
 
 
 def test_no_absolute_path_of_a_list_is_shown(http, photographs):

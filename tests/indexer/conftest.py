@@ -56,6 +56,12 @@ class Album:
         os.utime(path, ns=(before + 10**9, before + 10**9))
         return path
 
+    def write_list(self, text: str, name: str = "list.csv", encoding: str = "utf-8") -> Path:
+        """Write a list beside `pictures`; return the file."""
+        path = self.folder / name
+        path.write_bytes(text.encode(encoding))
+        return path
+
     # Commands, in this process
 
     def settings(self, **values: object) -> IndexerSettings:
@@ -110,13 +116,28 @@ class Album:
     def open(self) -> OpenBuild:
         return open_build(self.data)
 
-    def rows(self) -> dict[str, ImageRow]:
-        """Return path -> picture, of the index in use."""
+    def indexed(self) -> list[ImageRow]:
+        """Return the pictures of the index in use."""
         opened = self.open()
         rows = opened.catalog.get_images(opened.index.list_ids().tolist())
         opened.catalog.close()
         assert len(rows) == len(opened.index)
-        return {os.path.relpath(row.file, self.pictures): row for row in rows.values()}
+        return list(rows.values())
+
+    def rows(self) -> dict[str, ImageRow]:
+        """Return path relative to `pictures` -> picture, of the index in use."""
+        return {os.path.relpath(row.file, self.pictures): row for row in self.indexed()}
+
+    def by_path(self) -> dict[str, ImageRow]:
+        """Return path as the catalog has it -> picture, of the index in use."""
+        return {row.path: row for row in self.indexed()}
+
+    def failed(self) -> dict[str, str]:
+        """Return place -> why what is there is not indexed."""
+        catalog = Catalog(self.layout.catalog)
+        found = {place: reason for place, reason, _ in catalog.list_failures()}
+        catalog.close()
+        return found
 
     def names(self) -> list[str]:
         """Return the indexed files, sorted, as paths relative to `pictures`."""

@@ -1,4 +1,4 @@
-"""Exact copies and near-duplicates: the hash, the groups, and `index duplicates` on real photographs."""
+"""Exact copies and near-duplicates: the groups, and `index duplicates` on real photographs."""
 
 import csv
 import io
@@ -15,71 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance
 
-from indexer.build import BuildOptions, build
+from indexer.build import BuildOptions, BuildReport, build, verify
 from indexer.config import IndexerSettings
 from indexer.duplicate_report import find_duplicates
 from indexer.duplicates import MAX_BITS, Rule, _find_by_table, _find_directly, calibrate, group
-from indexer.perceptual import NO_HASH, Detail, Looks, detail_of, hamming, perceptual_hash, to_signed
+from indexer.perceptual import Detail, Looks, hamming
 from indexer.store.layout import Layout
-
-
-def noise(seed: int, size: tuple[int, int] = (96, 72)) -> Image.Image:
-    """A picture of soft blots, unlike any of another seed."""
-    blots = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), np.uint8)
-    return Image.fromarray(blots).resize(size, Image.Resampling.BICUBIC)
-
-
-# The hash
-
-
-@pytest.mark.parametrize(("seed", "expected"), [(1, 0xF9F991AC8B9C7C00), (2, 0xA19EEDCF6C5C8821)])
-def test_the_hash_is_the_one_of_imagehash(seed, expected):
-    assert perceptual_hash(noise(seed)) == expected  # what imagehash.phash 4.3.2 says
-
-
-def test_the_hash_is_what_its_definition_says():
-    image = noise(3)
-    grey = np.asarray(image.convert("L").resize((32, 32), Image.Resampling.LANCZOS), float)
-    low = [
-        sum(
-            grey[y, x] * math.cos(math.pi * v * (2 * y + 1) / 64) * math.cos(math.pi * u * (2 * x + 1) / 64)
-            for y in range(32)
-            for x in range(32)
-        )
-        for v in range(8)
-        for u in range(8)
-    ]
-    middle = np.median(low)
-    assert perceptual_hash(image) == int("".join(str(int(one > middle)) for one in low), 2)
-
-
-def test_pictures_without_detail_have_no_hash():
-    gradient = Image.linear_gradient("L").resize((300, 200)).convert("RGB")
-    grain = np.random.default_rng(0).integers(0, 4, (240, 320, 3), np.uint8)
-    for image in (Image.new("RGB", (1, 1)), Image.new("RGB", (200, 100), "red"), gradient, Image.fromarray(grain)):
-        assert perceptual_hash(image) == NO_HASH
-
-
-def test_signed_hashes_come_back_as_they_were():
-    hashes = [0, 1, 2**63 - 1, 2**63, 2**64 - 1, 0xF9F991AC8B9C7C00]
-    looks = Looks.of([(n, n, to_signed(value), "[]") for n, value in enumerate(hashes)])
-    assert looks.hashes.tolist() == hashes
-    assert hamming(looks.hashes[:1], looks.hashes).tolist() == [value.bit_count() for value in hashes]
-
-
-@pytest.mark.parametrize(
-    ("colours", "detail"),
-    [
-        ([], Detail.FULL),
-        ([("blue", "#0000ff", 0.5), ("white", "#ffffff", 0.4)], Detail.FULL),
-        ([("white", "#ffffff", 0.7), ("brown", "#805030", 0.2)], Detail.PLAIN),
-        ([("white", "#ffffff", 0.5), ("grey", "#808080", 0.4)], Detail.PLAIN),
-        ([("white", "#ffffff", 0.9)], Detail.BLANK),
-    ],
-)
-def test_detail_is_told_by_the_dominant_colours(colours, detail):
-    assert detail_of(colours) == detail
-
 
 # Groups, of columns
 
@@ -333,6 +274,19 @@ def test_the_one_to_keep_is_the_largest_then_the_older(album, photographs):
     assert [one.why for one in found] == ["kept", "copy", "copy", "near", "near"]
 
 
+def test_one_file_under_several_names_is_no_duplicate_of_itself(album):
+    album.draw("kept.png", "linked.png", "copied.png")
+    (album.pictures / "a link.png").symlink_to("linked.png")
+    (album.pictures / "hard.png").hardlink_to(album.pictures / "linked.png")
+    (album.pictures / "another link.png").symlink_to("copied.png")
+    shutil.copyfile(album.pictures / "copied.png", album.pictures / "copy.png")
+    table = album.write_list("path\npictures/kept.png\npictures/copied.png\n")
+    assert album.build(album.pictures, table).failed == 0
+    (found,) = find_duplicates(album.data).groups
+    assert {one.picture.file for one in found} == {album.pictures / "copied.png", album.pictures / "copy.png"}
+    assert [one.why for one in found] == ["kept", "copy"]
+
+
 def test_pictures_that_are_gone_are_in_no_group(album):
     album.draw("a.png")
     for name in ("b.png", "c.png"):
@@ -344,29 +298,52 @@ def test_pictures_that_are_gone_are_in_no_group(album):
     assert [Path(one.picture.place).name for one in found] == ["b.png", "c.png"]
 
 
-def forget_hashes(data: Path) -> None:
-    """Make a library like one of a version that made no hashes."""
-    connection = sqlite3.connect(Layout(data).catalog)
-    connection.execute("UPDATE contents SET phash = NULL")
-    connection.commit()
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-
-
-def test_hashes_that_were_never_made_come_from_thumbnails_and_nothing_is_written(shelf, tmp_path):
+@pytest.fixture
+def unhashed(shelf, tmp_path) -> Path:
+    """The library of `shelf`, as one of a version that made no hashes."""
     data = tmp_path / "data"
     shutil.copytree(shelf / "data", data)
-    forget_hashes(data)
-    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
-    assert sorted(told(find_duplicates(data), shelf)) == sorted(EXPECTED)
-    after = {path: path.read_bytes() for path in data.rglob("*") if path.is_file() and path.suffix != ".sqlite3-shm"}
-    assert {path: before.get(path) for path in after if after[path]} == {
-        path: after[path] for path in after if after[path]
-    }
-    shutil.rmtree(Layout(data).thumbnails)
-    report = find_duplicates(data)
+    connection = sqlite3.connect(Layout(data).catalog)
+    connection.executescript(
+        "UPDATE contents SET phash = NULL; DELETE FROM meta WHERE key = 'hashes_made_up_to'; "
+        "UPDATE meta SET value = '' WHERE key = 'seal'"
+    )
+    connection.close()
+    return data
+
+
+def update(data: Path) -> BuildReport:
+    return build(IndexerSettings(data=data, workers=0), [], BuildOptions())
+
+
+def test_an_update_makes_hashes_that_were_never_made_of_thumbnails(shelf, unhashed):
+    report = find_duplicates(unhashed)
     assert [[why for why, _ in found] for found in told(report, shelf)] == [["kept", "copy"]] * 2
     assert report.unhashed == 19
+    assert find_duplicates(unhashed, exact=True).unhashed == 0
+    before = find_duplicates(unhashed).build
+    assert update(unhashed).build == before
+    report = find_duplicates(unhashed)
+    assert sorted(told(report, shelf)) == sorted(EXPECTED)
+    assert report.unhashed == 0
+    assert verify(IndexerSettings(data=unhashed)) == []
+
+
+def test_making_hashes_goes_on_where_it_stopped(shelf, unhashed, monkeypatch):
+    monkeypatch.setattr("indexer.missing_hashes.MOST_A_RUN", 8)
+    for left in (11, 3, 0, 0):
+        update(unhashed)
+        assert find_duplicates(unhashed).unhashed == left
+    assert sorted(told(find_duplicates(unhashed), shelf)) == sorted(EXPECTED)
+
+
+def test_hashes_whose_thumbnails_are_gone_are_tried_once(unhashed):
+    thumbnails = Layout(unhashed).thumbnails
+    thumbnails.rename(unhashed / "elsewhere")
+    update(unhashed)
+    (unhashed / "elsewhere").rename(thumbnails)
+    update(unhashed)
+    assert find_duplicates(unhashed).unhashed == 19
 
 
 def test_the_command_prints_a_table_csv_and_json_and_deletes_nothing(shelf, album):

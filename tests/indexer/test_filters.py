@@ -29,6 +29,9 @@ MAY = Period(datetime(2024, 5, 1), datetime(2024, 6, 1))
         ("colour=blue", Filter(colours=("blue",))),
         ("color=gray|violet|teal", Filter(colours=("grey", "purple", "cyan"))),
         ("colour=蓝|红色|橘", Filter(colours=("blue", "red", "orange"))),
+        ("tag=beach", Filter(tags=(("beach",),))),
+        ("tags=海滩|大海", Filter(tags=(("海滩", "大海"),))),
+        ('tag="two  words" and tag=b', Filter(tags=(("two words",), ("b",)))),
         ("width>=1000", Filter(width=Range(low=1000))),
         ("width<=1000", Filter(width=Range(high=1000))),
         ("width>1000", Filter(width=Range(low=1001))),
@@ -114,6 +117,9 @@ def test_a_colour_named_twice_is_one_colour(full_album, expression):
         ("aspect=1:2:3", 0),
         ("path>a", 0),
         ("format>=png", 0),
+        ("tag>a", 0),
+        ("tag=a|", 0),
+        ('tag=""', 0),
         ("taken^=2024", 0),
         ("taken=May", 0),
         ("taken=2024-13", 0),
@@ -170,6 +176,7 @@ FOLDERS = (
     "🏔️/",
     "caf\udce9/",
 )
+TAGS = ("cat", "Cat", "cat sat", "at", "熊猫", "猫", "a_b", "axb", "100%", "it's")
 DATES = ("2023", "2024", "2024-05", "2024-05-03", "2024-05-03T14:30")
 COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq}
 
@@ -183,6 +190,7 @@ class Picture:
     height: int
     taken: datetime | None
     modified: datetime
+    tags: tuple[str, ...] = ()
 
 
 moments = st.sampled_from(
@@ -200,11 +208,16 @@ pictures = st.builds(
     height=st.integers(1, 20),
     taken=st.none() | moments,
     modified=moments,
+    tags=st.lists(st.sampled_from(TAGS), max_size=3, unique=True).map(tuple),
 )
 
 
 def either(names):
     return st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True)
+
+
+def lower(tags) -> set[str]:
+    return {tag.lower() for tag in tags}
 
 
 def in_period(moment: datetime | None, sign: str, date: str) -> bool:
@@ -216,6 +229,7 @@ conditions = st.one_of(
     st.sampled_from(FOLDERS[1:]).map(lambda p: (f'path="{p}"', lambda x: x.path.startswith(p))),
     either(FORMATS).map(lambda names: (f"format={'|'.join(names)}", lambda x: x.format in names)),
     either(NAMES).map(lambda names: (f"colour={'|'.join(names)}", lambda x: bool(set(names) & set(x.colours)))),
+    either(TAGS).map(lambda tags: (f'tag="{"|".join(tags)}"', lambda x: bool(lower(tags) & lower(x.tags)))),
     st.builds(
         lambda field, sign, n: (f"{field}{sign}{n}", lambda x: COMPARE[sign](getattr(x, field), n)),
         st.sampled_from(["width", "height"]),
@@ -262,7 +276,7 @@ def enter(catalog: Catalog, wanted: list[Picture]) -> dict[int, Picture]:
         root = catalog.list_roots()[-1]
         for picture in wanted:
             mtime_ns = int(picture.modified.timestamp() * 10**9)
-            file = ImageFile(root.id, picture.path, root.path / picture.path, 1, mtime_ns)
+            file = ImageFile(root.id, picture.path, root.path / picture.path, 1, mtime_ns, tags="\n".join(picture.tags))
             content_id = catalog.put_content(
                 ImageFacts(
                     sha256=f"{number} {len(entered)}",

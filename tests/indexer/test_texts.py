@@ -68,6 +68,21 @@ def test_captions_outweigh_tags_and_tags_outweigh_names(find):
     assert find("cat") == ["3.png", "2.png", "1 cat.png"]
 
 
+def test_a_word_that_most_have_is_ranked_by_where_it_stands(find, monkeypatch):
+    monkeypatch.setattr("indexer.store.texts._MOST_RANKED", 3)
+    find.index(
+        ("1 cat.png", "", ""),
+        ("2 cat.png", "", "cat"),
+        ("3.png", "a cat, a cat and a cat", ""),
+        ("4.png", "a cat", "cat; dog"),
+        ("5.png", "nothing", "of it"),
+        ("6.png", "a cat, a dog", ""),
+    )
+    assert find("cat") == ["4.png", "3.png", "6.png", "2 cat.png", "1 cat.png"]
+    assert find("cat", without=("dog",)) == ["3.png", "2 cat.png", "1 cat.png"]
+    assert find("cat dog mouse") == ["4.png", "3.png", "6.png", "2 cat.png", "1 cat.png"]
+
+
 def test_all_of_the_words_first_else_some(find):
     find.index(
         ("a.png", "雪山 and a lake", ""), ("b.png", "a lake", ""), ("c.png", "湖边的雪山", ""), ("d.png", "x", "")
@@ -162,6 +177,8 @@ def test_what_was_only_touched_needs_no_words_anew(full_album):
         ("folder", "繁體字/貓-01.png", "繁 体 字 猫 01"),
         ("folder", ".jpg", "jpg"),
         ("list", "https://host.example/Über/a-b.png?size=large", "uber a b"),
+        ("list", "https://host.example/%E7%9B%B8%E5%86%8C/%E7%8C%AB%2001.png?a=%E7%8B%97#b", "相 册 猫 01"),
+        ("list", "https://host.example", ""),
         ("tar", "http://x/y.png", "http x y"),
         ("folder", "が/한국.png", "が 한 국"),
     ],

@@ -25,4 +25,5 @@ class Metrics:
             registry=self.registry,
         )
         self.pictures = Gauge("xuntu_pictures", "Pictures in the build in use", registry=self.registry)
+        self.gpu_pictures = Gauge("xuntu_gpu_pictures", "Those that a GPU looks through", registry=self.registry)
         self.build = Gauge("xuntu_build", "The build in use", ("build", "encoder"), registry=self.registry)

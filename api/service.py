@@ -16,6 +16,7 @@ from api.search.engine import Encoders, SearchEngine
 from api.search.query import Clause, Query
 from api.search.results import SearchResult
 from indexer.errors import NoIndex
+from indexer.index.gpu_vectors import GpuVectors
 from indexer.library import open_build
 from indexer.publish import current_build
 from indexer.store.layout import Layout
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 _DECODED_AT_ONCE = 2  # a picture within the pixel limit may take a gigabyte while it is decoded
 _RETRY_SECONDS = 30.0
+_QUICK = range(1, 101)  # characters of a text that is read in less time than handing it to a thread takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Service:
         self._retry_at = 0.0  # when a build that could not be opened may be tried again
         self._decoding = asyncio.Semaphore(_DECODED_AT_ONCE)
         self._follower: asyncio.Task[None] | None = None
+        self._gpu: GpuVectors | None = None
+        metrics.gpu_pictures.set_function(lambda: self._serving.engine.opened.index.on_gpu if self._serving else 0)
 
     @property
     def serving(self) -> Serving:
@@ -65,6 +69,8 @@ class Service:
 
     async def stop(self) -> None:
         """Stop following."""
+        if self._gpu:
+            self._gpu.close()
         if self._follower:
             self._follower.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -76,13 +82,13 @@ class Service:
     async def search(self, query: Query) -> SearchResult:
         """Answer `query`; texts and pictures of requests that come together are encoded together."""
         serving = self.serving
-        if query.match == "vector" and all(clause.text is not None for clause in query.clauses):
+        if query.match == "vector" and all(len(clause.text or "") in _QUICK for clause in query.clauses):
             plan = serving.engine.plan(query)  # takes less than handing it to a thread
         else:
             async with self._decoding:
                 plan = await asyncio.to_thread(serving.engine.plan, query)
         texts, images = await asyncio.gather(
-            asyncio.gather(*(serving.texts.submit(text) for _, text in plan.texts)),
+            asyncio.gather(*(serving.texts.submit(wording) for wording in plan.wordings)),
             asyncio.gather(*(serving.images.submit(pixels) for _, pixels in plan.pixels)),
         )
         result = await asyncio.to_thread(serving.engine.rank, plan, texts, images)
@@ -91,6 +97,8 @@ class Service:
         return result
 
     async def _follow(self) -> None:
+        self._gpu = await asyncio.to_thread(GpuVectors.open, self.settings.index_options)
+        await self._use_gpu()
         while True:
             await asyncio.sleep(self.settings.api.follow_seconds)
             try:
@@ -100,6 +108,7 @@ class Service:
                     self._retry_at = time.monotonic() + _RETRY_SECONDS
                     await self._open()
                     self._retry_at = 0.0
+                    await self._use_gpu()
             except NoIndex:
                 pass
             except (ImageSearchError, OSError) as error:
@@ -114,6 +123,11 @@ class Service:
         self.metrics.build.clear()
         self.metrics.build.labels(opened.manifest.build, opened.entry.encoder).set(1)
         logger.info("answering from build %s (%d pictures)", opened.manifest.build, len(opened.index))
+
+    async def _use_gpu(self) -> None:
+        """Have the GPU, if there is one, search the build in use; until it does, the processor answers."""
+        if self._gpu and self._serving:
+            await asyncio.to_thread(self._serving.engine.opened.index.use, self._gpu)
 
     def _load(self) -> Serving:
         settings = self.settings

@@ -17,11 +17,12 @@ class IndexSettings(BaseModel):
     memory_bytes: int = Field(2**30, ge=2**24, description="Most memory that training takes")
     threads: int = Field(0, ge=0, le=1024, description="Threads that make the index; 0: every processor")
     fold_share: float = Field(0.5, gt=0, le=1, description="Share of additions at which the whole is made anew")
-
-    @property
-    def options(self) -> IndexOptions:
-        """The same, as the index takes it."""
-        return IndexOptions(**self.model_dump())
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$",
+        description="cpu, cuda or cuda:N makes and searches the index; auto: what XUNTU_DEVICE says",
+    )
+    gpu_share: float = Field(0.5, gt=0, le=1, description="Most of a GPU's free memory that vectors take")
 
 
 class IndexerSettings(EncoderSettings):
@@ -38,3 +39,9 @@ class IndexerSettings(EncoderSettings):
     index: IndexSettings = IndexSettings()
     max_file_bytes: int = Field(512 * 2**20, ge=1, description="Larger files are skipped and reported")
     fetch_timeout_seconds: float = Field(20.0, gt=0, description="How long an address of a list may take to answer")
+
+    @property
+    def index_options(self) -> IndexOptions:
+        """How the index is made and searched."""
+        device = self.device if self.index.device == "auto" else self.index.device
+        return IndexOptions(**{**self.index.model_dump(), "device": device})

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.errors import IndexDamaged, IndexMismatch
-from indexer.index.base import VectorIndex
 from indexer.index.segments import SegmentedIndex
 from indexer.publish import read_current
 from indexer.store.catalog import Catalog
@@ -20,18 +19,18 @@ class OpenBuild:
     layout: Layout
     manifest: Manifest
     entry: IndexEntry
-    index: VectorIndex
+    index: SegmentedIndex
     catalog: Catalog
 
 
-def open_build(data: Path, *, catalog: Catalog | None = None) -> OpenBuild:
-    """Open the build in use, with the `catalog` that is open already if it is still the library's.
+def open_build(data: Path, *, catalog: Catalog | None = None, build: str | None = None) -> OpenBuild:
+    """Open the build in use, or the one that `build` names, with the `catalog` if it is open and still the library's.
 
     Whether its encoder is the one on this machine is for those to ask who encode. Raises NoIndex, IndexDamaged,
     CatalogTooNew or CatalogCorrupt.
     """
     layout = Layout(data.absolute())
-    manifest = read_current(layout)
+    manifest = read_current(layout) if build is None else Manifest.read(layout.builds / build)
     entry = manifest.indexes[0]
     folder = layout.builds / manifest.build
     index = SegmentedIndex.open(folder, entry.files)

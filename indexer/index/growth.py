@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from indexer.index.base import positions_of
 from indexer.index.flat_segment import FlatSegment
+from indexer.index.gpu import open_gpu
 from indexer.index.ivf_segment import IvfSegment
 from indexer.index.options import IndexOptions
 from indexer.index.recipes import choose_recipe, is_scanned_fast
@@ -47,9 +48,10 @@ def build_main(
         places = pack_places(locations)
         chosen = np.random.default_rng(_SEED).choice(len(places), recipe.training_rows, replace=False)
         sample = check_vectors(store.gather(places[np.sort(chosen)]), store.dim)
-        codes = train_codes(sample, recipe, options)
+        gpu = open_gpu(options.device)
+        codes = train_codes(sample, recipe, options, gpu)
         del sample
-        add_rows(codes, places, store, options, on_progress)
+        add_rows(codes, places, store, options, on_progress, gpu)
         segment = IvfSegment.untuned(locations.ids, places, codes, store)
         tuned = tune(segment, text_queries, options)
         if tuned.missed:

@@ -8,16 +8,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from indexer.index.base import Neighbors, QueryKind, merge_rows, positions_of, rank
 from indexer.index.flat_segment import FEW_ROWS, Allowed, FlatSegment, Mask, Positions
-from indexer.index.ivf_segment import IvfSegment
+from indexer.index.gpu_vectors import GpuVectors, Segment, SegmentOnGpu
 from models.vectors import Ids, Vectors
-
-Segment: TypeAlias = FlatSegment | IvfSegment
 
 _REMEMBERED = 32  # filters
 _DENSE = 8  # ids that span at most this many times their number are looked up in a table
@@ -71,6 +69,7 @@ class SegmentedIndex:
         self.dim = dim
         self.parts = tuple(parts)
         self._ids: Ids | None = None
+        self._on_gpu: Mapping[Segment, SegmentOnGpu] = {}
         self._remembered: OrderedDict[int, tuple[Ids, tuple[Allowed | None, ...]]] = OrderedDict()
 
     @classmethod
@@ -82,6 +81,15 @@ class SegmentedIndex:
 
     def __len__(self) -> int:
         return sum(map(len, self.parts))
+
+    @property
+    def on_gpu(self) -> int:
+        """How many vectors a GPU looks through."""
+        return sum(len(part) for part in self.parts if self._on_gpu.get(part.segment))
+
+    def use(self, gpu: GpuVectors) -> None:
+        """Have a GPU look through the segments that it has room for. Another index that did gives way."""
+        self._on_gpu = gpu.hold(self.parts)
 
     def list_ids(self) -> Ids:
         """Return all ids."""
@@ -114,7 +122,8 @@ class SegmentedIndex:
         for part, allowed in zip(self.parts, choices, strict=True):
             if not len(queries) or (allowed is not None and not allowed.count):
                 continue
-            for row, (positions, found) in enumerate(part.segment.search(queries, k, allowed, kind)):
+            searched = self._on_gpu.get(part.segment, part.segment)
+            for row, (positions, found) in enumerate(searched.search(queries, k, allowed, kind)):
                 ids[row].append(part.segment.ids[positions])
                 scores[row].append(found)
         rows = [rank(np.concatenate(ids[row]), np.concatenate(scores[row]), k) for row in range(len(queries))]
@@ -164,6 +173,7 @@ class SegmentedIndex:
 
     def close(self) -> None:
         """Release memory and files."""
+        self._on_gpu = {}
         self._change([])
 
     def _change(self, parts: Sequence[Part]) -> None:

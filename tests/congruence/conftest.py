@@ -8,6 +8,8 @@ import pytest
 
 from indexer.index.base import VectorIndex
 from indexer.index.efforts import Effort, Efforts
+from indexer.index.gpu import ProcessorInPlace
+from indexer.index.gpu_vectors import GpuVectors
 from indexer.index.ivf_segment import IvfSegment
 from indexer.index.numpy_index import NumpyIndex
 from indexer.index.options import IndexOptions
@@ -30,6 +32,7 @@ class Maker:
 
     def __init__(self, folder: Path, kind: str) -> None:
         self.folder, self.kind = folder, kind
+        self.gpu = GpuVectors(ProcessorInPlace(), least_values=0)
         self._made = 0
         self._trained = {}
 
@@ -47,6 +50,8 @@ class Maker:
         """Return the index as it comes back from disk."""
         folder = self.new_folder()
         opened = SegmentedIndex.open(folder, index.save(folder, prefix="test."))
+        if self.kind == "on_gpu":
+            opened.use(self.gpu)
         return opened if opened.parts else SegmentedIndex(index.dim)
 
     def _segment(self, ids: Ids, vectors: Vectors) -> SegmentedIndex:
@@ -70,6 +75,10 @@ class Maker:
         dim = vectors.shape[1]
         stale = self._ivf(np.arange(40, dtype=np.int64) * 5 + 1, random_vectors(40, dim, 77))
         return self.reopened(self._grown(stale, ids, vectors))
+
+    def _on_gpu(self, ids: Ids, vectors: Vectors) -> SegmentedIndex:
+        """The same, its rows on a GPU, for which a processor stands in. What is changed later is not."""
+        return self._mixed(ids, vectors)
 
     def _grown(self, index: SegmentedIndex, ids: Ids, vectors: Vectors) -> SegmentedIndex:
         dim = vectors.shape[1]
@@ -100,7 +109,7 @@ class Maker:
         return IvfSegment(ids, places, codes, shards, {"efforts": efforts.to_dict()})
 
 
-@pytest.fixture(scope="session", params=["segment", "segments", "ivf", "mixed"])
+@pytest.fixture(scope="session", params=["segment", "segments", "ivf", "mixed", "on_gpu"])
 def maker(request, tmp_path_factory) -> Maker:
     """Return what makes an index of one kind."""
     return Maker(tmp_path_factory.mktemp(request.param), request.param)

@@ -1,0 +1,54 @@
+"""A service whose vectors are searched on a GPU, for which a processor stands in; and one whose GPU is not there."""
+
+import asyncio
+import logging
+
+import pytest
+
+from api.config import Settings
+from api.metrics import Metrics
+from api.search.query import Query, parse_terms
+from api.service import Service
+from indexer.index.gpu import ProcessorInPlace, open_gpu
+from indexer.index.gpu_vectors import GpuVectors
+
+CATS = Query(clauses=parse_terms(["一只猫"]), k=5)
+
+
+def pictures_on_gpu(metrics: Metrics) -> float:
+    return metrics.registry.get_sample_value("xuntu_gpu_pictures")
+
+
+def test_a_service_answers_the_same_from_a_gpu_and_says_how_much_is_there(library):
+    async def ask() -> None:
+        metrics = Metrics()
+        service = Service(Settings(data=library, index={"device": "cpu"}), metrics)
+        assert pictures_on_gpu(metrics) == 0
+        await service.start()
+        before = await service.search(CATS)
+        assert pictures_on_gpu(metrics) == 0
+        vectors = GpuVectors(ProcessorInPlace(), least_values=0)
+        service.serving.engine.opened.index.use(vectors)
+        assert pictures_on_gpu(metrics) == 9
+        assert (await service.search(CATS)).hits == before.hits
+        vectors.close()
+        assert pictures_on_gpu(metrics) == 0
+        assert (await service.search(CATS)).hits == before.hits
+        await service.stop()
+
+    asyncio.run(ask())
+
+
+@pytest.mark.skipif(open_gpu("cuda:0") is not None, reason="the GPU is there")
+def test_a_service_that_is_asked_for_a_gpu_that_is_not_there_says_so_and_answers(library, caplog):
+    async def ask() -> None:
+        service = Service(Settings(data=library, index={"device": "cuda:0"}), Metrics())
+        await service.start()
+        while not any("cuda:0" in record.getMessage() for record in caplog.records):
+            await asyncio.sleep(0)
+        assert (await service.search(CATS)).hits[0].path == "cat.png"
+        await service.stop()
+
+    asyncio.run(asyncio.wait_for(ask(), 60))
+    (said,) = [record for record in caplog.records if record.levelno == logging.WARNING]
+    assert "XUNTU_INDEX__DEVICE=cpu" in said.getMessage()

@@ -77,7 +77,7 @@ def _neighbours(pictures: Vectors) -> tuple[np.ndarray, np.ndarray]:
 def _encode(folder: Path) -> tuple[Vectors, Vectors]:
     encoder, texts = load_image_encoder(DEFAULT_ENCODER), load_text_encoder(DEFAULT_ENCODER)
     vectors, batch = [], []
-    for data in _read_pictures(folder):
+    for data in read_pictures(folder):
         batch.append(encoder.preprocess(Image.open(io.BytesIO(data)).convert("RGB")))
         if len(batch) == _BATCH:
             vectors.append(encoder.encode_image(np.stack(batch)))
@@ -91,7 +91,8 @@ def _encode(folder: Path) -> tuple[Vectors, Vectors]:
     return np.unique(np.concatenate(vectors), axis=0), np.concatenate(encoded)
 
 
-def _read_pictures(folder: Path) -> Iterator[bytes]:
+def read_pictures(folder: Path) -> Iterator[bytes]:
+    """Yield the files of all pictures below a folder, those in .tar files included, always in the same order."""
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".tar":
             with tarfile.open(path) as archive:

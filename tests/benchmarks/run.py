@@ -12,9 +12,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import duplicates
 import encoder_photographs
 import encoders
 import gpu
+import gpu_index
 import indexing
 import kills
 import million
@@ -31,6 +33,7 @@ MEASURES = {
     "second-run": second_run.measure,
     "unchanged": unchanged.measure,
     "kills": kills.measure,
+    "duplicates": duplicates.measure,
     "text-query": text_query.measure,
     "start-up": startup.measure,
     "export": encoders.measure,
@@ -38,6 +41,7 @@ MEASURES = {
     "text-tower": text_tower.measure,
     "text-only-memory": text_tower.measure_memory,
     "gpu": gpu.measure,
+    "gpu-index": gpu_index.measure,
     "million": million.measure,
 }
 RESULT = Path(__file__).resolve().parents[2] / "out" / "bench.json"

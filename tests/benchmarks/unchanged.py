@@ -5,18 +5,23 @@ import shutil
 import struct
 import zlib
 from pathlib import Path
-from statistics import median
 
-from processes import INDEXER, Bench, say
-from tables import Table, met
+from processes import INDEXER, Bench, Finished, say
+from repetitions import Repetitions
+from tables import Table
 
 FILES = 100_000
 _FOLDERS = 100
-REPETITIONS = 3
-REACH_S = 5.0
-_NOTE = (
-    f"Whole process: `python -m indexer update`; tiny PNG files in {_FOLDERS} folders, on the local disk, their names "
-    "in the system's cache."
+_REPETITIONS = Repetitions(
+    title="Update, nothing changed",
+    of="files",
+    count=FILES,
+    times=3,
+    reach_s=5.0,
+    note=(
+        f"Whole process: `python -m indexer update`; tiny PNG files in {_FOLDERS} folders, on the local disk, their "
+        "names in the system's cache."
+    ),
 )
 
 
@@ -28,32 +33,14 @@ def measure(bench: Bench) -> list[Table]:
         shutil.rmtree(library, ignore_errors=True)
         say(f"indexing {FILES} tiny pictures")
         bench.build(library, pictures, "--encoder", "hash")
-    runs = []
-    for number in range(REPETITIONS):
+
+    def update() -> Finished:
         finished = bench.run([*INDEXER, "--data", str(library), "update", "--json"])
         report = json.loads(finished.stdout)
         assert (report["reused"], report["encoded"], report["failed"]) == (FILES, 0, 0), report
-        runs.append(finished)
-        say(f"unchanged library, {number + 1} of {REPETITIONS}: {finished.wall_s:.2f} s")
-    walls = [finished.wall_s for finished in runs]
-    cpu_s = median(finished.cpu_s for finished in runs)
-    row = [
-        f"{FILES:,}",
-        f"{median(walls):.2f}",
-        f"{min(walls):.2f} to {max(walls):.2f}",
-        f"{cpu_s:.2f}",
-        f"< {REACH_S:g} s",
-        met(median(walls), REACH_S),
-    ]
-    return [
-        Table(
-            title="Update, nothing changed",
-            head=("files", f"seconds, median of {REPETITIONS}", "range", "CPU seconds", "reach", "met"),
-            rows=[row],
-            notes=(_NOTE,),
-            facts={"files": FILES, "seconds": walls, "median_s": median(walls), "cpu_s": cpu_s},
-        )
-    ]
+        return finished
+
+    return [_REPETITIONS.run(update)]
 
 
 def _draw(folder: Path) -> None:

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+import api.evaluation.cli
 import indexer.cli
 import models.cli
+import models.training.cli
 from indexer.cli import settings_for
+from indexer.gate import MAKE_GATE
 from models.cli import Data, Json, language, print_json, print_table, run, tell
 
 if TYPE_CHECKING:
@@ -24,12 +27,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(indexer.cli.app, name="index")
+models.cli.app.command()(models.training.cli.finetune)
 app.add_typer(models.cli.app, name="models")
+app.command()(api.evaluation.cli.evaluate)
 
 
 @app.callback()
 def _xuntu(context: typer.Context, data: Data = None) -> None:
     context.obj = data
+    context.meta[MAKE_GATE] = api.evaluation.cli.make_gate
 
 
 # Unknown options are words: "-人" is a clause. So this command has long options only.
@@ -51,7 +57,7 @@ def search(
     offset: Annotated[int, typer.Option(min=0, help="Hits to pass over.")] = 0,
     where: Annotated[
         str | None,
-        typer.Option(help="Conditions, as: format=jpeg and width>=1000 and taken=2024-05 and colour=blue"),
+        typer.Option(help="Conditions, as: format=jpeg and width>=1000 and taken=2024-05 and tag=beach"),
     ] = None,
     min_score: Annotated[float | None, typer.Option(min=-1, max=1, help="Leave out hits below this cosine.")] = None,
     match: Annotated[
@@ -60,6 +66,9 @@ def search(
     ] = "vector",
     hide_duplicates: Annotated[
         bool, typer.Option("--hide-duplicates", help="Leave out copies and near-duplicates of better hits.")
+    ] = False,
+    literal: Annotated[
+        bool, typer.Option("--literal", help='Search words as they are: do not read "without people" as a negation.')
     ] = False,
     sheet: Annotated[
         Path | None, typer.Option(help="Draw the hits into this picture file (.png, .jpg, .webp).")
@@ -90,11 +99,14 @@ def search(
             min_score=min_score,
             match=cast("Match", match),  # Query refuses what it does not know
             hide_duplicates=hide_duplicates,
+            literal=literal,
         )
         engine = SearchEngine.open(settings.data, limits, runtime=settings.runtime)
         result = engine.search(query)
     except DecodeError as error:
         raise error.named(", ".join(map(str, image or []))) from error
+    if any(read.negation for read in result.clauses):
+        tell(_reading(result))
     for note in result.notes:
         tell(note.text(language()))
     if sheet is not None:
@@ -170,6 +182,16 @@ def _check_terms(terms: list[str]) -> None:
             )
 
 
+def _reading(result: "SearchResult") -> str:
+    """Say how the words were read, and how to have them searched as they are."""
+    chinese = language() == "zh"
+    wanted = [read.clause.text for read in result.clauses if read.clause.text and read.clause.weight > 0]
+    unwanted = [f"{'不要' if chinese else 'without'} {read.clause.text}" for read in result.clauses if read.negation]
+    if chinese:
+        return f"理解为：{'；'.join(wanted + unwanted)}。要按字面搜索，请加 --literal。"
+    return f"Read as: {'; '.join(wanted + unwanted)}. To search the words as they are, add --literal."
+
+
 def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None:
     if as_json:
         print_json(
@@ -190,6 +212,8 @@ def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None
                 "timings_ms": result.timings_ms,
                 "build": result.build,
                 "encoder": result.encoder,
+                "language": result.language,
+                "clauses": [read.to_dict() for read in result.clauses],
             }
         )
         return

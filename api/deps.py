@@ -53,10 +53,9 @@ def to_filter(where: schemas.FilterIn | str | None, extra: schemas.FilterIn | No
 def _conditions(fields: schemas.FilterIn) -> Iterator[tuple[str, str, str]]:
     if fields.path is not None:
         yield "path", "=", fields.path
-    for name in fields.formats or ():
-        yield "format", "=", name
-    for name in fields.colours or ():
-        yield "colour", "=", name
+    for name, choices in (("format", fields.formats), ("colour", fields.colours), ("tag", fields.tags)):
+        for choice in choices or ():
+            yield name, "=", choice
     for name in ("width", "height", "aspect"):
         for bound, operator in (("min", ">="), ("max", "<=")):
             value = getattr(fields, f"{bound}_{name}")
@@ -78,7 +77,9 @@ def to_clause(clause: schemas.ClauseIn) -> Clause:
             image = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError) as error:
             raise InvalidQuery(en="The image is not base64.", zh="图片不是有效的 base64。") from error
-    return Clause(text=clause.text, image=image, image_id=clause.image_id, weight=clause.weight)
+    # JSON can name half a character, which nothing can answer with.
+    text = None if clause.text is None else clause.text.encode("utf-8", "replace").decode()
+    return Clause(text=text, image=image, image_id=clause.image_id, weight=clause.weight)
 
 
 def to_response(result: SearchResult, *, offset: int, language: str) -> schemas.SearchResponse:
@@ -102,6 +103,8 @@ def to_response(result: SearchResult, *, offset: int, language: str) -> schemas.
         timings_ms=schemas.Timings(**result.timings_ms),
         build=result.build,
         encoder=result.encoder,
+        language=result.language,
+        clauses=[schemas.ClauseRead(**read.to_dict()) for read in result.clauses],
         notes=[schemas.Note(code=note.code, message=note.text(language)) for note in result.notes],
     )
 

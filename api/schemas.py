@@ -20,6 +20,16 @@ HideDuplicates = Annotated[
         "total counts everything"
     ),
 ]
+LiteralWords = Annotated[
+    bool,
+    Field(
+        description="Search words as they are. Otherwise negation in them (without people, 不要水印) is read as "
+        "something to stay away from; the answer says how"
+    ),
+]
+Language = Annotated[
+    Literal["zh", "en", "mixed", "other"], Field(description="zh, en, mixed (Chinese and English), or other")
+]
 Date = Annotated[str, Field(max_length=40)]
 
 
@@ -50,6 +60,9 @@ class FilterIn(Strict):
     colours: list[str] | None = Field(
         None, max_length=MAX_CHOICES, description="Any of these dominant colours, such as blue or 蓝"
     )
+    tags: list[str] | None = Field(
+        None, max_length=MAX_CHOICES, description="All of these tags; beach|sea is either of two"
+    )
     min_width: int | None = None
     max_width: int | None = None
     min_height: int | None = None
@@ -74,6 +87,7 @@ class SearchRequest(Strict):
     min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
     match: Match = "vector"
     hide_duplicates: HideDuplicates = False
+    literal: LiteralWords = False
 
 
 class Hit(BaseModel):
@@ -106,10 +120,33 @@ class Note(BaseModel):
     message: str
 
 
+class Negation(BaseModel):
+    """Words of a text that were read as something to stay away from, and where they stand in it, in characters."""
+
+    words: str
+    start: int
+    end: int
+
+
+class ClauseRead(BaseModel):
+    """A clause as it was searched, read from the clause at `source` (from 0); a negative weight means away from it.
+
+    The text is null for a picture, the id too for one that was sent.
+    """
+
+    source: int
+    text: str | None
+    image_id: int | None
+    weight: float
+    language: Language | None
+    negation: Negation | None = Field(None, description="Where the text was not asked for as it is")
+
+
 class SearchResponse(BaseModel):
     """One page of hits. `total` counts every picture that could be paged to, and duplicates that are hidden.
 
-    `next_offset` is where the next page begins, null after the last.
+    `next_offset` is where the next page begins, null after the last. `clauses` say how the query was read, `language`
+    in which language it is, null without words.
     """
 
     hits: list[Hit]
@@ -118,6 +155,8 @@ class SearchResponse(BaseModel):
     timings_ms: Timings
     build: str
     encoder: str
+    language: Language | None = None
+    clauses: list[ClauseRead] = []
     notes: list[Note]
 
 

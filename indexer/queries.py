@@ -84,7 +84,7 @@ def read_query_vectors(layout: Layout, encoder: StoredEncoder, runtime: Runtime)
 
     None where there is no text tower, or its weights are not here or are others than the library was built with.
     """
-    spec = get_spec(encoder.name)
+    spec = get_spec(encoder.name, runtime)
     path = layout.queries(encoder.name, encoder.fingerprint)
     try:
         vectors: Vectors = np.load(path, allow_pickle=False)

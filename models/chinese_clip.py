@@ -18,6 +18,7 @@ from models.weights import EncoderFolder
 
 if TYPE_CHECKING:
     from models.family import Towers
+    from models.towers.base import TrainableModel
 
 # cn_clip resizes before it converts to RGB; decoding has converted already, so palettes and transparency come out as
 # a person sees them. For RGB pictures the two are the same.
@@ -47,6 +48,7 @@ def make_spec(size: str) -> EncoderSpec:
         preprocess=repr(make_preprocess(side)),
         license="Apache-2.0",
         parameters=parameters,
+        templates=True,  # as its authors encode names of things to classify pictures
         publication=Publication(
             huggingface=f"OFA-Sys/chinese-clip-{repository}",
             modelscope=f"AI-ModelScope/chinese-clip-{repository}",
@@ -63,7 +65,7 @@ def make_preprocess(side: int) -> Preprocess:
 
 def configurations(spec: EncoderSpec) -> tuple[str, str]:
     """Return the names of cn_clip's configurations of the image and the text tower."""
-    vision, text, *_ = _SIZES[spec.name.removeprefix("chinese-clip-")]
+    vision, text, *_ = _SIZES[(spec.architecture or spec.name).removeprefix("chinese-clip-")]
     return vision, text
 
 
@@ -72,6 +74,13 @@ def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> "Towers":
     from models.towers import chinese_clip
 
     return chinese_clip.load_towers(spec, checkpoint)
+
+
+def load_trainable(spec: EncoderSpec, checkpoint: list[Path]) -> "TrainableModel":
+    """Return both towers on torch with their temperature, to be trained."""
+    from models.towers import chinese_clip
+
+    return chinese_clip.load_trainable(spec, checkpoint)
 
 
 def run_reference(
@@ -96,6 +105,7 @@ FAMILY = Family(
     make_preprocess=lambda spec: make_preprocess(spec.image_size),
     load_towers=load_towers,
     run_reference=run_reference,
+    load_trainable=load_trainable,
     tokenizer_file="vocab.txt",
     find_tokenizer=find_tokenizer,
     load_tokenizer=load_wordpiece,

@@ -28,6 +28,9 @@ class EncoderSettings(BaseSettings):
     weights: Path | None = Field(None, description="Folder of encoder weights; default: weights/ in the library")
     precision: Literal["auto", "fp32", "fp16", "int8"] = Field("auto", description="auto: the fastest exported")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N, tensorrt, or a list of them")
+    templates: Literal["auto", "on", "off"] = Field(
+        "auto", description="Encode the name of a thing in several sentences; auto: where the encoder gains by it"
+    )
     threads: int = Field(0, ge=0, le=1024, description="Threads an encoder runs on; 0: every processor")
     offline: bool = Field(False, description="Never touch the network")
     hub: Literal["auto", "huggingface", "modelscope"] = Field("auto", description="Where weights are fetched from")
@@ -42,7 +45,13 @@ class EncoderSettings(BaseSettings):
     def runtime(self) -> Runtime:
         """How encoders run."""
         weights = self.weights or self.data / "weights"
-        return Runtime(weights=weights, precision=self.precision, device=self.device, threads=self.threads)
+        return Runtime(
+            weights=weights,
+            precision=self.precision,
+            device=self.device,
+            threads=self.threads,
+            templates=self.templates,
+        )
 
 
 def load_settings(kind: type[S], **given: object) -> S:

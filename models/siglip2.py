@@ -39,6 +39,7 @@ def make_spec(name: str) -> EncoderSpec:
         preprocess=repr(make_preprocess(side)),
         license="Apache-2.0",
         parameters=parameters,
+        templates=True,  # as its authors encode names of things to classify pictures
         publication=Publication(
             huggingface=f"google/{name}",
             modelscope=f"google/{name}",

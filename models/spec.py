@@ -28,7 +28,7 @@ class WeightFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """Where the authors of an encoder publish its checkpoint.
+    """Where the authors of an encoder publish its checkpoint; nowhere, for one that was fine-tuned.
 
     `checkpoints` are the forms it comes in, the preferred one first: each the names of all files that it needs, the
     weights themselves first.
@@ -38,6 +38,11 @@ class Publication:
     modelscope: str  # repository on ModelScope
     checkpoints: tuple[tuple[str, ...], ...]
 
+    @property
+    def is_fetchable(self) -> bool:
+        """Whether there is a place to fetch it from."""
+        return bool(self.huggingface)
+
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderSpec:
@@ -46,7 +51,9 @@ class EncoderSpec:
     `space` names the set of encoders whose vectors may be compared; `image_size` is the side in pixels of the
     square picture the image tower sees; `context_length` the number of tokens the text tower reads;
     `languages` are ISO 639-1 codes, and empty for an encoder without a text tower; `parameters` counts the weights of
-    both towers. `files` are empty for a published encoder until its checkpoint lies on this machine.
+    both towers. `files` are empty for a published encoder until its checkpoint lies on this machine. `templates`: the
+    name of a thing is found better when it is encoded in several sentences (see models/wordings.py). `architecture`:
+    the published encoder that a fine-tuned one is built like; empty for every other.
     """
 
     name: str
@@ -60,6 +67,8 @@ class EncoderSpec:
     files: tuple[WeightFile, ...] = ()
     parameters: int = 0
     publication: Publication | None = None
+    templates: bool = False
+    architecture: str = ""
 
     @cached_property
     def fingerprint(self) -> str:

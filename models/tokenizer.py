@@ -60,28 +60,37 @@ class NgramTokenizer:
     def tokenize(self, text: str) -> TokenizedText:
         """Return the ids in the order: runs from left to right, then English word pairs."""
         text = text.lower()
-        tokens: list[str] = []
-        english: list[str] = []
         unknown = _words_outside_runs(text)
         for run in _RUN.findall(text):
             if run[0] < "\u4e00":
-                word = _singular(run)
-                english.append(word)
-                tokens.append(word)
-                unknown += [run] * (word not in self._ids)
+                unknown += [run] * (_singular(run) not in self._ids)
             else:
-                pairs = [left + right for left, right in pairwise(run)]
-                tokens += [*run, *pairs]
-                understood = {char for gram in (*run, *pairs) if gram in self._ids for char in gram}
+                understood = {char for gram in _chinese(run) if gram in self._ids for char in gram}
                 unknown += [part for part in re.split(f"[{''.join(understood)}]+" if understood else "$^", run) if part]
-        tokens += [f"{left}_{right}" for left, right in pairwise(english)]
-        known = [token for token in tokens if token in self._ids]
+        known = [token for token in ngrams(text) if token in self._ids]
         return TokenizedText(
             ids=tuple(self._ids[token] for token in known[: self.context_length]),
             unknown_words=tuple(dict.fromkeys(unknown)),
             truncated=len(known) > self.context_length,
             meaningful=any(_says_something(token) for token in known),
         )
+
+
+def ngrams(text: str) -> list[str]:
+    """Split a text into tokens: runs from left to right, then the pairs of English words."""
+    tokens: list[str] = []
+    english: list[str] = []
+    for run in _RUN.findall(text.lower()):
+        if run[0] < "\u4e00":
+            english.append(_singular(run))
+            tokens.append(english[-1])
+        else:
+            tokens += _chinese(run)
+    return tokens + [f"{left}_{right}" for left, right in pairwise(english)]
+
+
+def _chinese(run: str) -> list[str]:
+    return [*run, *(left + right for left, right in pairwise(run))]
 
 
 def _says_something(token: str) -> bool:

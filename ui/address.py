@@ -4,6 +4,8 @@ The URL is the only state of a search: every action of the page is a link to ano
 shared, opened in a new tab, and gone back to. The text is kept as it was typed; `split_text` reads it.
 
     ?q=雪山+-人&like=12&less=7&match=both&colour=blue&shape=landscape&duplicates=hide&lang=zh&page=2&id=31
+
+The service reads negation in the words ("没有人") and says so; `literal=1` has them searched as they are.
 """
 
 from __future__ import annotations
@@ -68,6 +70,7 @@ class Address:
     match: str = "vector"
     filters: Filters = NO_FILTERS
     hide_duplicates: bool = False
+    literal: bool = False
     lang: str = ""
     page: int = 1
     detail: int | None = None
@@ -130,6 +133,7 @@ def parse(params: Mapping[str, Sequence[str]]) -> Address:
             taken_to=last("to"),
         ),
         hide_duplicates=last("duplicates") == "hide",
+        literal=last("literal") == "1",
         lang=last("lang"),
         page=max(1, _number(last("page")) or 1),
         detail=_number(last("id")),
@@ -158,6 +162,7 @@ def params(address: Address) -> dict[str, list[str]]:
         "from": [filters.taken_from],
         "to": [filters.taken_to],
         "duplicates": ["hide" if address.hide_duplicates else ""],
+        "literal": ["1" if address.literal else ""],
         "lang": [address.lang],
         "page": [str(address.page) if address.page > 1 else ""],
         "id": ["" if address.detail is None else str(address.detail)],

@@ -165,25 +165,28 @@ class Page:
             self.info = self.client.index(lang=self.lang)
         except ApiError as error:
             self.problem = error
-        self._draw_bar()
-        self._draw_stage()
+        if st.session_state.get("drawn"):
+            view = self._stage()  # until it is known, what was there before stands
+            self._draw_bar()
+            components.stage(view, on_go=partial(on_link, "stage"))
+        else:
+            self._draw_first()
         # The number changes with every run, which tells the browser that one is over.
         run = st.session_state["runs"] = st.session_state.get("runs", 0) + 1
         components.detail({**self._detail(), "run": run}, on_go=partial(on_link, "detail"), on_download=on_download)
 
-    def _draw_stage(self) -> None:
-        """Show the middle; the first time, grey tiles until it is known. Later its old tiles stand in for them."""
-        on_go = partial(on_link, "stage")
-        if st.session_state.get("drawn"):
-            components.stage(self._stage(), on_go=on_go)
-            return
+    def _draw_first(self) -> None:
+        """Show the top, and grey tiles until the middle is known; start again if the top then has more to say."""
         st.session_state["drawn"] = True
+        self._draw_bar()
         slot = st.empty()
         with slot:
             components.skeleton()
         view = self._stage()
+        if self.found and any(clause.negation for clause in self.found.answer.clauses):
+            st.rerun()
         with slot:
-            components.stage(view, on_go=on_go)
+            components.stage(view, on_go=partial(on_link, "stage"))
 
     def _draw_bar(self) -> None:
         asked = (*self.address.like, *self.address.less)
@@ -194,6 +197,7 @@ class Page:
             uploads=self.uploads,
             previews=self._thumbnails(asked) if self.info else {},
             names=self._names(asked) if self.info else {},
+            read=self.found.answer.clauses if self.found else (),
         )
         components.bar(view, on_go=partial(on_link, "bar"), on_form=on_form, on_upload=on_upload)
 
@@ -276,6 +280,8 @@ class Page:
             body["match"] = match
         if self.address.hide_duplicates:
             body["hide_duplicates"] = True
+        if self.address.literal:
+            body["literal"] = True
         if where:
             body["where"] = where
         return search(self.client, self.client.url, json.dumps(body, ensure_ascii=False), self.lang)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from api.schemas import IndexInfo
+from api.schemas import ClauseRead, IndexInfo
 from ui import words
 from ui.address import (
     AWAY_WEIGHT,
@@ -48,8 +48,12 @@ def bar_view(
     uploads: Mapping[str, Upload],
     previews: Mapping[int, str],
     names: Mapping[int, str],
+    read: Sequence[ClauseRead] = (),
 ) -> dict[str, Any]:
-    """Everything the top of the page shows. `previews` and `names` are of the pictures that are asked for."""
+    """Everything the top of the page shows.
+
+    `previews` and `names` are of the pictures that are asked for; `read` is how the service read what was asked.
+    """
     text = labels(lang)
     return {
         "labels": asdict(text),
@@ -67,7 +71,7 @@ def bar_view(
         ],
         "text": address.text,
         "asks": address.asks,
-        "chips": [*_text_chips(address, text), *_picture_chips(address, text, uploads, previews, names)],
+        "chips": [*_text_chips(address, text, read), *_picture_chips(address, text, uploads, previews, names)],
         "note": _note(address, text, uploads),
         "clear": link(Address(lang=address.lang)) if address.asks or _narrows(address) else None,
         "matches": [
@@ -80,7 +84,7 @@ def bar_view(
 
 
 def _narrows(address: Address) -> bool:
-    return address.filters != NO_FILTERS or address.hide_duplicates or address.match != "vector"
+    return address.filters != NO_FILTERS or address.hide_duplicates or address.literal or address.match != "vector"
 
 
 def _status(info: IndexInfo | None, lang: str) -> dict[str, str] | None:
@@ -93,20 +97,42 @@ def _status(info: IndexInfo | None, lang: str) -> dict[str, str] | None:
     }
 
 
-def _chip(label: str, without: Address, text: Strings, *, away: bool = False, **more: Any) -> dict[str, Any]:
+def _chip(
+    label: str, without: Address, text: Strings, *, away: bool = False, weight: float = AWAY_WEIGHT, **more: Any
+) -> dict[str, Any]:
     return {
         "label": label,
         "away": away,
-        "weight": text.weight.format(weight=f"−{abs(AWAY_WEIGHT):g}") if away else None,
+        "weight": text.weight.format(weight=f"−{abs(weight):.2g}") if away else None,
         "href": link(without),
         "remove": text.remove.format(what=label),
         **more,
     }
 
 
-def _text_chips(address: Address, text: Strings) -> list[dict[str, Any]]:
+def _text_chips(address: Address, text: Strings, read: Sequence[ClauseRead]) -> list[dict[str, Any]]:
     terms = split_text(address.text)
-    return [_chip(term.text, address.but(text=_without(terms, term)), text, away=term.away) for term in terms]
+    chips = []
+    for place, term in enumerate(terms):
+        parts = [part for part in read if part.source == place]
+        if any(part.negation for part in parts):
+            chips += [_read_chip(address, text, part, parts, term) for part in parts]
+        else:
+            chips.append(_chip(term.text, address.but(text=_without(terms, term)), text, away=term.away))
+    return chips
+
+
+def _read_chip(
+    address: Address, text: Strings, part: ClauseRead, parts: Sequence[ClauseRead], term: Term
+) -> dict[str, Any]:
+    """Return the chip of a part of a text: without the one of what is negated, words are searched as they are."""
+    if part.negation:
+        label = text.without.format(what=part.text)
+        literally = address.but(literal=True)
+        return {**_chip(label, literally, text, away=True, weight=part.weight), "remove": text.read_literally}
+    negated = " ".join(dict.fromkeys(other.negation.words for other in parts if other.negation))
+    others = [Term(text=negated) if one == term else one for one in split_text(address.text)]
+    return _chip(part.text or "", address.but(text=join_terms(others)), text)
 
 
 def _picture_chips(
@@ -207,6 +233,8 @@ def _active(address: Address, text: Strings, lang: str) -> list[dict[str, Any]]:
     links = [(label, colour, link(address.filtered(**changes))) for label, colour, changes in found]
     if address.hide_duplicates:
         links.append((text.hide_duplicates, None, link(address.but(hide_duplicates=False))))
+    if address.literal:
+        links.append((text.literal, None, link(address.but(literal=False))))
     return [
         {"label": label, "hex": colour, "href": href, "remove": text.remove.format(what=label)}
         for label, colour, href in links
@@ -224,7 +252,7 @@ def with_form(here: str, form: Mapping[str, str]) -> Address:
     """
     address = parse_link(here)
     if "text" in form:
-        return address.but(text=form["text"].strip())
+        return address.but(text=form["text"].strip(), literal=False)
     known = {"path", "taken_from", "taken_to"} & set(form)
     changes: dict[str, Any] = {name: form[name].strip() for name in known}
     return address.but(filters=replace(address.filters, **changes)) if changes else address

@@ -27,6 +27,9 @@ class Strings:
     remove: str
     clear: str
     weight: str
+    without: str
+    read_literally: str
+    literal: str
     your_picture: str
     picture_lost: str
     upload_note: str
@@ -145,13 +148,17 @@ ZH = Strings(
     placeholder_short="图里有什么？加 - 表示不要",
     search="搜索",
     search_label="搜索图片",
-    query_help='用中文或英文描述画面。词前加减号表示远离它：雪山 -人，或 -"红色 汽车"。按 / 可回到这里。',
+    query_help='用中文或英文描述画面，可以说“没有人”“不要水印”。词前加减号也表示远离它：雪山 -人，或 -"红色 汽车"。'
+    "按 / 可回到这里。",
     add_picture="用图片搜索",
     drop_here="松开，用这张图片搜索",
     drop_hint="也可以把图片拖到页面任意位置，或直接粘贴",
     remove="去掉 {what}",
     clear="全部清除",
     weight="权重 {weight}",
+    without="不要 {what}",
+    read_literally="不这样理解，按字面搜索",
+    literal="按字面搜索",
     your_picture="你的图片",
     picture_lost="图片已不在此处",
     upload_note="你的图片只留在这个浏览器会话里，链接不会带上它。",
@@ -278,14 +285,17 @@ EN = Strings(
     placeholder_short="What is in it? A minus means without",
     search="Search",
     search_label="Search pictures",
-    query_help="Describe the picture in English or Chinese. A minus before a word steers away from it: "
-    'mountains -people, or -"red car". Press / to come back here.',
+    query_help='Describe the picture in English or Chinese, also what is not in it: "without people". A minus before '
+    'a word steers away from it too: mountains -people, or -"red car". Press / to come back here.',
     add_picture="Search with a picture",
     drop_here="Let go to search with this picture",
     drop_hint="Or drop a picture anywhere on the page, or paste one",
     remove="Remove {what}",
     clear="Clear all",
     weight="weight {weight}",
+    without="without {what}",
+    read_literally="Search these words as they are instead",
+    literal="Words as they are",
     your_picture="your picture",
     picture_lost="picture not here",
     upload_note="Your picture stays in this browser session; the link does not carry it.",

@@ -28,6 +28,7 @@ class SearchParams(schemas.FilterIn):
     min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
     match: schemas.Match = "vector"
     hide_duplicates: schemas.HideDuplicates = False
+    literal: schemas.LiteralWords = False
 
 
 @router.get("/search")
@@ -43,6 +44,7 @@ async def search_by_words(
         min_score=params.min_score,
         match=params.match,
         hide_duplicates=params.hide_duplicates,
+        literal=params.literal,
     )
     return to_response(await service.search(query), offset=params.offset, language=language)
 
@@ -61,6 +63,7 @@ async def search_by_clauses(
         min_score=body.min_score,
         match=body.match,
         hide_duplicates=body.hide_duplicates,
+        literal=body.literal,
     )
     return to_response(await service.search(query), offset=body.offset, language=language)
 
@@ -78,6 +81,7 @@ async def search_by_picture(
     offset: Annotated[int, Form(ge=0, le=limits.MAX_OFFSET)] = 0,
     min_score: Annotated[float | None, Form(ge=-1, le=1)] = None,
     hide_duplicates: Annotated[bool, Form()] = False,
+    literal: Annotated[bool, Form(description="Search the words as they are, without reading negation")] = False,
 ) -> schemas.SearchResponse:
     """Find pictures like an uploaded one, and like a text if one is given."""
     limit = service.settings.api.max_upload_bytes
@@ -94,5 +98,6 @@ async def search_by_picture(
         offset=offset,
         min_score=min_score,
         hide_duplicates=hide_duplicates,
+        literal=literal,
     )
     return to_response(await service.search(query), offset=offset, language=language)

@@ -3,16 +3,18 @@
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from api.limits import MAX_TEXT_CHARS
+from api.search.clauses import language_of, read_clauses
 from api.search.errors import ImageNotFound, InvalidQuery
 from api.search.fusion import fuse
 from api.search.hiding import DuplicateHider, Page, Scores
 from api.search.matching import Matches, WordMatcher, among
+from api.search.plan import Plan
 from api.search.query import Clause, Query
 from api.search.results import Hit, Note, SearchResult
 from indexer.errors import IndexMismatch
@@ -28,12 +30,12 @@ from models.registry import get_installed_spec, get_preprocess, load_image_encod
 from models.runtime import Runtime
 from models.spec import EncoderSpec
 from models.text import normalize_text
-from models.vectors import Ids, Pixels, Vectors, l2_normalize
+from models.vectors import Ids, Pixels, Vectors
+from models.wordings import list_wordings
 
 _CACHED_FILTERS = 32
 FUSED = 1_000  # places of each ranking that are fused into one
 _LOOSE_WEIGHT = 0.5  # of the ranking by words, where no picture says them all
-_CANCELLED = 1e-3  # a sum of unit vectors shorter than this has no direction
 
 
 class Encoders:
@@ -42,7 +44,8 @@ class Encoders:
     def __init__(self, name: str, runtime: Runtime) -> None:
         """Look the weights up. Raises UnknownEncoder, WeightsMissing or WeightsCorrupt."""
         self.spec: EncoderSpec = get_installed_spec(name, runtime)
-        self.preprocess = get_preprocess(name)
+        self.preprocess = get_preprocess(name, runtime)
+        self.templates = runtime.uses_templates(self.spec)
         self._runtime = runtime
         self._lock = threading.Lock()
         self._text: TextEncoder | None = None
@@ -65,25 +68,6 @@ class Encoders:
                 self._image = load_image_encoder(self.spec.name, self._runtime)
                 check_same(self.spec, self._image.spec)
             return self._image
-
-
-@dataclass(slots=True)
-class Plan:
-    """A query made ready: what is still to be encoded, and how the vectors add up.
-
-    `texts` and `pixels` pair a weight with an input; `vectors` a weight with a vector that is already there.
-    `excluded` are pictures that were asked about, and so are no answer. `matches` are those that say the words, where
-    these are looked at.
-    """
-
-    query: Query
-    started: float
-    texts: list[tuple[float, str]] = field(default_factory=list)
-    pixels: list[tuple[float, Pixels]] = field(default_factory=list)
-    vectors: list[tuple[float, Vectors]] = field(default_factory=list)
-    excluded: list[int] = field(default_factory=list)
-    matches: Matches = field(default_factory=Matches)
-    notes: list[Note] = field(default_factory=list)
 
 
 class SearchEngine:
@@ -121,19 +105,20 @@ class SearchEngine:
         texts: list[Vectors] = []
         images: list[Vectors] = []
         if plan.texts:
-            texts = list(self.encoders.text.encode_text([text for _, text in plan.texts]))
+            texts = list(self.encoders.text.encode_text(plan.wordings))
         if plan.pixels:
             images = list(self.encoders.image.encode_image(np.stack([pixels for _, pixels in plan.pixels])))
         return self.rank(plan, texts, images)
 
     def plan(self, query: Query) -> Plan:
         """Read texts, decode pictures and look up ids, so that only encoding is left. Raises as `search`."""
-        plan = Plan(query, time.perf_counter())
-        if query.match != "vector":
-            plan.matches = self._words.match(query.clauses)
-            plan.notes += _match_notes(query, plan.matches)
-        unknown: list[str] = []
         for clause in query.clauses:
+            if clause.text is not None:
+                _check_text(clause.text)
+        plan = Plan(query, time.perf_counter())
+        self._read(plan)
+        unknown: list[str] = []
+        for clause in (read.clause for read in plan.clauses):
             if clause.text is not None:
                 unknown += self._plan_text(plan, clause.text, clause.weight)
             elif clause.image is not None:
@@ -141,11 +126,11 @@ class SearchEngine:
             else:
                 self._plan_image_id(plan, clause)
         weights = [weight for part in (plan.texts, plan.pixels, plan.vectors) for weight, _ in part]
-        towards = any(clause.weight > 0 for clause in query.clauses)
+        towards = any(read.clause.weight > 0 for read in plan.clauses)
         if not weights or (towards and max(weights) < 0):  # what was asked for is not understood at all
             if query.match == "vector" or (query.match == "both" and not len(plan.matches.ids)):
                 raise UnknownWords(unknown, self.encoders.spec.name)
-            plan.texts, plan.pixels, plan.vectors = [], [], []  # its words are found all the same
+            plan.forget_vectors()  # its words are found all the same
         if unknown and query.match != "text":
             words = ", ".join(unknown)
             plan.notes.append(
@@ -158,10 +143,10 @@ class SearchEngine:
         return plan
 
     def rank(self, plan: Plan, texts: list[Vectors], images: list[Vectors]) -> SearchResult:
-        """Search with the vectors of `plan`'s texts and pixels, in their order. Raises InvalidQuery."""
+        """Search with the vectors of `plan`'s wordings and pixels, in their order. Raises InvalidQuery."""
         encoded = time.perf_counter()
         query = plan.query
-        vector = self._sum(plan, texts, images) if plan.texts or plan.pixels or plan.vectors else None
+        vector = plan.sum_vectors(texts, images) if plan.has_direction else None
         where = None if query.where is None else self._ids_where(query.where)
 
         def find(start: int, end: int) -> tuple[Ids, Scores, int]:
@@ -188,6 +173,8 @@ class SearchEngine:
             },
             build=self.opened.manifest.build,
             encoder=self.encoders.spec.name,
+            language=language_of(plan.clauses),
+            clauses=plan.clauses,
             notes=plan.notes,
         )
 
@@ -246,18 +233,23 @@ class SearchEngine:
             raise ImageNotFound(image_id)
         return row
 
+    def _read(self, plan: Plan) -> None:
+        """Read the clauses, and find their words if these are looked at."""
+        query = plan.query
+        plan.clauses = read_clauses(query.clauses, literal=query.literal)
+        if query.match == "vector":
+            return
+        if _names_words(query.clauses) and not _names_words([read.clause for read in plan.clauses]):
+            if query.match == "both":  # "without people" names nothing that could be found in words
+                plan.notes += _match_notes(query, plan.matches)
+                return
+            plan.clauses = read_clauses(query.clauses, literal=True)
+        plan.matches = self._words.match([read.clause for read in plan.clauses])
+        plan.notes += _match_notes(query, plan.matches)
+
     def _plan_text(self, plan: Plan, text: str, weight: float) -> list[str]:
         """Add a text to the plan, and return the words the encoder does not know."""
-        if len(text) > MAX_TEXT_CHARS:
-            raise InvalidQuery(
-                en=f"The text is too long: {len(text)} characters; the most is {MAX_TEXT_CHARS}.",
-                zh=f"文字过长：{len(text)} 个字符，最多 {MAX_TEXT_CHARS} 个。",
-            )
         normal = normalize_text(text)
-        if not normal:
-            raise InvalidQuery(
-                en="The text is empty. Say what is in the picture.", zh="没有输入文字。请描述图片里有什么。"
-            )
         try:
             reading = self.encoders.text.read_text(normal)
         except NoTextTower:
@@ -265,15 +257,8 @@ class SearchEngine:
                 raise
             return [normal]
         if reading.known:
-            plan.texts.append((weight, normal))
-        if reading.truncated:
-            plan.notes.append(
-                Note(
-                    code="text_truncated",
-                    en="The text is longer than the encoder reads; only its beginning counts.",
-                    zh="文字超出编码器可读的长度，只有开头部分起作用。",
-                )
-            )
+            wordings = list_wordings(normal, self.encoders.text, templates=self.encoders.templates)
+            plan.texts.append((weight, wordings))
         return list(reading.unknown_words) or ([] if reading.known else [normal])
 
     def _plan_image_id(self, plan: Plan, clause: Clause) -> None:
@@ -291,21 +276,6 @@ class SearchEngine:
             limits=self._limits,
         )
         return self.encoders.preprocess(decoded.image)
-
-    def _sum(self, plan: Plan, texts: list[Vectors], images: list[Vectors]) -> Vectors:
-        """Return the direction of the weighted sum, float32 (1, dim)."""
-        weighted = [
-            *((weight, vector) for (weight, _), vector in zip(plan.texts, texts, strict=True)),
-            *((weight, vector) for (weight, _), vector in zip(plan.pixels, images, strict=True)),
-            *plan.vectors,
-        ]
-        total = np.sum([weight * vector for weight, vector in weighted], axis=0, keepdims=True)
-        if np.linalg.norm(total) < _CANCELLED:
-            raise InvalidQuery(
-                en="The clauses cancel each other out: nothing is left to search for.",
-                zh="各条件互相抵消，没有可搜索的内容。",
-            )
-        return l2_normalize(total)
 
     def _ids_where(self, where: Filter) -> Ids:
         """Return the ids that satisfy `where`, kept for the next page of the same search."""
@@ -344,6 +314,21 @@ def _excluded(plan: Plan, where: Ids | None) -> Ids:
     """Return the pictures that were asked about, and so are no answer, among those that may be one; ascending."""
     asked = np.unique(np.array(plan.excluded, np.int64))
     return asked if where is None else asked[np.isin(asked, where)]
+
+
+def _check_text(text: str) -> None:
+    """Refuse a text that is too long, or empty. Raises InvalidQuery."""
+    if len(text) > MAX_TEXT_CHARS:
+        raise InvalidQuery(
+            en=f"The text is too long: {len(text)} characters; the most is {MAX_TEXT_CHARS}.",
+            zh=f"文字过长：{len(text)} 个字符，最多 {MAX_TEXT_CHARS} 个。",
+        )
+    if not normalize_text(text):
+        raise InvalidQuery(en="The text is empty. Say what is in the picture.", zh="没有输入文字。请描述图片里有什么。")
+
+
+def _names_words(clauses: Sequence[Clause]) -> bool:
+    return any(clause.text is not None and clause.weight > 0 for clause in clauses)
 
 
 def _match_notes(query: Query, matches: Matches) -> list[Note]:

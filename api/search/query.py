@@ -46,6 +46,8 @@ class Query:
     `match` says what is looked at: the pictures ("vector"), the words of captions, tags and names ("text"), or both,
     in one ranking. Of words, only texts know; texts to stay away from leave out the pictures that say them.
     `hide_duplicates` leaves out exact copies and near-duplicates of better hits; `offset` and `k` count the others.
+    Negation in a text to look for ("a street without people") becomes a clause of its own; with `literal`, words are
+    searched as they are.
     """
 
     clauses: Sequence[Clause]
@@ -55,6 +57,7 @@ class Query:
     min_score: float | None = None
     match: Match = "vector"
     hide_duplicates: bool = False
+    literal: bool = False
 
     def __post_init__(self) -> None:
         if not self.clauses:

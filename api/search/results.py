@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from api.search.clauses import ReadClause
+from models.text import Language
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
@@ -41,7 +44,7 @@ class SearchResult:
     """One page of hits; times are milliseconds.
 
     `total` counts every picture that could be paged to, and duplicates that are hidden; `more`: there are hits after
-    this page.
+    this page. `clauses` say how the query was read, `language` in which language it is, None without words.
     """
 
     hits: list[Hit]
@@ -50,4 +53,6 @@ class SearchResult:
     build: str
     encoder: str
     more: bool = False
+    language: Language | None = None
+    clauses: list[ReadClause] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)

@@ -166,7 +166,7 @@ def test_an_empty_text_is_refused(engine, text):
 
 
 def test_long_texts(engine):
-    assert [note.code for note in ask(engine, "雪山下的湖" * 40).notes] == ["text_truncated"]
+    assert ask(engine, "雪山下的湖" * 100).notes == []
     with pytest.raises(InvalidQuery, match="too long"):
         ask(engine, "雪" * 501)
 

@@ -9,6 +9,8 @@ import httpx
 import pytest
 from PIL import Image
 
+from api.search.engine import SearchEngine
+from api.search.query import Clause, Query
 from indexer.build import BuildOptions, build
 from indexer.config import IndexerSettings
 from indexer.library import open_build
@@ -42,11 +44,54 @@ def assert_problem(response, status: int, code: str) -> str:
 
 def test_a_search_answers_hits_with_everything_a_page_needs(http):
     answer = search(http, q="一只猫", k=2)
-    assert set(answer) == {"hits", "total", "next_offset", "timings_ms", "build", "encoder", "notes"}
+    assert set(answer) == {
+        *("hits", "total", "next_offset", "timings_ms", "build", "encoder", "notes"),
+        *("language", "clauses"),
+    }
     assert set(answer["hits"][0]) == {"id", "path", "root", "score", "width", "height", "duplicates"}
     assert (answer["hits"][0]["path"], answer["total"], answer["next_offset"]) == ("cat.png", 9, 2)
     assert (answer["hits"][0]["width"], answer["hits"][0]["height"]) == (451, 300)
     assert set(answer["timings_ms"]) == {"encode", "search", "total"}
+
+
+def test_an_answer_says_how_the_words_were_read(http, photographs):
+    answer = search(http, q="沒有花的貓", k=9)
+    assert (answer["language"], answer["hits"][0]["path"]) == ("zh", "cat.png")
+    wanted, avoided = answer["clauses"]
+    assert (wanted["source"], wanted["text"], wanted["weight"], wanted["language"]) == (0, "貓", 1.0, "zh")
+    assert (wanted["image_id"], wanted["negation"]) == (None, None)
+    assert (avoided["text"], avoided["weight"]) == ("花", -0.5)
+    assert avoided["negation"] == {"words": "沒有花", "start": 0, "end": 3}
+    clauses = [{"text": "貓"}, {"text": "花", "weight": -0.5}]
+    explicit = http.post("/v1/search", json={"clauses": clauses, "k": 9}).raise_for_status().json()
+    assert answer["hits"] == explicit["hits"]
+    file = (photographs / "cat.png").read_bytes()
+    form = http.post("/v1/search/image", files={"file": file}, data={"text": "no flowers"}).raise_for_status().json()
+    assert [(one["source"], one["text"]) for one in form["clauses"]] == [(0, None), (1, "flowers")]
+
+
+def test_literal_words_are_searched_as_they_are(http, photographs):
+    text = "a cat without flowers"
+    file = (photographs / "cat.png").read_bytes()
+    body = {"clauses": [{"text": text}], "literal": True}
+    for answer in (
+        search(http, q=text, literal=True),
+        http.post("/v1/search", json=body).raise_for_status().json(),
+        http.post("/v1/search/image", files={"file": file}, data={"text": text, "literal": "true"}).json(),
+    ):
+        assert answer["clauses"][-1]["text"] == text
+        assert answer["clauses"][-1]["negation"] is None
+
+
+def test_a_long_text_is_encoded_in_pieces(http, library):
+    text = "一只猫坐在窗边看着外面的雪，桌上放着一杯咖啡。" * 20
+    expected = SearchEngine.open(library).search(Query(clauses=[Clause(text=text)], k=9))
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: search(http, q=text, k=9), range(8)))
+    for answer in answers:
+        assert answer["notes"] == []
+        assert names(answer) == [hit.path for hit in expected.hits]
+        assert [hit["score"] for hit in answer["hits"]] == pytest.approx([hit.score for hit in expected.hits], abs=1e-4)
 
 
 def test_following_next_offset_gives_every_picture_once(http):

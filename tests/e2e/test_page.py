@@ -54,6 +54,19 @@ def test_typed_words_become_chips_and_a_chip_can_go(browse, page_url):
     expect(page.get_by_role("searchbox")).to_have_value("雪山")
 
 
+def test_negation_in_words_is_a_chip_that_is_undone_with_a_click(browse, page_url):
+    page = browse()
+    page.goto(f"{page_url}?q=a+lake+without+people&lang=en")
+    state(page, "results")
+    expect(page.locator(".chip .words")).to_have_text(["a lake", "without people"])
+    expect(page.locator(".chip.away .words")).to_have_text(["without people"])
+    page.get_by_role("link", name="Search these words as they are instead").click()
+    expect(page.locator(".chip .words")).to_have_text(["a lake without people", "Words as they are"])
+    expect(page).to_have_url(re.compile(r"literal=1"))
+    search(page, "没有人的湖")
+    expect(page.locator(".chip .words")).to_have_text(["湖", "without 人"])
+
+
 def test_a_link_shows_the_same_search_in_a_fresh_browser_and_back_works(browse, page_url):
     page = browse()
     page.goto(page_url)

@@ -19,6 +19,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from PIL import Image, ImageDraw
 
+from api.search.clauses import read_clauses
+from api.search.query import Clause
+
 CREATED = "2026-01-02T03:04:05Z"
 HUES = {
     "red": (196, 60, 52),
@@ -155,8 +158,14 @@ def page(ranked: list[tuple[float, Picture]], k: int, offset: int) -> dict[str, 
         "timings_ms": {"encode": 3.0, "search": 1.0, "total": 4.0},
         "build": "20260102T0304Z-abcd",
         "encoder": "fake-encoder",
+        "clauses": [],
         "notes": [],
     }
+
+
+def as_read(asked: dict[str, Any]) -> list[dict[str, Any]]:
+    clauses = [Clause(**{**one, "image": one["image"].encode()} if "image" in one else one) for one in asked["clauses"]]
+    return [read.to_dict() for read in read_clauses(clauses, literal=asked.get("literal", False))]
 
 
 def create_app(fake: Fake) -> FastAPI:  # noqa: C901 - one route after another
@@ -190,6 +199,7 @@ def create_app(fake: Fake) -> FastAPI:  # noqa: C901 - one route after another
         scored = [(sum(score(p, clause, fake) for clause in asked["clauses"]), p) for p in kept]
         scored.sort(key=lambda pair: (-pair[0], pair[1].id))
         answer = page(scored, asked.get("k", 20), asked.get("offset", 0))
+        answer["clauses"] = as_read(asked)
         if asked.get("hide_duplicates") and answer["hits"]:
             answer["hits"][0]["duplicates"] = 2
         return JSONResponse(answer)

@@ -35,6 +35,7 @@ FULL = Address(
         taken_to="2024-12-31",
     ),
     hide_duplicates=True,
+    literal=True,
     lang="zh",
     page=3,
     detail=99,
@@ -66,6 +67,7 @@ ids = st.lists(st.integers(0, 2**53), unique=True, max_size=4).map(tuple)
             min_width=st.integers(0, 10_000),
         ),
         hide_duplicates=st.booleans(),
+        literal=st.booleans(),
         lang=st.sampled_from(["", "zh", "en"]),
         page=st.integers(1, 10_000),
         detail=st.none() | st.integers(0, 2**53),
@@ -152,6 +154,7 @@ def test_a_form_changes_only_its_field():
     here = link(FULL)
     asked = with_form(here, {"text": " 湖 "})
     assert (asked.text, asked.like, asked.page, asked.detail) == ("湖", FULL.like, 1, None)
+    assert not asked.literal  # other words are read anew
     assert with_form(here, {"path": "a/"}).filters.path == "a/"
     assert with_form(here, {"taken_from": ""}).filters.taken_from == ""
     assert with_form(here, {"shape": "odd", "min_width": "x"}) == FULL

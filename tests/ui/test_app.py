@@ -2,15 +2,17 @@
 
 import base64
 import json
+from urllib.parse import unquote_plus
 
 import pytest
 import streamlit
 from streamlit.testing.v1 import AppTest
 
-from ui.address import PAGE_SIZE
+from ui.address import PAGE_SIZE, Address, link, split_text
 from ui.components import PARTS
 from ui.pictures import Upload
 from ui.stage import BUILD_COMMAND, SERVE_COMMAND
+from ui.strings import labels
 
 APP = PARTS.parent / "app.py"
 
@@ -114,6 +116,45 @@ def test_duplicates_are_hidden_when_the_person_says_so(run, api_url, fake, lang,
     assert "duplicates=hide" in hidden.stage["turn"]["next"]
     first = run(api_url, q="snow", lang=lang, duplicates="hide")
     assert [tile["folded"] for tile in first.stage["tiles"][:2]] == [folded, None]
+
+
+@pytest.mark.parametrize(
+    ("q", "lang", "chips", "literal"),
+    [
+        (
+            "没戴眼镜的猫",
+            "zh",
+            [("猫", False, "?q=没戴眼镜&lang=zh"), ("不要 戴眼镜", True, "?q=没戴眼镜的猫&literal=1&lang=zh")],
+            "按字面搜索",
+        ),
+        (
+            "a street without people -cars",
+            "en",
+            [
+                ("a street", False, "?q=without people -cars&lang=en"),
+                ("without people", True, "?q=a street without people -cars&literal=1&lang=en"),
+                ("cars", True, "?q=a street without people&lang=en"),
+            ],
+            "Words as they are",
+        ),
+        ("不要水印", "zh", [("不要 水印", True, "?q=不要水印&literal=1&lang=zh")], "按字面搜索"),
+    ],
+)
+def test_negation_in_words_is_a_chip_that_can_be_undone(run, api_url, fake, q, lang, chips, literal):
+    seen = run(api_url, q=q, lang=lang)
+    assert "literal" not in fake.searches[-1]
+    assert [(one["label"], one["away"], unquote_plus(one["href"])) for one in seen.bar["chips"]] == chips
+    assert seen.stage["kind"] == "results"
+    negated = next(one for one in seen.bar["chips"] if "literal=1" in one["href"])
+    assert negated["remove"] == labels(lang).read_literally
+    assert negated["weight"] == labels(lang).weight.format(weight="−0.5")
+    undone = run(api_url, q=q, lang=lang, literal="1")
+    assert fake.searches[-1]["literal"] is True
+    assert [one["label"] for one in undone.bar["chips"]] == [term.text for term in split_text(q)]
+    assert [(one["label"], one["href"]) for one in undone.bar["active"]] == [
+        (literal, link(Address(text=q, lang=lang)))
+    ]
+    assert "literal=1" in undone.stage["turn"]["next"]
 
 
 def test_pictures_that_are_asked_for_are_chips_with_their_name(run, api_url):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from indexer.config import IndexerSettings
 from indexer.errors import IndexDamaged, InvalidRoot, LibraryUnwritable, NoIndex
 from indexer.index.segments import SegmentedIndex
-from indexer.publish import PublishOptions, delete_builds_but, find_build_damage, publish, read_current
+from indexer.publish import Check, PublishOptions, delete_builds_but, find_build_damage, publish, read_current
 from indexer.run import BuildOptions, BuildReport, Run, rewrite_shards
 from indexer.sources.scanning import kind_of
 from indexer.store.catalog import Catalog
@@ -51,9 +51,12 @@ def build(settings: IndexerSettings, paths: Sequence[Path], options: BuildOption
 
 
 def rebuild(
-    settings: IndexerSettings, *, on_index: Callable[[int, int], None] = lambda _done, _all: None
+    settings: IndexerSettings,
+    *,
+    on_index: Callable[[int, int], None] = lambda _done, _all: None,
+    check: Check = lambda _layout, _build: None,
 ) -> BuildReport:
-    """Publish a new build from the vector store; no picture is read and none encoded."""
+    """Publish a new build from the vector store; no picture is read and none encoded. `check`: see PublishOptions."""
     started = time.perf_counter()
     layout = Layout(settings.data.absolute())
     if not layout.catalog.exists():
@@ -61,13 +64,13 @@ def rebuild(
     with _opened(layout) as catalog:
         stored = _library_encoder(catalog)
         catalog.check_seal(thorough=True)
-        spec = get_spec(stored.name)
+        spec = get_spec(stored.name, settings.runtime)
         store = VectorStore(layout.vectors(spec.name), spec.dim)
         for shard in catalog.list_shards(stored.id):
             damage = store.find_damage(shard)
             if damage:
                 raise IndexDamaged(store.folder, damage, command="xuntu index update")
-        manifest = publish(layout, catalog, stored, _anew(settings, on_index))
+        manifest = publish(layout, catalog, stored, replace(_anew(settings), on_progress=on_index, check=check))
         catalog.sync_texts()
         catalog.seal()
         counts = catalog.counts()
@@ -95,7 +98,7 @@ def compact(settings: IndexerSettings) -> CompactReport:
     with _opened(layout) as catalog:
         catalog.check_seal(thorough=True)
         stored = _library_encoder(catalog)
-        store = VectorStore(layout.vectors(stored.name), get_spec(stored.name).dim)
+        store = VectorStore(layout.vectors(stored.name), get_spec(stored.name, settings.runtime).dim)
         for shard in catalog.list_shards(stored.id):
             damage = store.find_damage(shard)
             if damage:
@@ -118,8 +121,8 @@ def compact(settings: IndexerSettings) -> CompactReport:
     )
 
 
-def _anew(settings: IndexerSettings, on_index: Callable[[int, int], None] = lambda _done, _all: None) -> PublishOptions:
-    return PublishOptions(index=settings.index.options, runtime=settings.runtime, anew=True, on_progress=on_index)
+def _anew(settings: IndexerSettings) -> PublishOptions:
+    return PublishOptions(index=settings.index_options, runtime=settings.runtime, anew=True)
 
 
 _CATALOG_DAMAGED = "the catalog is damaged"
@@ -144,12 +147,12 @@ def verify(settings: IndexerSettings) -> list[str]:
     be told from what another process is just writing.
     """
     layout = Layout(settings.data.absolute())
-    found = _find_problems(layout)
+    found = _find_problems(layout, settings)
     if not found:
         return found
     try:
         with write_lock(layout):
-            found = _find_problems(layout)
+            found = _find_problems(layout, settings)
             if found and not found[0].startswith(_CATALOG_DAMAGED):
                 _distrust(layout)
     except LibraryUnwritable:
@@ -157,14 +160,14 @@ def verify(settings: IndexerSettings) -> list[str]:
     return found
 
 
-def _find_problems(layout: Layout) -> list[str]:
+def _find_problems(layout: Layout, settings: IndexerSettings) -> list[str]:
     catalog = Catalog(layout.catalog)
     try:
         damage = catalog.check()
         if damage:
             return [f"{_CATALOG_DAMAGED}: {damage}"]
         stored = _library_encoder(catalog)
-        store = VectorStore(layout.vectors(stored.name), get_spec(stored.name).dim)
+        store = VectorStore(layout.vectors(stored.name), get_spec(stored.name, settings.runtime).dim)
         found = [text for shard in catalog.list_shards(stored.id) if (text := store.find_damage(shard))]
         if not catalog.has_readable_seal():
             found.append("catalog.seal has changed since it was written")

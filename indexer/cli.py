@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.gate import Force, Gate, GateFile, check_with, make_gate
 from models.cli import Data, Json, language, print_csv, print_json, print_table, run, tell
 
 if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs none of it
@@ -65,6 +66,8 @@ def build(
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Believe that an empty folder's pictures are gone.")
     ] = False,
+    gate: GateFile = None,
+    force: Force = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -83,7 +86,9 @@ def build(
         columns={what: name for what, name in chosen.items() if name},
         allow_empty=allow_empty,
     )
-    _build(settings_for(context, data, workers=workers), paths, options, as_json=as_json)
+    settings = settings_for(context, data, workers=workers)
+    made = make_gate(context, gate, settings, force=force)
+    _build(settings, paths, options, gate=made, as_json=as_json)
 
 
 @app.command()
@@ -94,18 +99,17 @@ def update(
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Believe that an empty folder's pictures are gone.")
     ] = False,
+    gate: GateFile = None,
+    force: Force = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Bring the library up to date with its folders: new, changed and deleted pictures."""
     from indexer.build import BuildOptions
 
-    _build(
-        settings_for(context, data, workers=workers),
-        [],
-        BuildOptions(allow_empty=allow_empty),
-        as_json=as_json,
-    )
+    settings = settings_for(context, data, workers=workers)
+    made = make_gate(context, gate, settings, force=force)
+    _build(settings, [], BuildOptions(allow_empty=allow_empty), gate=made, as_json=as_json)
 
 
 @app.command()
@@ -156,6 +160,8 @@ def rebuild(
         str | None, typer.Option("--encoder", help="With --reencode: another encoder from now on.")
     ] = None,
     workers: Workers = None,
+    gate: GateFile = None,
+    force: Force = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -166,8 +172,9 @@ def rebuild(
     from indexer import build as runner
 
     settings = settings_for(context, data, workers=workers)
+    made = make_gate(context, gate, settings, force=force)
     if reencode:
-        _build(settings, [], runner.BuildOptions(encoder=encoder, reencode=True), as_json=as_json)
+        _build(settings, [], runner.BuildOptions(encoder=encoder, reencode=True), gate=made, as_json=as_json)
     elif encoder:
         message = "--encoder needs --reencode: vectors of another encoder have to be made first."
         raise typer.BadParameter(message)
@@ -175,8 +182,9 @@ def rebuild(
         from indexer.progress import ProgressDisplay
 
         with ProgressDisplay() as display:
-            done = runner.rebuild(settings, on_index=display.indexed)
-        _print_report(done, as_json=as_json)
+            check = check_with(made, display.checked)
+            done = runner.rebuild(settings, on_index=display.indexed, check=check)
+        _print_report(done, gate=made, as_json=as_json)
 
 
 @app.command()
@@ -324,7 +332,14 @@ def rollback(context: typer.Context, *, data: Data = None, as_json: Json = False
         print(f"In use again: build {manifest.build} of {manifest.created_at}.")
 
 
-def _build(settings: "IndexerSettings", paths: list[Path], options: "BuildOptions", *, as_json: bool) -> None:
+def _build(
+    settings: "IndexerSettings",
+    paths: list[Path],
+    options: "BuildOptions",
+    *,
+    gate: Gate | None = None,
+    as_json: bool,
+) -> None:
     from dataclasses import replace
 
     from indexer import build as runner
@@ -333,22 +348,25 @@ def _build(settings: "IndexerSettings", paths: list[Path], options: "BuildOption
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: keep what is done
     with ProgressDisplay() as display:
         options = replace(options, on_scan=display.scanned, on_progress=display.advance, on_index=display.indexed)
+        options = replace(options, check=check_with(gate, display.checked))
         try:
             done = runner.build(settings, paths, options)
         except KeyboardInterrupt:
             display.stop()
             tell("Stopped. What was encoded is kept; run the same command to go on.")
             raise typer.Exit(130) from None
-    _print_report(done, as_json=as_json)
+    _print_report(done, gate=gate, as_json=as_json)
 
 
-def _print_report(done: "BuildReport", *, as_json: bool) -> None:
+def _print_report(done: "BuildReport", *, gate: Gate | None = None, as_json: bool) -> None:
     for warning in done.warnings:
         tell(warning.text(language()))
+    if gate is not None:
+        tell(gate.text(language()))
     if done.stages:
         tell("Seconds: " + ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in done.stages.items()))
     if as_json:
-        print_json(done.to_dict())
+        print_json(done.to_dict() | ({} if gate is None else {"gate": gate.to_dict()}))
         return
     print(
         f"{done.seen} pictures seen: {done.encoded} encoded, {done.reused} already there, {done.failed} failed; "
@@ -365,14 +383,16 @@ _DUPLICATES = {
         "near": "near-duplicate, {bits} bits, cosine {cosine:.3f}",
         "found": "Groups among {all} pictures: {groups}. Beside those to keep: {others}, {mb:.1f} MB. "
         "Nothing was deleted.",
-        "unhashed": "Indexed by an earlier version and without thumbnail: {n}. Only their exact copies are listed.",
+        "unhashed": "Indexed by an earlier version: {n}. Only their exact copies are listed. Once `xuntu index update` "
+        "has run, those with a thumbnail are compared too.",
     },
     "zh": {
         "kept": "建议保留",
         "copy": "完全相同",
         "near": "近似，相差 {bits} 位，余弦 {cosine:.3f}",
         "found": "{all} 张图片中有 {groups} 组重复；除建议保留的以外共 {others} 张，{mb:.1f} MB。没有删除任何文件。",
-        "unhashed": "有 {n} 张图片由旧版本建立索引，也没有缩略图：只列出与它们完全相同的文件。",
+        "unhashed": "有 {n} 张图片由旧版本建立索引：只列出与它们完全相同的文件。运行 xuntu index update 之后，"
+        "有缩略图的也会参与比较。",
     },
 }
 

@@ -68,6 +68,10 @@ class ProgressDisplay:
         """Show how far an index is made."""
         self._update("Indexing", done, total, rate="", failed="")
 
+    def checked(self, done: int, total: int) -> None:
+        """Show how far a build is checked before it is published."""
+        self._update("Checking", done, total, rate="", failed="")
+
     def _update(self, what: str, done: int, total: int | None, **fields: Any) -> None:
         if self._task is None:
             self._task = self._bar.add_task(what, total=total, **fields)

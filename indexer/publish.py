@@ -33,9 +33,12 @@ from indexer.store.shard_files import ShardFiles
 from models.files import replace_file, sha256_of, sync_folder
 from models.registry import get_spec
 from models.runtime import Runtime
+from models.spec import EncoderSpec
 from models.vectors import Ids
 
 logger = logging.getLogger(__name__)
+
+Check = Callable[[Layout, Manifest], None]
 
 _BUILD_NAME = re.compile(r"[0-9TZ]{1,32}-[0-9a-f]{1,16}")
 _RECALL_SAMPLE = 100
@@ -46,13 +49,15 @@ _LEAST_SELF_RECALL = {"flat": 1.0, "ivf": 0.9}  # an approximate index may look 
 class PublishOptions:
     """How an index is made.
 
-    `anew` takes nothing over from the build before; `on_progress` gets the number of vectors done, and of all.
+    `anew` takes nothing over from the build before; `on_progress` gets the number of vectors done, and of all. `check`
+    looks at the build that is about to be published, and keeps the one in use by raising an error.
     """
 
     index: IndexOptions = field(default_factory=IndexOptions)
     runtime: Runtime = field(default_factory=Runtime)
     anew: bool = False
     on_progress: Callable[[int, int], None] = lambda _done, _all: None
+    check: Check = lambda _layout, _build: None
 
 
 def current_build(layout: Layout) -> str:
@@ -76,7 +81,10 @@ def read_current(layout: Layout) -> Manifest:
 
 
 def publish(layout: Layout, catalog: Catalog, encoder: StoredEncoder, options: PublishOptions) -> Manifest:
-    """Make a build of everything indexed, verify it and put it in use. Raises LibraryUnwritable or IndexDamaged."""
+    """Make a build of everything indexed, verify it and put it in use.
+
+    Raises LibraryUnwritable, IndexDamaged or what the check raises; then the build is deleted.
+    """
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     folder = layout.builds / name
@@ -92,7 +100,7 @@ def publish(layout: Layout, catalog: Catalog, encoder: StoredEncoder, options: P
         generation = catalog.generation()
         index = _make_index(layout, catalog, encoder, options)
         files = index.save(folder, prefix=f"{encoder.name}-")
-        entry = _describe(index, encoder, files)
+        entry = _describe(index, encoder, get_spec(encoder.name, options.runtime), files)
         _verify(folder, entry)
         manifest = Manifest(
             build=name,
@@ -108,6 +116,11 @@ def publish(layout: Layout, catalog: Catalog, encoder: StoredEncoder, options: P
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, (OSError, RuntimeError)):  # the second is how FAISS reports a failed write
             raise LibraryUnwritable(layout.builds, getattr(error, "strerror", None) or str(error)) from error
+        raise
+    try:
+        options.check(layout, manifest)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
         raise
     _use(layout, name)
     with catalog.writing():
@@ -176,7 +189,7 @@ def delete_builds_but(layout: Layout, kept: set[str | None]) -> None:
 
 def _make_index(layout: Layout, catalog: Catalog, encoder: StoredEncoder, options: PublishOptions) -> SegmentedIndex:
     """Return the index of the build in use, brought up to date, or a new one."""
-    spec = get_spec(encoder.name)
+    spec = get_spec(encoder.name, options.runtime)
     shards = catalog.list_shards(encoder.id)
     store = ShardFiles(layout.vectors(spec.name), spec.dim, checksums={shard.number: shard.sha256 for shard in shards})
     previous, since = None if options.anew else _open_previous(layout, catalog, encoder), 0
@@ -209,8 +222,9 @@ def _open_previous(layout: Layout, catalog: Catalog, encoder: StoredEncoder) -> 
         return None
 
 
-def _describe(index: SegmentedIndex, encoder: StoredEncoder, files: tuple[SegmentFile, ...]) -> IndexEntry:
-    spec = get_spec(encoder.name)
+def _describe(
+    index: SegmentedIndex, encoder: StoredEncoder, spec: EncoderSpec, files: tuple[SegmentFile, ...]
+) -> IndexEntry:
     main = index.parts[0].segment if index.parts else None
     return IndexEntry(
         encoder=spec.name,

@@ -16,26 +16,6 @@ from models.registry import list_encoders
 XUNTU = [sys.executable, "-c", "from api.cli import main; main()"]
 
 
-@pytest.fixture
-def xuntu(tmp_path):
-    """Run `xuntu` in an empty folder with an empty home; return the finished process."""
-
-    def run(*args: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("XUNTU_", "LC_", "LANG"))}
-        return subprocess.run(
-            [*XUNTU, *map(str, args)],
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            cwd=tmp_path,
-            env={**kept, "HOME": str(tmp_path), "LANG": "C.UTF-8", **environment},
-            check=False,
-            timeout=120,
-        )
-
-    return run
-
-
 def test_a_table_for_people(xuntu, library):
     done = xuntu("search", "--data", library, "一只猫", "--k", 2)
     lines = done.stdout.splitlines()
@@ -48,7 +28,8 @@ def test_a_table_for_people(xuntu, library):
 
 def test_json_for_programs(xuntu, library, photographs):
     answer = json.loads(xuntu("--data", library, "search", "a", "cat", "--k", 3, "--json").stdout)
-    assert list(answer) == ["hits", "total", "timings_ms", "build", "encoder"]
+    assert list(answer) == ["hits", "total", "timings_ms", "build", "encoder", "language", "clauses"]
+    assert [(one["text"], one["weight"], one["language"]) for one in answer["clauses"]] == [("a cat", 1, "en")]
     assert set(answer["hits"][0]) == {"id", "path", "root", "score", "width", "height", "duplicates"}
     assert (answer["hits"][0]["path"], answer["hits"][0]["root"]) == ("cat.png", str(photographs))
     assert set(answer["timings_ms"]) == {"encode", "search", "total"}
@@ -71,6 +52,18 @@ def test_sums_on_the_command_line(xuntu, library):
     assert order("男人", "-0.9:相机").index("people/camera.png") > order("男人").index("people/camera.png")
     assert order("cat", "-dog") != order("cat")
     assert order("一杯咖啡", "3:花")[0] == "flower.jpg"
+
+
+def test_negation_in_words_is_said_and_can_be_undone(xuntu, library):
+    done = xuntu("search", "--data", library, "沒戴眼鏡的貓", "--json")
+    assert "Read as: 貓; without 戴眼鏡." in done.stderr
+    assert "--literal" in done.stderr
+    assert [one["text"] for one in json.loads(done.stdout)["clauses"]] == ["貓", "戴眼鏡"]
+    chinese = xuntu("search", "--data", library, "a cat without glasses", LANG="zh_CN.UTF-8")
+    assert "理解为：a cat；不要 glasses。" in chinese.stderr
+    literal = xuntu("search", "--data", library, "沒戴眼鏡的貓", "--literal", "--json")
+    assert [one["negation"] for one in json.loads(literal.stdout)["clauses"]] == [None]
+    assert "Read as" not in literal.stderr
 
 
 def test_searching_by_picture_by_id_and_with_conditions(xuntu, library, photographs):
@@ -143,7 +136,17 @@ def test_people_who_read_chinese_are_answered_in_chinese(xuntu):
 
 
 def test_every_command_explains_itself(xuntu):
-    for command in ((), ("index",), ("models",), ("search",), ("serve",), ("ui",), ("demo",), ("index", "build")):
+    for command in (
+        (),
+        ("index",),
+        ("models",),
+        ("search",),
+        ("serve",),
+        ("ui",),
+        ("demo",),
+        ("evaluate",),
+        ("index", "build"),
+    ):
         done = xuntu(*command, "--help")
         assert (done.returncode, done.stderr) == (0, "")
 

@@ -1,0 +1,89 @@
+"""Caption files in the form of Flickr8k and Flickr8k-CN.
+
+A line is `1000268201_693b08cb0e.jpg#zhc#0 穿着连衣裙的小女孩。` What stands between the number signs begins with the
+language; in `name.jpg#0 text`, as English originals have it, nothing does.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from api.evaluation.datasets import Caption, CaptionSet, Picture, language_of_most
+from api.evaluation.errors import InvalidDataSet
+from api.evaluation.pictures import Gallery
+
+FORM = "captions"
+_LINE = re.compile(r"(?P<name>\S.*?)#(?:(?P<tag>[A-Za-z]\w*)#)?\d+[ \t]+(?P<text>\S.*)")
+_LANGUAGES = ("zh", "en")
+
+
+def is_caption_file(path: Path) -> bool:
+    """Say whether a file's first line that is not blank is a caption."""
+    with path.open("rb") as file:
+        first = next((line for line in file if line.strip()), b"")
+    return _LINE.fullmatch(first.decode("utf-8-sig", "replace").strip()) is not None
+
+
+def read_caption_files(
+    paths: Sequence[Path], pictures: Sequence[Picture], *, only: frozenset[str] | None = None
+) -> CaptionSet:
+    """Return the captions of several files on the same pictures, those of them that are named.
+
+    `only` are the names of the pictures to look at, with or without suffix, where that is not all. Raises
+    InvalidDataSet.
+    """
+    gallery = Gallery(pictures, whole=False)
+    captions: list[Caption] = []
+    for path in paths:
+        lines = list(_read(path))
+        unsaid = language_of_most(text for _, _, text in lines) if lines else ""
+        for name, language, text in lines:
+            if only is not None and name not in only and Path(name).stem not in only:
+                continue
+            place = gallery.place(name, path)
+            if place is not None:
+                captions.append(Caption(text, language or unsaid, (place,)))
+    if not captions and not gallery.missing:
+        raise InvalidDataSet(
+            paths[0], why_en="no caption of a picture named by --only is in it", why_zh="其中没有 --only 所列图片的描述"
+        )
+    return CaptionSet(form=FORM, pictures=gallery.pictures, captions=captions, missing=gallery.missing)
+
+
+def read_names(path: Path) -> frozenset[str]:
+    """Return the names in a file, one a line. Raises InvalidDataSet."""
+    names = frozenset(filter(None, (line.strip() for line in _text_lines(path))))
+    if not names:
+        raise InvalidDataSet(path, why_en="it names no picture", why_zh="其中没有写明图片")
+    return names
+
+
+def _read(path: Path) -> Iterator[tuple[str, str | None, str]]:
+    """Yield name, language and text of each caption; no language where the line does not say it."""
+    for row, line in enumerate(_text_lines(path), start=1):
+        if not line.strip():
+            continue
+        match = _LINE.fullmatch(line.strip())
+        if match is None:
+            raise InvalidDataSet(
+                path,
+                row=row,
+                why_en="it is not a caption, such as: name.jpg#zhc#0 两只狗在草地上玩耍",
+                why_zh="不是图片描述，应类似：name.jpg#zhc#0 两只狗在草地上玩耍",
+            )
+        tag = (match["tag"] or "").lower()
+        language = next((one for one in _LANGUAGES if tag.startswith(one)), None)
+        yield match["name"], language, match["text"]
+
+
+def _text_lines(path: Path) -> Iterator[str]:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            yield from file
+    except UnicodeDecodeError as error:
+        raise InvalidDataSet(
+            path, why_en="it is not UTF-8. Save it as UTF-8", why_zh="编码不是 UTF-8。请另存为 UTF-8"
+        ) from error
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise InvalidDataSet(path, why_en=f"it cannot be read: {why}", why_zh=f"无法读取：{why}") from error

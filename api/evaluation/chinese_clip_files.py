@@ -1,0 +1,96 @@
+"""Data sets in the form of Chinese-CLIP (MUGE, Flickr30K-CN, COCO-CN): `valid_texts.jsonl` and `valid_imgs.tsv`.
+
+A line of the first is `{"text_id": 8428, "text": "高级感托特包斜挎", "image_ids": [1076345, 517602]}`, one of the
+second the id of a picture, a tab and its file in base64.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from api.evaluation.datasets import Caption, CaptionSet, Picture, language_of_most
+from api.evaluation.errors import InvalidDataSet
+from api.evaluation.pictures import Gallery, Reading, is_base64_table, list_pictures, read_base64_table
+
+FORM = "chinese-clip"
+_TEXTS, _IMAGES = "_texts.jsonl", "_imgs.tsv"
+
+
+def is_chinese_clip_file(path: Path) -> bool:
+    """Say whether a file's first line has a text and ids of pictures."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            first = json.loads(next((line for line in file if line.strip()), "null"))
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        return False
+    return isinstance(first, dict) and {"text", "image_ids"} <= first.keys()
+
+
+def read_chinese_clip_file(texts: Path, pictures: Sequence[Path], reading: Reading) -> CaptionSet:
+    """Return the data set of a file of texts.
+
+    `pictures` are tables of base64 (none: the one beside the texts), which are ranked as a whole, as their authors do
+    it; or folders and shards, of which the pictures that are named count. Raises InvalidDataSet.
+    """
+    places = list(pictures) or [_beside(texts)]
+    whole = all(is_base64_table(path) for path in places)
+    if whole:
+        found = [picture for path in places for picture in read_base64_table(path, reading.limits)]
+    else:
+        found = list_pictures(places, reading)
+    return _read(texts, found, whole=whole)
+
+
+def _beside(texts: Path) -> Path:
+    """Return the table of pictures that belongs to a file of texts by its name."""
+    path = texts.with_name(texts.name.removesuffix(_TEXTS) + _IMAGES)
+    if not texts.name.endswith(_TEXTS) or not path.is_file():
+        raise InvalidDataSet(
+            texts,
+            why_en="its pictures are not beside it (…_texts.jsonl and …_imgs.tsv). Say where they are: --pictures FILE",
+            why_zh="旁边没有对应的图片文件（…_texts.jsonl 与 …_imgs.tsv）。请用 --pictures FILE 指定",
+        )
+    return path
+
+
+def _read(path: Path, pictures: Sequence[Picture], *, whole: bool) -> CaptionSet:
+    gallery = Gallery(pictures, whole=whole)
+    rows = list(_rows(path))
+    language = language_of_most(text for text, _ in rows) if rows else ""
+    captions: list[Caption] = []
+    unanswered = 0
+    for text, ids in rows:
+        right = tuple(dict.fromkeys(place for name in ids if (place := gallery.place(name, path)) is not None))
+        if right:
+            captions.append(Caption(text, language, right))
+        unanswered += not ids
+    if not captions and unanswered:
+        raise InvalidDataSet(
+            path,
+            why_en="no text names its pictures: the answers of this split are not published. Take the validation split",
+            why_zh="没有一条文本写明对应的图片：这一部分的答案没有公开。请使用验证集",
+        )
+    if not captions and not gallery.missing:
+        raise InvalidDataSet(path, why_en="it is empty", why_zh="文件是空的")
+    return CaptionSet(
+        form=FORM, pictures=gallery.pictures, captions=captions, missing=gallery.missing, unanswered=unanswered
+    )
+
+
+def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
+    with path.open("rb") as file:
+        for row, line in enumerate(file, start=1):
+            if not line.strip():
+                continue
+            try:
+                value: Any = json.loads(line.decode("utf-8-sig"))
+                text, ids = str(value["text"]), [str(name) for name in value["image_ids"]]
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                raise InvalidDataSet(
+                    path,
+                    row=row,
+                    why_en='it is not JSON with "text" and a list "image_ids"',
+                    why_zh='应为含 "text" 和列表 "image_ids" 的 JSON',
+                ) from error
+            yield text, ids

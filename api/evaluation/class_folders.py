@@ -1,0 +1,67 @@
+"""A folder for each class, in a folder or a shard: `cat/001.jpg`. What a class is called is the name of its folder.
+
+A table with the columns class, name and language calls them otherwise, in several languages if need be.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from api.evaluation.columns import read_columns
+from api.evaluation.datasets import ClassName, ClassSet, language_of
+from api.evaluation.errors import InvalidDataSet
+from api.evaluation.pictures import Reading, list_pictures
+
+FORM = "classes"
+COLUMNS = {"class": "class folder 类别 文件夹", "name": "name 名称", "language": "language lang 语言"}
+
+
+def read_class_folders(paths: Sequence[Path], reading: Reading, *, names: Path | None = None) -> ClassSet:
+    """Return the pictures below folders or in shards, by the folder each lies in.
+
+    Raises InvalidDataSet, InvalidRoot or InvalidPattern.
+    """
+    pictures = list_pictures(paths, reading)
+    classes: dict[str, int] = {}
+    members = []
+    for picture in pictures:
+        folder = PurePosixPath(picture.name).parent.name
+        if not folder:
+            raise InvalidDataSet(
+                paths[0],
+                why_en=f"{picture.name} lies in no folder of a class. Put the pictures of each class into a folder of "
+                "its name",
+                why_zh=f"{picture.name} 不在任何类别文件夹中。请把每一类的图片放进以类别命名的文件夹",
+            )
+        members.append(classes.setdefault(folder, len(classes)))
+    if len(classes) < 2:
+        raise InvalidDataSet(
+            paths[0],
+            why_en=f"it holds {len(classes)} folders with pictures; there must be two classes at least",
+            why_zh=f"其中只有 {len(classes)} 个含图片的文件夹；至少需要两个类别",
+        )
+    called = _names_of_folders(classes) if names is None else _read_names(names, classes)
+    return ClassSet(form=FORM, pictures=pictures, classes=list(classes), members=members, names=called)
+
+
+def _names_of_folders(classes: dict[str, int]) -> list[ClassName]:
+    texts = {folder: " ".join(folder.replace("_", " ").split()) for folder in classes}
+    return [ClassName(text, language_of(text), (classes[folder],)) for folder, text in texts.items()]
+
+
+def _read_names(path: Path, classes: dict[str, int]) -> list[ClassName]:
+    """Return the names in a table of those `classes` that are there; a name that two of them share means both."""
+    if not path.is_file():
+        raise InvalidDataSet(path, why_en="there is no such file", why_zh="没有这个文件")
+    called: dict[tuple[str, str], dict[int, None]] = {}
+    for row, (folder, name, language) in read_columns(path, COLUMNS, ("class", "name")):
+        if not name:
+            raise InvalidDataSet(path, row=row, why_en="its name is empty", why_zh="名称为空")
+        if folder in classes:
+            called.setdefault((name, language_of(name, language)), {})[classes[folder]] = None
+    if not called:
+        raise InvalidDataSet(
+            path,
+            why_en=f"it names none of the classes, such as {next(iter(classes))}",
+            why_zh=f"其中没有这些类别的名称，例如 {next(iter(classes))}",
+        )
+    return [ClassName(text, language, tuple(numbers)) for (text, language), numbers in called.items()]

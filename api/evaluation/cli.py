@@ -1,0 +1,141 @@
+"""`xuntu evaluate`, and the gate of `xuntu index`. Results go to standard output, progress to standard error."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from indexer.cli import settings_for
+from models.cli import Data, Json, language, print_json, print_table, tell
+
+if TYPE_CHECKING:
+    from api.evaluation.gate import Gate
+    from api.evaluation.runs import Evaluated
+    from api.search.query import Match
+    from indexer.config import IndexerSettings
+
+_NAMED = 5
+
+
+def evaluate(
+    context: typer.Context,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DATA...",
+            help="Captions (name.jpg#zhc#0 text), of several languages in several files; Chinese-CLIP's …_texts.jsonl; "
+            "a folder or shard with a folder for each class; or questions to the library "
+            "(.csv: query,picture,language).",
+            show_default=False,
+        ),
+    ],
+    *,
+    pictures: Annotated[
+        list[Path] | None,
+        typer.Option(help="Where the pictures of captions are: folders, shards, …_imgs.tsv; may be repeated."),
+    ] = None,
+    only: Annotated[Path | None, typer.Option(help="Only the pictures this file names, one a line: a split.")] = None,
+    names: Annotated[Path | None, typer.Option(help="What classes are called (.csv: class,name,language).")] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="For data sets. See: xuntu models list", show_default="the built-in one")
+    ] = None,
+    as_written: Annotated[
+        bool, typer.Option("--as-written", help="Encode texts as they are, not in the form that a search gives them.")
+    ] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Leave out captions whose picture is not there.")
+    ] = False,
+    match: Annotated[str, typer.Option(help="For questions, as in a search: vector, text or both.")] = "vector",
+    where: Annotated[str | None, typer.Option(help="For questions: conditions, as in a search.")] = None,
+    literal: Annotated[bool, typer.Option("--literal", help="For questions: search all words as they are.")] = False,
+    against: Annotated[
+        Path | None, typer.Option(help="What --json printed for the same data before: show what changed since.")
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Measure how well the right pictures are found, on a data set or with your own questions to the library.
+
+    Recall at 1, 5 and 10, mean recall and median rank; for classes mAP and precision at k, and how well scores tell
+    whether a thing is there at all. Shares are in per cent, with 95 % intervals. A tie counts against the encoder.
+    """
+    from api.evaluation.library import Asking
+    from api.evaluation.results import compare_results, read_results
+    from api.evaluation.runs import Request
+    from api.evaluation.runs import evaluate as run_evaluation
+    from models.progress import StepDisplay
+
+    request = Request(
+        paths=files,
+        pictures=pictures or (),
+        only=only,
+        names=names,
+        encoder=encoder,
+        as_written=as_written,
+        allow_missing=allow_missing,
+        asking=Asking(match=cast("Match", match), where=where, literal=literal),  # Query refuses what it does not know
+    )
+    before = read_results(against) if against else []
+    with StepDisplay() as display:
+        done = run_evaluation(request, settings_for(context, data), display.advance)
+    differences = compare_results(done.report.results, before)
+    if against and not differences:
+        from api.evaluation.errors import NotComparable
+
+        raise NotComparable(against, why_en="it asks other things", why_zh="其中的查询不同")
+    if as_json:
+        print_json(done.report.to_dict() | {"differences": [one.to_dict() for one in differences]})
+        return
+    _print(done)
+    if differences:
+        from api.evaluation.tables import difference_tables
+
+        for head, rows in difference_tables(differences):
+            print()
+            print_table(head, rows)
+
+
+def make_gate(file: Path, settings: "IndexerSettings", *, force: bool) -> "Gate":
+    """Return what `xuntu index build --gate FILE` puts in front of publishing. Raises InvalidDataSet."""
+    from api.evaluation.gate import Gate
+
+    return Gate(file, settings.runtime, force=force)
+
+
+_LEFT_OUT = {
+    "missing": ("Pictures that are not there: {n} ({names})", "不存在的图片：{n} 张（{names}）"),
+    "unanswered": ("Queries without a picture that is there: {n}", "没有可用图片的查询：{n} 条"),
+    "unreadable": ("Pictures that cannot be read: {n}", "无法读取的图片：{n} 张"),
+    "alone": (
+        "Pictures alone in their class, which are not asked about: {n}",
+        "所在类别只有一张、不作为查询的图片：{n} 张",
+    ),
+}
+
+
+def _print(done: "Evaluated") -> None:
+    from api.evaluation.results import ALL
+    from api.evaluation.tables import result_tables
+
+    report = done.report
+    for number, (head, rows) in enumerate(result_tables(report.results)):
+        if number:
+            print()
+        print_table(head, rows)
+    chinese = language() == "zh"
+    names = ", ".join(report.missing[:_NAMED]) + ", …" * (len(report.missing) > _NAMED)
+    for reason, count in report.left_out.items():
+        if count:
+            said = _LEFT_OUT[reason][chinese].format(n=count, names=names)
+            tell(f"已略过。{said}。" if chinese else f"Left out. {said}.")
+    for warning in done.warnings[:_NAMED]:
+        tell(warning.text(language()))
+    unknown = sum(one.unknown for one in report.results if one.sample.kind == "ranks" and one.language != ALL)
+    if unknown:
+        tell(
+            f"有 {unknown} 条查询编码器一个词也不认识，计为未找到。"
+            if chinese
+            else f"Of {unknown} queries the encoder knows no word; they count as not found."
+        )
+    build = f", build {report.build}" if report.build else ""
+    tell(f"Encoder {report.encoder} ({report.fingerprint}){build}, {report.seconds:.1f} s.")

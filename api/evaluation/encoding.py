@@ -1,0 +1,145 @@
+"""Pictures and texts of a data set -> unit vectors, straight through the encoder."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from api.evaluation.datasets import Picture
+from api.evaluation.ranking import OnStep, Positions
+from indexer.devices import DeviceEncoders
+from indexer.thumbnails import DECODED_SIDE
+from models.decode import DecodeLimits, decode_image
+from models.devices import count_cpus
+from models.encoder import Preprocess, TextEncoder
+from models.errors import DecodeError
+from models.registry import get_preprocess
+from models.runtime import Runtime
+from models.spec import EncoderSpec
+from models.text import normalize_text
+from models.vectors import Vectors
+from models.wordings import encode_wordings, list_wordings
+
+_TEXT_BATCH = 64
+_AHEAD = 4  # batches of pictures that are decoded before they are wanted
+
+OnePicture = npt.NDArray[np.uint8]  # (image_size, image_size, 3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoding:
+    """How the inputs of a data set become vectors.
+
+    `as_written`: texts are encoded as they are, cut off where the encoder stops reading; else as a search does it: in
+    the form that it brings its query into, names in templates if the runtime says so, long ones in pieces. 0 `threads`
+    and `batch_size` mean what suits the machine.
+    """
+
+    spec: EncoderSpec
+    runtime: Runtime
+    limits: DecodeLimits
+    threads: int = 0
+    batch_size: int = 0
+    as_written: bool = False
+
+    @property
+    def templates(self) -> bool:
+        """Whether names are encoded in several sentences."""
+        return not self.as_written and self.runtime.uses_templates(self.spec)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedPictures:
+    """`vectors` float32 (m, dim) are those of the pictures at `places` (m,), which ascend; the others have failed."""
+
+    vectors: Vectors
+    places: Positions
+    failures: dict[int, DecodeError]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedTexts:
+    """`vectors` float32 (m, dim) are those of the texts at `places` (m,), which ascend; of others no word is known."""
+
+    vectors: Vectors
+    places: Positions
+
+
+def encode_pictures(pictures: Sequence[Picture], encoding: Encoding, on_step: OnStep) -> EncodedPictures:
+    """Decode and encode pictures exactly as the indexer does. Raises what `load_image_encoder` raises."""
+    spec = encoding.spec
+    parts: list[Vectors] = [np.empty((0, spec.dim), np.float32)]
+    places: list[int] = []
+    failures: dict[int, DecodeError] = {}
+    batch: list[OnePicture] = []
+    under_way: deque[Future[Vectors]] = deque()
+    with DeviceEncoders(spec, encoding.runtime) as encoders:
+        encoders.load()
+        size = encoding.batch_size or encoders.batch_size
+        preprocess = get_preprocess(spec.name, encoding.runtime)
+        prepare = partial(_prepare, preprocess=preprocess, side=spec.image_size, limits=encoding.limits)
+        for place, pixels in enumerate(_run_ahead(prepare, pictures, encoding.threads, _AHEAD * size)):
+            if isinstance(pixels, DecodeError):
+                failures[place] = pixels
+            else:
+                places.append(place)
+                batch.append(pixels)
+            if batch and (len(batch) == size or place + 1 == len(pictures)):
+                under_way.append(encoders.submit(np.stack(batch)))
+                batch = []
+            while len(under_way) > (encoders.ahead if place + 1 < len(pictures) else 0):
+                parts.append(encoders.result(under_way.popleft()))
+                on_step("Encoding pictures", place + 1, len(pictures))
+    return EncodedPictures(np.concatenate(parts), np.array(places, np.int64), failures)
+
+
+def encode_texts(texts: Sequence[str], encoder: TextEncoder, encoding: Encoding, on_step: OnStep) -> EncodedTexts:
+    """Encode texts as a search would, or as they are written.
+
+    Texts of like length are encoded together, since a batch is as long as its longest.
+    """
+    if not encoding.as_written:
+        texts = [normalize_text(text) for text in texts]
+    places = np.array([place for place, text in enumerate(texts) if text and encoder.read_text(text).known], np.int64)
+    wordings = [_wordings_of(texts[place], encoder, encoding) for place in places.tolist()]
+    vectors = np.empty((len(places), encoder.spec.dim), np.float32)
+    order = sorted(range(len(wordings)), key=lambda row: len(wordings[row][-1]))
+    for start in range(0, len(order), _TEXT_BATCH):
+        on_step("Encoding texts", start, len(order))
+        rows = order[start : start + _TEXT_BATCH]
+        vectors[rows] = encode_wordings(encoder, [wordings[row] for row in rows])
+    return EncodedTexts(vectors, places)
+
+
+def _wordings_of(text: str, encoder: TextEncoder, encoding: Encoding) -> tuple[str, ...]:
+    return (text,) if encoding.as_written else list_wordings(text, encoder, templates=encoding.templates)
+
+
+def _prepare(picture: Picture, *, preprocess: Preprocess, side: int, limits: DecodeLimits) -> OnePicture | DecodeError:
+    try:
+        decoded = decode_image(picture.read(), short_side=2 * side, long_side=DECODED_SIDE, limits=limits)
+    except DecodeError as error:
+        return error
+    return preprocess(decoded.image)
+
+
+def _run_ahead(
+    prepare: Callable[[Picture], OnePicture | DecodeError], pictures: Sequence[Picture], threads: int, ahead: int
+) -> Iterator[OnePicture | DecodeError]:
+    """Yield what `prepare` makes of each picture, in order; at most `ahead` are held. Pillow lets threads run."""
+    waiting: deque[Future[OnePicture | DecodeError]] = deque()
+    with ThreadPoolExecutor(threads or count_cpus()) as pool:
+        try:
+            for picture in pictures:
+                waiting.append(pool.submit(prepare, picture))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

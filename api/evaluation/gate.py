@@ -1,0 +1,208 @@
+"""The gate in front of publishing: a new build must not find less than the one in use, on a person's own questions.
+
+Both are asked the same, and every draw of a bootstrap takes the same questions for both. A build is worse where the
+whole interval of the difference in recall@10 lies below 0, over all questions or over those of one language.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from api.evaluation.bootstrap import Estimate
+from api.evaluation.errors import BuildWorse, EvaluationError
+from api.evaluation.library import Answer, Asked, Asking, ask, make_results, resolve
+from api.evaluation.questions import read_questions
+from api.evaluation.results import ALL, Difference, Result, compare_results
+from api.search.engine import Encoders, SearchEngine
+from indexer.errors import IndexerError
+from indexer.library import OpenBuild, open_build
+from indexer.store.layout import Layout
+from indexer.store.manifest import Manifest
+from models.errors import EncoderError, ImageSearchError
+from models.runtime import Runtime
+
+_METRIC, _FIRST = "recall@10", 10
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a gate found: results of the new build and, where it could be asked, of the one in use (`before`).
+
+    `lost` are questions whose picture was among the first ten and is not any more; `missing` the pictures that neither
+    build has; `unasked` is why the build in use could not be asked, None if it was, or if there is none.
+    """
+
+    build: str
+    previous: str | None
+    results: list[Result]
+    before: list[Result]
+    differences: list[Difference]
+    lost: list[str]
+    missing: list[str]
+    unasked: ImageSearchError | None = None
+
+    @property
+    def worse(self) -> list[Difference]:
+        """The differences that say that the new build is worse, that of all languages first."""
+        return sorted((one for one in self.differences if one.verdict == "worse"), key=lambda one: one.language != ALL)
+
+    def describe(self, difference: Difference) -> str:
+        """Return before, after and difference of a language's recall@10, in signs that are the same in any language."""
+        old, new = (
+            next(one for one in results if one.task == difference.task and one.language == difference.language)
+            for results in (self.before, self.results)
+        )
+        changed = difference.metrics[_METRIC]
+        return (
+            f"{_METRIC} {_percent(old.metrics[_METRIC].value)} → {_percent(new.metrics[_METRIC].value)} "
+            f"({difference.language}, n = {new.queries}; {100 * changed.value:+.1f} {_ends(changed, signed=True)})"
+        )
+
+
+class Gate:
+    """Asks a new build the questions of a file before it is published. With `force` it warns where it would refuse."""
+
+    def __init__(self, file: Path, runtime: Runtime, *, force: bool = False) -> None:
+        """Read the questions. Raises InvalidDataSet."""
+        self._questions = read_questions(file)
+        self._runtime = runtime
+        self._force = force
+        self._overruled: EvaluationError | None = None
+        self.verdict: Verdict | None = None
+
+    def check(self, layout: Layout, build: Manifest, on_progress: Callable[[int, int], None]) -> None:
+        """Compare a build with the one in use. Raises BuildWorse, and InvalidDataSet where nothing can be asked."""
+        try:
+            self.verdict = self._compare(layout, build, on_progress)
+            if self.verdict.worse:
+                raise BuildWorse("; ".join(map(self.verdict.describe, self.verdict.worse)), self.verdict.lost)
+        except EvaluationError as error:
+            if not self._force:
+                raise
+            self._overruled = error
+
+    def text(self, language: str) -> str:
+        """Return what was found as a sentence or two."""
+        chinese = language.startswith("zh")
+        parts = [] if self.verdict is None else [_tell(self.verdict, chinese=chinese)]
+        if self._overruled is not None and not isinstance(self._overruled, BuildWorse):
+            parts.append(self._overruled.text(language))
+        if self._overruled is not None:
+            parts.append("已按 --force 发布。" if chinese else "Published all the same, as --force says.")
+        if not parts:
+            return "没有新的索引需要检查。" if chinese else "The gate had no new build to look at."
+        return "".join(parts) if chinese else " ".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was found for programs."""
+        overruled = None if self._overruled is None else self._overruled.code
+        if self.verdict is None:
+            return {"checked": False, "overruled": overruled}
+        return {
+            "checked": True,
+            "overruled": overruled,
+            "previous": self.verdict.previous,
+            "missing": self.verdict.missing,
+            "lost": self.verdict.lost,
+            "results": [_without_sample(result) for result in self.verdict.results],
+            "before": [_without_sample(result) for result in self.verdict.before],
+            "differences": [difference.to_dict() for difference in self.verdict.differences],
+        }
+
+    def _compare(self, layout: Layout, build: Manifest, on_progress: Callable[[int, int], None]) -> Verdict:
+        new = open_build(layout.data, build=build.build)
+        old, unasked = _open_previous(layout, build.previous)
+        answers_before: list[Answer] = []
+        before: list[Result] = []
+        try:
+            held = np.union1d(new.index.list_ids(), old.index.list_ids()) if old else new.index.list_ids()
+            asked, missing = resolve(new.catalog, held, self._questions)
+            encoders = Encoders(new.entry.encoder, self._runtime)
+            answers, results = self._ask(new, encoders, asked, on_progress)
+            if old is not None:
+                try:
+                    answers_before, before = self._ask(old, encoders, asked, on_progress)
+                except (IndexerError, EncoderError) as error:  # no service could answer from it either
+                    unasked = error
+        finally:
+            _close(new, old)
+        return Verdict(
+            build=build.build,
+            previous=build.previous,
+            results=results,
+            before=before,
+            differences=compare_results(results, before),
+            lost=_find_lost(asked, answers, answers_before) if before else [],
+            missing=missing,
+            unasked=unasked,
+        )
+
+    def _ask(
+        self, opened: OpenBuild, encoders: Encoders, asked: Sequence[Asked], on_progress: Callable[[int, int], None]
+    ) -> tuple[list[Answer], list[Result]]:
+        asking = Asking()
+        if opened.entry.fingerprint != encoders.spec.fingerprint:
+            encoders = Encoders(opened.entry.encoder, self._runtime)
+        engine = SearchEngine(opened, encoders)
+        answers = ask(engine, asked, asking, self._questions.path, lambda _, done, total: on_progress(done, total))
+        results = make_results(asked, answers, asking, len(opened.index))
+        return answers, [one for one in results if _METRIC in one.metrics]
+
+
+def _open_previous(layout: Layout, name: str | None) -> tuple[OpenBuild | None, ImageSearchError | None]:
+    """Return the build in use, or why it cannot be opened; nothing if there is none."""
+    if name is None:
+        return None, None
+    try:
+        return open_build(layout.data, build=name), None
+    except IndexerError as error:
+        return None, error
+
+
+def _close(*builds: OpenBuild | None) -> None:
+    for opened in builds:
+        if opened is not None:
+            opened.index.close()
+            opened.catalog.close()
+
+
+def _find_lost(asked: Sequence[Asked], now: Sequence[Answer], before: Sequence[Answer]) -> list[str]:
+    pairs = zip(asked, now, before, strict=True)
+    return [one.question.text for one, new, old in pairs if old.rank <= _FIRST < new.rank]
+
+
+def _tell(verdict: Verdict, *, chinese: bool) -> str:
+    if verdict.differences:
+        overall = next((one for one in verdict.differences if one.language == ALL), verdict.differences[0])
+        said = verdict.describe(overall)
+    else:
+        overall_result = next((one for one in verdict.results if one.language == ALL), verdict.results[0])
+        figure = overall_result.metrics[_METRIC]
+        said = f"{_METRIC} {_percent(figure.value)} {_ends(figure)} (n = {overall_result.queries})"
+        if verdict.unasked is not None:
+            why = verdict.unasked.zh if chinese else verdict.unasked.en
+            said += f"；当前索引无法查询，未作比较：{why}" if chinese else f"; the build in use cannot be asked: {why}"
+        else:
+            said += "；没有可比较的索引" if chinese else "; there is no build in use to compare with"
+    if verdict.missing:
+        names = ", ".join(verdict.missing[:_NAMED]) + ", …" * (len(verdict.missing) > _NAMED)
+        count = len(verdict.missing)
+        said += f"。图片库中没有其中 {count} 张图片：{names}" if chinese else f". Not in the library ({count}): {names}"
+    return f"检查：{said}。" if chinese else f"Gate: {said}."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _ends(estimate: Estimate, *, signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    return f"[{100 * estimate.low:{sign}.1f}, {100 * estimate.high:{sign}.1f}]"
+
+
+def _without_sample(result: Result) -> dict[str, Any]:
+    return {name: value for name, value in result.to_dict().items() if name != "sample"}

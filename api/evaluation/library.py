@@ -1,0 +1,176 @@
+"""A person's questions to a library -> results, asked through the search engine as they would be asked in a search."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from api.evaluation.datasets import Question, QuestionSet
+from api.evaluation.errors import InvalidDataSet
+from api.evaluation.ranking import OnStep
+from api.evaluation.results import Result, make_result
+from api.evaluation.samples import Presence, Ranks, number_groups
+from api.evaluation.tasks import by_language
+from api.search.engine import SearchEngine
+from api.search.errors import InvalidQuery
+from api.search.query import Clause, Match, Query
+from api.search.results import Hit
+from indexer.index.base import positions_of
+from indexer.store.catalog import Catalog
+from indexer.store.filters import MAX_INT64, parse_filter
+from indexer.store.records import Root, is_address
+from models.errors import UnknownWords
+from models.vectors import Ids
+
+DEPTH = 100  # hits that are looked at; a picture further down counts as not found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """How questions are put to the engine: what of a search may be set, and whatever two runs may be compared by."""
+
+    match: Match = "vector"
+    where: str | None = None
+    literal: bool = False
+
+    def make_query(self, text: str) -> Query:
+        """Return the search for `text`. Raises InvalidQuery or InvalidFilter."""
+        where = parse_filter(self.where) if self.where else None
+        return Query(clauses=[Clause(text=text)], where=where, k=DEPTH, match=self.match, literal=self.literal)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        return {"match": self.match, "where": self.where, "literal": self.literal, "depth": DEPTH}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question and the contents of its right pictures: an exact copy is as right."""
+
+    question: Question
+    contents: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The rank of the best right picture, inf beyond DEPTH; the score of the first hit, None where no word is known."""
+
+    rank: float
+    score: float | None
+
+
+def resolve(catalog: Catalog, held: Ids, questions: QuestionSet) -> tuple[list[Asked], list[str]]:
+    """Return the questions that can be asked, and the pictures, as written, that are not among `held`, which ascends.
+
+    A question that names pictures of which none is there is left out. Raises InvalidDataSet where none can be asked,
+    or a picture may be one of several.
+    """
+    roots = catalog.list_roots()
+    asked: list[Asked] = []
+    missing: dict[str, None] = {}
+    for question in questions.questions:
+        found = {text: _find(catalog, roots, text) for text in question.pictures}
+        for text, ids in found.items():
+            if len(ids) > 1:
+                places = [row.place for row in catalog.get_images(ids).values()]
+                raise InvalidDataSet(
+                    questions.path,
+                    row=question.row,
+                    why_en=f"{text} may be {' or '.join(places)}. Write its whole path",
+                    why_zh=f"{text} 可能是 {' 或 '.join(places)}。请写出完整路径",
+                )
+        there = {text: ids for text, ids in found.items() if len(positions_of(held, np.array(ids, np.int64)))}
+        missing |= dict.fromkeys(found.keys() - there.keys())
+        if there or not question.pictures:
+            looks = catalog.get_looks([image_id for ids in there.values() for image_id in ids])
+            asked.append(Asked(question, frozenset(looks.contents.tolist())))
+    if not any(one.contents for one in asked):
+        raise InvalidDataSet(
+            questions.path,
+            why_en="the library has none of its pictures. Write paths as `xuntu search` shows them, or ids",
+            why_zh="图片库中没有其中的任何图片。请按 xuntu search 显示的路径填写，或填写编号",
+        )
+    return asked, sorted(missing)
+
+
+def ask(engine: SearchEngine, asked: Sequence[Asked], asking: Asking, path: Path, on_step: OnStep) -> list[Answer]:
+    """Put questions to an engine, one after the other. Raises InvalidDataSet for one that cannot be asked."""
+    answers = []
+    for number, one in enumerate(asked):
+        on_step("Asking", number, len(asked))
+        try:
+            hits = engine.search(asking.make_query(one.question.text)).hits
+        except UnknownWords:
+            answers.append(Answer(np.inf, None))
+        except InvalidQuery as error:
+            why_en, why_zh = error.en.rstrip("."), error.zh.rstrip("。")
+            raise InvalidDataSet(path, row=one.question.row, why_en=why_en, why_zh=why_zh) from error
+        else:
+            answers.append(Answer(_rank(engine, hits, one.contents, asking), hits[0].score if hits else -1.0))
+    return answers
+
+
+def make_results(asked: Sequence[Asked], answers: Sequence[Answer], asking: Asking, gallery: int) -> list[Result]:
+    """Return how well pictures were found; and, where some questions ask for what is not there, how well that shows."""
+    results = []
+    answerable = [place for place, one in enumerate(asked) if one.contents]
+    for language, chosen in by_language([asked[place].question.language for place in answerable]):
+        places = [answerable[place] for place in chosen]
+        groups = number_groups([asked[place].question.pictures[0] for place in places])
+        ranks = np.array([answers[place].rank for place in places])
+        facts = [[asked[place].question.text, sorted(asked[place].question.pictures)] for place in places]
+        unknown = sum(answers[place].score is None for place in places)
+        results.append(
+            make_result("text->image", language, Ranks(groups, ranks), gallery=gallery, facts=facts, unknown=unknown)
+        )
+    if asking.match == "vector":  # of a ranking by words, no score says how well they fit
+        results += _tell_presence(asked, answers, gallery)
+    return results
+
+
+def _tell_presence(asked: Sequence[Asked], answers: Sequence[Answer], gallery: int) -> Iterator[Result]:
+    scores = np.array([-1.0 if answer.score is None else answer.score for answer in answers])
+    present = np.array([bool(one.contents) for one in asked])
+    for language, chosen in by_language([one.question.language for one in asked]):
+        if present[chosen].all() or not present[chosen].any():
+            continue
+        facts = [[asked[place].question.text, bool(present[place])] for place in chosen]
+        sample = Presence(np.arange(len(chosen)), scores[chosen], present[chosen])
+        unknown = sum(answers[place].score is None for place in chosen)
+        yield make_result("presence", language, sample, gallery=gallery, facts=facts, unknown=unknown)
+
+
+def _rank(engine: SearchEngine, hits: Sequence[Hit], right: frozenset[int], asking: Asking) -> float:
+    """Return the rank of the first right hit; where scores rank, behind every other that has the same score."""
+    contents = engine.opened.catalog.get_looks([hit.id for hit in hits]).contents.tolist()
+    places = [place for place, content in enumerate(contents) if content in right]
+    if not places:
+        return float("inf")
+    first = places[0]
+    if asking.match != "vector":
+        return float(first + 1)
+    ties = sum(hit.score == hits[first].score and place not in places for place, hit in enumerate(hits[first:], first))
+    return float(first + 1 + ties)
+
+
+def _find(catalog: Catalog, roots: Sequence[Root], text: str) -> list[int]:
+    """Return the ids of the pictures that a text may mean: an id, or a path below any root; gone ones too."""
+    if text.isdecimal():
+        return list(catalog.get_images([int(text)])) if int(text) <= MAX_INT64 else []
+    found = []
+    for root in roots:
+        path = _below(root, text)
+        known = catalog.known_files(root, 0, [path]).get(path)
+        found += [known.id] if known is not None else []
+    return list(catalog.get_images(found))
+
+
+def _below(root: Root, text: str) -> str:
+    """Return a path as the catalog has it for pictures of `root`."""
+    if is_address(text):
+        return text
+    folder = root.path.parent if root.kind == "list" else root.path
+    return os.path.normpath(text).removeprefix(f"{folder}/")

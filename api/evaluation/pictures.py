@@ -1,0 +1,155 @@
+"""Where the pictures of a data set lie: folders, shards, lists, or a table of base64."""
+
+import base64
+import binascii
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from api.evaluation.datasets import Picture
+from api.evaluation.errors import InvalidDataSet
+from indexer.errors import InvalidList, InvalidRoot
+from indexer.sources.addresses import Fetching
+from indexer.sources.reading import read_source
+from indexer.sources.scanning import Sight, kind_of, scan_root
+from indexer.store.records import ImageFile, Root
+from models.decode import DecodeLimits, read_image_file
+from models.errors import DecodeError
+
+_SNIFFED = 4096
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How picture files are read."""
+
+    limits: DecodeLimits
+    fetching: Fetching
+
+
+class Gallery:
+    """The pictures of a data set that are ranked: all there are (`whole`), or those that are asked for by name."""
+
+    def __init__(self, pictures: Sequence[Picture], *, whole: bool) -> None:
+        self.pictures = list(pictures) if whole else []
+        self.missing: list[str] = []
+        self._finder = _PictureFinder(pictures)
+        self._places = {picture.name: place for place, picture in enumerate(self.pictures)}
+        self._asked: dict[str, int | None] = {}
+
+    def place(self, name: str, where: Path) -> int | None:
+        """Return the position of a picture by its path, its file name, or that without suffix; None if it is missing.
+
+        Raises InvalidDataSet, about the data set at `where`, if several may be meant.
+        """
+        if name not in self._asked:
+            picture = self._finder.find(name, where)
+            if picture is None:
+                self.missing.append(name)
+            elif picture.name not in self._places:
+                self._places[picture.name] = len(self.pictures)
+                self.pictures.append(picture)
+            self._asked[name] = None if picture is None else self._places[picture.name]
+        return self._asked[name]
+
+
+class _PictureFinder:
+    def __init__(self, pictures: Sequence[Picture]) -> None:
+        self._found: tuple[dict[str, list[Picture]], ...] = ({}, {}, {})
+        for picture in pictures:
+            path = PurePosixPath(picture.name)
+            for found, key in zip(self._found, (picture.name, path.name, path.stem), strict=True):
+                found.setdefault(key, []).append(picture)
+
+    def find(self, name: str, where: Path) -> Picture | None:
+        for found in self._found:
+            if name in found:
+                first, *others = found[name]
+                if others:
+                    raise InvalidDataSet(
+                        where,
+                        why_en=f"{name} may be {first.name} or {others[0].name}. Write it with its folder",
+                        why_zh=f"{name} 可能是 {first.name} 或 {others[0].name}。请写明所在的文件夹",
+                    )
+                return first
+        return None
+
+
+def list_pictures(paths: Sequence[Path], reading: Reading) -> list[Picture]:
+    """Return the pictures in folders, WebDataset shards and lists, by their paths below them.
+
+    Raises InvalidDataSet, InvalidRoot, ShardDamaged or BackendNotInstalled.
+    """
+    return [
+        Picture(file.path, partial(_read_file, file, reading))
+        for number, path in enumerate(paths)
+        for file in _scan(number, path)
+    ]
+
+
+def is_base64_table(path: Path) -> bool:
+    """Say whether a file has lines of a name, a tab and a picture in base64, as Chinese-CLIP's data sets have them."""
+    if path.suffix.lower() != ".tsv" or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        name, tab, picture = file.read(_SNIFFED).partition(b"\n")[0].partition(b"\t")
+    return bool(name and tab) and len(picture) > 100 and b"\t" not in picture and b" " not in picture
+
+
+def read_base64_table(path: Path, limits: DecodeLimits) -> list[Picture]:
+    """Return the pictures of such a table, without holding their bytes. Raises InvalidDataSet."""
+    pictures: dict[str, Picture] = {}
+    for row, offset, line in _lines(path):
+        name, tab, data = line.partition(b"\t")
+        if not tab or not name or not data.strip():
+            raise InvalidDataSet(
+                path,
+                row=row,
+                why_en="it is not a picture's id, a tab and the picture in base64",
+                why_zh="应为图片编号、制表符和 base64 编码的图片",
+            )
+        key = name.decode("utf-8", "replace")
+        if key in pictures:
+            raise InvalidDataSet(path, row=row, why_en=f"the id {key} comes twice", why_zh=f"编号 {key} 重复出现")
+        begin = offset + len(name) + 1
+        pictures[key] = Picture(key, partial(_read_base64, path, begin, len(data.rstrip()), limits))
+    if not pictures:
+        raise InvalidDataSet(path, why_en="it is empty", why_zh="文件是空的")
+    return list(pictures.values())
+
+
+def _scan(number: int, path: Path) -> Iterator[ImageFile]:
+    path = path.expanduser().absolute()
+    if not path.exists():
+        raise InvalidRoot(path, why_en="there is no such folder or file", why_zh="没有这个文件夹或文件")
+    sight = Sight()
+    try:
+        yield from scan_root(Root(id=number, path=path, kind=kind_of(path)), other_roots=(), sight=sight)
+    except InvalidList as error:
+        raise InvalidDataSet(path, row=error.row, why_en=error.why[0], why_zh=error.why[1]) from error
+    for warning in sight.warnings:  # of a tar file that is cut short: what would be missing has no name
+        raise warning
+
+
+def _read_file(file: ImageFile, reading: Reading) -> bytes:
+    return read_source(file, reading.limits, reading.fetching)[1]
+
+
+def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
+    """Yield number, offset and content of each line that is not blank."""
+    offset = 0
+    with path.open("rb") as file:
+        for row, line in enumerate(file, start=1):
+            if line.strip():
+                yield row, offset, line
+            offset += len(line)
+
+
+def _read_base64(path: Path, offset: int, size: int, limits: DecodeLimits) -> bytes:
+    text = read_image_file(path, limits, part=(offset, size))
+    try:
+        return base64.b64decode((text + b"=" * (-size % 4)).translate(_STANDARD), validate=True)
+    except binascii.Error as error:
+        raise DecodeError("base64") from error

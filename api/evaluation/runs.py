@@ -1,0 +1,239 @@
+"""What `xuntu evaluate` does: tells the form of the data, evaluates, and returns a report."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from api.evaluation import caption_files, chinese_clip_files, class_folders, questions
+from api.evaluation.encoding import Encoding
+from api.evaluation.errors import InvalidDataSet, OptionUnsuitable
+from api.evaluation.library import Asking, ask, make_results, resolve
+from api.evaluation.pictures import Reading, is_base64_table, list_pictures
+from api.evaluation.ranking import OnStep
+from api.evaluation.results import Report
+from api.evaluation.tasks import Outcome, evaluate_captions, evaluate_classes
+from api.search.engine import SearchEngine
+from indexer.config import IndexerSettings
+from indexer.sources.addresses import Fetching
+from indexer.sources.tables import LIST_SUFFIXES
+from models.decode import DecodeLimits
+from models.errors import ImageSearchError
+from models.registry import DEFAULT_ENCODER, get_installed_spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to evaluate: `paths` are the data, all of one form; the rest is for some forms only.
+
+    `pictures` are where those of captions lie, `only` a file of the names to look at, `names` a table of what classes
+    are called; `encoder` and `as_written` are for data sets, `asking` for questions to a library.
+    """
+
+    paths: Sequence[Path]
+    pictures: Sequence[Path] = ()
+    only: Path | None = None
+    names: Path | None = None
+    encoder: str | None = None
+    as_written: bool = False
+    allow_missing: bool = False
+    asking: Asking = field(default_factory=Asking)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """A report, and what the person should know besides."""
+
+    report: Report
+    warnings: Sequence[ImageSearchError] = ()
+
+
+_OPTIONS = {  # which options a form of data takes
+    caption_files.FORM: {"--pictures", "--only", "--encoder", "--as-written", "--allow-missing"},
+    chinese_clip_files.FORM: {"--pictures", "--encoder", "--as-written", "--allow-missing"},
+    class_folders.FORM: {"--names", "--encoder", "--as-written"},
+    questions.FORM: {"--match", "--where", "--literal"},
+}
+
+
+def evaluate(request: Request, settings: IndexerSettings, on_step: OnStep) -> Evaluated:
+    """Evaluate. Raises EvaluationError, and what the search engine, the encoder or reading the pictures raises."""
+    form = _form_of(request.paths)
+    _check_options(request, form)
+    if form == questions.FORM:
+        return _evaluate_library(request, settings, on_step)
+    started = time.perf_counter()
+    encoding = _encoding(request, settings)
+    reading = Reading(
+        limits=encoding.limits, fetching=Fetching(offline=settings.offline, timeout_s=settings.fetch_timeout_seconds)
+    )
+    outcome, missing = _evaluate_data_set(form, request, encoding, reading, on_step)
+    if not outcome.results:
+        raise InvalidDataSet(
+            request.paths[0], why_en="none of its pictures can be used", why_zh="其中没有可以使用的图片"
+        )
+    report = _report(
+        form,
+        request,
+        started,
+        encoder=encoding.spec.name,
+        fingerprint=encoding.spec.fingerprint,
+        space=encoding.spec.space,
+        settings={
+            "as_written": request.as_written,
+            "templates": encoding.templates,
+            "precision": settings.precision,
+            "device": settings.device,
+        },
+        left_out=outcome.left_out,
+        missing=missing,
+        results=outcome.results,
+    )
+    return Evaluated(report=report, warnings=outcome.unreadable)
+
+
+def _encoding(request: Request, settings: IndexerSettings) -> Encoding:
+    return Encoding(
+        spec=get_installed_spec(request.encoder or DEFAULT_ENCODER, settings.runtime),
+        runtime=settings.runtime,
+        limits=DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes),
+        threads=settings.workers or 0,
+        batch_size=settings.batch_size or 0,
+        as_written=request.as_written,
+    )
+
+
+def _evaluate_data_set(
+    form: str, request: Request, encoding: Encoding, reading: Reading, on_step: OnStep
+) -> tuple[Outcome, Sequence[str]]:
+    """Return what is found, and the names of the pictures that are not there."""
+    if form == class_folders.FORM:
+        data = class_folders.read_class_folders(request.paths, reading, names=request.names)
+        return evaluate_classes(data, encoding, on_step), ()
+    if form == chinese_clip_files.FORM:
+        captions = chinese_clip_files.read_chinese_clip_file(request.paths[0], request.pictures, reading)
+    else:
+        only = caption_files.read_names(request.only) if request.only else None
+        captions = caption_files.read_caption_files(request.paths, list_pictures(request.pictures, reading), only=only)
+    outcome = evaluate_captions(captions, encoding, on_step, allow_missing=request.allow_missing)
+    return outcome, captions.missing
+
+
+def _evaluate_library(request: Request, settings: IndexerSettings, on_step: OnStep) -> Evaluated:
+    started = time.perf_counter()
+    asked_for = questions.read_questions(request.paths[0])
+    request.asking.make_query("?")  # what is wrong with how to ask is no fault of a question
+    limits = DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes)
+    engine = SearchEngine.open(settings.data, limits, runtime=settings.runtime)
+    opened = engine.opened
+    asked, missing = resolve(opened.catalog, opened.index.list_ids(), asked_for)
+    answers = ask(engine, asked, request.asking, asked_for.path, on_step)
+    report = _report(
+        questions.FORM,
+        request,
+        started,
+        encoder=opened.entry.encoder,
+        fingerprint=opened.entry.fingerprint,
+        space=opened.entry.space,
+        settings={
+            **request.asking.to_dict(),
+            "templates": engine.encoders.templates,
+            "precision": settings.precision,
+            "device": settings.device,
+        },
+        left_out={"missing": len(missing), "unanswered": len(asked_for.questions) - len(asked)},
+        missing=missing,
+        results=make_results(asked, answers, request.asking, len(opened.index)),
+        build=opened.manifest.build,
+    )
+    return Evaluated(report=report)
+
+
+def _report(form: str, request: Request, started: float, **facts: Any) -> Report:
+    return Report(
+        form=form,
+        files=[str(path) for path in request.paths],
+        version=version("xuntu"),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(time.perf_counter() - started, 3),
+        **facts,
+    )
+
+
+def _form_of(paths: Sequence[Path]) -> str:
+    """Return the form of the data. Raises InvalidDataSet."""
+    for path in paths:
+        if not path.exists():
+            raise InvalidDataSet(path, why_en="there is no such file or folder", why_zh="没有这个文件或文件夹")
+    if all(path.is_dir() or path.suffix.lower() == ".tar" for path in paths):
+        return class_folders.FORM
+    first, *others = paths
+    try:
+        form = _form_of_file(first)
+        alike = form == caption_files.FORM and all(map(caption_files.is_caption_file, others))
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise InvalidDataSet(first, why_en=f"it cannot be read: {why}", why_zh=f"无法读取：{why}") from error
+    if others and not alike:
+        raise InvalidDataSet(
+            others[0],
+            why_en="only caption files about the same pictures, folders and shards are evaluated together. Give one "
+            "data set at a time",
+            why_zh="只有针对同一批图片的描述文件、文件夹和分片可以一起评测。请每次只给一个数据集",
+        )
+    return form
+
+
+def _form_of_file(path: Path) -> str:
+    if is_base64_table(path):
+        raise InvalidDataSet(
+            path,
+            why_en="these are the pictures of a data set. Give its texts (…_texts.jsonl), and this with --pictures",
+            why_zh="这是数据集的图片文件。请给出文本文件（…_texts.jsonl），并用 --pictures 指定它",
+        )
+    if path.is_file():
+        if chinese_clip_files.is_chinese_clip_file(path):
+            return chinese_clip_files.FORM
+        if path.suffix.lower() in LIST_SUFFIXES:
+            return questions.FORM
+        if caption_files.is_caption_file(path):
+            return caption_files.FORM
+    raise InvalidDataSet(
+        path,
+        why_en="it is none of: captions (name.jpg#zhc#0 text), Chinese-CLIP's texts (…_texts.jsonl), a folder or shard "
+        "with a folder for each class, questions (.csv with the columns query and picture)",
+        why_zh="不属于以下任何一种：图片描述（name.jpg#zhc#0 文字）、Chinese-CLIP 文本（…_texts.jsonl）、"
+        "按类别分文件夹的目录或分片、查询表（含 query 和 picture 列的 .csv）",
+    )
+
+
+def _check_options(request: Request, form: str) -> None:
+    """Raise OptionUnsuitable for an option that the form does not take, or needs."""
+    given = {
+        "--pictures": request.pictures,
+        "--only": request.only,
+        "--names": request.names,
+        "--encoder": request.encoder,
+        "--as-written": request.as_written,
+        "--allow-missing": request.allow_missing,
+        "--match": request.asking.match != "vector",
+        "--where": request.asking.where,
+        "--literal": request.asking.literal,
+    }
+    for option, value in given.items():
+        if value and option not in _OPTIONS[form]:
+            taken = ", ".join(sorted(_OPTIONS[form]))
+            raise OptionUnsuitable(
+                option,
+                why_en=f"it means nothing for {request.paths[0]}, which takes {taken}",
+                why_zh=f"不适用于 {request.paths[0]}；可用的选项：{taken}",
+            )
+    if form == caption_files.FORM and not request.pictures:
+        raise OptionUnsuitable(
+            "--pictures",
+            why_en="say in which folders or shards the pictures of the captions lie",
+            why_zh="请指定描述所对应的图片所在的文件夹或分片",
+        )

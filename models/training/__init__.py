@@ -1,0 +1,1 @@
+"""Training: the built-in encoder from random numbers, and Chinese-CLIP on a user's own pairs."""

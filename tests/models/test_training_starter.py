@@ -1,0 +1,139 @@
+"""The built-in encoder is trained from a pack of pictures to files that the encoder's own code reads."""
+
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.training.pack import TrainingPack
+from models.training.starter import Recipe, StarterTraining
+from models.training.views import render, view
+
+pytest.importorskip("torch")
+
+COLOURS = {"red": "红色", "green": "绿色", "blue": "蓝色"}
+TEACHERS = ("first.tflite", "second.tflite")
+RECIPE = Recipe(
+    views=(2, 1),
+    vocabulary=1_500,
+    space_steps=3,
+    sight=((32, 3, 0), (40, 2, 2)),
+    sight_batch=16,
+    joint_steps=2,
+    image_size=40,
+)
+
+
+def picture(colour: str, number: int) -> bytes:
+    random = np.random.default_rng(number)
+    pixels = random.integers(0, 60, (64, 80, 3), dtype=np.uint8)
+    pixels[..., list(COLOURS).index(colour)] += 180
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG")
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pack")
+    lines = []
+    with tarfile.open(folder / "images-00.tar", "w") as shard:
+        for number in range(150):
+            colour = list(COLOURS)[number % 3]
+            content = picture(colour, number)
+            member = tarfile.TarInfo(f"{number}.jpg")
+            member.size = len(content)
+            shard.addfile(member, io.BytesIO(content))
+            line = {"file": member.name, "shard": "images-00.tar", "source": "made", "split": "train"}
+            if number < 40:
+                line |= {"source": "flickr8k", "split": "val" if number < 8 else "train"}
+                line |= {
+                    "en": [f"a {colour} picture"],
+                    "zh": [f"{COLOURS[colour]}的图"],
+                    "zh_mt": [COLOURS[colour]] * 2,
+                }
+            else:
+                line |= {"label_en": colour, "label_zh": COLOURS[colour], "syn_en": [], "syn_zh": []}
+                line |= {"hyper_en": ["colour"], "hyper_zh": ["颜色"]}
+            lines.append(json.dumps(line, ensure_ascii=False))
+    (folder / "index.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("words")
+    (folder / "cedict_ts.u8").write_text("貓 猫 [mao1] /cat/\n", encoding="utf-8")
+    (folder / "wordnet").mkdir()
+    for part in ("noun", "verb", "adj", "adv"):
+        (folder / "wordnet" / f"data.{part}").write_text("", encoding="utf-8")
+        (folder / "wordnet" / f"index.{part}").write_text("", encoding="utf-8")
+    (folder / "wordnet" / "cntlist.rev").write_text("", encoding="utf-8")
+    (folder / "freq_en.tsv").write_text("cat\t1e-4\n", encoding="utf-8")
+    (folder / "freq_zh.tsv").write_text("猫\t1e-4\n", encoding="utf-8")
+    return folder
+
+
+def answer(work, pack):
+    """Write what teachers would have answered: their files are data of others."""
+    random = np.random.default_rng(0)
+    count = len(TrainingPack(pack).pictures)
+    for teacher, views in zip(TEACHERS, RECIPE.views, strict=True):
+        for number in range(views):
+            stem = teacher.removesuffix(".tflite")
+            np.save(work / f"{stem}-{number:02}.npy", random.random((count, 1280)).astype(np.float16))
+            classes = np.argsort(random.random((count, 1000)), axis=1)[:, :10].astype(np.int16)
+            probabilities = np.full((count, 10), 0.1, np.float16)
+            np.savez(work / f"{stem}-{number:02}.npz", classes=classes, probabilities=probabilities)
+
+
+def test_a_run_ends_in_files_that_encode(pack, words, tmp_path):
+    from models.onnx_encoder import open_session
+    from models.tokenizer import NgramTokenizer
+
+    work, out = tmp_path / "work", tmp_path / "out"
+    work.mkdir()
+    answer(work, pack)
+    said = []
+    teachers = [tmp_path / name for name in TEACHERS]
+    training = StarterTraining(pack, teachers, words, work, RECIPE, processes=1, say=said.append, tell=lambda *_: None)
+    training.run(out)
+
+    assert [line.partition(":")[0] for line in said if "names zh" in line] == [
+        "joint space",
+        "image tower",
+        "both together",
+    ]
+    image, text = open_session(out / "image_int8.onnx"), open_session(out / "text.onnx")
+    pixels = np.random.default_rng(1).integers(0, 255, (3, 40, 40, 3), dtype=np.uint8)
+    ids = np.array([NgramTokenizer(out / "tokenizer.json").tokenize("红色的图").ids], np.int32)
+    for vectors in (image.run(None, {"image": pixels})[0], text.run(None, {"tokens": ids})[0]):
+        assert vectors.shape[1] == 256
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
+
+    before = (out / "text.onnx").read_bytes()
+    StarterTraining(pack, teachers, words, work, RECIPE, processes=1, say=said.append, tell=lambda *_: None).run(out)
+    assert (out / "text.onnx").read_bytes() == before  # nothing was left to learn
+
+
+def test_some_pictures_of_every_name_are_kept_for_validation(pack):
+    pictures = TrainingPack(pack).pictures
+    kept = [picture for picture in pictures if picture.names_en and not picture.training]
+    assert {picture.names_en[0] for picture in kept} == set(COLOURS)
+    assert len(kept) == 9
+    assert sum(not picture.training for picture in pictures if picture.captions_en) == 8
+
+
+def test_a_view_is_the_same_whoever_asks_for_it(pack, tmp_path):
+    pixels = TrainingPack(pack).pixels(tmp_path / "pixels.npy", lambda *_: None)
+    again = TrainingPack(pack).pixels(tmp_path / "pixels.npy", lambda *_: None)
+    seen = set()
+    for number in range(6):
+        one, other = (render(each, view(150, 7, number, 144), 48).tobytes() for each in (pixels, again))
+        assert one == other
+        seen.add(one)
+    assert len(seen) == 6
+    assert view(150, 7, 0, 144).first.box == (0, 0, 144, 144)

@@ -8,7 +8,7 @@ DATA ?= data
 BIN := $(VENV)/bin
 # What people use; and what CI checks as well: checkpoints of published encoders (cn_clip needs a C compiler).
 EXTRAS := cpu,index,ui,demo
-CHECKED := cpu,torch,ui,demo,dev
+CHECKED := cpu,train,ui,demo,dev
 
 .PHONY: demo test serve bench lint install install-checked clean
 .DEFAULT_GOAL := demo

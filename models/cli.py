@@ -4,11 +4,11 @@ import io
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -44,7 +44,6 @@ def _settings(context: typer.Context, data: Path | None, **given: object) -> "En
 @app.command("list")
 def list_models(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
     """List the encoders: what they are, where their weights lie, and what is exported."""
-    from models.registry import DEFAULT_ENCODER
     from models.status import describe_encoders
 
     found = describe_encoders(_settings(context, data).runtime)
@@ -54,7 +53,7 @@ def list_models(context: typer.Context, *, data: Data = None, as_json: Json = Fa
     head = ("name", "space", "dim", "languages", "size", "licence", "weights", "exported")
     rows = [
         (
-            one["name"] + (" (default)" if one["name"] == DEFAULT_ENCODER else ""),
+            one["name"] + _remark(one),
             one["space"],
             one["dim"],
             " ".join(one["languages"]) or "–",
@@ -90,7 +89,7 @@ def pull(
     from models.progress import StepDisplay
 
     settings = _settings(context, data, hub=hub)
-    published = _published(name)
+    published = _published(name, settings)
     if published is None:
         tell(f"{name} is built in: there is nothing to fetch.")
         return
@@ -140,7 +139,7 @@ def export(
     for one in wanted:
         if one not in PRECISIONS:
             raise InvalidSetting("--precision", one, f"it is one of {', '.join(PRECISIONS)}")
-    published = _published(name)
+    published = _published(name, settings)
     if published is None:
         tell(f"{name} is built in, and exported already.")
         return
@@ -194,10 +193,18 @@ def verify(context: typer.Context, name: Name, *, data: Data = None, as_json: Js
         raise typer.Exit(1)
 
 
-def _published(name: str) -> "Published | None":
+def _remark(encoder: Mapping[str, Any]) -> str:
+    from models.registry import DEFAULT_ENCODER
+
+    if encoder["architecture"]:
+        return f" (fine-tuned {encoder['architecture']})"
+    return " (default)" if encoder["name"] == DEFAULT_ENCODER else ""
+
+
+def _published(name: str, settings: "EncoderSettings") -> "Published | None":
     from models.registry import get_published
 
-    return get_published(name)
+    return get_published(name, settings.runtime)
 
 
 def language() -> str:

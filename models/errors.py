@@ -14,7 +14,12 @@ ImageSearchError                        its text is shown as it stands, in Engli
 │  ├─ BackendNotInstalled               a package of one of the extras is not installed
 │  ├─ DecodeError                       bytes that are not a picture we can read
 │  │  └─ ImageTooLarge                  more bytes or pixels than allowed
+│  ├─ PairsUnreadable, TooFewPairs      a table of pictures and captions that cannot be learned from
+│  ├─ NotTrainable                      an encoder that cannot be fine-tuned
+│  ├─ TrainingDiffers                   an unfinished training of that name has other settings
+│  ├─ TrainingDiverged                  the losses are no numbers any more
 │  ├─ UnknownWords                      a text of which the encoder knows no word
+│  ├─ WordListUnreadable                a word list for training is not there, or is something else
 │  └─ InvalidVectors                    wrong shape, not finite, or not of unit length
 ├─ IndexerError                         indexer/errors.py
 └─ SearchError                          api/search/errors.py
@@ -90,7 +95,7 @@ class UnknownEncoder(EncoderError):
 class WeightsMissing(EncoderError):
     """A weight file is not where it should be: one that belongs to the product, or (see `encoder`) one to be fetched.
 
-    `places` are the addresses where the file is published.
+    `places` are the addresses where the file is published; there are none for an encoder that was fine-tuned.
     """
 
     code = "weights_missing"
@@ -105,8 +110,16 @@ class WeightsMissing(EncoderError):
                 zh=f"{path.parent} 中缺少权重文件 {path.name}。请重新安装 xuntu。",
             )
             return
-        listed = "".join(f"\n  {place}" for place in places)
         command = f"xuntu models pull {encoder}{_data_option(path)}"
+        if not places:
+            super().__init__(
+                en=f"{why[0]}The weights of {encoder} are not in {path.parent}. It was fine-tuned, and is published "
+                f"nowhere: put back a copy of {path.name}, or run: {command} --from FILE",
+                zh=f"{why[1]}{path.parent} 中没有 {encoder} 的权重。它由微调得到，没有发布：请放回 {path.name} 的副本，"
+                f"或运行：{command} --from FILE",
+            )
+            return
+        listed = "".join(f"\n  {place}" for place in places)
         super().__init__(
             en=f"{why[0]}The weights of {encoder} are not in {path.parent}. With network, run: {command}\n"
             f"Without, get {path.name} from one of{listed}\nand put it into the folder {path.parent}, or "
@@ -124,12 +137,21 @@ def _data_option(path: Path) -> str:
 
 
 class WeightsCorrupt(EncoderError):
-    """A weight file is not what was published or recorded. `is_export`: it can be made again from the checkpoint."""
+    """A weight file is not what was published or recorded.
+
+    `is_export`: it can be made again from the checkpoint. `is_tuned`: it is a fine-tuned encoder's, published nowhere.
+    """
 
     code = "weights_corrupt"
 
     def __init__(
-        self, path: Path, *, encoder: str = "", why: tuple[str, str] | None = None, is_export: bool = False
+        self,
+        path: Path,
+        *,
+        encoder: str = "",
+        why: tuple[str, str] | None = None,
+        is_export: bool = False,
+        is_tuned: bool = False,
     ) -> None:
         self.path, self.encoder = path, encoder
         en, zh = why or ("its checksum is wrong", "校验和不符")
@@ -137,7 +159,9 @@ class WeightsCorrupt(EncoderError):
         if encoder:
             command = f"xuntu models {'export' if is_export else 'pull'} {encoder}{_data_option(path)}"
             remedy_en, remedy_zh = f"Run: {command}", f"请运行：{command}"
-            if not is_export:
+            if is_tuned and not is_export:
+                remedy_en, remedy_zh = "Put back a copy of it, or fine-tune again.", "请放回它的副本，或重新微调。"
+            elif not is_export:
                 remedy_en, remedy_zh = f"Delete it, then run: {command}", f"请删除该文件，然后运行：{command}"
         super().__init__(
             en=f"The weight file {path} is damaged: {en}. {remedy_en}",
@@ -169,8 +193,9 @@ class WeightsBusy(EncoderError):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         super().__init__(
-            en=f"Another process is fetching or exporting into {folder}. Wait until it has ended, then try again.",
-            zh=f"另一个进程正在向 {folder} 下载或导出。请等它结束后再试。",
+            en=f"Another process is fetching, exporting or training into {folder}. Wait until it has ended, then try "
+            "again.",
+            zh=f"另一个进程正在向 {folder} 下载、导出或训练。请等它结束后再试。",
         )
 
 
@@ -322,8 +347,10 @@ DECODE_REASONS: dict[str, tuple[str, str]] = {
     "url_redirects": ("the address leads in circles, or away from http: {detail}", "该地址重定向无效：{detail}"),
     "url_web_page": ("a web page came instead of a picture", "得到的是网页而不是图片"),
     "url_invalid": ("not an address that can be fetched: {detail}", "不是可以下载的地址：{detail}"),
-    "row_unreadable": ("this row is not a JSON object", "这一行不是 JSON 对象"),
+    "base64": ("its base64 text is damaged", "base64 文本已损坏"),
+    "row_unreadable": ("this row cannot be read, or is not a JSON object", "这一行无法读取，或不是 JSON 对象"),
     "row_without_picture": ("this row names no picture", "这一行没有写明图片"),
+    "row_without_caption": ("this row has no caption", "这一行没有文字说明"),
 }
 
 
@@ -351,6 +378,85 @@ class ImageTooLarge(DecodeError):
     code = "image_too_large"
 
 
+class PairsUnreadable(EncoderError):
+    """A table of pictures and captions that is not there, or is not one."""
+
+    code = "pairs_unreadable"
+    users_mistake = True
+
+    def __init__(self, path: Path, why: tuple[str, str]) -> None:
+        self.path, self.why = path, why
+        super().__init__(
+            en=f"{path} cannot be read as pairs of a picture and a caption: {why[0]}. Give a CSV, TSV or JSON lines "
+            "file with the columns picture and caption.",
+            zh=f"{path} 不能作为图片与文字对读取：{why[1]}。请提供含 picture 和 caption 两列的 CSV、TSV 或 "
+            "JSON Lines 文件。",
+        )
+
+
+class TooFewPairs(EncoderError):
+    """Too few pairs to learn from, or too few pictures to measure with; `skipped` rows could not be used."""
+
+    code = "too_few_pairs"
+    users_mistake = True
+
+    def __init__(self, path: Path, *, pairs: int, least: int, held_out: int, least_held_out: int, skipped: int) -> None:
+        self.path, self.pairs, self.held_out, self.skipped = path, pairs, held_out, skipped
+        super().__init__(
+            en=f"{path} leaves {pairs} pairs to learn from (at least {least} are needed) and {held_out} pictures to "
+            f"measure with (at least {least_held_out}). {skipped} rows could not be used: mend those, or add pairs.",
+            zh=f"{path} 只有 {pairs} 对可用于训练（至少需要 {least} 对），{held_out} 张图片可用于评测"
+            f"（至少需要 {least_held_out} 张）。有 {skipped} 行无法使用：请修正或补充。",
+        )
+
+
+class NotTrainable(EncoderError):
+    """An encoder that cannot be fine-tuned."""
+
+    code = "not_trainable"
+    users_mistake = True
+
+    def __init__(self, encoder: str) -> None:
+        self.encoder = encoder
+        super().__init__(
+            en=f"{encoder} cannot be fine-tuned. Every size of Chinese-CLIP can, and what was fine-tuned from one: "
+            "choose it with --encoder (xuntu models list).",
+            zh=f"{encoder} 不能微调。Chinese-CLIP 的各种规格以及由其微调所得的编码器可以：请用 --encoder 选择"
+            "（xuntu models list）。",
+        )
+
+
+class TrainingDiffers(EncoderError):
+    """A training of the same name was begun, or finished, with other settings. `setting`: the first that differs."""
+
+    code = "training_differs"
+    users_mistake = True
+
+    def __init__(self, folder: Path, setting: str, before: object, now: object) -> None:
+        self.folder, self.setting = folder, setting
+        super().__init__(
+            en=f"{folder} holds a training with other settings: its {setting} is {before}, now it is {now}. Give the "
+            "same settings to go on, another --name for another encoder, or delete the folder to begin anew.",
+            zh=f"{folder} 中的训练设置不同：{setting} 原为 {before}，现为 {now}。请用相同设置继续，换一个 --name，"
+            "或删除该文件夹重新开始。",
+        )
+
+
+class TrainingDiverged(EncoderError):
+    """A loss or a gradient is infinite, or no number. The weights are thrown away."""
+
+    code = "training_diverged"
+    users_mistake = True
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        super().__init__(
+            en=f"The training has come apart: in step {step} a loss or a gradient is no number any more. Begin anew "
+            "with a lower --learning-rate.",
+            zh=f"训练发散：第 {step} 步的损失或梯度已不是有效数值。请用更小的 --learning-rate 重新开始。",
+        )
+
+
 class UnknownWords(EncoderError):
     """A text of which the encoder knows no word: its vector would have no meaning."""
 
@@ -363,6 +469,20 @@ class UnknownWords(EncoderError):
         super().__init__(
             en=f"The encoder {encoder!r} knows none of these words: {named}. Try other words, or a longer description.",
             zh=f"编码器 {encoder!r} 不认识这些词：{named}。请换个说法，或描述得更具体一些。",
+        )
+
+
+class WordListUnreadable(EncoderError):
+    """A file of a word list for training cannot be read as what it should be. `kind` is the list's own name."""
+
+    code = "word_list_unreadable"
+    users_mistake = True
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self.path, self.kind = path, kind
+        super().__init__(
+            en=f"{path} cannot be read as a word list of {kind}. Get {kind} and give its path.",
+            zh=f"{path} 不能作为 {kind} 词表读取。请取得 {kind} 并给出其路径。",
         )
 
 

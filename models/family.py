@@ -14,7 +14,7 @@ from models.vectors import Vectors
 from models.weights import EncoderFolder
 
 if TYPE_CHECKING:
-    from models.towers.base import ImageTower, TextTower
+    from models.towers.base import ImageTower, TextTower, TrainableModel
 
 Towers: TypeAlias = "tuple[ImageTower, TextTower | None]"
 
@@ -28,13 +28,15 @@ class Family:
     """The specs of a family, and the steps that differ. `load_towers` takes the paths of the checkpoint's files.
 
     `run_reference` is the authors' own code, where it is another: spec, checkpoint, pictures, texts -> image and text
-    vectors. `tokenizer_file` is the name that the tokenizer's file has beside an export; empty without a text tower.
+    vectors. `load_trainable` is there where fine-tuning is. `tokenizer_file` is the name that the tokenizer's file has
+    beside an export; empty without a text tower.
     """
 
     specs: tuple[EncoderSpec, ...]
     make_preprocess: Callable[[EncoderSpec], Preprocess]
     load_towers: Callable[[EncoderSpec, list[Path]], Towers]
     run_reference: Callable[[EncoderSpec, Path, list[Image], list[str]], tuple[Vectors, Vectors]] | None = None
+    load_trainable: "Callable[[EncoderSpec, list[Path]], TrainableModel] | None" = None
     tokenizer_file: str = ""
     find_tokenizer: Callable[[EncoderFolder], Path] = _no_tokenizer
     load_tokenizer: Callable[..., Tokenizer] = _no_tokenizer  # type: ignore[assignment]

@@ -58,10 +58,10 @@ def fetch(folder: EncoderFolder, options: FetchOptions) -> Record:
         record, _ = _look(folder, publication)
         if record:
             return record
-        if options.offline:
+        if options.offline or not publication.is_fetchable:
             with contextlib.suppress(WeightsMissing):
                 folder.verified(folder.record().checkpoint)
-            raise folder.missing(why=_OFFLINE)
+            raise folder.missing(why=_OFFLINE if publication.is_fetchable else ("", ""))
         with folder.locked():
             record, sources = _look(folder, publication)  # again: another process may have finished just now
             return record or _Pull(folder, publication, options, sources).fetch_from(places)

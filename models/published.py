@@ -7,17 +7,20 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from models.devices import CPU, list_devices
 from models.encoder import ImageEncoder, TextEncoder
-from models.errors import DeviceUnavailable, NotExported, NoTextTower
+from models.errors import DeviceUnavailable, NotExported, NoTextTower, NotTrainable
 from models.family import Family, Towers
 from models.onnx_encoder import OnnxImageEncoder, OnnxTextEncoder, open_session
 from models.runtime import Runtime
 from models.spec import EncoderSpec
 from models.tokenizer import Tokenizer
 from models.weights import EncoderFolder, Export, Record
+
+if TYPE_CHECKING:
+    from models.towers.base import TrainableModel
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +91,12 @@ class Published:
     def load_towers(self, folder: EncoderFolder) -> Towers:
         """Return the towers of the checkpoint on torch. Raises BackendNotInstalled, WeightsMissing, ..."""
         return self.family.load_towers(self.spec, folder.verified(folder.record().checkpoint))
+
+    def load_trainable(self, folder: EncoderFolder) -> "TrainableModel":
+        """Return the towers of the checkpoint, to be trained. Raises NotTrainable and what `load_towers` raises."""
+        if self.family.load_trainable is None:
+            raise NotTrainable(self.spec.name)
+        return self.family.load_trainable(self.spec, folder.verified(folder.record().checkpoint))
 
     def load_tokenizer(self, folder: EncoderFolder) -> Tokenizer:
         """Return the tokenizer that belongs to the checkpoint."""

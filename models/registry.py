@@ -1,17 +1,19 @@
-"""Encoder name -> spec -> loader."""
+"""Encoder name -> spec -> loader. Beside the encoders that xuntu knows there are those that were fine-tuned."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from models import chinese_clip, dinov2, hash_encoder, siglip2, starter
 from models.encoder import ImageEncoder, Preprocess, TextEncoder
-from models.errors import UnknownEncoder
+from models.errors import UnknownEncoder, WeightsCorrupt
 from models.published import Published
 from models.runtime import Runtime
 from models.spec import EncoderSpec
+from models.tuned import CARD_FILE, is_tuned, list_tuned, read_card, tuned_spec
 
 DEFAULT_ENCODER = starter.SPEC.name
 _HERE = Runtime()
+_OTHER_ARCHITECTURE = ("it names an architecture that this version does not know", "其中的结构不为本版本所知")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +61,23 @@ _ENTRIES = {
 }
 
 
-def list_encoders() -> list[str]:
-    """Return the names a person may choose from."""
-    return [name for name, entry in _ENTRIES.items() if not entry.for_tests]
+def list_encoders(runtime: Runtime | None = None) -> list[str]:
+    """Return the names a person may choose from; with a `runtime`, those of fine-tuned encoders there as well."""
+    own = [name for name, entry in _ENTRIES.items() if not entry.for_tests]
+    return own + ([name for name in list_tuned(runtime.weights) if name not in _ENTRIES] if runtime else [])
 
 
-def get_spec(name: str) -> EncoderSpec:
-    """Return the description of an encoder, without looking for its weights. Raises UnknownEncoder."""
-    return _entry(name).spec
+def is_known(name: str) -> bool:
+    """Say whether an encoder of that name comes with xuntu."""
+    return name in _ENTRIES
+
+
+def get_spec(name: str, runtime: Runtime = _HERE) -> EncoderSpec:
+    """Return the description of an encoder, without looking for its weights.
+
+    Raises UnknownEncoder, or WeightsCorrupt for a fine-tuned encoder whose card cannot be read; as do all below.
+    """
+    return _entry(name, runtime).spec
 
 
 def get_installed_spec(name: str, runtime: Runtime = _HERE) -> EncoderSpec:
@@ -74,18 +85,18 @@ def get_installed_spec(name: str, runtime: Runtime = _HERE) -> EncoderSpec:
 
     Raises UnknownEncoder, WeightsMissing or WeightsCorrupt.
     """
-    entry = _entry(name)
+    entry = _entry(name, runtime)
     return entry.published.folder(runtime).installed_spec() if entry.published else entry.spec
 
 
-def get_published(name: str) -> Published | None:
-    """Return what is known of an encoder that has to be fetched, None for a built-in one. Raises UnknownEncoder."""
-    return _entry(name).published
+def get_published(name: str, runtime: Runtime = _HERE) -> Published | None:
+    """Return what is known of an encoder whose weights lie apart, None for a built-in one. Raises UnknownEncoder."""
+    return _entry(name, runtime).published
 
 
-def get_preprocess(name: str) -> Preprocess:
+def get_preprocess(name: str, runtime: Runtime = _HERE) -> Preprocess:
     """Return the picklable first step of an encoder, without loading it. Raises UnknownEncoder."""
-    return _entry(name).preprocess
+    return _entry(name, runtime).preprocess
 
 
 def load_image_encoder(name: str, runtime: Runtime = _HERE) -> ImageEncoder:
@@ -94,15 +105,21 @@ def load_image_encoder(name: str, runtime: Runtime = _HERE) -> ImageEncoder:
     Raises UnknownEncoder, WeightsMissing, WeightsCorrupt, WeightsUnsuitable, NotExported, DeviceUnavailable or
     BackendNotInstalled.
     """
-    return _entry(name).load_image(runtime)
+    return _entry(name, runtime).load_image(runtime)
 
 
 def load_text_encoder(name: str, runtime: Runtime = _HERE) -> TextEncoder:
     """Load the text tower. Raises what `load_image_encoder` raises, and NoTextTower."""
-    return _entry(name).load_text(runtime)
+    return _entry(name, runtime).load_text(runtime)
 
 
-def _entry(name: str) -> _Entry:
-    if name not in _ENTRIES:
-        raise UnknownEncoder(name, list_encoders())
-    return _ENTRIES[name]
+def _entry(name: str, runtime: Runtime) -> _Entry:
+    if name in _ENTRIES:
+        return _ENTRIES[name]
+    if not is_tuned(runtime.weights, name):
+        raise UnknownEncoder(name, list_encoders(runtime))
+    folder = runtime.weights / name
+    like = _ENTRIES.get(read_card(folder).architecture)
+    if like is None or like.published is None:  # made by a version that knows more
+        raise WeightsCorrupt(folder / CARD_FILE, encoder=name, why=_OTHER_ARCHITECTURE, is_tuned=True)
+    return _entry_of(Published(like.published.family, tuned_spec(name, like.spec)))

@@ -19,9 +19,9 @@ _SAMPLED = 400
 def describe_encoders(runtime: Runtime) -> list[dict[str, Any]]:
     """Return what `xuntu models list` prints. Checksums are those recorded; no weight file is read."""
     found = []
-    for name in list_encoders():
-        spec, published = get_spec(name), get_published(name)
-        fields = ("name", "space", "dim", "image_size", "languages", "license", "parameters")
+    for name in list_encoders(runtime):
+        spec, published = get_spec(name, runtime), get_published(name, runtime)
+        fields = ("name", "space", "dim", "image_size", "languages", "license", "parameters", "architecture")
         found.append({field: getattr(spec, field) for field in fields} | _installed(published, runtime))
         if published is None:
             found[-1] |= {"weights": "built in", "fingerprint": spec.fingerprint}

@@ -47,7 +47,7 @@ def verify(name: str, runtime: Runtime, *, on_step: OnStep = lambda *_: None) ->
     Raises WeightsMissing or WeightsCorrupt for the first file that is not what it was, UnknownEncoder, and
     BackendNotInstalled where nothing is there to compare with and torch is not either.
     """
-    published = get_published(name)
+    published = get_published(name, runtime)
     if published is None:
         own = run_golden(load_image_encoder(name, runtime), load_text_encoder(name, runtime))
         return _compare(own, read_golden(FOLDER / GOLDEN_FILE), "built in", "golden vectors")

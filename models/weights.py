@@ -89,7 +89,7 @@ class EncoderFolder:
         for name in names:  # before it is recorded: the sound file that replaces it must not look like the damaged one
             why = find_damage(self.path / name)
             if why:
-                raise WeightsCorrupt(self.path / name, encoder=self.spec.name, why=why)
+                raise self.corrupt(name, why)
         if names:
             return self.remember(str(self.path), names)
         if record:
@@ -169,8 +169,7 @@ class EncoderFolder:
             with self.explaining():
                 if not path.is_file() or sha256_of(path) != file.sha256:
                     why = None if path.is_file() else ("it is missing", "文件缺失")
-                    is_export = file.name not in published
-                    raise WeightsCorrupt(path, encoder=self.spec.name, why=why, is_export=is_export)
+                    raise self.corrupt(file.name, why, is_export=file.name not in published)
         return [self.path / file.name for file in files]
 
     def missing(self, name: str = "", *, why: tuple[str, str] = ("", "")) -> WeightsMissing:
@@ -185,7 +184,13 @@ class EncoderFolder:
             f"{MIRROR}/{publication.huggingface}",
             f"{MODELSCOPE}/models/{publication.modelscope}",
         )
-        return WeightsMissing(self.path / wanted, encoder=self.spec.name, places=places, why=why)
+        fetchable = places if publication.is_fetchable else ()
+        return WeightsMissing(self.path / wanted, encoder=self.spec.name, places=fetchable, why=why)
+
+    def corrupt(self, name: str, why: tuple[str, str] | None, *, is_export: bool = False) -> WeightsCorrupt:
+        """Return the error that says what is wrong with a file here, and how to get it back."""
+        is_tuned = bool(self.spec.architecture)
+        return WeightsCorrupt(self.path / name, encoder=self.spec.name, why=why, is_export=is_export, is_tuned=is_tuned)
 
     def _read(self, path: Path) -> Record:
         try:
@@ -199,7 +204,7 @@ class EncoderFolder:
                 exports=tuple(Export(**{**e, "files": _files(e["files"])}) for e in document["exports"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise WeightsCorrupt(path, encoder=self.spec.name, why=("it cannot be read", "无法读取")) from error
+            raise self.corrupt(path.name, ("it cannot be read", "无法读取")) from error
 
 
 def _files(values: Sequence[dict[str, Any]]) -> tuple[WeightFile, ...]:

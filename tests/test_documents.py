@@ -9,6 +9,7 @@ import pytest
 import typer
 from click import Group
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import api.cli
 from api.config import Settings
@@ -91,7 +92,7 @@ def test_every_package_is_pinned():
     wanted = {Requirement(line) for line in [*project["dependencies"], *(line for extra in extras for line in extra)]}
     checked: set[str] = set()
     while wanted:
-        name = wanted.pop().name.lower().replace("_", "-")
+        name = canonicalize_name(wanted.pop().name)
         if name in checked or name == "xuntu":
             continue
         checked.add(name)

@@ -5,6 +5,7 @@ import io
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,20 @@ class TextTower(nn.Module):
         """Return the embedding, not yet of unit length."""
         embedding: Tensor = self.tower(ids)
         return embedding.float()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainableModel:
+    """Both towers of an encoder, float32, and the temperature that they were trained with.
+
+    `log_scale` is the logarithm of what cosines are multiplied by. `state` returns the weights as they are by now, in
+    the names and types of the authors' checkpoint.
+    """
+
+    image: ImageTower
+    text: TextTower
+    log_scale: nn.Parameter
+    state: Callable[[], dict[str, Tensor]]
 
 
 def mend_torchvision() -> None:

@@ -17,7 +17,16 @@ from torch import Tensor, nn
 from models.chinese_clip import MEAN, SPECS, STD, configurations
 from models.errors import BackendNotInstalled, WeightsUnsuitable
 from models.spec import EncoderSpec
-from models.towers.base import ImageTower, TextTower, fill, lacks, mend_torchvision, quiet, read_state
+from models.towers.base import (
+    ImageTower,
+    TextTower,
+    TrainableModel,
+    fill,
+    lacks,
+    mend_torchvision,
+    quiet,
+    read_state,
+)
 from models.vectors import Vectors, l2_normalize
 
 
@@ -26,6 +35,12 @@ def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> tuple[ImageTower, 
 
     Raises BackendNotInstalled, WeightsCorrupt or WeightsUnsuitable.
     """
+    model = load_trainable(spec, checkpoint)
+    return model.image, model.text
+
+
+def load_trainable(spec: EncoderSpec, checkpoint: list[Path]) -> TrainableModel:
+    """Return both towers as `load_towers` does, and their temperature."""
     path = checkpoint[0]
     state = read_state(path, spec.name)
     if "vision_model.embeddings.class_embedding" in state:
@@ -34,9 +49,20 @@ def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> tuple[ImageTower, 
         except KeyError as error:
             raise WeightsUnsuitable(path, spec.name, lacks([error.args[0]])) from error
     model = _make_model(spec)
+    published = {name: tensor.dtype for name, tensor in model.state_dict().items()}
     fill(model, state, path, spec.name, _guess)
+    return wrap(model, published)
+
+
+def wrap(model: Any, published: Mapping[str, torch.dtype]) -> TrainableModel:
+    """Return the towers of cn_clip's `model`; `published` has the type of each tensor in a checkpoint."""
     image = model.visual if hasattr(model.visual, "attnpool") else _VisionTransformer(model.visual)
-    return ImageTower(image, MEAN, STD).eval(), TextTower(_Bert(model)).eval()
+    return TrainableModel(
+        image=ImageTower(image, MEAN, STD).eval(),
+        text=TextTower(_Bert(model)).eval(),
+        log_scale=model.logit_scale,
+        state=lambda: {name: tensor.to(published[name]) for name, tensor in model.state_dict().items()},
+    )
 
 
 def find_vocabulary() -> Path:

@@ -77,8 +77,8 @@ def to_clause(clause: schemas.ClauseIn) -> Clause:
             image = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError) as error:
             raise InvalidQuery(en="The image is not base64.", zh="图片不是有效的 base64。") from error
-    # JSON can name half a character, which nothing can answer with.
-    text = None if clause.text is None else clause.text.encode("utf-8", "replace").decode()
+    # JSON can hold half a character, which says nothing.
+    text = None if clause.text is None else clause.text.encode("utf-8", "ignore").decode()
     return Clause(text=text, image=image, image_id=clause.image_id, weight=clause.weight)
 
 

@@ -17,7 +17,7 @@ def main(
     output: Annotated[Path, typer.Option(help="Where the encoder's files are written")],
     processes: Annotated[int, typer.Option(min=1, help="That run the teachers")] = 2,
 ) -> None:
-    """Train the built-in encoder. Needs the extra `teachers`; days on two processors."""
+    """Train the built-in encoder. Needs the extra `teachers`, and many hours on a processor."""
     with StepDisplay() as display:
         StarterTraining(
             pack, teachers, words, work, Recipe(), processes=processes, say=typer.echo, tell=display.advance

@@ -16,7 +16,7 @@ from models.training.pack import SIDE, Pixels, Tell
 from models.training.sight import standardised
 from models.training.space import Floats, Space, SpaceTask, Texts
 from models.training.towers import DIM, ImageTower
-from models.training.views import render, view
+from models.training.views import View, render, view
 
 _BLOCK = 128  # views at once
 _LOYALTY = 1.0  # how much the vectors that the pictures had before still count
@@ -31,7 +31,8 @@ def see_features(tower: ImageTower, pixels: Pixels, number: int, side: int, tell
     features = np.empty((len(pixels), tower.width), np.float16)
     for start in range(0, len(pixels), _BLOCK):
         rows = range(start, min(start + _BLOCK, len(pixels)))
-        drawn = [np.asarray(render(pixels, view(len(pixels), row, number, SIDE), side)) for row in rows]
+        crops = (View(view(len(pixels), row, number, SIDE).first) for row in rows)  # what is said is of one picture
+        drawn = [np.asarray(render(pixels, crop, side)) for crop in crops]
         batch = torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2)
         with torch.autocast("cpu", torch.bfloat16):
             seen = tower.features(standardised(batch))

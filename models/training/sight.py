@@ -15,7 +15,7 @@ from models.training.pack import SIDE, Pixels
 from models.training.space import COMPONENTS, Teaching, contrast, cross_entropy
 from models.training.teachers import CLASSES
 from models.training.towers import ImageTower
-from models.training.views import render, view
+from models.training.views import View, render, view
 
 _MEAN, _SPREAD = 127.5, 64.0  # of a colour, for the tower
 _SHARPNESS = 12.0  # of the softmax over the likeness of targets
@@ -90,14 +90,18 @@ class SightTask:
     def _draw(self, step: int) -> Batch:
         random = np.random.default_rng((self._seed, step))
         rows = random.choice(len(self._shares), self._batch, p=self._shares)
-        views = random.integers(len(self._targets.vectors), size=self._batch)
-        pixels = np.stack(
-            [
-                np.asarray(render(self._pixels, view(len(self._pixels), int(row), int(number), SIDE), self._side))
-                for row, number in zip(rows, views, strict=True)
-            ]
-        )
+        numbers = random.integers(len(self._targets.vectors), size=self._batch)
+        drawn = [self._view(int(row), int(number)) for row, number in zip(rows, numbers, strict=True)]
+        views = np.array([number for number, _ in drawn])
+        pixels = np.stack([np.asarray(render(self._pixels, chosen, self._side)) for _, chosen in drawn])
         return Batch(rows, views, torch.from_numpy(pixels).permute(0, 3, 1, 2))
+
+    def _view(self, row: int, number: int) -> tuple[int, View]:
+        """Return a view and its number; the whole picture in place of one that is mixed with a validation picture."""
+        drawn = view(len(self._pixels), row, number, SIDE)
+        if drawn.second is not None and not self._shares[drawn.second.row]:
+            return 0, view(len(self._pixels), row, 0, SIDE)
+        return number, drawn
 
     def _compare(self, batch: Batch, features: Tensor, vectors: Tensor) -> Losses:
         wanted = self._stack(self._targets.vectors, batch)

@@ -141,7 +141,7 @@ class StarterTraining:
     @cached_property
     def _teaching(self) -> Teaching:
         first = self._answers[0]
-        components = [Components.of(answers.features) for answers in first if answers is not None]
+        components = [Components.of(answers.features[self._trained]) for answers in first if answers is not None]
         return Teaching(
             [
                 [

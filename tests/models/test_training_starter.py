@@ -137,3 +137,23 @@ def test_a_view_is_the_same_whoever_asks_for_it(pack, tmp_path):
         seen.add(one)
     assert len(seen) == 6
     assert view(150, 7, 0, 144).first.box == (0, 0, 144, 144)
+
+
+def test_no_pixel_of_a_validation_picture_is_learned_from(pack, tmp_path):
+    from models.training.sight import Learner, SightTask, Targets
+    from models.training.space import Teaching
+
+    training = TrainingPack(pack)
+    pixels = training.pixels(tmp_path / "pixels.npy", lambda *_: None)
+    shares = np.array([float(picture.training) for picture in training.pictures])
+    targets = Targets(vectors=[], teaching=Teaching([]), classes=[], class_texts=None, captions={})
+    task = SightTask(Learner((4, 4), (1,)), pixels, targets, shares, side=32, batch=4, seed=1)
+    mixed = 0
+    for row in np.flatnonzero(shares).tolist():
+        for number in range(12):
+            kept, drawn = task._view(row, number)
+            assert drawn == view(len(pixels), row, kept, 144)
+            if drawn.second is not None:
+                mixed += 1
+                assert shares[drawn.second.row]
+    assert mixed

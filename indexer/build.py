@@ -11,15 +11,14 @@ import numpy as np
 from indexer.config import IndexerSettings
 from indexer.errors import IndexDamaged, InvalidRoot, LibraryUnwritable, NoIndex
 from indexer.index.segments import SegmentedIndex
+from indexer.library_encoders import check_vectors_whole, find_damage, open_encoders, rewrite_shards
 from indexer.publish import Check, PublishOptions, delete_builds_but, find_build_damage, publish, read_current
-from indexer.run import BuildOptions, BuildReport, Run, rewrite_shards
+from indexer.run import BuildOptions, BuildReport, Run
 from indexer.sources.scanning import kind_of
 from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
 from indexer.store.lock import write_lock
 from indexer.store.records import StoredEncoder
-from indexer.store.vector_store import VectorStore
-from models.registry import get_spec
 
 __all__ = ["BuildOptions", "BuildReport", "CompactReport", "build", "compact", "rebuild", "remedy", "verify"]
 
@@ -39,7 +38,8 @@ def build(settings: IndexerSettings, paths: Sequence[Path], options: BuildOption
     """Add folders, lists and shards to the library (none: only what it has), bring it up to date, publish a build.
 
     Nothing that is already encoded is encoded again. Raises InvalidRoot, InvalidList, NoPictures, RootEmptied,
-    IndexMismatch, LibraryBusy, LibraryUnwritable and what the encoder raises; whatever was done before that is kept.
+    IndexMismatch, EncodersLeftOut, EncoderNotInLibrary, LastEncoder, LibraryBusy, LibraryUnwritable and what the
+    encoders raise; whatever was done before that is kept.
     """
     started = time.perf_counter()
     layout = Layout(settings.data.absolute())
@@ -62,14 +62,9 @@ def rebuild(
     if not layout.catalog.exists():
         raise NoIndex(layout.data)
     with _opened(layout) as catalog:
-        stored = _library_encoder(catalog)
+        stored = _complete_encoders(layout, catalog)
         catalog.check_seal(thorough=True)
-        spec = get_spec(stored.name, settings.runtime)
-        store = VectorStore(layout.vectors(spec.name), spec.dim)
-        for shard in catalog.list_shards(stored.id):
-            damage = store.find_damage(shard)
-            if damage:
-                raise IndexDamaged(store.folder, damage, command="xuntu index update")
+        check_vectors_whole(catalog, open_encoders(layout, stored, settings.runtime))
         manifest = publish(layout, catalog, stored, replace(_anew(settings), on_progress=on_index, check=check))
         catalog.sync_texts()
         catalog.seal()
@@ -82,6 +77,7 @@ def rebuild(
         failed=counts["failed"],
         removed=0,
         seconds=round(time.perf_counter() - started, 3),
+        encoders=tuple(encoder.name for encoder in stored),
     )
 
 
@@ -97,17 +93,14 @@ def compact(settings: IndexerSettings) -> CompactReport:
     before = _bytes_below(layout.data)
     with _opened(layout) as catalog:
         catalog.check_seal(thorough=True)
-        stored = _library_encoder(catalog)
-        store = VectorStore(layout.vectors(stored.name), get_spec(stored.name, settings.runtime).dim)
-        for shard in catalog.list_shards(stored.id):
-            damage = store.find_damage(shard)
-            if damage:
-                raise IndexDamaged(store.folder, damage, command="xuntu index update")
+        encoders = open_encoders(layout, _library_encoders(catalog), settings.runtime)
+        check_vectors_whole(catalog, encoders)
         with catalog.writing():
-            forgotten = catalog.forget_removed(stored.id)
+            forgotten = catalog.forget_removed()
         catalog.sync_texts()
-        rewrite_shards(catalog, store, stored.id, [shard.number for shard in catalog.list_shards(stored.id)])
-        manifest = publish(layout, catalog, stored, _anew(settings))
+        for encoder in encoders:
+            rewrite_shards(catalog, encoder, catalog.list_shards(encoder.id))
+        manifest = publish(layout, catalog, _complete_encoders(layout, catalog), _anew(settings))
         delete_builds_but(layout, {manifest.build})
         thumbnails = _delete_thumbnails_but(layout, catalog.list_checksums())
         catalog.vacuum()
@@ -166,28 +159,30 @@ def _find_problems(layout: Layout, settings: IndexerSettings) -> list[str]:
         damage = catalog.check()
         if damage:
             return [f"{_CATALOG_DAMAGED}: {damage}"]
-        stored = _library_encoder(catalog)
-        store = VectorStore(layout.vectors(stored.name), get_spec(stored.name, settings.runtime).dim)
-        found = [text for shard in catalog.list_shards(stored.id) if (text := store.find_damage(shard))]
+        encoders = open_encoders(layout, _library_encoders(catalog), settings.runtime)
+        found = [damage for encoder in encoders for damage in find_damage(catalog, encoder)]
         if not catalog.has_readable_seal():
             found.append("catalog.seal has changed since it was written")
-        missing = catalog.count_without_vector(stored.id)
-        if missing:
-            found.append(f"{missing} pictures have no vector")
-        found += _find_problems_of_build(layout, catalog, stored)
+        for encoder in encoders:
+            missing = catalog.count_without_vector(encoder.id)
+            if missing:
+                found.append(f"{missing} pictures have no vector of {encoder.spec.name}")
+        found += _find_problems_of_build(layout, catalog)
     finally:
         catalog.close()
     return found
 
 
-def _find_problems_of_build(layout: Layout, catalog: Catalog, stored: StoredEncoder) -> list[str]:
+def _find_problems_of_build(layout: Layout, catalog: Catalog) -> list[str]:
+    stored = {encoder.name: encoder.id for encoder in catalog.list_encoders()}
     try:
         manifest = read_current(layout)
         found = find_build_damage(layout.builds / manifest.build, manifest)
         if not found and manifest.generation == catalog.generation():
-            index = SegmentedIndex.open(layout.builds / manifest.build, manifest.indexes[0].files)
-            if not np.array_equal(index.list_ids(), catalog.locations(stored.id).ids):
-                found.append(f"build {manifest.build} does not hold the pictures that the catalog says")
+            for entry in (entry for entry in manifest.indexes if entry.encoder in stored):
+                index = SegmentedIndex.open(layout.builds / manifest.build, entry.files)
+                if not np.array_equal(index.list_ids(), catalog.locations(stored[entry.encoder]).ids):
+                    found.append(f"build {manifest.build} does not hold the pictures that the catalog says")
     except IndexDamaged as error:
         found = [error.en]
     except NoIndex:
@@ -230,12 +225,26 @@ def _checked_path(path: Path, layout: Layout) -> Path:
     return folder
 
 
-def _library_encoder(catalog: Catalog) -> StoredEncoder:
-    """Return the encoder that a library has been built with. Raises NoIndex."""
-    stored = catalog.stored_encoder()
-    if stored is None:
+def _library_encoders(catalog: Catalog) -> list[StoredEncoder]:
+    """Return the encoders that a library has been built with. Raises NoIndex."""
+    stored = catalog.list_encoders()
+    if not stored:
         raise NoIndex(catalog.path.parent)
     return stored
+
+
+def _complete_encoders(layout: Layout, catalog: Catalog) -> list[StoredEncoder]:
+    """Return a library's encoders without those of which no build has an index, since they have not seen all pictures.
+
+    An encoder that is being added waits for the run that encodes the last picture. Raises NoIndex.
+    """
+    try:
+        built_with = {index.encoder for index in read_current(layout).indexes}
+    except (NoIndex, IndexDamaged):
+        built_with = set()
+    stored = _library_encoders(catalog)
+    complete = [one for one in stored if one.name in built_with or not catalog.count_without_vector(one.id)]
+    return complete or stored
 
 
 def _delete_thumbnails_but(layout: Layout, checksums: set[str]) -> int:

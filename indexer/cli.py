@@ -2,7 +2,7 @@
 
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,11 +13,25 @@ if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs
     from indexer.build import BuildOptions, BuildReport
     from indexer.config import IndexerSettings
     from indexer.duplicate_report import Duplicate
+    from indexer.store.layout import Layout
+    from indexer.store.manifest import IndexEntry
 
 app = typer.Typer(
     help="Build and look after the library of pictures.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 
+Encoders = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--encoder",
+        help="See: xuntu models list. May be repeated: the first is the main one, further ones are added to a library.",
+        show_default=False,
+    ),
+]
+Dropped = Annotated[
+    list[str] | None,
+    typer.Option("--drop-encoder", help="Delete an encoder's vectors from the library.", show_default=False),
+]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", min=0, max=256, help="Processes that read pictures.", show_default="one a processor"),
@@ -49,7 +63,8 @@ def build(
         ),
     ],
     *,
-    encoder: Annotated[str | None, typer.Option("--encoder", help="See: xuntu models list")] = None,
+    encoder: Encoders = None,
+    drop_encoder: Dropped = None,
     workers: Workers = None,
     include: Annotated[
         list[str] | None,
@@ -79,7 +94,8 @@ def build(
 
     chosen = {"path": path_column, "url": url_column, "caption": caption_column, "tags": tags_column}
     options = BuildOptions(
-        encoder=encoder,
+        encoders=encoder or (),
+        dropped=drop_encoder or (),
         include=include or (),
         exclude=exclude or (),
         hidden=hidden,
@@ -95,6 +111,8 @@ def build(
 def update(
     context: typer.Context,
     *,
+    encoder: Encoders = None,
+    drop_encoder: Dropped = None,
     workers: Workers = None,
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Believe that an empty folder's pictures are gone.")
@@ -109,7 +127,8 @@ def update(
 
     settings = settings_for(context, data, workers=workers)
     made = make_gate(context, gate, settings, force=force)
-    _build(settings, [], BuildOptions(allow_empty=allow_empty), gate=made, as_json=as_json)
+    options = BuildOptions(encoders=encoder or (), dropped=drop_encoder or (), allow_empty=allow_empty)
+    _build(settings, [], options, gate=made, as_json=as_json)
 
 
 @app.command()
@@ -157,7 +176,10 @@ def rebuild(
     *,
     reencode: Annotated[bool, typer.Option("--reencode", help="Encode every picture again first.")] = False,
     encoder: Annotated[
-        str | None, typer.Option("--encoder", help="With --reencode: another encoder from now on.")
+        list[str] | None,
+        typer.Option(
+            "--encoder", help="With --reencode: these encoders from now on, and no other.", show_default=False
+        ),
     ] = None,
     workers: Workers = None,
     gate: GateFile = None,
@@ -174,7 +196,7 @@ def rebuild(
     settings = settings_for(context, data, workers=workers)
     made = make_gate(context, gate, settings, force=force)
     if reencode:
-        _build(settings, [], runner.BuildOptions(encoder=encoder, reencode=True), gate=made, as_json=as_json)
+        _build(settings, [], runner.BuildOptions(encoders=encoder or (), reencode=True), gate=made, as_json=as_json)
     elif encoder:
         message = "--encoder needs --reencode: vectors of another encoder have to be made first."
         raise typer.BadParameter(message)
@@ -295,7 +317,7 @@ def stats(context: typer.Context, *, data: Data = None, as_json: Json = False) -
     from indexer.library import open_build
 
     opened = open_build(settings_for(context, data).data)
-    counts, roots = opened.catalog.counts(), opened.catalog.list_roots()
+    counts, roots, routes = opened.catalog.counts(), opened.catalog.list_roots(), _read_routes(opened.layout)
     facts: dict[str, object] = {
         "pictures": len(opened.index),
         "failed": counts["failed"],
@@ -308,11 +330,15 @@ def stats(context: typer.Context, *, data: Data = None, as_json: Json = False) -
         "build": opened.manifest.build,
         "created_at": opened.manifest.created_at,
         "index_bytes": opened.entry.bytes,
+        "encoders": [_describe(index.entry) for index in opened.indexes],
+        "routes": routes,
     }
     opened.catalog.close()
     if as_json:
         print_json(facts)
         return
+    facts["encoders"] = [_index_in_words(index.entry) for index in opened.indexes]
+    facts["routes"] = _routes_in_words(routes) or "by what encoders are made for"
     print_table(("", ""), [(name.replace("_", " "), _in_words(value)) for name, value in facts.items()])
 
 
@@ -372,6 +398,10 @@ def _print_report(done: "BuildReport", *, gate: Gate | None = None, as_json: boo
         f"{done.seen} pictures seen: {done.encoded} encoded, {done.reused} already there, {done.failed} failed; "
         f"{done.removed} removed. Build {done.build}, {done.seconds:.1f} s."
     )
+    if len(done.encoders) > 1:
+        print(f"Encoders: {', '.join(done.encoders)}.")
+    if done.dropped:
+        print(f"No longer in the library, their vectors deleted: {', '.join(done.dropped)}.")
     if done.failed:
         print("To see which failed and why: xuntu index report")
 
@@ -402,6 +432,47 @@ def _in_row(one: "Duplicate") -> tuple[object, ...]:
     why = _DUPLICATES[language()][one.why].format(bits=one.bits, cosine=one.cosine)
     date = picture.taken_at or one.modified_at
     return why, picture.place, f"{picture.width} x {picture.height}", picture.size, date[:19]
+
+
+def _describe(entry: "IndexEntry") -> dict[str, object]:
+    """Return what `stats` says of the index of one encoder."""
+    recall = entry.tuning.get("recalls") or "exact"
+    return {
+        "encoder": entry.encoder,
+        "pictures": entry.count,
+        "dim": entry.dim,
+        "recipe": entry.recipe,
+        "recall": recall,
+        "index_bytes": entry.bytes,
+    }
+
+
+def _index_in_words(entry: "IndexEntry") -> str:
+    return f"{entry.encoder} ({entry.count} pictures, {entry.dim} dimensions, {entry.recipe}, {entry.bytes} bytes)"
+
+
+def _read_routes(layout: "Layout") -> dict[str, Any]:
+    """Return the routes of a library by kind of query, each with what was measured; none where none was."""
+    from indexer.errors import RoutingUnreadable
+    from indexer.store.routing import Routing
+
+    try:
+        found = Routing.read(layout.routing).to_dict()
+    except FileNotFoundError:
+        return {}
+    except RoutingUnreadable as error:
+        tell(error.text(language()))
+        return {}
+    measured = found["measured"]
+    return {kind: {"encoders": names, "measured": measured.get(kind, [])} for kind, names in found["routes"].items()}
+
+
+def _routes_in_words(routes: dict[str, Any]) -> str:
+    said = []
+    for kind, route in routes.items():
+        shown = [f"{'+'.join(one['encoders'])} {100 * one['recall@10']['value']:.1f} %" for one in route["measured"]]
+        said.append(f"{kind} = {'+'.join(route['encoders'])} (R@10: {', '.join(shown)})")
+    return "; ".join(said)
 
 
 def _in_words(value: object) -> str:

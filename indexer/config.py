@@ -17,6 +17,7 @@ class IndexSettings(BaseModel):
     memory_bytes: int = Field(2**30, ge=2**24, description="Most memory that training takes")
     threads: int = Field(0, ge=0, le=1024, description="Threads that make the index; 0: every processor")
     fold_share: float = Field(0.5, gt=0, le=1, description="Share of additions at which the whole is made anew")
+    hub_correction: bool = Field(True, description="Measure how well each picture scores with any text at all")
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$",
@@ -28,6 +29,9 @@ class IndexSettings(BaseModel):
 class IndexerSettings(EncoderSettings):
     """Where the library lies and how pictures are read. Environment: XUNTU_DATA, XUNTU_WORKERS, ..."""
 
+    encoder: str = Field(
+        "", description="Encoders of the library, commas between them; the first is the main one. Default: its own"
+    )
     workers: int | None = Field(None, ge=0, le=256, description="Processes that decode; default: one a processor")
     batch_size: int | None = Field(
         None,
@@ -37,8 +41,17 @@ class IndexerSettings(EncoderSettings):
     )
     max_pixels: int = Field(200_000_000, ge=1, description="Larger pictures are skipped and reported")
     index: IndexSettings = IndexSettings()
+    routing: str = Field("", description="Encoders that answer, before the library's routes: zh=A en=A+B picture=C")
+    hub_correction: bool = Field(
+        True, description="Rank texts by the score less what a picture scores with any text, where the index has that"
+    )
     max_file_bytes: int = Field(512 * 2**20, ge=1, description="Larger files are skipped and reported")
     fetch_timeout_seconds: float = Field(20.0, gt=0, description="How long an address of a list may take to answer")
+
+    @property
+    def encoders(self) -> list[str]:
+        """The encoders that were named, the main one first; none: the library's own."""
+        return [name for part in self.encoder.split(",") if (name := part.strip())]
 
     @property
     def index_options(self) -> IndexOptions:

@@ -24,8 +24,8 @@ from indexer.sources.addresses import Fetching
 from indexer.sources.reading import read_source
 from indexer.store.layout import Layout
 from indexer.store.records import ImageFacts, ImageFile
-from indexer.thumbnails import DECODED_SIDE, write_thumbnail
-from models.decode import DecodeLimits, decode_image
+from indexer.thumbnails import DECODED_SIDE, decoded_side, write_thumbnail
+from models.decode import DecodedImage, DecodeLimits, decode_image
 from models.encoder import Preprocess
 from models.errors import BackendNotInstalled, DecodeError
 
@@ -38,22 +38,23 @@ FILES_A_WORKER = 64  # fewer are not worth another process
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """A decoded picture: its position in the data set, the encoder's pixels, and what the catalog keeps.
+    """A decoded picture: its position in the data set, each encoder's pixels, and what the catalog keeps.
 
-    `file` is the file as it was when it was read; `seconds` are those spent reading and decoding, and on thumbnail and
-    colours.
+    `file` is the file as it was when it was read; `pixels` are None for an encoder that has its vector, `facts` where
+    the catalog has them; `seconds` are those spent reading and decoding, and on thumbnail and colours.
     """
 
     index: int
     file: ImageFile
-    pixels: npt.NDArray[np.uint8]
-    facts: ImageFacts
+    sha256: str
+    pixels: tuple[npt.NDArray[np.uint8] | None, ...]
+    facts: ImageFacts | None
     seconds: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class CopyRecord:
-    """A file whose content is known and has a vector: a copy, or one that was moved. Nothing of it is decoded."""
+    """A file whose content is known and has its vectors: a copy, or one that was moved. Nothing of it is decoded."""
 
     index: int
     file: ImageFile
@@ -81,18 +82,25 @@ class RecordSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """How one encoder sees pictures. `encoded` maps a size in bytes to the checksums of files that have its vector."""
+
+    preprocess: Preprocess
+    image_size: int
+    encoded: Mapping[int, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ImageDataset:
     """A map-style data set. An item is a record and never an exception, so a bad file cannot stop a run.
 
-    `encoded` maps a size in bytes to the checksums of the contents of that size that need no encoding.
+    Each picture is read and decoded once for all encoders, to the size that the largest of them wants.
     """
 
     files: Sequence[ImageFile]
-    preprocess: Preprocess
-    image_size: int
+    views: Sequence[View]
     layout: Layout
     limits: DecodeLimits
-    encoded: Mapping[int, frozenset[str]] = field(default_factory=dict)
     fetching: Fetching = field(default_factory=Fetching)
 
     def __len__(self) -> int:
@@ -118,15 +126,29 @@ class ImageDataset:
         started = time.perf_counter()
         file, data = read_source(self.files[index], self.limits, self.fetching)
         sha256 = hashlib.sha256(data).hexdigest()
-        if sha256 in self.encoded.get(len(data), ()):
+        known = [sha256 in view.encoded.get(len(data), ()) for view in self.views]
+        if all(known):
             return CopyRecord(index, file, sha256)
-        # Twice the encoder's side, as the resize that follows wants, and enough for the thumbnail.
-        decoded = decode_image(data, short_side=2 * self.image_size, long_side=DECODED_SIDE, limits=self.limits)
+        decoded = decode_image(data, short_side=self._short_side, long_side=DECODED_SIDE, limits=self.limits)
         decoded_at = time.perf_counter()
+        facts = None if any(known) else self._take_down(sha256, decoded)
+        pixels = tuple(
+            None if has_vector else view.preprocess(decoded.image)
+            for view, has_vector in zip(self.views, known, strict=True)
+        )
+        seconds = decoded_at - started, time.perf_counter() - decoded_at
+        return ImageRecord(index, file, sha256, pixels, facts, seconds)
+
+    @property
+    def _short_side(self) -> int:
+        return decoded_side([view.image_size for view in self.views])
+
+    def _take_down(self, sha256: str, decoded: DecodedImage) -> ImageFacts:
+        """Write the thumbnail of a picture that is new, and return what the catalog keeps of it."""
         exif = read_exif(decoded.exif)
         with contextlib.suppress(OSError):  # the service makes a missing thumbnail from the picture itself
             write_thumbnail(decoded.image, self.layout.thumbnail(sha256))
-        facts = ImageFacts(
+        return ImageFacts(
             sha256=sha256,
             format=decoded.format,
             width=decoded.width,
@@ -137,8 +159,6 @@ class ImageDataset:
             colours=dominant_colours(decoded.image),
             phash=to_signed(perceptual_hash(decoded.image)),
         )
-        pixels = self.preprocess(decoded.image)
-        return ImageRecord(index, file, pixels, facts, (decoded_at - started, time.perf_counter() - decoded_at))
 
 
 def load_records(

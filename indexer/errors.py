@@ -20,12 +20,17 @@ IndexerError
 ├─ LibraryUnwritable                    no room, or no permission
 ├─ NoIndex                              nothing has been built yet
 ├─ IndexMismatch                        built with another encoder
+├─ EncodersLeftOut                      the library has more encoders than were named
+├─ EncoderNotInLibrary                  an encoder to be dropped that the library does not have
+├─ LastEncoder                          a library keeps one encoder
+├─ RoutingUnreadable                    the library's file of routes is not what was written
 ├─ IndexDamaged                         a file of the build or of the vector store is not what was written
 │  └─ BuildUnreadable                   written by another version of the product
 ├─ VectorsLost                          a shard is damaged; its pictures are encoded again (a warning)
 └─ NothingToRollBack                    there is no earlier build
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import ImageSearchError
@@ -316,15 +321,77 @@ class IndexMismatch(IndexerError):
 
     def __init__(self, built_with: str, asked_for: str) -> None:
         self.built_with, self.asked_for = built_with, asked_for
-        name = built_with.split(maxsplit=1)[0]
-        other = "" if asked_for.startswith(f"{name} ") else name
+        name, new = (text.split(maxsplit=1)[0] for text in (built_with, asked_for))
+        other = "" if name == new else name
+        both = f"--encoder {name} --encoder {new}"
+        ways = f"Use --encoder {other}, name both to have both ({both}), or build" if other else "Build"
         super().__init__(
             en=f"This library was built with the encoder {built_with}, and {asked_for} was asked for; their vectors "
-            f"cannot be mixed. {f'Use --encoder {other}, or build' if other else 'Build'} another library: "
-            "xuntu index build PATH --data OTHER",
+            f"cannot be mixed. {ways} another library: xuntu index build PATH --data OTHER",
             zh=f"这个图片库由编码器 {built_with} 建立，而当前请求的是 {asked_for}；两者的向量不能混用。"
-            f"请{f'使用 --encoder {other}，' if other else ''}另建一个图片库（xuntu index build PATH --data OTHER），"
-            f"或重新编码本库：xuntu index rebuild --reencode --encoder {asked_for.split(maxsplit=1)[0]}",
+            f"请{f'使用 --encoder {other}，同时写上两者以便一起使用（{both}），' if other else ''}"
+            "另建一个图片库（xuntu index build PATH --data OTHER），"
+            f"或重新编码本库：xuntu index rebuild --reencode --encoder {new}",
+        )
+
+
+class EncodersLeftOut(IndexerError):
+    """The library has vectors of encoders that were not named with the others, and none is dropped without a word."""
+
+    code = "encoders_left_out"
+    users_mistake = True
+
+    def __init__(self, left_out: Sequence[str], stored: Sequence[str]) -> None:
+        self.left_out, self.stored = tuple(left_out), tuple(stored)
+        drop = " ".join(f"--drop-encoder {name}" for name in left_out)
+        keep = " ".join(f"--encoder {name}" for name in stored)
+        super().__init__(
+            en=f"This library also has the vectors of {', '.join(left_out)}. To keep them, name all of its encoders "
+            f"({keep}) or none; to delete them: xuntu index update {drop}",
+            zh=f"这个图片库还有编码器 {'、'.join(left_out)} 的向量。若要保留，请列出全部编码器（{keep}）或一个也不写；"
+            f"若要删除：xuntu index update {drop}",
+        )
+
+
+class EncoderNotInLibrary(IndexerError):
+    """An encoder that is to be dropped, and that the library does not have."""
+
+    code = "encoder_not_in_library"
+    users_mistake = True
+
+    def __init__(self, name: str, stored: Sequence[str]) -> None:
+        self.name, self.stored = name, tuple(stored)
+        super().__init__(
+            en=f"This library has no encoder {name} that could be dropped; it has {', '.join(stored) or 'none'}.",
+            zh=f"这个图片库没有可删除的编码器 {name}；现有：{'、'.join(stored) or '无'}。",
+        )
+
+
+class LastEncoder(IndexerError):
+    """Dropping encoders would leave the library without one."""
+
+    code = "last_encoder"
+    users_mistake = True
+
+    def __init__(self, stored: Sequence[str]) -> None:
+        super().__init__(
+            en=f"A library needs an encoder, and {', '.join(stored)} would be dropped. To go over to another one: "
+            "xuntu index rebuild --reencode --encoder NAME",
+            zh=f"图片库至少需要一个编码器，不能把 {'、'.join(stored)} 全部删除。若要改用其他编码器："
+            "xuntu index rebuild --reencode --encoder NAME",
+        )
+
+
+class RoutingUnreadable(IndexerError):
+    """The file that says which encoder answers which kind of query cannot be read."""
+
+    code = "routing_unreadable"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            en=f"{path} cannot be read. Delete it, or measure again: xuntu evaluate QUESTIONS.csv --route",
+            zh=f"无法读取 {path}。请删除它，或重新评测：xuntu evaluate QUESTIONS.csv --route",
         )
 
 

@@ -13,14 +13,39 @@ from models.spec import EncoderSpec
 
 
 @dataclass(frozen=True, slots=True)
+class OpenIndex:
+    """The index of one encoder, and what the manifest says of it."""
+
+    entry: IndexEntry
+    index: SegmentedIndex
+
+
+@dataclass(frozen=True, slots=True)
 class OpenBuild:
-    """A published build and the catalog beside it. Immutable: a later build is another object."""
+    """A published build and the catalog beside it. Immutable: a later build is another object.
+
+    `indexes` has one for each encoder of the library, the main one first.
+    """
 
     layout: Layout
     manifest: Manifest
-    entry: IndexEntry
-    index: SegmentedIndex
+    indexes: tuple[OpenIndex, ...]
     catalog: Catalog
+
+    @property
+    def entry(self) -> IndexEntry:
+        """What the manifest says of the main index."""
+        return self.indexes[0].entry
+
+    @property
+    def index(self) -> SegmentedIndex:
+        """The index of the main encoder."""
+        return self.indexes[0].index
+
+    def close(self) -> None:
+        """Let go of the indexes; the catalog is for others to close."""
+        for opened in self.indexes:
+            opened.index.close()
 
 
 def open_build(data: Path, *, catalog: Catalog | None = None, build: str | None = None) -> OpenBuild:
@@ -31,14 +56,18 @@ def open_build(data: Path, *, catalog: Catalog | None = None, build: str | None 
     """
     layout = Layout(data.absolute())
     manifest = read_current(layout) if build is None else Manifest.read(layout.builds / build)
-    entry = manifest.indexes[0]
     folder = layout.builds / manifest.build
+    indexes = tuple(_open_index(folder, entry) for entry in manifest.indexes)
+    if catalog is None or not catalog.is_current():
+        catalog = Catalog(layout.catalog)
+    return OpenBuild(layout, manifest, indexes, catalog)
+
+
+def _open_index(folder: Path, entry: IndexEntry) -> OpenIndex:
     index = SegmentedIndex.open(folder, entry.files)
     if len(index) != entry.count:
         raise IndexDamaged(folder, f"it holds {len(index)} vectors, expected {entry.count}")
-    if catalog is None or not catalog.is_current():
-        catalog = Catalog(layout.catalog)
-    return OpenBuild(layout, manifest, entry, index, catalog)
+    return OpenIndex(entry, index)
 
 
 def check_same(expected: EncoderSpec, loaded: EncoderSpec) -> None:

@@ -9,8 +9,8 @@ import logging
 import re
 import secrets
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -21,10 +21,11 @@ from indexer.errors import IndexDamaged, LibraryUnwritable, NoIndex, NothingToRo
 from indexer.index.base import VectorIndex
 from indexer.index.files import SegmentFile
 from indexer.index.growth import next_index
+from indexer.index.offsets import Bank
 from indexer.index.options import IndexOptions
 from indexer.index.recipes import choose_recipe
 from indexer.index.segments import SegmentedIndex
-from indexer.queries import read_query_vectors
+from indexer.queries import read_bank
 from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
 from indexer.store.manifest import IndexEntry, Manifest
@@ -80,8 +81,8 @@ def read_current(layout: Layout) -> Manifest:
     return Manifest.read(layout.builds / current_build(layout))
 
 
-def publish(layout: Layout, catalog: Catalog, encoder: StoredEncoder, options: PublishOptions) -> Manifest:
-    """Make a build of everything indexed, verify it and put it in use.
+def publish(layout: Layout, catalog: Catalog, encoders: Sequence[StoredEncoder], options: PublishOptions) -> Manifest:
+    """Make a build of everything indexed, with an index for each encoder, verify it and put it in use.
 
     Raises LibraryUnwritable, IndexDamaged or what the check raises; then the build is deleted.
     """
@@ -98,17 +99,14 @@ def publish(layout: Layout, catalog: Catalog, encoder: StoredEncoder, options: P
         raise LibraryUnwritable(layout.builds, error.strerror or str(error)) from error
     try:
         generation = catalog.generation()
-        index = _make_index(layout, catalog, encoder, options)
-        files = index.save(folder, prefix=f"{encoder.name}-")
-        entry = _describe(index, encoder, get_spec(encoder.name, options.runtime), files)
-        _verify(folder, entry)
+        entries = [_write_index(folder, layout, catalog, encoder, options) for encoder in encoders]
         manifest = Manifest(
             build=name,
             created_at=now.isoformat(timespec="seconds"),
             version=version("xuntu"),
             generation=generation,
             previous=previous,
-            indexes=(entry,),
+            indexes=tuple(entries),
         )
         replace_file(folder / "manifest.json", manifest.to_json())
         sync_folder(layout.builds)
@@ -187,33 +185,61 @@ def delete_builds_but(layout: Layout, kept: set[str | None]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _make_index(layout: Layout, catalog: Catalog, encoder: StoredEncoder, options: PublishOptions) -> SegmentedIndex:
+def _write_index(
+    folder: Path, layout: Layout, catalog: Catalog, encoder: StoredEncoder, options: PublishOptions
+) -> IndexEntry:
+    """Make the index of one encoder in the folder of a build, read it back, and return what it is."""
+    spec = get_spec(encoder.name, options.runtime)
+    corrects = options.index.hub_correction and spec.hub_share > 0
+    options = replace(options, index=replace(options.index, hub_correction=corrects))
+    bank = read_bank(layout, encoder, options.runtime) if _needs_bank(catalog, spec, options) else None
+    index = _make_index(layout, catalog, encoder, bank, options)
+    files = index.save(folder, prefix=f"{encoder.name}-")
+    entry = _describe(index, encoder, spec, files, _bank_id(bank, options))
+    _verify(folder, entry)
+    return entry
+
+
+def _needs_bank(catalog: Catalog, spec: EncoderSpec, options: PublishOptions) -> bool:
+    """Say whether an index gets offsets, or is tuned for texts."""
+    recipe = choose_recipe(catalog.counts()["indexed"], spec.dim, options.index)
+    return options.index.hub_correction or recipe.name == "ivf"
+
+
+def _bank_id(bank: Bank | None, options: PublishOptions) -> str:
+    """Return what stands for the offsets of an index, "" where it has none."""
+    return bank.id if bank and options.index.hub_correction else ""
+
+
+def _make_index(
+    layout: Layout, catalog: Catalog, encoder: StoredEncoder, bank: Bank | None, options: PublishOptions
+) -> SegmentedIndex:
     """Return the index of the build in use, brought up to date, or a new one."""
     spec = get_spec(encoder.name, options.runtime)
     shards = catalog.list_shards(encoder.id)
     store = ShardFiles(layout.vectors(spec.name), spec.dim, checksums={shard.number: shard.sha256 for shard in shards})
-    previous, since = None if options.anew else _open_previous(layout, catalog, encoder), 0
+    previous, since = None if options.anew else _open_previous(layout, catalog, encoder, _bank_id(bank, options)), 0
     if previous is not None:
         since = read_current(layout).generation
-    recipe = choose_recipe(catalog.counts()["indexed"], spec.dim, options.index)
-    texts = read_query_vectors(layout, encoder, options.runtime) if recipe.name == "ivf" else None
     return next_index(
         previous,
         catalog.changes_since(since, encoder.id),
         lambda: catalog.locations(encoder.id),
         store,
         options.index,
-        text_queries=texts,
+        bank=bank,
         on_progress=options.on_progress,
     )
 
 
-def _open_previous(layout: Layout, catalog: Catalog, encoder: StoredEncoder) -> SegmentedIndex | None:
+def _open_previous(layout: Layout, catalog: Catalog, encoder: StoredEncoder, bank: str) -> SegmentedIndex | None:
     """Return the index of the build in use, if a new one can be made of it."""
     try:
         manifest = read_current(layout)
-        entry = manifest.indexes[0]
-        if entry.fingerprint != encoder.fingerprint or not catalog.takes_over(manifest.generation):
+        entry = next((one for one in manifest.indexes if one.encoder == encoder.name), None)
+        if entry is None or entry.fingerprint != encoder.fingerprint or not catalog.takes_over(manifest.generation):
+            return None
+        if entry.bank != bank:
             return None
         if not is_untouched(layout, manifest, catalog):
             return None
@@ -223,7 +249,7 @@ def _open_previous(layout: Layout, catalog: Catalog, encoder: StoredEncoder) -> 
 
 
 def _describe(
-    index: SegmentedIndex, encoder: StoredEncoder, spec: EncoderSpec, files: tuple[SegmentFile, ...]
+    index: SegmentedIndex, encoder: StoredEncoder, spec: EncoderSpec, files: tuple[SegmentFile, ...], bank: str
 ) -> IndexEntry:
     main = index.parts[0].segment if index.parts else None
     return IndexEntry(
@@ -237,6 +263,7 @@ def _describe(
         files=files,
         self_recall=_self_recall(index),
         tuning=dict(getattr(main, "tuned", {})),
+        bank=bank,
     )
 
 

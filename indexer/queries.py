@@ -1,111 +1,100 @@
-"""Ordinary queries, in both languages: what an index is tuned for besides pictures.
+"""Ordinary queries, in both languages: what an index is tuned for besides pictures, and what hubs are told by.
 
 Vectors of texts lie off the distribution of pictures' vectors, and an index that finds neighbours of pictures well may
-find those of texts badly. So the tuner asks it both.
+find those of texts badly. So the tuner asks it both. And a picture that scores well with all of them says little when
+it scores well with one (see indexer/index/offsets.py). `queries.tsv` was written for this project.
 """
 
+import csv
+import hashlib
 import io
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
+from indexer.index.offsets import Bank
 from indexer.store.layout import Layout
 from indexer.store.records import StoredEncoder
+from models.encoder import TextEncoder
 from models.errors import ImageSearchError
 from models.files import replace_file
 from models.registry import get_spec, load_text_encoder
 from models.runtime import Runtime
+from models.spec import EncoderSpec
 from models.text import normalize_text
 from models.vectors import Vectors, check_vectors
 
 logger = logging.getLogger(__name__)
 
+_FILE = Path(__file__).with_name("queries.tsv")
+_LANGUAGES = ("zh", "en")
 _BATCH = 32
-_THINGS = (
-    ("一个人", "a person"),
-    ("一个女人", "a woman"),
-    ("一个小男孩", "a little boy"),
-    ("一群孩子", "a group of children"),
-    ("一对夫妇", "a couple"),
-    ("一只狗", "a dog"),
-    ("一只猫", "a cat"),
-    ("一匹马", "a horse"),
-    ("一只鸟", "a bird"),
-    ("几头牛", "cows"),
-    ("鱼", "fish"),
-    ("一辆汽车", "a car"),
-    ("一辆自行车", "a bicycle"),
-    ("一列火车", "a train"),
-    ("一艘船", "a boat"),
-    ("一架飞机", "an airplane"),
-    ("花", "flowers"),
-    ("一棵树", "a tree"),
-    ("一座房子", "a house"),
-    ("一座桥", "a bridge"),
-    ("一盘菜", "a plate of food"),
-    ("一个蛋糕", "a cake"),
-    ("水果", "fruit"),
-    ("一杯咖啡", "a cup of coffee"),
-    ("一本书", "a book"),
-    ("一台电脑", "a computer"),
-    ("一把椅子", "a chair"),
-    ("一把雨伞", "an umbrella"),
-    ("一个球", "a ball"),
-    ("一把吉他", "a guitar"),
-    ("气球", "balloons"),
-    ("一个标志", "a sign"),
-)
-_PLACES = (
-    ("", ""),
-    ("在草地上", "on the grass"),
-    ("在雪地里", "in the snow"),
-    ("在海边", "by the sea"),
-    ("在街上", "in the street"),
-    ("在房间里", "in a room"),
-    ("在水里", "in the water"),
-    ("在夜晚", "at night"),
-)
 
 
 def list_queries(languages: Sequence[str]) -> list[str]:
-    """Return a few hundred ordinary queries in those of `languages` that are Chinese or English."""
-    return [
-        f"{thing[n]}{' ' if n and place[n] else ''}{place[n]}"
-        for n, language in enumerate(("zh", "en"))
-        if language in languages
-        for thing in _THINGS
-        for place in _PLACES
-    ]
+    """Return about a thousand ordinary queries in each of `languages` that is Chinese or English."""
+    with _FILE.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return [normalize_text(row[language]) for language in _LANGUAGES if language in languages for row in rows]
 
 
-def read_query_vectors(layout: Layout, encoder: StoredEncoder, runtime: Runtime) -> Vectors | None:
-    """Return the vectors of ordinary queries, float32 (n, dim), made the first time and kept in the library.
+def encode_bank(tower: TextEncoder) -> Bank:
+    """Return ordinary queries as a text tower reads them; those of which it knows no word are left out."""
+    queries = list_queries(tower.spec.languages)
+    # Texts of like length together, since a batch is as long as its longest.
+    known = sorted((query for query in queries if tower.read_text(query).known), key=len)
+    batches = [np.empty((0, tower.spec.dim), np.float32)]
+    batches += [tower.encode_text(known[start : start + _BATCH]) for start in range(0, len(known), _BATCH)]
+    return _make_bank(tower.spec, queries, np.concatenate(batches))
+
+
+def read_bank(layout: Layout, encoder: StoredEncoder, runtime: Runtime) -> Bank | None:
+    """Return ordinary queries as the encoder of a library reads them, made the first time and kept in the library.
 
     None where there is no text tower, or its weights are not here or are others than the library was built with.
     """
     spec = get_spec(encoder.name, runtime)
-    path = layout.queries(encoder.name, encoder.fingerprint)
-    try:
-        vectors: Vectors = np.load(path, allow_pickle=False)
-        return check_vectors(vectors, spec.dim)
-    except (OSError, ValueError, ImageSearchError):
-        pass  # not made yet, or not what was written
-    queries = [normalize_text(query) for query in list_queries(spec.languages)]
+    queries = list_queries(spec.languages)
     if not queries:
         return None
+    path = layout.queries(encoder.name, encoder.fingerprint, _digest(queries))
+    try:
+        return _make_bank(spec, queries, check_vectors(np.load(path, allow_pickle=False), spec.dim))
+    except (OSError, ValueError, ImageSearchError):
+        pass  # not made yet, or not what was written
     try:
         tower = load_text_encoder(encoder.name, runtime)
         if tower.spec.fingerprint != encoder.fingerprint:
             return None
-        known = [query for query in queries if tower.read_text(query).known]
-        batches = [tower.encode_text(known[start : start + _BATCH]) for start in range(0, len(known), _BATCH)]
+        bank = encode_bank(tower)
     except ImageSearchError as error:
-        logger.warning("The index is tuned for pictures only: %s", error)
+        logger.warning("The index is tuned for pictures only, and hubs are not corrected: %s", error)
         return None
-    vectors = np.concatenate(batches)
+    if not len(bank.vectors):
+        return None
+    _keep(path, bank.vectors)
+    return bank
+
+
+def _make_bank(spec: EncoderSpec, queries: Sequence[str], vectors: Vectors) -> Bank:
+    name = f"{_digest(queries)}-{spec.query_sharpness:g}-{spec.hub_share:g}"
+    return Bank(id=name, vectors=vectors, sharpness=spec.query_sharpness, share=spec.hub_share)
+
+
+def _digest(queries: Sequence[str]) -> str:
+    """Return 16 hex digits over the texts."""
+    return hashlib.sha256("\n".join(queries).encode()).hexdigest()[:16]
+
+
+def _keep(path: Path, vectors: Vectors) -> None:
+    """Write vectors to `path`, in the place of those of the same encoder for other queries."""
     buffer = io.BytesIO()
     np.save(buffer, vectors, allow_pickle=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, buffer.getvalue())
-    return vectors
+    stem = path.stem.rpartition("-")[0]
+    for other in path.parent.glob("*.npy"):
+        if other != path and other.stem.startswith(stem):
+            other.unlink(missing_ok=True)

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from indexer.config import IndexerSettings
-from indexer.dataset import ImageDataset
+from indexer.dataset import ImageDataset, View
 from indexer.devices import DeviceEncoders
 from indexer.encode import EncodeRun, OnProgress, Progress
 from indexer.errors import (
@@ -21,6 +22,7 @@ from indexer.errors import (
     RootEmptied,
     VectorsLost,
 )
+from indexer.library_encoders import LibraryEncoder, choose_encoders, merge_small_shards, open_encoders
 from indexer.missing_hashes import make_missing_hashes
 from indexer.publish import Check, PublishOptions, is_untouched, publish, read_current
 from indexer.scan import Changes, compare, compile_patterns, needs_whole, reaches, scan_paths
@@ -32,14 +34,10 @@ from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
 from indexer.store.manifest import Manifest
 from indexer.store.records import NOWHERE, ImageFile, KnownFile, Root
-from indexer.store.vector_store import VectorStore
 from models.decode import DecodeLimits
 from models.devices import count_cpus
 from models.errors import BackendNotInstalled, ImageSearchError
-from models.registry import DEFAULT_ENCODER, get_installed_spec, get_preprocess
-
-_SHARD_ROWS = 65_536
-_SMALL_SHARDS = 16  # more small shards than this are merged at the end of a run
+from models.registry import get_installed_spec, get_preprocess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,20 +51,27 @@ class BuildReport:
     failed: int
     removed: int
     seconds: float
+    encoders: tuple[str, ...] = ()  # of the library now, the main one first
+    dropped: tuple[str, ...] = ()  # encoders whose vectors were deleted, as was asked
     stages: dict[str, float] = field(default_factory=dict)  # seconds; reading summed over the workers
     warnings: tuple[ImageSearchError, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Return the report as `--json` prints it."""
-        names = ("build", "seen", "encoded", "reused", "failed", "removed", "seconds")
+        names = ("build", "seen", "encoded", "reused", "failed", "removed", "seconds", "encoders", "dropped")
         return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """What a run is asked to do beyond the library's own state."""
+    """What a run is asked to do beyond the library's own state.
 
-    encoder: str | None = None  # None: the library's own, or the default for a new one
+    `encoders`, the main one first: none are the library's own, or the default for a new one. Further ones are added,
+    and those `dropped` leave it with their vectors.
+    """
+
+    encoders: Sequence[str] = ()
+    dropped: Sequence[str] = ()
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     hidden: bool = False
@@ -97,11 +102,9 @@ class Run:
         self.catalog = catalog
         self.options = options
         self.started = started
-        stored = catalog.stored_encoder()
-        name = options.encoder or (stored.name if stored else DEFAULT_ENCODER)
-        self.spec = get_installed_spec(name, settings.runtime)
-        self.encoder_id = 0
-        self.store = VectorStore(layout.vectors(self.spec.name), self.spec.dim)
+        names = choose_encoders(options.encoders or settings.encoders, options.dropped, catalog.list_encoders())
+        self.specs = [get_installed_spec(name, settings.runtime) for name in names]
+        self.encoders: list[LibraryEncoder] = []
         self.progress = Progress(total=0)
         self.warnings: list[ImageSearchError] = []
         self.named: Sequence[Path] = ()
@@ -115,8 +118,8 @@ class Run:
         self._record_presence(changes)
         if self.options.only is None and not any(change.seen or change.removed for change in changes):
             raise self._nothing_found()
-        # Leftovers of an interrupted run; nothing else writes while the lock is held.
-        self.store.delete_all_but(self.catalog.list_shards(self.encoder_id))
+        for encoder in self.encoders:  # leftovers of an interrupted run; nothing else writes while the lock is held
+            encoder.store.delete_all_but(self.catalog.list_shards(encoder.id))
         self._encode(
             # Known paths first: then a copy that has come finds its original settled, and not about to change.
             [file for change in changes for file in change.changed]
@@ -124,13 +127,12 @@ class Run:
             {image_id for change in changes for image_id in change.changing},
         )
         self._record_stamps()
-        self._merge_shards()
+        for encoder in self.encoders:
+            merge_small_shards(self.catalog, encoder)
         self._sync_texts()
         self._make_missing_hashes()
         manifest = self._publish_if_changed()
-        if self.catalog.get_meta("reencoding") and not self.catalog.count_without_vector(self.encoder_id):
-            self.catalog.end_reencoding()
-            self.layout.delete_vectors_but(self.spec.name)
+        self._end_changes_of_encoders()
         self.catalog.seal()
         return BuildReport(
             build=manifest.build,
@@ -140,9 +142,16 @@ class Run:
             failed=self.progress.failed + sum(change.still_failed for change in changes),
             removed=sum(len(change.removed) for change in changes),
             seconds=round(time.perf_counter() - self.started, 3),
+            encoders=tuple(spec.name for spec in self.specs),
+            dropped=tuple(self.options.dropped),
             stages={stage: round(seconds, 3) for stage, seconds in self.progress.seconds.items()},
             warnings=tuple(self.warnings),
         )
+
+    @property
+    def encoder_ids(self) -> list[int]:
+        """The encoders' ids in the catalog."""
+        return [encoder.id for encoder in self.encoders]
 
     def _nothing_found(self) -> ImageSearchError:
         """Return why there is nothing to index: what happened to a root says more than that there is no picture."""
@@ -153,10 +162,9 @@ class Run:
         """Look at every root of the library. New ones become part of it only if the library has a picture then."""
         started = time.perf_counter()
         with self.catalog.writing():
-            if self.options.reencode:
-                self.catalog.begin_reencoding(self.spec.name, self.spec.fingerprint)
-            self.encoder_id = self.catalog.encoder_id(self.spec.name, self.spec.fingerprint)
-            self._forget_damaged_shards()
+            self._put_encoders()
+            for encoder in self.encoders:
+                self._forget_damaged_shards(encoder)
             self._add_roots(folders)
             roots = self.catalog.list_roots()
             changes = [self._scan_root(root, [other.path for other in roots if other != root]) for root in roots]
@@ -166,21 +174,40 @@ class Run:
         self.progress.add("scan", time.perf_counter() - started)
         return changes
 
-    def _forget_damaged_shards(self) -> None:
+    def _put_encoders(self) -> None:
+        """Enter the encoders of this run into the catalog, and take those that are dropped out of it."""
+        for stored in self.catalog.list_encoders():
+            if stored.name in self.options.dropped:
+                self.catalog.drop_encoder(stored.id)
+        named = [(spec.name, spec.fingerprint) for spec in self.specs]
+        if self.options.reencode:
+            self.catalog.begin_reencoding(named)
+        self.catalog.put_encoders(named)
+        self.encoders = open_encoders(self.layout, self.catalog.list_encoders(), self.settings.runtime)
+
+    def _end_changes_of_encoders(self) -> None:
+        """Delete the vectors of encoders that are not the library's any more, once it does without them."""
+        if self.catalog.get_meta("reencoding"):
+            if any(self.catalog.count_without_vector(encoder.id) for encoder in self.encoders):
+                return
+            self.catalog.end_reencoding()
+        self.layout.delete_vectors_but([spec.name for spec in self.specs])
+
+    def _forget_damaged_shards(self, encoder: LibraryEncoder) -> None:
         """Drop shards that are not what was written, so that their pictures are encoded again.
 
         Only those that have been touched since they were last read in full are read again.
         """
-        for shard in self.catalog.list_shards(self.encoder_id):
-            stamp = self.store.stamp(shard.number)
+        for shard in self.catalog.list_shards(encoder.id):
+            stamp = encoder.store.stamp(shard.number)
             if stamp and stamp == shard.checked:
                 continue
-            damage = self.store.find_damage(shard)
+            damage = encoder.store.find_damage(shard)
             if damage:
-                self.catalog.drop_shards(self.encoder_id, [shard.number])
+                self.catalog.drop_shards(encoder.id, [shard.number])
                 self.warnings.append(VectorsLost(damage, shard.rows))
             else:
-                self.catalog.put_checked(self.encoder_id, shard.number, stamp)
+                self.catalog.put_checked(encoder.id, shard.number, stamp)
 
     def _add_roots(self, folders: Sequence[Path]) -> None:
         """Add folders that no root of the library looks into yet; change how those that are roots are scanned."""
@@ -206,7 +233,7 @@ class Run:
             changes = self._scan_part(root, others, only)
             if changes is not None:
                 return changes
-        known = self.catalog.known_files(root, self.encoder_id)
+        known = self.catalog.known_files(root, self.encoder_ids)
         sight = Sight()
         try:
             found = self._find_files(root, others, known, sight)
@@ -248,7 +275,7 @@ class Run:
         if any(needs_whole(root, path) for path in paths):
             return None
         unreadable: list[str] = []
-        known = self.catalog.known_files(root, self.encoder_id, paths)
+        known = self.catalog.known_files(root, self.encoder_ids, paths)
         found = list(scan_paths(root, paths, other_roots=others, unreadable=unreadable))
         changes = compare(found, known, unreadable)
         lost = len(changes.removed)
@@ -293,33 +320,27 @@ class Run:
             return
         self.options.on_progress(self.progress)
         settings = self.settings
+        sizes = {file.size for file in files}
         dataset = ImageDataset(
             files,
-            get_preprocess(self.spec.name, settings.runtime),
-            self.spec.image_size,
+            [self._view(encoder, sizes) for encoder in self.encoders],
             self.layout,
             DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes),
-            self.catalog.encoded_by_size({file.size for file in files}, self.encoder_id),
             Fetching(offline=settings.offline, timeout_s=settings.fetch_timeout_seconds),
         )
-        with DeviceEncoders(self.spec, settings.runtime) as encoders:
-            EncodeRun(self.catalog, self.store, self.encoder_id, self.progress, changing).run(
+        with ExitStack() as stack:
+            devices = [stack.enter_context(DeviceEncoders(spec, settings.runtime)) for spec in self.specs]
+            EncodeRun(self.catalog, self.encoders, self.progress, changing).run(
                 dataset,
-                encoders,
+                devices,
                 workers=count_cpus() if settings.workers is None else settings.workers,
-                batch_size=settings.batch_size or encoders.batch_size,
+                batch_size=settings.batch_size or min(encoders.batch_size for encoders in devices),
                 on_progress=self.options.on_progress,
             )
 
-    def _merge_shards(self) -> None:
-        """Replace many small shards by few big ones, leaving out rows nobody needs any more."""
-        shards = self.catalog.list_shards(self.encoder_id)
-        small = [shard.number for shard in shards if shard.rows < _SHARD_ROWS]
-        # What is damaged is not copied: the next run finds it.
-        if len(small) > _SMALL_SHARDS and not any(
-            self.store.find_damage(shard) for shard in shards if shard.number in small
-        ):
-            rewrite_shards(self.catalog, self.store, self.encoder_id, small)
+    def _view(self, encoder: LibraryEncoder, sizes: set[int]) -> View:
+        preprocess = get_preprocess(encoder.spec.name, self.settings.runtime)
+        return View(preprocess, encoder.spec.image_size, self.catalog.encoded_by_size(sizes, encoder.id))
 
     def _sync_texts(self) -> None:
         started = time.perf_counter()
@@ -335,18 +356,18 @@ class Run:
         started = time.perf_counter()
         try:
             manifest = read_current(self.layout)
-            if manifest.generation == self.catalog.generation() and is_untouched(self.layout, manifest, self.catalog):
+            built_with = [(index.encoder, index.fingerprint) for index in manifest.indexes]
+            is_current = manifest.generation == self.catalog.generation()
+            is_of_these = built_with == [(spec.name, spec.fingerprint) for spec in self.specs]
+            if is_current and is_of_these and is_untouched(self.layout, manifest, self.catalog):
                 return manifest
             self._check_clock(manifest)
         except (NoIndex, IndexDamaged):
             pass
-        stored = self.catalog.stored_encoder()
-        if stored is None:
-            raise NoIndex(self.layout.data)
         manifest = publish(
             self.layout,
             self.catalog,
-            stored,
+            self.catalog.list_encoders(),
             PublishOptions(
                 index=self.settings.index_options,
                 runtime=self.settings.runtime,
@@ -355,24 +376,12 @@ class Run:
             ),
         )
         self.progress.add("index and publish", time.perf_counter() - started)
-        tuning = manifest.indexes[0].tuning
-        if tuning.get("target_missed"):
-            self.warnings.append(RecallMissed(tuning["recalls"], tuning["target"]))
+        for tuning in (index.tuning for index in manifest.indexes):
+            if tuning.get("target_missed"):
+                self.warnings.append(RecallMissed(tuning["recalls"], tuning["target"]))
         return manifest
 
     def _check_clock(self, before: Manifest) -> None:
         now = datetime.now(UTC)
         if now < datetime.fromisoformat(before.created_at):
             self.warnings.append(ClockJumped(now.isoformat(timespec="seconds"), before.created_at))
-
-
-def rewrite_shards(catalog: Catalog, store: VectorStore, encoder_id: int, numbers: Sequence[int]) -> None:
-    """Write the vectors of some shards that are still needed to new, full ones, and forget the old."""
-    wanted = catalog.content_locations(encoder_id).among(numbers)
-    with catalog.writing():
-        for start in range(0, len(wanted), _SHARD_ROWS):
-            part = wanted[start : start + _SHARD_ROWS]
-            shard = store.write(catalog.next_shard(), part.ids, store.gather(part))
-            catalog.put_shard(encoder_id, shard, part.ids.tolist())
-        catalog.drop_empty_shards(encoder_id, numbers)
-    store.delete_all_but(catalog.list_shards(encoder_id))

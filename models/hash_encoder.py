@@ -24,6 +24,7 @@ SPEC = EncoderSpec(
     preprocess=repr(PREPROCESS),
     license="Apache-2.0",
     files=(),
+    hub_share=0.4,
 )
 
 

@@ -53,7 +53,9 @@ class EncoderSpec:
     `languages` are ISO 639-1 codes, and empty for an encoder without a text tower; `parameters` counts the weights of
     both towers. `files` are empty for a published encoder until its checkpoint lies on this machine. `templates`: the
     name of a thing is found better when it is encoded in several sentences (see models/wordings.py). `architecture`:
-    the published encoder that a fine-tuned one is built like; empty for every other.
+    the published encoder that a fine-tuned one is built like; empty for every other. `query_sharpness`: the inverse
+    temperature at which a picture's scores with ordinary texts are averaged, to tell whether it scores well with any;
+    `hub_share`: how much of that average is taken off its score with a text, 0 where it was not measured to help.
     """
 
     name: str
@@ -69,6 +71,8 @@ class EncoderSpec:
     publication: Publication | None = None
     templates: bool = False
     architecture: str = ""
+    query_sharpness: float = 20.0
+    hub_share: float = 0.0
 
     @cached_property
     def fingerprint(self) -> str:

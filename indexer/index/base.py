@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from indexer.index.offsets import Offsets
 from models.vectors import Ids, Vectors
 
 QueryKind = Literal["picture", "text"]  # what a query vector was made of; "text" also where both were mixed
@@ -24,7 +25,11 @@ class Neighbors:
 
 
 class VectorIndex(Protocol):
-    """A searchable structure over image ids. Score: inner product of unit vectors; ties: the lower id first."""
+    """A searchable structure over image ids. Score: inner product of unit vectors; ties: the lower id first.
+
+    A query may be one number longer than `dim`: its last number times a row's offset is added to the score. Rows that
+    came without an offset have 0.
+    """
 
     @property
     def dim(self) -> int:
@@ -37,8 +42,8 @@ class VectorIndex(Protocol):
         """Return all ids, ascending."""
         ...
 
-    def upsert(self, ids: Ids, vectors: Vectors) -> None:
-        """Add vectors `float32 (n, dim)`, or replace those of ids already there."""
+    def upsert(self, ids: Ids, vectors: Vectors, offsets: Offsets | None = None) -> None:
+        """Add vectors `float32 (n, dim)` and their offsets, or replace those of ids already there."""
         ...
 
     def remove(self, ids: Ids) -> int:
@@ -65,6 +70,10 @@ class VectorIndex(Protocol):
         """Return the vectors of `ids`. Raises KeyError for an id that is not there."""
         ...
 
+    def score(self, query: Vectors, ids: Ids) -> npt.NDArray[np.float32]:
+        """Return the score of each of `ids` for the one row of `query`. Raises KeyError for an id that is not there."""
+        ...
+
     def close(self) -> None:
         """Release memory and files."""
         ...
@@ -81,13 +90,10 @@ def rank(ids: Ids, scores: npt.NDArray[np.float32], k: int) -> tuple[Ids, npt.ND
     )
 
 
-def merge_rows(old_ids: Ids, old: Vectors, ids: Ids, vectors: Vectors) -> tuple[Ids, Vectors]:
-    """Return both sets in ascending order of id; the last vector given for an id wins."""
-    all_ids = np.concatenate([old_ids, ids.astype(np.int64)])
-    rows = np.concatenate([old, vectors])
-    last_first = all_ids[::-1]
-    unique, first = np.unique(last_first, return_index=True)
-    return unique, np.ascontiguousarray(rows[::-1][first])
+def last_of_each(ids: Ids) -> tuple[Ids, npt.NDArray[np.int64]]:
+    """Return the ids in ascending order without repeats, and where each stands last."""
+    unique, from_the_end = np.unique(ids[::-1], return_index=True)
+    return unique.astype(np.int64), len(ids) - 1 - from_the_end
 
 
 def positions_of(sorted_ids: Ids, ids: Ids) -> npt.NDArray[np.int64]:

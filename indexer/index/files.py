@@ -4,6 +4,7 @@
     <prefix>NNNN.vectors.npy   float32 (n, dim), of a flat segment
     <prefix>NNNN.codes.faiss   of an ivf segment, and where its vectors lie:
     <prefix>NNNN.places.npy    int64 (n,), shard * 2**32 + row
+    <prefix>NNNN.offsets.npy   float32 (n,), where rows have offsets
     <prefix>NNNN.dead.npy      int64, positions of the rows that are dead, where there are any
     <prefix>shard-NNNNN.npy    vector shards
 
@@ -27,12 +28,13 @@ from indexer.index.codes import Codes
 from indexer.index.efforts import Efforts
 from indexer.index.flat_segment import Allowed, FlatSegment, import_faiss
 from indexer.index.ivf_segment import IvfSegment
+from indexer.index.offsets import Offsets, coded_dim
 from indexer.index.segments import Part
 from indexer.store.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.files import sha256_of, sync_folder
 from models.vectors import Ids, Vectors
 
-Role = Literal["ids", "vectors", "codes", "places", "dead", "shard"]
+Role = Literal["ids", "vectors", "codes", "places", "offsets", "dead", "shard"]
 Link = Callable[[Path, Path], None]
 
 _NAMES: dict[str, str] = {
@@ -40,6 +42,7 @@ _NAMES: dict[str, str] = {
     "vectors": "vectors.npy",
     "codes": "codes.faiss",
     "places": "places.npy",
+    "offsets": "offsets.npy",
     "dead": "dead.npy",
 }
 _MAPPED = ("vectors", "shard")  # too big to be read through when they are opened
@@ -106,10 +109,12 @@ class _Saver:
             self._codes(part, segment)
             places = self._link_shards(segment)
             self._array(part, "places", places)
+        if segment.offsets is not None:
+            self._array(part, "offsets", segment.offsets)
         if part.live is not None and part.live.count < len(segment):
             self._write(part, "dead", _npy(np.flatnonzero(~part.live.mask)), count=len(segment) - part.live.count)
 
-    def _array(self, part: Part, role: Role, array: Ids | Vectors, *, dim: int = 0) -> None:
+    def _array(self, part: Part, role: Role, array: Ids | Vectors | Offsets, *, dim: int = 0) -> None:
         if not self._carry(part, role):
             self._write(part, role, _npy(array), count=len(array), dim=dim)
 
@@ -221,6 +226,8 @@ def open_parts(folder: Path, files: Sequence[SegmentFile]) -> tuple[int, list[Pa
     dim = dims.pop() if dims else 0
     names = {number: file.file for number, file in shards.items()}
     checksums = {number: file.sha256 for number, file in shards.items()}
+    if len({"offsets" in roles for roles in segments.values()}) > 1:
+        raise IndexDamaged(folder, "only some of its segments have offsets")
     rows = ShardFiles(folder, dim, checksums=checksums, names=names) if dim else None
     return dim, [_open_part(folder, number, segments[number], rows) for number in sorted(segments)]
 
@@ -242,11 +249,12 @@ def _open_part(folder: Path, number: int, files: Mapping[str, SegmentFile], shar
     if "ids" not in files or kind not in files or shards is None:
         raise IndexDamaged(folder, f"segment {number} lacks files")
     ids = _read_numbers(folder, files["ids"])
+    offsets = _read_offsets(folder, files["offsets"], len(ids)) if "offsets" in files else None
     segment: FlatSegment | IvfSegment
     if kind == "vectors":
-        segment = FlatSegment(ids, _map_vectors(folder, files["vectors"]))
+        segment = FlatSegment(ids, _map_vectors(folder, files["vectors"]), offsets)
     else:
-        segment = _open_ivf(folder, files, ids, shards)
+        segment = _open_ivf(folder, files, ids, offsets, shards)
     if len(ids) != files[kind].count:
         raise IndexDamaged(folder / files["ids"].file, f"it holds {len(ids)} ids, expected {files[kind].count}")
     live = None
@@ -261,7 +269,9 @@ def _open_part(folder: Path, number: int, files: Mapping[str, SegmentFile], shar
     return Part(number, segment, live, kept)
 
 
-def _open_ivf(folder: Path, files: Mapping[str, SegmentFile], ids: Ids, shards: ShardFiles) -> IvfSegment:
+def _open_ivf(
+    folder: Path, files: Mapping[str, SegmentFile], ids: Ids, offsets: Offsets | None, shards: ShardFiles
+) -> IvfSegment:
     if "places" not in files:
         raise IndexDamaged(folder, f"segment {files['codes'].segment} lacks files")
     described = files["codes"]
@@ -275,13 +285,14 @@ def _open_ivf(folder: Path, files: Mapping[str, SegmentFile], ids: Ids, shards: 
         Efforts.from_dict(described.parameters["efforts"])
     except (RuntimeError, AttributeError, TypeError, KeyError, ValueError, MemoryError) as error:
         raise IndexDamaged(path, "FAISS cannot read it") from error
-    if (codes.index.ntotal, codes.index.d) != (len(ids), described.dim):
+    dim = described.dim if offsets is None else coded_dim(described.dim)
+    if (codes.index.ntotal, codes.index.d) != (len(ids), dim):
         raise IndexDamaged(path, f"it holds {codes.index.ntotal} x {codes.index.d}, expected {len(ids)}")
     tuned = {
         name: described.parameters.get(name)
         for name in ("efforts", "recalls", "target", "target_missed", "text_guessed")
     }
-    return IvfSegment(ids, places, codes, shards, tuned)
+    return IvfSegment(ids, places, codes, shards, tuned, offsets)
 
 
 def _read_numbers(folder: Path, file: SegmentFile, *, ascending: bool = True) -> Ids:
@@ -295,6 +306,17 @@ def _read_numbers(folder: Path, file: SegmentFile, *, ascending: bool = True) ->
     if ascending and len(numbers) and not (np.diff(numbers) > 0).all():
         raise IndexDamaged(path, "it is not in order")
     return numbers
+
+
+def _read_offsets(folder: Path, file: SegmentFile, count: int) -> Offsets:
+    path = folder / file.file
+    try:
+        offsets: Offsets = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise IndexDamaged(path, "it cannot be read") from error
+    if offsets.dtype != np.float32 or offsets.shape != (count,) or not np.isfinite(offsets).all():
+        raise IndexDamaged(path, f"it holds {offsets.dtype} {offsets.shape}, expected finite float32 ({count},)")
+    return offsets
 
 
 def _map_vectors(folder: Path, file: SegmentFile) -> Vectors:
@@ -312,7 +334,7 @@ def _renamed(file: SegmentFile, name: str, segment: int) -> SegmentFile:
     return SegmentFile(**{**asdict(file), "file": name, "segment": segment})
 
 
-def _npy(array: Ids | Vectors) -> list[bytes | memoryview]:
+def _npy(array: Ids | Vectors | Offsets) -> list[bytes | memoryview]:
     """Return an array as it lies in a .npy file, without a copy of it."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.index.base import SCORE_DECIMALS, QueryKind
+from indexer.index.offsets import Offsets, offsets_at
 from models.errors import BackendNotInstalled
 from models.vectors import Ids, Vectors
 
@@ -61,12 +62,12 @@ class Allowed:
 
 
 class FlatSegment:
-    """Vectors `float32 (n, dim)`, in memory or mapped, for `ids` in ascending order."""
+    """Vectors `float32 (n, dim)`, in memory or mapped, for `ids` in ascending order, and their offsets, if any."""
 
     recipe = "flat"
 
-    def __init__(self, ids: Ids, vectors: Vectors) -> None:
-        self.ids, self.vectors = ids, vectors
+    def __init__(self, ids: Ids, vectors: Vectors, offsets: Offsets | None = None) -> None:
+        self.ids, self.vectors, self.offsets = ids, vectors, offsets
 
     @property
     def dim(self) -> int:
@@ -87,20 +88,21 @@ class FlatSegment:
         found = []
         few = allowed is not None and allowed.count <= FEW_ROWS
         vectors = self.fetch(allowed.positions) if allowed is not None and few else None
+        offsets = offsets_at(self.offsets, allowed.positions) if allowed is not None and few else None
         for query in queries:
             if allowed is not None and vectors is not None:
-                positions, scores = allowed.positions, score_rows(query, vectors)
+                positions, scores = allowed.positions, score_rows(query, vectors, offsets)
                 best = best_of(scores, k, None)
                 found.append((positions[best], scores[best]))
             else:
-                scores = score_rows(query, self.vectors)
+                scores = score_rows(query, self.vectors, self.offsets)
                 best = best_of(scores, k, None if allowed is None else allowed.mask)
                 found.append((best, scores[best]))
         return found
 
     def count_above(self, query: npt.NDArray[np.float32], score: float, allowed: Allowed | None) -> int:
         """Return how many rows score at least `score`."""
-        scores = score_rows(query, self.vectors)
+        scores = score_rows(query, self.vectors, self.offsets)
         return count_above(scores if allowed is None else scores[allowed.mask], score)
 
     def fetch(self, positions: Positions) -> Vectors:
@@ -108,19 +110,36 @@ class FlatSegment:
         vectors: Vectors = self.vectors[positions]
         return vectors
 
+    def score(self, query: npt.NDArray[np.float32], positions: Positions) -> Scores:
+        """Return the scores of rows."""
+        return score_rows(query, self.fetch(positions), offsets_at(self.offsets, positions))
 
-def score_rows(query: npt.NDArray[np.float32], vectors: Vectors) -> Scores:
+
+def score_rows(query: npt.NDArray[np.float32], vectors: Vectors, offsets: Offsets | None = None) -> Scores:
     """Return the score of each row, by one thread: handing a part to others takes longer than it saves.
 
-    A row's score does not depend on the rows beside it, as it may in a matrix product.
+    What `query` has beyond the length of a row is the weight of the offsets. A row's score does not depend on the rows
+    beside it, as it may in a matrix product.
     """
+    dim = vectors.shape[1]
+    scores = _multiply(np.ascontiguousarray(query[:dim], np.float32), vectors)
+    return add_offsets(scores, query[dim:], offsets)
+
+
+def add_offsets(scores: Scores, weight: npt.NDArray[np.float32], offsets: Offsets | None) -> Scores:
+    """Add weighed offsets, where there are any, to `scores`, and return them; `weight` has one number or none."""
+    if offsets is not None and weight.any():
+        scores += weight * offsets
+    return scores
+
+
+def _multiply(query: npt.NDArray[np.float32], vectors: Vectors) -> Scores:
     if vectors.shape[1] < _SHORT:
         short: Scores = (vectors * query).sum(axis=1)
         return short
     faiss = import_faiss()
     scores = np.empty(len(vectors), np.float32)
     if len(vectors):
-        query = np.ascontiguousarray(query, np.float32)
         pointers = [faiss.swig_ptr(array) for array in (scores, query, vectors)]
         faiss.fvec_inner_products_ny(*pointers, vectors.shape[1], len(vectors))
     return scores

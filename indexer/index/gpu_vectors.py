@@ -1,9 +1,10 @@
 """Rows on a GPU: it finds candidates among all rows of a segment, and they are scored exactly.
 
-The rows lie on the GPU in half precision, where a query is scored against every one of them; the best are scored
-again with the float32 rows on disk. Half precision moves a score by no more than a known amount, so the scores tell
-whether the best are all among the candidates. Then the answer is exact. Where they do not tell it (few rows pass a
-filter, a page far down, thousands of ties), and wherever the GPU fails, the segment itself answers.
+The rows lie on the GPU in half precision, with their offsets as one dimension more, and a query is scored against
+every one of them; the best are scored again with the float32 rows on disk. Half precision moves a score by no more than
+a known amount, so the scores tell whether the best are all among the candidates. Then the answer is exact. Where they
+do not tell it (few rows pass a filter, a page far down, thousands of ties), and wherever the GPU fails, the segment
+itself answers.
 
 FAISS has neither 4-bit codes nor filters on a GPU. So codes stay with the processor, dead and filtered rows are left
 out after the search, and an index on disk is the same whether or not there is a GPU.
@@ -21,9 +22,10 @@ import numpy.typing as npt
 
 from indexer.errors import GpuNotUsed, IndexDamaged
 from indexer.index.base import SCORE_DECIMALS, QueryKind
-from indexer.index.flat_segment import Allowed, FlatSegment, Positions, Scores, import_faiss, score_rows
+from indexer.index.flat_segment import Allowed, FlatSegment, Positions, Scores, import_faiss
 from indexer.index.gpu import Gpu, failure, open_gpu
 from indexer.index.ivf_segment import IvfSegment
+from indexer.index.offsets import fitting, with_column
 from indexer.index.options import IndexOptions
 from indexer.store.shard_files import shards_of
 from models.vectors import Vectors
@@ -42,6 +44,7 @@ _LEAST_VALUES = 2**22  # rows times dim: fewer are scored by a processor in abou
 _LANES = 8  # one thread block selects the best of one query, so a part of the rows each, side by side, is faster
 _LANE_ROWS = 2**17
 _CHUNK_BYTES = 32 * 2**20  # with its copy in half precision it fits into a lane's scratch memory
+_GRAIN = 8  # halves: rows that begin at a multiple of 16 bytes are multiplied faster
 _TOGETHER = 8  # queries; their scores fit there too
 
 
@@ -117,7 +120,7 @@ class GpuVectors:
 
     def _copy(self, content: Hashable, segment: Segment) -> _Copy | None:
         lanes = min(max(len(segment) // _LANE_ROWS, 1), _LANES)
-        copy = _Copy(size=(2 * segment.dim + 4) * len(segment))  # FAISS keeps the norm of each row
+        copy = _Copy(size=(2 * _width(segment) + 4) * len(segment))  # FAISS keeps the norm of each row
         edges = [len(segment) * lane // lanes for lane in range(lanes + 1)]
         try:
             with self._lock:
@@ -131,7 +134,7 @@ class GpuVectors:
                     break
             else:
                 with self._lock:
-                    copy.index = _together(segment.dim, copy.parts)
+                    copy.index = _together(_width(segment), copy.parts)
                     self._copies[content] = copy
                 return copy
         except (RuntimeError, MemoryError, OSError, IndexDamaged) as error:
@@ -142,14 +145,17 @@ class GpuVectors:
 
     def _fill(self, copy: _Copy, segment: Segment, lane: int, start: int, stop: int) -> bool:
         """Copy rows to a lane, unless this has been closed. Searches of other segments come in between."""
-        step = max(_CHUNK_BYTES // (4 * segment.dim), 1)
+        width = _width(segment)
+        step = max(_CHUNK_BYTES // (4 * width), 1)
         with self._lock:
-            part = self._gpu.make_index(segment.dim, half=True, lane=lane)
+            part = self._gpu.make_index(width, half=True, lane=lane)
             copy.parts.append(part)
         for first in range(start, stop, step):
             if self._closed:
                 return False
             rows = segment.fetch(np.arange(first, min(first + step, stop)))
+            if segment.offsets is not None:
+                rows = with_column(rows, segment.offsets[first : first + len(rows)], width)
             with self._lock:
                 part.add(rows)
         return True
@@ -175,6 +181,8 @@ class SegmentOnGpu:
 
     def __init__(self, segment: Segment, vectors: GpuVectors, copy: _Copy) -> None:
         self.segment, self._vectors, self._copy = segment, vectors, copy
+        self._width = _width(segment)
+        self._row_norm = 1.0 if segment.offsets is None else math.hypot(1.0, float(np.abs(segment.offsets).max()))
 
     def __bool__(self) -> bool:
         """Say whether the rows are still there."""
@@ -182,7 +190,7 @@ class SegmentOnGpu:
 
     def search(self, queries: Vectors, k: int, allowed: Allowed | None, kind: QueryKind) -> list[Found]:
         """Return for each query positions and exact scores, the k best among them; or what the segment itself finds."""
-        found = self._find(np.ascontiguousarray(queries, np.float32), k, allowed)
+        found = self._find(queries, k, allowed)
         missing = [number for number, one in enumerate(found) if one is None]
         others = iter(self.segment.search(queries[missing], k, allowed, kind) if missing else ())
         return [next(others) if one is None else one for one in found]
@@ -199,9 +207,10 @@ class SegmentOnGpu:
         each = rows / count  # rows for each that is allowed
         if most < rows and most < _LEAST_SPARE * k * each:
             return found
+        fitted = fitting(queries, self.segment.dim, self._width)
         for wanted in sorted({min(math.ceil((_SPARE * k + _MARGIN) * each), most), most}):
             untold = [number for number, one in enumerate(found) if one is None]
-            near = self._vectors.find(self._copy, queries[untold], wanted) if untold else None
+            near = self._vectors.find(self._copy, fitted[untold], wanted) if untold else None
             if near is None:
                 break
             for number, positions, scores in zip(untold, *near, strict=True):
@@ -213,37 +222,43 @@ class SegmentOnGpu:
     ) -> Found | None:
         """Return those of the candidates that are allowed, and their exact scores, if no other row can be as good."""
         everything = len(positions) == len(self.segment)
-        others = -np.inf if everything else float(scores[-1]) + error_of_half(query)
+        others = -np.inf if everything else float(scores[-1]) + error_of_half(query, self._row_norm)
+        if others == -np.inf and not everything:  # the weight of offsets is more than half precision holds
+            return None
         kept = np.sort(positions if allowed is None else positions[allowed.mask[positions]])
         if len(kept) < k:
             return None
-        exact = score_rows(query, self.segment.fetch(kept))
+        exact = self.segment.score(query, kept)
         last = np.partition(exact, len(exact) - k)[len(exact) - k]
         tie = 2 * 10**-SCORE_DECIMALS
         return (kept, exact) if last - tie > others else None
 
 
-def error_of_half(query: npt.NDArray[np.float32]) -> float:
-    """Return a bound of how far a score moves when `query` and a unit row are rounded to half precision.
+def error_of_half(query: npt.NDArray[np.float32], row_norm: float = 1.0) -> float:
+    """Return a bound of how far a score moves when `query` and a row are rounded to half precision.
 
     Rounding moves a component by at most 2**-11 of it, or 2**-25 where it is tiny. Products are summed in float32, in
-    any order, here and there. Rows are unit to one in a thousand.
+    any order, here and there. No row is longer than `row_norm`, to one in a thousand.
     """
     dim, norm = len(query), float(np.linalg.norm(query))
-    rounding = 1.01 * 2**-10 * norm + 2**-24 * math.sqrt(dim) * (norm + 1)
-    return rounding + 1.01 * 2**-22 * dim * norm
+    rounding = 1.01 * 2**-10 * norm * row_norm + 2**-24 * math.sqrt(dim) * (norm + row_norm)
+    return rounding + 1.01 * 2**-22 * dim * norm * row_norm
+
+
+def _width(segment: Segment) -> int:
+    """Return the length of a row on a GPU: with its offset and zeros beside it, where there are offsets."""
+    return segment.dim if segment.offsets is None else -(-(segment.dim + 1) // _GRAIN) * _GRAIN
 
 
 def _content(part: "Part") -> Hashable:
     """Return what rows that are the same have in common: the checksums of their files, where there are any."""
     segment = part.segment
-    described = part.files.get("vectors" if isinstance(segment, FlatSegment) else "places")
-    if described is None:
+    if not part.files:
         return segment
-    checksum: str = described[1].sha256
-    if isinstance(segment, FlatSegment):
-        return checksum
-    return (checksum, *map(segment.shards.checksum, np.unique(shards_of(segment.places)).tolist()))
+    checksums = [part.files[role][1].sha256 for role in ("vectors", "places", "offsets") if role in part.files]
+    if isinstance(segment, IvfSegment):
+        checksums += map(segment.shards.checksum, np.unique(shards_of(segment.places)).tolist())
+    return tuple(checksums)
 
 
 def _together(dim: int, parts: Sequence[Any]) -> Any:

@@ -11,13 +11,14 @@ from indexer.index.base import positions_of
 from indexer.index.flat_segment import FlatSegment
 from indexer.index.gpu import open_gpu
 from indexer.index.ivf_segment import IvfSegment
+from indexer.index.offsets import Bank, Offsets, coded_dim, coded_offsets, offsets_at, with_column
 from indexer.index.options import IndexOptions
-from indexer.index.recipes import choose_recipe, is_scanned_fast
+from indexer.index.recipes import Recipe, choose_recipe, is_scanned_fast
 from indexer.index.segments import Part, SegmentedIndex
 from indexer.index.training import Progress, add_rows, empty_codes, train_codes
 from indexer.index.tuning import tune
 from indexer.store.records import IndexChanges, Locations
-from indexer.store.shard_files import ShardFiles, pack_places
+from indexer.store.shard_files import Places, ShardFiles, pack_places
 from models.vectors import Ids, Vectors, check_vectors
 
 _log = logging.getLogger(__name__)
@@ -31,32 +32,21 @@ def build_main(
     locations: Locations,
     store: ShardFiles,
     options: IndexOptions,
-    text_queries: Vectors | None = None,
+    bank: Bank | None = None,
     on_progress: Progress | None = None,
 ) -> SegmentedIndex:
     """Make an index of everything in `locations`, tuned where its recipe needs it.
 
-    `text_queries` are vectors of texts such as will be asked, float32 (n, dim). Raises IndexDamaged or
-    InvalidVectors.
+    `bank` are texts such as will be asked: it is tuned for them, and rows get offsets by them if `options` say so.
+    Raises IndexDamaged or InvalidVectors.
     """
     if not len(locations.ids):
         return SegmentedIndex(store.dim)
     recipe = choose_recipe(len(locations.ids), store.dim, options)
     if recipe.name == "flat":
-        segment: FlatSegment | IvfSegment = _flat(locations, store, on_progress)
+        segment: FlatSegment | IvfSegment = _flat(locations, store, options, bank, on_progress)
     else:
-        places = pack_places(locations)
-        chosen = np.random.default_rng(_SEED).choice(len(places), recipe.training_rows, replace=False)
-        sample = check_vectors(store.gather(places[np.sort(chosen)]), store.dim)
-        gpu = open_gpu(options.device)
-        codes = train_codes(sample, recipe, options, gpu)
-        del sample
-        add_rows(codes, places, store, options, on_progress, gpu)
-        segment = IvfSegment.untuned(locations.ids, places, codes, store)
-        tuned = tune(segment, text_queries, options)
-        if tuned.missed:
-            _log.warning("The index reaches recalls of %s where %s was asked for", tuned.recalls, tuned.target)
-        segment = IvfSegment(locations.ids, places, codes, store, tuned.to_dict())
+        segment = _inverted(locations, store, recipe, options, bank, on_progress)
     return SegmentedIndex(store.dim, [Part(1, segment)])
 
 
@@ -67,34 +57,37 @@ def next_index(
     store: ShardFiles,
     options: IndexOptions,
     *,
-    text_queries: Vectors | None = None,
+    bank: Bank | None = None,
     on_progress: Progress | None = None,
 ) -> SegmentedIndex:
     """Return `previous` with `changes`, or a new index of all that `locate` returns where that pays.
 
-    `locate` is asked only where it is needed; `previous` stays as it is. Raises as `build_main`.
+    If `previous` has offsets, they are by the same `bank`. `locate` is asked only where it is needed; `previous` stays
+    as it is. Raises as `build_main`.
     """
     if previous is None or not previous.parts:
-        return build_main(locate(), store, options, text_queries, on_progress)
+        return build_main(locate(), store, options, bank, on_progress)
     if len(changes.added) > _ANEW_SHARE * len(previous):
-        return build_main(locate(), store, options, text_queries, on_progress)
-    grown = apply(previous, changes.touched, changes.added, store)
+        return build_main(locate(), store, options, bank, on_progress)
+    grown = apply(previous, changes.touched, changes.added, store, bank if options.hub_correction else None)
     if _is_folded(grown, options):
-        return build_main(locate(), store, options, text_queries, on_progress)
+        return build_main(locate(), store, options, bank, on_progress)
     return _code_flats(grown, locate, store, options)
 
 
-def apply(previous: SegmentedIndex, removed: Ids, added: Locations, store: ShardFiles) -> SegmentedIndex:
+def apply(
+    previous: SegmentedIndex, removed: Ids, added: Locations, store: ShardFiles, bank: Bank | None = None
+) -> SegmentedIndex:
     """Return `previous` without `removed`, and with the vectors at `added`, whose ids may be among `removed`.
 
-    `previous` stays as it is. Raises IndexDamaged or InvalidVectors.
+    With a `bank` they get offsets. `previous` stays as it is. Raises IndexDamaged or InvalidVectors.
     """
     index = SegmentedIndex(store.dim, previous.parts)
     index.remove(np.setdiff1d(removed, added.ids))
     if len(added.ids):
         vectors = check_vectors(store.gather(pack_places(added)), store.dim)
         new = ~_holds(index, added.ids, vectors)
-        index.upsert(added.ids[new], vectors[new])
+        index.upsert(added.ids[new], vectors[new], bank.measure(vectors[new]) if bank else None)
     return SegmentedIndex(store.dim, _merge_flats(index.parts))
 
 
@@ -138,8 +131,15 @@ def _merged(one: Part, other: Part) -> Part:
     vectors = np.concatenate(
         [part.segment.fetch(positions_of(part.segment.ids, part.live_ids)) for part in (one, other)]
     )
+    offsets = _live_offsets([one, other])
     order = np.argsort(ids)
-    return Part(other.number, FlatSegment(ids[order], vectors[order]))
+    return Part(other.number, FlatSegment(ids[order], vectors[order], offsets_at(offsets, order)))
+
+
+def _live_offsets(parts: Sequence[Part]) -> Offsets | None:
+    """Return the offsets of the living rows of all parts, None where there are none."""
+    found = [part.live_offsets for part in parts]
+    return None if any(one is None for one in found) else np.concatenate([one for one in found if one is not None])
 
 
 def _code_flats(
@@ -159,17 +159,57 @@ def _code_flats(
         coded = [kept.pop(), *coded]
         count += len(coded[0])
     locations = locate()
-    at = positions_of(locations.ids, np.concatenate([part.live_ids for part in coded]))
+    ids = np.concatenate([part.live_ids for part in coded])
+    offsets = offsets_at(_live_offsets(coded), np.argsort(ids))
+    at = positions_of(locations.ids, ids)
     part_of = Locations(locations.ids[at], locations.shards[at], locations.rows[at])
     places = pack_places(part_of)
     codes = empty_codes(main.segment.codes)
-    add_rows(codes, places, store, options)
-    segment = IvfSegment(part_of.ids, places, codes, store, main.segment.tuned)
+    add_rows(codes, places, store, options, coded=None if offsets is None else coded_offsets(offsets))
+    segment = IvfSegment(part_of.ids, places, codes, store, main.segment.tuned, offsets)
     number = 1 + max(part.number for part in index.parts)
     return SegmentedIndex(store.dim, [*kept, replace(coded[-1], number=number, segment=segment, live=None, files={})])
 
 
-def _flat(locations: Locations, store: ShardFiles, on_progress: Progress | None) -> FlatSegment:
+def _inverted(
+    locations: Locations,
+    store: ShardFiles,
+    recipe: Recipe,
+    options: IndexOptions,
+    bank: Bank | None,
+    on_progress: Progress | None,
+) -> IvfSegment:
+    places = pack_places(locations)
+    chosen = np.random.default_rng(_SEED).choice(len(places), recipe.training_rows, replace=False)
+    chosen.sort()
+    sample = check_vectors(store.gather(places[chosen]), store.dim)
+    offsets = _measure(places, store, bank) if bank and options.hub_correction else None
+    coded = None
+    if offsets is not None:
+        coded, width = coded_offsets(offsets), coded_dim(store.dim)
+        sample, recipe = with_column(sample, coded[chosen], width), replace(recipe, parts=width // 2)
+    gpu = open_gpu(options.device)
+    codes = train_codes(sample, recipe, options, gpu)
+    del sample
+    add_rows(codes, places, store, options, on_progress, gpu, coded=coded)
+    segment = IvfSegment.untuned(locations.ids, places, codes, store, offsets)
+    tuned = tune(segment, bank.vectors if bank else None, options)
+    if tuned.missed:
+        _log.warning("The index reaches recalls of %s where %s was asked for", tuned.recalls, tuned.target)
+    return IvfSegment(locations.ids, places, codes, store, tuned.to_dict(), offsets)
+
+
+def _measure(places: Places, store: ShardFiles, bank: Bank) -> Offsets:
+    """Return the offsets of the rows at `places`, which are read a chunk at a time."""
+    offsets = np.empty(len(places), np.float32)
+    for start in range(0, len(places), _CHUNK_ROWS):
+        offsets[start : start + _CHUNK_ROWS] = bank.measure(store.gather(places[start : start + _CHUNK_ROWS]))
+    return offsets
+
+
+def _flat(
+    locations: Locations, store: ShardFiles, options: IndexOptions, bank: Bank | None, on_progress: Progress | None
+) -> FlatSegment:
     places = pack_places(locations)
     vectors = np.empty((len(places), store.dim), np.float32)
     for start in range(0, len(places), _CHUNK_ROWS):
@@ -177,4 +217,4 @@ def _flat(locations: Locations, store: ShardFiles, on_progress: Progress | None)
         vectors[chunk] = check_vectors(store.gather(places[chunk]), store.dim)
         if on_progress:
             on_progress(min(chunk.stop, len(places)), len(places))
-    return FlatSegment(locations.ids, vectors)
+    return FlatSegment(locations.ids, vectors, bank.measure(vectors) if bank and options.hub_correction else None)

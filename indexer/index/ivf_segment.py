@@ -1,8 +1,9 @@
 """An inverted file of compressed codes whose best candidates are scored exactly.
 
 Vectors are rotated at random, put into the list of the nearest centroid, and what is left of them is coded by a
-product quantiser of 4 bits a part, laid out for FAISS's FastScan (André et al., "Quicker ADC", 2019). Codes are
-held in memory; the float32 rows that the candidates are scored with stay on disk.
+product quantiser of 4 bits a part, laid out for FAISS's FastScan (André et al., "Quicker ADC", 2019). Offsets, where
+there are any, are one dimension more. Codes are held in memory; the float32 rows that the candidates are scored with
+stay on disk.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,10 +19,12 @@ from indexer.index.flat_segment import (
     Allowed,
     Positions,
     Scores,
+    add_offsets,
     best_of,
     count_above,
     score_rows,
 )
+from indexer.index.offsets import Offsets, coded_queries, offsets_at
 from indexer.store.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.vectors import Ids, Vectors
 
@@ -32,21 +35,32 @@ _COUNTED = (200, 2_000)  # to count hits above a score these many are searched f
 
 
 class IvfSegment:
-    """Codes for `ids` in ascending order, and where their vectors lie."""
+    """Codes for `ids` in ascending order, where their vectors lie, and their offsets, if any."""
 
     recipe = "ivf"
 
-    def __init__(self, ids: Ids, places: Places, codes: Codes, shards: ShardFiles, tuned: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        ids: Ids,
+        places: Places,
+        codes: Codes,
+        shards: ShardFiles,
+        tuned: Mapping[str, Any],
+        offsets: Offsets | None = None,
+    ) -> None:
         """Take the parts; `tuned` is what tuning found, as `Tuned.to_dict` returns it."""
         self.ids, self.places, self.codes, self.shards, self.tuned = ids, places, codes, shards, tuned
+        self.offsets = offsets
         self.efforts = Efforts.from_dict(tuned["efforts"])
         ascending = bool((np.diff(places) >= 0).all())
         self._order = None if ascending else np.argsort(places, kind="stable")
 
     @classmethod
-    def untuned(cls, ids: Ids, places: Places, codes: Codes, shards: ShardFiles) -> "IvfSegment":
+    def untuned(
+        cls, ids: Ids, places: Places, codes: Codes, shards: ShardFiles, offsets: Offsets | None = None
+    ) -> "IvfSegment":
         """Take the parts, with efforts that suit most data."""
-        return cls(ids, places, codes, shards, {"efforts": untuned(codes.lists).to_dict()})
+        return cls(ids, places, codes, shards, {"efforts": untuned(codes.lists).to_dict()}, offsets)
 
     @property
     def dim(self) -> int:
@@ -65,6 +79,14 @@ class IvfSegment:
         """Return the vectors of rows."""
         return self.shards.gather(self.places[positions])
 
+    def score(self, query: npt.NDArray[np.float32], positions: Positions) -> Scores:
+        """Return the exact scores of rows."""
+        return score_rows(query, self.fetch(positions), offsets_at(self.offsets, positions))
+
+    def look(self, queries: Vectors, wanted: int, nprobe: int, allowed: Allowed | None) -> Positions:
+        """Return the positions of the best by their codes, as `Codes.search` does."""
+        return self.codes.search(self._coded(queries), wanted, nprobe, allowed)
+
     def search(
         self, queries: Vectors, k: int, allowed: Allowed | None, kind: QueryKind
     ) -> list[tuple[Positions, Scores]]:
@@ -79,7 +101,7 @@ class IvfSegment:
             return [self._scan(query, k, allowed) for query in queries]
         found = zip(queries, self._candidates(queries, k, allowed, kind), strict=True)
         return [
-            (positions, score_rows(query, self.fetch(positions)))
+            (positions, self.score(query, positions))
             if len(positions) >= min(k, count)
             else self._scan(query, k, allowed)
             for query, positions in found
@@ -108,16 +130,16 @@ class IvfSegment:
                 low, high = np.searchsorted(rows, [first, first + len(block)])
                 if low == high:
                     continue
-                found = score_rows(query, block)[rows[low:high] - first]
+                found = score_rows(query[: self.dim], block)[rows[low:high] - first]
                 part = slice(begin + low, begin + high)
                 scores[part if self._order is None else self._order[part]] = found
-        return scores
+        return add_offsets(scores, query[self.dim :], self.offsets)
 
     def _candidates(self, queries: Vectors, k: int, allowed: Allowed | None, kind: QueryKind) -> Iterator[Positions]:
         """Yield the positions of the best by their codes for each query."""
         if allowed is None:
             effort = self.efforts.choose(kind, k)
-            found = self.codes.search(queries, max(effort.rerank, k + _MARGIN), effort.nprobe, None)
+            found = self.look(queries, max(effort.rerank, k + _MARGIN), effort.nprobe, None)
             full = (found >= 0).sum(axis=1) >= min(k, len(self))
         for number in range(len(queries)):
             if allowed is None and full[number]:
@@ -125,13 +147,13 @@ class IvfSegment:
             else:
                 effort = self._spread(queries[number], k, allowed, kind)
                 one = queries[number : number + 1]
-                row = self.codes.search(one, max(effort.rerank, k + _MARGIN), effort.nprobe, allowed)[0]
+                row = self.look(one, max(effort.rerank, k + _MARGIN), effort.nprobe, allowed)[0]
             yield row[row >= 0]
 
     def _spread(self, query: npt.NDArray[np.float32], k: int, allowed: Allowed | None, kind: QueryKind) -> Effort:
         """Return the effort for one query, which depends on how many of the rows near it are allowed."""
         share = 1.0 if allowed is None else allowed.count / len(self)
-        lists = self.codes.nearest_lists(query)
+        lists = self.codes.nearest_lists(self._coded(query[None])[0])
         rows, kept = (np.cumsum(self.codes.count_rows(chosen)[lists]) for chosen in (None, allowed))
         effort = self.efforts.choose(kind, k, share)
         nprobe = min(max(effort.nprobe, _until(kept, effort.rerank)), self.lists)
@@ -141,8 +163,11 @@ class IvfSegment:
         return Effort(nprobe, effort.rerank)
 
     def _score(self, queries: Vectors, positions: Positions) -> list[tuple[Positions, Scores]]:
-        vectors = self.fetch(positions)
-        return [(positions, score_rows(query, vectors)) for query in queries]
+        vectors, offsets = self.fetch(positions), offsets_at(self.offsets, positions)
+        return [(positions, score_rows(query, vectors, offsets)) for query in queries]
+
+    def _coded(self, queries: Vectors) -> Vectors:
+        return coded_queries(queries, self.dim, int(self.codes.index.d))
 
     def _scan(self, query: npt.NDArray[np.float32], k: int, allowed: Allowed | None) -> tuple[Positions, Scores]:
         if allowed is not None and allowed.count <= _MOST_RERANKED:

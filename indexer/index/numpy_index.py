@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from indexer.index.base import SCORE_DECIMALS, Neighbors, QueryKind, merge_rows, positions_of, rank
+from indexer.index.base import SCORE_DECIMALS, Neighbors, QueryKind, last_of_each, positions_of, rank
+from indexer.index.offsets import Offsets, fitting, with_offsets
 from models.vectors import Ids, Vectors
 
 
@@ -14,7 +16,7 @@ class NumpyIndex:
     def __init__(self, dim: int) -> None:
         self.dim = dim
         self._ids: Ids = np.empty(0, np.int64)
-        self._vectors: Vectors = np.empty((0, dim), np.float32)
+        self._rows: Vectors = np.empty((0, dim + 1), np.float32)  # vectors, and their offsets
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -23,14 +25,17 @@ class NumpyIndex:
         """Return all ids."""
         return self._ids
 
-    def upsert(self, ids: Ids, vectors: Vectors) -> None:
+    def upsert(self, ids: Ids, vectors: Vectors, offsets: Offsets | None = None) -> None:
         """Add or replace."""
-        self._ids, self._vectors = merge_rows(self._ids, self._vectors, ids, vectors)
+        added = with_offsets(vectors, np.zeros(len(ids), np.float32) if offsets is None else offsets)
+        rows = np.concatenate([self._rows, added])
+        self._ids, last = last_of_each(np.concatenate([self._ids, ids]))
+        self._rows = rows[last]
 
     def remove(self, ids: Ids) -> int:
         """Remove; return how many there were."""
         gone = positions_of(self._ids, ids)
-        self._ids, self._vectors = np.delete(self._ids, gone), np.delete(self._vectors, gone, axis=0)
+        self._ids, self._rows = np.delete(self._ids, gone), np.delete(self._rows, gone, axis=0)
         return len(gone)
 
     def search(
@@ -43,7 +48,7 @@ class NumpyIndex:
     ) -> Neighbors:
         """Score everything, sort everything."""
         ids, vectors = self._among(where)
-        rows = [rank(ids, vectors @ query, k) for query in queries]
+        rows = [rank(ids, vectors @ query, k) for query in self._fitting(queries)]
         return Neighbors(
             np.array([row[0] for row in rows], np.int64).reshape(len(queries), k),
             np.array([row[1] for row in rows], np.float32).reshape(len(queries), k),
@@ -55,23 +60,34 @@ class NumpyIndex:
 
     def count_above(self, query: Vectors, score: float, *, where: Ids | None = None) -> int:
         """Count."""
-        return int(((self._among(where)[1] @ query[0]).round(SCORE_DECIMALS) >= score).sum())
+        return int(((self._among(where)[1] @ self._fitting(query)[0]).round(SCORE_DECIMALS) >= score).sum())
 
     def fetch(self, ids: Ids) -> Vectors:
         """Return the vectors of `ids`. Raises KeyError."""
-        positions = {int(i): n for n, i in enumerate(self._ids)}
-        return self._vectors[[positions[int(i)] for i in ids]]
+        return np.ascontiguousarray(self._rows_of(ids)[:, : self.dim])
+
+    def score(self, query: Vectors, ids: Ids) -> npt.NDArray[np.float32]:
+        """Score. Raises KeyError."""
+        scores: npt.NDArray[np.float32] = self._rows_of(ids) @ self._fitting(query)[0]
+        return scores
 
     def save(self, path: Path) -> None:
         """Write an .npz file."""
         with path.open("wb") as file:
-            np.savez(file, ids=self._ids, vectors=self._vectors)
+            np.savez(file, ids=self._ids, vectors=self._rows[:, : self.dim], offsets=self._rows[:, self.dim])
 
     def close(self) -> None:
         """Nothing to release."""
 
     def _among(self, where: Ids | None) -> tuple[Ids, Vectors]:
         if where is None:
-            return self._ids, self._vectors
+            return self._ids, self._rows
         positions = positions_of(self._ids, where)
-        return self._ids[positions], self._vectors[positions]
+        return self._ids[positions], self._rows[positions]
+
+    def _rows_of(self, ids: Ids) -> Vectors:
+        positions = {int(i): n for n, i in enumerate(self._ids)}
+        return self._rows[[positions[int(i)] for i in ids]]
+
+    def _fitting(self, queries: Vectors) -> Vectors:
+        return fitting(queries, self.dim, self.dim + 1)

@@ -14,8 +14,9 @@ class IndexOptions:
 
     Up to `flat_values` numbers, rows times dim, a query looks at all of them; 100,000 x 512 take about 7 ms. Beyond,
     tuned searches find the share `recall` of the exact answers. `threads` 0 takes every processor that there is. The
-    main part is made anew when the rows added since pass `fold_share` of it, or the dead ones `dead_share`. The first
-    GPU that `device` (see list_devices) stands for helps, with `gpu_share` of its free memory at most.
+    main part is made anew when the rows added since pass `fold_share` of it, or the dead ones `dead_share`. With
+    `hub_correction` rows get offsets (see offsets.py). The first GPU that `device` (see list_devices) stands for helps,
+    with `gpu_share` of its free memory at most.
     """
 
     recipe: RecipeName = "auto"
@@ -27,6 +28,7 @@ class IndexOptions:
     threads: int = 0
     fold_share: float = 0.5
     dead_share: float = 0.25
+    hub_correction: bool = True
     device: str = "auto"
     gpu_share: float = 0.5
 

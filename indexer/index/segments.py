@@ -5,16 +5,17 @@ pictures to millions takes a second, and a search merges what each segment finds
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from indexer.index.base import Neighbors, QueryKind, merge_rows, positions_of, rank
-from indexer.index.flat_segment import FEW_ROWS, Allowed, FlatSegment, Mask, Positions
+from indexer.index.base import Neighbors, QueryKind, last_of_each, positions_of, rank
+from indexer.index.flat_segment import FEW_ROWS, Allowed, FlatSegment, Mask, Positions, Scores
 from indexer.index.gpu_vectors import GpuVectors, Segment, SegmentOnGpu
+from indexer.index.offsets import Offsets, offsets_at
 from models.vectors import Ids, Vectors
 
 _REMEMBERED = 32  # filters
@@ -40,6 +41,12 @@ class Part:
     def live_ids(self) -> Ids:
         """The ids that are alive, ascending."""
         return self.segment.ids if self.live is None else self.segment.ids[self.live.mask]
+
+    @property
+    def live_offsets(self) -> Offsets | None:
+        """The offsets of the rows that are alive, None where there are none."""
+        offsets = self.segment.offsets
+        return offsets if offsets is None or self.live is None else offsets[self.live.mask]
 
     def without(self, positions: Positions) -> "Part":
         """Return the part with rows dead, whether or not they were before."""
@@ -98,13 +105,16 @@ class SegmentedIndex:
             self._ids = np.sort(np.concatenate([np.empty(0, np.int64), *living]))
         return self._ids
 
-    def upsert(self, ids: Ids, vectors: Vectors) -> None:
+    def upsert(self, ids: Ids, vectors: Vectors, offsets: Offsets | None = None) -> None:
         """Add or replace: a new segment, and the old rows dead."""
-        new_ids, rows = merge_rows(np.empty(0, np.int64), np.empty((0, self.dim), np.float32), ids, vectors)
+        new_ids, last = last_of_each(ids)
+        if offsets is None and any(part.segment.offsets is not None for part in self.parts):
+            offsets = np.zeros(len(ids), np.float32)
         self.remove(new_ids)
         if len(new_ids):
             number = 1 + max((part.number for part in self.parts), default=0)
-            self._change([*self.parts, Part(number, FlatSegment(new_ids, rows))])
+            segment = FlatSegment(new_ids, vectors[last], offsets_at(offsets, last))
+            self._change([*self.parts, Part(number, segment)])
 
     def remove(self, ids: Ids) -> int:
         """Mark rows dead; return how many there were."""
@@ -147,6 +157,19 @@ class SegmentedIndex:
     def fetch(self, ids: Ids) -> Vectors:
         """Return the vectors of `ids`. Raises KeyError."""
         vectors = np.empty((len(ids), self.dim), np.float32)
+        for part, here, positions in self._locate(ids):
+            vectors[here] = part.segment.fetch(positions)
+        return vectors
+
+    def score(self, query: Vectors, ids: Ids) -> Scores:
+        """Score rows exactly. Raises KeyError."""
+        scores = np.empty(len(ids), np.float32)
+        for part, here, positions in self._locate(ids):
+            scores[here] = part.segment.score(query[0], positions)
+        return scores
+
+    def _locate(self, ids: Ids) -> Iterator[tuple[Part, Mask, Positions]]:
+        """Yield each part that has some of `ids`, which of them, and where. Raises KeyError if one is missing."""
         missing = np.ones(len(ids), np.bool_)
         for part in self.parts:
             held = part.segment.ids
@@ -157,11 +180,10 @@ class SegmentedIndex:
             if part.live is not None:
                 here &= part.live.mask[positions]
             if here.any():
-                vectors[here] = part.segment.fetch(positions[here])
+                yield part, here, positions[here]
             missing &= ~here
         if missing.any():
             raise KeyError(ids)
-        return vectors
 
     def save(
         self, folder: Path, *, prefix: str = "", link: Callable[[Path, Path], None] | None = None

@@ -11,6 +11,7 @@ from typing import Any
 from indexer.index.codes import Codes, threads
 from indexer.index.flat_segment import import_faiss
 from indexer.index.gpu import Gpu, failure
+from indexer.index.offsets import Offsets, with_column
 from indexer.index.options import IndexOptions
 from indexer.index.recipes import Recipe
 from indexer.store.shard_files import Places, ShardFiles
@@ -26,7 +27,10 @@ Progress = Callable[[int, int], None]  # rows done, rows in all
 
 
 def train_codes(sample: Vectors, recipe: Recipe, options: IndexOptions, gpu: Gpu | None = None) -> Codes:
-    """Return an empty structure trained on `sample`. The same sample gives the same structure, without a GPU."""
+    """Return an empty structure trained on `sample`, vectors or vectors with their coded offset (see offsets.py).
+
+    The same sample gives the same structure, without a GPU.
+    """
     faiss = import_faiss()
     dim = sample.shape[1]
     rotation = faiss.RandomRotationMatrix(dim, dim)
@@ -65,13 +69,17 @@ def add_rows(
     options: IndexOptions,
     on_progress: Progress | None = None,
     gpu: Gpu | None = None,
+    *,
+    coded: Offsets | None = None,
 ) -> None:
-    """Code the rows at `places` under the next positions."""
+    """Code the rows at `places` under the next positions; `coded` are their coded offsets, if codes stand for these."""
     step = min(max(min(_CHUNK_BYTES, options.memory_bytes // 4) // (4 * shards.dim), 1), _CHUNK_ROWS)
     with threads(options.processors):
         centroids = None if gpu is None else _copy_centroids(codes, gpu)
         for start in range(0, len(places), step):
             rows = shards.gather(places[start : start + step])
+            if coded is not None:
+                rows = with_column(rows, coded[start : start + step], int(codes.index.d))
             if gpu is None or centroids is None or not _add_through(codes, rows, centroids, gpu):
                 centroids = None
                 codes.index.add(rows)

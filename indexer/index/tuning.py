@@ -11,6 +11,7 @@ from indexer.index.codes import threads
 from indexer.index.efforts import FEW, MANY, Effort, Efforts
 from indexer.index.flat_segment import import_faiss
 from indexer.index.ivf_segment import IvfSegment
+from indexer.index.offsets import fitting, weighing, with_offsets
 from indexer.index.options import IndexOptions
 from indexer.store.shard_files import rows_of, shards_of
 from models.vectors import Ids, Vectors
@@ -53,13 +54,16 @@ class Tuned:
 
 
 def tune(segment: IvfSegment, texts: Vectors | None, options: IndexOptions) -> Tuned:
-    """Find the cheapest efforts that reach `options.recall` for sampled pictures and for `texts`."""
+    """Find the cheapest efforts that reach `options.recall` for sampled pictures and for `texts`, float32 (n, dim).
+
+    Where rows have offsets, texts weigh them by 1 and pictures by 0.
+    """
     rng = np.random.default_rng(_SEED)
     own = np.sort(rng.choice(len(segment), min(options.tuning_queries, len(segment)), replace=False))
     if texts is None or not len(texts):
         texts = np.empty((0, segment.dim), np.float32)
     texts = texts[np.sort(rng.choice(len(texts), min(options.tuning_queries, len(texts)), replace=False))]
-    queries = np.concatenate([segment.fetch(own), texts])
+    queries = np.concatenate([weighing(segment.fetch(own), 0.0), weighing(texts, 1.0)])
     asked: list[tuple[QueryKind, slice]] = [("picture", slice(0, len(own)))]
     if len(texts):
         asked.append(("text", slice(len(own), len(queries))))
@@ -87,6 +91,8 @@ def _exact(segment: IvfSegment, queries: Vectors, itself: Ids, options: IndexOpt
     """Return the positions of the 100 best of each query, without itself; int64 (n, 100), the rest -1."""
     faiss = import_faiss()
     wanted = MANY + 1
+    if segment.offsets is None:
+        queries = fitting(queries, segment.dim, segment.dim)
     scores = np.full((len(queries), wanted), -np.inf, np.float32)
     best = np.full((len(queries), wanted), -1, np.int64)
     order = np.argsort(segment.places, kind="stable")
@@ -101,6 +107,8 @@ def _exact(segment: IvfSegment, queries: Vectors, itself: Ids, options: IndexOpt
                 if low == high:
                     continue
                 chosen = np.ascontiguousarray(block[rows[low:high] - first])
+                if segment.offsets is not None:
+                    chosen = with_offsets(chosen, segment.offsets[order[begin + low : begin + high]])
                 near, at = faiss.knn(queries, chosen, min(wanted, len(chosen)), faiss.METRIC_INNER_PRODUCT)
                 both = np.concatenate([scores, near], axis=1)
                 positions = np.concatenate([best, order[begin + low + at]], axis=1)
@@ -145,7 +153,7 @@ def _tune_kind(
 
 def _look(segment: IvfSegment, queries: Vectors, wanted: int, nprobe: int, options: IndexOptions) -> Ids:
     with threads(options.processors):
-        return segment.codes.search(queries, wanted, nprobe, None)
+        return segment.look(queries, wanted, nprobe, None)
 
 
 def _nprobes(lists: int) -> list[int]:

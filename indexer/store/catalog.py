@@ -14,9 +14,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from indexer.colours import colour_mask
-from indexer.errors import IndexMismatch
+from indexer.errors import EncodersLeftOut, IndexMismatch
 from indexer.store.catalog_reader import CatalogReader, path_bytes
-from indexer.store.records import NOWHERE, ImageFacts, ImageFile, Root, Shard
+from indexer.store.records import NOWHERE, ImageFacts, ImageFile, Root, Shard, StoredEncoder
+
+Named = Sequence[tuple[str, str]]  # encoders: name and fingerprint
 
 
 class Catalog(CatalogReader):
@@ -49,35 +51,45 @@ class Catalog(CatalogReader):
             quoted = json.dumps([quote(os.fsencode(name)) for name in mounts])
             self._connection.execute("UPDATE roots SET mounts = ? WHERE id = ?", (quoted, root.id))
 
-    def encoder_id(self, name: str, fingerprint: str) -> int:
-        """Return the id of the library's encoder, entering it the first time.
+    def put_encoders(self, named: Named) -> list[int]:
+        """Make these the library's encoders, the main one first, and return their ids.
 
-        Raises IndexMismatch if the library holds vectors of another encoder, or of other weights of this one.
+        None that has vectors is left out. Raises IndexMismatch if the library holds vectors of another encoder, or of
+        other weights of one of them, and EncodersLeftOut if it has more encoders than are named.
         """
-        for number, known, known_fingerprint in self._query("SELECT id, name, fingerprint FROM encoders"):
-            if (known, known_fingerprint) == (name, fingerprint):
-                return int(number)
-            if not self.list_shards(int(number)):  # nothing has been encoded yet
-                self._connection.execute(
-                    "UPDATE encoders SET name = ?, fingerprint = ? WHERE id = ?", (name, fingerprint, number)
+        stored = self.list_encoders()
+        others = [one for one in stored if (one.name, one.fingerprint) not in named]
+        for other in others:
+            if self.list_shards(other.id):
+                raise _mismatch(other, named, stored)
+            self.drop_encoder(other.id)
+        known = {one.name: one.id for one in stored if one not in others}
+        for name, fingerprint in named:
+            if name not in known:
+                cursor = self._connection.execute(
+                    "INSERT INTO encoders (name, fingerprint) VALUES (?, ?)", (name, fingerprint)
                 )
-                return int(number)
-            raise IndexMismatch(f"{known} ({known_fingerprint})", f"{name} ({fingerprint})")
-        cursor = self._connection.execute("INSERT INTO encoders (name, fingerprint) VALUES (?, ?)", (name, fingerprint))
-        return int(cursor.lastrowid or 0)
+                known[name] = int(cursor.lastrowid or 0)
+        self.put_meta("encoder_order", json.dumps([name for name, _ in named]))
+        return [known[name] for name, _ in named]
 
-    def begin_reencoding(self, name: str, fingerprint: str) -> None:
-        """Drop all vectors, so that every picture is encoded again, if that is not under way already.
+    def drop_encoder(self, encoder_id: int) -> None:
+        """Forget an encoder and its vectors. Builds that have an index of them keep it."""
+        for table, column in (("vectors", "encoder_id"), ("shards", "encoder_id"), ("encoders", "id")):
+            self._connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (encoder_id,))
 
-        The library may have had another encoder before. Builds keep their own vectors, and go on answering.
+    def begin_reencoding(self, named: Named) -> None:
+        """Drop all vectors, so that these encoders encode every picture again, if that is not under way already.
+
+        The library may have had others before. Builds keep their own vectors, and go on answering.
         """
-        if self.get_meta("reencoding") == fingerprint:
+        fingerprints = " ".join(fingerprint for _, fingerprint in named)
+        if self.get_meta("reencoding") == fingerprints:
             return
-        for number in [row[0] for row in self._query("SELECT id FROM encoders")]:
-            self.drop_shards(number, [shard.number for shard in self.list_shards(number)])
-            self._connection.execute("DELETE FROM encoders WHERE id = ?", (number,))
-        self._connection.execute("INSERT INTO encoders (name, fingerprint) VALUES (?, ?)", (name, fingerprint))
-        self.put_meta("reencoding", fingerprint)
+        for stored in self.list_encoders():
+            self.drop_shards(stored.id, [shard.number for shard in self.list_shards(stored.id)])
+        self.put_encoders(named)
+        self.put_meta("reencoding", fingerprints)
 
     def end_reencoding(self) -> None:
         """Record that every picture has been encoded again."""
@@ -233,11 +245,11 @@ class Catalog(CatalogReader):
             ((status, generation, image_id) for image_id in image_ids),
         )
 
-    def forget_removed(self, encoder_id: int) -> int:
+    def forget_removed(self) -> int:
         """Forget the pictures whose files are gone, and contents and vectors nobody has; return how many pictures."""
         forgotten = self._connection.execute("DELETE FROM images WHERE status = 'removed'").rowcount
         unused = "NOT IN (SELECT content_id FROM images WHERE content_id IS NOT NULL)"
-        self._connection.execute(f"DELETE FROM vectors WHERE encoder_id = ? AND content_id {unused}", (encoder_id,))
+        self._connection.execute(f"DELETE FROM vectors WHERE content_id {unused}")
         self._connection.execute(f"DELETE FROM contents WHERE id {unused}")
         self.start_indexes_anew()
         return forgotten
@@ -296,3 +308,15 @@ class Catalog(CatalogReader):
         """Forget shards in which no vector lies any more."""
         for number in numbers:
             self._connection.execute("DELETE FROM shards WHERE encoder_id = ? AND number = ?", (encoder_id, number))
+
+
+def _mismatch(
+    stored: StoredEncoder, named: Named, all_stored: Sequence[StoredEncoder]
+) -> IndexMismatch | EncodersLeftOut:
+    """Return why an encoder that has vectors cannot be left out of those named."""
+    names = [name for name, _ in named]
+    if stored.name in names or len(all_stored) == len(named) == 1:
+        name, fingerprint = named[names.index(stored.name) if stored.name in names else 0]
+        return IndexMismatch(f"{stored.name} ({stored.fingerprint})", f"{name} ({fingerprint})")
+    known = [one.name for one in all_stored]
+    return EncodersLeftOut([name for name in known if name not in names], known)

@@ -52,9 +52,11 @@ class CatalogReader(TextDatabase):
             )
         ]
 
-    def stored_encoder(self) -> StoredEncoder | None:
-        """Return the library's encoder, None before the first build."""
-        return next((StoredEncoder(*row) for row in self._query("SELECT id, name, fingerprint FROM encoders")), None)
+    def list_encoders(self) -> list[StoredEncoder]:
+        """Return the library's encoders, the main one first; none before the first build."""
+        found = [StoredEncoder(*row) for row in self._query("SELECT id, name, fingerprint FROM encoders ORDER BY id")]
+        order = json.loads(self.get_meta("encoder_order") or "[]")
+        return sorted(found, key=lambda encoder: order.index(encoder.name) if encoder.name in order else len(order))
 
     # Generations
 
@@ -79,33 +81,41 @@ class CatalogReader(TextDatabase):
 
     # For a run
 
-    def known_files(self, root: Root, encoder_id: int, paths: Sequence[str] | None = None) -> dict[str, KnownFile]:
+    def known_files(
+        self, root: Root, encoder_ids: Sequence[int], paths: Sequence[str] | None = None
+    ) -> dict[str, KnownFile]:
         """Return path -> what was last seen there, for every file ever seen below `root`.
 
-        With `paths`, only for those, and for what lies below those of them that are folders.
+        `encoded` says whether each of the encoders has its vector. With `paths`, only for those, and for what lies
+        below those of them that are folders.
         """
         if paths is None:
-            return self._known_files(root, encoder_id, "1", ())
+            return self._known_files(root, encoder_ids, "1", ())
         found: dict[str, KnownFile] = {}
         for path in paths:
             raw = path_bytes(path)
             below = "path = CAST(? AS TEXT) OR (path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT))"
-            found |= self._known_files(root, encoder_id, below, (raw, raw + b"/", raw + b"0"))  # 0 comes after /
+            found |= self._known_files(root, encoder_ids, below, (raw, raw + b"/", raw + b"0"))  # 0 comes after /
         return found
 
     def _known_files(
-        self, root: Root, encoder_id: int, condition: str, values: Sequence[object]
+        self, root: Root, encoder_ids: Sequence[int], condition: str, values: Sequence[object]
     ) -> dict[str, KnownFile]:
+        tables = [f"vectors{n}" for n in range(len(encoder_ids))]
+        encoded = " AND ".join(f"{table}.content_id IS NOT NULL" for table in tables) or "0"
+        joins = " ".join(
+            f"LEFT JOIN vectors AS {table} ON {table}.content_id = images.content_id AND {table}.encoder_id = ?"
+            for table in tables
+        )
         rows = self._query(
-            "SELECT path, images.id, size, mtime_ns, status, reason, vectors.content_id IS NOT NULL, caption, tags, "
-            "offset FROM images LEFT JOIN vectors ON vectors.content_id = images.content_id AND vectors.encoder_id = ? "
-            f"WHERE root_id = ? AND ({condition})",
-            (encoder_id, root.id, *values),
+            f"SELECT path, images.id, size, mtime_ns, status, reason, {encoded}, caption, tags, offset "
+            f"FROM images {joins} WHERE root_id = ? AND ({condition})",
+            (*encoder_ids, root.id, *values),
         )
         return {row[0]: KnownFile(*row[1:]) for row in rows}
 
     def encoded_by_size(self, sizes: Collection[int], encoder_id: int) -> Mapping[int, frozenset[str]]:
-        """Return size -> checksums of the files of that size whose content has a vector, for each of `sizes`."""
+        """Return size -> checksums of the files of that size whose content has an encoder's vector, for `sizes`."""
         found: dict[int, set[str]] = {}
         with self._lock:
             self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS sizes (size INTEGER PRIMARY KEY)")
@@ -127,7 +137,7 @@ class CatalogReader(TextDatabase):
         return int(rows[0][0]) if rows else None
 
     def is_encoded(self, sha256: str, encoder_id: int) -> bool:
-        """Say whether a content is known and has a vector."""
+        """Say whether a content is known and has an encoder's vector."""
         return bool(
             self._query(
                 "SELECT 1 FROM contents JOIN vectors ON content_id = contents.id AND encoder_id = ? WHERE sha256 = ?",
@@ -141,7 +151,10 @@ class CatalogReader(TextDatabase):
         return int(count)
 
     def count_without_vector(self, encoder_id: int) -> int:
-        """Return how many pictures are indexed and have no vector, which no crash leaves behind."""
+        """Return how many pictures are indexed and have no vector of an encoder.
+
+        No crash leaves such pictures behind. Those that could not be read have none of an encoder that was added.
+        """
         ((count,),) = self._query(
             "SELECT count(*) FROM images LEFT JOIN vectors "
             "ON vectors.content_id = images.content_id AND encoder_id = ? "

@@ -1,6 +1,7 @@
 """Where everything of one library lies on disk."""
 
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,20 +37,29 @@ class Layout:
         """The folder of thumbnails."""
         return self.data / "thumbnails"
 
+    @property
+    def routing(self) -> Path:
+        """The file that says which encoder answers which kind of query."""
+        return self.data / "routing.json"
+
     def vectors(self, encoder: str) -> Path:
         """Return the folder of an encoder's vector shards."""
         return self.data / "vectors" / encoder
 
-    def queries(self, encoder: str, fingerprint: str) -> Path:
-        """Return the file of the vectors of ordinary queries."""
-        return self.data / "queries" / f"{encoder}-{fingerprint}.npy"
+    def queries(self, encoder: str, fingerprint: str, texts: str) -> Path:
+        """Return the file of the vectors of ordinary queries; `texts` stands for what they say."""
+        return self.data / "queries" / f"{encoder}-{fingerprint}-{texts}.npy"
+
+    def relevance(self, encoder: str, fingerprint: str) -> Path:
+        """Return the file that says how likely a hit of a score is right."""
+        return self.data / "relevance" / f"{encoder}-{fingerprint}.json"
 
     def thumbnail(self, sha256: str) -> Path:
         """Return the thumbnail of the picture file whose content has this checksum (hex)."""
         return self.thumbnails / sha256[:2] / f"{sha256}.webp"
 
-    def delete_vectors_but(self, encoder: str) -> None:
+    def delete_vectors_but(self, encoders: Collection[str]) -> None:
         """Delete the vectors of every other encoder."""
-        for folder in self.vectors(encoder).parent.iterdir():
-            if folder.name != encoder:
+        for folder in (self.data / "vectors").glob("*"):
+            if folder.name not in encoders:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -9,7 +9,8 @@ from typing import Any
 from indexer.errors import BuildUnreadable, IndexDamaged
 from indexer.index.files import SegmentFile
 
-FORMAT = 2
+FORMAT = 3
+_READABLE = (2, 3)  # indexes of format 2 have no offsets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,8 @@ class IndexEntry:
 
     `recipe` names the structure of its main part ("flat": exact inner product; "ivf": inverted file, compressed codes,
     exact re-ranking); `self_recall` is the share of sampled pictures that the index finds first when searched for with
-    their own vector; `tuning` what measuring against exact search found, where the recipe needs it.
+    their own vector; `tuning` what measuring against exact search found, where the recipe needs it;
+    `bank` stands for the queries that offsets were made with (see indexer/index/offsets.py), "" where there are none.
     """
 
     encoder: str
@@ -31,6 +33,7 @@ class IndexEntry:
     files: tuple[SegmentFile, ...]
     self_recall: float
     tuning: dict[str, Any] = field(default_factory=dict)
+    bank: str = ""
 
     @property
     def bytes(self) -> int:
@@ -60,13 +63,13 @@ class Manifest:
         path = folder / "manifest.json"
         try:
             values = json.loads(path.read_bytes())
-            if values["format"] != FORMAT:
+            if values["format"] not in _READABLE:
                 raise BuildUnreadable(path, str(values.get("version")), newer=values["format"] > FORMAT)
             checksum = values.pop("sha256")
             if checksum != _checksum(values):
                 raise IndexDamaged(path, "it has changed since it was written")
             del values["format"]
-            indexes = tuple(_read_entry(index) for index in values.pop("indexes"))
+            indexes = tuple(_read_entry({"bank": "", **index}) for index in values.pop("indexes"))
             manifest = cls(**_checked(cls, {**values, "indexes": indexes}))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise IndexDamaged(path, "it cannot be read") from error

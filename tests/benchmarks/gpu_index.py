@@ -28,6 +28,7 @@ from indexer.index.files import SegmentFile
 from indexer.index.gpu import Gpu, ProcessorInPlace, open_gpu
 from indexer.index.gpu_vectors import GpuVectors
 from indexer.index.growth import build_main
+from indexer.index.offsets import Bank
 from indexer.index.options import IndexOptions
 from indexer.index.recipes import choose_recipe
 from indexer.index.segments import SegmentedIndex
@@ -39,7 +40,7 @@ from models.vectors import Ids, Vectors
 
 _ASKED, _WARM_UP, _THREADS, _TOGETHER = 200, 20, 8, 800
 _DEPTHS, _KINDS = (10, 100), ("picture", "text")
-_OPTIONS = IndexOptions(recipe="ivf", device=CPU)
+_OPTIONS = IndexOptions(recipe="ivf", device=CPU, hub_correction=False)
 _SEARCH_HEAD = ("searched by", "asked with", "hits", "recall", "p50, ms", "p99, ms", "queries/s, 8 threads")
 _CODE_HEAD = ("lists chosen by", "training, s", "coding, s")
 _PROCESSOR_NOTE = (
@@ -123,7 +124,8 @@ def _make(folder: Path, device: str) -> dict[str, Any]:
     (folder / "build").mkdir()
     made = write_dense(folder / "store", count, dim)
     texts = np.load(folder / "store" / "texts.npy")
-    index = build_main(_locations(folder), ShardFiles(folder / "store", dim), _OPTIONS, texts[:-_ASKED])
+    bank = Bank(id="texts", vectors=texts[:-_ASKED], sharpness=20.0)
+    index = build_main(_locations(folder), ShardFiles(folder / "store", dim), _OPTIONS, bank)
     files = [file.to_dict() for file in index.save(folder / "build")]
     (folder / "files.json").write_text(json.dumps(files), encoding="utf-8")
     own = np.sort(np.random.default_rng(1).choice(count, _ASKED, replace=False))

@@ -103,7 +103,7 @@ def _decode(device: str, name: str, folder: str) -> dict[str, Any]:
     """Return how fast the workers of an index build hand over records when nothing is encoded."""
     import torch.utils.data  # noqa: F401  # so that its import is not timed
 
-    from indexer.dataset import FILES_A_WORKER, ImageDataset, ImageRecord, load_records
+    from indexer.dataset import FILES_A_WORKER, ImageDataset, ImageRecord, View, load_records
     from indexer.devices import DeviceEncoders
     from indexer.scan import scan
     from indexer.store.catalog import Root
@@ -120,7 +120,8 @@ def _decode(device: str, name: str, folder: str) -> dict[str, Any]:
     seconds = []
     for _ in range(effort.rounds):
         with tempfile.TemporaryDirectory(dir=Path(folder).parent, prefix="gpu-thumbnails-") as scratch:
-            dataset = ImageDataset(files, get_preprocess(name), spec.image_size, Layout(Path(scratch)), DecodeLimits())
+            views = [View(get_preprocess(name), spec.image_size)]
+            dataset = ImageDataset(files, views, Layout(Path(scratch)), DecodeLimits())
             started = time.perf_counter()
             batches = load_records(dataset, workers=workers, batch_size=batch_size)
             read = sum(isinstance(record, ImageRecord) for batch in batches for record in batch)

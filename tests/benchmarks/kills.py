@@ -1,6 +1,6 @@
 """Kills the indexer at random moments of real runs, over and over, and looks at what is left each time.
 
-Run as a program it prints what it found as JSON: kills.py FOLDER [--kills N] [--seed N].
+Run as a program it prints what it found as JSON: kills.py FOLDER [--kills N] [--seed N] [--encoder NAME]...
 """
 
 import argparse
@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,8 @@ _NEW, _GONE, _MOVED = 40, 5, 15  # what happens to the folder between one kill a
 class Album:
     """A folder of small pictures that changes, and its library."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, encoders: Sequence[str]) -> None:
+        self.encoders = encoders
         self.pictures, self.data = folder / "pictures", folder / "data"
         self.pictures.mkdir(parents=True)
         self.random = np.random.default_rng(seed)
@@ -60,7 +62,7 @@ class Album:
         """Begin a run in a process group of its own."""
         command = [sys.executable, "-m", "indexer", "build", str(self.pictures), "--data", str(self.data)]
         return subprocess.Popen(
-            [*command, "--encoder", "hash", "--workers", "2"],
+            [*command, *(flag for name in self.encoders for flag in ("--encoder", name)), "--workers", "2"],
             env=clean_environment() | {"PYTHONPATH": str(_CHECKOUT)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -112,9 +114,9 @@ def check(album: Album) -> None:
     assert not problems, problems
 
 
-def run_kills(folder: Path, kills: int, seed: int) -> dict[str, float]:
+def run_kills(folder: Path, kills: int, seed: int, encoders: Sequence[str] = ("hash",)) -> dict[str, float]:
     """Kill, look, go on; return counts and the seconds of an undisturbed run."""
-    album = Album(folder, seed)
+    album = Album(folder, seed, encoders)
     album.draw(_FIRST)
     within = time_whole_run(album)
     landed = openable = 0
@@ -159,8 +161,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--kills", type=int, default=KILLS)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--encoder", action="append", help="default: hash")
     arguments = parser.parse_args()
-    print(json.dumps(run_kills(arguments.folder, arguments.kills, arguments.seed)))
+    encoders = arguments.encoder or ["hash"]
+    print(json.dumps(run_kills(arguments.folder, arguments.kills, arguments.seed, encoders)))
 
 
 if __name__ == "__main__":

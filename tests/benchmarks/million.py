@@ -27,6 +27,7 @@ from tables import Table
 
 from indexer.index import growth
 from indexer.index.files import SegmentFile
+from indexer.index.offsets import Bank
 from indexer.index.options import IndexOptions
 from indexer.index.segments import SegmentedIndex
 from indexer.store.records import IndexChanges, Locations
@@ -146,7 +147,8 @@ def _build(folder: Path, count: int = COUNT, name: str = "build") -> dict:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
     started = _clocks()
-    index = growth.build_main(_locations(count), store, IndexOptions(), texts)
+    bank = Bank(id="texts", vectors=texts, sharpness=20.0)
+    index = growth.build_main(_locations(count), store, IndexOptions(hub_correction=False), bank)
     files = index.save(target)
     tuning = spent.get("tune", np.zeros(2))
     wall_s, cpu_s = _clocks() - started - tuning

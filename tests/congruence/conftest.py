@@ -12,6 +12,7 @@ from indexer.index.gpu import ProcessorInPlace
 from indexer.index.gpu_vectors import GpuVectors
 from indexer.index.ivf_segment import IvfSegment
 from indexer.index.numpy_index import NumpyIndex
+from indexer.index.offsets import Offsets, coded_dim, coded_offsets, offsets_at
 from indexer.index.options import IndexOptions
 from indexer.index.recipes import Recipe
 from indexer.index.segments import Part, SegmentedIndex
@@ -36,9 +37,9 @@ class Maker:
         self._made = 0
         self._trained = {}
 
-    def __call__(self, ids: Ids, vectors: Vectors) -> VectorIndex:
-        make: Callable[[Ids, Vectors], VectorIndex] = getattr(self, f"_{self.kind}")
-        return make(ids, vectors)
+    def __call__(self, ids: Ids, vectors: Vectors, offsets: Offsets | None = None) -> VectorIndex:
+        make: Callable[[Ids, Vectors, Offsets | None], VectorIndex] = getattr(self, f"_{self.kind}")
+        return make(ids, vectors, offsets)
 
     def new_folder(self) -> Path:
         self._made += 1
@@ -54,59 +55,61 @@ class Maker:
             opened.use(self.gpu)
         return opened if opened.parts else SegmentedIndex(index.dim)
 
-    def _segment(self, ids: Ids, vectors: Vectors) -> SegmentedIndex:
+    def _segment(self, ids: Ids, vectors: Vectors, offsets: Offsets | None) -> SegmentedIndex:
         index = SegmentedIndex(vectors.shape[1])
-        index.upsert(ids, vectors)
+        index.upsert(ids, vectors, offsets)
         return index
 
-    def _segments(self, ids: Ids, vectors: Vectors) -> SegmentedIndex:
+    def _segments(self, ids: Ids, vectors: Vectors, offsets: Offsets | None) -> SegmentedIndex:
         """Several flat segments, full of rows that are dead."""
-        return self._grown(SegmentedIndex(vectors.shape[1]), ids, vectors)
+        return self._grown(SegmentedIndex(vectors.shape[1]), ids, vectors, offsets)
 
-    def _ivf(self, ids: Ids, vectors: Vectors) -> SegmentedIndex:
+    def _ivf(self, ids: Ids, vectors: Vectors, offsets: Offsets | None) -> SegmentedIndex:
         """One inverted file, of which every list is looked through."""
         dim = vectors.shape[1]
         order = np.argsort(ids, kind="stable")
-        part = [Part(1, self.inverted(ids[order], vectors[order]))] if len(ids) else []
+        part = [Part(1, self.inverted(ids[order], vectors[order], offsets_at(offsets, order)))] if len(ids) else []
         return SegmentedIndex(dim, part)
 
-    def _mixed(self, ids: Ids, vectors: Vectors) -> SegmentedIndex:
+    def _mixed(self, ids: Ids, vectors: Vectors, offsets: Offsets | None) -> SegmentedIndex:
         """An inverted file with dead rows, and flat segments beside it, written and read back."""
         dim = vectors.shape[1]
-        stale = self._ivf(np.arange(40, dtype=np.int64) * 5 + 1, random_vectors(40, dim, 77))
-        return self.reopened(self._grown(stale, ids, vectors))
+        old = None if offsets is None else np.zeros(40, np.float32)
+        stale = self._ivf(np.arange(40, dtype=np.int64) * 5 + 1, random_vectors(40, dim, 77), old)
+        return self.reopened(self._grown(stale, ids, vectors, offsets))
 
-    def _on_gpu(self, ids: Ids, vectors: Vectors) -> SegmentedIndex:
+    def _on_gpu(self, ids: Ids, vectors: Vectors, offsets: Offsets | None) -> SegmentedIndex:
         """The same, its rows on a GPU, for which a processor stands in. What is changed later is not."""
-        return self._mixed(ids, vectors)
+        return self._mixed(ids, vectors, offsets)
 
-    def _grown(self, index: SegmentedIndex, ids: Ids, vectors: Vectors) -> SegmentedIndex:
+    def _grown(self, index: SegmentedIndex, ids: Ids, vectors: Vectors, offsets: Offsets | None) -> SegmentedIndex:
         dim = vectors.shape[1]
         others = np.arange(5_000, 5_020)
         for chunk in np.array_split(np.arange(len(ids)), 3):
-            index.upsert(ids[chunk], random_vectors(len(chunk), dim, 78))
+            index.upsert(ids[chunk], random_vectors(len(chunk), dim, 78), offsets_at(offsets, chunk))
             index.upsert(others, random_vectors(len(others), dim, 79))
         index.remove(np.setdiff1d(index.list_ids(), ids))
         for chunk in np.array_split(np.arange(len(ids)), 4):
-            index.upsert(ids[chunk], vectors[chunk])
+            index.upsert(ids[chunk], vectors[chunk], offsets_at(offsets, chunk))
         return index
 
-    def inverted(self, ids: Ids, vectors: Vectors) -> IvfSegment:
+    def inverted(self, ids: Ids, vectors: Vectors, offsets: Offsets | None) -> IvfSegment:
         count, dim = vectors.shape
         folder = self.new_folder()
         halves = np.array_split(vectors[::-1], 2)  # rows that do not lie in the order of their ids
         for number, half in enumerate(halves):
             np.save(folder / f"{number:05d}.npy", np.ascontiguousarray(half))
         places = np.concatenate([(np.int64(n) << 32) | np.arange(len(half)) for n, half in enumerate(halves)])[::-1]
-        if dim not in self._trained:
-            recipe = Recipe(name="ivf", lists=LISTS, parts=max(dim // 2, 1), training_rows=200)
-            self._trained[dim] = train_codes(random_vectors(200, dim, 80), recipe, OPTIONS)
-        codes, shards = empty_codes(self._trained[dim]), ShardFiles(folder, dim)
+        width = dim if offsets is None else coded_dim(dim)
+        if width not in self._trained:
+            recipe = Recipe(name="ivf", lists=LISTS, parts=max(width // 2, 1), training_rows=200)
+            self._trained[width] = train_codes(random_vectors(200, width, 80), recipe, OPTIONS)
+        codes, shards = empty_codes(self._trained[width]), ShardFiles(folder, dim)
         places = np.ascontiguousarray(places)
-        add_rows(codes, places, shards, OPTIONS)
+        add_rows(codes, places, shards, OPTIONS, coded=None if offsets is None else coded_offsets(offsets))
         everything = Effort(LISTS, max(count, 1))
         efforts = Efforts(picture_few=everything, picture_many=everything, text_few=everything, text_many=everything)
-        return IvfSegment(ids, places, codes, shards, {"efforts": efforts.to_dict()})
+        return IvfSegment(ids, places, codes, shards, {"efforts": efforts.to_dict()}, offsets)
 
 
 @pytest.fixture(scope="session", params=["segment", "segments", "ivf", "mixed", "on_gpu"])
@@ -119,10 +122,12 @@ def maker(request, tmp_path_factory) -> Maker:
 def pair(maker) -> Callable[..., tuple[NumpyIndex, VectorIndex]]:
     """Return what makes two indexes of the same vectors: the reference, and one of a kind."""
 
-    def make(vectors: Vectors, image_ids: Ids | None = None) -> tuple[NumpyIndex, VectorIndex]:
+    def make(
+        vectors: Vectors, image_ids: Ids | None = None, offsets: Offsets | None = None
+    ) -> tuple[NumpyIndex, VectorIndex]:
         image_ids = np.arange(1, len(vectors) + 1) if image_ids is None else image_ids
         reference = NumpyIndex(vectors.shape[1])
-        reference.upsert(image_ids, vectors)
-        return reference, maker(image_ids, vectors)
+        reference.upsert(image_ids, vectors, offsets)
+        return reference, maker(image_ids, vectors, offsets)
 
     return make

@@ -36,7 +36,7 @@ def assert_alike(reference, other, queries, k, where=None) -> None:
     for query, row, scores in zip(queries, found.ids, found.scores, strict=True):
         hits = row[row >= 0]
         assert len(set(hits.tolist())) == len(hits) == min(k, reference.count(where))
-        np.testing.assert_allclose(reference.fetch(hits) @ query, scores[: len(hits)], rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(reference.score(query[None], hits), scores[: len(hits)], rtol=0, atol=TOLERANCE)
         assert (row[len(hits) :] == -1).all()
         assert np.isneginf(scores[len(hits) :]).all()
 
@@ -98,6 +98,57 @@ def test_k_beyond_what_there_is_is_padded(pair):
         found = index.search(random_vectors(2, seed=1), 5)
         assert (found.ids[:, 3:] == -1).all()
         assert np.isneginf(found.scores[:, 3:]).all()
+
+
+def random_offsets(count: int, seed: int = 6) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-0.6, 0.1, count).astype(np.float32)
+
+
+@pytest.mark.parametrize("dim", [1, 3, 32, 512])
+@pytest.mark.parametrize("k", [1, 10, 100, 250])
+def test_offsets_count_as_much_as_each_query_says(pair, dim, k):
+    reference, other = pair(random_vectors(200, dim), offsets=random_offsets(200))
+    directions = random_vectors(5, dim, seed=1)
+    queries = np.column_stack([directions, [0, 0.3, 1, 2.5, 4]]).astype(np.float32)
+    assert (reference.search(queries, k).ids != reference.search(directions, k).ids).any()
+    assert_alike(reference, other, queries, k)
+    assert_alike(reference, other, queries, k, np.arange(1, 150, 2))
+    assert_alike(reference, other, directions, k)
+    for n, weight in enumerate(queries[:, -1]):
+        exact = random_vectors(200, dim) @ directions[n] + weight * random_offsets(200)
+        hits = other.search(queries[n : n + 1], k)
+        best = np.sort(exact)[::-1][:k]
+        np.testing.assert_allclose(hits.scores[0, : len(best)], best, rtol=0, atol=2e-6 * max(1, weight))
+
+
+def test_rows_without_offsets_pass_over_their_weight(pair):
+    vectors, directions = random_vectors(80), random_vectors(4, seed=1)
+    for index in pair(vectors):
+        plain = index.search(directions, 20)
+        weighed = index.search(np.column_stack([directions, np.ones(4)]).astype(np.float32), 20)
+        np.testing.assert_array_equal(weighed.ids, plain.ids)
+        np.testing.assert_array_equal(weighed.scores, plain.scores)
+
+
+def test_offsets_are_replaced_and_removed_with_their_vectors(pair):
+    vectors, offsets = random_vectors(60), random_offsets(60)
+    reference, other = pair(vectors, offsets=offsets)
+    query = np.append(random_vectors(1, seed=1)[0], 1).astype(np.float32)[None]
+    for index in (reference, other):
+        index.upsert(ids(5, 70, 5), random_vectors(3, seed=2), np.array([0.5, 0.4, 0.9], np.float32))
+        index.upsert(ids(6), vectors[:1])
+        assert index.remove(ids(7, 8)) == 2
+        held = index.list_ids()
+        expected = np.append(offsets, [0] * 10)[held - 1]
+        expected[np.isin(held, ids(5, 6, 70))] = [0.9, 0, 0.4]
+        np.testing.assert_array_equal(index.fetch(ids(5, 6)), np.stack([random_vectors(3, seed=2)[2], vectors[0]]))
+        scores = index.score(query, held)
+        np.testing.assert_allclose(scores, index.fetch(held) @ query[0, :-1] + expected, rtol=0, atol=TOLERANCE)
+        np.testing.assert_array_equal(index.score(query, held[::-1]), scores[::-1])
+        assert index.count_above(query, 0.2) == (scores.round(6) >= np.float32(0.2)).sum()
+        with pytest.raises(KeyError):
+            index.score(query, ids(5, 7))
+    assert_alike(reference, other, query, 60)
 
 
 WHERE = {

@@ -69,7 +69,7 @@ class Album:
 
     def build(self, *folders: Path, settings: IndexerSettings | None = None, **options: object) -> BuildReport:
         return build(
-            settings or self.settings(), folders or (self.pictures,), BuildOptions(**{"encoder": "hash", **options})
+            settings or self.settings(), folders or (self.pictures,), BuildOptions(**{"encoders": ["hash"], **options})
         )
 
     def update(self, **options: object) -> BuildReport:

@@ -198,18 +198,18 @@ def test_another_encoder_is_refused_and_nothing_changes(full_album):
     full_album.draw("new.png")
     before = tree(full_album.layout.builds)
     with pytest.raises(IndexMismatch) as caught:
-        full_album.build(encoder="starter")
+        full_album.build(encoders=["starter"])
     assert "--encoder hash" in caught.value.en
     assert "--encoder hash" in caught.value.zh
     assert tree(full_album.layout.builds) == before
     assert full_album.problems() == []
-    assert full_album.build(encoder=None).encoded == 1, "unless told otherwise a run uses the library's own"
+    assert full_album.build(encoders=()).encoded == 1, "unless told otherwise a run uses the library's own"
 
 
 def test_an_unknown_encoder_is_refused_with_the_known_ones(album):
     album.draw("a.png")
     with pytest.raises(UnknownEncoder, match="starter"):
-        album.build(encoder="clip")
+        album.build(encoders=["clip"])
     assert album.build().encoded == 1
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-BUILD_FIELDS = ["build", "seen", "encoded", "reused", "failed", "removed", "seconds"]
+BUILD_FIELDS = ["build", "seen", "encoded", "reused", "failed", "removed", "seconds", "encoders", "dropped"]
 
 
 def test_a_library_from_first_build_to_rollback(album):

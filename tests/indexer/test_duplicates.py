@@ -213,7 +213,7 @@ def shelf(photographs, tmp_path_factory) -> Path:
     (folder / "pictures").mkdir()
     change(photographs, folder / "pictures")
     settings = IndexerSettings(data=folder / "data", workers=0)
-    build(settings, [folder / "pictures"], BuildOptions(encoder="starter"))
+    build(settings, [folder / "pictures"], BuildOptions(encoders=["starter"]))
     return folder
 
 
@@ -262,7 +262,7 @@ def test_the_one_to_keep_is_the_largest_then_the_older(album, photographs):
         shutil.copyfile(album.pictures / "better.jpg", album.pictures / name)
         os.utime(album.pictures / name, (seconds, seconds))
     os.utime(album.pictures / "better.jpg", (1_500_000_000, 1_500_000_000))
-    album.build(encoder="starter")
+    album.build(encoders=["starter"])
     (found,) = find_duplicates(album.data).groups
     assert [Path(one.picture.place).name for one in found] == [
         "old.jpg",

@@ -358,7 +358,7 @@ def _go_back_to_the_first_format(album) -> None:
     opened = album.open()
     ids = opened.index.list_ids()
     rows = [row for _, row in sorted(opened.catalog.get_images(ids.tolist()).items())]
-    (encoder,) = [opened.catalog.stored_encoder()]
+    (encoder,) = opened.catalog.list_encoders()
     (root,) = opened.catalog.list_roots()
     vectors = opened.index.fetch(ids)
     opened.catalog.close()
@@ -413,7 +413,7 @@ def test_an_index_never_holds_what_was_compacted_away(full_album):
     full_album.update()
     catalog = Catalog(full_album.layout.catalog, create=True)  # as if compacting had been killed before it published
     with catalog.writing():
-        assert catalog.forget_removed(1) == 1
+        assert catalog.forget_removed() == 1
     catalog.close()
     roll_back(full_album.layout)
     full_album.update()

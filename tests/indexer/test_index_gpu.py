@@ -18,6 +18,7 @@ from indexer.index.gpu import ProcessorInPlace, check_gpu, open_gpu
 from indexer.index.gpu_vectors import GpuVectors, error_of_half
 from indexer.index.growth import build_main, next_index
 from indexer.index.numpy_index import NumpyIndex
+from indexer.index.offsets import Bank
 from indexer.index.options import IndexOptions
 from indexer.index.recipes import Recipe
 from indexer.index.segments import SegmentedIndex
@@ -38,7 +39,10 @@ def clustered(count: int, seed: int = 0) -> np.ndarray:
     return l2_normalize(centres[rng.integers(0, 60, count)] + 0.5 * rng.standard_normal((count, DIM)))
 
 
-QUERIES = clustered(20, seed=4)
+# Every second one weighs offsets.
+DIRECTIONS = clustered(20, seed=4)
+QUERIES = np.column_stack([DIRECTIONS, np.arange(20) % 2]).astype(np.float32)
+BANK = Bank(id="test", vectors=clustered(100, seed=5), sharpness=10.0)
 
 
 class StandIn(ProcessorInPlace):
@@ -78,11 +82,12 @@ def library(tmp_path_factory):
     ids, vectors = 10 + 2 * np.arange(COUNT), clustered(COUNT)
     np.save(folder / "store" / "00000.npy", vectors)
     locations = Locations(ids, np.zeros(COUNT, np.int64), np.arange(COUNT))
-    index = build_main(locations, ShardFiles(folder / "store", DIM), OPTIONS, clustered(100, seed=5))
+    index = build_main(locations, ShardFiles(folder / "store", DIM), OPTIONS, BANK)
     reference = NumpyIndex(DIM)
-    reference.upsert(ids, vectors)
+    reference.upsert(ids, vectors, BANK.measure(vectors))
+    added = clustered(150, seed=6)
     for one in (index, reference):
-        one.upsert(np.arange(1, 301, 2), clustered(150, seed=6))
+        one.upsert(np.arange(1, 301, 2), added, BANK.measure(added))
         one.remove(np.arange(100, 2_000))
     files = index.save(folder / "build", prefix="test.")
     return folder, files, reference
@@ -163,15 +168,16 @@ def test_rows_that_half_precision_cannot_tell_apart_are_ranked_exactly():
 
 def test_rows_that_die_later_are_not_found_and_rows_added_later_are(opened, reference):
     changed = NumpyIndex(DIM)
-    changed.upsert(reference.list_ids(), reference.fetch(reference.list_ids()))
+    vectors = reference.fetch(reference.list_ids())
+    changed.upsert(reference.list_ids(), vectors, BANK.measure(vectors))
     opened.use(on(StandIn()))
     dead = np.unique(reference.search(QUERIES, 30).ids)
     for index in (changed, opened):
         assert index.remove(dead) == len(dead)
-        index.upsert(np.array([900_001, 900_002]), QUERIES[:2])
+        index.upsert(np.array([900_001, 900_002]), DIRECTIONS[:2])
     assert opened.on_gpu == len(opened) - 2
     assert not np.isin(opened.search(QUERIES, 100).ids, dead).any()
-    assert opened.search(QUERIES[:2], 1).ids[:, 0].tolist() == [900_001, 900_002]
+    assert opened.search(DIRECTIONS[:2], 1).ids[:, 0].tolist() == [900_001, 900_002]
     assert_exact(opened, changed, 50)
 
 
@@ -190,6 +196,16 @@ def test_parts_side_by_side_are_counted_on():
     )
 
 
+@pytest.mark.parametrize("weight", [0.5, 30.0, 1e4, 1e6])
+def test_whatever_offsets_weigh_the_answer_is_exact(opened, library, weight):
+    without = SegmentedIndex.open(library[0] / "build", library[1])
+    opened.use(on(StandIn()))
+    queries = np.column_stack([DIRECTIONS, np.full(20, weight)]).astype(np.float32)
+    everything = np.sort(np.stack([without.score(one[None], without.list_ids()) for one in queries]), axis=1)
+    found = opened.search(queries, 10).scores
+    np.testing.assert_allclose(found, everything[:, ::-1][:, :10], rtol=1e-6, atol=2e-6)
+
+
 @pytest.mark.parametrize("dim", [1, 7, 512, 1_024])
 def test_half_precision_moves_no_score_further_than_is_said(dim):
     rng = np.random.default_rng(dim)
@@ -199,6 +215,19 @@ def test_half_precision_moves_no_score_further_than_is_said(dim):
         halves = (queries.astype(np.float16).astype(np.float32)) @ rows.astype(np.float16).astype(np.float32).T
         moved = np.abs(halves - exact).max(axis=1)
         assert (moved < [error_of_half(query) for query in queries]).all()
+
+
+@pytest.mark.parametrize("dim", [7, 512])
+def test_half_precision_moves_no_score_with_an_offset_further_than_is_said(dim):
+    rng = np.random.default_rng(dim)
+    rows, queries = (l2_normalize(rng.standard_normal((300, dim))) for _ in range(2))
+    rows = np.column_stack([rows, rng.uniform(-1, 0.1, 300)]).astype(np.float32)
+    for weight in (0.3, 1.0, 20.0):
+        asked = np.column_stack([queries, np.full(300, weight)]).astype(np.float32)
+        exact = asked.astype(np.float64) @ rows.T.astype(np.float64)
+        halves = asked.astype(np.float16).astype(np.float32) @ rows.astype(np.float16).astype(np.float32).T
+        moved = np.abs(halves - exact).max(axis=1)
+        assert (moved < [error_of_half(query, np.sqrt(2)) for query in asked]).all()
 
 
 # What a GPU has no room for, or fails at
@@ -285,7 +314,7 @@ def test_what_the_next_build_has_in_common_stays_on_the_gpu(library, tmp_path):
     first.close()
     assert second.search(clustered(10, seed=7), 1).ids[:, 0].tolist() == added.ids.tolist()
     third = SegmentedIndex(DIM)
-    third.upsert(np.arange(5), QUERIES[:5])
+    third.upsert(np.arange(5), DIRECTIONS[:5])
     third.use(vectors)
     assert (second.on_gpu, third.on_gpu) == (0, 5)
     assert second.search(QUERIES, 10).ids.shape == (len(QUERIES), 10)
@@ -307,7 +336,8 @@ def test_eight_threads_search_while_builds_come_and_memory_runs_out(library, ref
             k, row = int(rng.choice([1, 10, 50])), int(rng.integers(len(QUERIES)))
             found = index.search(QUERIES[row : row + 1], k)
             assert (found.scores <= expected[k].scores[row] + 2e-6).all(), "nothing dead, nothing made up"
-            np.testing.assert_allclose(reference.fetch(found.ids[0]) @ QUERIES[row], found.scores[0], rtol=0, atol=2e-6)
+            exact = reference.score(QUERIES[row : row + 1], found.ids[0])
+            np.testing.assert_allclose(exact, found.scores[0], rtol=0, atol=2e-6)
             assert index.search(own[seed : seed + 1], 1).scores[0, 0] > 0.9
 
     def change() -> None:
@@ -319,7 +349,7 @@ def test_eight_threads_search_while_builds_come_and_memory_runs_out(library, ref
                 gpu.run_out_of_memory()
             if number % 3 == 2:
                 third = SegmentedIndex(DIM)
-                third.upsert(np.arange(5), QUERIES[:5])
+                third.upsert(np.arange(5), DIRECTIONS[:5])
                 third.use(vectors)
 
     with ThreadPoolExecutor(9) as pool:

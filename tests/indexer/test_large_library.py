@@ -22,7 +22,7 @@ def large(album):
 
 def test_an_approximate_index_grows_and_shrinks_with_its_library(large):
     settings = large.settings(index={"recipe": "ivf", "recall": 0.9})
-    report = build(settings, [large.pictures], BuildOptions(encoder="hash"))
+    report = build(settings, [large.pictures], BuildOptions(encoders=["hash"]))
     assert report.encoded == PICTURES
     (entry,) = read_current(large.layout).indexes
     assert entry.recipe == "ivf"
@@ -67,7 +67,7 @@ def test_an_approximate_index_grows_and_shrinks_with_its_library(large):
 
 def test_an_index_that_misses_the_recall_says_so(large):
     settings = large.settings(index={"recipe": "ivf", "recall": 1.0})
-    report = build(settings, [large.pictures], BuildOptions(encoder="hash"))
+    report = build(settings, [large.pictures], BuildOptions(encoders=["hash"]))
     (entry,) = read_current(large.layout).indexes
     missed = [warning for warning in report.warnings if isinstance(warning, RecallMissed)]
     assert bool(missed) == entry.tuning["target_missed"] == (min(entry.tuning["recalls"].values()) < 1.0)

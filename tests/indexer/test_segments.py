@@ -15,6 +15,7 @@ from indexer.index.flat_segment import FlatSegment
 from indexer.index.growth import apply, build_main, next_index
 from indexer.index.ivf_segment import IvfSegment
 from indexer.index.numpy_index import NumpyIndex
+from indexer.index.offsets import Bank
 from indexer.index.options import IndexOptions
 from indexer.index.segments import SegmentedIndex
 from indexer.store.records import IndexChanges, Locations
@@ -23,6 +24,7 @@ from models.vectors import l2_normalize
 
 DIM, COUNT, SHARD = 16, 6_000, 2_500
 OPTIONS = IndexOptions(recipe="ivf", threads=1, tuning_queries=64)
+PLAIN = replace(OPTIONS, hub_correction=False)
 EVERYTHING = np.arange(COUNT)
 
 
@@ -30,6 +32,10 @@ def clustered(count: int, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(1).standard_normal((60, DIM))
     return l2_normalize(centres[rng.integers(0, 60, count)] + 0.5 * rng.standard_normal((count, DIM)))
+
+
+def bank(count: int, seed: int) -> Bank:
+    return Bank(id="test", vectors=clustered(count, seed), sharpness=10.0)
 
 
 class Store:
@@ -79,8 +85,9 @@ def saved(tmp_path_factory):
     """A saved index of an inverted file, a flat segment and dead rows: its folder and files. Not to be changed."""
     folder = tmp_path_factory.mktemp("saved")
     store = Store(folder / "store")
-    index = build_main(store.locations, store.files(), OPTIONS, clustered(100, seed=5))
-    index.upsert(np.arange(1, 301, 2), clustered(150, seed=6))
+    index = build_main(store.locations, store.files(), OPTIONS, bank(100, seed=5))
+    added = clustered(150, seed=6)
+    index.upsert(np.arange(1, 301, 2), added, bank(100, seed=5).measure(added))
     index.remove(np.arange(100, 200))
     (folder / "build").mkdir()
     files = index.save(folder / "build", prefix="starter.")
@@ -95,8 +102,7 @@ def recall(index, reference, queries, k, where=None, kind="text") -> float:
 
 
 def test_an_inverted_file_finds_what_it_was_tuned_to_find(store):
-    texts = clustered(80, seed=3)
-    index = build_main(store.locations, store.files(), OPTIONS, texts)
+    index = build_main(store.locations, store.files(), PLAIN, bank(80, seed=3))
     tuned = index.parts[0].segment.tuned
     assert isinstance(index.parts[0].segment, IvfSegment)
     assert set(tuned["recalls"]) == {"picture@10", "picture@100", "text@10", "text@100"}
@@ -157,7 +163,7 @@ def test_the_same_vectors_give_the_same_files(store, tmp_path):
     written = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        index = build_main(store.locations, store.files(), OPTIONS, clustered(80, seed=3))
+        index = build_main(store.locations, store.files(), OPTIONS, bank(80, seed=3))
         written.append(index.save(tmp_path / name))
     assert written[0] == written[1]
 
@@ -188,7 +194,7 @@ def test_a_later_build_links_what_has_not_changed(saved, tmp_path):
     later = index.save(tmp_path, prefix="starter.")
     before = {file.file: file for file in files}
     kept = [file for file in later if file.file in before and file.role != "dead"]
-    assert {file.role for file in kept} == {"ids", "codes", "places", "vectors", "shard"}
+    assert {file.role for file in kept} == {"ids", "codes", "places", "offsets", "vectors", "shard"}
     for file in kept:
         assert file == before[file.file]
         assert (folder / file.file).samefile(tmp_path / file.file)
@@ -228,7 +234,7 @@ def replace_by_something_else(path):
 
 
 @pytest.mark.parametrize("damage", [cut, empty, flip_the_beginning, replace_by_something_else, os.unlink])
-@pytest.mark.parametrize("role", ["ids", "vectors", "codes", "places", "dead", "shard"])
+@pytest.mark.parametrize("role", ["ids", "vectors", "codes", "places", "offsets", "dead", "shard"])
 def test_a_file_that_is_not_what_was_written_is_refused(saved, tmp_path, role, damage):
     folder, files = saved
     shutil.copytree(folder, tmp_path / "copy")
@@ -237,7 +243,7 @@ def test_a_file_that_is_not_what_was_written_is_refused(saved, tmp_path, role, d
         SegmentedIndex.open(tmp_path / "copy", files)
 
 
-@pytest.mark.parametrize("role", ["ids", "vectors", "codes", "places", "shard"])
+@pytest.mark.parametrize("role", ["ids", "vectors", "codes", "places", "offsets", "shard"])
 def test_a_file_that_is_not_listed_is_missed(saved, role):
     folder, files = saved
     with pytest.raises(IndexDamaged):

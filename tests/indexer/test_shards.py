@@ -292,7 +292,7 @@ def test_what_cannot_be_read_in_a_shard_is_tried_again_only_when_it_changes(albu
         os.utime(path, ns=(stamp, stamp))
         album.update()
     catalog = Catalog(album.layout.catalog)
-    known = catalog.known_files(catalog.list_roots()[0], 1)
+    known = catalog.known_files(catalog.list_roots()[0], [1])
     catalog.close()
     content = path.read_bytes()
     assert all(content[file.offset :].startswith((b"broken", b"\x89PNG")) for file in known.values())

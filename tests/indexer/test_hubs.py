@@ -1,0 +1,250 @@
+"""Hub correction, from the bank of queries to what a library publishes and a search ranks by."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from indexer.build import BuildOptions, build, compact, rebuild, verify
+from indexer.errors import BuildUnreadable
+from indexer.index.growth import build_main, next_index
+from indexer.index.numpy_index import NumpyIndex
+from indexer.index.offsets import Bank, weighing
+from indexer.index.options import IndexOptions
+from indexer.index.segments import SegmentedIndex
+from indexer.publish import read_current, roll_back
+from indexer.queries import encode_bank, list_queries, read_bank
+from indexer.store import manifest
+from indexer.store.records import IndexChanges, Locations, StoredEncoder
+from indexer.store.shard_files import ShardFiles
+from models.hash_encoder import HashEncoder
+from models.runtime import Runtime
+from models.vectors import l2_normalize
+
+DIM, COUNT = 16, 4_000
+INVERTED = IndexOptions(recipe="ivf", threads=1, tuning_queries=64)
+FLAT = replace(INVERTED, recipe="flat")
+
+
+def clustered(count: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(1).standard_normal((60, DIM))
+    return l2_normalize(centres[rng.integers(0, 60, count)] + 0.5 * rng.standard_normal((count, DIM)))
+
+
+BANK = Bank(id="test", vectors=clustered(300, seed=5), sharpness=12.0, share=0.7)
+FIELDS = ("ids", "shards", "rows")
+TEXTS = weighing(clustered(60, seed=9), 1.0)
+
+
+def exact_offsets(vectors: np.ndarray, bank: Bank = BANK) -> np.ndarray:
+    scores = vectors.astype(np.float64) @ bank.vectors.T.astype(np.float64)
+    return -bank.share * np.log(np.exp(bank.sharpness * scores).mean(axis=1)) / bank.sharpness
+
+
+def recall(index, reference, queries, k=10) -> float:
+    found, expected = index.search(queries, k).ids, reference.search(queries, k).ids
+    return float(np.mean([np.isin(right, row).mean() for right, row in zip(expected, found, strict=True)]))
+
+
+# The bank
+
+
+def test_the_bank_is_long_varied_and_says_the_same_in_both_languages():
+    zh, en = list_queries(["zh"]), list_queries(["en"])
+    assert len(zh) == len(en) > 1_000
+    assert list_queries(["en", "zh"]) == zh + en
+    assert list_queries(["fr"]) == []
+    for texts in (zh, en):
+        assert len(set(texts)) == len(texts)
+        assert all(texts)
+    assert {len(text.split()) for text in en} >= set(range(1, 11)), "words, phrases and sentences"
+    assert not any(text.isascii() for text in zh)
+    assert all(text.replace("é", "e").isascii() for text in en)
+
+
+def test_the_id_of_a_bank_stands_for_what_decides_offsets():
+    encoder = HashEncoder()
+    bank = encode_bank(encoder)
+    assert bank.vectors.shape == (len(list_queries(["zh", "en"])), encoder.spec.dim)
+    ids = {bank.id}
+    for change in ({"query_sharpness": 7.0}, {"hub_share": 0.1}, {"languages": ("en",)}):
+        encoder.spec = replace(HashEncoder().spec, **change)
+        ids.add(encode_bank(encoder).id)
+    assert len(ids) == 4
+
+
+def test_vectors_of_another_bank_are_not_taken_for_this_one(full_album):
+    stored = StoredEncoder(1, "hash", HashEncoder().spec.fingerprint)
+    (kept,) = (full_album.data / "queries").iterdir()
+    before = np.load(kept)
+    assert kept.stem.startswith(f"hash-{stored.fingerprint}-")
+    for name in (f"hash-{stored.fingerprint}.npy", f"hash-{stored.fingerprint}-{'0' * 16}.npy"):
+        kept.unlink(missing_ok=True)
+        np.save(kept.with_name(name), before[:512])
+        bank = read_bank(full_album.layout, stored, Runtime())
+        np.testing.assert_array_equal(bank.vectors, before)
+        assert list((full_album.data / "queries").iterdir()) == [kept]
+    kept.write_bytes(b"no array")
+    assert len(read_bank(full_album.layout, stored, Runtime()).vectors) == len(before)
+
+
+# Offsets
+
+
+def test_an_offset_is_the_soft_maximum_of_the_scores_with_the_bank():
+    vectors = clustered(1_100, seed=2)
+    np.testing.assert_allclose(BANK.measure(vectors), exact_offsets(vectors), rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(BANK.measure(vectors[700:]), BANK.measure(vectors)[700:])
+    sharp = replace(BANK, sharpness=60.0, share=1.0)
+    best = (vectors @ BANK.vectors.T).max(axis=1)
+    assert (np.abs(-sharp.measure(vectors) - best) <= np.log(300) / 60 + 1e-4).all()
+    assert BANK.measure(vectors[:0]).shape == (0,)
+
+
+class Store:
+    """Vectors in shards, ids 10, 12, 14 ..., then whatever is added."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.locations = Locations.of([])
+        self.reference = NumpyIndex(DIM)
+        self.shards = 0
+        self.add(10 + 2 * np.arange(COUNT), clustered(COUNT))
+
+    def add(self, ids, vectors) -> Locations:
+        np.save(self.folder / f"{self.shards:05d}.npy", vectors)
+        new = Locations(ids, np.full(len(ids), self.shards), np.arange(len(ids)))
+        columns = [np.concatenate([getattr(one, name) for one in (self.locations, new)]) for name in FIELDS]
+        self.locations = Locations(*columns)
+        self.reference.upsert(ids, vectors, exact_offsets(vectors).astype(np.float32))
+        self.shards += 1
+        return new
+
+    def files(self) -> ShardFiles:
+        return ShardFiles(self.folder, DIM)
+
+
+@pytest.fixture
+def store(tmp_path):
+    (tmp_path / "store").mkdir()
+    return Store(tmp_path / "store")
+
+
+def test_a_flat_index_ranks_as_the_formula_says(store):
+    index = build_main(store.locations, store.files(), FLAT, BANK)
+    expected = store.reference.search(TEXTS, 50)
+    found = index.search(TEXTS, 50)
+    np.testing.assert_allclose(found.scores, expected.scores, rtol=0, atol=2e-5)
+    assert recall(index, store.reference, TEXTS, 50) > 0.995, "but for offsets that are rounded"
+    assert (found.ids != index.search(TEXTS[:, :DIM], 50).ids).any()
+
+
+def test_an_inverted_file_is_tuned_for_texts_with_their_offsets(store, tmp_path):
+    index = build_main(store.locations, store.files(), INVERTED, BANK)
+    assert min(index.parts[0].segment.tuned["recalls"].values()) >= 0.98
+    assert recall(index, store.reference, TEXTS) >= 0.97
+    assert recall(index, store.reference, TEXTS[:, :DIM]) >= 0.97
+    (tmp_path / "build").mkdir()
+    files = index.save(tmp_path / "build")
+    opened = SegmentedIndex.open(tmp_path / "build", files)
+    for queries in (TEXTS, TEXTS[:, :DIM]):
+        np.testing.assert_array_equal(opened.search(queries, 20).ids, index.search(queries, 20).ids)
+    np.testing.assert_array_equal(opened.fetch(opened.list_ids()), store.reference.fetch(opened.list_ids()))
+
+
+@pytest.mark.parametrize("options", [FLAT, INVERTED], ids=["flat", "ivf"])
+def test_what_is_added_has_offsets_wherever_it_comes_to_lie(store, options):
+    options = replace(options, flat_values=1_000 * DIM)
+    index = build_main(store.locations, store.files(), options, BANK)
+    for number in range(6):
+        added = store.add(100_001 + 200 * number + np.arange(200), clustered(200, seed=20 + number))
+        changes = IndexChanges(added.ids, added)
+        index = next_index(index, changes, lambda: store.locations, store.files(), options, bank=BANK)
+    assert len(index.parts) > 1
+    held = index.list_ids()
+    expected = store.reference.score(TEXTS[:1], held)
+    np.testing.assert_allclose(index.score(TEXTS[:1], held), expected, rtol=0, atol=2e-5)
+    assert recall(index, store.reference, TEXTS) >= 0.95
+
+
+def test_without_a_bank_or_the_option_there_are_no_offsets(store):
+    for options, bank in ((FLAT, None), (replace(FLAT, hub_correction=False), BANK), (INVERTED, None)):
+        index = build_main(store.locations, store.files(), options, bank)
+        assert index.parts[0].segment.offsets is None
+        plain, weighed = index.search(TEXTS[:, :DIM], 10), index.search(TEXTS, 10)
+        np.testing.assert_array_equal(weighed.ids, plain.ids)
+
+
+# A library
+
+
+def roles(album) -> set[str]:
+    return {file.role for file in read_current(album.layout).indexes[0].files}
+
+
+def test_a_library_has_offsets_and_says_by_which_bank(full_album):
+    (entry,) = read_current(full_album.layout).indexes
+    bank = encode_bank(HashEncoder())
+    assert entry.bank == bank.id
+    index = full_album.open().index
+    held, query = index.list_ids(), weighing(bank.vectors[:1], 1.0)
+    expected = index.fetch(held) @ bank.vectors[0] + bank.measure(index.fetch(held))
+    np.testing.assert_allclose(index.score(query, held), expected, rtol=0, atol=2e-5)
+    assert verify(full_album.settings()) == []
+    full_album.draw("later.png")
+    full_album.update()
+    index = full_album.open().index
+    assert len(index.parts) == 2
+    assert all(part.segment.offsets is not None for part in index.parts)
+    for act in (lambda: compact(full_album.settings()), lambda: rebuild(full_album.settings())):
+        act()
+        assert read_current(full_album.layout).indexes[0].bank == bank.id
+        assert "offsets" in roles(full_album)
+
+
+def test_an_index_with_other_offsets_is_not_taken_over(full_album):
+    bank = read_current(full_album.layout).indexes[0].bank
+    without = full_album.settings(index={"hub_correction": False})
+    full_album.draw("1.png")
+    build(without, (), BuildOptions())
+    assert (read_current(full_album.layout).indexes[0].bank, "offsets" in roles(full_album)) == ("", False)
+    assert len(full_album.open().index.parts) == 1, "made anew"
+    full_album.draw("2.png")
+    build(full_album.settings(), (), BuildOptions())
+    assert (read_current(full_album.layout).indexes[0].bank, "offsets" in roles(full_album)) == (bank, True)
+    assert len(full_album.open().index.parts) == 1
+    assert roll_back(full_album.layout).indexes[0].bank == ""
+    assert len(full_album.open().index) == 6
+
+
+def test_a_library_from_before_offsets_is_opened_and_brought_up_to_date(full_album):
+    build(full_album.settings(index={"hub_correction": False}), (), BuildOptions())
+    full_album.draw("1.png")
+    build(full_album.settings(index={"hub_correction": False}), (), BuildOptions())
+    rewrite_as(full_album, 2)
+    index = full_album.open().index
+    vectors = index.fetch(index.list_ids())
+    np.testing.assert_array_equal(index.search(weighing(vectors, 1.0), 3).ids, index.search(vectors, 3).ids)
+    full_album.draw("2.png")
+    full_album.update()
+    assert read_current(full_album.layout).indexes[0].bank == encode_bank(HashEncoder()).id
+    assert len(full_album.open().index) == 7
+
+
+def test_a_build_of_a_later_version_is_named_as_such(full_album):
+    rewrite_as(full_album, manifest.FORMAT + 1)
+    with pytest.raises(BuildUnreadable):
+        full_album.open()
+
+
+def rewrite_as(album, form: int) -> None:
+    """Write the manifest of the build in use as another version would."""
+    current = read_current(album.layout)
+    content = {"format": form, **asdict(current)}
+    for index in content["indexes"] if form < 3 else ():
+        del index["bank"]
+    content = json.loads(json.dumps(content))
+    path = album.layout.builds / current.build / "manifest.json"
+    path.write_text(json.dumps({**content, "sha256": manifest._checksum(content)}))

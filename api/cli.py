@@ -5,7 +5,7 @@ Nothing heavy is imported before a command needs it: a text search starts withou
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -19,7 +19,7 @@ from models.cli import Data, Json, language, print_json, print_table, run, tell
 
 if TYPE_CHECKING:
     from api.search.query import Match
-    from api.search.results import SearchResult
+    from api.search.results import Hit, SearchResult
 
 app = typer.Typer(
     help="寻图 xuntu: find pictures by saying what is in them, in Chinese or English, or by showing another.",
@@ -60,6 +60,10 @@ def search(
         typer.Option(help="Conditions, as: format=jpeg and width>=1000 and taken=2024-05 and tag=beach"),
     ] = None,
     min_score: Annotated[float | None, typer.Option(min=-1, max=1, help="Leave out hits below this cosine.")] = None,
+    min_relevance: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Leave out hits that are less likely right, where that can be told."),
+    ] = None,
     match: Annotated[
         str,
         typer.Option(help="Look at the pictures (vector), at the words of captions, tags and names (text), or both."),
@@ -70,6 +74,14 @@ def search(
     literal: Annotated[
         bool, typer.Option("--literal", help='Search words as they are: do not read "without people" as a negation.')
     ] = False,
+    no_hub_correction: Annotated[
+        bool,
+        typer.Option("--no-hub-correction", help="Do not lower pictures that score well with any text."),
+    ] = False,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(help="An encoder that answers, in place of the library's routes; may be repeated."),
+    ] = None,
     sheet: Annotated[
         Path | None, typer.Option(help="Draw the hits into this picture file (.png, .jpg, .webp).")
     ] = None,
@@ -97,11 +109,20 @@ def search(
             k=k,
             offset=offset,
             min_score=min_score,
+            min_relevance=min_relevance,
             match=cast("Match", match),  # Query refuses what it does not know
             hide_duplicates=hide_duplicates,
             literal=literal,
+            hub_correction=not no_hub_correction,
+            spaces=space or (),
         )
-        engine = SearchEngine.open(settings.data, limits, runtime=settings.runtime)
+        engine = SearchEngine.open(
+            settings.data,
+            limits,
+            runtime=settings.runtime,
+            hub_correction=settings.hub_correction,
+            routing=settings.routing,
+        )
         result = engine.search(query)
     except DecodeError as error:
         raise error.named(", ".join(map(str, image or []))) from error
@@ -196,35 +217,46 @@ def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None
     if as_json:
         print_json(
             {
-                "hits": [
-                    {
-                        "id": hit.id,
-                        "path": hit.path,
-                        "root": str(hit.root),
-                        "score": hit.score,
-                        "width": hit.width,
-                        "height": hit.height,
-                        "duplicates": hit.duplicates,
-                    }
-                    for hit in result.hits
-                ],
+                "hits": list(map(_hit_fields, result.hits)),
+                "nearest": list(map(_hit_fields, result.nearest)),
                 "total": result.total,
                 "timings_ms": result.timings_ms,
                 "build": result.build,
                 "encoder": result.encoder,
+                "encoders": list(result.encoders),
                 "language": result.language,
                 "clauses": [read.to_dict() for read in result.clauses],
             }
         )
         return
-    print_table(
-        ("rank", "score", "id", "file"),
-        [(offset + rank, f"{hit.score:.3f}", hit.id, hit.place) for rank, hit in enumerate(result.hits, start=1)],
-    )
+    if result.nearest:
+        chinese = language() == "zh"
+        print("最接近的，但都不够匹配：" if chinese else "The nearest, of which none is relevant enough:")
+    _print_hits(result.nearest or result.hits, first=1 if result.nearest else offset + 1)
     hidden = sum(hit.duplicates for hit in result.hits)
     if hidden:
         tell(f"{hidden} duplicates of these are hidden.")
     tell(f"{result.total} pictures ranked in {result.timings_ms['total']:.1f} ms.")
+
+
+def _hit_fields(hit: "Hit") -> dict[str, Any]:
+    names = ("id", "path", "score", "relevance", "width", "height", "duplicates")
+    return {name: getattr(hit, name) for name in names} | {"root": str(hit.root)}
+
+
+def _print_hits(hits: "list[Hit]", *, first: int) -> None:
+    """Print hits as a table, with their relevance in per cent where it can be told."""
+    if all(hit.relevance is None for hit in hits):
+        rows = [(rank, f"{hit.score:.3f}", hit.id, hit.place) for rank, hit in enumerate(hits, first)]
+        print_table(("rank", "score", "id", "file"), rows)
+        return
+    print_table(
+        ("rank", "score", "relevance", "id", "file"),
+        [
+            (rank, f"{hit.score:.3f}", f"{100 * (hit.relevance or 0):.0f} %", hit.id, hit.place)
+            for rank, hit in enumerate(hits, first)
+        ],
+    )
 
 
 def main() -> None:

@@ -44,7 +44,7 @@ def run_demo(pictures: Path | None, data: Path | None) -> None:
     with ProgressDisplay() as display:
         options = BuildOptions(on_scan=display.scanned, on_progress=display.advance)
         report = build(settings, [folder], options)
-    engine = SearchEngine.open(data, runtime=settings.runtime)
+    engine = SearchEngine.open(data, runtime=settings.runtime, hub_correction=settings.hub_correction)
     if not len(engine.opened.index):
         raise NoPictures([folder])
     counts = f"{report.encoded} encoded, {report.reused} already there, {report.failed} failed"
@@ -66,7 +66,12 @@ def write_result_sheet(engine: SearchEngine, answers: Sequence[Answer], path: Pa
             title=title,
             query_image=_query_picture(engine, query),
             hits=[
-                SheetHit(thumbnail=_thumbnail(engine, hit.id), caption=Path(hit.path).name, score=hit.score)
+                SheetHit(
+                    thumbnail=_thumbnail(engine, hit.id),
+                    caption=Path(hit.path).name,
+                    score=hit.score,
+                    relevance=hit.relevance,
+                )
                 for hit in result.hits
             ],
         )

@@ -13,7 +13,7 @@ from api import schemas
 from api.errors import language_of
 from api.search.errors import InvalidQuery
 from api.search.query import Clause
-from api.search.results import SearchResult
+from api.search.results import Hit, SearchResult
 from api.service import Service
 from indexer.store.filters import Filter, narrow, parse_filter
 
@@ -86,26 +86,30 @@ def to_response(result: SearchResult, *, offset: int, language: str) -> schemas.
     """Return a result as it travels; roots by name only."""
     end = offset + len(result.hits)
     return schemas.SearchResponse(
-        hits=[
-            schemas.Hit(
-                id=hit.id,
-                path=shown_path(hit.path),
-                root=displayable(hit.root.name),
-                score=hit.score,
-                width=hit.width,
-                height=hit.height,
-                duplicates=hit.duplicates,
-            )
-            for hit in result.hits
-        ],
+        hits=list(map(_to_hit, result.hits)),
+        nearest=list(map(_to_hit, result.nearest)),
         total=result.total,
         next_offset=end if result.hits and result.more else None,
         timings_ms=schemas.Timings(**result.timings_ms),
         build=result.build,
         encoder=result.encoder,
+        encoders=list(result.encoders),
         language=result.language,
         clauses=[schemas.ClauseRead(**read.to_dict()) for read in result.clauses],
         notes=[schemas.Note(code=note.code, message=note.text(language)) for note in result.notes],
+    )
+
+
+def _to_hit(hit: Hit) -> schemas.Hit:
+    return schemas.Hit(
+        id=hit.id,
+        path=shown_path(hit.path),
+        root=displayable(hit.root.name),
+        score=hit.score,
+        relevance=hit.relevance,
+        width=hit.width,
+        height=hit.height,
+        duplicates=hit.duplicates,
     )
 
 

@@ -27,6 +27,26 @@ LiteralWords = Annotated[
         "something to stay away from; the answer says how"
     ),
 ]
+MinRelevance = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        le=1,
+        description="Leave out hits that are less likely right, where that can be told; where nothing is left, nearest "
+        "holds what came next",
+    ),
+]
+HubCorrection = Annotated[
+    bool,
+    Field(
+        description="Take off what a picture scores with any text at all, where the index knows it; "
+        "not with min_score, which is a cosine"
+    ),
+]
+Spaces = Annotated[
+    list[str],
+    Field(max_length=16, description="Encoders that answer, by name, in place of the library's routes"),
+]
 Language = Annotated[
     Literal["zh", "en", "mixed", "other"], Field(description="zh, en, mixed (Chinese and English), or other")
 ]
@@ -85,13 +105,21 @@ class SearchRequest(Strict):
     k: int = Field(20, ge=1, le=MAX_K)
     offset: int = Field(0, ge=0, le=MAX_OFFSET)
     min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
+    min_relevance: MinRelevance = None
     match: Match = "vector"
     hide_duplicates: HideDuplicates = False
     literal: LiteralWords = False
+    hub_correction: HubCorrection = True
+    spaces: Spaces = []
 
 
 class Hit(BaseModel):
-    """A ranked picture. `score` is a cosine in -1..1, higher is better; hits are in its order with match=vector only.
+    """A ranked picture. `score` is a cosine, for texts less what the picture scores with any text; higher is better.
+
+    Hits are in its order with match=vector only.
+
+    `relevance` is how likely the hit is right, 0..1, and means the same for Chinese, English and pictures: of hits with
+    0.7, seven in ten are right. From 0.5 a hit is a good match. It is null where the encoder's scores cannot tell.
 
     `path` is below the root: a folder, a tar file, or a list, where it may be an address.
     """
@@ -100,6 +128,7 @@ class Hit(BaseModel):
     path: str
     root: str
     score: float
+    relevance: float | None = None
     width: int
     height: int
     duplicates: int = Field(0, description="Left out because of this hit, with hide_duplicates, as far as was looked")
@@ -146,15 +175,19 @@ class SearchResponse(BaseModel):
     """One page of hits. `total` counts every picture that could be paged to, and duplicates that are hidden.
 
     `next_offset` is where the next page begins, null after the last. `clauses` say how the query was read, `language`
-    in which language it is, null without words.
+    in which language it is, null without words. `nearest` are the first k where nothing reaches `min_relevance`; they
+    are no hits, and `total` does not count them. Notes: `no_good_match` (nothing reaches it, or without it, not even
+    the first hit is a good match), `cannot_tell` (nothing was left out), `unknown_words` and others.
     """
 
     hits: list[Hit]
+    nearest: list[Hit] = []
     total: int
     next_offset: int | None
     timings_ms: Timings
     build: str
     encoder: str
+    encoders: list[str] = Field([], description="Those that answered, first the one whose scores are shown")
     language: Language | None = None
     clauses: list[ClauseRead] = []
     notes: list[Note]
@@ -189,24 +222,50 @@ class ImageDetail(BaseModel):
 
 
 class EncoderInfo(BaseModel):
-    """The encoder in use."""
+    """An encoder in use. `answers` are the kinds of query that are routed to it: zh, en, picture."""
 
     name: str
     space: str
     dim: int
     languages: list[str]
+    pictures: int = 0
+    answers: list[Literal["zh", "en", "picture"]] = []
+
+
+class Told(BaseModel):
+    """How well the best score of a query tells what is there from what is not: AUROC and its 95 % interval."""
+
+    auroc: float
+    low: float
+    high: float
+
+
+class Quality(BaseModel):
+    """How many of the right pictures encoders found among the first ten: recall@10 and its 95 % interval."""
+
+    encoders: list[str]
+    queries: int
+    recall: float
+    low: float
+    high: float
 
 
 class IndexInfo(BaseModel):
-    """The build in use."""
+    """The build in use. `encoder` is the main one of `encoders`; `relevance` has the kinds of query whose hits get one.
+
+    `quality` is what `xuntu evaluate --route` measured: recall@10 by kind of query, for encoders alone and fused.
+    """
 
     build: str
     created_at: str
     encoder: EncoderInfo
+    encoders: list[EncoderInfo] = []
     pictures: int
     failed: int
     roots: list[str]
     formats: dict[str, int]
+    relevance: dict[Literal["zh", "en", "picture"], Told] = {}
+    quality: dict[Literal["zh", "en", "picture"], list[Quality]] = {}
 
 
 class Status(BaseModel):

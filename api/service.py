@@ -12,9 +12,11 @@ import numpy as np
 from api.batching import MicroBatcher
 from api.config import Settings
 from api.metrics import Metrics
-from api.search.engine import Encoders, SearchEngine
+from api.search.engine import SearchEngine
+from api.search.plan import Encoded, SpacePlan
 from api.search.query import Clause, Query
 from api.search.results import SearchResult
+from api.search.spaces import Encoders, Space, load_encoders
 from indexer.errors import NoIndex
 from indexer.index.gpu_vectors import GpuVectors
 from indexer.library import open_build
@@ -32,12 +34,32 @@ _QUICK = range(1, 101)  # characters of a text that is read in less time than ha
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
-    """An engine and the batchers in front of its encoders."""
+class Batchers:
+    """What is in front of the two towers of one encoder."""
 
-    engine: SearchEngine
+    encoders: Encoders
     texts: MicroBatcher[str, Vectors]
     images: MicroBatcher[Pixels, Vectors]
+
+    async def encode(self, asked: SpacePlan) -> Encoded:
+        """Return the vectors of what a space is asked."""
+        return await asyncio.gather(
+            asyncio.gather(*(self.texts.submit(wording) for wording in asked.wordings)),
+            asyncio.gather(*(self.images.submit(pixels) for _, pixels in asked.pixels)),
+        )
+
+    def close(self) -> None:
+        """Let go of their threads."""
+        self.texts.close()
+        self.images.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """An engine and the batchers of its encoders, in their order."""
+
+    engine: SearchEngine
+    batchers: Sequence[Batchers]
 
 
 class Service:
@@ -76,8 +98,8 @@ class Service:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._follower
         if self._serving:
-            self._serving.texts.close()
-            self._serving.images.close()
+            for batchers in self._serving.batchers:
+                batchers.close()
 
     async def search(self, query: Query) -> SearchResult:
         """Answer `query`; texts and pictures of requests that come together are encoded together."""
@@ -87,11 +109,8 @@ class Service:
         else:
             async with self._decoding:
                 plan = await asyncio.to_thread(serving.engine.plan, query)
-        texts, images = await asyncio.gather(
-            asyncio.gather(*(serving.texts.submit(wording) for wording in plan.wordings)),
-            asyncio.gather(*(serving.images.submit(pixels) for _, pixels in plan.pixels)),
-        )
-        result = await asyncio.to_thread(serving.engine.rank, plan, texts, images)
+        encoded = await asyncio.gather(*(serving.batchers[asked.position].encode(asked) for asked in plan.spaces))
+        result = await asyncio.to_thread(serving.engine.rank, plan, encoded)
         for stage in ("encode", "search"):
             self.metrics.stage_seconds.labels(stage).observe(result.timings_ms[stage] / 1000)
         return result
@@ -121,7 +140,8 @@ class Service:
         self._serving = serving
         self.metrics.pictures.set(len(opened.index))
         self.metrics.build.clear()
-        self.metrics.build.labels(opened.manifest.build, opened.entry.encoder).set(1)
+        for index in opened.indexes:
+            self.metrics.build.labels(opened.manifest.build, index.entry.encoder).set(1)
         logger.info("answering from build %s (%d pictures)", opened.manifest.build, len(opened.index))
 
     async def _use_gpu(self) -> None:
@@ -134,28 +154,35 @@ class Service:
         limits = DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes)
         before = self._serving
         opened = open_build(settings.data, catalog=before.engine.opened.catalog if before else None)
-        if before and before.engine.encoders.spec.fingerprint == opened.entry.fingerprint:
-            return Serving(SearchEngine(opened, before.engine.encoders, limits), before.texts, before.images)
-        encoders = Encoders(opened.entry.encoder, settings.runtime)
-        engine = SearchEngine(opened, encoders, limits)
-        _warm_up(engine, image=settings.api.preload_image)
-        sizes = {"max_batch": settings.api.max_batch, "max_waiting": settings.api.max_waiting}
+        known = {batchers.encoders: batchers for batchers in before.batchers} if before else {}
+        encoders = load_encoders(opened, settings.runtime, list(known))
+        engine = SearchEngine(
+            opened, encoders, limits, hub_correction=settings.hub_correction, routing=settings.routing
+        )
+        for space in engine.spaces:
+            if space.encoders not in known:
+                _warm_up(engine, space, image=settings.api.preload_image)
+        return Serving(engine, [known.get(one) or self._put_batchers(one) for one in encoders])
+
+    def _put_batchers(self, encoders: Encoders) -> Batchers:
+        """Put batchers in front of an encoder."""
+        sizes = {"max_batch": self.settings.api.max_batch, "max_waiting": self.settings.api.max_waiting}
 
         def encode_texts(texts: list[str]) -> Sequence[Vectors]:
             self.metrics.batch_size.labels("text").observe(len(texts))
-            return list(encoders.text.encode_text(texts))
+            return encoders.encode_texts(texts)
 
         def encode_images(pixels: list[Pixels]) -> Sequence[Vectors]:
             self.metrics.batch_size.labels("image").observe(len(pixels))
-            return list(encoders.image.encode_image(np.stack(pixels)))
+            return encoders.encode_images(pixels)
 
-        return Serving(engine, MicroBatcher(encode_texts, **sizes), MicroBatcher(encode_images, **sizes))
+        return Batchers(encoders, MicroBatcher(encode_texts, **sizes), MicroBatcher(encode_images, **sizes))
 
 
-def _warm_up(engine: SearchEngine, *, image: bool) -> None:
-    """Run both towers and a search once, so that the first person does not wait for it."""
-    spec = engine.encoders.spec
-    if image or not spec.languages:
-        engine.encoders.image.encode_image(np.zeros((1, spec.image_size, spec.image_size, 3), np.uint8))
-    if spec.languages:
-        engine.search(Query(clauses=[Clause(text="一只猫 a cat")], k=1))
+def _warm_up(engine: SearchEngine, space: Space, *, image: bool) -> None:
+    """Run the towers of an encoder and a search once, so that the first person does not wait for it."""
+    if image or not space.reads_text:
+        side = space.encoders.spec.image_size
+        space.encoders.encode_images([np.zeros((side, side, 3), np.uint8)])
+    if space.reads_text:
+        engine.search(Query(clauses=[Clause(text="一只猫 a cat")], k=1, spaces=[space.name]))

@@ -19,6 +19,8 @@ ImageSearchError                        its text is shown as it stands, in Engli
 │  ├─ TrainingDiffers                   an unfinished training of that name has other settings
 │  ├─ TrainingDiverged                  the losses are no numbers any more
 │  ├─ UnknownWords                      a text of which the encoder knows no word
+│  ├─ CalibrationUnreadable             a file of how likely hits are right is damaged, or of another version
+│  ├─ ReferenceUnreadable               the reference pictures that came with an encoder are damaged
 │  ├─ WordListUnreadable                a word list for training is not there, or is something else
 │  └─ InvalidVectors                    wrong shape, not finite, or not of unit length
 ├─ IndexerError                         indexer/errors.py
@@ -469,6 +471,35 @@ class UnknownWords(EncoderError):
         super().__init__(
             en=f"The encoder {encoder!r} knows none of these words: {named}. Try other words, or a longer description.",
             zh=f"编码器 {encoder!r} 不认识这些词：{named}。请换个说法，或描述得更具体一些。",
+        )
+
+
+class CalibrationUnreadable(EncoderError):
+    """The file that says how likely a hit of a score is right is damaged, or of another version."""
+
+    code = "calibration_unreadable"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            en=f"{path} does not say how likely hits are right: it is damaged, or of another version. Delete it, or "
+            "make it anew: xuntu evaluate questions.csv --calibrate",
+            zh=f"{path} 已损坏或属于其他版本，无法据此给出匹配度。请删除它，或重新生成："
+            "xuntu evaluate questions.csv --calibrate",
+        )
+
+
+class ReferenceUnreadable(EncoderError):
+    """The file of reference pictures that came with an encoder is damaged, or of another encoder."""
+
+    code = "reference_unreadable"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            en=f"{path} does not hold the reference pictures of the encoder: it is damaged, or of another version. "
+            "Install xuntu again.",
+            zh=f"{path} 已损坏或属于其他版本，不是该编码器的参考图片。请重新安装 xuntu。",
         )
 
 

@@ -48,7 +48,7 @@ def photographs(tmp_path_factory) -> Path:
 def library(photographs, tmp_path_factory) -> Path:
     """A library of the photographs, built with the built-in encoder. Not to be changed."""
     data = tmp_path_factory.mktemp("library")
-    build(IndexerSettings(data=data, workers=0), [photographs], BuildOptions(encoder="starter"))
+    build(IndexerSettings(data=data, workers=0), [photographs], BuildOptions(encoders=["starter"]))
     return data
 
 

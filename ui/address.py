@@ -3,7 +3,7 @@
 The URL is the only state of a search: every action of the page is a link to another address, so a link can be
 shared, opened in a new tab, and gone back to. The text is kept as it was typed; `split_text` reads it.
 
-    ?q=雪山+-人&like=12&less=7&match=both&colour=blue&shape=landscape&duplicates=hide&lang=zh&page=2&id=31
+    ?q=雪山+-人&like=12&less=7&match=both&colour=blue&shape=landscape&duplicates=hide&sure=70&lang=zh&page=2&id=31
 
 The service reads negation in the words ("没有人") and says so; `literal=1` has them searched as they are.
 """
@@ -29,6 +29,8 @@ SHAPES: Mapping[str, tuple[float | None, float | None]] = {
     "square": (0.95, 1.05),
     "panorama": (2.0, None),
 }
+
+SURE = (50, 70, 90)  # per cent of relevance that a hit may be asked to have
 
 MATCHES = ("vector", "text", "both")  # what is looked at: the pictures, the words, both
 
@@ -61,7 +63,10 @@ NO_FILTERS = Filters()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """A whole search: `like`, `less` and `detail` are image ids; `uploads` name pictures of this session."""
+    """A whole search: `like`, `less` and `detail` are image ids; `uploads` name pictures of this session.
+
+    `sure` is the relevance that hits must have, in per cent; 0 for any.
+    """
 
     text: str = ""
     like: tuple[int, ...] = ()
@@ -71,6 +76,7 @@ class Address:
     filters: Filters = NO_FILTERS
     hide_duplicates: bool = False
     literal: bool = False
+    sure: int = 0
     lang: str = ""
     page: int = 1
     detail: int | None = None
@@ -134,6 +140,7 @@ def parse(params: Mapping[str, Sequence[str]]) -> Address:
         ),
         hide_duplicates=last("duplicates") == "hide",
         literal=last("literal") == "1",
+        sure=min(100, _number(last("sure")) or 0),
         lang=last("lang"),
         page=max(1, _number(last("page")) or 1),
         detail=_number(last("id")),
@@ -163,6 +170,7 @@ def params(address: Address) -> dict[str, list[str]]:
         "to": [filters.taken_to],
         "duplicates": ["hide" if address.hide_duplicates else ""],
         "literal": ["1" if address.literal else ""],
+        "sure": [str(address.sure or "")],
         "lang": [address.lang],
         "page": [str(address.page) if address.page > 1 else ""],
         "id": ["" if address.detail is None else str(address.detail)],

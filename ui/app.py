@@ -40,6 +40,7 @@ from ui.stage import (
     error_view,
     file_name,
     lost_view,
+    nearest_view,
     nothing_view,
     results_view,
     welcome_view,
@@ -240,11 +241,12 @@ class Page:
         if not asked:
             return lost_view(self.address, lang=self.lang)
         self.found = self._find(asked)
-        if not self.found.hits:
+        if not self.found.shown:
             notes = [note.message for note in self.found.answer.notes]
             return nothing_view(self.address, lang=self.lang, notes=notes)
-        thumbnails = self._thumbnails([hit.id for hit in self.found.hits])
-        return results_view(self.found, self.address, lang=self.lang, thumbnails=thumbnails)
+        thumbnails = self._thumbnails([hit.id for hit in self.found.shown])
+        view = results_view if self.found.hits else nearest_view
+        return view(self.found, self.address, lang=self.lang, thumbnails=thumbnails)
 
     def _find(self, asked: list[dict[str, Any]]) -> Found:
         """Return the page of hits with one more on either side, so that left and right can leave the page."""
@@ -252,12 +254,14 @@ class Page:
         lead = 1 if first else 0
         conditions = where(self.address.filters)
         match = self.address.looks_at
-        answer = self._search(asked, k=PAGE_SIZE + lead + 1, offset=first - lead, where=conditions, match=match)
+        answer = self._search(
+            asked, k=PAGE_SIZE + lead + 1, offset=first - lead, where=conditions, match=match, sure=self.address.sure
+        )
         hits = answer.hits[lead : lead + PAGE_SIZE]
         if match != "vector":  # the first need not be the nearest
             best = sorted(hits, key=lambda hit: -hit.score)
         else:
-            best = self._search(asked, k=1, where=conditions).hits if first else answer.hits
+            best = self._search(asked, k=1, where=conditions).hits if first else answer.hits or answer.nearest
         return Found(
             answer=answer,
             hits=hits,
@@ -274,6 +278,7 @@ class Page:
         offset: int = 0,
         where: dict[str, Any] | None = None,
         match: str = "vector",
+        sure: int = 0,
     ) -> SearchResponse:
         body: dict[str, Any] = {"clauses": asked, "k": k, "offset": offset}
         if match != "vector":
@@ -282,6 +287,8 @@ class Page:
             body["hide_duplicates"] = True
         if self.address.literal:
             body["literal"] = True
+        if sure and match == "vector":
+            body["min_relevance"] = sure / 100
         if where:
             body["where"] = where
         return search(self.client, self.client.url, json.dumps(body, ensure_ascii=False), self.lang)

@@ -13,6 +13,7 @@ from ui.address import (
     MATCHES,
     NO_FILTERS,
     SHAPES,
+    SURE,
     Address,
     Term,
     join_terms,
@@ -84,7 +85,8 @@ def bar_view(
 
 
 def _narrows(address: Address) -> bool:
-    return address.filters != NO_FILTERS or address.hide_duplicates or address.literal or address.match != "vector"
+    choices = (address.hide_duplicates, address.literal, address.sure, address.match != "vector")
+    return address.filters != NO_FILTERS or any(choices)
 
 
 def _status(info: IndexInfo | None, lang: str) -> dict[str, str] | None:
@@ -200,6 +202,7 @@ def _filters(address: Address, text: Strings, info: IndexInfo | None) -> dict[st
             option(text.any_width, filters.min_width == 0, min_width=0),
             *(option(text.at_least.format(n=width), filters.min_width == width, min_width=width) for width in WIDTHS),
         ],
+        "sure": _sure(address, text, info),
         "duplicates": {
             "label": text.hide_duplicates,
             "on": address.hide_duplicates,
@@ -209,6 +212,16 @@ def _filters(address: Address, text: Strings, info: IndexInfo | None) -> dict[st
         "to": filters.taken_to,
         "folder": filters.path,
     }
+
+
+def _sure(address: Address, text: Strings, info: IndexInfo | None) -> list[dict[str, Any]]:
+    """Return how relevant hits may be asked to be; nothing where that cannot be told."""
+    if not info or not info.relevance or address.looks_at != "vector":
+        return []
+    steps = [(text.any_width, 0), *((f"≥ {share}%", share) for share in SURE)]
+    return [
+        {"label": label, "on": share == address.sure, "href": link(address.but(sure=share))} for label, share in steps
+    ]
 
 
 def _active(address: Address, text: Strings, lang: str) -> list[dict[str, Any]]:
@@ -235,6 +248,8 @@ def _active(address: Address, text: Strings, lang: str) -> list[dict[str, Any]]:
         links.append((text.hide_duplicates, None, link(address.but(hide_duplicates=False))))
     if address.literal:
         links.append((text.literal, None, link(address.but(literal=False))))
+    if address.sure:
+        links.append((text.sure.format(n=address.sure), None, link(address.but(sure=0))))
     return [
         {"label": label, "hex": colour, "href": href, "remove": text.remove.format(what=label)}
         for label, colour, href in links

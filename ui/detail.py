@@ -11,7 +11,7 @@ from ui import words
 from ui.address import PAGE_SIZE, Address, away_from, link, toward
 from ui.bar import SWATCHES
 from ui.client import ApiError
-from ui.stage import Found, file_name
+from ui.stage import Found, file_name, score_label
 from ui.strings import labels
 
 
@@ -68,7 +68,7 @@ def detail_view(
                 "src": thumbnails.get(hit.id),
                 "width": max(1, hit.width),
                 "height": max(1, hit.height),
-                "title": f"{file_name(hit.path)} · {text.score.format(score=f'{hit.score:.3f}')}",
+                "title": f"{file_name(hit.path)} · {score_label(hit, lang=lang)}",
                 "href": link(replace(address, detail=hit.id)),
             }
             for hit in similar
@@ -99,7 +99,7 @@ def _ways(address: Address, found: Found | None) -> dict[str, str | None]:
     }
     if found is None:
         return ways
-    row = [found.before, *found.hits, found.after]
+    row = [found.before, *found.shown, found.after]
     places = [place for place, hit in enumerate(row) if hit and hit.id == address.detail]
     if not places:
         return ways

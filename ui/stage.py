@@ -27,6 +27,11 @@ class Found:
     after: Hit | None
     best: float
 
+    @property
+    def shown(self) -> Sequence[Hit]:
+        """The pictures that are shown: the hits, or what came nearest where nothing is relevant enough."""
+        return self.hits or self.answer.nearest[:PAGE_SIZE]
+
 
 def welcome_view(
     address: Address, *, lang: str, sample: Sequence[Hit], thumbnails: Mapping[int, str]
@@ -38,6 +43,7 @@ def welcome_view(
         match=address.match,
         filters=address.filters,
         hide_duplicates=address.hide_duplicates,
+        sure=address.sure,
     )
     return _state(
         "welcome",
@@ -124,6 +130,20 @@ def nothing_view(address: Address, *, lang: str, notes: Sequence[str]) -> dict[s
     )
 
 
+def nearest_view(found: Found, address: Address, *, lang: str, thumbnails: Mapping[int, str]) -> dict[str, Any]:
+    """Return the state of a search in which nothing is relevant enough: that it is so, and what came nearest, apart."""
+    text = labels(lang)
+    ways = ((text.any_relevance, address.but(sure=0)), (text.start_over, Address(lang=address.lang)))
+    return _state(
+        "nearest",
+        lang,
+        title=text.no_match_title,
+        body=text.no_match_body.format(n=address.sure),
+        links=[{"label": label, "href": link(target)} for label, target in ways],
+        tiles=_tiles(found.shown, address, lang=lang, thumbnails=thumbnails, best=found.best),
+    )
+
+
 def results_view(found: Found, address: Address, *, lang: str, thumbnails: Mapping[int, str]) -> dict[str, Any]:
     """Return the state of a search that found pictures."""
     text = labels(lang)
@@ -149,6 +169,14 @@ def results_view(found: Found, address: Address, *, lang: str, thumbnails: Mappi
         shown=shown,
         turn=turn,
     )
+
+
+def score_label(hit: Hit, *, lang: str) -> str:
+    """Return how well a hit matches: its relevance in per cent, or where that cannot be told, its score."""
+    text = labels(lang)
+    if hit.relevance is None:
+        return text.score.format(score=f"{hit.score:.3f}")
+    return text.relevance.format(n=round(100 * hit.relevance))
 
 
 def file_name(path: str) -> str:
@@ -183,8 +211,8 @@ def _tiles(
             "height": max(1, hit.height),
             "name": file_name(hit.path),
             "path": hit.path,
-            "bar": None if best is None else round(min(1.0, max(0.0, hit.score / best)), 4) if best > 0 else 0,
-            "score": None if best is None else text.score.format(score=f"{hit.score:.3f}"),
+            "bar": None if best is None else round(_share(hit, best), 4),
+            "score": None if best is None else score_label(hit, lang=lang),
             "folded": text.folded.format(n=words.number(hit.duplicates)) if hit.duplicates else None,
             "folded_count": hit.duplicates,
             "open_label": text.open_picture.format(name=file_name(hit.path)),
@@ -194,3 +222,10 @@ def _tiles(
         }
         for hit in hits
     ]
+
+
+def _share(hit: Hit, best: float) -> float:
+    """Return how much of a hit's bar is filled: its relevance, or where that cannot be told, its part of `best`."""
+    if hit.relevance is not None:
+        return hit.relevance
+    return min(1.0, max(0.0, hit.score / best)) if best > 0 else 0.0

@@ -63,6 +63,8 @@ class Strings:
     filter_duplicates: str
     hide_duplicates: str
     folded: str
+    filter_sure: str
+    sure: str
     shapes: dict[str, str]
     colours: dict[str, str]
 
@@ -78,6 +80,11 @@ class Strings:
     shown: str
     shown_without_duplicates: str
     score: str
+    relevance: str
+    no_match_title: str
+    no_match_body: str
+    nearest_label: str
+    any_relevance: str
     more_like: str
     less_like: str
     previous: str
@@ -190,6 +197,8 @@ ZH = Strings(
     filter_duplicates="重复",
     hide_duplicates="隐藏重复图片",
     folded="另有 {n} 张重复图片未显示",
+    filter_sure="匹配度",
+    sure="匹配度 ≥ {n}%",
     shapes={"landscape": "横幅", "portrait": "竖幅", "square": "方形", "panorama": "全景"},
     colours={
         "black": "黑",
@@ -220,6 +229,11 @@ ZH = Strings(
     shown="第 {first}–{last} 张，共 {total} 张",
     shown_without_duplicates="第 {first}–{last} 张，连同隐藏的重复图片共 {total} 张",
     score="相似度 {score}",
+    relevance="匹配度 {n}%",
+    no_match_title="没有很匹配的图片",
+    no_match_body="没有图片的匹配度达到 {n}%。",
+    nearest_label="最接近的图片",
+    any_relevance="不限匹配度",
     more_like="多找像这样的",
     less_like="少找像这样的",
     previous="上一页",
@@ -327,6 +341,8 @@ EN = Strings(
     filter_duplicates="Duplicates",
     hide_duplicates="Hide duplicates",
     folded="Hides {n} duplicates",
+    filter_sure="Relevance",
+    sure="Relevance ≥ {n}%",
     shapes={
         "landscape": "Landscape",
         "portrait": "Portrait",
@@ -368,6 +384,11 @@ EN = Strings(
     shown="{first}–{last} of {total}",
     shown_without_duplicates="{first}–{last} of {total}, with hidden duplicates",
     score="Similarity {score}",
+    relevance="Relevance {n}%",
+    no_match_title="No good match",
+    no_match_body="No picture reaches a relevance of {n}%.",
+    nearest_label="The nearest pictures",
+    any_relevance="Any relevance",
     more_like="More like this",
     less_like="Less like this",
     previous="Previous",

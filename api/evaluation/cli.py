@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from api.evaluation.runs import Evaluated
     from api.search.query import Match
     from indexer.config import IndexerSettings
+    from indexer.store.routing import Routing
+    from models.relevance import Calibration
 
 _NAMED = 5
 
@@ -48,9 +50,35 @@ def evaluate(
     match: Annotated[str, typer.Option(help="For questions, as in a search: vector, text or both.")] = "vector",
     where: Annotated[str | None, typer.Option(help="For questions: conditions, as in a search.")] = None,
     literal: Annotated[bool, typer.Option("--literal", help="For questions: search all words as they are.")] = False,
+    no_hub_correction: Annotated[
+        bool,
+        typer.Option("--no-hub-correction", help="Do not lower pictures that score well with any text."),
+    ] = False,
+    space: Annotated[
+        list[str] | None, typer.Option(help="For questions: an encoder that answers; may be repeated.")
+    ] = None,
     against: Annotated[
         Path | None, typer.Option(help="What --json printed for the same data before: show what changed since.")
     ] = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="Fit how likely a hit of a score is right (relevance), on classes or questions, and save it in the "
+            "library. Pictures that a question does not name count as wrong.",
+        ),
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option(help="Save what --calibrate fits as this file.", show_default="in the library")
+    ] = None,
+    route: Annotated[
+        bool,
+        typer.Option(
+            "--route",
+            help="For questions, with several encoders: measure each and all fused, and save in the library which "
+            "answers Chinese, English and pictures from now on.",
+        ),
+    ] = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -73,7 +101,16 @@ def evaluate(
         encoder=encoder,
         as_written=as_written,
         allow_missing=allow_missing,
-        asking=Asking(match=cast("Match", match), where=where, literal=literal),  # Query refuses what it does not know
+        asking=Asking(
+            match=cast("Match", match),  # Query refuses what it does not know
+            where=where,
+            literal=literal,
+            hub_correction=not no_hub_correction,
+            spaces=tuple(space or ()),
+        ),
+        calibrate=calibrate,
+        output=output,
+        route=route,
     )
     before = read_results(against) if against else []
     with StepDisplay() as display:
@@ -84,9 +121,15 @@ def evaluate(
 
         raise NotComparable(against, why_en="it asks other things", why_zh="其中的查询不同")
     if as_json:
-        print_json(done.report.to_dict() | {"differences": [one.to_dict() for one in differences]})
+        fitted = {"calibration": done.calibration[0].to_dict()} if done.calibration else {}
+        routed = {"routing": done.routing.to_dict()} if done.routing else {}
+        print_json(done.report.to_dict() | {"differences": [one.to_dict() for one in differences]} | fitted | routed)
         return
     _print(done)
+    if done.calibration:
+        _print_calibration(*done.calibration)
+    if done.routing:
+        _print_routing(done.routing)
     if differences:
         from api.evaluation.tables import difference_tables
 
@@ -99,7 +142,31 @@ def make_gate(file: Path, settings: "IndexerSettings", *, force: bool) -> "Gate"
     """Return what `xuntu index build --gate FILE` puts in front of publishing. Raises InvalidDataSet."""
     from api.evaluation.gate import Gate
 
-    return Gate(file, settings.runtime, force=force)
+    return Gate(file, settings.runtime, force=force, hub_correction=settings.hub_correction)
+
+
+def _print_calibration(calibration: "Calibration", path: Path) -> None:
+    from api.evaluation.tables import calibration_table
+
+    print()
+    print_table(*calibration_table(calibration))
+    chinese = language() == "zh"
+    if not any(fit.can_tell for fit in calibration.kinds.values()):
+        tell(
+            "这个编码器的分数说明不了图片是否存在，因此搜索结果不会带有匹配度。"
+            if chinese
+            else "The scores of this encoder do not tell what is there from what is not, so hits get no relevance."
+        )
+    tell(f"已保存为 {path}。" if chinese else f"Saved as {path}.")
+
+
+def _print_routing(routing: "Routing") -> None:
+    from api.evaluation.tables import routing_table
+
+    print()
+    print_table(*routing_table(routing))
+    chinese = language() == "zh"
+    tell("已保存：从现在起搜索按此选择编码器。" if chinese else "Saved: searches follow these routes from now on.")
 
 
 _LEFT_OUT = {

@@ -35,8 +35,9 @@ class Encoding:
     """How the inputs of a data set become vectors.
 
     `as_written`: texts are encoded as they are, cut off where the encoder stops reading; else as a search does it: in
-    the form that it brings its query into, names in templates if the runtime says so, long ones in pieces. 0 `threads`
-    and `batch_size` mean what suits the machine.
+    the form that it brings its query into, names in templates if the runtime says so, long ones in pieces.
+    `hub_correction`: pictures are ranked for them as a search does it, but not for texts as they are written, whose
+    figures are compared with published ones. 0 `threads` and `batch_size` mean what suits the machine.
     """
 
     spec: EncoderSpec
@@ -45,6 +46,12 @@ class Encoding:
     threads: int = 0
     batch_size: int = 0
     as_written: bool = False
+    hub_correction: bool = True
+
+    @property
+    def corrects_hubs(self) -> bool:
+        """Whether what a picture scores with any text is taken off its score."""
+        return self.hub_correction and self.spec.hub_share > 0 and not self.as_written
 
     @property
     def templates(self) -> bool:

@@ -4,11 +4,13 @@ EvaluationError
 ├─ InvalidDataSet                       a file or folder that is no data set, or not a whole one
 ├─ PicturesMissing                      pictures that it names are not there
 ├─ OptionUnsuitable                     an option for another form of data
+├─ NothingToRoute                       too few questions, or only one encoder, to choose routes
+├─ TooFewQueries                        not enough queries to calibrate relevance with
 ├─ NotComparable                        an earlier report about something else
 └─ BuildWorse                           a new build finds less than the one in use
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from models.errors import ImageSearchError
@@ -58,6 +60,41 @@ class OptionUnsuitable(EvaluationError):
     def __init__(self, option: str, *, why_en: str, why_zh: str) -> None:
         self.option = option
         super().__init__(en=f"{option}: {why_en}.", zh=f"{option}：{why_zh}。")
+
+
+class TooFewQueries(EvaluationError):
+    """Too few queries of every kind to say how likely hits are right; `counts`: kind -> for what is there, and not."""
+
+    code = "too_few_queries"
+
+    def __init__(self, counts: Mapping[str, tuple[int, int]], least: int) -> None:
+        self.counts, self.least = dict(counts), least
+        listed = ", ".join(f"{kind} {there} + {absent}" for kind, (there, absent) in counts.items()) or "0"
+        super().__init__(
+            en=f"Too few queries to calibrate with: {listed}. Of one language at the least it takes {least} for things "
+            f"whose pictures are there, all of them named, and {least} for things that are not (an empty picture).",
+            zh=f"查询太少，无法校准：{listed}。至少一种语言需要 {least} 条图库中有图片的查询（写全所有对应的图片），"
+            f"以及 {least} 条图库中没有的查询（图片留空）。",
+        )
+
+
+class NothingToRoute(EvaluationError):
+    """Routes cannot be chosen: one encoder alone can answer, or too few questions are asked; `counts` them by kind."""
+
+    code = "nothing_to_route"
+
+    def __init__(self, counts: Mapping[str, int], least: int, encoders: Sequence[str]) -> None:
+        self.counts, self.least, self.encoders = dict(counts), least, tuple(encoders)
+        listed = ", ".join(f"{kind} {count}" for kind, count in counts.items())
+        names_en, names_zh = ", ".join(encoders), "、".join(encoders)
+        super().__init__(
+            en=f"There is nothing to choose routes from: the library has {names_en}; usable questions are {listed}. "
+            f"It takes two encoders that can answer, and {least} questions of a kind (for pictures, that name at least "
+            "two). To add an encoder: xuntu index update --encoder A --encoder B",
+            zh=f"无法选择路由：图片库的编码器为 {names_zh}，可用的查询：{listed}。至少需要两个能够回答的编码器，"
+            f"以及同一类的 {least} 条查询（对图片而言，每条至少对应两张图片）。"
+            "若要增加编码器：xuntu index update --encoder A --encoder B",
+        )
 
 
 class NotComparable(EvaluationError):

@@ -16,7 +16,8 @@ from api.evaluation.errors import BuildWorse, EvaluationError
 from api.evaluation.library import Answer, Asked, Asking, ask, make_results, resolve
 from api.evaluation.questions import read_questions
 from api.evaluation.results import ALL, Difference, Result, compare_results
-from api.search.engine import Encoders, SearchEngine
+from api.search.engine import SearchEngine
+from api.search.spaces import Encoders, load_encoders
 from indexer.errors import IndexerError
 from indexer.library import OpenBuild, open_build
 from indexer.store.layout import Layout
@@ -66,11 +67,12 @@ class Verdict:
 class Gate:
     """Asks a new build the questions of a file before it is published. With `force` it warns where it would refuse."""
 
-    def __init__(self, file: Path, runtime: Runtime, *, force: bool = False) -> None:
+    def __init__(self, file: Path, runtime: Runtime, *, force: bool = False, hub_correction: bool = True) -> None:
         """Read the questions. Raises InvalidDataSet."""
         self._questions = read_questions(file)
         self._runtime = runtime
         self._force = force
+        self._asking = Asking(hub_correction=hub_correction)
         self._overruled: EvaluationError | None = None
         self.verdict: Verdict | None = None
 
@@ -121,7 +123,7 @@ class Gate:
         try:
             held = np.union1d(new.index.list_ids(), old.index.list_ids()) if old else new.index.list_ids()
             asked, missing = resolve(new.catalog, held, self._questions)
-            encoders = Encoders(new.entry.encoder, self._runtime)
+            encoders = load_encoders(new, self._runtime)
             answers, results = self._ask(new, encoders, asked, on_progress)
             if old is not None:
                 try:
@@ -142,14 +144,17 @@ class Gate:
         )
 
     def _ask(
-        self, opened: OpenBuild, encoders: Encoders, asked: Sequence[Asked], on_progress: Callable[[int, int], None]
+        self,
+        opened: OpenBuild,
+        known: Sequence[Encoders],
+        asked: Sequence[Asked],
+        on_progress: Callable[[int, int], None],
     ) -> tuple[list[Answer], list[Result]]:
-        asking = Asking()
-        if opened.entry.fingerprint != encoders.spec.fingerprint:
-            encoders = Encoders(opened.entry.encoder, self._runtime)
-        engine = SearchEngine(opened, encoders)
-        answers = ask(engine, asked, asking, self._questions.path, lambda _, done, total: on_progress(done, total))
-        results = make_results(asked, answers, asking, len(opened.index))
+        engine = SearchEngine(opened, load_encoders(opened, self._runtime, known))
+        answers = ask(
+            engine, asked, self._asking, self._questions.path, lambda _, done, total: on_progress(done, total)
+        )
+        results = make_results(asked, answers, self._asking, len(opened.index))
         return answers, [one for one in results if _METRIC in one.metrics]
 
 
@@ -166,7 +171,7 @@ def _open_previous(layout: Layout, name: str | None) -> tuple[OpenBuild | None, 
 def _close(*builds: OpenBuild | None) -> None:
     for opened in builds:
         if opened is not None:
-            opened.index.close()
+            opened.close()
             opened.catalog.close()
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,11 @@ import numpy as np
 
 from api.evaluation.datasets import Question, QuestionSet
 from api.evaluation.errors import InvalidDataSet
+from api.evaluation.labelled import FIRST, Labelled, label_hits
 from api.evaluation.ranking import OnStep
 from api.evaluation.results import Result, make_result
 from api.evaluation.samples import Presence, Ranks, number_groups
-from api.evaluation.tasks import by_language
+from api.evaluation.tasks import UNKNOWN_SCORE, by_language
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Match, Query
@@ -23,7 +24,9 @@ from indexer.store.catalog import Catalog
 from indexer.store.filters import MAX_INT64, parse_filter
 from indexer.store.records import Root, is_address
 from models.errors import UnknownWords
-from models.vectors import Ids
+from models.reference import Reference
+from models.relevance import KINDS, Kind, kind_of
+from models.vectors import Ids, Vectors
 
 DEPTH = 100  # hits that are looked at; a picture further down counts as not found
 
@@ -35,23 +38,41 @@ class Asking:
     match: Match = "vector"
     where: str | None = None
     literal: bool = False
+    hub_correction: bool = True
+    spaces: tuple[str, ...] = ()
 
     def make_query(self, text: str) -> Query:
         """Return the search for `text`. Raises InvalidQuery or InvalidFilter."""
         where = parse_filter(self.where) if self.where else None
-        return Query(clauses=[Clause(text=text)], where=where, k=DEPTH, match=self.match, literal=self.literal)
+        return Query(
+            clauses=[Clause(text=text)],
+            where=where,
+            k=DEPTH,
+            match=self.match,
+            literal=self.literal,
+            hub_correction=self.hub_correction,
+            spaces=self.spaces,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON holds it."""
-        return {"match": self.match, "where": self.where, "literal": self.literal, "depth": DEPTH}
+        return {
+            "match": self.match,
+            "where": self.where,
+            "literal": self.literal,
+            "hub_correction": self.hub_correction,
+            "spaces": list(self.spaces),
+            "depth": DEPTH,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question and the contents of its right pictures: an exact copy is as right."""
+    """A question, the contents of its right pictures (an exact copy is as right), and the ids of those it names."""
 
     question: Question
     contents: frozenset[int]
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +106,8 @@ def resolve(catalog: Catalog, held: Ids, questions: QuestionSet) -> tuple[list[A
         there = {text: ids for text, ids in found.items() if len(positions_of(held, np.array(ids, np.int64)))}
         missing |= dict.fromkeys(found.keys() - there.keys())
         if there or not question.pictures:
-            looks = catalog.get_looks([image_id for ids in there.values() for image_id in ids])
-            asked.append(Asked(question, frozenset(looks.contents.tolist())))
+            named = [image_id for ids in there.values() for image_id in ids]
+            asked.append(Asked(question, frozenset(catalog.get_looks(named).contents.tolist()), tuple(named)))
     if not any(one.contents for one in asked):
         raise InvalidDataSet(
             questions.path,
@@ -109,8 +130,39 @@ def ask(engine: SearchEngine, asked: Sequence[Asked], asking: Asking, path: Path
             why_en, why_zh = error.en.rstrip("."), error.zh.rstrip("。")
             raise InvalidDataSet(path, row=one.question.row, why_en=why_en, why_zh=why_zh) from error
         else:
-            answers.append(Answer(_rank(engine, hits, one.contents, asking), hits[0].score if hits else -1.0))
+            answers.append(Answer(_rank(engine, hits, one.contents, asking), hits[0].score if hits else UNKNOWN_SCORE))
     return answers
+
+
+def label_answers(
+    engine: SearchEngine,
+    asked: Sequence[Asked],
+    asking: Asking,
+    on_step: OnStep,
+    *,
+    reference: Reference | None = None,
+) -> dict[Kind, Labelled]:
+    """Put questions to the one space that `asking` names, and label the first hits of each right or wrong.
+
+    Those of which no word is known, and those that are read as a sum, are left out: no single text has their score.
+    """
+    found: dict[Kind, list[tuple[list[float], list[bool], bool, Vectors]]] = {kind: [] for kind in KINDS}
+    for number, one in enumerate(asked):
+        on_step("Asking", number, len(asked))
+        kind = kind_of(one.question.text)
+        try:
+            plan = engine.plan(replace(asking.make_query(one.question.text), k=FIRST))
+        except UnknownWords:
+            continue
+        (space,) = plan.spaces
+        texts = engine.spaces[space.position].encoders.encode_texts(space.wordings)
+        result = engine.rank(plan, [(texts, [])])
+        if kind is not None and len(result.clauses) == 1 and result.hits:
+            contents = engine.opened.catalog.get_looks([hit.id for hit in result.hits]).contents.tolist()
+            right = [content in one.contents for content in contents]
+            (part,) = space.list_parts(texts, [])
+            found[kind].append(([hit.score for hit in result.hits], right, bool(one.contents), part.vector))
+    return {kind: label_hits(*zip(*rows, strict=True), reference=reference) for kind, rows in found.items() if rows}
 
 
 def make_results(asked: Sequence[Asked], answers: Sequence[Answer], asking: Asking, gallery: int) -> list[Result]:
@@ -132,7 +184,7 @@ def make_results(asked: Sequence[Asked], answers: Sequence[Answer], asking: Aski
 
 
 def _tell_presence(asked: Sequence[Asked], answers: Sequence[Answer], gallery: int) -> Iterator[Result]:
-    scores = np.array([-1.0 if answer.score is None else answer.score for answer in answers])
+    scores = np.array([UNKNOWN_SCORE if answer.score is None else answer.score for answer in answers])
     present = np.array([bool(one.contents) for one in asked])
     for language, chosen in by_language([one.question.language for one in asked]):
         if present[chosen].all() or not present[chosen].any():
@@ -163,7 +215,7 @@ def _find(catalog: Catalog, roots: Sequence[Root], text: str) -> list[int]:
     found = []
     for root in roots:
         path = _below(root, text)
-        known = catalog.known_files(root, 0, [path]).get(path)
+        known = catalog.known_files(root, (), [path]).get(path)
         found += [known.id] if known is not None else []
     return list(catalog.get_images(found))
 

@@ -1,28 +1,39 @@
 """What `xuntu evaluate` does: tells the form of the data, evaluates, and returns a report."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from api.evaluation import caption_files, chinese_clip_files, class_folders, questions
+from api.evaluation.calibrate import calibrate
 from api.evaluation.encoding import Encoding
 from api.evaluation.errors import InvalidDataSet, OptionUnsuitable
-from api.evaluation.library import Asking, ask, make_results, resolve
+from api.evaluation.labelled import Labelled
+from api.evaluation.library import Asked, Asking, ask, label_answers, make_results, resolve
 from api.evaluation.pictures import Reading, is_base64_table, list_pictures
 from api.evaluation.ranking import OnStep
 from api.evaluation.results import Report
+from api.evaluation.routes import measure_routes
 from api.evaluation.tasks import Outcome, evaluate_captions, evaluate_classes
 from api.search.engine import SearchEngine
+from api.search.spaces import Space
 from indexer.config import IndexerSettings
+from indexer.errors import LibraryUnwritable
 from indexer.sources.addresses import Fetching
 from indexer.sources.tables import LIST_SUFFIXES
+from indexer.store.layout import Layout
+from indexer.store.routing import Routing
 from models.decode import DecodeLimits
-from models.errors import ImageSearchError
+from models.errors import ImageSearchError, InvalidSetting
+from models.files import replace_file
+from models.reference import read_reference
 from models.registry import DEFAULT_ENCODER, get_installed_spec
+from models.relevance import Calibration, Kind
+from models.spec import EncoderSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +41,9 @@ class Request:
     """What to evaluate: `paths` are the data, all of one form; the rest is for some forms only.
 
     `pictures` are where those of captions lie, `only` a file of the names to look at, `names` a table of what classes
-    are called; `encoder` and `as_written` are for data sets, `asking` for questions to a library.
+    are called; `encoder` and `as_written` are for data sets, `asking` for questions to a library, and
+    for data sets what it says of hubs. `calibrate`: fit how likely hits are right, and save it in the library, or as
+    the file `output`. `route`: choose which encoder answers which kind of query, and save that in the library.
     """
 
     paths: Sequence[Path]
@@ -41,22 +54,28 @@ class Request:
     as_written: bool = False
     allow_missing: bool = False
     asking: Asking = field(default_factory=Asking)
+    calibrate: bool = False
+    output: Path | None = None
+    route: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """A report, and what the person should know besides."""
+    """A report, what the person should know besides, and what was saved: a calibration with its file, and routes."""
 
     report: Report
     warnings: Sequence[ImageSearchError] = ()
+    calibration: tuple[Calibration, Path] | None = None
+    routing: Routing | None = None
 
 
 _OPTIONS = {  # which options a form of data takes
     caption_files.FORM: {"--pictures", "--only", "--encoder", "--as-written", "--allow-missing"},
     chinese_clip_files.FORM: {"--pictures", "--encoder", "--as-written", "--allow-missing"},
-    class_folders.FORM: {"--names", "--encoder", "--as-written"},
-    questions.FORM: {"--match", "--where", "--literal"},
+    class_folders.FORM: {"--names", "--encoder", "--as-written", "--calibrate", "--output"},
+    questions.FORM: {"--match", "--where", "--literal", "--space", "--calibrate", "--output", "--route"},
 }
+_NOT_CALIBRATED = ("--as-written", "--match", "--where", "--literal")  # as a plain search is not asked
 
 
 def evaluate(request: Request, settings: IndexerSettings, on_step: OnStep) -> Evaluated:
@@ -85,6 +104,7 @@ def evaluate(request: Request, settings: IndexerSettings, on_step: OnStep) -> Ev
         settings={
             "as_written": request.as_written,
             "templates": encoding.templates,
+            "hub_correction": encoding.corrects_hubs,
             "precision": settings.precision,
             "device": settings.device,
         },
@@ -92,7 +112,10 @@ def evaluate(request: Request, settings: IndexerSettings, on_step: OnStep) -> Ev
         missing=missing,
         results=outcome.results,
     )
-    return Evaluated(report=report, warnings=outcome.unreadable)
+    calibration = _calibrate(
+        form, request, settings, encoding.spec, outcome.labelled, hub_correction=encoding.corrects_hubs
+    )
+    return Evaluated(report=report, warnings=outcome.unreadable, calibration=calibration)
 
 
 def _encoding(request: Request, settings: IndexerSettings) -> Encoding:
@@ -103,6 +126,7 @@ def _encoding(request: Request, settings: IndexerSettings) -> Encoding:
         threads=settings.workers or 0,
         batch_size=settings.batch_size or 0,
         as_written=request.as_written,
+        hub_correction=settings.hub_correction and request.asking.hub_correction,
     )
 
 
@@ -112,7 +136,8 @@ def _evaluate_data_set(
     """Return what is found, and the names of the pictures that are not there."""
     if form == class_folders.FORM:
         data = class_folders.read_class_folders(request.paths, reading, names=request.names)
-        return evaluate_classes(data, encoding, on_step), ()
+        reference = read_reference(encoding.spec.fingerprint) if request.calibrate else None
+        return evaluate_classes(data, encoding, on_step, label=request.calibrate, reference=reference), ()
     if form == chinese_clip_files.FORM:
         captions = chinese_clip_files.read_chinese_clip_file(request.paths[0], request.pictures, reading)
     else:
@@ -127,7 +152,16 @@ def _evaluate_library(request: Request, settings: IndexerSettings, on_step: OnSt
     asked_for = questions.read_questions(request.paths[0])
     request.asking.make_query("?")  # what is wrong with how to ask is no fault of a question
     limits = DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes)
-    engine = SearchEngine.open(settings.data, limits, runtime=settings.runtime)
+    engine = SearchEngine.open(
+        settings.data,
+        limits,
+        runtime=settings.runtime,
+        hub_correction=settings.hub_correction,
+        routing=settings.routing,
+    )
+    for name in request.asking.spaces:
+        engine.get_space(name)  # no fault of a question either
+    hub_correction = engine.hub_correction and request.asking.hub_correction
     opened = engine.opened
     asked, missing = resolve(opened.catalog, opened.index.list_ids(), asked_for)
     answers = ask(engine, asked, request.asking, asked_for.path, on_step)
@@ -140,6 +174,7 @@ def _evaluate_library(request: Request, settings: IndexerSettings, on_step: OnSt
         space=opened.entry.space,
         settings={
             **request.asking.to_dict(),
+            "hub_correction": hub_correction,
             "templates": engine.encoders.templates,
             "precision": settings.precision,
             "device": settings.device,
@@ -149,7 +184,66 @@ def _evaluate_library(request: Request, settings: IndexerSettings, on_step: OnSt
         results=make_results(asked, answers, request.asking, len(opened.index)),
         build=opened.manifest.build,
     )
-    return Evaluated(report=report)
+    routing = _route(request, settings, engine, asked, on_step)
+    space = _space_to_calibrate(engine, request.asking)
+    asking = replace(request.asking, spaces=(space.name,))
+    labelled: Mapping[Kind, Labelled] = {}
+    if request.calibrate:
+        reference = read_reference(space.entry.fingerprint)
+        labelled = label_answers(engine, asked, asking, on_step, reference=reference)
+    calibration = _calibrate(
+        questions.FORM,
+        request,
+        settings,
+        space.encoders.spec,
+        labelled,
+        hub_correction=space.hub_correction and request.asking.hub_correction,
+    )
+    return Evaluated(report=report, calibration=calibration, routing=routing)
+
+
+def _space_to_calibrate(engine: SearchEngine, asking: Asking) -> Space:
+    """Return whose scores are fitted, as they are one encoder's: the first that is asked, or else that reads text."""
+    if asking.spaces:
+        return engine.get_space(asking.spaces[0])
+    return next((space for space in engine.spaces if space.reads_text), engine.spaces[0])
+
+
+def _route(
+    request: Request, settings: IndexerSettings, engine: SearchEngine, asked: Sequence[Asked], on_step: OnStep
+) -> Routing | None:
+    """Choose and save routes if that is asked for. Raises NothingToRoute, or LibraryUnwritable."""
+    if not request.route:
+        return None
+    routing = measure_routes(engine, asked, request.asking, request.paths[0], on_step)
+    path = Layout(settings.data.absolute()).routing
+    try:
+        replace_file(path, routing.to_json())
+    except OSError as error:
+        raise LibraryUnwritable(path, error.strerror or str(error)) from error
+    return routing
+
+
+def _calibrate(
+    form: str,
+    request: Request,
+    settings: IndexerSettings,
+    spec: EncoderSpec,
+    labelled: Mapping[Kind, Labelled],
+    *,
+    hub_correction: bool,
+) -> tuple[Calibration, Path] | None:
+    """Fit and save a calibration if one is asked for. Raises TooFewQueries, or InvalidSetting if it cannot be saved."""
+    if not request.calibrate:
+        return None
+    calibration = calibrate(labelled, spec, hub_correction=hub_correction, source=form)
+    path = request.output or Layout(settings.data.absolute()).relevance(spec.name, spec.fingerprint)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, calibration.to_json())
+    except OSError as error:
+        raise InvalidSetting("--output", str(path), error.strerror or str(error)) from error
+    return calibration, path
 
 
 def _report(form: str, request: Request, started: float, **facts: Any) -> Report:
@@ -222,6 +316,10 @@ def _check_options(request: Request, form: str) -> None:
         "--match": request.asking.match != "vector",
         "--where": request.asking.where,
         "--literal": request.asking.literal,
+        "--calibrate": request.calibrate,
+        "--output": request.output,
+        "--space": request.asking.spaces,
+        "--route": request.route,
     }
     for option, value in given.items():
         if value and option not in _OPTIONS[form]:
@@ -231,6 +329,16 @@ def _check_options(request: Request, form: str) -> None:
                 why_en=f"it means nothing for {request.paths[0]}, which takes {taken}",
                 why_zh=f"不适用于 {request.paths[0]}；可用的选项：{taken}",
             )
+    for option in filter(given.get, _NOT_CALIBRATED if request.calibrate else ()):
+        raise OptionUnsuitable(
+            option,
+            why_en="--calibrate asks as a plain search does, and does not take it",
+            why_zh="--calibrate 按普通搜索的方式提问，不能与它一起使用",
+        )
+    if request.output and not request.calibrate:
+        raise OptionUnsuitable(
+            "--output", why_en="it names the file that --calibrate writes", why_zh="它指定 --calibrate 写入的文件"
+        )
     if form == caption_files.FORM and not request.pictures:
         raise OptionUnsuitable(
             "--pictures",

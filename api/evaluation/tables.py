@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from api.evaluation.bootstrap import Estimate
 from api.evaluation.library import DEPTH
 from api.evaluation.results import Difference, Result
+from indexer.store.routing import Routing
+from models.relevance import Calibration
 
 Table = tuple[tuple[str, ...], list[Sequence[object]]]
 
@@ -49,6 +51,43 @@ def difference_tables(differences: Sequence[Difference]) -> list[Table]:
         if rows:
             tables.append((("change in", "language", *measures.values(), "verdict"), rows))
     return tables
+
+
+def calibration_table(calibration: Calibration) -> Table:
+    """Return a table of the curves and what held-out queries say of them; at the threshold, relevance is 50 %.
+
+    Where there are reference pictures, the threshold is one of scores less the level of their query, and so is AUROC;
+    that of scores as they are stands before it.
+    """
+    rows: list[Sequence[object]] = []
+    for kind, fit in calibration.kinds.items():
+        auroc = Estimate(fit.auroc, fit.auroc_low, fit.auroc_high)
+        threshold = "–" if fit.threshold is None else f"{fit.threshold:.3f}"
+        shares = [
+            "–" if share is None else f"{100 * share:.1f}"
+            for share in (fit.precision, fit.recall, fit.calibration_error)
+        ]
+        before = "–" if fit.auroc_of_scores is None else f"{100 * fit.auroc_of_scores:.1f}"
+        told = "yes" if fit.can_tell else "no"
+        rows.append((kind, fit.queries, before, show("auroc", auroc), threshold, *shares, told))
+    head = ("relevance of", "queries", "AUROC of scores", "AUROC", "threshold", "precision", "recall", "ECE")
+    return (*head, "can tell"), rows
+
+
+def routing_table(routing: Routing) -> Table:
+    """Return a table of what was measured for each kind of query, and which way answers it."""
+    rows: list[Sequence[object]] = [
+        (
+            kind,
+            " + ".join(one.encoders),
+            one.queries,
+            show("recall@10", Estimate(one.recall, one.low, one.high)),
+            "yes" if routing.routes.get(kind) == one.encoders else "",
+        )
+        for kind, found in routing.measured.items()
+        for one in found
+    ]
+    return ("kind", "encoders", "queries", "R@10", "answers"), rows
 
 
 def show(name: str, estimate: Estimate, *, signed: bool = False) -> str:

@@ -1,7 +1,7 @@
 """A data set and an encoder -> results: captions and pictures, classes of pictures, and their names."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -9,26 +9,35 @@ import numpy as np
 from api.evaluation.datasets import CaptionSet, ClassName, ClassSet, Picture
 from api.evaluation.encoding import EncodedPictures, EncodedTexts, Encoding, encode_pictures, encode_texts
 from api.evaluation.errors import PicturesMissing
+from api.evaluation.labelled import Labelled, label_names, label_pictures
 from api.evaluation.ranking import OnStep, Positions, best_by_class, rank_classes, rank_first
 from api.evaluation.results import ALL, NONE, Result, make_result
 from api.evaluation.samples import KS, Precisions, Presence, Ranks, number_groups
+from indexer.index.offsets import weighing, with_offsets
 from indexer.library import check_same
+from indexer.queries import encode_bank
 from models.encoder import TextEncoder
 from models.errors import DecodeError
+from models.reference import Reference
 from models.registry import load_text_encoder
+from models.relevance import Kind
 from models.vectors import Vectors
 
 _SEED = 0
-_UNKNOWN_SCORE = -1.0  # of a text of which no word is known: no cosine is lower
+UNKNOWN_SCORE = -2.0  # of a text of which no word is known: no score is lower, hubs corrected or not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """Results, what was left out of them by reason, and the pictures among that which could not be read."""
+    """Results, what was left out of them by reason, and the pictures among that which could not be read.
+
+    `labelled` are first hits that are known to be right or wrong, where they were asked for.
+    """
 
     results: list[Result]
     left_out: dict[str, int]
     unreadable: list[DecodeError]
+    labelled: Mapping[Kind, Labelled] = field(default_factory=dict)
 
 
 def evaluate_captions(data: CaptionSet, encoding: Encoding, on_step: OnStep, *, allow_missing: bool = False) -> Outcome:
@@ -47,9 +56,8 @@ def evaluate_captions(data: CaptionSet, encoding: Encoding, on_step: OnStep, *, 
     right = [kept for kept in answers if len(kept)]
     texts = encode_texts([caption.text for caption in captions], tower, encoding, on_step)
     ranks = np.full(len(captions), np.inf)
-    ranks[texts.places] = rank_first(
-        texts.vectors, pictures.vectors, [right[place] for place in texts.places], on_step=on_step
-    )
+    asked, gallery = _as_searched(texts, pictures.vectors, tower, encoding)
+    ranks[texts.places] = rank_first(asked.vectors, gallery, [right[place] for place in texts.places], on_step=on_step)
     names = _names(data.pictures, pictures)
     results, backwards = [], []
     for language, chosen in by_language([caption.language for caption in captions]):
@@ -72,8 +80,12 @@ def evaluate_captions(data: CaptionSet, encoding: Encoding, on_step: OnStep, *, 
     return Outcome(results=results + backwards, left_out=left_out, unreadable=_name_failures(data.pictures, pictures))
 
 
-def evaluate_classes(data: ClassSet, encoding: Encoding, on_step: OnStep) -> Outcome:
+def evaluate_classes(
+    data: ClassSet, encoding: Encoding, on_step: OnStep, *, label: bool = False, reference: Reference | None = None
+) -> Outcome:
     """Rank the other pictures for each picture, by class; and with a text tower, by the names of classes.
+
+    With `label`, the first hits are labelled right or wrong, for relevance to be fitted on, with `reference` to levels.
 
     Raises what loading an encoder raises.
     """
@@ -86,14 +98,25 @@ def evaluate_classes(data: ClassSet, encoding: Encoding, on_step: OnStep) -> Out
     if len(asked):
         sample = Precisions(np.arange(len(asked)), average, at_k)
         results.append(make_result("image->image", NONE, sample, gallery=len(classes) - 1, facts=facts))
+    labelled: dict[Kind, Labelled] = {}
+    if label and len(asked):
+        labelled["picture"] = label_pictures(pictures.vectors, classes, on_step, reference=reference)
     if tower is not None:
         present = set(classes.tolist())
         names = [name for name in data.names if not present.isdisjoint(name.classes)]
         texts = encode_texts([name.text for name in names], tower, encoding, on_step)
-        results += _find_by_name(names, texts, pictures.vectors, classes, facts, on_step)
-        results += _tell_presence(names, texts, pictures.vectors, classes, facts, on_step)
-    left_out = {"alone": len(classes) - len(asked), "unreadable": len(pictures.failures)}
-    return Outcome(results=results, left_out=left_out, unreadable=_name_failures(data.pictures, pictures))
+        texts, gallery = _as_searched(texts, pictures.vectors, tower, encoding)
+        results += _find_by_name(names, texts, gallery, classes, facts, on_step)
+        results += _tell_presence(names, texts, gallery, classes, facts, on_step)
+        if label:
+            known = [names[place] for place in texts.places]
+            labelled |= label_names(known, texts.vectors, gallery, classes, on_step, reference=reference)
+    return Outcome(
+        results=results,
+        left_out={"alone": len(classes) - len(asked), "unreadable": len(pictures.failures)},
+        unreadable=_name_failures(data.pictures, pictures),
+        labelled=labelled,
+    )
 
 
 def by_language(languages: Sequence[str]) -> Iterator[tuple[str, Positions]]:
@@ -160,7 +183,7 @@ def _tell_presence(
     there = np.unique(classes)
     halves = np.isin(there, np.random.default_rng(_SEED).permutation(there)[: len(there) // 2])
     count = int(classes.max(initial=-1)) + 1
-    best = np.full((len(names), count), _UNKNOWN_SCORE, np.float32)
+    best = np.full((len(names), count), UNKNOWN_SCORE, np.float32)
     best[texts.places] = best_by_class(texts.vectors, pictures, classes, count, on_step=on_step)
     galleries = [there[halves], there[~halves]]
     if not all(map(len, galleries)):
@@ -176,6 +199,16 @@ def _tell_presence(
             gallery=int(np.isin(classes, galleries[0]).sum()),
             facts=[*facts, *([names[place].text, names[place].classes] for place in chosen)],
         )
+
+
+def _as_searched(
+    texts: EncodedTexts, pictures: Vectors, tower: TextEncoder, encoding: Encoding
+) -> tuple[EncodedTexts, Vectors]:
+    """Return texts, and pictures, whose inner product is the score that a search ranks pictures for texts by."""
+    if not encoding.corrects_hubs:
+        return texts, pictures
+    offsets = encode_bank(tower).measure(pictures)
+    return EncodedTexts(weighing(texts.vectors, 1.0), texts.places), with_offsets(pictures, offsets)
 
 
 def _load_text_encoder(encoding: Encoding) -> TextEncoder:

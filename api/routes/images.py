@@ -99,7 +99,9 @@ async def find_similar(
     offset: Annotated[int, Query(ge=0, le=limits.MAX_OFFSET)] = 0,
     where: Annotated[str | None, Query(max_length=limits.MAX_WHERE_CHARS)] = None,
     min_score: Annotated[float | None, Query(ge=-1, le=1)] = None,
+    min_relevance: schemas.MinRelevance = None,
     hide_duplicates: schemas.HideDuplicates = False,
+    spaces: Annotated[list[str] | None, Query(max_length=16, description="Encoders that answer, by name")] = None,
 ) -> schemas.SearchResponse:
     """Find pictures like one of the library; that one is left out."""
     query = core.Query(
@@ -108,7 +110,9 @@ async def find_similar(
         k=k,
         offset=offset,
         min_score=min_score,
+        min_relevance=min_relevance,
         hide_duplicates=hide_duplicates,
+        spaces=spaces or (),
     )
     return to_response(await service.search(query), offset=offset, language=language)
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from api import schemas
 from api.deps import ServiceDep, displayable
+from api.search.engine import SearchEngine
 
 router = APIRouter(tags=["index"])
 
@@ -14,17 +15,47 @@ router = APIRouter(tags=["index"])
 async def describe_index(service: ServiceDep) -> schemas.IndexInfo:
     """Say what the library holds and what it was built with."""
     engine = service.serving.engine
-    opened, spec = engine.opened, engine.encoders.spec
+    opened = engine.opened
     catalog = opened.catalog
     counts, formats, roots = await asyncio.to_thread(
         lambda: (catalog.counts(), catalog.formats(), catalog.list_roots())
     )
+    encoders, measured = _describe_encoders(engine), engine.routing.get()
     return schemas.IndexInfo(
         build=opened.manifest.build,
         created_at=opened.manifest.created_at,
-        encoder=schemas.EncoderInfo(name=spec.name, space=spec.space, dim=spec.dim, languages=list(spec.languages)),
+        encoder=encoders[0],
+        encoders=encoders,
         pictures=len(opened.index),
         failed=counts["failed"],
         roots=[displayable(root.path.name) for root in roots],
         formats=formats,
+        relevance={
+            kind: schemas.Told(auroc=fit.auroc, low=fit.auroc_low, high=fit.auroc_high)
+            for kind, fit in engine.list_kinds().items()
+        },
+        quality={
+            kind: [
+                schemas.Quality(
+                    encoders=list(one.encoders), queries=one.queries, recall=one.recall, low=one.low, high=one.high
+                )
+                for one in found
+            ]
+            for kind, found in (measured.measured if measured else {}).items()
+        },
     )
+
+
+def _describe_encoders(engine: SearchEngine) -> list[schemas.EncoderInfo]:
+    routes = engine.routes
+    return [
+        schemas.EncoderInfo(
+            name=space.name,
+            space=space.entry.space,
+            dim=space.entry.dim,
+            languages=list(space.encoders.spec.languages),
+            pictures=len(space.index),
+            answers=[kind for kind, names in routes.items() if space.name in names],
+        )
+        for space in engine.spaces
+    ]

@@ -13,6 +13,8 @@ from models.errors import ImageTooLarge
 
 router = APIRouter(tags=["search"])
 
+_LEAVE_OUT = "Leave out hits that are less likely right, where that can be told"
+
 
 class SearchParams(schemas.FilterIn):
     """What can be said in an address. The conditions can be given one by one, as an expression, or both."""
@@ -26,9 +28,12 @@ class SearchParams(schemas.FilterIn):
     k: int = Field(20, ge=1, le=limits.MAX_K)
     offset: int = Field(0, ge=0, le=limits.MAX_OFFSET)
     min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
+    min_relevance: schemas.MinRelevance = None
     match: schemas.Match = "vector"
     hide_duplicates: schemas.HideDuplicates = False
     literal: schemas.LiteralWords = False
+    hub_correction: schemas.HubCorrection = True
+    spaces: schemas.Spaces = Field([])
 
 
 @router.get("/search")
@@ -42,9 +47,12 @@ async def search_by_words(
         k=params.k,
         offset=params.offset,
         min_score=params.min_score,
+        min_relevance=params.min_relevance,
         match=params.match,
         hide_duplicates=params.hide_duplicates,
         literal=params.literal,
+        hub_correction=params.hub_correction,
+        spaces=params.spaces,
     )
     return to_response(await service.search(query), offset=params.offset, language=language)
 
@@ -61,9 +69,12 @@ async def search_by_clauses(
         k=body.k,
         offset=body.offset,
         min_score=body.min_score,
+        min_relevance=body.min_relevance,
         match=body.match,
         hide_duplicates=body.hide_duplicates,
         literal=body.literal,
+        hub_correction=body.hub_correction,
+        spaces=body.spaces,
     )
     return to_response(await service.search(query), offset=body.offset, language=language)
 
@@ -80,8 +91,11 @@ async def search_by_picture(
     k: Annotated[int, Form(ge=1, le=limits.MAX_K)] = 20,
     offset: Annotated[int, Form(ge=0, le=limits.MAX_OFFSET)] = 0,
     min_score: Annotated[float | None, Form(ge=-1, le=1)] = None,
+    min_relevance: Annotated[float | None, Form(ge=0, le=1, description=_LEAVE_OUT)] = None,
     hide_duplicates: Annotated[bool, Form()] = False,
     literal: Annotated[bool, Form(description="Search the words as they are, without reading negation")] = False,
+    hub_correction: Annotated[bool, Form(description="Take off what a picture scores with any text at all")] = True,
+    spaces: Annotated[list[str] | None, Form(max_length=16, description="Encoders that answer, by name")] = None,
 ) -> schemas.SearchResponse:
     """Find pictures like an uploaded one, and like a text if one is given."""
     limit = service.settings.api.max_upload_bytes
@@ -97,7 +111,10 @@ async def search_by_picture(
         k=k,
         offset=offset,
         min_score=min_score,
+        min_relevance=min_relevance,
         hide_duplicates=hide_duplicates,
         literal=literal,
+        hub_correction=hub_correction,
+        spaces=spaces or (),
     )
     return to_response(await service.search(query), offset=offset, language=language)

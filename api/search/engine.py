@@ -3,112 +3,129 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from PIL.Image import Image
 
 from api.limits import MAX_TEXT_CHARS
 from api.search.clauses import language_of, read_clauses
 from api.search.errors import ImageNotFound, InvalidQuery
-from api.search.fusion import fuse
 from api.search.hiding import DuplicateHider, Page, Scores
-from api.search.matching import Matches, WordMatcher, among
-from api.search.plan import Plan
+from api.search.judging import Judge, cannot_tell, list_kinds, make_judge, no_good_match, none_is_good
+from api.search.matching import WordMatcher, match_notes
+from api.search.plan import Encoded, Plan, SpacePlan, sum_parts
 from api.search.query import Clause, Query
+from api.search.ranking import Aim, find_fused, find_nearest
 from api.search.results import Hit, Note, SearchResult
-from indexer.errors import IndexMismatch
-from indexer.index.base import SCORE_DECIMALS, QueryKind
-from indexer.library import OpenBuild, check_same, open_build
+from api.search.routing import RoutingFile, assign, default_routes, kind_of_clause, parse_routes
+from api.search.spaces import Encoders, Space, load_encoders
+from indexer.library import OpenBuild, open_build
 from indexer.store.filters import Filter
 from indexer.store.records import ImageRow
-from indexer.thumbnails import DECODED_SIDE
+from indexer.store.routing import Routes
+from indexer.thumbnails import DECODED_SIDE, decoded_side
 from models.decode import DecodeLimits, decode_image
-from models.encoder import ImageEncoder, TextEncoder
 from models.errors import NoTextTower, UnknownWords
-from models.registry import get_installed_spec, get_preprocess, load_image_encoder, load_text_encoder
+from models.relevance import Fit
 from models.runtime import Runtime
-from models.spec import EncoderSpec
 from models.text import normalize_text
-from models.vectors import Ids, Pixels, Vectors
+from models.vectors import Ids, Vectors
 from models.wordings import list_wordings
 
 _CACHED_FILTERS = 32
-FUSED = 1_000  # places of each ranking that are fused into one
-_LOOSE_WEIGHT = 0.5  # of the ranking by words, where no picture says them all
-
-
-class Encoders:
-    """The two towers of one encoder, each loaded when it is first needed."""
-
-    def __init__(self, name: str, runtime: Runtime) -> None:
-        """Look the weights up. Raises UnknownEncoder, WeightsMissing or WeightsCorrupt."""
-        self.spec: EncoderSpec = get_installed_spec(name, runtime)
-        self.preprocess = get_preprocess(name, runtime)
-        self.templates = runtime.uses_templates(self.spec)
-        self._runtime = runtime
-        self._lock = threading.Lock()
-        self._text: TextEncoder | None = None
-        self._image: ImageEncoder | None = None
-
-    @property
-    def text(self) -> TextEncoder:
-        """The text tower."""
-        with self._lock:
-            if self._text is None:
-                self._text = load_text_encoder(self.spec.name, self._runtime)
-                check_same(self.spec, self._text.spec)
-            return self._text
-
-    @property
-    def image(self) -> ImageEncoder:
-        """The image tower."""
-        with self._lock:
-            if self._image is None:
-                self._image = load_image_encoder(self.spec.name, self._runtime)
-                check_same(self.spec, self._image.spec)
-            return self._image
 
 
 class SearchEngine:
     """Answers queries from one build. Safe to use from several threads."""
 
-    def __init__(self, opened: OpenBuild, encoders: Encoders, limits: DecodeLimits | None = None) -> None:
-        """Take a build and its encoders. Raises IndexMismatch if they do not belong together."""
-        built_with = opened.entry
-        if built_with.fingerprint != encoders.spec.fingerprint:
-            raise IndexMismatch(
-                f"{built_with.encoder} ({built_with.fingerprint})",
-                f"{encoders.spec.name} ({encoders.spec.fingerprint})",
-            )
+    def __init__(
+        self,
+        opened: OpenBuild,
+        encoders: Sequence[Encoders],
+        limits: DecodeLimits | None = None,
+        *,
+        hub_correction: bool = True,
+        routing: str = "",
+    ) -> None:
+        """Take a build and its encoders, in their order. Raises IndexMismatch if they do not belong together.
+
+        `hub_correction`: what a picture scores with any text is taken off its score, if the index has it. `routing`
+        goes before the library's own routes; it is read as `parse_routes` does, and raises InvalidRouting.
+        """
         self.opened = opened
-        self.encoders = encoders
+        self.spaces = [
+            Space(opened, position, one, hub_correction=hub_correction) for position, one in enumerate(encoders)
+        ]
         self._limits = limits or DecodeLimits()
         self._words = WordMatcher(opened.catalog)
         self._duplicates = DuplicateHider(opened)
+        self._specs = [space.encoders.spec for space in self.spaces]
+        self._given_routes = parse_routes(routing, self._specs)
+        self.routing = RoutingFile(opened.layout.routing)
         self._filtered: OrderedDict[Filter, Ids] = OrderedDict()
         self._filtered_lock = threading.Lock()
 
     @classmethod
-    def open(cls, data: Path, limits: DecodeLimits | None = None, *, runtime: Runtime | None = None) -> "SearchEngine":
+    def open(
+        cls,
+        data: Path,
+        limits: DecodeLimits | None = None,
+        *,
+        runtime: Runtime | None = None,
+        hub_correction: bool = True,
+        routing: str = "",
+    ) -> "SearchEngine":
         """Open the build in use.
 
-        Raises NoIndex, IndexMismatch, IndexDamaged, WeightsMissing, WeightsCorrupt and what the catalog raises.
+        Raises NoIndex, IndexMismatch, IndexDamaged, WeightsMissing, WeightsCorrupt, InvalidRouting and what the catalog
+        raises.
         """
         opened = open_build(data)
-        runtime = runtime or Runtime(weights=data / "weights")
-        return cls(opened, Encoders(opened.entry.encoder, runtime), limits)
+        encoders = load_encoders(opened, runtime or Runtime(weights=data / "weights"))
+        return cls(opened, encoders, limits, hub_correction=hub_correction, routing=routing)
+
+    def get_space(self, name: str | None = None) -> Space:
+        """Return a space by its encoder's name, without one the main one. Raises InvalidQuery."""
+        for space in self.spaces:
+            if name in (None, space.name):
+                return space
+        known = [space.name for space in self.spaces]
+        raise InvalidQuery(
+            en=f"This library has no encoder {name!r}; it has {', '.join(known)}.",
+            zh=f"这个图片库没有编码器 {name!r}；现有：{'、'.join(known)}。",
+        )
+
+    @property
+    def encoders(self) -> Encoders:
+        """The towers of the main encoder."""
+        return self.spaces[0].encoders
+
+    @property
+    def hub_correction(self) -> bool:
+        """Whether the main encoder's scores of texts are corrected for pictures that are near to everything."""
+        return self.spaces[0].hub_correction
+
+    @property
+    def routes(self) -> Routes:
+        """Which encoders answer which kind of query: as given, else as measured, else by what they are made for."""
+        measured = self.routing.get()
+        fingerprints = {space.name: space.entry.fingerprint for space in self.spaces}
+        own = measured.routes_for(fingerprints) if measured else {}
+        return {**default_routes(self._specs), **own, **self._given_routes}
 
     def search(self, query: Query) -> SearchResult:
         """Answer `query`. Raises InvalidQuery, UnknownWords, ImageNotFound, DecodeError."""
         plan = self.plan(query)
-        texts: list[Vectors] = []
-        images: list[Vectors] = []
-        if plan.texts:
-            texts = list(self.encoders.text.encode_text(plan.wordings))
-        if plan.pixels:
-            images = list(self.encoders.image.encode_image(np.stack([pixels for _, pixels in plan.pixels])))
-        return self.rank(plan, texts, images)
+        encoded: list[Encoded] = []
+        for asked in plan.spaces:
+            encoders = self.spaces[asked.position].encoders
+            pixels = [pixels for _, pixels in asked.pixels]
+            encoded.append((encoders.encode_texts(asked.wordings), encoders.encode_images(pixels)))
+        return self.rank(plan, encoded)
 
     def plan(self, query: Query) -> Plan:
         """Read texts, decode pictures and look up ids, so that only encoding is left. Raises as `search`."""
@@ -117,119 +134,148 @@ class SearchEngine:
                 _check_text(clause.text)
         plan = Plan(query, time.perf_counter())
         self._read(plan)
-        unknown: list[str] = []
-        for clause in (read.clause for read in plan.clauses):
-            if clause.text is not None:
-                unknown += self._plan_text(plan, clause.text, clause.weight)
-            elif clause.image is not None:
-                plan.pixels.append((clause.weight, self._read_picture(clause.image)))
-            else:
-                self._plan_image_id(plan, clause)
-        weights = [weight for part in (plan.texts, plan.pixels, plan.vectors) for weight, _ in part]
-        towards = any(read.clause.weight > 0 for read in plan.clauses)
-        if not weights or (towards and max(weights) < 0):  # what was asked for is not understood at all
-            if query.match == "vector" or (query.match == "both" and not len(plan.matches.ids)):
-                raise UnknownWords(unknown, self.encoders.spec.name)
-            plan.forget_vectors()  # its words are found all the same
-        if unknown and query.match != "text":
-            words = ", ".join(unknown)
-            plan.notes.append(
-                Note(
-                    code="unknown_words",
-                    en=f"Not understood, so left out: {words}.",
-                    zh=f"不认识，已忽略：{words}。",
-                )
-            )
+        clauses = [read.clause for read in plan.clauses]
+        for clause in clauses:
+            if clause.image_id is not None:
+                self.get_image(clause.image_id)
+                plan.excluded.append(clause.image_id)
+        pictures = {
+            place: self._decode(clause.image) for place, clause in enumerate(clauses) if clause.image is not None
+        }
+        unknown: dict[int, list[list[str]]] = {}  # by clause: the words that each encoder asked does not know
+        assigned = assign(clauses, self._route(query.spaces), self._takes)
+        for name, places in assigned.items():
+            asked = SpacePlan(position=self.spaces.index(self.get_space(name)))
+            for place in places:
+                words = self._plan_clause(plan, asked, clauses[place], pictures.get(place))
+                unknown.setdefault(place, []).append(words)
+            towards = any(clauses[place].weight > 0 for place in places)
+            if asked.weights and (max(asked.weights) > 0 or not towards):  # something asked for is understood
+                plan.spaces.append(asked)
+        self._tell_unknown(plan, [_common(words) for _, words in sorted(unknown.items())], next(iter(assigned)))
         return plan
 
-    def rank(self, plan: Plan, texts: list[Vectors], images: list[Vectors]) -> SearchResult:
-        """Search with the vectors of `plan`'s wordings and pixels, in their order. Raises InvalidQuery."""
-        encoded = time.perf_counter()
+    def rank(self, plan: Plan, encoded: Sequence[Encoded]) -> SearchResult:
+        """Search with the vectors of what `plan` asks each of its spaces, in their order. Raises InvalidQuery."""
+        started = time.perf_counter()
         query = plan.query
-        vector = plan.sum_vectors(texts, images) if plan.has_direction else None
+        aims = [self._aim(query, asked, *vectors) for asked, vectors in zip(plan.spaces, encoded, strict=True)]
+        if len(aims) > 1 and query.min_score is not None:
+            raise _no_common_score([aim.space.name for aim in aims])
         where = None if query.where is None else self._ids_where(query.where)
-
-        def find(start: int, end: int) -> tuple[Ids, Scores, int]:
-            if query.match == "vector" and vector is not None:
-                return self._nearest(plan, vector, where, start, end)
-            return self._matching(plan, vector, where, start, end)
-
-        start, end = query.offset, query.offset + query.k
-        if query.hide_duplicates:
-            page = self._duplicates.find(find, start, end)
-        else:
-            ids, scores, total = find(start, end)
-            page = Page(ids, scores, [0] * len(ids), total, more=end < total)
-        hits = self._hits(page)
+        judge = self._make_judge(plan, aims[0]) if len(aims) == 1 else None
+        page, nearest, notes = self._find_relevant(plan, aims, where, judge)
+        hits = self._hits(page, judge)
+        if judge and query.min_relevance is None and not query.offset and none_is_good(hits):
+            notes.append(no_good_match(None))
         done = time.perf_counter()
+        names = [aim.space.name for aim in aims] or [self.spaces[0].name]
         return SearchResult(
             hits=hits,
             total=page.total,
             more=page.more,
             timings_ms={
-                "encode": round(1000 * (encoded - plan.started), 3),
-                "search": round(1000 * (done - encoded), 3),
+                "encode": round(1000 * (started - plan.started), 3),
+                "search": round(1000 * (done - started), 3),
                 "total": round(1000 * (done - plan.started), 3),
             },
             build=self.opened.manifest.build,
-            encoder=self.encoders.spec.name,
+            encoder=names[0],
+            encoders=names,
             language=language_of(plan.clauses),
             clauses=plan.clauses,
-            notes=plan.notes,
+            nearest=nearest,
+            notes=plan.notes + notes,
         )
 
-    def _nearest(self, plan: Plan, vector: Vectors, where: Ids | None, start: int, end: int) -> tuple[Ids, Scores, int]:
-        """Return part of the pictures nearest to a vector, their scores, and how many there are to be paged to."""
-        query, index = plan.query, self.opened.index
-        excluded = _excluded(plan, where)
-        total = index.count(where) - len(excluded)
-        if query.min_score is not None:
-            above = (index.fetch(excluded) @ vector[0]).round(SCORE_DECIMALS) >= np.float32(query.min_score)
-            total = index.count_above(vector, query.min_score, where=where) - int(above.sum())
-        wanted = min(end, total)
-        if wanted <= start:
-            return np.empty(0, np.int64), np.empty(0, np.float32), total
-        ids, scores = self._search(plan, vector, where, wanted)
-        return ids[start:], scores[start:], total
+    def list_kinds(self) -> dict[str, Fit]:
+        """Return how well relevance tells what is there, for each kind of query that has one: zh, en, picture."""
+        found: dict[str, Fit] = {}
+        for kind, names in self.routes.items():
+            space = self.get_space(names[0])
+            fits = list_kinds(space.calibration.get(), hub_correction=space.hub_correction)
+            if len(names) == 1 and kind in fits:
+                found[kind] = fits[kind]
+        return found
 
-    def _search(self, plan: Plan, vector: Vectors, where: Ids | None, wanted: int) -> tuple[Ids, Scores]:
-        """Return at most `wanted` nearest pictures, without those that were asked about, and their scores."""
-        excluded = _excluded(plan, where)
-        kind: QueryKind = "text" if plan.texts else "picture"
-        found = self.opened.index.search(vector, wanted + len(excluded), where=where, kind=kind)
-        kept = (found.ids[0] >= 0) & ~np.isin(found.ids[0], excluded)
-        return found.ids[0][kept][:wanted], found.scores[0][kept][:wanted]
+    def _aim(self, query: Query, asked: SpacePlan, texts: Sequence[Vectors], images: Sequence[Vectors]) -> Aim:
+        space = self.spaces[asked.position]
+        parts = asked.list_parts(texts, images)
+        return Aim(space, parts, sum_parts(parts, hub_correction=_corrects(space, query)))
 
-    def _matching(
-        self, plan: Plan, vector: Vectors | None, where: Ids | None, start: int, end: int
-    ) -> tuple[Ids, Scores, int]:
-        """Return part of the pictures that say the words, fused with the nearest if asked for, and their number.
+    def _make_judge(self, plan: Plan, aim: Aim) -> Judge | None:
+        space, hub_correction = aim.space, _corrects(aim.space, plan.query)
+        return make_judge(plan, aim.parts, space.index, space.calibration.get(), hub_correction=hub_correction)
 
-        The first FUSED of each ranking are fused; the other near ones follow, so every picture can be paged to.
-        """
-        query, index = plan.query, self.opened.index
-        ids = among(plan.matches.ids, index.list_ids())
-        if where is not None:
-            ids = among(ids, where)
-        ids = ids[~np.isin(ids, plan.excluded)]
-        total = len(ids)
-        near = index.count(where) - len(_excluded(plan, where))
-        if query.match == "both" and vector is not None and near:
-            total = near
-            nearest, _ = self._search(plan, vector, where, min(FUSED, near))
-            ids = fuse([nearest, ids[:FUSED]], [1.0, _LOOSE_WEIGHT if plan.matches.loose else 1.0])
-            if end > len(ids):
-                others, _ = self._search(plan, vector, where, min(end, near))
-                ids = np.concatenate([ids, others[~np.isin(others, ids)]])
-        ids = ids[start:end]
-        if vector is None or not len(ids):
-            return ids, np.zeros(len(ids), np.float32), total
-        return ids, index.fetch(ids) @ vector[0], total
+    def _route(self, named: Sequence[str]) -> Callable[[Clause], Sequence[str]]:
+        """Return what says which encoders a clause goes to: those `named`, or else its route. Raises InvalidQuery."""
+        for name in named:
+            self.get_space(name)
+        known = [space.name for space in self.spaces]
+        routes = self.routes
+        for_text = [space.name for space in self.spaces if space.reads_text] or known
+
+        def route(clause: Clause) -> Sequence[str]:
+            kind = kind_of_clause(clause)
+            wanted = tuple(dict.fromkeys(named)) or (routes[kind] if kind else for_text[:1])
+            able = [name for name in wanted if self._takes(name, clause)]
+            if clause.image_id is not None and not able:  # added when the encoder could not see the picture
+                able = [name for name in known if self._takes(name, clause)][:1]
+            return able or wanted[:1]
+
+        return route
+
+    def _takes(self, name: str, clause: Clause) -> bool:
+        """Say whether an encoder can answer a clause."""
+        space = self.get_space(name)
+        if clause.text is not None:
+            return space.reads_text
+        return clause.image_id is None or space.holds(clause.image_id)
+
+    def _find_relevant(
+        self, plan: Plan, aims: Sequence[Aim], where: Ids | None, judge: Judge | None
+    ) -> tuple[Page, list[Hit], list[Note]]:
+        """Return the page asked for, without what is not relevant enough; where nothing is, the nearest apart."""
+        query = plan.query
+        least = query.min_relevance
+        if least is None or judge is None:
+            notes = [] if least is None else [cannot_tell(plan)]
+            return self._find_page(plan, aims, where, query.min_score), [], notes
+        limits = [limit for limit in (query.min_score, judge.score_for(least)) if limit is not None]
+        page = self._find_page(plan, aims, judge.among(least, where), max(limits, default=None))
+        if page.total:
+            return page, [], []
+        first = replace(plan, query=replace(query, offset=0))
+        nearest = self._hits(self._find_page(first, aims, where, query.min_score), judge)
+        return page, nearest, [no_good_match(least)] if nearest else []
+
+    def _find_page(self, plan: Plan, aims: Sequence[Aim], where: Ids | None, min_score: float | None) -> Page:
+        """Return the page of a ranking of `where`, down to `min_score`."""
+        query = plan.query
+
+        def find(start: int, end: int) -> tuple[Ids, Scores, int]:
+            if query.match == "vector" and len(aims) == 1:
+                return find_nearest(plan, aims[0], where, min_score, start, end)
+            return find_fused(plan, aims, where, self._ids, start, end)
+
+        start, end = query.offset, query.offset + query.k
+        if query.hide_duplicates:
+            return self._duplicates.find(find, start, end)
+        ids, scores, total = find(start, end)
+        return Page(ids, scores, [0] * len(ids), total, more=end < total)
+
+    @cached_property
+    def _ids(self) -> Ids:
+        """The ids of all pictures that any index has, ascending."""
+        first, *others = (space.index.list_ids() for space in self.spaces)
+        for ids in others:
+            first = first if np.array_equal(first, ids) else np.union1d(first, ids)
+        return first
 
     def get_image(self, image_id: int) -> ImageRow:
         """Return what is known of a picture of this build. Raises ImageNotFound."""
         row = self.opened.catalog.get_images([image_id]).get(image_id) if 0 < image_id < 2**63 else None
-        if row is None or not self.opened.index.count(np.array([image_id])):
+        if row is None or not any(space.holds(image_id) for space in self.spaces):
             raise ImageNotFound(image_id)
         return row
 
@@ -241,41 +287,57 @@ class SearchEngine:
             return
         if _names_words(query.clauses) and not _names_words([read.clause for read in plan.clauses]):
             if query.match == "both":  # "without people" names nothing that could be found in words
-                plan.notes += _match_notes(query, plan.matches)
+                plan.notes += match_notes(query, plan.matches)
                 return
             plan.clauses = read_clauses(query.clauses, literal=True)
         plan.matches = self._words.match([read.clause for read in plan.clauses])
-        plan.notes += _match_notes(query, plan.matches)
+        plan.notes += match_notes(query, plan.matches)
 
-    def _plan_text(self, plan: Plan, text: str, weight: float) -> list[str]:
-        """Add a text to the plan, and return the words the encoder does not know."""
+    def _plan_clause(self, plan: Plan, asked: SpacePlan, clause: Clause, picture: Image | None) -> list[str]:
+        """Add a clause to what a space is asked, and return the words its encoder does not know."""
+        space = self.spaces[asked.position]
+        if clause.text is not None:
+            return self._plan_text(plan, asked, clause.text, clause.weight)
+        if picture is not None:
+            asked.pixels.append((clause.weight, space.encoders.preprocess(picture)))
+        else:
+            asked.vectors.append((clause.weight, space.index.fetch(np.array([clause.image_id]))[0]))
+        return []
+
+    def _plan_text(self, plan: Plan, asked: SpacePlan, text: str, weight: float) -> list[str]:
+        """Add a text to what a space is asked, and return the words its encoder does not know."""
         normal = normalize_text(text)
+        encoders = self.spaces[asked.position].encoders
         try:
-            reading = self.encoders.text.read_text(normal)
+            reading = encoders.text.read_text(normal)
         except NoTextTower:
             if plan.query.match == "vector":
                 raise
             return [normal]
         if reading.known:
-            wordings = list_wordings(normal, self.encoders.text, templates=self.encoders.templates)
-            plan.texts.append((weight, wordings))
+            wordings = list_wordings(normal, encoders.text, templates=encoders.templates)
+            asked.texts.append((weight, wordings))
         return list(reading.unknown_words) or ([] if reading.known else [normal])
 
-    def _plan_image_id(self, plan: Plan, clause: Clause) -> None:
-        image_id = clause.image_id or 0
-        self.get_image(image_id)
-        plan.vectors.append((clause.weight, self.opened.index.fetch(np.array([image_id]))[0]))
-        plan.excluded.append(image_id)
+    def _tell_unknown(self, plan: Plan, unknown: Sequence[Sequence[str]], name: str) -> None:
+        """Say which words nobody understands, a list for each clause. Raises UnknownWords where nothing is left."""
+        query, words = plan.query, [word for one in unknown for word in one]
+        if not plan.spaces and (query.match == "vector" or (query.match == "both" and not len(plan.matches.ids))):
+            raise UnknownWords(words, name)
+        if words and query.match != "text":
+            said = ", ".join(words)
+            plan.notes.append(
+                Note(
+                    code="unknown_words",
+                    en=f"Not understood, so left out: {said}.",
+                    zh=f"不认识，已忽略：{said}。",
+                )
+            )
 
-    def _read_picture(self, data: bytes) -> Pixels:
+    def _decode(self, data: bytes) -> Image:
         """Decode exactly as the indexer does, so that a picture of the library finds itself."""
-        decoded = decode_image(
-            data,
-            short_side=2 * self.encoders.spec.image_size,
-            long_side=DECODED_SIDE,
-            limits=self._limits,
-        )
-        return self.encoders.preprocess(decoded.image)
+        side = decoded_side([spec.image_size for spec in self._specs])
+        return decode_image(data, short_side=side, long_side=DECODED_SIDE, limits=self._limits).image
 
     def _ids_where(self, where: Filter) -> Ids:
         """Return the ids that satisfy `where`, kept for the next page of the same search."""
@@ -291,9 +353,10 @@ class SearchEngine:
                 self._filtered.popitem(last=False)
         return ids
 
-    def _hits(self, page: Page) -> list[Hit]:
+    def _hits(self, page: Page, judge: Judge | None) -> list[Hit]:
         ids = page.ids.tolist()
         rows = self.opened.catalog.get_images(ids)
+        relevances = judge.judge(page.ids, page.scores) if judge else [None] * len(ids)
         return [
             Hit(
                 id=image_id,
@@ -303,17 +366,34 @@ class SearchEngine:
                 score=round(float(score), 6),
                 width=rows[image_id].width,
                 height=rows[image_id].height,
+                relevance=relevance,
                 duplicates=duplicates,
             )
-            for image_id, score, duplicates in zip(ids, page.scores, page.duplicates, strict=True)
+            for image_id, score, relevance, duplicates in zip(
+                ids, page.scores, relevances, page.duplicates, strict=True
+            )
             if image_id in rows  # the library may have been compacted since this build was opened
         ]
 
 
-def _excluded(plan: Plan, where: Ids | None) -> Ids:
-    """Return the pictures that were asked about, and so are no answer, among those that may be one; ascending."""
-    asked = np.unique(np.array(plan.excluded, np.int64))
-    return asked if where is None else asked[np.isin(asked, where)]
+def _corrects(space: Space, query: Query) -> bool:
+    """Say whether offsets count in a query; a ranking down to a cosine is one of cosines."""
+    return space.hub_correction and query.hub_correction and query.min_score is None
+
+
+def _common(words: Sequence[Sequence[str]]) -> list[str]:
+    """Return the words that are in every list, in the order of the first."""
+    first, *others = words
+    return [word for word in first if all(word in other for other in others)]
+
+
+def _no_common_score(names: Sequence[str]) -> InvalidQuery:
+    return InvalidQuery(
+        en=f"min_score is a cosine, and {', '.join(names)} answer this together, whose scores cannot be compared. "
+        f"Choose one: spaces={names[0]}",
+        zh=f"min_score 是余弦值，而此查询由 {'、'.join(names)} 共同回答，它们的分数无法比较。"
+        f"请选择一个：spaces={names[0]}",
+    )
 
 
 def _check_text(text: str) -> None:
@@ -329,24 +409,3 @@ def _check_text(text: str) -> None:
 
 def _names_words(clauses: Sequence[Clause]) -> bool:
     return any(clause.text is not None and clause.weight > 0 for clause in clauses)
-
-
-def _match_notes(query: Query, matches: Matches) -> list[Note]:
-    """Say where the words were not found as they were asked for."""
-    if matches.loose:
-        return [
-            Note(
-                code="words_in_part",
-                en="No caption, tag or name has all of these words; some have a part of them.",
-                zh="没有说明、标签或文件名包含全部这些词；以下只包含其中一部分。",
-            )
-        ]
-    if query.match == "both" and not len(matches.ids):
-        return [
-            Note(
-                code="words_not_found",
-                en="No caption, tag or name has these words; ranked by what the pictures show.",
-                zh="没有说明、标签或文件名包含这些词；仅按画面排序。",
-            )
-        ]
-    return []

@@ -3,9 +3,12 @@
 SearchError
 ├─ InvalidQuery                         empty, too long, contradictory; says what
 ├─ ImageNotFound                        no such picture id
+├─ InvalidRouting                       routes that name no kind of query, or no encoder of the library
 ├─ FileGone                             the picture is known, its file is no longer there
 └─ Overloaded                           too many requests at once; try again soon
 """
+
+from collections.abc import Sequence
 
 from models.errors import ImageSearchError
 
@@ -34,6 +37,23 @@ class ImageNotFound(SearchError):
         super().__init__(
             en=f"There is no picture with id {image_id} in this library.",
             zh=f"图片库中没有编号为 {image_id} 的图片。",
+        )
+
+
+class InvalidRouting(SearchError):
+    """A route that leads nowhere: `part` as it was written."""
+
+    code = "invalid_routing"
+    users_mistake = True
+
+    def __init__(self, part: str, known: Sequence[str]) -> None:
+        self.part = part
+        names_en, names_zh = ", ".join(known), "、".join(known)
+        super().__init__(
+            en=f"The route {part!r} cannot be used. Write zh, en or picture, and encoders that can answer it, as in "
+            f"zh=A en=A+B picture=C; here: {names_en}.",
+            zh=f"路由 {part!r} 无效。请写 zh、en 或 picture，以及能够回答的编码器，例如 zh=A en=A+B picture=C；"
+            f"可用：{names_zh}。",
         )
 
 

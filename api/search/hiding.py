@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from indexer.duplicates import Rule, calibrate_build, group
 from indexer.library import OpenBuild
-from models.vectors import Ids
+from models.vectors import Ids, Vectors
 
 Scores = npt.NDArray[np.float32]
 FindRange = Callable[[int, int], tuple[Ids, Scores, int]]  # from and to a place -> ids, scores; how many in all
@@ -55,7 +55,7 @@ class DuplicateHider:
             looks = self._opened.catalog.get_looks(ids.tolist())
             known = np.isin(ids, looks.ids)  # the library may have been compacted since this build was opened
             ids, scores = ids[known], scores[known]
-            leaders = group(looks, self._opened.index.fetch, self._get_rule()).leaders
+            leaders = group(looks, self._fetch, self._get_rule()).leaders
             shown = np.flatnonzero(leaders == np.arange(len(ids)))
             if len(shown) > end or window >= total:
                 break
@@ -63,6 +63,14 @@ class DuplicateHider:
         folded = np.bincount(leaders, minlength=len(ids)) - 1
         page = shown[start:end]
         return Page(ids[page], scores[page], folded[page].tolist(), total, more=len(shown) > end)
+
+    def _fetch(self, ids: Ids) -> Vectors:
+        """Return the main encoder's vectors; of a picture that it has not seen zeros, which resemble nothing."""
+        index = self._opened.index
+        held = np.isin(ids, index.list_ids())
+        vectors = np.zeros((len(ids), index.dim), np.float32)
+        vectors[held] = index.fetch(ids[held])
+        return vectors
 
     def _get_rule(self) -> Rule:
         with self._lock:

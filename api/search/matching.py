@@ -9,7 +9,8 @@ import numpy as np
 
 from api.limits import MAX_TEXT_CHARS
 from api.search.errors import InvalidQuery
-from api.search.query import Clause
+from api.search.query import Clause, Query
+from api.search.results import Note
 from indexer.store.catalog import Catalog
 from indexer.store.texts import ask_for
 from models.vectors import Ids
@@ -72,3 +73,24 @@ def among(ids: Ids, allowed: Ids) -> Ids:
     found = np.minimum(np.searchsorted(allowed, ids), len(allowed) - 1)
     kept: Ids = ids[allowed[found] == ids]
     return kept
+
+
+def match_notes(query: Query, matches: Matches) -> list[Note]:
+    """Say where the words were not found as they were asked for."""
+    if matches.loose:
+        return [
+            Note(
+                code="words_in_part",
+                en="No caption, tag or name has all of these words; some have a part of them.",
+                zh="没有说明、标签或文件名包含全部这些词；以下只包含其中一部分。",
+            )
+        ]
+    if query.match == "both" and not len(matches.ids):
+        return [
+            Note(
+                code="words_not_found",
+                en="No caption, tag or name has these words; ranked by what the pictures show.",
+                zh="没有说明、标签或文件名包含这些词；仅按画面排序。",
+            )
+        ]
+    return []

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
@@ -10,59 +11,102 @@ from api.search.errors import InvalidQuery
 from api.search.matching import Matches
 from api.search.query import Query
 from api.search.results import Note
+from indexer.index.offsets import weighing
+from models.relevance import Kind, kind_of
 from models.vectors import Pixels, Vectors, l2_normalize
 from models.wordings import pool_vectors
 
 _CANCELLED = 1e-3  # a sum of unit vectors shorter than this has no direction
 
 
+Encoded: TypeAlias = tuple[Sequence[Vectors], Sequence[Vectors]]  # of a space: of its wordings, and of its pixels
+
+
 @dataclass(slots=True)
 class Plan:
     """What is left of a query once it is read.
 
-    `clauses` are those that are searched. `texts` pair a weight with the wordings of one text, `pixels` with a picture
-    to be encoded, `vectors` with a vector that is already there. `excluded` are pictures that were asked about, and so
-    are no answer. `matches` are those that say the words, where these are looked at.
+    `clauses` are those that are searched, `spaces` what each space that answers is asked, the first of them first.
+    `excluded` are pictures that were asked about, and so are no answer. `matches` are those that say the words, where
+    these are looked at.
     """
 
     query: Query
     started: float
     clauses: list[ReadClause] = field(default_factory=list)
-    texts: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)
-    pixels: list[tuple[float, Pixels]] = field(default_factory=list)
-    vectors: list[tuple[float, Vectors]] = field(default_factory=list)
+    spaces: list["SpacePlan"] = field(default_factory=list)
     excluded: list[int] = field(default_factory=list)
     matches: Matches = field(default_factory=Matches)
     notes: list[Note] = field(default_factory=list)
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A clause as it is summed: its weight, what kind of query it is, and its unit vector, float32 (dim,).
+
+    The kind is None for words that are neither Chinese nor English.
+    """
+
+    weight: float
+    kind: Kind | None
+    vector: Vectors
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is made of words."""
+        return self.kind != "picture"
+
+    def as_query(self, *, hub_correction: bool) -> Vectors:
+        """Return the clause alone as an index takes it, float32 (1, dim + 1): its vector, and the weight of offsets."""
+        return weighing(self.vector[None], 1.0 if hub_correction and self.is_text else 0.0)
+
+
+@dataclass(slots=True)
+class SpacePlan:
+    """What is to be encoded for one space, the position of which among the engine's is given.
+
+    `texts` pair a weight with the wordings of one text, `pixels` with a picture to be encoded, `vectors` with a vector
+    that is already there.
+    """
+
+    position: int
+    texts: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)
+    pixels: list[tuple[float, Pixels]] = field(default_factory=list)
+    vectors: list[tuple[float, Vectors]] = field(default_factory=list)
+
+    @property
+    def weights(self) -> list[float]:
+        """The weights of what is understood in this space."""
+        return [weight for part in (self.texts, self.pixels, self.vectors) for weight, _ in part]
+
     @property
     def wordings(self) -> list[str]:
-        """Every text to be encoded, in the order in which `sum_vectors` takes their vectors."""
+        """Every text to be encoded, in the order in which `list_parts` takes their vectors."""
         return [wording for _, wordings in self.texts for wording in wordings]
 
-    @property
-    def has_direction(self) -> bool:
-        """Whether there is anything to sum."""
-        return bool(self.texts or self.pixels or self.vectors)
-
-    def forget_vectors(self) -> None:
-        """Leave out everything that would be summed."""
-        self.texts, self.pixels, self.vectors = [], [], []
-
-    def sum_vectors(self, texts: Sequence[Vectors], images: Sequence[Vectors]) -> Vectors:
-        """Return the direction of the weighted sum, float32 (1, dim).
-
-        `texts` are the vectors (dim,) of `wordings`, `images` those of `pixels`. Raises InvalidQuery.
-        """
-        encoded = list(self.vectors)
-        encoded += [(weight, vector) for (weight, _), vector in zip(self.pixels, images, strict=True)]
+    def list_parts(self, texts: Sequence[Vectors], images: Sequence[Vectors]) -> list[Part]:
+        """Return what is summed; `texts` are the vectors (dim,) of `wordings`, `images` those of `pixels`."""
+        parts = [Part(weight, "picture", vector) for weight, vector in self.vectors]
+        parts += [Part(weight, "picture", image) for (weight, _), image in zip(self.pixels, images, strict=True)]
         if self.texts:
             pooled = pool_vectors(np.stack(texts), [len(wordings) for _, wordings in self.texts])
-            encoded += [(weight, vector) for (weight, _), vector in zip(self.texts, pooled, strict=True)]
-        total = np.sum([weight * vector for weight, vector in encoded], axis=0, keepdims=True)
-        if np.linalg.norm(total) < _CANCELLED:
-            raise InvalidQuery(
-                en="The clauses cancel each other out: nothing is left to search for.",
-                zh="各条件互相抵消，没有可搜索的内容。",
-            )
-        return l2_normalize(total)
+            read = zip(self.texts, pooled, strict=True)
+            parts += [Part(weight, kind_of("\n".join(wordings)), vector) for (weight, wordings), vector in read]
+        return parts
+
+
+def sum_parts(parts: Sequence[Part], *, hub_correction: bool) -> Vectors:
+    """Return the weighted sum as an index takes it, float32 (1, dim + 1). Raises InvalidQuery.
+
+    The direction of the sum comes first, then how much offsets weigh: with `hub_correction` as much as the texts do
+    together, in lengths of the sum, and never less than nothing.
+    """
+    total = np.sum([part.weight * part.vector for part in parts], axis=0, keepdims=True)
+    length = float(np.linalg.norm(total))
+    if length < _CANCELLED:
+        raise InvalidQuery(
+            en="The clauses cancel each other out: nothing is left to search for.",
+            zh="各条件互相抵消，没有可搜索的内容。",
+        )
+    texts = sum(part.weight for part in parts if part.is_text) if hub_correction else 0.0
+    return weighing(l2_normalize(total), max(texts, 0.0) / length)

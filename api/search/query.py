@@ -47,7 +47,9 @@ class Query:
     in one ranking. Of words, only texts know; texts to stay away from leave out the pictures that say them.
     `hide_duplicates` leaves out exact copies and near-duplicates of better hits; `offset` and `k` count the others.
     Negation in a text to look for ("a street without people") becomes a clause of its own; with `literal`, words are
-    searched as they are.
+    searched as they are. `min_relevance` leaves out the hits that are less likely right, where that can be told.
+    With `hub_correction`, what a picture scores with any text at all is taken off what it scores with those asked, but
+    not with `min_score`, which is a cosine. `spaces` names the encoders that answer, in place of the library's routes.
     """
 
     clauses: Sequence[Clause]
@@ -55,9 +57,12 @@ class Query:
     k: int = 20
     offset: int = 0
     min_score: float | None = None
+    min_relevance: float | None = None
     match: Match = "vector"
     hide_duplicates: bool = False
     literal: bool = False
+    hub_correction: bool = True
+    spaces: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not self.clauses:
@@ -79,6 +84,11 @@ class Query:
             raise InvalidQuery(
                 en="min_score is a cosine: give a number from -1 to 1.",
                 zh="min_score 是余弦值，应在 -1 到 1 之间。",
+            )
+        if self.min_relevance is not None and not 0 <= self.min_relevance <= 1:
+            raise InvalidQuery(
+                en="min_relevance is how likely a hit is right: give a number from 0 to 1.",
+                zh="min_relevance 是结果的匹配度，应在 0 到 1 之间。",
             )
         if self.hide_duplicates and self.offset + self.k > MAX_HIDING:
             raise InvalidQuery(

@@ -1,5 +1,6 @@
 """What a search answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,11 +10,15 @@ from models.text import Language
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """A ranked picture: `path` is below the folder `root`; `score` a cosine, higher is better.
+    """A ranked picture: `path` is below the folder `root`; `score` is what ranks, higher is better.
+
+    The score is a cosine; with texts, where hubs are corrected, less what the picture scores with any text at all. Of
+    several encoders it is the score of the first, and the order is that of all.
 
     In a list, `path` may be absolute or an address; `place` is where a person finds the picture. The score is 0 where
-    only words were found, as the encoder knows none of them. Width and height are of the upright picture, in pixels.
-    `duplicates` are those left out because of this hit, as far as the search looked.
+    only words were found, as the encoder knows none of them. `relevance` is how likely the hit is right, 0..1, the same
+    for every language and for pictures; None where it cannot be told. Width and height are of the upright picture, in
+    pixels. `duplicates` are those left out because of this hit, as far as the search looked.
     """
 
     id: int
@@ -23,6 +28,7 @@ class Hit:
     score: float
     width: int
     height: int
+    relevance: float | None = None
     duplicates: int = 0
 
 
@@ -44,7 +50,9 @@ class SearchResult:
     """One page of hits; times are milliseconds.
 
     `total` counts every picture that could be paged to, and duplicates that are hidden; `more`: there are hits after
-    this page. `clauses` say how the query was read, `language` in which language it is, None without words.
+    this page. `encoders` are those that answered, first the one whose scores are shown, which is `encoder`. `nearest`
+    are the first k where nothing is as relevant as was asked for: no hits. `clauses` say how the query was read,
+    `language` in which language it is, None without words.
     """
 
     hits: list[Hit]
@@ -52,7 +60,9 @@ class SearchResult:
     timings_ms: dict[str, float]
     build: str
     encoder: str
+    encoders: Sequence[str]
     more: bool = False
+    nearest: list[Hit] = field(default_factory=list)
     language: Language | None = None
     clauses: list[ReadClause] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)

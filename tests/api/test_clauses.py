@@ -53,7 +53,7 @@ def test_negation_in_words_is_a_clause_of_its_own(engine, text, positive, negati
 
 def test_literal_searches_the_words_as_they_are(engine):
     text = "flowers without cat"
-    result = ask(engine, text, literal=True)
+    result = ask(engine, text, literal=True, hub_correction=False)
     assert searched(result) == [(text, 1)]
     vector = engine.encoders.text.encode_text([text])[0]
     stored = engine.opened.index.fetch(np.array([hit.id for hit in result.hits]))
@@ -125,18 +125,18 @@ def test_where_nothing_but_negation_is_said_words_are_looked_for_as_they_are(eng
 def test_a_long_text_is_read_to_its_end(engine):
     long = "一只猫坐在桌子上看着窗外。" * 4
     longer = ask(engine, long + "一朵橙色的花，绿色的叶子。" * 4)
-    assert longer.notes == []
+    assert "unknown_words" not in [note.code for note in longer.notes]
     assert score_of("flower.jpg", longer) > score_of("flower.jpg", ask(engine, long)) + 0.05
     wordings = list_wordings(long, engine.encoders.text)
     vector = encode_wordings(engine.encoders.text, [wordings])[0]
-    hits = ask(engine, long).hits
+    hits = ask(engine, long, hub_correction=False).hits
     stored = engine.opened.index.fetch(np.array([hit.id for hit in hits]))
     assert np.allclose(stored @ vector, [hit.score for hit in hits], atol=2e-6)
 
 
 def test_names_in_sentences_are_searched_by_their_mean(library, engine):
     with_templates = SearchEngine.open(library, runtime=Runtime(weights=library / "weights", templates="on"))
-    result = with_templates.search(Query(clauses=[Clause(text="猫")], k=9))
+    result = with_templates.search(Query(clauses=[Clause(text="猫")], k=9, hub_correction=False))
     wordings = list_wordings("猫", engine.encoders.text, templates=True)
     vector = encode_wordings(engine.encoders.text, [wordings])[0]
     stored = engine.opened.index.fetch(np.array([hit.id for hit in result.hits]))

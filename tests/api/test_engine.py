@@ -107,7 +107,7 @@ def test_pages_follow_each_other(engine):
 
 
 def test_min_score_leaves_out_what_is_below_it(engine):
-    whole = ask(engine, "一只猫", k=9).hits
+    whole = ask(engine, "一只猫", k=9, hub_correction=False).hits
     cut = whole[3].score
     result = ask(engine, "一只猫", k=9, min_score=cut)
     assert result.hits == whole[:4]
@@ -138,7 +138,7 @@ def test_scores_do_not_depend_on_the_filter(engine):
 
 
 def test_scores_are_the_inner_products(engine):
-    result = ask(engine, "一只猫", k=9)
+    result = ask(engine, "一只猫", k=9, hub_correction=False)
     vector = engine.encoders.text.encode_text(["一只猫"])[0]
     stored = engine.opened.index.fetch(np.array([hit.id for hit in result.hits]))
     assert np.allclose(stored @ vector, [hit.score for hit in result.hits], atol=2e-6)
@@ -147,16 +147,16 @@ def test_scores_are_the_inner_products(engine):
 
 def test_unknown_words_are_said_and_never_ranked(engine):
     with pytest.raises(UnknownWords) as caught:
-        ask(engine, "moon temple")
-    assert caught.value.words == ("moon", "temple")
-    for terms in (("a moon",), ("moon", "-人"), ("of the",), ("的",)):
+        ask(engine, "zorp blick")
+    assert caught.value.words == ("zorp", "blick")
+    for terms in (("a zorp",), ("zorp", "-人"), ("of the",), ("的",)):
         with pytest.raises(UnknownWords):
             ask(engine, *terms)
-    result = ask(engine, "cat", "-moon", k=9)
+    result = ask(engine, "cat", "-zorp", k=9)
     assert result.hits == ask(engine, "cat", k=9).hits
-    assert [note.code for note in result.notes] == ["unknown_words"]
-    assert "moon" in result.notes[0].en
-    assert "moon" in result.notes[0].zh
+    assert result.notes[0].code == "unknown_words"
+    assert "zorp" in result.notes[0].en
+    assert "zorp" in result.notes[0].zh
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\u3000", "\u200b"])
@@ -166,7 +166,7 @@ def test_an_empty_text_is_refused(engine, text):
 
 
 def test_long_texts(engine):
-    assert ask(engine, "雪山下的湖" * 100).notes == []
+    assert "unknown_words" not in [note.code for note in ask(engine, "雪山下的湖" * 100).notes]
     with pytest.raises(InvalidQuery, match="too long"):
         ask(engine, "雪" * 501)
 

@@ -22,6 +22,8 @@ from api.evaluation.runs import Evaluated, Request, evaluate
 from api.search.errors import InvalidQuery
 from indexer.config import IndexerSettings
 from indexer.errors import InvalidFilter
+from indexer.index.offsets import weighing, with_offsets
+from indexer.queries import encode_bank
 from models.hash_encoder import HashEncoder
 from models.text import normalize_text
 
@@ -91,14 +93,19 @@ def rank_by_sorting(queries: np.ndarray, gallery: np.ndarray, right: Sequence[Se
 # Captions
 
 
-def test_captions_and_pictures_find_each_other_as_a_sort_of_all_scores_says(pictures, captions):
-    report = run(*captions, pictures=[pictures]).report
+@pytest.mark.parametrize("corrected", [True, False])
+def test_captions_and_pictures_find_each_other_as_a_sort_of_all_scores_says(pictures, captions, corrected):
+    asking = Asking(hub_correction=corrected)
+    report = run(*captions, pictures=[pictures], encoder="hash", asking=asking).report
+    assert report.settings["hub_correction"] == corrected
     images = vectors_of(pictures, [f"{number:03}.png" for number in range(20)])
     for language, path in zip(("en", "zh"), captions, strict=True):
         texts = [line.split(" ", 1)[1] for line in path.read_text(encoding="utf-8").splitlines()]
         vectors = HashEncoder().encode_text(texts)
         owners = [place // 2 for place in range(40)]
-        assert ranks(report, "text->image", language) == rank_by_sorting(vectors, images, [[one] for one in owners])
+        offsets = encode_bank(HashEncoder()).measure(images)
+        searched = (weighing(vectors, 1), with_offsets(images, offsets)) if corrected else (vectors, images)
+        assert ranks(report, "text->image", language) == rank_by_sorting(*searched, [[one] for one in owners])
         both = [[2 * place, 2 * place + 1] for place in range(20)]
         assert ranks(report, "image->text", language) == rank_by_sorting(images, vectors, both)
         assert result(report, "text->image", language).gallery == 20
@@ -158,7 +165,9 @@ def test_texts_are_read_as_a_search_reads_them_unless_it_is_as_they_are_written(
     images = vectors_of(pictures, [f"{number:03}.png" for number in range(20)])
     own = [[place] for place in range(20)]
     for as_written, read in ((False, [normalize_text(text) for text in texts]), (True, texts)):
-        report = run(path, pictures=[pictures], as_written=as_written).report
+        asking = Asking(hub_correction=as_written)  # texts as they are written are never corrected
+        report = run(path, pictures=[pictures], encoder="hash", as_written=as_written, asking=asking).report
+        assert report.settings["hub_correction"] is False
         assert ranks(report, "text->image", "zh") == rank_by_sorting(HashEncoder().encode_text(read), images, own)
         assert report.settings["as_written"] is as_written
 
@@ -202,7 +211,7 @@ def test_the_form_of_chinese_clip_is_counted_as_its_authors_do(pictures, tmp_pat
     evaluation_tr = pytest.importorskip("cn_clip.eval.evaluation_tr")
     rows = [(f"商品 {number}", [number % 22, (7 * number + 1) % 22]) for number in range(40)]
     texts = write_chinese_clip(tmp_path, pictures, rows)
-    report = run(texts).report
+    report = run(texts, encoder="hash", asking=Asking(hub_correction=False)).report
 
     images = vectors_of(pictures, [path.name for path in sorted(pictures.iterdir())])
     queries = HashEncoder().encode_text([text for text, _ in rows])
@@ -418,7 +427,7 @@ def test_an_exact_copy_is_as_right_and_what_scores_the_same_stands_before_it(pho
     with Image.open(photographs / "cat.png") as cat:
         cat.save(folder / "0.png", compress_level=1)  # other bytes, the same pixels
     settings = IndexerSettings(data=tmp_path / "data", workers=0, device="cpu")
-    build(settings, [folder], BuildOptions(encoder="starter"))
+    build(settings, [folder], BuildOptions(encoders=["starter"]))
     table = write_table(tmp_path / "q.csv", ("query", "picture"), ("一只猫", "b.png"), ("猫", "0.png"))
     report = run(table, asking=Asking(), settings=settings).report
     assert ranks(report, "text->image", "zh") == [2, 3]

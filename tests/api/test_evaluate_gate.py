@@ -33,7 +33,7 @@ class Library:
         self.layout = Layout(folder / "data")
         self.pictures.mkdir()
         self.draw(range(60))
-        build(self.settings, [self.pictures], BuildOptions(encoder="hash"))
+        build(self.settings, [self.pictures], BuildOptions(encoders=["hash"]))
         engine = SearchEngine.open(self.settings.data)
         self.answers = {}
         for number in range(QUESTIONS):
@@ -145,7 +145,7 @@ def test_one_language_that_gets_worse_is_enough(library):
 def test_the_first_build_has_nothing_to_be_compared_with(library, tmp_path):
     settings = library.settings.model_copy(update={"data": tmp_path / "other"})
     gate = library.gate()
-    options = BuildOptions(encoder="hash", check=check_of(gate))
+    options = BuildOptions(encoders=["hash"], check=check_of(gate))
     report = build(settings, [library.pictures], options)
     assert current_build(Layout(settings.data)) == report.build
     assert (gate.to_dict()["previous"], gate.to_dict()["differences"]) == (None, [])
@@ -173,7 +173,7 @@ def test_with_nothing_new_the_gate_has_nothing_to_look_at(library):
 def test_another_encoder_has_to_be_as_good(library, photographs):
     before = library.current
     with pytest.raises(BuildWorse):
-        library.update(library.gate(), encoder="starter", reencode=True)
+        library.update(library.gate(), encoders=["starter"], reencode=True)
     assert library.current == before
     assert library.update(library.gate(force=True)) == library.current
 

@@ -46,9 +46,9 @@ def test_a_search_answers_hits_with_everything_a_page_needs(http):
     answer = search(http, q="一只猫", k=2)
     assert set(answer) == {
         *("hits", "total", "next_offset", "timings_ms", "build", "encoder", "notes"),
-        *("language", "clauses"),
+        *("language", "clauses", "encoders", "nearest"),
     }
-    assert set(answer["hits"][0]) == {"id", "path", "root", "score", "width", "height", "duplicates"}
+    assert set(answer["hits"][0]) == {"id", "path", "root", "score", "relevance", "width", "height", "duplicates"}
     assert (answer["hits"][0]["path"], answer["total"], answer["next_offset"]) == ("cat.png", 9, 2)
     assert (answer["hits"][0]["width"], answer["hits"][0]["height"]) == (451, 300)
     assert set(answer["timings_ms"]) == {"encode", "search", "total"}
@@ -89,7 +89,7 @@ def test_a_long_text_is_encoded_in_pieces(http, library):
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: search(http, q=text, k=9), range(8)))
     for answer in answers:
-        assert answer["notes"] == []
+        assert "unknown_words" not in [note["code"] for note in answer["notes"]]
         assert names(answer) == [hit.path for hit in expected.hits]
         assert [hit["score"] for hit in answer["hits"]] == pytest.approx([hit.score for hit in expected.hits], abs=1e-4)
 
@@ -164,7 +164,8 @@ def test_similar_leaves_the_picture_out(http):
 def test_the_index_is_described(http):
     info = http.get("/v1/index").raise_for_status().json()
     assert (info["pictures"], info["failed"], info["formats"]) == (9, 1, {"png": 6, "jpeg": 3})
-    assert info["encoder"] == {"name": "starter", "space": "starter-v0", "dim": 256, "languages": ["zh", "en"]}
+    spec = {"name": "starter", "space": "starter-v0", "dim": 256, "languages": ["zh", "en"]}
+    assert info["encoder"].items() >= spec.items()
 
 
 def test_health_and_metrics(http):
@@ -199,7 +200,7 @@ def test_no_answer_holds_an_absolute_path(http, photographs, library):
         (("GET", "/v1/search"), 422, "invalid_query"),
         (("GET", "/v1/search?q=%20%20"), 422, "invalid_query"),
         (("GET", "/v1/search?q=" + "a" * 501), 422, "invalid_query"),
-        (("GET", "/v1/search?q=moon"), 422, "unknown_words"),
+        (("GET", "/v1/search?q=zorp"), 422, "unknown_words"),
         (("GET", "/v1/search?q=cat&k=0"), 422, "invalid_request"),
         (("GET", "/v1/search?q=cat&k=501"), 422, "invalid_request"),
         (("GET", "/v1/search?q=cat&k=many"), 422, "invalid_request"),

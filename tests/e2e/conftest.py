@@ -30,8 +30,8 @@ START_S = 60
 
 
 @pytest.fixture(scope="session")
-def api_url(photographs, serve, tmp_path_factory):
-    """The address of a service with a library of more than one page of pictures: parts of photographs."""
+def page_library(photographs, tmp_path_factory):
+    """A library of more than one page of pictures: parts of photographs."""
     folder, data = tmp_path_factory.mktemp("parts"), tmp_path_factory.mktemp("page-library")
     shapes = ((300, 200), (200, 300), (240, 240), (300, 130))
     for path in sorted(photographs.rglob("*.[pj][np]g")):
@@ -43,7 +43,13 @@ def api_url(photographs, serve, tmp_path_factory):
                 part = image.convert("RGB").crop((left, top, left + width, top + height))
                 part.save(folder / f"{path.stem} {number}.jpg", quality=90)
     build(IndexerSettings(data=data), [folder], BuildOptions())
-    return serve(data)
+    return data
+
+
+@pytest.fixture(scope="session")
+def api_url(page_library, serve):
+    """The address of a service that answers from `page_library`."""
+    return serve(page_library)
 
 
 def free_port():

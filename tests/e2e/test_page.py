@@ -5,6 +5,9 @@ import re
 
 import pytest
 
+from indexer.library import open_build
+from models.relevance import Calibration, Fit
+
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = sync_api.expect
 expect.set_options(timeout=30_000)
@@ -258,8 +261,48 @@ def test_the_hits_stay_mounted_from_one_search_to_the_next(browse, page_url):
 
 def test_words_that_nobody_knows_are_named_and_not_to_be_tried_again(browse, page_url):
     page = browse()
-    page.goto(f"{page_url}?q=moon&lang=en")
+    page.goto(f"{page_url}?q=zorp&lang=en")
     card = page.locator(".card")
     expect(card).to_contain_text("That was not understood")
-    expect(card).to_contain_text("knows none of these words: moon")
+    expect(card).to_contain_text("knows none of these words: zorp")
     expect(card.locator(".button")).to_have_count(0)
+
+
+@pytest.fixture
+def told(page_library):
+    """Have the library tell how likely hits are right: 50 % from a score that no hit has, and nearly 0 below."""
+    entry, layout = (opened := open_build(page_library)).entry, opened.layout
+    share = {"auroc": 0.9, "auroc_low": 0.85, "auroc_high": 0.95, "precision": 0.8, "recall": 0.8}
+    fit = Fit(slope=8.0, intercept=-8.0, queries=100, calibration_error=0.02, **share)
+    calibration = Calibration(
+        encoder=entry.encoder,
+        fingerprint=entry.fingerprint,
+        hub_correction=bool(entry.bank),
+        source="questions",
+        created_at="2026-11-20T09:03:00+00:00",
+        kinds={"zh": fit, "en": fit},
+    )
+    path = layout.relevance(entry.encoder, entry.fingerprint)
+    path.parent.mkdir()
+    path.write_bytes(calibration.to_json())
+    yield
+    path.unlink()
+    path.parent.rmdir()
+
+
+def test_how_sure_can_be_chosen_and_the_nearest_stand_apart(browse, page_url, told):
+    page = browse()
+    page.goto(f"{page_url}?q=a+red+flower&lang=en")
+    state(page, "results")
+    expect(page.locator(".notes")).to_contain_text("No good match")
+    expect(page.locator(".tile .caption span").first).to_have_text(re.compile(r"^\d+%$"))
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("button", name="≥ 70%").click()
+    state(page, "nearest")
+    expect(page.locator("h1")).to_have_text("No good match")
+    expect(page.locator("h2")).to_have_text("The nearest pictures")
+    expect(page.locator(".chip.filter")).to_have_text(["Relevance ≥ 70%"])
+    assert len(tile_ids(page)) == 30
+    page.locator(".nearest .ways a").first.click()
+    state(page, "results")
+    expect(page).not_to_have_url(re.compile("sure="))

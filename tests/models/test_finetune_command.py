@@ -148,10 +148,10 @@ def test_a_library_of_the_base_refuses_it_and_one_of_its_own_is_built(card, weig
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     shutil.copy(pairs.parent / "0.jpg", pictures)
-    build(settings("base"), [pictures], BuildOptions(encoder=BASE))
+    build(settings("base"), [pictures], BuildOptions(encoders=[BASE]))
     with pytest.raises(IndexMismatch, match=NAME):
-        build(settings("base"), [pictures], BuildOptions(encoder=NAME))
-    assert build(settings("own"), [pictures], BuildOptions(encoder=NAME)).encoded == 1
+        build(settings("base"), [pictures], BuildOptions(encoders=[NAME]))
+    assert build(settings("own"), [pictures], BuildOptions(encoders=[NAME])).encoded == 1
 
 
 def test_it_goes_to_another_machine_as_its_folder_and_says_what_is_wrong_with_it(card, weights, tmp_path):

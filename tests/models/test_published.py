@@ -151,7 +151,7 @@ def test_libraries_of_checkpoint_and_export_agree(library, exported, photographs
         settings = IndexerSettings(
             data=tmp_path / precision, weights=library / "weights", precision=precision, workers=0
         )
-        build(settings, [photographs], BuildOptions(encoder=NAME))
+        build(settings, [photographs], BuildOptions(encoders=[NAME]))
         cosines = (vectors_of(tmp_path / precision) * original).sum(axis=1)
         assert cosines.min() >= (0.9999 if precision == "fp32" else exported["image", "int8"]["min_cosine"] - 0.02)
 
@@ -241,10 +241,10 @@ def test_a_build_that_never_encoded_anything_ties_the_library_to_nothing(photogr
     (tmp_path / "dinov2-small").mkdir()
     (tmp_path / "dinov2-small" / "pytorch_model.bin").write_bytes(b"not a checkpoint")
     with pytest.raises(WeightsCorrupt):
-        build(settings, [photographs], BuildOptions(encoder="dinov2-small"))
+        build(settings, [photographs], BuildOptions(encoders=["dinov2-small"]))
     (tmp_path / "dinov2-small" / "pytorch_model.bin").unlink()
     shutil.copy(dinov2_small / "dinov2-small" / "model.safetensors", tmp_path / "dinov2-small")
-    assert build(settings, [photographs], BuildOptions(encoder="dinov2-small")).encoded == 9
+    assert build(settings, [photographs], BuildOptions(encoders=["dinov2-small"])).encoded == 9
 
 
 def test_the_list_says_what_is_there(xuntu, pulled, exported):
@@ -293,10 +293,30 @@ def test_a_library_of_pictures_alone_answers_pictures_and_says_that_it_reads_no_
     dinov2_small, photographs, tmp_path
 ):
     settings = IndexerSettings(data=tmp_path / "data", weights=dinov2_small, workers=0)
-    build(settings, [photographs], BuildOptions(encoder="dinov2-small"))
+    build(settings, [photographs], BuildOptions(encoders=["dinov2-small"]))
     engine = SearchEngine.open(settings.data, runtime=settings.runtime)
     found = engine.search(Query(clauses=[Clause(image=(photographs / "cat.png").read_bytes())], k=1))
     assert (found.hits[0].path, round(found.hits[0].score, 3)) == ("cat.png", 1.0)
     with pytest.raises(NoTextTower, match="reads no text"):
         engine.search(Query(clauses=[Clause(text="一只猫")], k=1))
+    engine.opened.catalog.close()
+
+
+def test_pictures_go_to_an_encoder_that_reads_no_text_and_texts_to_the_one_beside_it(
+    dinov2_small, photographs, tmp_path
+):
+    settings = IndexerSettings(data=tmp_path / "data", weights=dinov2_small, workers=0)
+    build(settings, [photographs], BuildOptions(encoders=["starter"]))
+    added = build(settings, [], BuildOptions(encoders=["starter", "dinov2-small"]))
+    assert (added.encoded, added.encoders) == (9, ("starter", "dinov2-small"))
+    engine = SearchEngine.open(settings.data, runtime=settings.runtime)
+    picture = Clause(image=(photographs / "cat.png").read_bytes())
+    found = engine.search(Query(clauses=[picture], k=1))
+    assert found.encoders == ["dinov2-small"]
+    assert (found.hits[0].path, round(found.hits[0].score, 3)) == ("cat.png", 1.0)
+    assert engine.search(Query(clauses=[Clause(text="一只猫")])).encoders == ["starter"]
+    together = engine.search(Query(clauses=[picture, Clause(text="人", weight=-1)]))
+    assert together.encoders == ["dinov2-small", "starter"]
+    with pytest.raises(NoTextTower, match="reads no text"):
+        engine.search(Query(clauses=[Clause(text="一只猫")], spaces=["dinov2-small"]))
     engine.opened.catalog.close()

@@ -53,6 +53,7 @@ class Picture:
 class Fake:
     pictures: list[Picture] = field(default_factory=list)
     failing: bool = False  # every search answers 500
+    tells: bool = False  # hits get a relevance: twice their score, at most 1
     searches: list[dict[str, Any]] = field(default_factory=list)
 
     def one(self, image_id: int) -> Picture | None:
@@ -145,14 +146,30 @@ def passes(picture: Picture, where: dict[str, Any]) -> bool:
     )
 
 
-def page(ranked: list[tuple[float, Picture]], k: int, offset: int) -> dict[str, Any]:
+def page(
+    ranked: list[tuple[float, Picture]], k: int, offset: int, *, tells: bool = False, least: float = 0.0
+) -> dict[str, Any]:
+    def hits(pairs: list[tuple[float, Picture]]) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": p.id,
+                "path": p.path,
+                "root": "pictures",
+                "score": s,
+                "width": p.width,
+                "height": p.height,
+                "relevance": round(min(1.0, 2 * s), 3) if tells else None,
+            }
+            for s, p in pairs
+        ]
+
+    nearest = ranked[:k]
+    ranked = [(s, p) for s, p in ranked if not tells or 2 * s >= least]
     shown = ranked[offset : offset + k]
     after = offset + len(shown)
     return {
-        "hits": [
-            {"id": p.id, "path": p.path, "root": "pictures", "score": s, "width": p.width, "height": p.height}
-            for s, p in shown
-        ],
+        "hits": hits(shown),
+        "nearest": [] if ranked else hits(nearest),
         "total": len(ranked),
         "next_offset": after if after < len(ranked) else None,
         "timings_ms": {"encode": 3.0, "search": 1.0, "total": 4.0},
@@ -184,6 +201,7 @@ def create_app(fake: Fake) -> FastAPI:  # noqa: C901 - one route after another
             "failed": 0,
             "roots": ["pictures"],
             "formats": {name: count for name, count in formats.items() if count},
+            "relevance": {"zh": {"auroc": 0.9, "low": 0.85, "high": 0.94}} if fake.tells else {},
         }
         return JSONResponse(body)
 
@@ -198,7 +216,8 @@ def create_app(fake: Fake) -> FastAPI:  # noqa: C901 - one route after another
         kept = [p for p in fake.pictures if passes(p, asked.get("where") or {})]
         scored = [(sum(score(p, clause, fake) for clause in asked["clauses"]), p) for p in kept]
         scored.sort(key=lambda pair: (-pair[0], pair[1].id))
-        answer = page(scored, asked.get("k", 20), asked.get("offset", 0))
+        least = asked.get("min_relevance", 0.0)
+        answer = page(scored, asked.get("k", 20), asked.get("offset", 0), tells=fake.tells, least=least)
         answer["clauses"] = as_read(asked)
         if asked.get("hide_duplicates") and answer["hits"]:
             answer["hits"][0]["duplicates"] = 2
@@ -253,7 +272,7 @@ def create_app(fake: Fake) -> FastAPI:  # noqa: C901 - one route after another
         others = [p for p in fake.pictures if p.id != image_id]
         ranked = [(score(p, {"image_id": image_id}, fake), p) for p in others]
         ranked.sort(key=lambda pair: (-pair[0], pair[1].id))
-        return JSONResponse(page(ranked, k, offset))
+        return JSONResponse(page(ranked, k, offset, tells=fake.tells))
 
     return app
 

@@ -1,47 +1,14 @@
 """The page in each of its states, run by Streamlit without a browser."""
 
 import base64
-import json
 from urllib.parse import unquote_plus
 
 import pytest
-import streamlit
-from streamlit.testing.v1 import AppTest
 
 from ui.address import PAGE_SIZE, Address, link, split_text
-from ui.components import PARTS
 from ui.pictures import Upload
 from ui.stage import BUILD_COMMAND, SERVE_COMMAND
 from ui.strings import labels
-
-APP = PARTS.parent / "app.py"
-
-
-class Seen:
-    """The views that a run handed to the browser."""
-
-    def __init__(self, app):
-        assert not app.exception
-        parts = {one.key: json.loads(one.proto.json) for one in app if one.type == "bidi_component"}
-        self.bar, self.stage, self.detail = parts["bar"], parts["stage"], parts["detail"]
-
-
-@pytest.fixture
-def run(monkeypatch):
-    """Runs the page for the parameters of a URL against a service."""
-
-    def run_page(url, *, uploads=None, **params):
-        monkeypatch.setenv("XUNTU_UI__API_URL", url)
-        app = AppTest.from_file(str(APP), default_timeout=60)
-        for name, value in params.items():
-            app.query_params[name] = value
-        if uploads:
-            app.session_state["uploads"] = uploads
-        return Seen(app.run())
-
-    yield run_page
-    streamlit.cache_data.clear()
-    streamlit.cache_resource.clear()
 
 
 def test_the_first_visit_welcomes_with_examples_and_pictures(run, api_url):

@@ -184,6 +184,8 @@ function panel(part, { filters, labels }) {
     group(labels.filter_format, filters.formats.map(word)),
     group(labels.filter_width, filters.widths.map(word)),
     group(labels.filter_duplicates, word(filters.duplicates)),
+    filters.sure.length > 0 && group(labels.filter_sure, filters.sure.map((one) =>
+      option(one, { class: "word", "data-key": `sure ${one.label}` }, one.label))),
     h("h3", null, labels.filter_folder), folder,
     h("h3", null, labels.filter_taken),
     h("div", { class: "dates" }, day(labels.date_from, filters.from, "taken_from"), h("span", { class: "quiet" }, "–"),

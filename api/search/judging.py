@@ -1,0 +1,212 @@
+"""How likely the hits of a query are right, where the scores of the encoder can tell it.
+
+A sum such as "a cat" and "snow" asks for both, so a hit is as relevant as it is to the least of what is looked for:
+that is an upper bound of the chance that all of it is there, and one perfect half does not make up for the other. What
+a query leads away from changes the order of hits, not what they are hits of, and is not judged.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from api.search.hiding import Scores
+from api.search.plan import Part, Plan
+from api.search.results import Hit, Note
+from indexer.index.base import SCORE_DECIMALS, VectorIndex
+from models.errors import CalibrationUnreadable, ReferenceUnreadable
+from models.reference import Reference, read_reference
+from models.relevance import GOOD_MATCH, KINDS, Calibration, Fit, Kind, read_calibration
+from models.vectors import Ids, Vectors
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """The curves of an encoder, and the reference pictures that it has."""
+
+    calibration: Calibration
+    reference: Reference | None
+
+    def fit_for(self, kind: Kind | None, *, hub_correction: bool) -> Fit | None:
+        """Return the curve for queries of a kind, None where it cannot be told how likely their hits are right."""
+        digest = self.reference.digest if self.reference else ""
+        return self.calibration.fit_for(kind, hub_correction=hub_correction, reference=digest)
+
+    def level(self, fit: Fit, vector: Vectors) -> float:
+        """Return what a curve takes off the scores of a query, whose vector is float32 (dim,)."""
+        return float(self.reference.level(vector[None])[0]) if self.reference and fit.reference else 0.0
+
+
+class CalibrationFile:
+    """The curves of an encoder, read again when a library's own file has changed. Safe to use from threads."""
+
+    def __init__(self, path: Path, fingerprint: str) -> None:
+        self._path = path
+        self._fingerprint = fingerprint
+        self._lock = threading.Lock()
+        self._read_as: tuple[int, ...] | None = ()
+        self._curves: Curves | None = None
+
+    def get(self) -> Curves | None:
+        """Return the curves; None if there are none, or, which is logged, they cannot be read."""
+        try:
+            found = self._path.stat()
+            state: tuple[int, ...] | None = (found.st_mtime_ns, found.st_size, found.st_ino)
+        except OSError:
+            state = None
+        with self._lock:
+            if state != self._read_as:
+                self._read_as = state
+                self._curves = self._read()
+            return self._curves
+
+    def _read(self) -> Curves | None:
+        try:
+            calibration = read_calibration(self._path, self._fingerprint)
+        except CalibrationUnreadable as error:
+            logger.warning("no hit gets a relevance: %s", error)
+            return None
+        if calibration is None:
+            return None
+        reference = self._read_reference() if calibration.references else None
+        missing = calibration.references - {reference.digest if reference else ""}
+        if missing:
+            logger.warning("some hits get no relevance: there are no reference pictures %s", ", ".join(sorted(missing)))
+        return Curves(calibration, reference)
+
+    def _read_reference(self) -> Reference | None:
+        try:
+            return read_reference(self._fingerprint)
+        except ReferenceUnreadable as error:
+            logger.warning("%s", error)
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A thing that is looked for: its curve, its query to the index, float32 (1, dim + 1), and the query's level."""
+
+    fit: Fit
+    query: Vectors
+    level: float
+
+    def relevance(self, score: float) -> float:
+        """Return the relevance of a hit."""
+        return self.fit.relevance(score - self.level)
+
+    def score_for(self, relevance: float) -> float:
+        """Return the least score whose relevance is at least so much."""
+        return self.fit.score_for(relevance) + self.level
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges the hits of one query.
+
+    `wanted` is what is looked for. `ranks`: the scores that hits are ranked by are those of the only one.
+    """
+
+    index: VectorIndex
+    wanted: Sequence[Wanted]
+    ranks: bool
+
+    def judge(self, ids: Ids, scores: Scores) -> list[float]:
+        """Return the relevance of hits; `scores` (n,) are those they are ranked by."""
+        if not len(ids):
+            return []
+        if self.ranks:
+            (only,) = self.wanted
+            return [only.relevance(round(score, SCORE_DECIMALS)) for score in scores.tolist()]
+        parts = [(one, self.index.score(one.query, ids).round(SCORE_DECIMALS).tolist()) for one in self.wanted]
+        return [min(one.relevance(row[place]) for one, row in parts) for place in range(len(ids))]
+
+    def score_for(self, relevance: float) -> float | None:
+        """Return the least score of a hit that is so relevant; None where scores do not say it."""
+        return self.wanted[0].score_for(relevance) if self.ranks else None
+
+    def among(self, relevance: float, where: Ids | None) -> Ids | None:
+        """Return the ids of `where` that may be hits of that relevance, ascending; all if `score_for` parts them."""
+        if self.ranks:
+            return where
+        for one in self.wanted:
+            count = self.index.count_above(one.query, one.score_for(relevance), where=where)
+            if not count:
+                return np.empty(0, np.int64)
+            found = self.index.search(one.query, count, where=where).ids[0]
+            where = np.sort(found[found >= 0])
+        return where
+
+
+def make_judge(
+    plan: Plan, parts: Sequence[Part], index: VectorIndex, curves: Curves | None, *, hub_correction: bool
+) -> Judge | None:
+    """Return who judges the hits of a plan; None where it cannot be told how likely they are right.
+
+    So it is where words rank, and where a thing that is looked for is not understood or of a kind that cannot be told.
+    """
+    looked_for = [part for part in parts if part.weight > 0]
+    asked = sum(read.clause.weight > 0 for read in plan.clauses)
+    if curves is None or plan.query.match != "vector" or not looked_for or len(looked_for) < asked:
+        return None
+    fits = [curves.fit_for(part.kind, hub_correction=hub_correction) for part in looked_for]
+    wanted = [
+        Wanted(fit, part.as_query(hub_correction=hub_correction), curves.level(fit, part.vector))
+        for fit, part in zip(fits, looked_for, strict=True)
+        if fit is not None
+    ]
+    return Judge(index, wanted, ranks=len(parts) == 1) if len(wanted) == len(fits) else None
+
+
+def list_kinds(curves: Curves | None, *, hub_correction: bool) -> dict[str, Fit]:
+    """Return the curves of the kinds of query whose hits can be judged."""
+    fits = {kind: curves.fit_for(kind, hub_correction=hub_correction) for kind in KINDS} if curves else {}
+    return {kind: fit for kind, fit in fits.items() if fit is not None}
+
+
+def none_is_good(hits: Sequence[Hit]) -> bool:
+    """Say whether even the best of some hits, and there are some, is more likely wrong than right."""
+    return bool(hits) and all(hit.relevance is not None and hit.relevance < GOOD_MATCH for hit in hits)
+
+
+def cannot_tell(plan: Plan) -> Note:
+    """Say that nothing was left out by relevance, why, and what to do."""
+    if plan.query.match != "vector":
+        return Note(
+            code="cannot_tell",
+            en="Where words rank there is no relevance, so nothing was left out by it. Search with match=vector.",
+            zh="按文字排序时没有匹配度，因此没有按它筛选。请使用 match=vector 搜索。",
+        )
+    if len(plan.spaces) > 1:
+        return Note(
+            code="cannot_tell",
+            en="Several encoders answer this together, and a fused ranking has no relevance, so nothing was left out. "
+            "Choose one of them with spaces=NAME.",
+            zh="此查询由多个编码器共同回答，融合后的排序没有匹配度，因此没有按它筛选。可用 spaces=NAME 选择其中一个。",
+        )
+    return Note(
+        code="cannot_tell",
+        en="For this query the encoder's scores do not tell what is a match, so nothing was left out. Questions of "
+        "your own may teach it: xuntu evaluate questions.csv --calibrate",
+        zh="对这个查询，编码器的分数说明不了是否匹配，因此没有筛选。可以用自己的查询来校准："
+        "xuntu evaluate questions.csv --calibrate",
+    )
+
+
+def no_good_match(min_relevance: float | None) -> Note:
+    """Say that nothing is relevant enough: not as `min_relevance` asks, or without it, more likely right than wrong."""
+    if min_relevance is None:
+        return Note(
+            code="no_good_match",
+            en=f"No good match: even the best of these has a relevance below {100 * GOOD_MATCH:.0f} %.",
+            zh=f"没有很匹配的图片：最接近的一张，匹配度也不到 {100 * GOOD_MATCH:.0f} %。",
+        )
+    return Note(
+        code="no_good_match",
+        en=f"No good match: nothing has a relevance of {100 * min_relevance:g} % or more. The nearest are given apart.",
+        zh=f"没有很匹配的图片：没有一张的匹配度达到 {100 * min_relevance:g} %。最接近的另外列出。",
+    )

@@ -1,0 +1,113 @@
+"""Which encoders answer which clauses of a query.
+
+A text goes to an encoder whose description lists its language. A picture goes to an encoder that reads no text, where
+there is one: such encoders (DINOv2) are trained to tell one object or place from another, joint ones to tell what can
+be said of a picture. Where a library's own questions have been measured (`xuntu evaluate --route`), what they say goes
+before that; where several encoders share a route, their rankings are fused.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from api.search.errors import InvalidRouting
+from api.search.query import Clause
+from indexer.errors import RoutingUnreadable
+from indexer.store.routing import Routes, Routing
+from models.relevance import KINDS, Kind, kind_of
+from models.spec import EncoderSpec
+
+logger = logging.getLogger(__name__)
+
+
+class RoutingFile:
+    """A library's measured routes, read again when the file has changed. Safe to use from threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._read_as: tuple[int, ...] | None = ()
+        self._routing: Routing | None = None
+
+    def get(self) -> Routing | None:
+        """Return the routes; None if there are none, or, which is logged, they cannot be read."""
+        try:
+            found = self._path.stat()
+            state: tuple[int, ...] | None = (found.st_mtime_ns, found.st_size, found.st_ino)
+        except OSError:
+            state = None
+        with self._lock:
+            if state != self._read_as:
+                self._read_as = state
+                try:
+                    self._routing = Routing.read(self._path)
+                except FileNotFoundError:
+                    self._routing = None
+                except RoutingUnreadable as error:
+                    self._routing = None
+                    logger.warning("routes by what encoders are made for: %s", error)
+            return self._routing
+
+
+def default_routes(specs: Sequence[EncoderSpec]) -> Routes:
+    """Return the routes by what encoders are made for; of several that suit, the first."""
+    for_text = [spec for spec in specs if spec.languages]
+    for_pictures = [spec for spec in specs if not spec.languages]
+
+    def first(suiting: Sequence[EncoderSpec], others: Sequence[EncoderSpec]) -> tuple[str, ...]:
+        return ((*suiting, *others, *specs)[0].name,)
+
+    return {
+        "zh": first([spec for spec in for_text if "zh" in spec.languages], for_text),
+        "en": first([spec for spec in for_text if "en" in spec.languages], for_text),
+        "picture": first(for_pictures, ()),
+    }
+
+
+def parse_routes(text: str, specs: Sequence[EncoderSpec]) -> Routes:
+    """Read routes such as `zh=A en=A+B picture=C`. Raises InvalidRouting."""
+    known = {spec.name: spec for spec in specs}
+    routes: dict[Kind, tuple[str, ...]] = {}
+    for part in text.split():
+        name, _, encoders = part.partition("=")
+        kind = next((kind for kind in KINDS if kind == name), None)
+        names = tuple(dict.fromkeys(encoders.split("+")))
+        if kind is None or not set(names) <= known.keys():
+            raise InvalidRouting(part, tuple(known))
+        if kind != "picture" and not all(known[one].languages for one in names):
+            raise InvalidRouting(part, tuple(one.name for one in specs if one.languages))
+        routes[kind] = names
+    return routes
+
+
+def assign(
+    clauses: Sequence[Clause],
+    route: Callable[[Clause], Sequence[str]],
+    takes: Callable[[str, Clause], bool],
+) -> dict[str, list[int]]:
+    """Return encoder -> the positions of the clauses that it is asked, ascending; the first encoder answers first.
+
+    What is looked for goes where its `route` leads. What is to be avoided is avoided by all of those who can take it.
+    If none of them can, it goes its own route, together with what it shall be avoided in, as far as that can go there.
+    """
+    every = range(len(clauses))
+    towards = [place for place in every if clauses[place].weight > 0] or list(every)
+    found: dict[str, list[int]] = {}
+    for place in towards:
+        for name in route(clauses[place]):
+            found.setdefault(name, []).append(place)
+    for place in (place for place in every if place not in towards):
+        takers = [name for name in found if takes(name, clauses[place])]
+        if not takers:
+            takers = list(route(clauses[place]))
+            for name in takers:
+                found[name] = [other for other in towards if takes(name, clauses[other])]
+        for name in takers:
+            found[name].append(place)
+    return {name: sorted(places) for name, places in found.items()}
+
+
+def kind_of_clause(clause: Clause) -> Kind | None:
+    """Return what kind of query a clause is, None for words that are neither Chinese nor English."""
+    return "picture" if clause.text is None else kind_of(clause.text)

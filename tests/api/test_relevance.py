@@ -1,0 +1,457 @@
+"""How likely hits are right, and "no good match": on a real library with calibrations made for it, at every door."""
+
+import json
+import logging
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+import models.reference
+from api.app import create_app
+from api.config import Settings
+from api.search.engine import SearchEngine
+from api.search.errors import InvalidQuery
+from api.search.query import Clause, Query, parse_terms
+from indexer.store.filters import parse_filter
+from models import starter
+from models.reference import Reference, write_reference
+from models.relevance import Calibration, Fit
+from models.vectors import l2_normalize
+
+FIT = Fit(
+    slope=20.0,
+    intercept=-5.0,
+    auroc=0.9,
+    auroc_low=0.85,
+    auroc_high=0.94,
+    queries=100,
+    precision=0.8,
+    recall=0.7,
+    calibration_error=0.03,
+)
+BLIND = replace(FIT, auroc=0.55, auroc_low=0.5, auroc_high=0.6)
+CAT, COFFEE = "一只猫", "a cup of coffee"
+PICTURE = 2  # the first of the library's files is broken
+
+
+def at(score: float, slope: float = 20.0) -> Fit:
+    """Return a curve on which a hit of that score is as likely right as wrong."""
+    return replace(FIT, slope=slope, intercept=-slope * score)
+
+
+@pytest.fixture(scope="module")
+def data(library, tmp_path_factory) -> Path:
+    return Path(shutil.copytree(library, tmp_path_factory.mktemp("calibrated") / "library"))
+
+
+@pytest.fixture(scope="module")
+def engine(data) -> SearchEngine:
+    return SearchEngine.open(data)
+
+
+@pytest.fixture
+def teach(data, engine):
+    """Put a calibration into the library; without kinds, one that can tell nothing."""
+
+    def put(*, hub_correction: bool | None = None, fingerprint: str = "", **kinds: Fit) -> None:
+        entry = engine.opened.entry
+        path = engine.opened.layout.relevance(entry.encoder, entry.fingerprint)
+        path.parent.mkdir(exist_ok=True)
+        corrected = engine.hub_correction if hub_correction is None else hub_correction
+        calibration = Calibration(
+            encoder=entry.encoder,
+            fingerprint=fingerprint or entry.fingerprint,
+            hub_correction=corrected,
+            source="questions",
+            created_at="2026-11-20T09:03:00+00:00",
+            kinds={"zh": BLIND, "en": BLIND, "picture": BLIND, **kinds},
+        )
+        path.write_bytes(calibration.to_json())
+
+    yield put
+    shutil.rmtree(data / "relevance", ignore_errors=True)
+
+
+def ask(engine, *terms, **more):
+    return engine.search(Query(clauses=parse_terms(terms), **{"k": 9, **more}))
+
+
+def codes(result) -> list[str]:
+    return [note.code for note in result.notes]
+
+
+def between(hits, place: int) -> float:
+    """Return the middle of the scores of a hit and the one before it."""
+    return (hits[place - 1].score + hits[place].score) / 2
+
+
+def test_every_hit_has_the_relevance_of_its_score(engine, teach):
+    teach(zh=at(0.2))
+    result = ask(engine, CAT)
+    expected = 1 / (1 + np.exp(-20.0 * (np.array([hit.score for hit in result.hits]) - 0.2)))
+    assert [hit.relevance for hit in result.hits] == pytest.approx(expected, abs=6e-4)
+    assert [hit.relevance for hit in result.hits] == sorted((hit.relevance for hit in result.hits), reverse=True)
+
+
+def test_min_relevance_leaves_out_what_is_less_likely(engine, teach):
+    whole = ask(engine, CAT).hits
+    teach(zh=at(between(whole, 3)))
+    result = ask(engine, CAT, min_relevance=0.5)
+    assert [hit.id for hit in result.hits] == [hit.id for hit in whole[:3]]
+    assert (result.total, result.nearest, codes(result)) == (3, [], [])
+    everything = ask(engine, CAT, min_relevance=0)
+    assert (len(everything.hits), everything.total) == (9, 9)
+    for hit in everything.hits:  # what is shown as a relevance may be asked for
+        assert hit.id in [one.id for one in ask(engine, CAT, min_relevance=hit.relevance).hits]
+
+
+def test_pages_and_conditions_count_matches_alone(engine, teach):
+    whole = ask(engine, CAT).hits
+    teach(zh=at(between(whole, 5)))
+    pages = [ask(engine, CAT, min_relevance=0.5, k=2, offset=offset) for offset in (0, 2, 4, 6)]
+    assert [[hit.id for hit in page.hits] for page in pages] == [
+        [hit.id for hit in whole[start : min(start + 2, 5)]] for start in (0, 2, 4, 6)
+    ]
+    assert [(page.total, page.more) for page in pages] == [(5, True), (5, True), (5, False), (5, False)]
+    assert not any(page.nearest or page.notes for page in pages)
+    where = parse_filter("format=png")
+    kept = ask(engine, CAT, min_relevance=0.5, where=where)
+    assert [hit.id for hit in kept.hits] == [hit.id for hit in whole[:5] if hit.path.endswith(".png")]
+    assert kept.total == len(kept.hits)
+
+
+def test_duplicates_are_hidden_among_matches(engine, teach):
+    whole = ask(engine, CAT).hits
+    teach(zh=at(between(whole, 4)))
+    result = ask(engine, CAT, min_relevance=0.5, hide_duplicates=True)
+    assert [hit.id for hit in result.hits] == [hit.id for hit in whole[:4]]
+    none = ask(engine, CAT, min_relevance=1, hide_duplicates=True, k=3)
+    assert (none.hits, [hit.id for hit in none.nearest]) == ([], [hit.id for hit in whole[:3]])
+
+
+def test_where_nothing_reaches_it_the_nearest_are_given_apart(engine, teach):
+    teach(zh=at(2.0))
+    whole = ask(engine, CAT).hits
+    for offset in (0, 4):
+        result = ask(engine, CAT, min_relevance=0.7, k=3, offset=offset)
+        assert (result.hits, result.total, result.more) == ([], 0, False)
+        assert [hit.id for hit in result.nearest] == [hit.id for hit in whole[:3]]
+        assert all(hit.relevance < 0.7 for hit in result.nearest)
+        assert codes(result) == ["no_good_match"]
+    assert "70 %" in result.notes[0].en
+    assert "70 %" in result.notes[0].zh
+    jpeg = ask(engine, CAT, min_relevance=0.7, where=parse_filter("format=jpeg"))
+    assert {hit.path for hit in jpeg.nearest} == {"rocket.jpg", "china.jpg", "flower.jpg"}
+    nothing = ask(engine, CAT, min_relevance=0.7, where=parse_filter("taken>=1990"))
+    assert (nothing.hits, nothing.nearest, codes(nothing)) == ([], [], [])  # no match, however near
+
+
+def test_hits_of_which_even_the_best_is_likely_wrong_come_with_a_note(engine, teach):
+    whole = ask(engine, CAT).hits
+    teach(zh=at(whole[0].score + 0.01))
+    result = ask(engine, CAT)
+    assert ([hit.id for hit in result.hits], codes(result)) == ([hit.id for hit in whole], ["no_good_match"])
+    assert codes(ask(engine, CAT, k=2, offset=2)) == []  # said once
+    teach(zh=at(whole[0].score - 0.01))
+    assert codes(ask(engine, CAT)) == []
+    assert codes(ask(engine, CAT, min_relevance=0.1)) == []
+
+
+def test_each_kind_of_query_has_its_own_curve(engine, teach, photographs):
+    teach(zh=at(0.1), en=at(0.3), picture=at(0.5))
+    for clauses, middle in (
+        ([Clause(text=CAT)], 0.1),
+        ([Clause(text="红色 dress")], 0.1),
+        ([Clause(text="a cat")], 0.3),
+        ([Clause(text="a cat", weight=2.5)], 0.3),
+        ([Clause(image_id=PICTURE)], 0.5),
+        ([Clause(image=(photographs / "cat.png").read_bytes())], 0.5),
+    ):
+        hits = engine.search(Query(clauses=clauses, k=9)).hits
+        assert [hit.relevance for hit in hits] == pytest.approx(
+            [1 / (1 + np.exp(-20.0 * (hit.score - middle))) for hit in hits], abs=6e-4
+        )
+
+
+def test_a_sum_is_as_relevant_as_the_least_of_what_it_asks_for(engine, teach):
+    teach(zh=at(0.15), en=at(0.12))
+    alone = [{hit.id: hit.relevance for hit in ask(engine, text).hits} for text in (CAT, COFFEE)]
+    clauses = [Clause(text=CAT), Clause(text=COFFEE, weight=2)]
+    both = engine.search(Query(clauses=clauses, k=9))
+    assert {hit.id: hit.relevance for hit in both.hits} == {
+        image_id: min(one[image_id] for one in alone) for image_id in alone[0]
+    }
+    for least in (0.05, 0.2, 0.4):
+        expected = [hit.id for hit in both.hits if hit.relevance >= least]
+        kept = engine.search(Query(clauses=clauses, k=2, min_relevance=least))
+        assert ([hit.id for hit in kept.hits], kept.total) == (expected[:2], len(expected))
+    none = engine.search(Query(clauses=clauses, k=2, min_relevance=1))
+    assert (none.hits, [hit.id for hit in none.nearest]) == ([], [hit.id for hit in both.hits[:2]])
+
+
+def test_what_a_query_leads_away_from_is_not_judged(engine, teach):
+    teach(zh=at(0.15))
+    alone = {hit.id: hit.relevance for hit in ask(engine, CAT).hits}
+    for result in (ask(engine, CAT, "-相机"), ask(engine, "没有相机的猫")):
+        assert len(result.clauses) == 2
+        order = [hit.relevance for hit in result.hits]
+        assert None not in order
+        if result.clauses[0].clause.text == CAT:
+            assert {hit.id: hit.relevance for hit in result.hits} == alone
+    kept = ask(engine, CAT, "-相机", min_relevance=0.5)
+    assert {hit.id for hit in kept.hits} == {image_id for image_id, value in alone.items() if value >= 0.5}
+    assert [hit.relevance for hit in ask(engine, "-相机").hits] == [None] * 9
+
+
+@pytest.mark.parametrize(
+    ("query", "kinds"),
+    [
+        ({"clauses": [Clause(text=CAT)]}, {"en": FIT}),
+        ({"clauses": [Clause(text="a cat")]}, {"zh": FIT}),
+        ({"clauses": [Clause(image_id=PICTURE)]}, {"zh": FIT, "en": FIT}),
+        ({"clauses": [Clause(text=CAT), Clause(image_id=PICTURE)]}, {"zh": FIT}),
+        ({"clauses": [Clause(text=CAT), Clause(text="qwertyuiop")]}, {"zh": FIT, "en": FIT}),
+        ({"clauses": [Clause(text="cat")], "match": "text"}, {"en": FIT}),
+        ({"clauses": [Clause(text="cat")], "match": "both"}, {"en": FIT}),
+    ],
+)
+def test_where_it_cannot_be_told_nothing_is_left_out_and_it_is_said(engine, teach, query, kinds):
+    teach(**kinds)
+    whole = engine.search(Query(**query, k=9))
+    asked = engine.search(Query(**query, k=9, min_relevance=0.9))
+    assert (asked.hits, asked.total) == (whole.hits, whole.total)
+    assert {hit.relevance for hit in asked.hits} == {None}
+    assert set(codes(asked)) - set(codes(whole)) == {"cannot_tell"}
+    (note,) = [one for one in asked.notes if one.code == "cannot_tell"]
+    assert ("match=vector" if "match" in query else "--calibrate") in note.en
+    assert ("match=vector" if "match" in query else "--calibrate") in note.zh
+
+
+def test_a_calibration_of_other_weights_or_other_scores_is_not_used(engine, teach):
+    before = ask(engine, CAT).hits
+    teach(zh=at(0.3), fingerprint="f" * 16)
+    assert ask(engine, CAT).hits == before
+    teach(zh=FIT, picture=FIT, hub_correction=not engine.hub_correction)
+    assert {hit.relevance for hit in ask(engine, CAT).hits} == {None}
+    assert None not in {hit.relevance for hit in engine.search(Query(clauses=[Clause(image_id=PICTURE)])).hits}
+    teach(zh=FIT, hub_correction=False)
+    assert None not in {hit.relevance for hit in ask(engine, CAT, min_score=-1).hits}  # plain cosines
+    teach(zh=FIT, hub_correction=True)
+    assert {hit.relevance for hit in ask(engine, CAT, min_score=-1).hits} == {None}
+
+
+def test_both_limits_hold(engine, teach):
+    plain = ask(engine, CAT, min_score=-1).hits
+    teach(zh=at(between(plain, 5)), hub_correction=False)
+    assert ask(engine, CAT, min_score=between(plain, 3), min_relevance=0.5).total == 3
+    assert ask(engine, CAT, min_score=between(plain, 7), min_relevance=0.5).total == 5
+
+
+def test_a_damaged_file_is_logged_once_and_a_whole_one_used_at_once(engine, teach, data, caplog):
+    teach(zh=FIT)
+    (path,) = (data / "relevance").iterdir()
+    path.write_text("{")
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            result = ask(engine, CAT, min_relevance=0.5)
+            assert (len(result.hits), codes(result)) == (9, ["cannot_tell"])
+    assert len(caplog.records) == 1
+    assert path.name in caplog.text
+    teach(zh=FIT)
+    assert None not in {hit.relevance for hit in ask(engine, CAT).hits}
+
+
+# Reference pictures
+
+
+@pytest.fixture
+def reference(tmp_path, monkeypatch) -> Reference:
+    """Have the encoder come with reference pictures."""
+    path, dim = tmp_path / "reference.npy", starter.SPEC.dim
+    write_reference(path, l2_normalize(np.random.default_rng(0).standard_normal((40, dim)) + 0.5))
+    monkeypatch.setattr("models.reference.SHIPPED", path)
+    return Reference.read(path, dim)
+
+
+def level_of(engine, reference, clause: Clause) -> float:
+    encoders = engine.encoders
+    if clause.text is not None:
+        vector = encoders.text.encode_text([clause.text])[0]
+    else:
+        vector = engine.opened.index.fetch(np.array([clause.image_id]))[0]
+    return math.log(np.exp(20.0 * (reference.vectors @ vector).astype(float)).mean()) / 20.0
+
+
+def test_relevance_is_of_the_score_above_the_level_of_its_query(engine, teach, reference):
+    levels = []
+    for kind, clause in (
+        ("zh", Clause(text=CAT)),
+        ("zh", Clause(text="咖啡")),
+        ("en", Clause(text=COFFEE)),
+        ("picture", Clause(image_id=PICTURE)),
+    ):
+        query = Query(clauses=[clause], k=9)
+        levels.append(level_of(engine, reference, clause))
+        middle = engine.search(query).hits[3].score - levels[-1]
+        teach(**{kind: replace(at(middle), reference=reference.digest)})
+        hits = engine.search(query).hits
+        assert [hit.relevance for hit in hits] == pytest.approx(
+            [1 / (1 + np.exp(-20.0 * (hit.score - levels[-1] - middle))) for hit in hits], abs=6e-4
+        )
+        for hit in hits:
+            kept = engine.search(replace(query, min_relevance=hit.relevance))
+            assert hit.id in [one.id for one in kept.hits]
+            assert all(one.relevance >= hit.relevance for one in kept.hits)
+    assert min(abs(np.diff(levels))) > 1e-3
+
+
+def test_each_part_of_a_sum_has_its_own_level(engine, teach, reference):
+    middles = {
+        kind: ask(engine, text).hits[4].score - level_of(engine, reference, Clause(text=text))
+        for kind, text in (("zh", CAT), ("en", COFFEE))
+    }
+    teach(**{kind: replace(at(middle), reference=reference.digest) for kind, middle in middles.items()})
+    alone = [{hit.id: hit.relevance for hit in ask(engine, text).hits} for text in (CAT, COFFEE)]
+    query = Query(clauses=[Clause(text=CAT), Clause(text=COFFEE)], k=9)
+    both = engine.search(query)
+    least = {image_id: min(one[image_id] for one in alone) for image_id in alone[0]}
+    assert {hit.id: hit.relevance for hit in both.hits} == least
+    kept = engine.search(replace(query, min_relevance=0.4))
+    assert {hit.id for hit in kept.hits} == {image_id for image_id, value in least.items() if value >= 0.4}
+    assert 0 < len(kept.hits) < 9
+
+
+def test_reference_pictures_change_no_ranking_and_no_curve_of_scores_alone(engine, teach, reference):
+    teach(zh=at(0.2))
+    alone = ask(engine, CAT).hits
+    assert alone[0].relevance == at(0.2).relevance(alone[0].score)
+    teach(zh=replace(at(0.2), reference=reference.digest))
+    assert [(hit.id, hit.score) for hit in ask(engine, CAT).hits] == [(hit.id, hit.score) for hit in alone]
+
+
+@pytest.mark.parametrize("state", ["other", "missing", "damaged"])
+def test_without_its_reference_pictures_a_curve_is_not_used_and_it_is_logged(engine, teach, reference, state, caplog):
+    if state == "other":
+        write_reference(models.reference.SHIPPED, reference.vectors[:-1])
+    elif state == "missing":
+        models.reference.SHIPPED.unlink()
+    else:
+        models.reference.SHIPPED.write_bytes(b"damaged")
+    teach(zh=replace(FIT, reference=reference.digest), en=at(0.2))
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            result = ask(engine, CAT, min_relevance=0.5)
+            assert ({hit.relevance for hit in result.hits}, codes(result)) == ({None}, ["cannot_tell"])
+    assert caplog.text.count(reference.digest) == 1
+    assert caplog.text.count("reference.npy") == (state == "damaged")
+    assert list(engine.list_kinds()) == ["en"]
+    assert None not in {hit.relevance for hit in ask(engine, "a cat").hits}
+
+
+def test_the_service_judges_as_the_engine_does(engine, data, teach, reference):
+    teach(zh=replace(at(-0.1), reference=reference.digest))
+    with TestClient(create_app(Settings(data=data))) as client:
+        found = client.get("/v1/search", params={"q": CAT, "k": 9}).raise_for_status().json()["hits"]
+    expected = ask(engine, CAT).hits
+    assert [hit["relevance"] for hit in found] == pytest.approx([hit.relevance for hit in expected], abs=1.5e-3)
+    assert None not in {hit["relevance"] for hit in found}
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")])
+def test_a_relevance_is_a_share(value):
+    with pytest.raises(InvalidQuery, match="min_relevance"):
+        Query(clauses=[Clause(text=CAT)], min_relevance=value)
+
+
+# REST
+
+
+@pytest.fixture(scope="module")
+def http(data, serve):
+    with httpx.Client(base_url=serve(data), timeout=30) as client:
+        yield client
+
+
+def test_every_way_of_searching_takes_it(http, engine, teach, photographs):
+    teach(zh=at(2.0), picture=at(2.0))
+    file = (photographs / "cat.png").read_bytes()
+    answers = [
+        http.get("/v1/search", params={"q": CAT, "min_relevance": 0.5, "k": 4}),
+        http.post("/v1/search", json={"clauses": [{"text": CAT}], "min_relevance": 0.5, "k": 4}),
+        http.post("/v1/search/image", files={"file": file}, data={"min_relevance": "0.5", "k": "4"}),
+        http.get(f"/v1/images/{PICTURE}/similar", params={"min_relevance": 0.5, "k": 4}),
+    ]
+    for answer in (response.raise_for_status().json() for response in answers):
+        assert (answer["hits"], answer["total"], answer["next_offset"], len(answer["nearest"])) == ([], 0, None, 4)
+        assert all(0 <= hit["relevance"] < 0.5 for hit in answer["nearest"])
+        assert [note["code"] for note in answer["notes"]] == ["no_good_match"]
+
+
+def test_hits_over_http_have_their_relevance_and_the_notes_a_language(http, teach):
+    teach(zh=at(0.2))
+    answer = http.get("/v1/search", params={"q": CAT}).json()
+    assert (answer["nearest"], answer["hits"][0]["path"]) == ([], "cat.png")
+    assert all(isinstance(hit["relevance"], float) for hit in answer["hits"])
+    told = http.get("/v1/search", params={"q": "a cat", "min_relevance": 0.5}, headers={"Accept-Language": "zh"}).json()
+    assert [(note["code"], "校准" in note["message"]) for note in told["notes"]] == [("cannot_tell", True)]
+    assert {hit["relevance"] for hit in told["hits"]} == {None}
+
+
+def test_the_index_says_what_can_be_told(http, teach):
+    teach(zh=FIT)
+    assert http.get("/v1/index").json()["relevance"] == {"zh": {"auroc": 0.9, "low": 0.85, "high": 0.94}}
+
+
+@pytest.mark.parametrize("value", ["1.5", "-1", "much"])
+def test_a_value_that_is_none_is_a_problem(http, value):
+    response = http.get("/v1/search", params={"q": CAT, "min_relevance": value})
+    assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")
+    assert "min_relevance" in response.json()["detail"]
+
+
+def test_the_documentation_says_what_it_means(http):
+    described = http.get("/openapi.json").json()
+    assert "seven in ten" in described["components"]["schemas"]["Hit"]["description"]
+    names = [one["name"] for one in described["paths"]["/v1/search"]["get"]["parameters"]]
+    assert "min_relevance" in names
+
+
+# The command
+
+
+def test_the_command_shows_per_cents_and_the_nearest_apart(xuntu, data, engine, teach):
+    whole = ask(engine, CAT).hits
+    teach(zh=at(between(whole, 2)))
+    lines = xuntu("search", "--data", data, CAT, "--min-relevance", 0.5).stdout.splitlines()
+    assert lines[0].split() == ["rank", "score", "relevance", "id", "file"]
+    assert len(lines) == 3
+    assert " % " in lines[1]
+    none = xuntu("search", "--data", data, CAT, "--min-relevance", 1, "--k", 2)
+    assert "No good match" in none.stderr
+    assert "0 pictures ranked" in none.stderr
+    assert none.stdout.splitlines()[0] == "The nearest, of which none is relevant enough:"
+    assert len(none.stdout.splitlines()) == 4
+    chinese = xuntu("search", "--data", data, CAT, "--min-relevance", 1, LANG="zh_CN.UTF-8")
+    assert chinese.stdout.startswith("最接近的")
+    answer = json.loads(xuntu("search", "--data", data, CAT, "--min-relevance", 1, "--json", "--k", 2).stdout)
+    assert (answer["hits"], len(answer["nearest"])) == ([], 2)
+    assert answer["nearest"][0]["relevance"] == ask(engine, CAT).hits[0].relevance
+    untold = xuntu("search", "--data", data, "a cat", "--min-relevance", 0.5)
+    assert "--calibrate" in untold.stderr
+    assert untold.stdout.splitlines()[0].split() == ["rank", "score", "id", "file"]
+    assert xuntu("search", "--data", data, CAT, "--min-relevance", 2).returncode == 2
+
+
+def test_a_sheet_shows_it(xuntu, data, teach, tmp_path):
+    teach(zh=at(0.2))
+    done = xuntu("search", "--data", data, CAT, "--sheet", "told.png")
+    assert done.returncode == 0, done.stderr
+    teach()
+    xuntu("search", "--data", data, CAT, "--sheet", "untold.png")
+    assert (tmp_path / "told.png").read_bytes() != (tmp_path / "untold.png").read_bytes()

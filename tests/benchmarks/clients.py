@@ -82,4 +82,5 @@ def _ask(port: int, clients: int, requests: int) -> list[tuple[float, int, bytes
     return answers
 
 
-main(*map(int, sys.argv[1:]))
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -20,6 +20,7 @@ import gpu_index
 import indexing
 import kills
 import million
+import quality
 import second_run
 import startup
 import text_query
@@ -43,6 +44,7 @@ MEASURES = {
     "gpu": gpu.measure,
     "gpu-index": gpu_index.measure,
     "million": million.measure,
+    "quality": quality.measure,
 }
 RESULT = Path(__file__).resolve().parents[2] / "out" / "bench.json"
 

@@ -3,6 +3,7 @@
 import json
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Protocol
 
 _RUN = re.compile(r"[a-z0-9']+|[\u4e00-\u9fff]+")
 _PLURAL = re.compile(r"(?<=..)(?:s|es)$")
+_BRITISH_OUR = re.compile(r"(?<=[a-z]{2})our(?=$|s$|ful|ite|ed$|ing$)")
+_BRITISH_TRE = re.compile(r"(?<=[a-z]{2})tre(?=s?$)")
 
 
 # Words that say nothing of a picture on their own: a text of nothing else gives no meaningful vector.
@@ -48,32 +51,45 @@ class NgramTokenizer:
     """Splits a text into an unordered bag of n-grams.
 
     An English word gives itself, without its plural ending, and a pair with the next English word; a run of
-    Chinese characters gives each character and each pair of neighbours. Id 0 is padding. Tokens outside the
-    vocabulary are dropped.
+    Chinese characters gives each character and each pair of neighbours. Id 0 is padding. An English word outside the
+    vocabulary is read as its Chinese translation, where the tokenizer's dictionary has one; other tokens outside it
+    are dropped.
     """
 
     def __init__(self, path: Path) -> None:
         description = json.loads(path.read_text(encoding="utf-8"))
         self.context_length: int = description["max_len"]
         self._ids = {token: number for number, token in enumerate(description["vocab"], start=1)}
+        self._translations: dict[str, str] = description.get("translations", {})
 
     def tokenize(self, text: str) -> TokenizedText:
         """Return the ids in the order: runs from left to right, then English word pairs."""
         text = text.lower()
         unknown = _words_outside_runs(text)
+        tokens: list[str] = []
+        english: list[str] = []
         for run in _RUN.findall(text):
             if run[0] < "\u4e00":
-                unknown += [run] * (_singular(run) not in self._ids)
+                english.append(next((form for form in _forms(run) if form in self._ids), _singular(run)))
+                found = [english[-1]] if english[-1] in self._ids else self._translate(run)
+                unknown += [] if found else [run]
             else:
-                understood = {char for gram in _chinese(run) if gram in self._ids for char in gram}
+                found = [gram for gram in _chinese(run) if gram in self._ids]
+                understood = {char for gram in found for char in gram}
                 unknown += [part for part in re.split(f"[{''.join(understood)}]+" if understood else "$^", run) if part]
-        known = [token for token in ngrams(text) if token in self._ids]
+            tokens += found
+        known = tokens + [pair for pair in _pairs(english) if pair in self._ids]
         return TokenizedText(
             ids=tuple(self._ids[token] for token in known[: self.context_length]),
             unknown_words=tuple(dict.fromkeys(unknown)),
             truncated=len(known) > self.context_length,
             meaningful=any(_says_something(token) for token in known),
         )
+
+    def _translate(self, word: str) -> list[str]:
+        """Return the known tokens of an English word's Chinese."""
+        chinese = next((self._translations[form] for form in _forms(word) if form in self._translations), "")
+        return [gram for gram in _chinese(chinese) if gram in self._ids]
 
 
 def ngrams(text: str) -> list[str]:
@@ -86,7 +102,11 @@ def ngrams(text: str) -> list[str]:
             tokens.append(english[-1])
         else:
             tokens += _chinese(run)
-    return tokens + [f"{left}_{right}" for left, right in pairwise(english)]
+    return tokens + _pairs(english)
+
+
+def _pairs(english: list[str]) -> list[str]:
+    return [f"{left}_{right}" for left, right in pairwise(english)]
 
 
 def _chinese(run: str) -> list[str]:
@@ -100,6 +120,17 @@ def _says_something(token: str) -> bool:
 
 def _singular(word: str) -> str:
     return _PLURAL.sub("", word) if len(word) > 3 and not word.endswith("ss") else word
+
+
+def _forms(word: str) -> Iterator[str]:
+    """Return how an English word may stand in a vocabulary: without its plural ending, and in American spelling."""
+    for spelling in dict.fromkeys((word, _BRITISH_OUR.sub("or", word), _BRITISH_TRE.sub("ter", word))):
+        yield _singular(spelling)
+        if len(spelling) > 3 and spelling.endswith("s"):
+            yield spelling[:-1]
+            if spelling.endswith("ies"):
+                yield f"{spelling[:-3]}y"
+        yield _singular(f"{spelling}s")  # "noodles" may have become "noodl"
 
 
 def _words_outside_runs(text: str) -> list[str]:

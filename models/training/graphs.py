@@ -1,10 +1,9 @@
 """The trained towers -> the ONNX files of the built-in encoder, 8 bits a weight."""
 
-import json
 import logging
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.training.sight import standardised
-from models.training.texts import LENGTH
-from models.training.towers import ImageTower, TextTower
+from models.training.towers import DIM, ImageTower, TextTower
 
 _OPSET = 17
 _BATCH = 32
 
 
-def write_graphs(
-    folder: Path, image: ImageTower, text: TextTower, tokens: Sequence[str], calibration: NDArray[np.uint8]
-) -> None:
-    """Write image_int8.onnx, text.onnx and tokenizer.json into `folder`.
+def write_graphs(folder: Path, image: ImageTower, text: TextTower, calibration: NDArray[np.uint8]) -> None:
+    """Write image_int8.onnx and text.onnx into `folder`.
 
     `calibration` (n, side, side, 3) are pictures as the tower will see them; they give the range of every stage.
     """
@@ -35,9 +32,6 @@ def write_graphs(
     example = torch.ones(2, 12, dtype=torch.int32)
     axes = {"tokens": {0: "n", 1: "length"}, "embedding": {0: "n"}}
     _trace(_SmallText(text.eval()), example, folder / "text.onnx", "tokens", axes)
-    description = {"type": "ngram-bag", "max_len": LENGTH, "vocab": list(tokens)}
-    text_of = json.dumps(description, ensure_ascii=False, separators=(",", ":"))
-    (folder / "tokenizer.json").write_text(text_of, encoding="utf-8")
 
 
 class _SmallText(nn.Module):
@@ -65,7 +59,10 @@ class _SmallText(nn.Module):
 
 
 class _Bytes(nn.Module):
-    """The image tower over bytes (n, side, side, 3), its normalisation folded into the convolutions."""
+    """The image tower over bytes (n, side, side, 3) and their mirror image, its normalisation folded into convolutions.
+
+    The mean of both says more than either: a picture and its mirror image show the same.
+    """
 
     def __init__(self, tower: ImageTower) -> None:
         super().__init__()
@@ -78,8 +75,9 @@ class _Bytes(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Pixels uint8 (n, side, side, 3) -> unit vectors (n, DIM)."""
-        vectors: Tensor = self.tower(standardised(image.permute(0, 3, 1, 2)))
-        return vectors
+        pixels = standardised(image.permute(0, 3, 1, 2))
+        vectors: Tensor = self.tower(torch.cat([pixels, pixels.flip(3)]))
+        return functional.normalize(vectors.reshape(2, -1, DIM).sum(0), dim=-1)
 
 
 def _write_image(path: Path, tower: ImageTower, calibration: NDArray[np.uint8]) -> None:

@@ -19,7 +19,7 @@ from models.training.towers import DIM, ImageTower
 from models.training.views import View, render, view
 
 _BLOCK = 128  # views at once
-_LOYALTY = 1.0  # how much the vectors that the pictures had before still count
+_LOYALTY = 3.0  # how much the vectors that the pictures had before still count
 
 Features = NDArray[np.float16]  # (n, width) of one view of every picture
 

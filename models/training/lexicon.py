@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from models.training.words import seen_pairs
+from models.training.words import pairs, seen_pairs
 
 _LONGEST_ZH, _LONGEST_EN = 6, 3  # characters, words
 _ONE_SIDED = 0.01  # what counts of the frequency of a pair whose other side is in no list
@@ -17,14 +17,25 @@ class Lexicon:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         english, chinese = (_read_frequencies(folder / f"freq_{language}.tsv") for language in ("en", "zh"))
+        self._frequencies = english, chinese
+        seen = seen_pairs(folder / "cedict_ts.u8", folder / "wordnet")
+        self.pairs = self._common_first(seen)[:_USEFUL]  # (Chinese, English)
+
+    @property
+    def dictionary(self) -> list[tuple[str, str]]:
+        """Pairs of Chinese and English words for anything at all, the common ones first."""
+        return self._common_first(pairs(self._folder / "cedict_ts.u8"))
+
+    def _common_first(self, found: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         weight = {
-            (zh, en): _how_common(en, zh, english, chinese)
-            for zh, en in seen_pairs(folder / "cedict_ts.u8", folder / "wordnet")
+            (zh, en): _how_common(en, zh, *self._frequencies)
+            for zh, en in found
             if len(zh) <= _LONGEST_ZH and len(en.split()) <= _LONGEST_EN
         }
-        found = [pair for pair, value in weight.items() if value]
-        self.pairs = sorted(found, key=lambda pair: (-weight[pair], pair))[:_USEFUL]  # (Chinese, English)
+        usual = [pair for pair, value in weight.items() if value]
+        return sorted(usual, key=lambda pair: (-weight[pair], pair))
 
     @property
     def words(self) -> Iterable[str]:

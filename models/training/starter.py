@@ -9,6 +9,7 @@
 After stages 2 to 4 the recalls on the validation captions, and of the names kept for validation, are told.
 """
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from models.onnx_encoder import open_session
+from models.reference import write_reference
 from models.training.graphs import write_graphs
 from models.training.joint import Features, Joint, JointTask, see_features
 from models.training.lexicon import Lexicon
@@ -35,6 +38,7 @@ from models.training.texts import (
     TEMPLATES_ZH,
     TextReader,
     read_tokens,
+    translations,
     trimmed,
     vocabulary,
     write_tokenizer,
@@ -42,13 +46,15 @@ from models.training.texts import (
 from models.training.towers import ImageTower, TextTower
 from models.training.validation import SeeRows, Validation
 from models.training.views import render, view
+from models.vectors import l2_normalize
 
 WIDTHS, BLOCKS = (32, 64, 128, 256, 384), (1, 2, 2, 1)
 _TRUE_NAME = 0.6  # how much the name that a person gave counts beside what the teachers think
 _CALIBRATION = 320  # pictures
+_REFERENCES = 4_000  # pictures
 _SHARES = {"flickr8k": 0.27, "coco": 0.25, "tiny-imagenet": 0.2, "flowers": 0.03, "pacs": 0.03}  # of the views
 _OTHER_SHARE = 0.22
-_JOINT_VIEWS = 3
+_JOINT_VIEWS = 1
 
 Say = Callable[[str], None]
 
@@ -61,10 +67,10 @@ class Recipe:
     the last.
     """
 
-    views: tuple[int, ...] = (10, 3)
+    views: tuple[int, ...] = (6, 1)
     vocabulary: int = 36_000
     space_steps: int = 700
-    sight: tuple[tuple[int, int, int], ...] = ((64, 12_000, 0), (96, 6_000, 4_500))
+    sight: tuple[tuple[int, int, int], ...] = ((48, 2_500, 0), (64, 2_300, 0), (96, 1_200, 1_000))
     sight_batch: int = 192
     joint_steps: int = 300
     image_size: int = 96
@@ -97,8 +103,9 @@ class StarterTraining:
         joint = self._joint(space, tower)
         tower.project.load_state_dict(joint.project.state_dict())
         rows = np.random.default_rng(3).choice(self._trained, min(_CALIBRATION, len(self._trained)), replace=False)
-        tokens = read_tokens(self._tokenizer)
-        write_graphs(folder, tower, joint.text, tokens, self._whole(rows, self.recipe.image_size))
+        write_graphs(folder, tower, joint.text, self._whole(rows, self.recipe.image_size))
+        shutil.copyfile(self._tokenizer, folder / "tokenizer.json")
+        self._write_reference(folder)
 
     # What the stages share.
 
@@ -181,7 +188,7 @@ class StarterTraining:
             tokens = vocabulary(
                 self.pictures, [*names, *TEMPLATES_EN, *TEMPLATES_ZH], self._lexicon.words, self.recipe.vocabulary
             )
-            write_tokenizer(self._tokenizer, tokens)
+            write_tokenizer(self._tokenizer, tokens, translations(self._lexicon.dictionary, tokens))
         return TextReader(self._tokenizer)
 
     @cached_property
@@ -322,6 +329,14 @@ class StarterTraining:
         """Return whole pictures, (n, side, side, 3)."""
         views = (view(len(self.pixels), int(row), 0, SIDE) for row in rows)
         return np.stack([np.asarray(render(self.pixels, each, side)) for each in views])
+
+    def _write_reference(self, folder: Path) -> None:
+        """Write the vectors of some pictures, as the encoder in `folder` sees them."""
+        rows = np.random.default_rng(4).choice(self._trained, min(_REFERENCES, len(self._trained)), replace=False)
+        session = open_session(folder / "image_int8.onnx")
+        blocks = np.array_split(rows, max(1, len(rows) // 32))
+        seen = [session.run(None, {"image": self._whole(some, self.recipe.image_size)})[0] for some in blocks]
+        write_reference(folder / "reference.npy", l2_normalize(np.concatenate(seen)))
 
     @torch.no_grad()
     def _see(self, tower: ImageTower, rows: NDArray[np.int64]) -> Tensor:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,9 +40,24 @@ def vocabulary(pictures: Sequence[PackedPicture], names: Iterable[str], words: I
     return list(known)
 
 
-def write_tokenizer(path: Path, tokens: Sequence[str]) -> None:
+def translations(pairs: Iterable[tuple[str, str]], tokens: Iterable[str]) -> dict[str, str]:
+    """Return the Chinese of English words that `tokens` lack, from pairs of Chinese and English, the common ones first.
+
+    Words are as the tokenizer looks them up, and their Chinese is made of characters that it knows.
+    """
+    known = set(tokens)
+    found: dict[str, str] = {}
+    for zh, en in pairs:
+        words = ngrams(en)
+        if len(words) == 1 and words[0].isascii() and words[0] not in known and known.issuperset(zh):
+            found.setdefault(words[0], zh)
+    return found
+
+
+def write_tokenizer(path: Path, tokens: Sequence[str], dictionary: Mapping[str, str]) -> None:
     """Write the file that the tokenizer of the encoder reads."""
-    path.write_text(json.dumps({"max_len": LENGTH, "vocab": list(tokens)}, ensure_ascii=False), encoding="utf-8")
+    description = {"type": "ngram-bag", "max_len": LENGTH, "vocab": list(tokens), "translations": dict(dictionary)}
+    path.write_text(json.dumps(description, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
 
 
 def read_tokens(path: Path) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.reference import Reference
 from models.training.pack import TrainingPack
 from models.training.starter import Recipe, StarterTraining
 from models.training.views import render, view
@@ -66,13 +67,13 @@ def pack(tmp_path_factory):
 @pytest.fixture(scope="module")
 def words(tmp_path_factory):
     folder = tmp_path_factory.mktemp("words")
-    (folder / "cedict_ts.u8").write_text("貓 猫 [mao1] /cat/\n", encoding="utf-8")
+    (folder / "cedict_ts.u8").write_text("貓 猫 [mao1] /cat/\n紅 红 [hong2] /red/crimson/\n", encoding="utf-8")
     (folder / "wordnet").mkdir()
     for part in ("noun", "verb", "adj", "adv"):
         (folder / "wordnet" / f"data.{part}").write_text("", encoding="utf-8")
         (folder / "wordnet" / f"index.{part}").write_text("", encoding="utf-8")
     (folder / "wordnet" / "cntlist.rev").write_text("", encoding="utf-8")
-    (folder / "freq_en.tsv").write_text("cat\t1e-4\n", encoding="utf-8")
+    (folder / "freq_en.tsv").write_text("cat\t1e-4\ncrimson\t1e-5\n", encoding="utf-8")
     (folder / "freq_zh.tsv").write_text("猫\t1e-4\n", encoding="utf-8")
     return folder
 
@@ -113,6 +114,11 @@ def test_a_run_ends_in_files_that_encode(pack, words, tmp_path):
     for vectors in (image.run(None, {"image": pixels})[0], text.run(None, {"tokens": ids})[0]):
         assert vectors.shape[1] == 256
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
+    mirrored = image.run(None, {"image": np.ascontiguousarray(pixels[:, :, ::-1])})[0]
+    np.testing.assert_allclose(mirrored, image.run(None, {"image": pixels})[0], atol=1e-2)
+    reading = NgramTokenizer(out / "tokenizer.json")
+    assert reading.tokenize("crimson").ids == reading.tokenize("红").ids
+    assert len(Reference.read(out / "reference.npy", 256).vectors) == sum(one.training for one in training.pictures)
 
     before = (out / "text.onnx").read_bytes()
     StarterTraining(pack, teachers, words, work, RECIPE, processes=1, say=said.append, tell=lambda *_: None).run(out)

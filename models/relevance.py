@@ -1,8 +1,9 @@
 """A score -> how likely the hit is right: a logistic curve for each kind of query (Platt 1999).
 
 Scores of different kinds of query cannot be compared, and none of them says by itself whether it is a match. Relevance
-can, and does: of hits with relevance 0.7, seven in ten are right, whatever was asked in, as far as the queries that it
-was fitted on are like those that are asked. Where scores do not tell whether a thing is there at all, there is none.
+can, and does: a hit with relevance 0.7 is right seven times in ten, whatever was asked in, where right hits and wrong
+ones are equally many, and as far as the queries that it was fitted on are like those that are asked. Where scores do
+not tell whether a thing is there at all, there is none.
 """
 
 import json
@@ -18,7 +19,8 @@ from models.text import detect_language
 Kind: TypeAlias = Literal["zh", "en", "picture"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-GOOD_MATCH = 0.5  # a hit of less is more likely wrong than right
+GOOD_MATCH = 0.5  # a hit of less is rather wrong than right
+POOR_MATCH = 0.1  # where even the best hit has less, there is no good match
 MIN_AUROC = 0.65  # below this, the lower end of its interval, scores do not tell what is there from what is not
 SHIPPED = Path(__file__).parent / "starter" / "relevance.json"
 
@@ -36,7 +38,7 @@ class Fit:
     without.
     `auroc` is the chance that the best hit of a query for what is there scores above that of one for what is not, with
     the ends of its 95 % interval; `queries` is how many it was fitted on. Of queries that were held out: the
-    `precision` and `recall` of taking the hits at or above GOOD_MATCH for right, and the `calibration_error`, by how
+    `precision` and `recall` of taking the hits at or above GOOD_MATCH for right, and the `calibration_error`: by how
     much relevance and the share that is right differ on average; None where nothing was taken, or nothing is right.
     """
 

@@ -1,7 +1,8 @@
 """Labelled hits -> how likely a hit of a score is right: logistic calibration, judged on queries that were held out.
 
 The curve is Platt's (1999), with his targets and fitted as Lin, Lin and Weng (2007) do: Newton's method with a
-backtracking line search.
+backtracking line search. How many of the hits were right is a matter of the gallery and says nothing of another, so it
+is taken out again: the intercept is moved to where right and wrong hits would be equally many (King and Zeng 2001).
 """
 
 from collections.abc import Mapping
@@ -50,7 +51,7 @@ def fit(labelled: Labelled) -> Fit:
     """Fit the curve on all hits, and measure it on hits of queries that a curve was not fitted on."""
     there = np.isfinite(labelled.scores)
     heights, right = labelled.heights[there], labelled.right[there]
-    slope, intercept = fit_logistic(heights, right)
+    slope, intercept = fit_even(heights, right)
     relevance = hold_out(heights, right, np.broadcast_to(labelled.groups[:, None], there.shape)[there])
     taken = relevance >= GOOD_MATCH
     auroc = estimate(labelled.presence)["auroc"]
@@ -75,17 +76,28 @@ def hold_out(scores: Floats, right: Mask, groups: Positions) -> Floats:
     relevance = np.empty(len(scores))
     for fold in np.unique(folds[groups]):
         held = folds[groups] == fold
-        slope, intercept = fit_logistic(scores[~held], right[~held])
+        slope, intercept = fit_even(scores[~held], right[~held])
         relevance[held] = _logistic(slope * scores[held] + intercept)
     return relevance
 
 
 def calibration_error(relevance: Floats, right: Mask) -> float:
-    """Return the expected calibration error (Naeini, Cooper and Hauskrecht 2015) over ten equal parts of 0..1."""
+    """Return the expected calibration error (Naeini, Cooper and Hauskrecht 2015) over ten equal parts of 0..1.
+
+    Right and wrong hits count as much as each other, as they do in relevance.
+    """
     bins = np.minimum((relevance * _BINS).astype(int), _BINS - 1)
-    said = np.bincount(bins, relevance, minlength=_BINS)
-    was = np.bincount(bins, right, minlength=_BINS)
-    return float(np.abs(said - was).sum() / len(relevance))
+    weights = np.where(right, 0.5 / max(1, right.sum()), 0.5 / max(1, (~right).sum()))
+    said = np.bincount(bins, weights * relevance, minlength=_BINS)
+    was = np.bincount(bins, weights * right, minlength=_BINS)
+    return float(np.abs(said - was).sum() / weights.sum())
+
+
+def fit_even(scores: Floats, right: Mask) -> tuple[float, float]:
+    """Return slope and intercept of the curve, where right and wrong hits were equally many."""
+    slope, intercept = fit_logistic(scores, right)
+    hits = int(right.sum())
+    return slope, intercept + float(np.log((len(right) - hits + 1) / (hits + 1)))
 
 
 def fit_logistic(scores: Floats, right: Mask) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from api.limits import MAX_TEXT_CHARS
 from api.search.clauses import language_of, read_clauses
 from api.search.errors import ImageNotFound, InvalidQuery
 from api.search.hiding import DuplicateHider, Page, Scores
-from api.search.judging import Judge, cannot_tell, list_kinds, make_judge, no_good_match, none_is_good
+from api.search.judging import Judge, cannot_tell, list_kinds, make_judge, no_good_match
 from api.search.matching import WordMatcher, match_notes
 from api.search.plan import Encoded, Plan, SpacePlan, sum_parts
 from api.search.query import Clause, Query
@@ -166,7 +166,7 @@ class SearchEngine:
         judge = self._make_judge(plan, aims[0]) if len(aims) == 1 else None
         page, nearest, notes = self._find_relevant(plan, aims, where, judge)
         hits = self._hits(page, judge)
-        if judge and query.min_relevance is None and not query.offset and none_is_good(hits):
+        if judge and query.min_relevance is None and not query.offset and judge.doubts(hits):
             notes.append(no_good_match(None))
         done = time.perf_counter()
         names = [aim.space.name for aim in aims] or [self.spaces[0].name]

@@ -19,7 +19,7 @@ from api.search.results import Hit, Note
 from indexer.index.base import SCORE_DECIMALS, VectorIndex
 from models.errors import CalibrationUnreadable, ReferenceUnreadable
 from models.reference import Reference, read_reference
-from models.relevance import GOOD_MATCH, KINDS, Calibration, Fit, Kind, read_calibration
+from models.relevance import KINDS, POOR_MATCH, Calibration, Fit, Kind, read_calibration
 from models.vectors import Ids, Vectors
 
 logger = logging.getLogger(__name__)
@@ -125,6 +125,10 @@ class Judge:
         parts = [(one, self.index.score(one.query, ids).round(SCORE_DECIMALS).tolist()) for one in self.wanted]
         return [min(one.relevance(row[place]) for one, row in parts) for place in range(len(ids))]
 
+    def doubts(self, hits: Sequence[Hit]) -> bool:
+        """Say whether even the best of some hits, and there are some, is a poor match."""
+        return bool(hits) and max(hit.relevance or 0.0 for hit in hits) < POOR_MATCH
+
     def score_for(self, relevance: float) -> float | None:
         """Return the least score of a hit that is so relevant; None where scores do not say it."""
         return self.wanted[0].score_for(relevance) if self.ranks else None
@@ -168,11 +172,6 @@ def list_kinds(curves: Curves | None, *, hub_correction: bool) -> dict[str, Fit]
     return {kind: fit for kind, fit in fits.items() if fit is not None}
 
 
-def none_is_good(hits: Sequence[Hit]) -> bool:
-    """Say whether even the best of some hits, and there are some, is more likely wrong than right."""
-    return bool(hits) and all(hit.relevance is not None and hit.relevance < GOOD_MATCH for hit in hits)
-
-
 def cannot_tell(plan: Plan) -> Note:
     """Say that nothing was left out by relevance, why, and what to do."""
     if plan.query.match != "vector":
@@ -198,12 +197,12 @@ def cannot_tell(plan: Plan) -> Note:
 
 
 def no_good_match(min_relevance: float | None) -> Note:
-    """Say that nothing is relevant enough: not as `min_relevance` asks, or without it, more likely right than wrong."""
+    """Say that nothing is relevant enough: not as `min_relevance` asks, or without it, that all is a poor match."""
     if min_relevance is None:
         return Note(
             code="no_good_match",
-            en=f"No good match: even the best of these has a relevance below {100 * GOOD_MATCH:.0f} %.",
-            zh=f"没有很匹配的图片：最接近的一张，匹配度也不到 {100 * GOOD_MATCH:.0f} %。",
+            en=f"No good match: even the best of these has a relevance below {100 * POOR_MATCH:.0f} %.",
+            zh=f"没有很匹配的图片：最接近的一张，匹配度也不到 {100 * POOR_MATCH:.0f} %。",
         )
     return Note(
         code="no_good_match",

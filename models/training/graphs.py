@@ -32,6 +32,7 @@ def write_graphs(folder: Path, image: ImageTower, text: TextTower, calibration: 
     example = torch.ones(2, 12, dtype=torch.int32)
     axes = {"tokens": {0: "n", 1: "length"}, "embedding": {0: "n"}}
     _trace(_SmallText(text.eval()), example, folder / "text.onnx", "tokens", axes)
+    _halve(folder / "text.onnx")
 
 
 class _SmallText(nn.Module):
@@ -117,6 +118,21 @@ class _Calibration:
         """Return the next batch as the graph takes it."""
         batch = next(self._batches, None)
         return None if batch is None else {"image": batch}
+
+
+def _halve(path: Path) -> None:
+    """Store the larger weights of a graph with 16 bits a number; they are read as 32."""
+    import onnx
+
+    model = onnx.load(path)
+    for weight in [one for one in model.graph.initializer if one.data_type == onnx.TensorProto.FLOAT]:
+        values = onnx.numpy_helper.to_array(weight)
+        if values.ndim == 2 and values.shape[1] > 1:
+            name = weight.name
+            weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_16"))
+            cast = onnx.helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT)
+            model.graph.node.insert(0, cast)
+    onnx.save(model, path)
 
 
 def _trace(module: nn.Module, example: Tensor, path: Path, name: str, axes: dict[str, dict[int, str]]) -> None:

@@ -107,8 +107,12 @@ def test_equal_scores_give_the_share_that_is_right():
 
 def test_the_calibration_error_by_hand():
     relevance = np.array([0.05, 0.05, 0.95, 0.95, 1.0])
-    assert calibration_error(relevance, np.array([False, False, True, True, True])) == pytest.approx(0.04)
-    assert calibration_error(relevance, np.array([True, True, False, False, False])) == pytest.approx(4.8 / 5)
+    assert calibration_error(relevance, np.array([False, False, True, True, True])) == pytest.approx(
+        0.05 / 2 + 0.1 / 3 / 2
+    )
+    assert calibration_error(relevance, np.array([True, True, False, False, False])) == pytest.approx(
+        0.95 / 2 + 2.9 / 3 / 2
+    )
 
 
 def test_held_out_queries_find_the_curve_as_good_as_it_is():
@@ -142,7 +146,9 @@ def test_the_same_relevance_is_the_same_share_right_in_both_languages():
     for kind, (slope, intercept) in curves.items():
         scores, right = draw(100_000, slope, intercept, 9, middles[kind])
         relevance = np.array([calibration.kinds[kind].relevance(score) for score in scores])
-        shares[kind] = [right[(relevance > low) & (relevance <= low + 0.2)].mean() for low in (0.2, 0.4, 0.6)]
+        parts = [(relevance > low) & (relevance <= low + 0.2) for low in (0.2, 0.4, 0.6)]
+        of_right, of_wrong = ([mask[part].sum() / mask.sum() for part in parts] for mask in (right, ~right))
+        shares[kind] = [one / (one + other) for one, other in zip(of_right, of_wrong, strict=True)]  # at even odds
     assert shares["zh"] == pytest.approx(shares["en"], abs=0.06)
     assert shares["zh"] == pytest.approx([0.3, 0.5, 0.7], abs=0.06)
     assert calibration.kinds["en"].threshold > calibration.kinds["zh"].threshold + 0.1

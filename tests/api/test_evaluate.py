@@ -411,7 +411,7 @@ def test_how_to_ask_is_checked_before_a_question_is(ask):
 
 
 def test_negation_is_read_unless_words_are_to_be_taken_as_they_are(ask):
-    question = ("一朵花，不要猫", "flower.jpg")
+    question = ("火箭，不要猫", "rocket.jpg")
     read, literal = (ask(question, literal=literal).report for literal in (False, True))
     assert (read.settings["literal"], literal.settings["literal"]) == (False, True)
     assert ranks(read, "text->image", "zh") == [1]

@@ -327,7 +327,8 @@ class IndexMismatch(IndexerError):
         ways = f"Use --encoder {other}, name both to have both ({both}), or build" if other else "Build"
         super().__init__(
             en=f"This library was built with the encoder {built_with}, and {asked_for} was asked for; their vectors "
-            f"cannot be mixed. {ways} another library: xuntu index build PATH --data OTHER",
+            f"cannot be mixed. {ways} another library (xuntu index build PATH --data OTHER), or encode this one again: "
+            f"xuntu index rebuild --reencode --encoder {new}",
             zh=f"这个图片库由编码器 {built_with} 建立，而当前请求的是 {asked_for}；两者的向量不能混用。"
             f"请{f'使用 --encoder {other}，同时写上两者以便一起使用（{both}），' if other else ''}"
             "另建一个图片库（xuntu index build PATH --data OTHER），"

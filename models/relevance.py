@@ -20,7 +20,7 @@ Kind: TypeAlias = Literal["zh", "en", "picture"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 GOOD_MATCH = 0.5  # a hit of less is rather wrong than right
-POOR_MATCH = 0.1  # where even the best hit has less, there is no good match
+POOR_MATCH = 0.05  # where even the best hit has less, there is no good match
 MIN_AUROC = 0.65  # below this, the lower end of its interval, scores do not tell what is there from what is not
 SHIPPED = Path(__file__).parent / "starter" / "relevance.json"
 

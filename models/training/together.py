@@ -3,7 +3,7 @@
 import os
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -12,6 +12,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import cast
 
+from models.errors import ImageSearchError
 from models.training.job import Job, OnReport, Stop, run
 from models.training.loop import Report
 
@@ -55,11 +56,24 @@ def _watch(processes: dict[Connection, SpawnProcess], stopping: Event, report: O
             if isinstance(said, Report):
                 report(said)
             elif isinstance(said, BaseException):
-                raise said
+                raise said if isinstance(said, ImageSearchError) else _cause(said, working)
             else:
                 steps = said
                 working.pop(connection).join()
     return steps
+
+
+def _cause(error: BaseException, working: Iterable[Connection]) -> BaseException:
+    """Return what went wrong first: where one process fails, those that it leaves alone fail to reach it."""
+    for connection in working:
+        try:
+            while connection.poll():
+                said = connection.recv()
+                if isinstance(said, ImageSearchError):
+                    return said
+        except EOFError:
+            continue
+    return error
 
 
 def _begin(job: Job, devices: Sequence[str], rank: int, meeting: Path, stopping: Event, connection: Connection) -> None:

@@ -42,13 +42,23 @@ def test_a_service_answers_the_same_from_a_gpu_and_says_how_much_is_there(librar
 @pytest.mark.skipif(open_gpu("cuda:0") is not None, reason="the GPU is there")
 def test_a_service_that_is_asked_for_a_gpu_that_is_not_there_says_so_and_answers(library, caplog):
     async def ask() -> None:
+        said = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        class Listener(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                if "cuda:0" in record.getMessage():
+                    loop.call_soon_threadsafe(said.set)
+
+        listener = Listener()
+        logging.getLogger().addHandler(listener)
         service = Service(Settings(data=library, index={"device": "cuda:0"}), Metrics())
         await service.start()
-        while not any("cuda:0" in record.getMessage() for record in caplog.records):
-            await asyncio.sleep(0)
+        await said.wait()
+        logging.getLogger().removeHandler(listener)
         assert (await service.search(CATS)).hits[0].path == "cat.png"
         await service.stop()
 
-    asyncio.run(asyncio.wait_for(ask(), 60))
+    asyncio.run(asyncio.wait_for(ask(), 300))
     (said,) = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert "XUNTU_INDEX__DEVICE=cpu" in said.getMessage()

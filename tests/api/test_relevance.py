@@ -154,7 +154,7 @@ def test_where_nothing_reaches_it_the_nearest_are_given_apart(engine, teach):
 
 def test_hits_of_which_even_the_best_is_a_poor_match_come_with_a_note(engine, teach):
     whole = ask(engine, CAT).hits
-    teach(zh=at(whole[0].score + 0.12))
+    teach(zh=at(whole[0].score + 0.16))
     result = ask(engine, CAT)
     assert ([hit.id for hit in result.hits], codes(result)) == ([hit.id for hit in whole], ["no_good_match"])
     assert codes(ask(engine, CAT, k=2, offset=2)) == []  # said once

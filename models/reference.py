@@ -52,10 +52,17 @@ class Reference:
 
     def level(self, vectors: Vectors) -> npt.NDArray[np.float32]:
         """Return the level of each query, float32 (m,): log(mean over the pictures r of exp(b * q.r)) / b."""
+        if len(vectors) == 1:  # by one thread: others have searches of their own to answer
+            return self._of_scores(np.einsum("ij,j->i", self.vectors, vectors[0])[None])
         levels = np.empty(len(vectors), np.float32)
         for start in range(0, len(vectors), _BLOCK_ROWS):
             scores = vectors[start : start + _BLOCK_ROWS] @ self.vectors.T
-            levels[start : start + _BLOCK_ROWS] = np.log(np.exp(_SHARPNESS * scores).mean(axis=1)) / _SHARPNESS
+            levels[start : start + _BLOCK_ROWS] = self._of_scores(scores)
+        return levels
+
+    @staticmethod
+    def _of_scores(scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        levels: npt.NDArray[np.float32] = np.log(np.exp(_SHARPNESS * scores).mean(axis=1)) / _SHARPNESS
         return levels
 
 

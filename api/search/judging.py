@@ -6,7 +6,6 @@ a query leads away from changes the order of hits, not what they are hits of, an
 """
 
 import logging
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from api.search.hiding import Scores
 from api.search.plan import Part, Plan
 from api.search.results import Hit, Note
+from api.search.watched import WatchedFile
 from indexer.index.base import SCORE_DECIMALS, VectorIndex
 from models.errors import CalibrationUnreadable, ReferenceUnreadable
 from models.reference import Reference, read_reference
@@ -48,22 +48,11 @@ class CalibrationFile:
     def __init__(self, path: Path, fingerprint: str) -> None:
         self._path = path
         self._fingerprint = fingerprint
-        self._lock = threading.Lock()
-        self._read_as: tuple[int, ...] | None = ()
-        self._curves: Curves | None = None
+        self._file = WatchedFile(path, self._read)
 
     def get(self) -> Curves | None:
         """Return the curves; None if there are none, or, which is logged, they cannot be read."""
-        try:
-            found = self._path.stat()
-            state: tuple[int, ...] | None = (found.st_mtime_ns, found.st_size, found.st_ino)
-        except OSError:
-            state = None
-        with self._lock:
-            if state != self._read_as:
-                self._read_as = state
-                self._curves = self._read()
-            return self._curves
+        return self._file.get()
 
     def _read(self) -> Curves | None:
         try:

@@ -7,12 +7,12 @@ before that; where several encoders share a route, their rankings are fused.
 """
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from api.search.errors import InvalidRouting
 from api.search.query import Clause
+from api.search.watched import WatchedFile
 from indexer.errors import RoutingUnreadable
 from indexer.store.routing import Routes, Routing
 from models.relevance import KINDS, Kind, kind_of
@@ -26,28 +26,20 @@ class RoutingFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.Lock()
-        self._read_as: tuple[int, ...] | None = ()
-        self._routing: Routing | None = None
+        self._file = WatchedFile(path, self._read)
 
     def get(self) -> Routing | None:
         """Return the routes; None if there are none, or, which is logged, they cannot be read."""
+        return self._file.get()
+
+    def _read(self) -> Routing | None:
         try:
-            found = self._path.stat()
-            state: tuple[int, ...] | None = (found.st_mtime_ns, found.st_size, found.st_ino)
-        except OSError:
-            state = None
-        with self._lock:
-            if state != self._read_as:
-                self._read_as = state
-                try:
-                    self._routing = Routing.read(self._path)
-                except FileNotFoundError:
-                    self._routing = None
-                except RoutingUnreadable as error:
-                    self._routing = None
-                    logger.warning("routes by what encoders are made for: %s", error)
-            return self._routing
+            return Routing.read(self._path)
+        except FileNotFoundError:
+            return None
+        except RoutingUnreadable as error:
+            logger.warning("routes by what encoders are made for: %s", error)
+            return None
 
 
 def default_routes(specs: Sequence[EncoderSpec]) -> Routes:

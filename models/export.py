@@ -145,7 +145,7 @@ def _trace(tower: _Tower, path: Path) -> Path:
     example = torch.from_numpy(tower.inputs[0][:2])
     name = "pixels" if tower.name == "image" else "ids"
     axes = {name: {0: "n"} if tower.name == "image" else {0: "n", 1: "length"}, "embedding": {0: "n"}}
-    with _silence():
+    with silence():
         torch.onnx.export(
             tower.module,
             (example,),
@@ -163,7 +163,7 @@ def _convert(tower: _Tower, graph: Path, precision: str, target: Path) -> Path:
     """Write the traced graph in a precision, its weights in one file beside it."""
     import onnx
 
-    with _silence():
+    with silence():
         if precision == "int8":
             _quantise(tower, graph, target)
             model = onnx.load(target)
@@ -310,8 +310,8 @@ def _read_pictures(paths: Sequence[Path], side: int) -> list[Image.Image]:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keep the exporters from speaking of what the parity check answers."""
+def silence() -> Iterator[None]:
+    """Keep exporters from speaking of what a check of their graphs answers."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)

@@ -1,8 +1,6 @@
 """The trained towers -> the ONNX files of the built-in encoder, 8 bits a weight."""
 
-import logging
 import tempfile
-import warnings
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from models.export import silence
 from models.training.sight import standardised
 from models.training.towers import DIM, ImageTower, TextTower
 
@@ -86,9 +85,7 @@ def _write_image(path: Path, tower: ImageTower, calibration: NDArray[np.uint8]) 
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     axes = {"image": {0: "n"}, "embedding": {0: "n"}}
-    with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.getLogger().setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as scratch, silence():
         exact, prepared = Path(scratch) / "exact.onnx", Path(scratch) / "prepared.onnx"
         _trace(_Bytes(tower), torch.from_numpy(calibration[:2]), exact, "image", axes)
         quant_pre_process(str(exact), str(prepared), skip_symbolic_shape=True)
@@ -136,8 +133,7 @@ def _halve(path: Path) -> None:
 
 
 def _trace(module: nn.Module, example: Tensor, path: Path, name: str, axes: dict[str, dict[int, str]]) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with silence():
         torch.onnx.export(
             module.eval(),
             (example,),

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import tarfile
 
 import numpy as np
@@ -101,8 +102,10 @@ def test_a_run_ends_in_files_that_encode(pack, words, tmp_path):
     said = []
     teachers = [tmp_path / name for name in TEACHERS]
     training = StarterTraining(pack, teachers, words, work, RECIPE, processes=1, say=said.append, tell=lambda *_: None)
+    heard = logging.getLogger().level
     training.run(out)
 
+    assert logging.getLogger().level == heard, "what others have to say is heard as before"
     assert [line.partition(":")[0] for line in said if "names zh" in line] == [
         "joint space",
         "image tower",

@@ -16,6 +16,8 @@ import pytest
 
 # Before torch is loaded, here or in a process: its idle threads would spin, and take the processors from other tests.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:  # threads of several workers would wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from indexer.build import BuildOptions, build
 from indexer.config import IndexerSettings

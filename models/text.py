@@ -8,7 +8,7 @@ from typing import Literal, Protocol, TypeAlias
 Language: TypeAlias = Literal["zh", "en", "mixed", "other"]
 
 _HAN = re.compile(r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_KANA_OR_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
+_KANA_OR_HANGUL = re.compile(r"[\u3041-\u309f\u30a1-\u30fa\u30fd-\u30ff\uac00-\ud7af]")  # not the dot of 哈利・波特
 _LATIN = re.compile(r"[^\W\d_]+")
 _ACRONYM = re.compile(r"[A-Z]{1,4}|[a-z]")  # T恤, KTV, 3D: words of Chinese
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 _RUN = re.compile(r"[a-z0-9']+|[\u4e00-\u9fff]+")
+_ACCENTS = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
 _PLURAL = re.compile(r"(?<=..)(?:s|es)$")
 _BRITISH_OUR = re.compile(r"(?<=[a-z]{2})our(?=$|s$|ful|ite|ed$|ing$)")
 _BRITISH_TRE = re.compile(r"(?<=[a-z]{2})tre(?=s?$)")
@@ -18,7 +19,7 @@ _BRITISH_TRE = re.compile(r"(?<=[a-z]{2})tre(?=s?$)")
 # Words that say nothing of a picture on their own: a text of nothing else gives no meaningful vector.
 _ENGLISH_FUNCTION_WORDS = (
     "a an the of in on at by to for from with without and or no not is are was be it its this that some any "
-    "photo picture image"
+    "photo picture image ' 's"
 )
 _CHINESE_FUNCTION_WORDS = "的了着在和与或是有没不个只张条一二两几这那里上下中图片照"
 _FUNCTION_WORDS = frozenset(_ENGLISH_FUNCTION_WORDS.split()) | frozenset(_CHINESE_FUNCTION_WORDS)
@@ -51,9 +52,9 @@ class NgramTokenizer:
     """Splits a text into an unordered bag of n-grams.
 
     An English word gives itself, without its plural ending, and a pair with the next English word; a run of
-    Chinese characters gives each character and each pair of neighbours. Id 0 is padding. An English word outside the
-    vocabulary is read as its Chinese translation, where the tokenizer's dictionary has one; other tokens outside it
-    are dropped.
+    Chinese characters gives each character and each pair of neighbours. Id 0 is padding. Letters lose their accents.
+    An English word outside the vocabulary is read without its apostrophes ("cat's"), or as its Chinese translation,
+    where the tokenizer's dictionary has one; other tokens outside it are dropped.
     """
 
     def __init__(self, path: Path) -> None:
@@ -64,7 +65,7 @@ class NgramTokenizer:
 
     def tokenize(self, text: str) -> TokenizedText:
         """Return the ids in the order: runs from left to right, then English word pairs."""
-        text = text.lower()
+        text = _without_accents(text.lower())
         unknown = _words_outside_runs(text)
         tokens: list[str] = []
         english: list[str] = []
@@ -122,8 +123,15 @@ def _singular(word: str) -> str:
     return _PLURAL.sub("", word) if len(word) > 3 and not word.endswith("ss") else word
 
 
+def _without_accents(text: str) -> str:
+    """Return a text with "cafe" for "café"; other scripts keep their marks."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", text)))
+
+
 def _forms(word: str) -> Iterator[str]:
-    """Return how an English word may stand in a vocabulary: without its plural ending, and in American spelling."""
+    """Yield how an English word may stand in a vocabulary: without its plural ending, in American spelling, bare."""
     for spelling in dict.fromkeys((word, _BRITISH_OUR.sub("or", word), _BRITISH_TRE.sub("ter", word))):
         yield _singular(spelling)
         if len(spelling) > 3 and spelling.endswith("s"):
@@ -131,6 +139,9 @@ def _forms(word: str) -> Iterator[str]:
             if spelling.endswith("ies"):
                 yield f"{spelling[:-3]}y"
         yield _singular(f"{spelling}s")  # "noodles" may have become "noodl"
+    bare = word.strip("'").removesuffix("'s")
+    if bare and bare != word:
+        yield from _forms(bare)
 
 
 def _words_outside_runs(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from indexer.store.filters import Filter
 
 Match: TypeAlias = Literal["vector", "text", "both"]
 
-_SIGN_AND_WEIGHT = re.compile(r"(?P<sign>[+-]?)(?:(?P<weight>\d+(?:\.\d+)?)[:：])?(?P<text>.*)", re.DOTALL)
+_SIGN_AND_WEIGHT = re.compile(r"(?P<sign>[+-]?)(?:(?P<weight>\d+(?:\.\d+)?)[:：](?!\d))?(?P<text>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ class Query:
 def parse_terms(terms: Sequence[str]) -> list[Clause]:
     """Read the words of a command line: `2:雪山` counts twice, `-人` or `-0.5:人` is away from it.
 
-    Words without sign and weight are one text, as they would be inside quotes.
+    Words without sign and weight are one text, as they would be inside quotes; the 16 of 16:9 is no weight.
     """
     plain: list[str] = []
     signed: list[Clause] = []

@@ -87,6 +87,12 @@ def test_one_picture_is_a_batch_of_one(image_encoder):
         ("кошка", False, ("кошка",)),
         ("🐈", False, ("🐈",)),
         ("...!?", False, ()),
+        ("'", False, ()),
+        ("'s", False, ()),
+        ("the cat's eye", True, ()),
+        ("'cat'", True, ()),
+        ("a café in zörp", True, ("zorp",)),
+        ("й", False, ("й",)),
     ],
 )
 def test_unknown_words_are_named(text_encoder, text, known, unknown):

@@ -41,6 +41,7 @@ def test_normalising_twice_changes_nothing():
         ("KTV包厢", "zh"),
         ("3D眼镜", "zh"),
         ("猫 2024", "zh"),
+        ("哈利・波特", "zh"),
         ("猫の写真", "other"),
         ("고양이", "other"),
         ("кот", "other"),

@@ -10,7 +10,7 @@ _MAX_THING = 20  # characters; what is longer is a sentence about something else
 
 
 def find_cuts(text: str) -> Iterator[Cut]:
-    """Yield what a text negates: first by 不, 没 and the like, from left to right, then by 除了."""
+    """Yield what a text negates: first by 不, 没 and the like, from left to right, then by 除了 and 一个…都没有."""
     place = 0
     while match := words.NEGATOR.search(text, place):
         cut = _cut(text, match)
@@ -18,6 +18,8 @@ def find_cuts(text: str) -> Iterator[Cut]:
             yield cut
         place = cut.end if cut else match.end()
     yield from _exceptions(text)
+    for match in words.NOT_ONE.finditer(text):
+        yield Cut(*match.span(), (match.span("thing"),))
 
 
 def _cut(text: str, match: re.Match[str]) -> Cut | None:
@@ -26,13 +28,15 @@ def _cut(text: str, match: re.Match[str]) -> Cut | None:
     start = _skip(words.VERB, text, match.end()) if kind in ("want", "have") else match.end()
     stop = _stop(text, start)
     if kind == "class":
-        named = start + len(match["thing"] or match["sort"])
+        named = start + len(match["part"] or match["thing"] or match["colour"] or match["sort"])
         stop = stop if words.AND.match(text, named) else named
     if kind == "want" and words.SIGN.search(text[start:stop]):
         return None
     end = _end_of_thing(text, start, stop, kind)
     things = tuple(_split(text, start, end))
-    return Cut(match.start(), end, things) if things and end - start <= _MAX_THING else None
+    if not things or end - start > _MAX_THING:
+        return None
+    return Cut(match.start(), _skip(words.PRESENT, text, end), things)
 
 
 def _skip(pattern: re.Pattern[str], text: str, place: int) -> int:
@@ -75,7 +79,7 @@ def _split(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 def _exceptions(text: str) -> Iterator[Cut]:
     """Yield what 除了 leaves out; "除了猫还有狗" leaves out nothing."""
     for match in words.EXCEPT.finditer(text):
-        group = "named" if match["named"] else "outside"
+        group = match.lastgroup or 0
         end = _skip(words.OTHERS, text, match.end())
         things = tuple(_split(text, *match.span(group)))
         if things and not words.ALSO.search(match[group]) and not words.ALSO_AFTER.match(text, end):

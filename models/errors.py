@@ -17,6 +17,7 @@ ImageSearchError                        its text is shown as it stands, in Engli
 │  ├─ PairsUnreadable, TooFewPairs      a table of pictures and captions that cannot be learned from
 │  ├─ NotTrainable                      an encoder that cannot be fine-tuned
 │  ├─ TrainingDiffers                   an unfinished training of that name has other settings
+│  ├─ TrainingDamaged                   a file that an unfinished training would go on from
 │  ├─ TrainingDiverged                  the losses are no numbers any more
 │  ├─ UnknownWords                      a text of which the encoder knows no word
 │  ├─ CalibrationUnreadable             a file of how likely hits are right is damaged, or of another version
@@ -441,6 +442,19 @@ class TrainingDiffers(EncoderError):
             "same settings to go on, another --name for another encoder, or delete the folder to begin anew.",
             zh=f"{folder} 中的训练设置不同：{setting} 原为 {before}，现为 {now}。请用相同设置继续，换一个 --name，"
             "或删除该文件夹重新开始。",
+        )
+
+
+class TrainingDamaged(EncoderError):
+    """A file that an unfinished training would go on from is not what was written."""
+
+    code = "training_damaged"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            en=f"{path} is damaged, and the training cannot go on. Delete it, and the same command begins anew.",
+            zh=f"{path} 已损坏，训练无法由此继续。请删除它，再运行同一命令即可重新开始。",
         )
 
 

@@ -2,7 +2,13 @@
 
 import hashlib
 import os
+import tokenize
 from pathlib import Path
+
+# What reading a file raises that is not what was written: an array, whose header NumPy has Python's own parser read,
+# and a JSON document, which may hold numbers that no float does, and lists deeper than Python goes.
+ARRAY_ERRORS = (OSError, ValueError, EOFError, TypeError, SyntaxError, tokenize.TokenError)
+JSON_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def sha256_of(path: Path) -> str:

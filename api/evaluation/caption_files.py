@@ -11,17 +11,18 @@ from pathlib import Path
 from api.evaluation.datasets import Caption, CaptionSet, Picture, language_of_most
 from api.evaluation.errors import InvalidDataSet
 from api.evaluation.pictures import Gallery
+from models.charset import charset_of, open_text
 
 FORM = "captions"
-_LINE = re.compile(r"(?P<name>\S.*?)#(?:(?P<tag>[A-Za-z]\w*)#)?\d+[ \t]+(?P<text>\S.*)")
+_LINE = re.compile(r"(?P<name>\S.*?)#(?:(?P<tag>[A-Za-z]\w*)#)?\d+\s+(?P<text>\S.*)")
 _LANGUAGES = ("zh", "en")
 
 
 def is_caption_file(path: Path) -> bool:
-    """Say whether a file's first line that is not blank is a caption."""
-    with path.open("rb") as file:
-        first = next((line for line in file if line.strip()), b"")
-    return _LINE.fullmatch(first.decode("utf-8-sig", "replace").strip()) is not None
+    """Say whether a file's first line that is not blank is a caption. Raises OSError."""
+    with open_text(path, charset_of(path) or "utf-8-sig") as file:
+        first = next((line for line in file if line.strip()), "")
+    return _LINE.fullmatch(first.strip()) is not None
 
 
 def read_caption_files(
@@ -78,12 +79,15 @@ def _read(path: Path) -> Iterator[tuple[str, str | None, str]]:
 
 def _text_lines(path: Path) -> Iterator[str]:
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        charset = charset_of(path)
+        if charset is None:
+            raise InvalidDataSet(
+                path,
+                why_en="it is neither UTF-8 nor GBK. Save it as UTF-8",
+                why_zh="编码既不是 UTF-8 也不是 GBK。请另存为 UTF-8",
+            )
+        with open_text(path, charset) as file:
             yield from file
-    except UnicodeDecodeError as error:
-        raise InvalidDataSet(
-            path, why_en="it is not UTF-8. Save it as UTF-8", why_zh="编码不是 UTF-8。请另存为 UTF-8"
-        ) from error
     except OSError as error:
         why = error.strerror or str(error)
         raise InvalidDataSet(path, why_en=f"it cannot be read: {why}", why_zh=f"无法读取：{why}") from error

@@ -12,17 +12,18 @@ from typing import Any
 from api.evaluation.datasets import Caption, CaptionSet, Picture, language_of_most
 from api.evaluation.errors import InvalidDataSet
 from api.evaluation.pictures import Gallery, Reading, is_base64_table, list_pictures, read_base64_table
+from models.charset import charset_of, open_text
 
 FORM = "chinese-clip"
 _TEXTS, _IMAGES = "_texts.jsonl", "_imgs.tsv"
 
 
 def is_chinese_clip_file(path: Path) -> bool:
-    """Say whether a file's first line has a text and ids of pictures."""
+    """Say whether a file's first line has a text and ids of pictures. Raises OSError."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with open_text(path, charset_of(path) or "utf-8-sig", newline="\n") as file:
             first = json.loads(next((line for line in file if line.strip()), "null"))
-    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+    except (ValueError, RecursionError):
         return False
     return isinstance(first, dict) and {"text", "image_ids"} <= first.keys()
 
@@ -79,13 +80,12 @@ def _read(path: Path, pictures: Sequence[Picture], *, whole: bool) -> CaptionSet
 
 
 def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
-    with path.open("rb") as file:
+    with open_text(path, charset_of(path) or "utf-8-sig", newline="\n") as file:
         for row, line in enumerate(file, start=1):
             if not line.strip():
                 continue
             try:
-                value: Any = json.loads(line.decode("utf-8-sig"))
-                text, ids = str(value["text"]), [str(name) for name in value["image_ids"]]
+                yield _read_row(json.loads(line))
             except (ValueError, TypeError, KeyError, RecursionError) as error:
                 raise InvalidDataSet(
                     path,
@@ -93,4 +93,13 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
                     why_en='it is not JSON with "text" and a list "image_ids"',
                     why_zh='应为含 "text" 和列表 "image_ids" 的 JSON',
                 ) from error
-            yield text, ids
+
+
+def _read_row(value: Any) -> tuple[str, list[str]]:
+    """Return text and ids. Raises TypeError or KeyError for anything that has none."""
+    text, ids = value["text"], value["image_ids"]
+    if not isinstance(text, str | int) or not isinstance(ids, list):
+        raise TypeError
+    if not all(isinstance(name, str | int) for name in ids):
+        raise TypeError
+    return str(text), [str(name) for name in ids]

@@ -44,12 +44,15 @@ def read_class_folders(paths: Sequence[Path], reading: Reading, *, names: Path |
 
 
 def _names_of_folders(classes: dict[str, int]) -> list[ClassName]:
-    texts = {folder: " ".join(folder.replace("_", " ").split()) for folder in classes}
-    return [ClassName(text, language_of(text), (classes[folder],)) for folder, text in texts.items()]
+    """Return what the folders are called; a name that two of them share means both."""
+    called: dict[str, list[int]] = {}
+    for folder, number in classes.items():
+        called.setdefault(" ".join(folder.replace("_", " ").split()), []).append(number)
+    return [ClassName(text, language_of(text), tuple(numbers)) for text, numbers in called.items()]
 
 
 def _read_names(path: Path, classes: dict[str, int]) -> list[ClassName]:
-    """Return the names in a table of those `classes` that are there; a name that two of them share means both."""
+    """Return the names in a table of those `classes` that are there, as with folders."""
     if not path.is_file():
         raise InvalidDataSet(path, why_en="there is no such file", why_zh="没有这个文件")
     called: dict[tuple[str, str], dict[int, None]] = {}
@@ -57,7 +60,8 @@ def _read_names(path: Path, classes: dict[str, int]) -> list[ClassName]:
         if not name:
             raise InvalidDataSet(path, row=row, why_en="its name is empty", why_zh="名称为空")
         if folder in classes:
-            called.setdefault((name, language_of(name, language)), {})[classes[folder]] = None
+            text = " ".join(name.split())
+            called.setdefault((text, language_of(text, language)), {})[classes[folder]] = None
     if not called:
         raise InvalidDataSet(
             path,

@@ -142,7 +142,7 @@ def make_gate(file: Path, settings: "IndexerSettings", *, force: bool) -> "Gate"
     """Return what `xuntu index build --gate FILE` puts in front of publishing. Raises InvalidDataSet."""
     from api.evaluation.gate import Gate
 
-    return Gate(file, settings.runtime, force=force, hub_correction=settings.hub_correction)
+    return Gate(file, settings.runtime, force=force, hub_correction=settings.hub_correction, routing=settings.routing)
 
 
 def _print_calibration(calibration: "Calibration", path: Path) -> None:

@@ -39,8 +39,18 @@ def read_columns(path: Path, columns: Mapping[str, str], needed: Collection[str]
             if not checked:
                 choose(list(values))
                 checked = True
-            texts = {_plain(name): _text(value) for name, value in values.items()}
-            yield row, [next((texts[name] for name in wanted if texts.get(name)), "") for wanted in names.values()]
+            cells = {_plain(name): value for name, value in values.items()}
+            found = [
+                next((cells[name] for name in wanted if _text(cells.get(name))), None) for wanted in names.values()
+            ]
+            if any(isinstance(value, list | dict) for value in found):
+                raise InvalidDataSet(
+                    path,
+                    row=row,
+                    why_en="a value in it is a list or an object; give each of its values a row of its own",
+                    why_zh="其中有的值是列表或对象；请让每个值各占一行",
+                )
+            yield row, list(map(_text, found))
     except InvalidList as error:
         raise InvalidDataSet(path, row=error.row, why_en=error.why[0], why_zh=error.why[1]) from error
     if not checked:
@@ -52,4 +62,4 @@ def _plain(name: object) -> str:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else " ".join(str(value).split())
+    return "" if value is None else str(value).strip()

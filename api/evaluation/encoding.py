@@ -109,8 +109,8 @@ def encode_texts(texts: Sequence[str], encoder: TextEncoder, encoding: Encoding,
 
     Texts of like length are encoded together, since a batch is as long as its longest.
     """
-    if not encoding.as_written:
-        texts = [normalize_text(text) for text in texts]
+    read = _without_half_characters if encoding.as_written else normalize_text
+    texts = [read(text) for text in texts]
     places = np.array([place for place, text in enumerate(texts) if text and encoder.read_text(text).known], np.int64)
     wordings = [_wordings_of(texts[place], encoder, encoding) for place in places.tolist()]
     vectors = np.empty((len(places), encoder.spec.dim), np.float32)
@@ -120,6 +120,11 @@ def encode_texts(texts: Sequence[str], encoder: TextEncoder, encoding: Encoding,
         rows = order[start : start + _TEXT_BATCH]
         vectors[rows] = encode_wordings(encoder, [wordings[row] for row in rows])
     return EncodedTexts(vectors, places)
+
+
+def _without_half_characters(text: str) -> str:
+    """Return a text that an encoder can take: bytes that were no text, and halves of pairs in JSON, become "?"."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _wordings_of(text: str, encoder: TextEncoder, encoding: Encoding) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from api.evaluation.library import Answer, Asked, Asking, ask, make_results, res
 from api.evaluation.questions import read_questions
 from api.evaluation.results import ALL, Difference, Result, compare_results
 from api.search.engine import SearchEngine
+from api.search.errors import InvalidRouting
 from api.search.spaces import Encoders, load_encoders
 from indexer.errors import IndexerError
 from indexer.library import OpenBuild, open_build
@@ -67,11 +68,14 @@ class Verdict:
 class Gate:
     """Asks a new build the questions of a file before it is published. With `force` it warns where it would refuse."""
 
-    def __init__(self, file: Path, runtime: Runtime, *, force: bool = False, hub_correction: bool = True) -> None:
-        """Read the questions. Raises InvalidDataSet."""
+    def __init__(
+        self, file: Path, runtime: Runtime, *, force: bool = False, hub_correction: bool = True, routing: str = ""
+    ) -> None:
+        """Read the questions; `hub_correction` and `routing` are those of a search. Raises InvalidDataSet."""
         self._questions = read_questions(file)
         self._runtime = runtime
         self._force = force
+        self._routing = routing
         self._asking = Asking(hub_correction=hub_correction)
         self._overruled: EvaluationError | None = None
         self.verdict: Verdict | None = None
@@ -128,7 +132,7 @@ class Gate:
             if old is not None:
                 try:
                     answers_before, before = self._ask(old, encoders, asked, on_progress)
-                except (IndexerError, EncoderError) as error:  # no service could answer from it either
+                except (IndexerError, EncoderError, InvalidRouting) as error:  # no service could answer from it either
                     unasked = error
         finally:
             _close(new, old)
@@ -150,7 +154,8 @@ class Gate:
         asked: Sequence[Asked],
         on_progress: Callable[[int, int], None],
     ) -> tuple[list[Answer], list[Result]]:
-        engine = SearchEngine(opened, load_encoders(opened, self._runtime, known))
+        encoders = load_encoders(opened, self._runtime, known)
+        engine = SearchEngine(opened, encoders, hub_correction=self._asking.hub_correction, routing=self._routing)
         answers = ask(
             engine, asked, self._asking, self._questions.path, lambda _, done, total: on_progress(done, total)
         )

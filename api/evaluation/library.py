@@ -108,6 +108,12 @@ def resolve(catalog: Catalog, held: Ids, questions: QuestionSet) -> tuple[list[A
         if there or not question.pictures:
             named = [image_id for ids in there.values() for image_id in ids]
             asked.append(Asked(question, frozenset(catalog.get_looks(named).contents.tolist()), tuple(named)))
+    if not any(question.pictures for question in questions.questions):
+        raise InvalidDataSet(
+            questions.path,
+            why_en="none of its questions names a picture, so there is nothing to find. Name right pictures for some",
+            why_zh="没有一条查询写明图片，因此没有可查找的内容。请为部分查询写明对应的图片",
+        )
     if not any(one.contents for one in asked):
         raise InvalidDataSet(
             questions.path,
@@ -171,7 +177,7 @@ def make_results(asked: Sequence[Asked], answers: Sequence[Answer], asking: Aski
     answerable = [place for place, one in enumerate(asked) if one.contents]
     for language, chosen in by_language([asked[place].question.language for place in answerable]):
         places = [answerable[place] for place in chosen]
-        groups = number_groups([asked[place].question.pictures[0] for place in places])
+        groups = number_groups([min(asked[place].contents) for place in places])
         ranks = np.array([answers[place].rank for place in places])
         facts = [[asked[place].question.text, sorted(asked[place].question.pictures)] for place in places]
         unknown = sum(answers[place].score is None for place in places)
@@ -211,7 +217,17 @@ def _rank(engine: SearchEngine, hits: Sequence[Hit], right: frozenset[int], aski
 def _find(catalog: Catalog, roots: Sequence[Root], text: str) -> list[int]:
     """Return the ids of the pictures that a text may mean: an id, or a path below any root; gone ones too."""
     if text.isdecimal():
-        return list(catalog.get_images([int(text)])) if int(text) <= MAX_INT64 else []
+        is_id = len(text) <= len(str(MAX_INT64)) and int(text) <= MAX_INT64
+        return list(catalog.get_images([int(text)])) if is_id else []
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:  # half of a pair in JSON, which no path has
+        return []
+    written = dict.fromkeys((text, text.replace("\\", "/")))  # the second where the table was made on Windows
+    return next(filter(None, (_find_path(catalog, roots, path) for path in written)), [])
+
+
+def _find_path(catalog: Catalog, roots: Sequence[Root], text: str) -> list[int]:
     found = []
     for root in roots:
         path = _below(root, text)

@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+import codecs
+import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -64,17 +66,25 @@ class _PictureFinder:
                 found.setdefault(key, []).append(picture)
 
     def find(self, name: str, where: Path) -> Picture | None:
-        for found in self._found:
-            if name in found:
-                first, *others = found[name]
-                if others:
-                    raise InvalidDataSet(
-                        where,
-                        why_en=f"{name} may be {first.name} or {others[0].name}. Write it with its folder",
-                        why_zh=f"{name} 可能是 {first.name} 或 {others[0].name}。请写明所在的文件夹",
-                    )
-                return first
+        for written in dict.fromkeys((name, posixpath.normpath(name.replace("\\", "/")))):
+            for found in self._found:
+                if written in found:
+                    return _only(found[written], written, where)
         return None
+
+
+def _only(found: Sequence[Picture], name: str, where: Path) -> Picture:
+    """Return the picture that a name means. Raises InvalidDataSet where there are several."""
+    first, *others = found
+    for other in others:
+        if other.name == first.name:
+            why_en = f"{name} is in several of the places that --pictures names. Give each picture once"
+            why_zh = f"--pictures 指定的多个位置中都有 {name}。每张图片请只提供一次"
+        else:
+            why_en = f"{name} may be {first.name} or {other.name}. Write it with its folder"
+            why_zh = f"{name} 可能是 {first.name} 或 {other.name}。请写明所在的文件夹"
+        raise InvalidDataSet(where, why_en=why_en, why_zh=why_zh)
+    return first
 
 
 def list_pictures(paths: Sequence[Path], reading: Reading) -> list[Picture]:
@@ -110,7 +120,7 @@ def read_base64_table(path: Path, limits: DecodeLimits) -> list[Picture]:
                 why_en="it is not a picture's id, a tab and the picture in base64",
                 why_zh="应为图片编号、制表符和 base64 编码的图片",
             )
-        key = name.decode("utf-8", "replace")
+        key = name.decode("utf-8", "replace").strip()
         if key in pictures:
             raise InvalidDataSet(path, row=row, why_en=f"the id {key} comes twice", why_zh=f"编号 {key} 重复出现")
         begin = offset + len(name) + 1
@@ -139,8 +149,9 @@ def _read_file(file: ImageFile, reading: Reading) -> bytes:
 
 def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
     """Yield number, offset and content of each line that is not blank."""
-    offset = 0
     with path.open("rb") as file:
+        offset = len(codecs.BOM_UTF8) if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else 0
+        file.seek(offset)
         for row, line in enumerate(file, start=1):
             if line.strip():
                 yield row, offset, line

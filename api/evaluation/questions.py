@@ -25,7 +25,8 @@ def read_questions(path: Path) -> QuestionSet:
     for row, (query, picture, language) in read_columns(path, COLUMNS, ("query", "picture")):
         if not query:
             raise InvalidDataSet(path, row=row, why_en="its query is empty", why_zh="查询为空")
-        _, pictures = asked.setdefault((query, language_of(query, language)), (row, {}))
+        text = " ".join(query.split())
+        _, pictures = asked.setdefault((text, language_of(text, language)), (row, {}))
         if picture:
             pictures[picture] = None
     return QuestionSet(

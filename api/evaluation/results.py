@@ -12,6 +12,7 @@ import numpy as np
 from api.evaluation.bootstrap import DRAWS, LEVEL, Estimate, compare, estimate
 from api.evaluation.errors import NotComparable
 from api.evaluation.samples import Sample, read_sample
+from models.files import JSON_ERRORS
 
 FORMAT = 1
 ALL = "all"  # in place of a language: queries in every language
@@ -164,5 +165,5 @@ def read_results(path: Path) -> list[EarlierResult]:
         ]
     except FileNotFoundError as error:
         raise NotComparable(path, why_en="there is no such file", why_zh="没有这个文件") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except JSON_ERRORS as error:
         raise NotComparable(path, why_en="it is not a report of an evaluation", why_zh="不是评测报告") from error

@@ -1,5 +1,6 @@
 """What `xuntu evaluate` does: tells the form of the data, evaluates, and returns a report."""
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -91,9 +92,13 @@ def evaluate(request: Request, settings: IndexerSettings, on_step: OnStep) -> Ev
     )
     outcome, missing = _evaluate_data_set(form, request, encoding, reading, on_step)
     if not outcome.results:
+        reason = next(iter(outcome.unreadable), None)
+        because_en, because_zh = (f": {reason.en.rstrip('.')}", f"：{reason.zh.rstrip('。')}") if reason else ("", "")
         raise InvalidDataSet(
-            request.paths[0], why_en="none of its pictures can be used", why_zh="其中没有可以使用的图片"
-        )
+            request.paths[0],
+            why_en=f"none of its pictures can be used{because_en}",
+            why_zh=f"其中没有可以使用的图片{because_zh}",
+        ) from reason
     report = _report(
         form,
         request,
@@ -161,7 +166,8 @@ def _evaluate_library(request: Request, settings: IndexerSettings, on_step: OnSt
     )
     for name in request.asking.spaces:
         engine.get_space(name)  # no fault of a question either
-    hub_correction = engine.hub_correction and request.asking.hub_correction
+    first = engine.get_space(*request.asking.spaces[:1])
+    hub_correction = first.hub_correction and request.asking.hub_correction
     opened = engine.opened
     asked, missing = resolve(opened.catalog, opened.index.list_ids(), asked_for)
     answers = ask(engine, asked, request.asking, asked_for.path, on_step)
@@ -169,19 +175,19 @@ def _evaluate_library(request: Request, settings: IndexerSettings, on_step: OnSt
         questions.FORM,
         request,
         started,
-        encoder=opened.entry.encoder,
-        fingerprint=opened.entry.fingerprint,
-        space=opened.entry.space,
+        encoder=first.name,
+        fingerprint=first.entry.fingerprint,
+        space=first.entry.space,
         settings={
             **request.asking.to_dict(),
             "hub_correction": hub_correction,
-            "templates": engine.encoders.templates,
+            "templates": first.encoders.templates,
             "precision": settings.precision,
             "device": settings.device,
         },
         left_out={"missing": len(missing), "unanswered": len(asked_for.questions) - len(asked)},
         missing=missing,
-        results=make_results(asked, answers, request.asking, len(opened.index)),
+        results=make_results(asked, answers, request.asking, len(first.index)),
         build=opened.manifest.build,
     )
     routing = _route(request, settings, engine, asked, on_step)
@@ -260,7 +266,7 @@ def _report(form: str, request: Request, started: float, **facts: Any) -> Report
 def _form_of(paths: Sequence[Path]) -> str:
     """Return the form of the data. Raises InvalidDataSet."""
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for a name that is too long
             raise InvalidDataSet(path, why_en="there is no such file or folder", why_zh="没有这个文件或文件夹")
     if all(path.is_dir() or path.suffix.lower() == ".tar" for path in paths):
         return class_folders.FORM
@@ -338,6 +344,12 @@ def _check_options(request: Request, form: str) -> None:
     if request.output and not request.calibrate:
         raise OptionUnsuitable(
             "--output", why_en="it names the file that --calibrate writes", why_zh="它指定 --calibrate 写入的文件"
+        )
+    if request.output and request.output.is_dir():
+        raise OptionUnsuitable(
+            "--output",
+            why_en=f"{request.output} is a folder. Name the file that --calibrate writes",
+            why_zh=f"{request.output} 是文件夹。请指定 --calibrate 写入的文件",
         )
     if form == caption_files.FORM and not request.pictures:
         raise OptionUnsuitable(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from indexer.errors import InvalidList
+from models.charset import charset_of, open_text
 from models.errors import BackendNotInstalled
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ LIST_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
 Row = tuple[int, Mapping[str, Any] | None]
 Choose = Callable[[Sequence[str]], Collection[str]]  # names of columns -> those of them that are wanted
 
-_CHUNK = 1 << 20
 _MAX_LINE_CHARS = 1 << 24
 _MAX_ROW_LINES = 1000  # a quotation mark that is not closed by then was not meant to be one
 _BATCH_ROWS = 1000
@@ -80,14 +80,14 @@ class _Lines(Iterator[str]):
 
 
 def _read_csv(path: Path, choose: Choose) -> Iterator[Row]:
-    encoding = _encoding_of(path)
-    if encoding is None:
+    charset = charset_of(path)
+    if charset is None:
         raise InvalidList(
             path,
             why_en="it is neither UTF-8 nor GBK. Save it as UTF-8",
             why_zh="编码既不是 UTF-8 也不是 GBK。请另存为 UTF-8",
         )
-    with _open(path, encoding, newline="") as file:
+    with open_text(path, charset, newline="") as file:
         lines = _Lines(path, file)
         header = next((line for line in lines if line.strip()), "")
         delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter_of(header)
@@ -139,38 +139,6 @@ def _records(lines: _Lines, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         csv.field_size_limit(limit)
 
 
-def _open(path: Path, encoding: str, newline: str) -> TextIO:
-    """Open a text of which a few bytes may be broken; names of files come through with the bytes they have."""
-    errors = "replace" if encoding == "utf-16" else "surrogateescape"
-    return path.open(encoding=encoding, errors=errors, newline=newline)
-
-
-def _encoding_of(path: Path) -> str | None:
-    """Return the encoding of a text: UTF-8, UTF-16 with a mark as Excel writes, or GBK; None if it is none of them.
-
-    A text is UTF-8 even with a few bytes that are not, as where a caption was cut between two of them.
-    """
-    with path.open("rb") as raw:
-        mark = raw.read(2)
-    if mark in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
-    beyond_ascii = broken = 0
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        while text := file.read(_CHUNK):
-            if not text.isascii():
-                beyond_ascii += len(text) - len(text.encode("ascii", "ignore"))
-                broken += text.count("\ufffd")
-    if 2 * broken <= beyond_ascii and b"\0" not in mark:
-        return "utf-8-sig"
-    with path.open(encoding="gb18030", newline="") as file:
-        try:
-            while file.read(_CHUNK):
-                pass
-        except UnicodeError:
-            return None
-    return None if b"\0" in mark else "gb18030"
-
-
 def _delimiter_of(header: str) -> str:
     """Return what separates the names in the first line: a comma, unless something else is all there is."""
     unquoted = "".join(header.split('"')[::2])
@@ -178,7 +146,7 @@ def _delimiter_of(header: str) -> str:
 
 
 def _read_json_lines(path: Path) -> Iterator[Row]:
-    with _open(path, _encoding_of(path) or "utf-8-sig", newline="\n") as file:
+    with open_text(path, charset_of(path) or "utf-8-sig", newline="\n") as file:
         for number, line in enumerate(_Lines(path, file), start=1):
             text = line.strip()
             if not text:

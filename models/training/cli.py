@@ -1,5 +1,6 @@
 """`xuntu models finetune`."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -72,6 +73,8 @@ def finetune(
     from models.training.loop import Report
 
     settings = load_settings(EncoderSettings, data=data or context.obj)
+    if math.isinf(epochs):
+        raise InvalidSetting("--epochs", str(epochs), "a training has an end")
     if freeze not in _TOWERS:
         raise InvalidSetting("--freeze", freeze, f"it is one of {', '.join(_TOWERS)}")
     options = FinetuneOptions(

@@ -6,7 +6,6 @@ weights/<name>/skipped.tsv     the rows and pictures that could not be used
 and in the end, in place of the first two, the files of an encoder (see models/tuned.py)
 """
 
-import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,14 +13,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
 from models.devices import CPU, count_cpus, list_devices
 from models.errors import InvalidSetting, PairsUnreadable, TrainingDiffers, TrainingDiverged
-from models.files import replace_file, sha256_of, sync_folder
+from models.files import replace_file, sha256_of
 from models.published import Published
 from models.runtime import Runtime
+from models.training.checkpoint import save_checkpoint
 from models.training.job import CHECKPOINT_FILE, Job, OnReport, Stop, run, trained_state
 from models.training.pairs import Pair, Skipped
 from models.training.prepared import Prepared, Settings, Tables, prepare
@@ -100,13 +97,16 @@ class Finetuning:
     def run(self) -> Card | Stopped:
         """Begin, or go on with what was begun with the same settings; what is finished is only told again.
 
-        Raises PairsUnreadable, TooFewPairs, NotTrainable, TrainingDiffers, TrainingDiverged, InvalidSetting for
-        options that the devices do not suit, WeightsBusy, WeightsUnwritable, and what opening the base raises.
+        Raises PairsUnreadable, TooFewPairs, NotTrainable, TrainingDiffers, TrainingDamaged, TrainingDiverged,
+        InvalidSetting for options that the devices do not suit, WeightsBusy, WeightsUnwritable, and what opening the
+        base raises.
         """
         settings = self._settings()
         if is_tuned(self.weights, self.name):
             card = read_card(self.folder.path)
             _check_same(self.folder.path, card.settings, settings)
+            with self.folder.explaining():
+                self._forget()  # it may have been killed between the card and this
             return card
         devices = list_devices(self.runtime.device)
         _check_shares(self.options.batch_size, devices)
@@ -149,6 +149,7 @@ class Finetuning:
             on_step=self.listener.on_step,
             on_skipped=self._report_skipped,
         )
+        (self.folder.path / CHECKPOINT_FILE).unlink(missing_ok=True)  # of a training whose beginning is lost
         prepared.write(state)
         return prepared
 
@@ -188,7 +189,7 @@ class Finetuning:
         folder, spec = self.folder, self.base.spec
         (file,) = folder.spec.publication.checkpoints[0] if folder.spec.publication else ("",)
         self.listener.on_step("write", 0, 1)
-        _write_checkpoint(folder.path / file, trained_state(job, self.base))
+        save_checkpoint(folder.path / file, {"state_dict": trained_state(job, self.base)})
         base = self.base.folder(self.runtime).installed_spec()
         folder.remember(f"fine-tuned from {spec.name} ({base.fingerprint})", [file])
         found = replace(self.runtime, weights=self.weights)
@@ -282,13 +283,3 @@ def _digest(path: Path) -> str:
 
 def _count(pairs: Sequence[Pair], checksums: Mapping[Path, str]) -> int:
     return len({checksums[pair.picture] for pair in pairs})
-
-
-def _write_checkpoint(path: Path, state: Mapping[str, Tensor]) -> None:
-    unfinished = path.with_suffix(".unfinished")
-    with unfinished.open("wb") as file:
-        torch.save({"state_dict": dict(state)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
-    sync_folder(path.parent)

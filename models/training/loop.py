@@ -6,18 +6,18 @@ checkpoint ends in the same weights, bit for bit, as one that was never stopped.
 """
 
 import math
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from models.errors import TrainingDiverged
 from models.training import ranks
+from models.training.checkpoint import load_checkpoint, save_checkpoint
 
 Losses = Mapping[str, Tensor]  # scalars by name; their sum is minimised
 
@@ -84,7 +84,7 @@ def train(
     """Train to the end of the schedule, or until `stop` says so; returns the steps done, saved in `checkpoint`.
 
     It is saved as well after every `save_every` steps, and where so many seconds have passed since. Raises
-    TrainingDiverged, with what was saved before as it was.
+    TrainingDiverged, with what was saved before as it was, TrainingDamaged, and OSError where it cannot be saved.
     """
     optimizer = _optimizer(task.module, schedule)
     average = _Average(task.module, schedule.averaged)
@@ -118,8 +118,11 @@ def train(
 
 
 def averaged_weights(checkpoint: Path) -> dict[str, Tensor]:
-    """Return the running mean of the weights in a checkpoint, or the weights where none was kept."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    """Return the running mean of the weights in a checkpoint, or the weights where none was kept.
+
+    Raises TrainingDamaged.
+    """
+    state = load_checkpoint(checkpoint)
     weights: dict[str, Tensor] = state["average"] or state["module"]
     return weights
 
@@ -177,7 +180,6 @@ def _save(
 ) -> None:
     if ranks.rank() != 0:
         return
-    unfinished = path.with_suffix(".unfinished")
     state = {
         "step": step,
         "module": module.state_dict(),
@@ -186,17 +188,13 @@ def _save(
         "followed": average.followed,
         "schedule": asdict(schedule),
     }
-    with unfinished.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    save_checkpoint(path, state)
 
 
 def _restore(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, average: _Average) -> int:
     if not path.exists():
         return 0
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    state = load_checkpoint(path)
     module.load_state_dict(state["module"])
     optimizer.load_state_dict(state["optimizer"])
     average.state.update(state["average"])

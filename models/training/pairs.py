@@ -8,10 +8,12 @@ import csv
 import hashlib
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.charset import charset_of, open_text
 from models.decode import decode_image, read_image_file
 from models.errors import DECODE_REASONS, DecodeError, PairsUnreadable
 from models.text import normalize_text
@@ -54,13 +56,15 @@ def read_pairs(path: Path) -> tuple[list[Pair], list[Skipped]]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise PairsUnreadable(path, (reason, reason)) from error
+    if not rows:
+        raise PairsUnreadable(path, ("it has no rows", "其中没有内容"))
     picture, caption = (_column(path, rows, names) for names in (_PICTURE_NAMES, _CAPTION_NAMES))
     pairs: dict[Pair, None] = {}
     skipped = []
     for number, row in enumerate(rows, start=1):
-        place, captions = _text(row.get(picture)), _captions(row.get(caption))
+        place, captions = _place(row.get(picture)), _captions(row.get(caption))
         if place and captions:
-            pairs |= dict.fromkeys(Pair(path.parent / place, text) for text in captions)
+            pairs |= dict.fromkeys(Pair(_locate(path.parent, place), text) for text in captions)
         else:
             problem = "row_unreadable" if not row else "row_without_caption" if place else "row_without_picture"
             skipped.append(Skipped(f"#{number}", problem_of(DecodeError(problem))))
@@ -112,21 +116,18 @@ def _read_json(path: Path) -> list[Mapping[str, object]]:
     for line in filter(str.strip, _decoded(path).split("\n")):
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             row = None
         rows.append(row if isinstance(row, dict) else {})
     return rows
 
 
 def _decoded(path: Path) -> str:
-    """Return a text in UTF-8, or in GBK as older programs in Chinese write."""
-    data = path.read_bytes()
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise PairsUnreadable(path, ("it is neither UTF-8 nor GBK", "编码既不是 UTF-8 也不是 GBK"))
+    charset = charset_of(path)
+    if charset is None:
+        raise PairsUnreadable(path, ("it is neither UTF-8 nor GBK", "编码既不是 UTF-8 也不是 GBK"))
+    with open_text(path, charset, newline="") as file:
+        return file.read()
 
 
 def _column(path: Path, rows: Sequence[Mapping[str, object]], names: str) -> str:
@@ -139,6 +140,24 @@ def _column(path: Path, rows: Sequence[Mapping[str, object]], names: str) -> str
     here = ", ".join(sorted(found.values())) or "–"
     why = (f"no column is named {wanted[0]} (there are: {here})", f"没有名为 {wanted[0]} 的列（现有：{here}）")
     raise PairsUnreadable(path, why)
+
+
+def _place(value: object) -> str:
+    """Return where a picture is said to be, "" if no file system can have that."""
+    text = _text(value)
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:  # half of a pair in JSON
+        return ""
+    return "" if "\0" in text else text
+
+
+def _locate(folder: Path, place: str) -> Path:
+    path = folder / os.path.expanduser(place)  # noqa: PTH111 - Path's own raises for a home that nobody has
+    if "\\" in place and not os.path.exists(path):  # noqa: PTH110 - and that for a name that is too long
+        # A table made on Windows.
+        return folder / place.replace("\\", "/")
+    return path
 
 
 def _captions(value: object) -> list[str]:

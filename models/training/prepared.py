@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from models.errors import DecodeError, PairsUnreadable, TooFewPairs
-from models.files import replace_file
+from models.errors import DecodeError, TooFewPairs, TrainingDamaged
+from models.files import JSON_ERRORS, replace_file
 from models.training.feed import in_workers
 from models.training.pairs import LEAST_HELD_OUT, Pair, Skipped, look, problem_of, read_pairs, split
 from models.tuned import Recalls
@@ -15,7 +15,6 @@ from models.verify import OnStep
 
 LEAST_PAIRS = 10
 _LOOKED_AT = 16  # pictures that a worker looks at at a time
-_DAMAGED = ("it is damaged; delete the folder it lies in", "文件已损坏，请删除其所在文件夹")
 
 Settings = Mapping[str, object]
 Measure = Callable[[Sequence[Pair], Mapping[Path, str]], Recalls]
@@ -49,7 +48,7 @@ class Prepared:
 
     @classmethod
     def read(cls, path: Path) -> "Prepared":
-        """Return what was kept. Raises PairsUnreadable."""
+        """Return what was kept. Raises TrainingDamaged."""
         try:
             document = json.loads(path.read_text("utf-8", "surrogateescape"))
             return cls(
@@ -60,10 +59,10 @@ class Prepared:
                 skipped=document["skipped"],
                 before=document["before"],
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise PairsUnreadable(
-                path, ("it is damaged; delete its folder", "文件已损坏，请删除其所在文件夹")
-            ) from error
+        except OSError:
+            raise
+        except JSON_ERRORS as error:
+            raise TrainingDamaged(path) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

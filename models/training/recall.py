@@ -18,6 +18,7 @@ from models.vectors import Vectors
 from models.verify import OnStep
 
 _AT = (1, 5, 10)
+_TIE = np.float32(1e-6)  # float32 sums of a thousand products differ by less
 _BATCH = 32
 _QUERIES = 512  # compared with everything at once
 
@@ -78,7 +79,7 @@ def _ranks(queries: Vectors, candidates: Vectors, belong: NDArray[np.int64]) -> 
         right = np.zeros(scores.shape, bool)
         here = belong[(belong[:, 0] >= start) & (belong[:, 0] < start + len(scores))]
         right[here[:, 0] - start, here[:, 1]] = True
-        best = np.where(right, scores, -np.inf).max(axis=1, keepdims=True)
+        best = np.where(right, scores, -np.inf).max(axis=1, keepdims=True) - _TIE
         ranks[start : start + len(scores)] = 1 + ((scores >= best) & ~right).sum(axis=1)
     return ranks
 

@@ -128,6 +128,32 @@ def test_captions_without_a_language_are_in_that_of_their_file(pictures, tmp_pat
     assert [(one.language, one.queries) for one in report.results] == [("zh", 3), ("zh", 3)]
 
 
+@pytest.mark.parametrize("written", ["utf-8-sig", "gb18030", "utf-16"])
+def test_captions_may_be_in_any_encoding_that_is_common_in_china(pictures, captions, tmp_path, written):
+    path = tmp_path / "captions.txt"
+    path.write_bytes(captions[1].read_text(encoding="utf-8").replace("\n", "\r\n").encode(written))
+    found, expected = (run(one, pictures=[pictures]).report.to_dict() for one in (path, captions[1]))
+    assert found["results"] == expected["results"]
+
+
+def test_names_are_found_however_their_path_is_written(pictures, tmp_path):
+    folder = tmp_path / "all"
+    shutil.copytree(pictures, folder / "photos")
+    path = tmp_path / "captions.txt"
+    path.write_text("photos\\000.png#zhc#0 雪\n./photos/001.png#zhc#0 狗\n002.png#zhc#0 马\n", encoding="utf-8")
+    assert result(run(path, pictures=[folder]).report, "text->image", "zh").gallery == 3
+    with pytest.raises(InvalidDataSet, match=r"002\.png is in several of the places"):
+        run(path, pictures=[folder, folder / "photos", pictures])
+
+
+@pytest.mark.parametrize("as_written", [True, False])
+def test_bytes_that_are_no_text_stop_nothing(pictures, tmp_path, as_written):
+    path = tmp_path / "captions.txt"
+    path.write_bytes("000.png#zhc#0 草地上的狗\n001.png#zhc#0 雪".encode() + b"\xe7\x8b\n")
+    report = run(path, pictures=[pictures], as_written=as_written).report
+    assert result(report, "text->image", "zh").queries == 2
+
+
 def test_a_shard_is_as_good_as_a_folder(pictures, captions, tmp_path):
     with tarfile.open(tmp_path / "pictures.tar", "w") as shard:
         shard.add(pictures, "flickr8k")
@@ -264,6 +290,16 @@ def test_damaged_base64_is_a_picture_that_cannot_be_read(pictures, tmp_path):
     assert [("1001" in one.en, "base64" in one.en, "base64" in one.zh) for one in done.warnings] == [(True, True, True)]
 
 
+@pytest.mark.parametrize("written", ["utf-8-sig", "gb18030", "utf-16"])
+def test_texts_and_tables_that_went_through_other_programs(pictures, tmp_path, written):
+    texts = write_chinese_clip(tmp_path, pictures, [("裙子", [0]), ("两只狗", [1, 23])])
+    expected = run(texts).report.to_dict()["results"]
+    texts.write_bytes(texts.read_text(encoding="utf-8").replace("\n", "\r\n").encode(written))
+    table = tmp_path / "valid_imgs.tsv"
+    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes().replace(b"\n", b"\r\n"))
+    assert run(texts).report.to_dict()["results"] == expected
+
+
 def test_texts_without_an_answer_are_counted(pictures, tmp_path):
     texts = write_chinese_clip(tmp_path, pictures, [("裙子", [0]), ("两只狗", [])])
     report = run(texts).report
@@ -327,6 +363,17 @@ def test_a_table_says_what_classes_are_called(classes, tmp_path):
     assert ranks(report, "name->image", "en") == [expected["cat"], expected["animal"]]
 
 
+def test_folders_of_one_name_are_one_answer_and_spaces_are_kept(classes, tmp_path):
+    folder = tmp_path / "classes"
+    shutil.copytree(classes, folder)
+    (folder / "dog").rename(folder / "red dress")
+    (folder / "cat").rename(folder / "black  cat")
+    named = [one for one in run(folder).report.results if (one.task, one.language) == ("name->image", "en")]
+    assert [one.queries for one in named] == [3]  # red_dress and "red dress" are asked for once
+    names = write_table(tmp_path / "names.csv", ("class", "name"), ("black  cat", "黑猫"), ("horse", "马"))
+    assert result(run(folder, names=names).report, "name->image", "zh").queries == 2
+
+
 def test_scores_tell_what_is_there_where_names_and_pictures_agree(photographs, tmp_path):
     folder = tmp_path / "classes"
     for name, file in {
@@ -347,12 +394,17 @@ def test_scores_tell_what_is_there_where_names_and_pictures_agree(photographs, t
 
 
 @pytest.fixture
-def ask(library, tmp_path):
+def settings(library) -> IndexerSettings:
+    return IndexerSettings(data=library, workers=0, device="cpu")
+
+
+@pytest.fixture
+def ask(settings, tmp_path):
     def ask(
         *rows: Sequence[object], head: Sequence[str] = ("query", "picture", "language"), **asking: object
     ) -> Evaluated:
         table = write_table(tmp_path / "questions.csv", head, *rows)
-        return run(table, asking=Asking(**asking), settings=IndexerSettings(data=library, workers=0, device="cpu"))
+        return run(table, asking=Asking(**asking), settings=settings)
 
     return ask
 
@@ -381,6 +433,23 @@ def test_pictures_may_be_named_by_id_and_columns_in_chinese(ask, library):
     (cat,) = [row.id for row in rows.values() if row.path == "cat.png"]
     report = ask(("一只猫", cat), head=("查询", "图片")).report
     assert ranks(report, "text->image", "zh") == [1]
+
+
+def test_a_path_of_windows_is_found_and_what_no_path_can_be_is_missing(ask, settings, tmp_path):
+    odd = ("9" * 19, "9" * 5000, "no\\such.png", "nul\0.png")
+    report = ask(("一个摄影师", "people\\camera.png"), *(("一只猫", name) for name in odd)).report
+    assert (report.left_out["missing"], result(report, "text->image", "zh").queries) == (4, 1)
+    rows = [{"query": "猫", "picture": "cat.png"}, {"query": "狗", "picture": "\ud83d.png"}]
+    write_lines(tmp_path / "q.jsonl", rows)
+    half = run(tmp_path / "q.jsonl", asking=Asking(), settings=settings).report
+    assert half.missing == ["\ud83d.png"]
+
+
+def test_questions_about_one_picture_are_no_more_evidence_than_one(ask, photographs):
+    report = ask(
+        ("一只猫", "cat.png"), ("猫", "./cat.png"), ("小猫", photographs / "cat.png"), ("火箭", "rocket.jpg")
+    ).report
+    assert result(report, "text->image", "zh").sample.groups.tolist() == [0, 0, 0, 1]
 
 
 def test_pictures_that_the_library_has_not_are_counted_and_named(ask):
@@ -455,13 +524,29 @@ def lines(*texts: str) -> str:
             OptionUnsuitable,
             "--names",
         ),
-        ("c.txt", "000.png#zhc#0 狗\n".encode("gbk"), {"pictures": True}, InvalidDataSet, "not UTF-8"),
+        ("c.txt", b"000.png#zhc#0 \xff\xff\n", {"pictures": True}, InvalidDataSet, "neither UTF-8 nor GBK"),
         ("valid_texts.jsonl", '{"text": "狗", "image_ids": [1]}\n', {}, InvalidDataSet, "--pictures FILE"),
         ("t.jsonl", '{"text": "狗", "image_ids": [1]}\n{"text": "猫"}\n', {"pictures": True}, InvalidDataSet, "line 2"),
+        (
+            "t.jsonl",
+            lines('{"text": "狗", "image_ids": [1]}', '{"text": "狗", "image_ids": "12"}'),
+            {"pictures": True},
+            InvalidDataSet,
+            'line 2: it is not JSON with "text" and a list',
+        ),
         ("t.jsonl", '{"text": "狗", "image_ids": []}\n', {"pictures": True}, InvalidDataSet, "not published"),
         ("t.jsonl", '{"text": "狗", "image_ids": [99999]}\n', {"pictures": True}, PicturesMissing, "99999"),
         ("q.csv", "query,picture\n", {}, InvalidDataSet, "no rows"),
         ("q.csv", "question,file\n,a.png\n", {}, InvalidDataSet, "line 2: its query is empty"),
+        ("q.csv", "query,picture\n狗,\n猫,\n", {}, InvalidDataSet, "names a picture"),
+        (
+            "q.jsonl",
+            '{"query": "狗", "picture": ["a.png", "b.png"]}\n',
+            {},
+            InvalidDataSet,
+            "line 1: a value in it is a",
+        ),
+        ("a" * 300 + ".csv", None, {}, InvalidDataSet, "no such file"),
         ("q.csv", "query,answer\na,b\n", {}, InvalidDataSet, "no column 'picture'; there are: query, answer"),
         ("q.csv", "query,picture\na dog,nowhere.png\n", {}, InvalidDataSet, "none of its pictures"),
         ("q.csv", "query,picture\n!,cat.png\n", {"encoder": "hash"}, OptionUnsuitable, "--encoder"),
@@ -492,6 +577,15 @@ def test_tables_of_pictures_are_checked_line_by_line(pictures, tmp_path):
         table.write_bytes(whole + added)
         with pytest.raises(InvalidDataSet, match=sentence):
             run(texts)
+
+
+def test_where_no_picture_can_be_read_the_first_reason_is_given(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(b"no picture")
+    with pytest.raises(InvalidDataSet, match=r"can be used: cat/1\.png cannot be used: not a picture") as caught:
+        run(tmp_path)
+    assert "cat/1.png" in caught.value.zh
 
 
 def test_classes_need_folders_of_their_own(pictures, classes, tmp_path):
@@ -540,7 +634,25 @@ def test_an_earlier_report_is_compared_query_by_query(pictures, captions, tmp_pa
     assert compare_results(fewer.report.results, read_results(earlier)) == []
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"format": 99}', '{"format": 1, "results": [{"task": "x"}]}', None])
+LARGE_GROUP = (
+    '{"format": 1, "results": [{"task": "x", "language": "zh", "checksum": "", "sample": '
+    '{"kind": "ranks", "groups": [99999999999999999999], "ranks": [1]}}]}'
+)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 100_000,
+        '{"format": 1e999}',
+        LARGE_GROUP,
+        "",
+        "{}",
+        '{"format": 99}',
+        '{"format": 1, "results": [{"task": "x"}]}',
+        None,
+    ],
+)
 def test_what_is_no_report_is_not_compared_with(tmp_path, content):
     path = tmp_path / "before.json"
     if content is not None:

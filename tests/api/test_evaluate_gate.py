@@ -232,6 +232,17 @@ def test_a_gate_that_cannot_be_read_is_found_out_before_anything_is_encoded(libr
     assert build(library.settings, (), BuildOptions()).encoded == 3
 
 
+def test_the_gate_asks_as_a_search_is_routed(library, xuntu):
+    before = library.current
+    library.draw(range(100, 103))
+    arguments = ("index", "update", "--data", library.settings.data, "--workers", "0", "--gate", library.file)
+    refused = xuntu(*arguments, XUNTU_ROUTING="zh=nobody")
+    assert (refused.returncode, library.current, library.builds) == (2, before, {before})
+    assert "The route 'zh=nobody' cannot be used" in refused.stderr
+    assert xuntu(*arguments, XUNTU_ROUTING="zh=hash").returncode == 0
+    assert library.current != before
+
+
 def test_force_without_a_gate_is_a_mistake(library, xuntu):
     done = xuntu("index", "rebuild", "--data", library.settings.data, "--force")
     assert (done.returncode, "--gate" in done.stderr) == (2, True)

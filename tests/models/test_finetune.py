@@ -5,6 +5,7 @@ Small towers made of cn_clip's own modules, where many steps are needed; one rea
 
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,14 @@ import torch
 from torch import nn
 
 from models.chinese_clip import FAMILY, SPECS, make_preprocess
-from models.errors import InvalidSetting, PairsUnreadable, TooFewPairs, TrainingDiffers, TrainingDiverged
+from models.errors import (
+    InvalidSetting,
+    PairsUnreadable,
+    TooFewPairs,
+    TrainingDamaged,
+    TrainingDiffers,
+    TrainingDiverged,
+)
 from models.golden import make_pictures
 from models.published import Published
 from models.runtime import Runtime
@@ -107,18 +115,33 @@ def furthest(some: dict[str, Any], others: dict[str, Any]) -> float:
     return max(float((some[name] - others[name]).abs().max()) for name in some)
 
 
-@pytest.fixture
-def table(tmp_path) -> Path:
-    """Ten pictures and what is said of them."""
+@pytest.fixture(scope="module")
+def table(tmp_path_factory) -> Path:
+    """Ten pictures and what is said of them. Not to be changed."""
+    folder = tmp_path_factory.mktemp("pairs")
     for number, picture in enumerate(make_pictures(10)):
-        picture.save(tmp_path / f"{number}.png")
+        picture.resize((2 * SIDE, 2 * SIDE)).save(folder / f"{number}.png")
     rows = [f"{number}.png,{said}\n" for number, said in enumerate(SAID)]
-    (tmp_path / "pairs.csv").write_text("picture,caption\n" + "".join(rows), encoding="utf-8")
-    return tmp_path / "pairs.csv"
+    (folder / "pairs.csv").write_text("picture,caption\n" + "".join(rows), encoding="utf-8")
+    return folder / "pairs.csv"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Path:
+    """The folder of weights with a small encoder. Not to be changed."""
+    weights = tmp_path_factory.mktemp("base")
+    (weights / "small").mkdir()
+    torch.save({"state_dict": make_model().state_dict()}, weights / "small" / "small.pt")
+    return weights
+
+
+def state_of(path: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(path, weights_only=True)["state_dict"]
+    return state
 
 
 @pytest.fixture
-def begin(tmp_path, table, at) -> Callable[..., Finetuning]:
+def begin(tmp_path, table, base, at) -> Callable[..., Finetuning]:
     """Return a fine-tuning of a small encoder; what it learns from is what it is measured with."""
     spec = replace(
         SPECS[0],
@@ -129,17 +152,15 @@ def begin(tmp_path, table, at) -> Callable[..., Finetuning]:
         preprocess=repr(make_preprocess(SIDE)),
         publication=Publication(huggingface="a/b", modelscope="a/b", checkpoints=(("small.pt",),)),
     )
-    (tmp_path / "weights" / "small").mkdir(parents=True)
-    torch.save({"state_dict": make_model().state_dict()}, tmp_path / "weights" / "small" / "small.pt")
     family = replace(FAMILY, load_trainable=load_small, load_towers=load_small_towers, run_reference=None)
 
     def make(name: str = "mine", listener: Listener | None = None, **options: Any) -> Finetuning:
-        given = {"epochs": 100, "rate": 1e-3, "validation": table, "workers": 0, "batch_size": 10, "micro_batch": 4}
+        given = {"epochs": 48, "rate": 3e-3, "validation": table, "workers": 0, "batch_size": 10, "micro_batch": 5}
         return Finetuning(
             table=table,
             base=Published(family, spec),
             name=name,
-            runtime=at(tmp_path / "weights"),
+            runtime=at(base),
             weights=tmp_path / "weights",
             options=FinetuneOptions(**given | options),
             listener=listener or Listener(),
@@ -225,41 +246,43 @@ def test_pairs_of_one_picture_or_one_caption_do_not_count_against_each_other():
 # Several processes
 
 
-def train_as_one_of(rank: int, count: int, folder: str) -> None:
-    """Train for a few steps as one of several processes; the first writes the checkpoint."""
-    torch.set_num_threads(1)
-    pairs = [Pair(Path(folder) / f"{number}.png", said) for number, said in enumerate(SAID)]
+def train_a_little(pictures: Path, checkpoint: Path) -> None:
+    """Train for a few steps, alone or as one of several processes, of which the first writes the checkpoint."""
+    pairs = [Pair(pictures / f"{number}.png", said) for number, said in enumerate(SAID)]
     views = Views(pairs, make_preprocess(SIDE), SIDE, seed=1)
     published = Published(FAMILY, SPECS[0])
     tokenizer = published.load_tokenizer(published.folder(Runtime()))
-    with ranks.joined(rank, count, "cpu", Path(folder) / "meeting"):
-        task = PairsTask(
-            Learner(trainable(make_model(dropout=0.0)), ["image", "text"]),
-            views,
-            {pair.picture: pair.picture.name for pair in pairs},
-            tokenizer,
-            Batching(Order(10, 8, seed=1), 5, micro_batch=3, workers=0),
-            CPU,
-        )
-        schedule = Schedule(steps=5, rate=1e-3, warmup=1)
-        train(task, schedule, Path(folder) / f"{count}.pt", report=lambda _: None)
+    task = PairsTask(
+        Learner(trainable(make_model(dropout=0.0)), ["image", "text"]),
+        views,
+        {pair.picture: pair.picture.name for pair in pairs},
+        tokenizer,
+        Batching(Order(10, 8, seed=1), 5, micro_batch=3, workers=0),
+        CPU,
+    )
+    train(task, Schedule(steps=5, rate=1e-3, warmup=1), checkpoint, report=lambda _: None)
 
 
-def test_two_processes_together_learn_what_one_learns(table):
-    folder = table.parent
-    program = "import sys; sys.path.insert(0, sys.argv[1]); import test_finetune as t"
-    program += "; t.train_as_one_of(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])"
-    for count in (2, 1):
-        commands = [
-            [sys.executable, "-c", program, str(Path(__file__).parent), str(rank), str(count), str(folder)]
-            for rank in range(count)
-        ]
-        running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]
-        for one in running:
-            _, said = one.communicate(timeout=300)
-            assert one.returncode == 0, said
-        (folder / "meeting").unlink(missing_ok=True)
-    one, two = (averaged_weights(folder / f"{count}.pt") for count in (1, 2))
+def train_as_two(pictures: Path, checkpoint: Path) -> None:
+    """Train as two processes, of which one goes on when both are done."""
+    torch.set_num_threads(1)
+    other = os.fork()
+    with ranks.joined(0 if other else 1, 2, "cpu", checkpoint.with_name("meeting")):
+        train_a_little(pictures, checkpoint)
+    if not other:
+        os._exit(0)
+    assert os.waitpid(other, 0)[1] == 0
+
+
+def test_two_processes_together_learn_what_one_learns(table, tmp_path):
+    program = "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_finetune as t"
+    program += "; t.train_as_two(Path(sys.argv[2]), Path(sys.argv[3]))"
+    command = [sys.executable, "-c", program, *map(str, (Path(__file__).parent, table.parent, tmp_path / "two.pt"))]
+    together = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    train_a_little(table.parent, tmp_path / "one.pt")
+    _, said = together.communicate(timeout=300)
+    assert together.returncode == 0, said
+    one, two = (averaged_weights(tmp_path / f"{count}.pt") for count in ("one", "two"))
     pixels = torch.randint(0, 256, (8, SIDE, SIDE, 3), dtype=torch.uint8)
     vectors = []
     for weights in (one, two, None):
@@ -283,14 +306,10 @@ def test_ten_pairs_are_learned_and_a_stopped_training_ends_bit_for_bit_the_same(
     assert whole.after == dict.fromkeys(whole.after, 1.0)
     assert (whole.base, whole.pairs, whole.pictures, whole.got_worse) == ("small", 10, 10, False)
     stopped = begin("parts", Listener(on_report=interrupt))
-    assert [stopped.run(), stopped.run()] == [Stopped(7, 100), Stopped(31, 100)]
+    assert [stopped.run(), stopped.run()] == [Stopped(7, 48), Stopped(31, 48)]
     parts = stopped.run()
     assert parts == replace(whole, name="parts")
-    states = [
-        torch.load(tmp_path / "weights" / name / "small.pt", weights_only=True)["state_dict"]
-        for name in ("whole", "parts")
-    ]
-    assert furthest(*states) == 0
+    assert furthest(*(state_of(tmp_path / "weights" / name / "small.pt") for name in ("whole", "parts"))) == 0
     assert {path.name for path in (tmp_path / "weights" / "parts").iterdir()} == {
         ".lock",
         "card.json",
@@ -310,6 +329,29 @@ def test_other_settings_do_not_go_on_and_what_is_finished_is_told_again(begin):
     assert begin(epochs=2).run() == card
     with pytest.raises(TrainingDiffers, match="--learning-rate"):
         begin(epochs=2, rate=0.5).run()
+
+
+def test_a_training_whose_beginning_is_damaged_or_lost_begins_anew(begin, tmp_path):
+    def interrupt(_: object) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    folder = tmp_path / "weights" / "mine"
+    assert isinstance(begin(epochs=2, listener=Listener(on_report=interrupt)).run(), Stopped)
+    (folder / "training.json").write_bytes((folder / "training.json").read_bytes()[:100])
+    with pytest.raises(TrainingDamaged, match=r"training\.json is damaged"):
+        begin(epochs=2).run()
+    (folder / "training.json").unlink()
+    again = begin(epochs=3, freeze="text", listener=Listener(on_report=interrupt)).run()
+    assert again == Stopped(1, 3)  # not what is left of another training
+
+
+def test_what_a_kill_after_the_card_left_is_taken_away(begin, tmp_path):
+    folder = tmp_path / "weights" / "mine"
+    card = begin(epochs=1).run()
+    for name in ("training.pt", "training.json"):
+        (folder / name).touch()
+    assert begin(epochs=1).run() == card
+    assert not list(folder.glob("training.*"))
 
 
 def test_devices_that_cannot_share_a_batch_are_told_so_and_nothing_is_held_against_the_next_try(begin):
@@ -332,12 +374,9 @@ def test_a_training_that_comes_apart_leaves_nothing_to_go_on_with(begin):
 
 
 @pytest.mark.parametrize("frozen", ["image", "text"])
-def test_a_frozen_tower_comes_out_as_it_went_in(begin, tmp_path, frozen):
+def test_a_frozen_tower_comes_out_as_it_went_in(begin, base, tmp_path, frozen):
     begin(epochs=2, freeze=frozen).run()
-    before, after = (
-        torch.load(tmp_path / "weights" / name / "small.pt", weights_only=True)["state_dict"]
-        for name in ("small", "mine")
-    )
+    before, after = (state_of(path / "small.pt") for path in (base / "small", tmp_path / "weights" / "mine"))
     changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert changed == ({"bert", "text_projection", "logit_scale"} if frozen == "image" else {"visual", "logit_scale"})
 
@@ -371,23 +410,21 @@ def test_merged_adapters_give_the_vectors_that_they_gave_beside_the_weights(conv
         assert float((embed(tower, inputs, 3) - with_adapters).detach().abs().max()) < 1e-5
 
 
-def test_adapters_learn_go_on_and_are_merged_into_the_checkpoint(begin, tmp_path):
+def test_adapters_learn_go_on_and_are_merged_into_the_checkpoint(begin, base, tmp_path):
     pytest.importorskip("peft")
 
     def interrupt(report: Any) -> None:
         if report.step == 5:
             os.kill(os.getpid(), signal.SIGINT)
 
-    options = {"lora": 8, "freeze": "text", "epochs": 60, "rate": 1e-2}
+    options = {"lora": 8, "freeze": "text", "epochs": 16, "rate": 1e-2}
     whole = begin("whole", **options).run()
     assert sum(whole.after.values()) > sum(whole.before.values())
     parts = begin("parts", Listener(on_report=interrupt), **options)
-    assert parts.run() == Stopped(5, 60)
+    assert parts.run() == Stopped(5, 16)
     assert parts.run() == replace(whole, name="parts")
-    states = [
-        torch.load(tmp_path / "weights" / name / "small.pt", weights_only=True)["state_dict"]
-        for name in ("whole", "parts", "small")
-    ]
+    folders = (tmp_path / "weights" / "whole", tmp_path / "weights" / "parts", base / "small")
+    states = [state_of(folder / "small.pt") for folder in folders]
     assert furthest(*states[:2]) == 0
     changed = [name for name in states[0] if not torch.equal(states[0][name], states[2][name])]
     assert all(name.startswith("visual.") or name == "logit_scale" for name in changed)
@@ -398,7 +435,8 @@ def test_adapters_learn_go_on_and_are_merged_into_the_checkpoint(begin, tmp_path
     ("name", "content", "said"),
     [
         ("gone.csv", None, "No such file"),
-        ("empty.csv", b"", "no column is named picture"),
+        ("empty.csv", b"", "it has no rows"),
+        ("head.csv", b"picture,caption\n", "it has no rows"),
         ("other.csv", b"name,price\nx,1\n", "(there are: name, price)"),
         ("half.csv", b"picture,price\nx,1\n", "no column is named caption"),
         ("quotes.csv", b'picture,caption\na.png,"never closed\n', "line 2"),
@@ -412,21 +450,23 @@ def test_what_is_no_table_of_pairs_is_refused_in_both_languages(begin, tmp_path,
         replace(begin(), table=tmp_path / name).run()
     assert said in caught.value.text("en")
     assert "图片与文字对" in caught.value.text("zh")
-    assert [path.name for path in (tmp_path / "weights").iterdir()] in (["small"], ["small", "mine"], ["mine", "small"])
+    assert [path.name for path in (tmp_path / "weights").glob("*/*")] in ([], [".lock"])
 
 
-def test_pictures_that_cannot_be_used_are_named_and_too_few_pairs_refused(begin, table):
-    (table.parent / "3.png").unlink()
-    (table.parent / "4.png").write_bytes((table.parent / "4.png").read_bytes()[:300])
+def test_pictures_that_cannot_be_used_are_named_and_too_few_pairs_refused(begin, table, tmp_path):
+    own = tmp_path / "pairs"
+    shutil.copytree(table.parent, own)
+    (own / "3.png").unlink()
+    (own / "4.png").write_bytes((own / "4.png").read_bytes()[:300])
     heard: list[str] = []
     listener = Listener(
         on_skipped=lambda skipped: heard.extend(f"{Path(one.where).name}: {one.why[0]}" for one in skipped)
     )
     with pytest.raises(TooFewPairs, match="leaves 8 pairs") as caught:
-        begin(listener=listener).run()
+        replace(begin(listener=listener, validation=own / "pairs.csv"), table=own / "pairs.csv").run()
     assert "只有 8 对" in caught.value.text("zh")
     assert heard == [
         "3.png: the file is gone, or is a link to nothing",
         "4.png: the file is cut short: the picture data ends too early",
     ]
-    assert "4.png\tthe file is cut short" in (table.parent / "weights" / "mine" / "skipped.tsv").read_text("utf-8")
+    assert "4.png\tthe file is cut short" in (tmp_path / "weights" / "mine" / "skipped.tsv").read_text("utf-8")

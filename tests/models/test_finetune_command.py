@@ -208,6 +208,7 @@ def test_what_goes_wrong_in_one_of_several_processes_is_raised_where_they_were_b
         (("--name", "mine", "--encoder", "dinov2-small"), "dinov2-small cannot be fine-tuned"),
         (("--name", "mine", "--freeze", "both"), "it is one of image, text, none"),
         (("--name", "mine", "--validation", "2"), "a share between 0 and 1"),
+        (("--name", "mine", "--epochs", "inf"), "--epochs cannot be 'inf'"),
         (("--name", "mine", "--encoder", "chinese-clip-vit-b-16"), "xuntu models pull chinese-clip-vit-b-16"),
     ],
 )

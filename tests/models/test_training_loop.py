@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.errors import TrainingDiverged
+from models.errors import TrainingDamaged, TrainingDiverged
 from models.training.loop import Report, Schedule, averaged_weights, train
 
 SCHEDULE = Schedule(steps=12, rate=0.01, warmup=2, falling=4)
@@ -90,6 +90,33 @@ def test_a_step_that_comes_apart_is_said_and_not_saved(tmp_path):
     assert "第 5 步" in caught.value.text("zh")
     assert torch.load(path, weights_only=True)["step"] == 4
     assert all(value.isfinite().all() for value in averaged_weights(path).values())
+
+
+def test_a_full_disk_leaves_what_was_saved_before_and_is_said_as_such(tmp_path):
+    resource = pytest.importorskip("resource")
+    path, (soft, hard) = tmp_path / "line.pt", resource.getrlimit(resource.RLIMIT_FSIZE)
+    assert train(Line(), SCHEDULE, path, report=print, stop=stop_after(4)) == 4
+    saved = path.read_bytes()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(saved) // 2, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            run(path, SCHEDULE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"line.pt": saved}
+    run(path, SCHEDULE)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
+def test_a_damaged_checkpoint_is_named_and_not_written_over(tmp_path, kept):
+    path = tmp_path / "line.pt"
+    train(Line(), SCHEDULE, path, report=print, stop=stop_after(4))
+    damaged = path.read_bytes()[: round(kept * path.stat().st_size)]
+    path.write_bytes(damaged)
+    with pytest.raises(TrainingDamaged, match=r"line\.pt is damaged") as caught:
+        run(path, SCHEDULE)
+    assert "已损坏" in caught.value.text("zh")
+    assert path.read_bytes() == damaged
 
 
 def test_a_training_that_was_killed_goes_on_from_what_it_had_saved(tmp_path):

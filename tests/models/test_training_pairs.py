@@ -27,6 +27,7 @@ JSON_OF_A_DOG = b'{"file": "sub/b.png", "text": "a dog, \\u72d7"}'
         ("pairs.csv", 'Picture,Caption\na.png,一只猫\nsub/b.png,"a dog, 狗"\n'.encode()),
         ("pairs.csv", "图片;文字\r\na.png;一只猫\r\nsub/b.png;a dog, 狗\r\n".encode("gb18030")),
         ("pairs.tsv", "\ufeffid\tpath\ttitle\n1\ta.png\t一隻貓\n2\tsub/b.png\ta  dog, 狗 \n".encode()),
+        ("pairs.tsv", "picture\tcaption\na.png\t一只猫\nsub/b.png\ta dog, 狗\n".encode("utf-16")),
         ("pairs.jsonl", b'{"file": "a.png", "text": "\\u4e00\\u53ea\\u732b"}\n\n' + JSON_OF_A_DOG),
     ],
 )
@@ -53,6 +54,32 @@ def test_rows_that_name_no_picture_or_say_nothing_are_left_out_and_named(tmp_pat
         "this row names no picture",
         "this row has no caption",
         "this row cannot be read",
+    ]
+
+
+def test_a_row_that_no_file_system_can_have_is_left_out(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    rows = ['{"picture": "\\ud83d.png", "caption": "x"}', '{"picture": "a\\u0000.png", "caption": "x"}', "[" * 100_000]
+    path.write_text("\n".join([*rows, '{"picture": "a.png", "caption": "x"}']), encoding="utf-8")
+    pairs, skipped = read_pairs(path)
+    assert pairs == [Pair(tmp_path / "a.png", "x")]
+    assert [one.why[0].partition(",")[0] for one in skipped] == [
+        *["this row names no picture"] * 2,
+        "this row cannot be read",
+    ]
+
+
+def test_paths_of_windows_and_of_home_are_found(tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    for name in ("sub/a.png", "sub\\b.png"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / "pairs.csv"
+    path.write_text("picture,caption\nsub\\a.png,a\nsub\\b.png,b\n~/sub/a.png,c\n", encoding="utf-8")
+    assert [pair.picture for pair in read_pairs(path)[0]] == [
+        tmp_path / "sub" / "a.png",
+        tmp_path / "sub\\b.png",
+        tmp_path / "sub" / "a.png",
     ]
 
 
@@ -119,3 +146,5 @@ def test_recall_is_that_of_counting_and_ties_count_against_it():
         assert found[f"caption to picture @{k}"] == round(float(np.mean(hits)), 4)
     collapsed = recalls(np.repeat(images[:1], 30, axis=0), texts, np.array(belong, np.int64))
     assert collapsed["caption to picture @10"] == 0
+    nearly = images[:1] + rng.normal(scale=1e-8, size=(30, 4)).astype(np.float32)  # as rounding leaves it
+    assert recalls(nearly, texts, np.array(belong, np.int64))["caption to picture @10"] == 0

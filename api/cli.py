@@ -226,6 +226,7 @@ def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None
                 "encoders": list(result.encoders),
                 "language": result.language,
                 "clauses": [read.to_dict() for read in result.clauses],
+                "notes": [{"code": note.code, "message": note.text(language())} for note in result.notes],
             }
         )
         return

@@ -116,7 +116,7 @@ class SearchRequest(Strict):
 class Hit(BaseModel):
     """A ranked picture. `score` is a cosine, for texts less what the picture scores with any text; higher is better.
 
-    Hits are in its order with match=vector only.
+    Hits are in its order with match=vector only, and where one encoder answers.
 
     `relevance` is how likely the hit is right, 0..1, and means the same for Chinese, English and pictures: of hits with
     0.7, seven in ten are right. From 0.5 a hit is a good match. It is null where the encoder's scores cannot tell.

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +70,8 @@ class Service:
         self.metrics = metrics
         self._layout = Layout(settings.data.absolute())
         self._serving: Serving | None = None
-        self._retry_at = 0.0  # when a build that could not be opened may be tried again
+        self._failed: str | None = None  # the build that could not be opened,
+        self._retry_at = 0.0  # and when it may be tried again
         self._decoding = asyncio.Semaphore(_DECODED_AT_ONCE)
         self._follower: asyncio.Task[None] | None = None
         self._gpu: GpuVectors | None = None
@@ -104,7 +105,8 @@ class Service:
     async def search(self, query: Query) -> SearchResult:
         """Answer `query`; texts and pictures of requests that come together are encoded together."""
         serving = self.serving
-        if query.match == "vector" and all(len(clause.text or "") in _QUICK for clause in query.clauses):
+        quick = query.match == "vector" and all(len(clause.text or "") in _QUICK for clause in query.clauses)
+        if quick and all(batchers.encoders.reads_at_once for batchers in serving.batchers):
             plan = serving.engine.plan(query)  # takes less than handing it to a thread
         else:
             async with self._decoding:
@@ -116,22 +118,33 @@ class Service:
         return result
 
     async def _follow(self) -> None:
-        self._gpu = await asyncio.to_thread(GpuVectors.open, self.settings.index_options)
-        await self._use_gpu()
+        """Use every build that is published, until this is stopped: what goes wrong is logged, and tried again."""
+        try:
+            self._gpu = await asyncio.to_thread(GpuVectors.open, self.settings.index_options)
+            await self._use_gpu()
+        except Exception:  # whatever it is, the processor answers, and builds are followed
+            logger.exception("no GPU is used")
         while True:
             await asyncio.sleep(self.settings.api.follow_seconds)
             try:
-                name = await asyncio.to_thread(current_build, self._layout)
-                in_use = self._serving and self._serving.engine.opened.manifest.build
-                if name != in_use and time.monotonic() >= self._retry_at:
-                    self._retry_at = time.monotonic() + _RETRY_SECONDS
-                    await self._open()
-                    self._retry_at = 0.0
-                    await self._use_gpu()
+                await self._use_newest()
             except NoIndex:
                 pass
             except (ImageSearchError, OSError) as error:
                 logger.error("the new build is not used: %s", error)
+            except Exception:  # whatever it is, the next build is followed
+                logger.exception("the new build is not used")
+
+    async def _use_newest(self) -> None:
+        """Answer from the build in use, if that is another than before; one that failed is left alone for a while."""
+        name = await asyncio.to_thread(current_build, self._layout)
+        in_use = self._serving and self._serving.engine.opened.manifest.build
+        if name == in_use or (name == self._failed and time.monotonic() < self._retry_at):
+            return
+        self._failed, self._retry_at = name, time.monotonic() + _RETRY_SECONDS
+        await self._open()
+        self._failed = None
+        await self._use_gpu()
 
     async def _open(self) -> None:
         """Open and warm up the build in use beside the one that answers, then let it answer."""
@@ -159,9 +172,7 @@ class Service:
         engine = SearchEngine(
             opened, encoders, limits, hub_correction=settings.hub_correction, routing=settings.routing
         )
-        for space in engine.spaces:
-            if space.encoders not in known:
-                _warm_up(engine, space, image=settings.api.preload_image)
+        _warm_up_all(engine, known, image=settings.api.preload_image)
         return Serving(engine, [known.get(one) or self._put_batchers(one) for one in encoders])
 
     def _put_batchers(self, encoders: Encoders) -> Batchers:
@@ -177,6 +188,21 @@ class Service:
             return encoders.encode_images(pixels)
 
         return Batchers(encoders, MicroBatcher(encode_texts, **sizes), MicroBatcher(encode_images, **sizes))
+
+
+def _warm_up_all(engine: SearchEngine, known: Container[Encoders], *, image: bool) -> None:
+    """Warm up all encoders that are not known. One that cannot be loaded is logged; raises if none can be."""
+    failed: list[ImageSearchError] = []
+    for space in engine.spaces:
+        try:
+            if space.encoders not in known:
+                _warm_up(engine, space, image=image)
+        except ImageSearchError as error:
+            failed.append(error)
+    if len(failed) == len(engine.spaces):
+        raise failed[0]
+    for reason in failed:
+        logger.error("what one of the library's encoders is asked is not answered: %s", reason)
 
 
 def _warm_up(engine: SearchEngine, space: Space, *, image: bool) -> None:

@@ -19,7 +19,7 @@ from indexer.store.layout import Layout
 from indexer.store.records import StoredEncoder
 from models.encoder import TextEncoder
 from models.errors import ImageSearchError
-from models.files import replace_file
+from models.files import ARRAY_ERRORS, replace_file
 from models.registry import get_spec, load_text_encoder
 from models.runtime import Runtime
 from models.spec import EncoderSpec
@@ -62,7 +62,7 @@ def read_bank(layout: Layout, encoder: StoredEncoder, runtime: Runtime) -> Bank 
     path = layout.queries(encoder.name, encoder.fingerprint, _digest(queries))
     try:
         return _make_bank(spec, queries, check_vectors(np.load(path, allow_pickle=False), spec.dim))
-    except (OSError, ValueError, ImageSearchError):
+    except (*ARRAY_ERRORS, ImageSearchError):
         pass  # not made yet, or not what was written
     try:
         tower = load_text_encoder(encoder.name, runtime)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from models import starter
 from models.errors import ReferenceUnreadable
-from models.files import replace_file
+from models.files import ARRAY_ERRORS, replace_file
 from models.vectors import Vectors, l2_normalize
 
 SHIPPED = starter.FOLDER / "reference.npy"
@@ -46,7 +46,7 @@ class Reference:
                 raise ValueError("no pictures, or one without a direction")
         except FileNotFoundError:
             raise
-        except (OSError, ValueError) as error:
+        except ARRAY_ERRORS as error:
             raise ReferenceUnreadable(path) from error
         return cls(hashlib.sha256(content).hexdigest()[:16], l2_normalize(coded))
 

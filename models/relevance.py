@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from models.errors import CalibrationUnreadable
+from models.files import JSON_ERRORS
 from models.text import detect_language
 
 Kind: TypeAlias = Literal["zh", "en", "picture"]
@@ -146,7 +147,7 @@ class Calibration:
             kinds = {kind: _read_fit(values["kinds"][kind]) for kind in KINDS if kind in values["kinds"]}
         except FileNotFoundError:
             raise
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except JSON_ERRORS as error:
             raise CalibrationUnreadable(path) from error
         return cls(**facts, kinds=kinds)
 

@@ -258,7 +258,7 @@ class Page:
             asked, k=PAGE_SIZE + lead + 1, offset=first - lead, where=conditions, match=match, sure=self.address.sure
         )
         hits = answer.hits[lead : lead + PAGE_SIZE]
-        if match != "vector":  # the first need not be the nearest
+        if match != "vector" or len(answer.encoders) > 1:  # the first need not be the nearest
             best = sorted(hits, key=lambda hit: -hit.score)
         else:
             best = self._search(asked, k=1, where=conditions).hits if first else answer.hits or answer.nearest

@@ -21,7 +21,7 @@ from api.search.plan import Encoded, Plan, SpacePlan, sum_parts
 from api.search.query import Clause, Query
 from api.search.ranking import Aim, find_fused, find_nearest
 from api.search.results import Hit, Note, SearchResult
-from api.search.routing import RoutingFile, assign, default_routes, kind_of_clause, parse_routes
+from api.search.routing import RoutingFile, assign, can_answer, default_routes, kind_of_clause, parse_routes
 from api.search.spaces import Encoders, Space, load_encoders
 from indexer.library import OpenBuild, open_build
 from indexer.store.filters import Filter
@@ -81,8 +81,8 @@ class SearchEngine:
     ) -> "SearchEngine":
         """Open the build in use.
 
-        Raises NoIndex, IndexMismatch, IndexDamaged, WeightsMissing, WeightsCorrupt, InvalidRouting and what the catalog
-        raises.
+        Raises NoIndex, IndexMismatch, IndexDamaged, InvalidRouting, what the catalog raises, and WeightsMissing or
+        WeightsCorrupt if no encoder can be used; one of several that cannot raises them when it is asked.
         """
         opened = open_build(data)
         encoders = load_encoders(opened, runtime or Runtime(weights=data / "weights"))
@@ -115,10 +115,11 @@ class SearchEngine:
         measured = self.routing.get()
         fingerprints = {space.name: space.entry.fingerprint for space in self.spaces}
         own = measured.routes_for(fingerprints) if measured else {}
-        return {**default_routes(self._specs), **own, **self._given_routes}
+        able = {kind: names for kind, names in own.items() if can_answer(kind, names, self._specs)}
+        return {**default_routes(self._specs), **able, **self._given_routes}
 
     def search(self, query: Query) -> SearchResult:
-        """Answer `query`. Raises InvalidQuery, UnknownWords, ImageNotFound, DecodeError."""
+        """Answer `query`. Raises InvalidQuery, UnknownWords, ImageNotFound, DecodeError, and what loading raises."""
         plan = self.plan(query)
         encoded: list[Encoded] = []
         for asked in plan.spaces:
@@ -239,7 +240,10 @@ class SearchEngine:
         query = plan.query
         least = query.min_relevance
         if least is None or judge is None:
-            notes = [] if least is None else [cannot_tell(plan)]
+            plain = any(
+                aim.kind == "text" and aim.space.hub_correction and not _corrects(aim.space, query) for aim in aims
+            )
+            notes = [] if least is None else [cannot_tell(plan, plain=plain)]
             return self._find_page(plan, aims, where, query.min_score), [], notes
         limits = [limit for limit in (query.min_score, judge.score_for(least)) if limit is not None]
         page = self._find_page(plan, aims, judge.among(least, where), max(limits, default=None))

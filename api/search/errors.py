@@ -50,10 +50,10 @@ class InvalidRouting(SearchError):
         self.part = part
         names_en, names_zh = ", ".join(known), "、".join(known)
         super().__init__(
-            en=f"The route {part!r} cannot be used. Write zh, en or picture, and encoders that can answer it, as in "
-            f"zh=A en=A+B picture=C; here: {names_en}.",
-            zh=f"路由 {part!r} 无效。请写 zh、en 或 picture，以及能够回答的编码器，例如 zh=A en=A+B picture=C；"
-            f"可用：{names_zh}。",
+            en=f"The route {part!r} cannot be used. Write zh, en or picture, each once, and encoders that can answer "
+            f"it, as in zh=A en=A+B picture=C; here: {names_en}.",
+            zh=f"路由 {part!r} 无效。请写 zh、en 或 picture（各写一次），以及能够回答的编码器，"
+            f"例如 zh=A en=A+B picture=C；可用：{names_zh}。",
         )
 
 

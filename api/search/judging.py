@@ -127,11 +127,12 @@ class Judge:
         if self.ranks:
             return where
         for one in self.wanted:
-            count = self.index.count_above(one.query, one.score_for(relevance), where=where)
+            least = one.score_for(relevance)
+            count = self.index.count_above(one.query, least, where=where)
             if not count:
                 return np.empty(0, np.int64)
-            found = self.index.search(one.query, count, where=where).ids[0]
-            where = np.sort(found[found >= 0])
+            found = self.index.search(one.query, count, where=where)
+            where = np.sort(found.ids[0][(found.ids[0] >= 0) & (found.scores[0] >= np.float32(least))])
         return where
 
 
@@ -161,8 +162,8 @@ def list_kinds(curves: Curves | None, *, hub_correction: bool) -> dict[str, Fit]
     return {kind: fit for kind, fit in fits.items() if fit is not None}
 
 
-def cannot_tell(plan: Plan) -> Note:
-    """Say that nothing was left out by relevance, why, and what to do."""
+def cannot_tell(plan: Plan, *, plain: bool) -> Note:
+    """Say that nothing was left out by relevance, why, and what to do; `plain`: the query took scores as they are."""
     if plan.query.match != "vector":
         return Note(
             code="cannot_tell",
@@ -175,6 +176,21 @@ def cannot_tell(plan: Plan) -> Note:
             en="Several encoders answer this together, and a fused ranking has no relevance, so nothing was left out. "
             "Choose one of them with spaces=NAME.",
             zh="此查询由多个编码器共同回答，融合后的排序没有匹配度，因此没有按它筛选。可用 spaces=NAME 选择其中一个。",
+        )
+    if all(read.clause.weight < 0 for read in plan.clauses):
+        return Note(
+            code="cannot_tell",
+            en="What only leads away from something has no relevance, so nothing was left out by it. Say what to look "
+            "for.",
+            zh="只有要避开的内容时没有匹配度，因此没有按它筛选。请说明要找什么。",
+        )
+    if plain:
+        return Note(
+            code="cannot_tell",
+            en="Relevance is told from scores with hub correction, and this query is ranked without it, so nothing was "
+            "left out. Search without min_score, and with hub correction.",
+            zh="匹配度由经过枢纽校正的分数得出，而此查询没有使用枢纽校正，因此没有筛选。"
+            "请去掉 min_score，并开启枢纽校正。",
         )
     return Note(
         code="cannot_tell",

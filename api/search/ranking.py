@@ -40,7 +40,10 @@ class Aim:
 def find_nearest(
     plan: Plan, aim: Aim, where: Ids | None, min_score: float | None, start: int, end: int
 ) -> tuple[Ids, Scores, int]:
-    """Return part of the pictures nearest to an aim, their scores, and how many there are to be paged to."""
+    """Return part of the pictures nearest to an aim, their scores, and how many there are to be paged to.
+
+    An index that does not look at everything may count more above `min_score` than it finds: those found count then.
+    """
     index = aim.space.index
     excluded = _excluded(plan, aim, where)
     total = index.count(where) - len(excluded)
@@ -51,6 +54,9 @@ def find_nearest(
     if wanted <= start:
         return np.empty(0, np.int64), np.empty(0, np.float32), total
     ids, scores = _search(plan, aim, where, wanted)
+    if min_score is not None:
+        reach = int((scores >= np.float32(min_score)).sum())
+        ids, scores, total = ids[:reach], scores[:reach], total if reach == wanted else reach
     return ids[start:], scores[start:], total
 
 

@@ -65,12 +65,18 @@ def parse_routes(text: str, specs: Sequence[EncoderSpec]) -> Routes:
         name, _, encoders = part.partition("=")
         kind = next((kind for kind in KINDS if kind == name), None)
         names = tuple(dict.fromkeys(encoders.split("+")))
-        if kind is None or not set(names) <= known.keys():
+        if kind is None or kind in routes or not set(names) <= known.keys():
             raise InvalidRouting(part, tuple(known))
-        if kind != "picture" and not all(known[one].languages for one in names):
+        if not can_answer(kind, names, specs):
             raise InvalidRouting(part, tuple(one.name for one in specs if one.languages))
         routes[kind] = names
     return routes
+
+
+def can_answer(kind: Kind, names: Sequence[str], specs: Sequence[EncoderSpec]) -> bool:
+    """Say whether all of some encoders of a library answer a kind of query: texts only those that read any."""
+    able = {spec.name for spec in specs if spec.languages or kind == "picture"}
+    return able.issuperset(names)
 
 
 def assign(

@@ -1,7 +1,8 @@
 """The spaces of a library: for each encoder its towers, its index, and what its scores tell."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -9,18 +10,28 @@ from api.search.judging import CalibrationFile
 from indexer.errors import IndexMismatch
 from indexer.library import OpenBuild, check_same
 from models.encoder import ImageEncoder, TextEncoder
-from models.registry import get_installed_spec, get_preprocess, load_image_encoder, load_text_encoder
+from models.errors import ImageSearchError, WeightsCorrupt, WeightsMissing
+from models.registry import get_installed_spec, get_preprocess, get_spec, load_image_encoder, load_text_encoder
 from models.runtime import Runtime
 from models.spec import EncoderSpec
 from models.vectors import Pixels, Vectors
 
+Tower = TypeVar("Tower", ImageEncoder, TextEncoder)
+
 
 class Encoders:
-    """The two towers of one encoder, each loaded when it is first needed."""
+    """The two towers of one encoder, each loaded when it is first needed.
+
+    `missing` is why its weights cannot be used, where they cannot: then its pictures are found by their ids alone.
+    """
 
     def __init__(self, name: str, runtime: Runtime) -> None:
-        """Look the weights up. Raises UnknownEncoder, WeightsMissing or WeightsCorrupt."""
-        self.spec: EncoderSpec = get_installed_spec(name, runtime)
+        """Look the weights up. Raises UnknownEncoder, or WeightsCorrupt for a card that cannot be read."""
+        self.missing: ImageSearchError | None = None
+        try:
+            self.spec: EncoderSpec = get_installed_spec(name, runtime)
+        except (WeightsMissing, WeightsCorrupt) as error:
+            self.spec, self.missing = get_spec(name, runtime), error
         self.preprocess = get_preprocess(name, runtime)
         self.templates = runtime.uses_templates(self.spec)
         self._runtime = runtime
@@ -30,20 +41,23 @@ class Encoders:
 
     @property
     def text(self) -> TextEncoder:
-        """The text tower."""
+        """The text tower. Raises what loading it raises."""
         with self._lock:
             if self._text is None:
-                self._text = load_text_encoder(self.spec.name, self._runtime)
-                check_same(self.spec, self._text.spec)
+                self._text = self._load(load_text_encoder)
             return self._text
 
     @property
+    def reads_at_once(self) -> bool:
+        """Whether a text is read, or refused, without a tower being loaded first."""
+        return self._text is not None or self.missing is not None or not self.spec.languages
+
+    @property
     def image(self) -> ImageEncoder:
-        """The image tower."""
+        """The image tower. Raises what loading it raises."""
         with self._lock:
             if self._image is None:
-                self._image = load_image_encoder(self.spec.name, self._runtime)
-                check_same(self.spec, self._image.spec)
+                self._image = self._load(load_image_encoder)
             return self._image
 
     def encode_texts(self, texts: Sequence[str]) -> list[Vectors]:
@@ -54,6 +68,13 @@ class Encoders:
         """Return a vector (dim,) for each picture; the tower stays where it is while there is none."""
         return list(self.image.encode_image(np.stack(pixels))) if pixels else []
 
+    def _load(self, load: Callable[[str, Runtime], Tower]) -> Tower:
+        if self.missing:
+            raise self.missing
+        tower = load(self.spec.name, self._runtime)
+        check_same(self.spec, tower.spec)
+        return tower
+
 
 class Space:
     """One encoder of a build, and the index of its vectors."""
@@ -62,7 +83,7 @@ class Space:
         """Take the index at a position of a build. Raises IndexMismatch if another encoder made it."""
         self.entry = opened.indexes[position].entry
         self.index = opened.indexes[position].index
-        if self.entry.fingerprint != encoders.spec.fingerprint:
+        if not encoders.missing and self.entry.fingerprint != encoders.spec.fingerprint:
             raise IndexMismatch(
                 f"{self.entry.encoder} ({self.entry.fingerprint})",
                 f"{encoders.spec.name} ({encoders.spec.fingerprint})",
@@ -91,8 +112,13 @@ class Space:
 def load_encoders(opened: OpenBuild, runtime: Runtime, known: Sequence[Encoders] = ()) -> list[Encoders]:
     """Return the encoders of a build, of which those already `known` are taken over.
 
-    Raises UnknownEncoder, WeightsMissing or WeightsCorrupt.
+    Without the weights of some the others answer what they are asked. Raises UnknownEncoder, and WeightsMissing or
+    WeightsCorrupt where none is left.
     """
     there = {(one.spec.name, one.spec.fingerprint): one for one in known}
     entries = [one.entry for one in opened.indexes]
-    return [there.get((entry.encoder, entry.fingerprint)) or Encoders(entry.encoder, runtime) for entry in entries]
+    found = [there.get((entry.encoder, entry.fingerprint)) or Encoders(entry.encoder, runtime) for entry in entries]
+    missing = [one.missing for one in found if one.missing]
+    if len(missing) == len(found):
+        raise missing[0]
+    return found

@@ -31,7 +31,7 @@ from indexer.index.ivf_segment import IvfSegment
 from indexer.index.offsets import Offsets, coded_dim
 from indexer.index.segments import Part
 from indexer.store.shard_files import Places, ShardFiles, rows_of, shards_of
-from models.files import sha256_of, sync_folder
+from models.files import ARRAY_ERRORS, sha256_of, sync_folder
 from models.vectors import Ids, Vectors
 
 Role = Literal["ids", "vectors", "codes", "places", "offsets", "dead", "shard"]
@@ -299,7 +299,7 @@ def _read_numbers(folder: Path, file: SegmentFile, *, ascending: bool = True) ->
     path = folder / file.file
     try:
         numbers: Ids = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except ARRAY_ERRORS as error:
         raise IndexDamaged(path, "it cannot be read") from error
     if numbers.dtype != np.int64 or numbers.shape != (file.count,):
         raise IndexDamaged(path, f"it holds {numbers.dtype} {numbers.shape}, expected int64 ({file.count},)")
@@ -312,7 +312,7 @@ def _read_offsets(folder: Path, file: SegmentFile, count: int) -> Offsets:
     path = folder / file.file
     try:
         offsets: Offsets = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except ARRAY_ERRORS as error:
         raise IndexDamaged(path, "it cannot be read") from error
     if offsets.dtype != np.float32 or offsets.shape != (count,) or not np.isfinite(offsets).all():
         raise IndexDamaged(path, f"it holds {offsets.dtype} {offsets.shape}, expected finite float32 ({count},)")
@@ -323,7 +323,7 @@ def _map_vectors(folder: Path, file: SegmentFile) -> Vectors:
     path = folder / file.file
     try:
         vectors: Vectors = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
+    except ARRAY_ERRORS as error:
         raise IndexDamaged(path, "it cannot be read") from error
     if vectors.dtype != np.float32 or vectors.shape != (file.count, file.dim) or not vectors.flags.c_contiguous:
         raise IndexDamaged(path, f"it holds {vectors.dtype} {vectors.shape}, expected ({file.count}, {file.dim})")

@@ -8,6 +8,7 @@ from typing import Any
 
 from indexer.errors import BuildUnreadable, IndexDamaged
 from indexer.index.files import SegmentFile
+from models.files import JSON_ERRORS
 
 FORMAT = 3
 _READABLE = (2, 3)  # indexes of format 2 have no offsets
@@ -71,7 +72,7 @@ class Manifest:
             del values["format"]
             indexes = tuple(_read_entry({"bank": "", **index}) for index in values.pop("indexes"))
             manifest = cls(**_checked(cls, {**values, "indexes": indexes}))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except JSON_ERRORS as error:
             raise IndexDamaged(path, "it cannot be read") from error
         if not indexes:
             raise IndexDamaged(path, "it names no index")

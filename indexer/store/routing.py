@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from indexer.errors import RoutingUnreadable
+from models.files import JSON_ERRORS
 from models.relevance import KINDS, Kind
 
 Routes: TypeAlias = Mapping[Kind, tuple[str, ...]]  # the names of the encoders that answer, the first of them first
@@ -70,7 +71,7 @@ class Routing:
             created_at = str(values["created_at"])
         except FileNotFoundError:
             raise
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except JSON_ERRORS as error:
             raise RoutingUnreadable(path) from error
         kept = {kind: found for kind, found in measured.items() if found}
         return cls(fingerprints=fingerprints, routes=routes, measured=kept, created_at=created_at)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from indexer.errors import IndexDamaged
 from indexer.store.records import Locations
-from models.files import sha256_of
+from models.files import ARRAY_ERRORS, sha256_of
 from models.vectors import Vectors
 
 Places: TypeAlias = npt.NDArray[np.int64]  # (n,), shard number * 2**32 + row
@@ -134,7 +134,7 @@ class ShardFiles:
             if number not in self._open:
                 try:
                     self._open[number] = _ShardFile(self.path(number), self.dim)
-                except (OSError, ValueError) as error:
+                except ARRAY_ERRORS as error:
                     why = error.strerror if isinstance(error, OSError) else str(error)
                     raise self._damaged(number, why or "it cannot be read") from error
             return self._open[number]

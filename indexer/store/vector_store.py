@@ -11,7 +11,7 @@ import numpy as np
 
 from indexer.errors import IndexDamaged, LibraryUnwritable
 from indexer.store.records import Locations, Shard
-from models.files import replace_file, sha256_of
+from models.files import ARRAY_ERRORS, replace_file, sha256_of
 from models.vectors import Ids, Vectors, check_vectors
 
 
@@ -46,7 +46,7 @@ class VectorStore:
         path = self._path(number)
         try:
             vectors: Vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except ARRAY_ERRORS as error:
             raise IndexDamaged(path, "it cannot be read", command="xuntu index update") from error
         if vectors.ndim != 2 or vectors.shape[1] != self.dim or vectors.dtype != np.float32:
             raise IndexDamaged(path, f"it holds {vectors.dtype} {vectors.shape}", command="xuntu index update")

@@ -387,6 +387,8 @@ def test_too_few_questions_are_refused_with_how_many_it_takes(own, tmp_path):
         ({"asking": Asking(where="format=jpeg")}, "--where"),
         ({"asking": Asking(literal=True)}, "--literal"),
         ({"output": Path("x.json"), "calibrate": False}, "--output"),
+        ({"output": Path()}, "--output"),
+        ({"output": Path("/")}, "--output"),
     ],
 )
 def test_options_that_a_plain_search_has_not_are_refused(own, tmp_path, options, name):

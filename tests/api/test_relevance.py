@@ -233,6 +233,23 @@ def test_where_it_cannot_be_told_nothing_is_left_out_and_it_is_said(engine, teac
     assert ("match=vector" if "match" in query else "--calibrate") in note.zh
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"clauses": [Clause(text=CAT)], "min_score": -1}, ("without min_score", "去掉 min_score")),
+        ({"clauses": [Clause(text=CAT)], "hub_correction": False}, ("with hub correction", "枢纽校正")),
+        ({"clauses": [Clause(text=CAT, weight=-1)]}, ("what to look for", "要找什么")),
+        ({"clauses": [Clause(image_id=PICTURE)], "min_score": -1}, ("--calibrate", "--calibrate")),
+    ],
+)
+def test_it_is_said_what_keeps_relevance_from_being_told(engine, teach, query, said):
+    teach(zh=FIT)
+    (note,) = engine.search(Query(**query, k=9, min_relevance=0.9)).notes
+    assert note.code == "cannot_tell"
+    assert said[0] in note.en
+    assert said[1] in note.zh
+
+
 def test_a_calibration_of_other_weights_or_other_scores_is_not_used(engine, teach):
     before = ask(engine, CAT).hits
     teach(zh=at(0.3), fingerprint="f" * 16)

@@ -93,7 +93,18 @@ def test_routes_can_be_given_in_words():
     assert parse_routes("", specs) == {}
 
 
-@pytest.mark.parametrize("text", ["zh", "zh=", "zh=nobody", "ja=dinov2-base", "zh=dinov2-base", "picture=dinov2-base+"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "zh",
+        "zh=",
+        "zh=nobody",
+        "ja=dinov2-base",
+        "zh=dinov2-base",
+        "picture=dinov2-base+",
+        "picture=dinov2-base picture=chinese-clip-vit-b-16",
+    ],
+)
 def test_routes_that_lead_nowhere_are_refused(text):
     with pytest.raises(InvalidRouting, match="chinese-clip-vit-b-16"):
         parse_routes(text, [CHINESE, PICTURES])
@@ -261,7 +272,12 @@ def test_pictures_that_only_one_encoder_has_seen_are_found_by_it(photographs, tm
 
 
 OTHER_FORM = b'{"format": 1, "routes": {"zh": "hash"}}'
+DEEP = b"[" * 100_000
 TWICE = b'{"format": 1, "routes": {"zh": ["hash", "hash"]}, "measured": {}, "fingerprints": {}, "created_at": ""}'
+ENDLESS = (
+    b'{"format": 1, "routes": {}, "fingerprints": {}, "created_at": "", "measured": {"zh": '
+    b'[{"encoders": ["hash"], "queries": 1e999, "recall@10": {"value": 0.5, "low": 0.4, "high": 0.6}}]}}'
+)
 
 
 def make_routing(engine, **routes):
@@ -290,7 +306,7 @@ def test_routes_of_other_weights_are_not_followed(own):
     assert engine.routes["zh"] == ("hash",)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"format": 2}', OTHER_FORM, b"\xff", TWICE])
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"format": 2}', OTHER_FORM, b"\xff", TWICE, DEEP, ENDLESS])
 def test_damaged_routes_are_passed_over_and_said(own, content, caplog):
     engine = open_engine(own)
     path = engine.opened.layout.routing
@@ -374,6 +390,8 @@ def test_routes_are_chosen_by_questions(own, tmp_path):
     assert "zh = hash (R@10: hash 100.0 %" in run_xuntu("index", "stats", "--data", own).stdout
     stats = json.loads(run_xuntu("index", "stats", "--data", own, "--json").stdout)
     assert stats["routes"]["zh"] == {"encoders": ["hash"], "measured": routing["measured"]["zh"]}
+    report = json.loads(run_xuntu("evaluate", questions, "--space", "starter", "--data", own, "--json").stdout)
+    assert (report["encoder"], report["settings"]["spaces"]) == ("starter", ["starter"])
     asked = run_xuntu("evaluate", questions, "--space", "nobody", "--data", own)
     assert (asked.returncode, "hash, starter" in asked.stderr) == (2, True)
 

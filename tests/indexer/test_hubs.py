@@ -86,8 +86,11 @@ def test_vectors_of_another_bank_are_not_taken_for_this_one(full_album):
         bank = read_bank(full_album.layout, stored, Runtime())
         np.testing.assert_array_equal(bank.vectors, before)
         assert list((full_album.data / "queries").iterdir()) == [kept]
-    kept.write_bytes(b"no array")
-    assert len(read_bank(full_album.layout, stored, Runtime()).vectors) == len(before)
+    whole = kept.read_bytes()
+    for damaged in (b"no array", b"", whole[:50], whole.replace(b")", b" ", 1)):
+        kept.write_bytes(damaged)
+        assert len(read_bank(full_album.layout, stored, Runtime()).vectors) == len(before)
+        assert kept.read_bytes() == whole
 
 
 # Offsets

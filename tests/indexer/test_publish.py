@@ -147,6 +147,14 @@ def test_an_index_file_with_another_content_of_the_same_size_is_an_error_and_no_
         full_album.open()
 
 
+@pytest.mark.parametrize("role", ["vectors", "ids", "offsets"])
+def test_an_index_file_whose_header_cannot_be_parsed_is_an_error_and_no_crash(full_album, role):
+    path = index_file(full_album, role)
+    path.write_bytes(path.read_bytes().replace(b")", b" ", 1))
+    with pytest.raises(IndexDamaged, match=path.name):
+        full_album.open()
+
+
 def test_a_damaged_index_is_left_by_rolling_back(full_album):
     first = full_album.open().manifest.build
     full_album.draw("new.png")
@@ -205,6 +213,7 @@ MANIFESTS = {
     "a later format": {"format": 99},
     "no index": {"indexes": []},
     "no list of indexes": {"indexes": None},
+    "lists in lists": b"[" * 100_000,
     "an index that is a name": {"indexes": ["hash.faiss"]},
 }
 

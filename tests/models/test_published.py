@@ -17,14 +17,18 @@ from threading import Thread
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
+from api.app import create_app
+from api.config import Settings
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from indexer.build import BuildOptions, build
 from indexer.config import IndexerSettings
 from indexer.errors import IndexMismatch
 from indexer.library import open_build
-from models.errors import ExportRefused, NoTextTower, WeightsCorrupt
+from indexer.store.routing import Routing
+from models.errors import ExportRefused, NoTextTower, WeightsCorrupt, WeightsMissing
 from models.export import export
 from models.files import sha256_of
 from models.registry import get_published, load_image_encoder, load_text_encoder
@@ -287,6 +291,46 @@ def test_an_export_that_is_not_the_original_is_refused_and_leaves_nothing(dinov2
     assert weights.record() == before
     names = {path.name for path in weights.path.iterdir()}
     assert names <= {"config.json", "model.safetensors", "encoder.json", ".lock"}
+
+
+@pytest.mark.parametrize("state", ["missing", "damaged"])
+def test_what_is_asked_of_other_encoders_is_answered_without_the_weights_of_one(
+    dinov2_small, photographs, tmp_path, caplog, state
+):
+    settings = Settings(data=tmp_path / "data", weights=tmp_path / "weights", workers=0)
+    folder = shutil.copytree(dinov2_small / "dinov2-small", settings.weights / "dinov2-small")
+    build(settings, [photographs], BuildOptions(encoders=["starter", "dinov2-small"]))
+    if state == "missing":
+        shutil.rmtree(folder)
+    else:
+        (folder / "model.safetensors").write_bytes(b"damaged")
+    engine = SearchEngine.open(settings.data, runtime=settings.runtime)
+    picture = (photographs / "cat.png").read_bytes()
+    words, shown = Query(clauses=[Clause(text="一只猫")], k=1), Query(clauses=[Clause(image=picture)], k=1)
+    found = engine.search(words)
+    assert (found.encoders, found.hits[0].path) == (["starter"], "cat.png")
+    assert engine.search(Query(clauses=[Clause(image_id=found.hits[0].id)])).encoders == ["dinov2-small"]
+    assert engine.search(replace(shown, spaces=["starter"])).hits[0].path == "cat.png"
+    with pytest.raises(WeightsMissing if state == "missing" else WeightsCorrupt, match="dinov2-small"):
+        engine.search(shown)
+    with TestClient(create_app(settings)) as client:
+        assert "dinov2-small" in caplog.text
+        assert client.get("/v1/search", params={"q": "一只猫"}).json()["hits"][0]["path"] == "cat.png"
+        refused = client.post("/v1/search/image", files={"file": picture})
+        assert (refused.status_code, refused.json()["code"]) == (503, f"weights_{state.replace('damaged', 'corrupt')}")
+        assert client.post("/v1/search/image", files={"file": picture}, data={"spaces": "starter"}).status_code == 200
+
+
+def test_texts_are_not_routed_to_an_encoder_that_reads_none(dinov2_small, photographs, tmp_path):
+    settings = IndexerSettings(data=tmp_path / "data", weights=dinov2_small, workers=0)
+    build(settings, [photographs], BuildOptions(encoders=["starter", "dinov2-small"]))
+    engine = SearchEngine.open(settings.data, runtime=settings.runtime)
+    names = [space.name for space in engine.spaces]
+    fingerprints = {space.name: space.entry.fingerprint for space in engine.spaces}
+    routes = {"zh": ("dinov2-small",), "en": tuple(names), "picture": tuple(names)}
+    engine.opened.layout.routing.write_bytes(Routing(fingerprints=fingerprints, routes=routes).to_json())
+    assert engine.routes == {"zh": ("starter",), "en": ("starter",), "picture": tuple(names)}
+    assert engine.search(Query(clauses=[Clause(text="一只猫")])).encoders == ["starter"]
 
 
 def test_a_library_of_pictures_alone_answers_pictures_and_says_that_it_reads_no_text(

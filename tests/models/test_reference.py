@@ -70,6 +70,7 @@ def saved(array: np.ndarray) -> bytes:
     [
         b"",
         b"PK\x03\x04",
+        saved(np.ones((4, DIM), np.int8)).replace(b")", b" ", 1),
         saved(np.ones((4, DIM), np.int8))[:-1],
         saved(np.ones((4, DIM), np.float32)),
         saved(np.ones((4, DIM + 1), np.int8)),

@@ -54,6 +54,7 @@ class Fake:
     pictures: list[Picture] = field(default_factory=list)
     failing: bool = False  # every search answers 500
     tells: bool = False  # hits get a relevance: twice their score, at most 1
+    fused: bool = False  # several encoders answer, and the order of hits, by their ids, is not that of their scores
     searches: list[dict[str, Any]] = field(default_factory=list)
 
     def one(self, image_id: int) -> Picture | None:
@@ -215,10 +216,11 @@ def create_app(fake: Fake) -> FastAPI:  # noqa: C901 - one route after another
             return no_index(request)
         kept = [p for p in fake.pictures if passes(p, asked.get("where") or {})]
         scored = [(sum(score(p, clause, fake) for clause in asked["clauses"]), p) for p in kept]
-        scored.sort(key=lambda pair: (-pair[0], pair[1].id))
+        scored.sort(key=lambda pair: (0 if fake.fused else -pair[0], pair[1].id))
         least = asked.get("min_relevance", 0.0)
         answer = page(scored, asked.get("k", 20), asked.get("offset", 0), tells=fake.tells, least=least)
         answer["clauses"] = as_read(asked)
+        answer["encoders"] = ["one", "another"] if fake.fused else ["one"]
         if asked.get("hide_duplicates") and answer["hits"]:
             answer["hits"][0]["duplicates"] = 2
         return JSONResponse(answer)

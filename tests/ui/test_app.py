@@ -44,6 +44,14 @@ def test_hits_are_tiles_of_known_size_with_their_scores(run, api_url):
     assert seen.stage["shown"] == "1–30 of 70"
 
 
+def test_bars_compare_with_the_best_score_of_the_page_where_several_encoders_rank(run, api_url, fake):
+    fake.fused = True
+    tiles = run(api_url, q="blue sea", lang="en").stage["tiles"]
+    scores = [float(tile["score"].split()[-1]) for tile in tiles]
+    assert scores != sorted(scores, reverse=True)
+    assert [tile["bar"] for tile in tiles] == pytest.approx([score / max(scores) for score in scores], abs=0.01)
+
+
 def test_the_last_page_ends_and_its_bars_compare_with_the_first_hit(run, api_url):
     seen = run(api_url, q="red", page="3", lang="zh")
     assert len(seen.stage["tiles"]) == 10

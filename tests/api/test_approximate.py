@@ -1,0 +1,79 @@
+"""Limits hold in an index that does not look at everything: what it finds is never below them."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from api.search.judging import Judge, Wanted
+from api.search.plan import Part, Plan, sum_parts
+from api.search.query import Clause, Query
+from api.search.ranking import Aim, find_nearest
+from indexer.index.growth import build_main
+from indexer.index.options import IndexOptions
+from indexer.index.segments import SegmentedIndex
+from indexer.store.records import Locations
+from indexer.store.shard_files import ShardFiles
+from models.relevance import Fit
+from models.vectors import l2_normalize
+
+DIM, COUNT = 16, 3_000
+PLAN = Plan(Query(clauses=[Clause(text="cat")]), 0.0)
+FIT = Fit(
+    slope=20.0,
+    intercept=-8.0,
+    auroc=0.9,
+    auroc_low=0.85,
+    auroc_high=0.94,
+    queries=100,
+    precision=0.8,
+    recall=0.7,
+    calibration_error=0.03,
+)
+
+
+@pytest.fixture(scope="module")
+def vectors() -> np.ndarray:
+    return l2_normalize(np.random.default_rng(0).standard_normal((COUNT, DIM)))
+
+
+@pytest.fixture(scope="module")
+def index(vectors, tmp_path_factory) -> SegmentedIndex:
+    """An inverted file that finds few of the exact answers."""
+    folder = tmp_path_factory.mktemp("shards")
+    np.save(folder / "00000.npy", vectors)
+    locations = Locations(np.arange(1, COUNT + 1), np.zeros(COUNT, np.int64), np.arange(COUNT))
+    options = IndexOptions(recipe="ivf", recall=0.1, threads=1, tuning_queries=64)
+    return build_main(locations, ShardFiles(folder, DIM), options)
+
+
+def test_no_hit_is_below_the_least_score_and_as_many_are_counted_as_can_be_paged_to(index, vectors):
+    missed = 0
+    for vector in vectors[:40]:
+        parts = [Part(1.0, "picture", vector)]
+        aim = Aim(SimpleNamespace(index=index), parts, sum_parts(parts, hub_correction=False))
+        exact = np.sort(vectors @ vector)[::-1]
+        for place in (4, 15, 90):
+            least = float(exact[place])
+            counted = index.count_above(aim.vector, least)
+            ids, scores, total = find_nearest(PLAN, aim, None, least, 0, 500)
+            assert scores.min() >= np.float32(least)
+            assert len(ids) == total <= counted
+            missed += total < counted
+    assert missed, "the index has counted what it then did not find"
+
+
+def test_no_hit_of_a_sum_is_less_relevant_than_asked_in_any_of_its_parts(index, vectors):
+    found = 0
+    for one, other in zip(vectors[:30], vectors[30:60], strict=True):
+        parts = [Part(1.0, "picture", one), Part(1.0, "picture", l2_normalize(one[None] + 0.1 * other)[0])]
+        wanted = [Wanted(FIT, part.as_query(hub_correction=False), 0.0) for part in parts]
+        judge = Judge(index, wanted, ranks=False)
+        for place in (5, 12, 60):
+            least = FIT.relevance(float(np.sort(vectors @ one)[-place]))
+            kept = judge.among(least, None)
+            assert (np.diff(kept) > 0).all()
+            assert min(judge.judge(kept, np.zeros(len(kept), np.float32)), default=math.inf) >= least
+            found += len(kept)
+    assert found

@@ -85,7 +85,7 @@ def _sample(
         pairs = [(group, image_id) for group, one in enumerate(chosen) for image_id in one.ids]
         groups = np.array([group for group, _ in pairs], np.int64)
         return Ranks(groups, np.array(list(_rank_pictures(engine, names, chosen, pairs, on_step))))
-    groups = number_groups([one.question.pictures[0] for one in chosen])
+    groups = number_groups([min(one.contents) for one in chosen])
     answers = ask(engine, chosen, replace(asking, spaces=names), path, on_step)
     return Ranks(groups, np.array([answer.rank for answer in answers]))
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from models.errors import TrainingDamaged
 from models.files import sync_folder
+from models.training.errors import TrainingDamaged
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:

@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from models.devices import CPU, count_cpus, list_devices
-from models.errors import InvalidSetting, PairsUnreadable, TrainingDiffers, TrainingDiverged
+from models.errors import InvalidSetting
 from models.files import replace_file, sha256_of
 from models.published import Published
 from models.runtime import Runtime
 from models.training.checkpoint import save_checkpoint
+from models.training.errors import PairsUnreadable, TrainingDiffers, TrainingDiverged
 from models.training.job import CHECKPOINT_FILE, Job, OnReport, Stop, run, trained_state
 from models.training.pairs import Pair, Skipped
 from models.training.prepared import Prepared, Settings, Tables, prepare

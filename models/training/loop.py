@@ -15,9 +15,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from models.errors import TrainingDiverged
 from models.training import ranks
 from models.training.checkpoint import load_checkpoint, save_checkpoint
+from models.training.errors import TrainingDiverged
 
 Losses = Mapping[str, Tensor]  # scalars by name; their sum is minimised
 

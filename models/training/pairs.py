@@ -15,8 +15,9 @@ from pathlib import Path
 
 from models.charset import charset_of, open_text
 from models.decode import decode_image, read_image_file
-from models.errors import DECODE_REASONS, DecodeError, PairsUnreadable
+from models.errors import DECODE_REASONS, DecodeError
 from models.text import normalize_text
+from models.training.errors import PairsUnreadable
 
 _PICTURE_NAMES = (
     "picture path filepath file_path file filename file_name image_path image 图片 路径 文件路径 文件 文件名 图片路径"

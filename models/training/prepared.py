@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from models.errors import DecodeError, TooFewPairs, TrainingDamaged
+from models.errors import DecodeError
 from models.files import JSON_ERRORS, replace_file
+from models.training.errors import TooFewPairs, TrainingDamaged
 from models.training.feed import in_workers
 from models.training.pairs import LEAST_HELD_OUT, Pair, Skipped, look, problem_of, read_pairs, split
 from models.tuned import Recalls

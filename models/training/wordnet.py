@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from models.errors import WordListUnreadable
+from models.training.errors import WordListUnreadable
 
 
 def _listed(names: str) -> frozenset[str]:

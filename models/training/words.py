@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.errors import WordListUnreadable
+from models.training.errors import WordListUnreadable
 from models.training.wordnet import SeenWords
 
 _ENTRY = re.compile(r"\S+ (?P<zh>\S+) \[+(?P<pinyin>[^\]]*)\]+ /(?P<senses>.+)/")

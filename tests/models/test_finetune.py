@@ -20,14 +20,7 @@ import torch
 from torch import nn
 
 from models.chinese_clip import FAMILY, SPECS, make_preprocess
-from models.errors import (
-    InvalidSetting,
-    PairsUnreadable,
-    TooFewPairs,
-    TrainingDamaged,
-    TrainingDiffers,
-    TrainingDiverged,
-)
+from models.errors import InvalidSetting
 from models.golden import make_pictures
 from models.published import Published
 from models.runtime import Runtime
@@ -35,6 +28,7 @@ from models.spec import Publication
 from models.towers.base import TrainableModel, mend_torchvision
 from models.training import ranks
 from models.training.contrastive import Batching, Learner, PairsTask, contrastive_loss, embed
+from models.training.errors import PairsUnreadable, TooFewPairs, TrainingDamaged, TrainingDiffers, TrainingDiverged
 from models.training.feed import Order, Views
 from models.training.finetune import FinetuneOptions, Finetuning, Listener, Stopped
 from models.training.loop import Schedule, averaged_weights, train

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.errors import TrainingDamaged, TrainingDiverged
+from models.training.errors import TrainingDamaged, TrainingDiverged
 from models.training.loop import Report, Schedule, averaged_weights, train
 
 SCHEDULE = Schedule(steps=12, rate=0.01, warmup=2, falling=4)

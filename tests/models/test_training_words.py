@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import WordListUnreadable
+from models.training.errors import WordListUnreadable
 from models.training.names import class_names
 from models.training.wordnet import Noun, SeenWords, nouns
 from models.training.words import Sense, pairs, seen_pairs, senses

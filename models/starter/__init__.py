@@ -16,11 +16,11 @@ from models.tokenizer import NgramTokenizer
 FOLDER = Path(__file__).parent
 _IMAGE = WeightFile(
     name="image_int8.onnx",
-    sha256="1e08c4232998d5e56f52f3ac50626cdd6665869e60569d2808366943330b12ba",
+    sha256="3394488aa23574a7b97139073e988e96d32e56bc2887e0ed7c6f66e51c6d0a5d",
 )
 _TEXT = WeightFile(
     name="text.onnx",
-    sha256="7ee61aee9802cc955245c7487ee833b280e4dfb5f7b901d50510e4f486318df2",
+    sha256="c25eacabdc9d6e2cc9399dcbcd1229e01d07cf41b1af92596735e42971f02339",
 )
 _TOKENIZER = WeightFile(
     name="tokenizer.json",
@@ -28,13 +28,13 @@ _TOKENIZER = WeightFile(
 )
 
 # Two steps, as in training, whose pictures were stored with 144 pixels a side.
-PREPROCESS = Squash(sides=(144, 96), resample=Image.Resampling.BILINEAR)
+PREPROCESS = Squash(sides=(144, 128), resample=Image.Resampling.BILINEAR)
 
 SPEC = EncoderSpec(
     name="starter",
-    space="starter-v1",
+    space="starter-v2",
     dim=256,
-    image_size=96,
+    image_size=128,
     context_length=48,
     languages=("zh", "en"),
     preprocess=repr(PREPROCESS),

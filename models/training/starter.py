@@ -70,10 +70,10 @@ class Recipe:
     views: tuple[int, ...] = (6, 1)
     vocabulary: int = 36_000
     space_steps: int = 700
-    sight: tuple[tuple[int, int, int], ...] = ((48, 2_500, 0), (64, 2_300, 0), (96, 1_200, 1_000))
+    sight: tuple[tuple[int, int, int], ...] = ((48, 2_500, 0), (64, 2_300, 0), (96, 1_200, 1_000), (128, 2_400, 1_700))
     sight_batch: int = 192
     joint_steps: int = 300
-    image_size: int = 96
+    image_size: int = 128
 
 
 class StarterTraining:

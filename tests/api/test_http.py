@@ -164,7 +164,7 @@ def test_similar_leaves_the_picture_out(http):
 def test_the_index_is_described(http):
     info = http.get("/v1/index").raise_for_status().json()
     assert (info["pictures"], info["failed"], info["formats"]) == (9, 1, {"png": 6, "jpeg": 3})
-    spec = {"name": "starter", "space": "starter-v1", "dim": 256, "languages": ["zh", "en"]}
+    spec = {"name": "starter", "space": "starter-v2", "dim": 256, "languages": ["zh", "en"]}
     assert info["encoder"].items() >= spec.items()
 
 

@@ -144,7 +144,9 @@ def test_one_encoder_answers_as_it_would_alone(data, photographs, tmp_path, name
     engine, single = open_engine(data), open_engine(alone)
     for clause in (Clause(text="一只猫"), Clause(text="a cup of coffee"), Clause(image_id=3)):
         found, expected = ask(engine, clause, spaces=[name]), ask(single, clause)
-        assert found.hits == [replace(hit, root=found.hits[0].root) for hit in expected.hits]
+        # Pictures are read once, as large as the encoder needs that needs the most: so scores differ a little.
+        assert [hit.id for hit in found.hits] == [hit.id for hit in expected.hits]
+        assert [hit.score for hit in found.hits] == pytest.approx([hit.score for hit in expected.hits], abs=2e-3)
         assert (found.encoders, found.encoder, found.total) == ([name], name, expected.total)
 
 

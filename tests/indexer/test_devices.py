@@ -11,11 +11,14 @@ from models.errors import DeviceUnavailable, WeightsMissing
 from models.registry import get_spec, load_image_encoder
 from models.runtime import Runtime
 
+STARTER = get_spec("starter")
+PICTURE = (STARTER.image_size, STARTER.image_size, 3)
+
 
 def test_every_batch_comes_back_in_order_whatever_device_took_it():
-    pixels = np.random.default_rng(0).integers(0, 256, (40, 96, 96, 3), np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (40, *PICTURE), np.uint8)
     expected = load_image_encoder("starter").encode_image(pixels)
-    with DeviceEncoders(get_spec("starter"), Runtime(device="cpu,cpu", threads=1)) as encoders:
+    with DeviceEncoders(STARTER, Runtime(device="cpu,cpu", threads=1)) as encoders:
         assert encoders.ahead == 4
         under_way = [encoders.submit(pixels[start : start + 8]) for start in range(0, 40, 8)]
         vectors = np.concatenate([encoding.result(timeout=60) for encoding in under_way])
@@ -29,12 +32,12 @@ def test_what_goes_wrong_on_a_device_is_said_in_both_languages(tmp_path):
     assert isinstance(error, WeightsMissing)
     assert (error.encoder, "没有网络时" in error.text("zh")) == ("chinese-clip-rn50", True)
     with pytest.raises(DeviceUnavailable):
-        DeviceEncoders(get_spec("starter"), Runtime(device="gpu"))
+        DeviceEncoders(STARTER, Runtime(device="gpu"))
 
 
 def test_a_device_whose_process_dies_is_said():
-    pixels = np.zeros((1, 96, 96, 3), np.uint8)
-    with DeviceEncoders(get_spec("starter"), Runtime(device="cpu,cpu")) as encoders:
+    pixels = np.zeros((1, *PICTURE), np.uint8)
+    with DeviceEncoders(STARTER, Runtime(device="cpu,cpu")) as encoders:
         encoders.submit(pixels).result(timeout=60)
         waiting = [encoders.submit(pixels) for _ in range(50)]
         for process in list(encoders._executor._processes):

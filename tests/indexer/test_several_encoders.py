@@ -103,7 +103,8 @@ def test_a_picture_is_read_once_for_all_who_have_not_seen_it(album):
 
     new, added, copy = read(False, False), read(True, False), read(True, True)
     assert isinstance(new, ImageRecord)
-    assert [pixels.shape for pixels in new.pixels] == [(8, 8, 3), (96, 96, 3)]
+    sides = [get_spec(name).image_size for name in BOTH]
+    assert [pixels.shape for pixels in new.pixels] == [(side, side, 3) for side in sides]
     assert new.facts is not None
     assert isinstance(added, ImageRecord)
     assert added.pixels[0] is None

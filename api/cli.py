@@ -12,10 +12,10 @@ import typer
 import api.evaluation.cli
 import indexer.cli
 import models.cli
-import models.training.cli
+import models.training.finetune.cli
 from indexer.cli import settings_for
 from indexer.gate import MAKE_GATE
-from models.cli import Data, Json, language, print_json, print_table, run, tell
+from models.foundation.terminal import Data, Json, language, print_json, print_table, run, tell
 
 if TYPE_CHECKING:
     from api.search.query import Match
@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(indexer.cli.app, name="index")
-models.cli.app.command()(models.training.cli.finetune)
+models.cli.app.command()(models.training.finetune.cli.finetune)
 app.add_typer(models.cli.app, name="models")
 app.command()(api.evaluation.cli.evaluate)
 
@@ -92,8 +92,8 @@ def search(
     from api.search.engine import SearchEngine
     from api.search.query import Clause, Query, parse_terms
     from indexer.store.filters import parse_filter
-    from models.decode import DecodeLimits, read_image_file
-    from models.errors import DecodeError
+    from models.foundation.errors import DecodeError
+    from models.pictures.decode import DecodeLimits, read_image_file
 
     _check_terms(text or [])
     settings = settings_for(context, data)

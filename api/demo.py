@@ -18,11 +18,11 @@ from indexer.config import IndexerSettings
 from indexer.errors import NoPictures
 from indexer.progress import ProgressDisplay
 from indexer.thumbnails import THUMBNAIL_SIDE, make_thumbnail
-from models.cli import print_table
 from models.config import load_settings
-from models.decode import decode_image
-from models.errors import BackendNotInstalled
-from models.files import replace_file
+from models.foundation.errors import BackendNotInstalled
+from models.foundation.files import replace_file
+from models.foundation.terminal import print_table
+from models.pictures.decode import decode_image
 
 # Photographs that scikit-image and scikit-learn carry; only those that are pictures of something.
 _SKIMAGE = (

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from api.schemas import Problem
 from api.search.errors import FileGone, ImageNotFound, InvalidQuery, Overloaded
 from indexer.errors import IndexerError, InvalidFilter
-from models.errors import (
+from models.foundation.errors import (
     BackendNotInstalled,
     DecodeError,
     ImageSearchError,

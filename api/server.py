@@ -16,9 +16,9 @@ from api.app import create_app
 from api.config import ApiSettings, Settings, is_loopback
 from indexer.errors import NoIndex
 from indexer.library import open_build
-from models.cli import language, tell
 from models.config import load_settings
-from models.errors import BackendNotInstalled, ImageSearchError
+from models.foundation.errors import BackendNotInstalled, ImageSearchError
+from models.foundation.terminal import language, tell
 
 
 class AddressInUse(ImageSearchError):

@@ -22,9 +22,9 @@ from indexer.index.gpu_vectors import GpuVectors
 from indexer.library import open_build
 from indexer.publish import current_build
 from indexer.store.layout import Layout
-from models.decode import DecodeLimits
-from models.errors import ImageSearchError
-from models.vectors import Pixels, Vectors
+from models.foundation.errors import ImageSearchError
+from models.foundation.vectors import Pixels, Vectors
+from models.pictures.decode import DecodeLimits
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from models.errors import ImageSearchError
-from models.files import replace_file
+from models.foundation.errors import ImageSearchError
+from models.foundation.files import replace_file
 
 FONT = Path(__file__).parent / "fonts" / "NotoSansCJKsc-Subset.otf"
 # Suffix -> Pillow's format, and the longest side that it can hold.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from indexer.gate import Force, Gate, GateFile, check_with, make_gate
-from models.cli import Data, Json, language, print_csv, print_json, print_table, run, tell
+from models.foundation.terminal import Data, Json, language, print_csv, print_json, print_table, run, tell
 
 if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs none of it
     from indexer.build import BuildOptions, BuildReport
@@ -255,7 +255,7 @@ def report(
     """List every file that could not be indexed, and why. To try them again: xuntu index retry."""
     from indexer.store.catalog import Catalog
     from indexer.store.layout import Layout
-    from models.errors import DECODE_REASONS
+    from models.foundation.errors import DECODE_REASONS
 
     catalog = Catalog(Layout(settings_for(context, data).data.absolute()).catalog)
     failed = []
@@ -289,7 +289,7 @@ def duplicates(
     which a perceptual hash and the encoder's vector agree: the bits that differ, and the cosine, are printed.
     """
     from indexer.duplicate_report import COLUMNS, find_duplicates
-    from models.progress import StepDisplay
+    from models.foundation.progress import StepDisplay
 
     with StepDisplay() as display:
         found = find_duplicates(settings_for(context, data).data, exact=exact, on_step=display.advance)

@@ -25,9 +25,9 @@ from indexer.sources.reading import read_source
 from indexer.store.layout import Layout
 from indexer.store.records import ImageFacts, ImageFile
 from indexer.thumbnails import DECODED_SIDE, decoded_side, write_thumbnail
-from models.decode import DecodedImage, DecodeLimits, decode_image
-from models.encoder import Preprocess
-from models.errors import BackendNotInstalled, DecodeError
+from models.encoders.encoder import Preprocess
+from models.foundation.errors import BackendNotInstalled, DecodeError
+from models.pictures.decode import DecodedImage, DecodeLimits, decode_image
 
 logger = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from indexer.dataset import end_with_parent
 from indexer.library import check_same
-from models.devices import CPU, list_devices
-from models.encoder import ImageEncoder
-from models.errors import DeviceUnavailable
-from models.registry import load_image_encoder
-from models.runtime import Runtime
-from models.spec import EncoderSpec
-from models.vectors import Pixels, Vectors
+from models.encoders.encoder import ImageEncoder
+from models.encoders.registry import load_image_encoder
+from models.encoders.runtime import Runtime
+from models.encoders.spec import EncoderSpec
+from models.foundation.devices import CPU, list_devices
+from models.foundation.errors import DeviceUnavailable
+from models.foundation.vectors import Pixels, Vectors
 
 _CPU_BATCH, _LARGE_BATCH, _GPU_BATCH = 32, 8, 256
 _SMALL_PARAMETERS = 20_000_000

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from indexer.library import OpenBuild
 from indexer.perceptual import NO_HASH, Detail, Hashes, Looks, hamming
-from models.vectors import Ids, Vectors
+from models.foundation.vectors import Ids, Vectors
 
 Fetch = Callable[[Ids], Vectors]  # image ids -> their vectors, as VectorIndex.fetch
 OnStep = Callable[[str, int, int], None]

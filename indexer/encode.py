@@ -13,7 +13,7 @@ from indexer.devices import DeviceEncoders
 from indexer.library_encoders import LibraryEncoder
 from indexer.store.catalog import Catalog
 from indexer.store.records import ImageFile
-from models.vectors import Pixels, Vectors
+from models.foundation.vectors import Pixels, Vectors
 
 _FLUSH_SECONDS = 5.0  # a killed run loses at most so much work
 _FLUSH_ROWS = 2048

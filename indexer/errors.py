@@ -33,7 +33,7 @@ IndexerError
 from collections.abc import Sequence
 from pathlib import Path
 
-from models.errors import ImageSearchError
+from models.foundation.errors import ImageSearchError
 
 
 class IndexerError(ImageSearchError):

@@ -9,7 +9,7 @@ from indexer.publish import read_current
 from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
 from indexer.store.manifest import IndexEntry, Manifest
-from models.spec import EncoderSpec
+from models.encoders.spec import EncoderSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
 from indexer.store.records import Shard, StoredEncoder
 from indexer.store.vector_store import VectorStore
-from models.registry import DEFAULT_ENCODER, get_spec
-from models.runtime import Runtime
-from models.spec import EncoderSpec
+from models.encoders.registry import DEFAULT_ENCODER, get_spec
+from models.encoders.runtime import Runtime
+from models.encoders.spec import EncoderSpec
 
 _SHARD_ROWS = 65_536
 _SMALL_SHARDS = 16  # more small shards than this are merged at the end of a run

@@ -8,7 +8,7 @@ from PIL import Image
 from indexer.perceptual import perceptual_hash, to_signed
 from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
-from models.devices import count_cpus
+from models.foundation.devices import count_cpus
 
 MOST_A_RUN = 100_000  # a few minutes of work; the next run goes on
 _AT_ONCE = 1000

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from models.vectors import Ids
+from models.foundation.vectors import Ids
 
 Hashes = npt.NDArray[np.uint64]
 

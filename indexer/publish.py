@@ -31,11 +31,11 @@ from indexer.store.layout import Layout
 from indexer.store.manifest import IndexEntry, Manifest
 from indexer.store.records import StoredEncoder
 from indexer.store.shard_files import ShardFiles
-from models.files import replace_file, sha256_of, sync_folder
-from models.registry import get_spec
-from models.runtime import Runtime
-from models.spec import EncoderSpec
-from models.vectors import Ids
+from models.encoders.registry import get_spec
+from models.encoders.runtime import Runtime
+from models.encoders.spec import EncoderSpec
+from models.foundation.files import replace_file, sha256_of, sync_folder
+from models.foundation.vectors import Ids
 
 logger = logging.getLogger(__name__)
 

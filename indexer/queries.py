@@ -17,14 +17,14 @@ import numpy as np
 from indexer.index.offsets import Bank
 from indexer.store.layout import Layout
 from indexer.store.records import StoredEncoder
-from models.encoder import TextEncoder
-from models.errors import ImageSearchError
-from models.files import ARRAY_ERRORS, replace_file
-from models.registry import get_spec, load_text_encoder
-from models.runtime import Runtime
-from models.spec import EncoderSpec
-from models.text import normalize_text
-from models.vectors import Vectors, check_vectors
+from models.encoders.encoder import TextEncoder
+from models.encoders.registry import get_spec, load_text_encoder
+from models.encoders.runtime import Runtime
+from models.encoders.spec import EncoderSpec
+from models.foundation.errors import ImageSearchError
+from models.foundation.files import ARRAY_ERRORS, replace_file
+from models.foundation.vectors import Vectors, check_vectors
+from models.language.text import normalize_text
 
 logger = logging.getLogger(__name__)
 

@@ -34,10 +34,10 @@ from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
 from indexer.store.manifest import Manifest
 from indexer.store.records import NOWHERE, ImageFile, KnownFile, Root
-from models.decode import DecodeLimits
-from models.devices import count_cpus
-from models.errors import BackendNotInstalled, ImageSearchError
-from models.registry import get_installed_spec, get_preprocess
+from models.encoders.registry import get_installed_spec, get_preprocess
+from models.foundation.devices import count_cpus
+from models.foundation.errors import BackendNotInstalled, ImageSearchError
+from models.pictures.decode import DecodeLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from indexer.errors import LibraryBusy
 from indexer.scan import SUFFIXES
 from indexer.store.catalog import Catalog
 from indexer.store.layout import Layout
-from models.errors import BackendNotInstalled, ImageSearchError
+from models.foundation.errors import BackendNotInstalled, ImageSearchError
 
 logger = logging.getLogger(__name__)
 

@@ -1,32 +1,23 @@
-"""`xuntu models`, and what every command of every room shares: how it prints, and how it ends."""
+"""`xuntu models`: the encoders, their weights, and what is exported."""
 
-import io
-import json
-import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from models.errors import ImageSearchError, InvalidSetting
+from models.foundation.errors import InvalidSetting
+from models.foundation.terminal import Data, Json, print_json, print_table, tell
 
 if TYPE_CHECKING:
     from models.config import EncoderSettings
-    from models.published import Published
+    from models.encoders.published import Published
 
 app = typer.Typer(
     help="Encoders: what turns pictures and words into vectors.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, for programs.")]
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder of the library [env: XUNTU_DATA; default: data]", show_default=False),
-]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="See: xuntu models list", show_default=False)]
 
 
@@ -44,7 +35,7 @@ def _settings(context: typer.Context, data: Path | None, **given: object) -> "En
 @app.command("list")
 def list_models(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
     """List the encoders: what they are, where their weights lie, and what is exported."""
-    from models.status import describe_encoders
+    from models.weights.status import describe_encoders
 
     found = describe_encoders(_settings(context, data).runtime)
     if as_json:
@@ -85,8 +76,8 @@ def pull(
     Stop it at any time: the same command goes on where it stopped. HF_ENDPOINT or XUNTU_MIRROR names a mirror of
     Hugging Face, XUNTU_HUB=modelscope goes to ModelScope at once, XUNTU_OFFLINE=1 never touches the network.
     """
-    from models.fetch import FetchOptions, adopt, fetch
-    from models.progress import StepDisplay
+    from models.foundation.progress import StepDisplay
+    from models.weights.fetch import FetchOptions, adopt, fetch
 
     settings = _settings(context, data, hub=hub)
     published = _published(name, settings)
@@ -129,10 +120,10 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Turn an encoder into ONNX, which runs faster and needs no torch, and prove that its vectors are the same."""
-    from models.export import export as run_export
-    from models.progress import StepDisplay
-    from models.runtime import PRECISIONS
-    from models.status import list_pictures
+    from models.encoders.runtime import PRECISIONS
+    from models.foundation.progress import StepDisplay
+    from models.weights.export import export as run_export
+    from models.weights.status import list_pictures
 
     settings = _settings(context, data)
     wanted = list(dict.fromkeys(precision or ["fp32"]))
@@ -174,8 +165,8 @@ def export(
 @app.command()
 def verify(context: typer.Context, name: Name, *, data: Data = None, as_json: Json = False) -> None:
     """Check an encoder's files against their checksums, and its vectors against golden ones."""
-    from models.progress import StepDisplay
-    from models.verify import verify as run_verify
+    from models.foundation.progress import StepDisplay
+    from models.weights.verify import verify as run_verify
 
     settings = _settings(context, data)
     with StepDisplay() as display:
@@ -194,7 +185,7 @@ def verify(context: typer.Context, name: Name, *, data: Data = None, as_json: Js
 
 
 def _remark(encoder: Mapping[str, Any]) -> str:
-    from models.registry import DEFAULT_ENCODER
+    from models.encoders.registry import DEFAULT_ENCODER
 
     if encoder["architecture"]:
         return f" (fine-tuned {encoder['architecture']})"
@@ -202,71 +193,6 @@ def _remark(encoder: Mapping[str, Any]) -> str:
 
 
 def _published(name: str, settings: "EncoderSettings") -> "Published | None":
-    from models.registry import get_published
+    from models.encoders.registry import get_published
 
     return get_published(name, settings.runtime)
-
-
-def language() -> str:
-    """Return "zh" if the person's locale is Chinese, else "en"."""
-    chosen = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
-    return "zh" if chosen.lower().startswith("zh") else "en"
-
-
-def print_json(value: object) -> None:
-    """Print `value` as JSON. A byte of a file name that is not UTF-8 becomes an escape that reads back the same."""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    print(text.encode("utf-8", "backslashreplace").decode())
-
-
-def print_csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print CSV with a header line; what cannot be shown is replaced, as everywhere."""
-    import csv
-
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([head, *rows])
-    print(buffer.getvalue(), end="")
-
-
-def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under their heads; Chinese characters count as two columns."""
-    from rich.cells import cell_len
-
-    cells = [[printable(str(cell)) for cell in row] for row in (head, *rows)]
-    widths = [max(cell_len(row[n]) for row in cells) for n in range(len(head))]
-    for row in cells:
-        line = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(line).rstrip())
-
-
-def printable(text: str) -> str:
-    """Return `text` on one line, without control characters or bytes that no terminal can show."""
-    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-
-
-def tell(message: str) -> None:
-    """Print a line for the person, on standard error."""
-    print(message.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
-
-
-def run(command: typer.Typer) -> None:
-    """Run a command line. Ends with 0; 2 for a mistake of the user's; 1 for one of ours; 130 when stopped."""
-    sys.excepthook = _say_unexpected
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name still gets the rest
-    try:
-        typer.main.get_command(command)()  # calling the Typer object would put its own excepthook in place
-    except ImageSearchError as error:
-        tell(error.text(language()))
-        sys.exit(2 if error.users_mistake else 1)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _say_unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Say one sentence; the traceback is for those who ask for it."""
-    if "XUNTU_DEBUG" in os.environ:
-        sys.__excepthook__(kind, error, trace)
-    else:
-        tell(f"Unexpected error: {kind.__name__}: {error}. Set XUNTU_DEBUG=1 to see where it happened.")

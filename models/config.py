@@ -6,8 +6,8 @@ from typing import Literal, TypeVar
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.errors import InvalidSetting
-from models.runtime import Runtime
+from models.encoders.runtime import Runtime
+from models.foundation.errors import InvalidSetting
 
 S = TypeVar("S", bound="EncoderSettings")
 

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 import api.cli
 from api.config import Settings
-from models.registry import get_spec, list_encoders
+from models.encoders.registry import get_spec, list_encoders
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 READMES = ("README.md", "README.zh.md")

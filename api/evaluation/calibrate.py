@@ -14,8 +14,8 @@ from api.evaluation.bootstrap import estimate
 from api.evaluation.errors import TooFewQueries
 from api.evaluation.labelled import Labelled, Mask
 from api.evaluation.ranking import Floats, Positions
-from models.relevance import GOOD_MATCH, Calibration, Fit, Kind
-from models.spec import EncoderSpec
+from models.encoders.spec import EncoderSpec
+from models.relevance.curves import GOOD_MATCH, Calibration, Fit, Kind
 
 MIN_QUERIES = 10  # for things that are there, and as many for things that are not; fewer show nothing
 _FOLDS = 5

@@ -11,7 +11,7 @@ from pathlib import Path
 from api.evaluation.datasets import Caption, CaptionSet, Picture, language_of_most
 from api.evaluation.errors import InvalidDataSet
 from api.evaluation.pictures import Gallery
-from models.charset import charset_of, open_text
+from models.foundation.text_encoding import detect_text_encoding, open_text
 
 FORM = "captions"
 _LINE = re.compile(r"(?P<name>\S.*?)#(?:(?P<tag>[A-Za-z]\w*)#)?\d+\s+(?P<text>\S.*)")
@@ -20,7 +20,7 @@ _LANGUAGES = ("zh", "en")
 
 def is_caption_file(path: Path) -> bool:
     """Say whether a file's first line that is not blank is a caption. Raises OSError."""
-    with open_text(path, charset_of(path) or "utf-8-sig") as file:
+    with open_text(path, detect_text_encoding(path) or "utf-8-sig") as file:
         first = next((line for line in file if line.strip()), "")
     return _LINE.fullmatch(first.strip()) is not None
 
@@ -79,7 +79,7 @@ def _read(path: Path) -> Iterator[tuple[str, str | None, str]]:
 
 def _text_lines(path: Path) -> Iterator[str]:
     try:
-        charset = charset_of(path)
+        charset = detect_text_encoding(path)
         if charset is None:
             raise InvalidDataSet(
                 path,

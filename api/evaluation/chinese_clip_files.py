@@ -12,7 +12,7 @@ from typing import Any
 from api.evaluation.datasets import Caption, CaptionSet, Picture, language_of_most
 from api.evaluation.errors import InvalidDataSet
 from api.evaluation.pictures import Gallery, Reading, is_base64_table, list_pictures, read_base64_table
-from models.charset import charset_of, open_text
+from models.foundation.text_encoding import detect_text_encoding, open_text
 
 FORM = "chinese-clip"
 _TEXTS, _IMAGES = "_texts.jsonl", "_imgs.tsv"
@@ -21,7 +21,7 @@ _TEXTS, _IMAGES = "_texts.jsonl", "_imgs.tsv"
 def is_chinese_clip_file(path: Path) -> bool:
     """Say whether a file's first line has a text and ids of pictures. Raises OSError."""
     try:
-        with open_text(path, charset_of(path) or "utf-8-sig", newline="\n") as file:
+        with open_text(path, detect_text_encoding(path) or "utf-8-sig", newline="\n") as file:
             first = json.loads(next((line for line in file if line.strip()), "null"))
     except (ValueError, RecursionError):
         return False
@@ -80,7 +80,7 @@ def _read(path: Path, pictures: Sequence[Picture], *, whole: bool) -> CaptionSet
 
 
 def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
-    with open_text(path, charset_of(path) or "utf-8-sig", newline="\n") as file:
+    with open_text(path, detect_text_encoding(path) or "utf-8-sig", newline="\n") as file:
         for row, line in enumerate(file, start=1):
             if not line.strip():
                 continue

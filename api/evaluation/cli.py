@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from indexer.cli import settings_for
-from models.cli import Data, Json, language, print_json, print_table, tell
+from models.foundation.terminal import Data, Json, language, print_json, print_table, tell
 
 if TYPE_CHECKING:
     from api.evaluation.gate import Gate
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from api.search.query import Match
     from indexer.config import IndexerSettings
     from indexer.store.routing import Routing
-    from models.relevance import Calibration
+    from models.relevance.curves import Calibration
 
 _NAMED = 5
 
@@ -91,7 +91,7 @@ def evaluate(
     from api.evaluation.results import compare_results, read_results
     from api.evaluation.runs import Request
     from api.evaluation.runs import evaluate as run_evaluation
-    from models.progress import StepDisplay
+    from models.foundation.progress import StepDisplay
 
     request = Request(
         paths=files,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.text import detect_language
+from models.language.text import detect_language
 
 
 @dataclass(frozen=True, slots=True)

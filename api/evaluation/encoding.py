@@ -13,16 +13,16 @@ from api.evaluation.datasets import Picture
 from api.evaluation.ranking import OnStep, Positions
 from indexer.devices import DeviceEncoders
 from indexer.thumbnails import DECODED_SIDE
-from models.decode import DecodeLimits, decode_image
-from models.devices import count_cpus
-from models.encoder import Preprocess, TextEncoder
-from models.errors import DecodeError
-from models.registry import get_preprocess
-from models.runtime import Runtime
-from models.spec import EncoderSpec
-from models.text import normalize_text
-from models.vectors import Vectors
-from models.wordings import encode_wordings, list_wordings
+from models.encoders.encoder import Preprocess, TextEncoder
+from models.encoders.registry import get_preprocess
+from models.encoders.runtime import Runtime
+from models.encoders.spec import EncoderSpec
+from models.encoders.wordings import encode_wordings, list_wordings
+from models.foundation.devices import count_cpus
+from models.foundation.errors import DecodeError
+from models.foundation.vectors import Vectors
+from models.language.text import normalize_text
+from models.pictures.decode import DecodeLimits, decode_image
 
 _TEXT_BATCH = 64
 _AHEAD = 4  # batches of pictures that are decoded before they are wanted

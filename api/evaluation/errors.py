@@ -13,7 +13,7 @@ EvaluationError
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from models.errors import ImageSearchError
+from models.foundation.errors import ImageSearchError
 
 _SHOWN = 5
 

@@ -23,8 +23,8 @@ from indexer.errors import IndexerError
 from indexer.library import OpenBuild, open_build
 from indexer.store.layout import Layout
 from indexer.store.manifest import Manifest
-from models.errors import EncoderError, ImageSearchError
-from models.runtime import Runtime
+from models.encoders.runtime import Runtime
+from models.foundation.errors import EncoderError, ImageSearchError
 
 _METRIC, _FIRST = "recall@10", 10
 _NAMED = 5

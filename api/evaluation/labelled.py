@@ -14,9 +14,9 @@ import numpy.typing as npt
 from api.evaluation.datasets import ClassName
 from api.evaluation.ranking import Floats, OnStep, Positions
 from api.evaluation.samples import Presence, number_groups
-from models.reference import Reference
-from models.relevance import KINDS, Kind, kind_of
-from models.vectors import Vectors
+from models.foundation.vectors import Vectors
+from models.relevance.curves import KINDS, Kind, kind_of
+from models.relevance.reference_pictures import Reference
 
 FIRST = 10  # hits of each query
 _DRAWS = 5  # of halves of the classes; each is a gallery, and so is the other half

@@ -23,10 +23,10 @@ from indexer.index.base import positions_of
 from indexer.store.catalog import Catalog
 from indexer.store.filters import MAX_INT64, parse_filter
 from indexer.store.records import Root, is_address
-from models.errors import UnknownWords
-from models.reference import Reference
-from models.relevance import KINDS, Kind, kind_of
-from models.vectors import Ids, Vectors
+from models.foundation.errors import UnknownWords
+from models.foundation.vectors import Ids, Vectors
+from models.relevance.curves import KINDS, Kind, kind_of
+from models.relevance.reference_pictures import Reference
 
 DEPTH = 100  # hits that are looked at; a picture further down counts as not found
 

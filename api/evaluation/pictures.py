@@ -16,8 +16,8 @@ from indexer.sources.addresses import Fetching
 from indexer.sources.reading import read_source
 from indexer.sources.scanning import Sight, kind_of, scan_root
 from indexer.store.records import ImageFile, Root
-from models.decode import DecodeLimits, read_image_file
-from models.errors import DecodeError
+from models.foundation.errors import DecodeError
+from models.pictures.decode import DecodeLimits, read_image_file
 
 _SNIFFED = 4096
 _STANDARD = bytes.maketrans(b"-_", b"+/")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from models.vectors import Vectors
+from models.foundation.vectors import Vectors
 
 Floats = npt.NDArray[np.float64]
 Positions = npt.NDArray[np.int64]

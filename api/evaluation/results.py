@@ -12,7 +12,7 @@ import numpy as np
 from api.evaluation.bootstrap import DRAWS, LEVEL, Estimate, compare, estimate
 from api.evaluation.errors import NotComparable
 from api.evaluation.samples import Sample, read_sample
-from models.files import JSON_ERRORS
+from models.foundation.files import JSON_ERRORS
 
 FORMAT = 1
 ALL = "all"  # in place of a language: queries in every language

@@ -28,13 +28,13 @@ from indexer.sources.addresses import Fetching
 from indexer.sources.tables import LIST_SUFFIXES
 from indexer.store.layout import Layout
 from indexer.store.routing import Routing
-from models.decode import DecodeLimits
-from models.errors import ImageSearchError, InvalidSetting
-from models.files import replace_file
-from models.reference import read_reference
-from models.registry import DEFAULT_ENCODER, get_installed_spec
-from models.relevance import Calibration, Kind
-from models.spec import EncoderSpec
+from models.encoders.registry import DEFAULT_ENCODER, get_installed_spec
+from models.encoders.spec import EncoderSpec
+from models.foundation.errors import ImageSearchError, InvalidSetting
+from models.foundation.files import replace_file
+from models.pictures.decode import DecodeLimits
+from models.relevance.curves import Calibration, Kind
+from models.relevance.reference_pictures import read_reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from api.evaluation.bootstrap import Estimate
 from api.evaluation.library import DEPTH
 from api.evaluation.results import Difference, Result
 from indexer.store.routing import Routing
-from models.relevance import Calibration
+from models.relevance.curves import Calibration
 
 Table = tuple[tuple[str, ...], list[Sequence[object]]]
 

@@ -16,12 +16,12 @@ from api.evaluation.samples import KS, Precisions, Presence, Ranks, number_group
 from indexer.index.offsets import weighing, with_offsets
 from indexer.library import check_same
 from indexer.queries import encode_bank
-from models.encoder import TextEncoder
-from models.errors import DecodeError
-from models.reference import Reference
-from models.registry import load_text_encoder
-from models.relevance import Kind
-from models.vectors import Vectors
+from models.encoders.encoder import TextEncoder
+from models.encoders.registry import load_text_encoder
+from models.foundation.errors import DecodeError
+from models.foundation.vectors import Vectors
+from models.relevance.curves import Kind
+from models.relevance.reference_pictures import Reference
 
 _SEED = 0
 UNKNOWN_SCORE = -2.0  # of a text of which no word is known: no score is lower, hubs corrected or not

@@ -18,8 +18,8 @@ from indexer.sources.reading import read_original
 from indexer.store.layout import Layout
 from indexer.store.records import ImageRow
 from indexer.thumbnails import THUMBNAIL_SIDE, make_thumbnail
-from models.decode import DecodeLimits, decode_image
-from models.errors import DecodeError
+from models.foundation.errors import DecodeError
+from models.pictures.decode import DecodeLimits, decode_image
 
 router = APIRouter(prefix="/images", tags=["images"])
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from api import limits, schemas
 from api.deps import LanguageDep, ServiceDep, to_clause, to_filter, to_response
 from api.search import query as core
-from models.errors import ImageTooLarge
+from models.foundation.errors import ImageTooLarge
 
 router = APIRouter(tags=["search"])
 

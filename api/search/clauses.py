@@ -6,7 +6,7 @@ from typing import Any
 
 from api.search.negation.reading import Negative, read_negation
 from api.search.query import Clause
-from models.text import Language, detect_language
+from models.language.text import Language, detect_language
 
 # What a text negates counts half as much, and several things together so much as the length of their sum if they have
 # nothing in common. Less leaves pictures of it in, more loses what was asked for.

@@ -28,13 +28,13 @@ from indexer.store.filters import Filter
 from indexer.store.records import ImageRow
 from indexer.store.routing import Routes
 from indexer.thumbnails import DECODED_SIDE, decoded_side
-from models.decode import DecodeLimits, decode_image
-from models.errors import NoTextTower, UnknownWords
-from models.relevance import Fit
-from models.runtime import Runtime
-from models.text import normalize_text
-from models.vectors import Ids, Vectors
-from models.wordings import list_wordings
+from models.encoders.runtime import Runtime
+from models.encoders.wordings import list_wordings
+from models.foundation.errors import NoTextTower, UnknownWords
+from models.foundation.vectors import Ids, Vectors
+from models.language.text import normalize_text
+from models.pictures.decode import DecodeLimits, decode_image
+from models.relevance.curves import Fit
 
 _CACHED_FILTERS = 32
 

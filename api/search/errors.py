@@ -10,7 +10,7 @@ SearchError
 
 from collections.abc import Sequence
 
-from models.errors import ImageSearchError
+from models.foundation.errors import ImageSearchError
 
 
 class SearchError(ImageSearchError):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.vectors import Ids
+from models.foundation.vectors import Ids
 
 _DAMPING = 60  # of the paper: how little the first places of a ranking outweigh the next
 _DECIMALS = 12  # sums that agree so far are a tie

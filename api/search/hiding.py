@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from indexer.duplicates import Rule, calibrate_build, group
 from indexer.library import OpenBuild
-from models.vectors import Ids, Vectors
+from models.foundation.vectors import Ids, Vectors
 
 Scores = npt.NDArray[np.float32]
 FindRange = Callable[[int, int], tuple[Ids, Scores, int]]  # from and to a place -> ids, scores; how many in all

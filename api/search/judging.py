@@ -17,10 +17,10 @@ from api.search.plan import Part, Plan
 from api.search.results import Hit, Note
 from api.search.watched import WatchedFile
 from indexer.index.base import SCORE_DECIMALS, VectorIndex
-from models.errors import CalibrationUnreadable, ReferenceUnreadable
-from models.reference import Reference, read_reference
-from models.relevance import KINDS, POOR_MATCH, Calibration, Fit, Kind, read_calibration
-from models.vectors import Ids, Vectors
+from models.foundation.errors import CalibrationUnreadable, ReferenceUnreadable
+from models.foundation.vectors import Ids, Vectors
+from models.relevance.curves import KINDS, POOR_MATCH, Calibration, Fit, Kind, read_calibration
+from models.relevance.reference_pictures import Reference, read_reference
 
 logger = logging.getLogger(__name__)
 

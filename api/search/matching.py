@@ -13,7 +13,7 @@ from api.search.query import Clause, Query
 from api.search.results import Note
 from indexer.store.catalog import Catalog
 from indexer.store.texts import ask_for
-from models.vectors import Ids
+from models.foundation.vectors import Ids
 
 _CACHED = 32
 

@@ -12,9 +12,9 @@ from api.search.matching import Matches
 from api.search.query import Query
 from api.search.results import Note
 from indexer.index.offsets import weighing
-from models.relevance import Kind, kind_of
-from models.vectors import Pixels, Vectors, l2_normalize
-from models.wordings import pool_vectors
+from models.encoders.wordings import pool_vectors
+from models.foundation.vectors import Pixels, Vectors, l2_normalize
+from models.relevance.curves import Kind, kind_of
 
 _CANCELLED = 1e-3  # a sum of unit vectors shorter than this has no direction
 

@@ -11,7 +11,7 @@ from api.search.matching import among
 from api.search.plan import Part, Plan
 from api.search.spaces import Space
 from indexer.index.base import SCORE_DECIMALS, QueryKind
-from models.vectors import Ids, Vectors
+from models.foundation.vectors import Ids, Vectors
 
 FUSED = 1_000  # places of each ranking that are fused into one
 _LOOSE_WEIGHT = 0.5  # of the ranking by words, where no picture says them all

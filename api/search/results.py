@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.search.clauses import ReadClause
-from models.text import Language
+from models.language.text import Language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

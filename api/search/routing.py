@@ -15,8 +15,8 @@ from api.search.query import Clause
 from api.search.watched import WatchedFile
 from indexer.errors import RoutingUnreadable
 from indexer.store.routing import Routes, Routing
-from models.relevance import KINDS, Kind, kind_of
-from models.spec import EncoderSpec
+from models.encoders.spec import EncoderSpec
+from models.relevance.curves import KINDS, Kind, kind_of
 
 logger = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ import numpy as np
 from api.search.judging import CalibrationFile
 from indexer.errors import IndexMismatch
 from indexer.library import OpenBuild, check_same
-from models.encoder import ImageEncoder, TextEncoder
-from models.errors import ImageSearchError, WeightsCorrupt, WeightsMissing
-from models.registry import get_installed_spec, get_preprocess, get_spec, load_image_encoder, load_text_encoder
-from models.runtime import Runtime
-from models.spec import EncoderSpec
-from models.vectors import Pixels, Vectors
+from models.encoders.encoder import ImageEncoder, TextEncoder
+from models.encoders.registry import get_installed_spec, get_preprocess, get_spec, load_image_encoder, load_text_encoder
+from models.encoders.runtime import Runtime
+from models.encoders.spec import EncoderSpec
+from models.foundation.errors import ImageSearchError, WeightsCorrupt, WeightsMissing
+from models.foundation.vectors import Pixels, Vectors
 
 Tower = TypeVar("Tower", ImageEncoder, TextEncoder)
 

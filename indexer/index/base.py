@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.index.offsets import Offsets
-from models.vectors import Ids, Vectors
+from models.foundation.vectors import Ids, Vectors
 
 QueryKind = Literal["picture", "text"]  # what a query vector was made of; "text" also where both were mixed
 SCORE_DECIMALS = 6  # scores that agree so far are a tie, which the lower id wins

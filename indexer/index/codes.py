@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.index.flat_segment import Allowed, import_faiss, score_rows
-from models.vectors import Vectors
+from models.foundation.vectors import Vectors
 
 Counts = npt.NDArray[np.int64]
 

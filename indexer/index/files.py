@@ -31,8 +31,8 @@ from indexer.index.ivf_segment import IvfSegment
 from indexer.index.offsets import Offsets, coded_dim
 from indexer.index.segments import Part
 from indexer.store.shard_files import Places, ShardFiles, rows_of, shards_of
-from models.files import ARRAY_ERRORS, sha256_of, sync_folder
-from models.vectors import Ids, Vectors
+from models.foundation.files import ARRAY_ERRORS, sha256_of, sync_folder
+from models.foundation.vectors import Ids, Vectors
 
 Role = Literal["ids", "vectors", "codes", "places", "offsets", "dead", "shard"]
 Link = Callable[[Path, Path], None]

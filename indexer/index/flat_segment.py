@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from indexer.index.base import SCORE_DECIMALS, QueryKind
 from indexer.index.offsets import Offsets, offsets_at
-from models.errors import BackendNotInstalled
-from models.vectors import Ids, Vectors
+from models.foundation.errors import BackendNotInstalled
+from models.foundation.vectors import Ids, Vectors
 
 Positions = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]

@@ -13,8 +13,8 @@ import numpy as np
 
 from indexer.errors import GpuNotUsed
 from indexer.index.flat_segment import import_faiss
-from models.devices import CPU, list_devices
-from models.errors import BackendNotInstalled, DeviceUnavailable
+from models.foundation.devices import CPU, list_devices
+from models.foundation.errors import BackendNotInstalled, DeviceUnavailable
 
 _log = logging.getLogger(__name__)
 _SCRATCH_BYTES = 64 * 2**20  # of a lane

@@ -28,7 +28,7 @@ from indexer.index.ivf_segment import IvfSegment
 from indexer.index.offsets import fitting, with_column
 from indexer.index.options import IndexOptions
 from indexer.store.shard_files import shards_of
-from models.vectors import Vectors
+from models.foundation.vectors import Vectors
 
 if TYPE_CHECKING:
     from indexer.index.segments import Part

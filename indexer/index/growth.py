@@ -19,7 +19,7 @@ from indexer.index.training import Progress, add_rows, empty_codes, train_codes
 from indexer.index.tuning import tune
 from indexer.store.records import IndexChanges, Locations
 from indexer.store.shard_files import Places, ShardFiles, pack_places
-from models.vectors import Ids, Vectors, check_vectors
+from models.foundation.vectors import Ids, Vectors, check_vectors
 
 _log = logging.getLogger(__name__)
 _SEED = 20_262

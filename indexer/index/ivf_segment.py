@@ -26,7 +26,7 @@ from indexer.index.flat_segment import (
 )
 from indexer.index.offsets import Offsets, coded_queries, offsets_at
 from indexer.store.shard_files import Places, ShardFiles, rows_of, shards_of
-from models.vectors import Ids, Vectors
+from models.foundation.vectors import Ids, Vectors
 
 _FEW_ROWS = 2_000  # so few are read and scored about as fast as lists are looked through
 _MOST_RERANKED = 32_768  # more scattered rows than these take longer to read than all rows in order

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from indexer.index.base import SCORE_DECIMALS, Neighbors, QueryKind, last_of_each, positions_of, rank
 from indexer.index.offsets import Offsets, fitting, with_offsets
-from models.vectors import Ids, Vectors
+from models.foundation.vectors import Ids, Vectors
 
 
 class NumpyIndex:

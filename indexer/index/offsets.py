@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from models.vectors import Vectors
+from models.foundation.vectors import Vectors
 
 Offsets: TypeAlias = npt.NDArray[np.float32]  # (n,), one for each row
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from models.devices import count_cpus
+from models.foundation.devices import count_cpus
 
 RecipeName = Literal["auto", "flat", "ivf"]
 

@@ -16,7 +16,7 @@ from indexer.index.base import Neighbors, QueryKind, last_of_each, positions_of,
 from indexer.index.flat_segment import FEW_ROWS, Allowed, FlatSegment, Mask, Positions, Scores
 from indexer.index.gpu_vectors import GpuVectors, Segment, SegmentOnGpu
 from indexer.index.offsets import Offsets, offsets_at
-from models.vectors import Ids, Vectors
+from models.foundation.vectors import Ids, Vectors
 
 _REMEMBERED = 32  # filters
 _DENSE = 8  # ids that span at most this many times their number are looked up in a table

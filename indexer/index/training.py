@@ -15,7 +15,7 @@ from indexer.index.offsets import Offsets, with_column
 from indexer.index.options import IndexOptions
 from indexer.index.recipes import Recipe
 from indexer.store.shard_files import Places, ShardFiles
-from models.vectors import Vectors
+from models.foundation.vectors import Vectors
 
 _log = logging.getLogger(__name__)
 _SEED = 20_260

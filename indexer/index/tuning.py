@@ -14,7 +14,7 @@ from indexer.index.ivf_segment import IvfSegment
 from indexer.index.offsets import fitting, weighing, with_offsets
 from indexer.index.options import IndexOptions
 from indexer.store.shard_files import rows_of, shards_of
-from models.vectors import Ids, Vectors
+from models.foundation.vectors import Ids, Vectors
 
 _SEED = 20_261
 _STEPS = (1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)  # candidates scored exactly for each hit asked for

@@ -6,8 +6,8 @@ from dataclasses import replace
 from indexer.scan import clamp_mtime
 from indexer.sources.addresses import Fetching, fetch_address
 from indexer.store.records import ImageFile, ImageRow
-from models.decode import DecodeLimits, read_image_file
-from models.errors import DecodeError
+from models.foundation.errors import DecodeError
+from models.pictures.decode import DecodeLimits, read_image_file
 
 
 def read_source(file: ImageFile, limits: DecodeLimits, fetching: Fetching) -> tuple[ImageFile, bytes]:

@@ -9,7 +9,7 @@ from indexer.scan import scan
 from indexer.sources.lists import LIST_SUFFIXES, scan_list
 from indexer.sources.shards import scan_shard
 from indexer.store.records import ImageFile, Root
-from models.errors import ImageSearchError
+from models.foundation.errors import ImageSearchError
 
 _PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar.lz4", ".zip", ".7z", ".rar")
 

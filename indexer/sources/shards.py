@@ -20,7 +20,7 @@ from indexer.scan import Wanted, clamp_mtime
 from indexer.sources.lists import COLUMNS, join_tags, text_of
 from indexer.store.filters import MAX_INT64
 from indexer.store.records import ImageFile, KnownFile, Root
-from models.errors import ImageSearchError
+from models.foundation.errors import ImageSearchError
 
 _READING = 1  # a shard that was read by a version with another number is read again
 _MAX_TEXT_BYTES = 1 << 20

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from indexer.errors import InvalidList
-from models.charset import charset_of, open_text
-from models.errors import BackendNotInstalled
+from models.foundation.errors import BackendNotInstalled
+from models.foundation.text_encoding import detect_text_encoding, open_text
 
 if TYPE_CHECKING:
     from pyarrow import DataType, RecordBatch
@@ -80,7 +80,7 @@ class _Lines(Iterator[str]):
 
 
 def _read_csv(path: Path, choose: Choose) -> Iterator[Row]:
-    charset = charset_of(path)
+    charset = detect_text_encoding(path)
     if charset is None:
         raise InvalidList(
             path,
@@ -146,7 +146,7 @@ def _delimiter_of(header: str) -> str:
 
 
 def _read_json_lines(path: Path) -> Iterator[Row]:
-    with open_text(path, charset_of(path) or "utf-8-sig", newline="\n") as file:
+    with open_text(path, detect_text_encoding(path) or "utf-8-sig", newline="\n") as file:
         for number, line in enumerate(_Lines(path, file), start=1):
             text = line.strip()
             if not text:

@@ -24,7 +24,7 @@ from indexer.store.records import (
     place_of,
 )
 from indexer.store.texts import TextDatabase
-from models.vectors import Ids
+from models.foundation.vectors import Ids
 
 _LOOKS = "SELECT images.id, content_id, phash, colours FROM images JOIN contents ON contents.id = content_id"
 

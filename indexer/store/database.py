@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from indexer.errors import CatalogCorrupt, CatalogTooNew, CatalogTooOld, IndexUnavailable, LibraryUnwritable, NoIndex
 from indexer.store.migrations import SCRIPTS
-from models.files import replace_file, sha256_of, sync_folder
+from models.foundation.files import replace_file, sha256_of, sync_folder
 
 
 class Database:

@@ -8,7 +8,7 @@ from typing import Any
 
 from indexer.errors import BuildUnreadable, IndexDamaged
 from indexer.index.files import SegmentFile
-from models.files import JSON_ERRORS
+from models.foundation.files import JSON_ERRORS
 
 FORMAT = 3
 _READABLE = (2, 3)  # indexes of format 2 have no offsets

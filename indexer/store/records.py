@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.colours import Colour
-from models.vectors import Ids
+from models.foundation.vectors import Ids
 
 NOWHERE = -1  # a size no file has: what is at that path has to be looked at again
 UNKNOWN_SIZE = -2  # of what lies at an address: it is known once it has been fetched

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from indexer.errors import RoutingUnreadable
-from models.files import JSON_ERRORS
-from models.relevance import KINDS, Kind
+from models.foundation.files import JSON_ERRORS
+from models.relevance.curves import KINDS, Kind
 
 Routes: TypeAlias = Mapping[Kind, tuple[str, ...]]  # the names of the encoders that answer, the first of them first
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from indexer.errors import IndexDamaged
 from indexer.store.records import Locations
-from models.files import ARRAY_ERRORS, sha256_of
-from models.vectors import Vectors
+from models.foundation.files import ARRAY_ERRORS, sha256_of
+from models.foundation.vectors import Vectors
 
 Places: TypeAlias = npt.NDArray[np.int64]  # (n,), shard number * 2**32 + row
 

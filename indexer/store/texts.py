@@ -17,8 +17,8 @@ import numpy as np
 
 from indexer.scan import SUFFIXES
 from indexer.store.database import Database
-from models.text import normalize_text
-from models.vectors import Ids
+from models.foundation.vectors import Ids
+from models.language.text import normalize_text
 
 CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT = 4.0, 3.0, 1.0
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from indexer.errors import IndexDamaged, LibraryUnwritable
 from indexer.store.records import Locations, Shard
-from models.files import ARRAY_ERRORS, replace_file, sha256_of
-from models.vectors import Ids, Vectors, check_vectors
+from models.foundation.files import ARRAY_ERRORS, replace_file, sha256_of
+from models.foundation.vectors import Ids, Vectors, check_vectors
 
 
 class VectorStore:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from models.progress import StepDisplay
-from models.training.starter import Recipe, StarterTraining
+from models.foundation.progress import StepDisplay
+from models.training.starter.training import StarterTraining, TrainingRecipe
 
 
 def main(
@@ -20,7 +20,7 @@ def main(
     """Train the built-in encoder. Needs the extra `teachers`, and many hours on a processor."""
     with StepDisplay() as display:
         StarterTraining(
-            pack, teachers, words, work, Recipe(), processes=processes, say=typer.echo, tell=display.advance
+            pack, teachers, words, work, TrainingRecipe(), processes=processes, say=typer.echo, tell=display.advance
         ).run(output)
 
 

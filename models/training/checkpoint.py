@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from models.files import sync_folder
+from models.foundation.files import sync_folder
 from models.training.errors import TrainingDamaged
 
 

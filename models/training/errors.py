@@ -1,6 +1,6 @@
 """Errors of training.
 
-EncoderError                            models/errors.py
+EncoderError                            models/foundation/errors.py
 ├─ PairsUnreadable, TooFewPairs         a table of pictures and captions that cannot be learned from
 ├─ TrainingDiffers                      an unfinished training of that name has other settings
 ├─ TrainingDamaged                      a file that an unfinished training would go on from
@@ -10,7 +10,7 @@ EncoderError                            models/errors.py
 
 from pathlib import Path
 
-from models.errors import EncoderError
+from models.foundation.errors import EncoderError
 
 
 class PairsUnreadable(EncoderError):

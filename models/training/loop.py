@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from models.training import ranks
+from models.training import process_group
 from models.training.checkpoint import load_checkpoint, save_checkpoint
 from models.training.errors import TrainingDiverged
 
@@ -61,7 +61,7 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class TrainingReport:
     """Where a run stands: mean losses since the last report, steps a second."""
 
     step: int
@@ -75,7 +75,7 @@ def train(
     schedule: Schedule,
     checkpoint: Path,
     *,
-    report: Callable[[Report], None],
+    report: Callable[[TrainingReport], None],
     report_every: int = 50,
     save_every: int = 500,
     save_seconds: float = math.inf,
@@ -92,14 +92,14 @@ def train(
     tally, saved = _Tally(step), time.monotonic()
     device = next(task.module.parameters()).device
     task.module.train()
-    while step < schedule.steps and not ranks.any_of(stop(), device):
-        torch.manual_seed(schedule.seed * 1_000_003 + step + ranks.rank() * _SEEDS_A_RANK)
+    while step < schedule.steps and not process_group.any_of(stop(), device):
+        torch.manual_seed(schedule.seed * 1_000_003 + step + process_group.rank() * _SEEDS_A_RANK)
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate_at(step)
         losses = task.losses(step)
         optimizer.zero_grad(set_to_none=True)
         sum(losses.values()).backward()  # type: ignore[union-attr]
-        ranks.sum_gradients(task.module)
+        process_group.sum_gradients(task.module)
         if not nn.utils.clip_grad_norm_(task.module.parameters(), schedule.clip).isfinite():
             raise TrainingDiverged(step + 1)
         optimizer.step()
@@ -107,7 +107,7 @@ def train(
         step += 1
         tally.add(losses)
         if step % report_every == 0 or step == schedule.steps:
-            if ranks.rank() == 0:
+            if process_group.rank() == 0:
                 report(tally.report(step, schedule.steps))
             tally = _Tally(step)
         if step % save_every == 0 or time.monotonic() - saved > save_seconds:
@@ -139,9 +139,9 @@ class _Tally:
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, 0.0) + value.item()
 
-    def report(self, step: int, steps: int) -> Report:
+    def report(self, step: int, steps: int) -> TrainingReport:
         taken, seconds = step - self._step, time.monotonic() - self._began
-        return Report(step, steps, {name: lost / taken for name, lost in self._sums.items()}, taken / seconds)
+        return TrainingReport(step, steps, {name: lost / taken for name, lost in self._sums.items()}, taken / seconds)
 
 
 class _Average:
@@ -178,7 +178,7 @@ def _optimizer(module: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
 def _save(
     path: Path, step: int, module: nn.Module, optimizer: torch.optim.Optimizer, average: _Average, schedule: Schedule
 ) -> None:
-    if ranks.rank() != 0:
+    if process_group.rank() != 0:
         return
     state = {
         "step": step,

@@ -15,8 +15,8 @@ from indexer.index.options import IndexOptions
 from indexer.index.segments import SegmentedIndex
 from indexer.store.records import Locations
 from indexer.store.shard_files import ShardFiles
-from models.relevance import Fit
-from models.vectors import l2_normalize
+from models.foundation.vectors import l2_normalize
+from models.relevance.curves import Fit
 
 DIM, COUNT = 16, 3_000
 PLAN = Plan(Query(clauses=[Clause(text="cat")]), 0.0)

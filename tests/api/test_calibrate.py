@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import models.reference
+import models.relevance.reference_pictures
 from api.evaluation.calibrate import calibrate, calibration_error, fit, fit_logistic, hold_out
 from api.evaluation.datasets import ClassName
 from api.evaluation.errors import OptionUnsuitable, TooFewQueries
@@ -22,12 +22,12 @@ from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from indexer.config import IndexerSettings
 from indexer.store.layout import Layout
-from models import starter
-from models.errors import InvalidSetting, ReferenceUnreadable
-from models.hash_encoder import SPEC
-from models.reference import Reference, write_reference
-from models.relevance import Calibration
-from models.vectors import l2_normalize
+from models.encoders import starter
+from models.encoders.hash import SPEC
+from models.foundation.errors import InvalidSetting, ReferenceUnreadable
+from models.foundation.vectors import l2_normalize
+from models.relevance.curves import Calibration
+from models.relevance.reference_pictures import Reference, write_reference
 
 SETTINGS = IndexerSettings(workers=1, device="cpu")
 
@@ -334,7 +334,7 @@ def reference(tmp_path, monkeypatch, photographs) -> Reference:
     path = tmp_path / "reference.npy"
     noise = np.random.default_rng(0).standard_normal((30, starter.SPEC.dim))
     write_reference(path, l2_normalize(noise + 0.5))
-    monkeypatch.setattr("models.reference.SHIPPED", path)
+    monkeypatch.setattr("models.relevance.reference_pictures.SHIPPED", path)
     return Reference.read(path, starter.SPEC.dim)
 
 
@@ -366,7 +366,7 @@ def test_questions_are_calibrated_with_reference_pictures(own, tmp_path, referen
 
 
 def test_damaged_reference_pictures_are_told_before_anything_is_encoded(classes, tmp_path, reference):
-    models.reference.SHIPPED.write_bytes(b"damaged")
+    models.relevance.reference_pictures.SHIPPED.write_bytes(b"damaged")
     with pytest.raises(ReferenceUnreadable, match=r"reference\.npy"):
         run(classes, encoder="starter", data=tmp_path)
     run(classes, encoder="hash", data=tmp_path / "library")

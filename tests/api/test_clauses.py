@@ -6,8 +6,8 @@ import pytest
 from api.search.clauses import NEGATION_WEIGHT, language_of, read_clauses
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
-from models.runtime import Runtime
-from models.wordings import encode_wordings, list_wordings
+from models.encoders.runtime import Runtime
+from models.encoders.wordings import encode_wordings, list_wordings
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import time
 import pytest
 from PIL import Image
 
-from models.registry import list_encoders
+from models.encoders.registry import list_encoders
 
 XUNTU = [sys.executable, "-c", "from api.cli import main; main()"]
 

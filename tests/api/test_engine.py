@@ -11,7 +11,7 @@ from api.search.engine import SearchEngine
 from api.search.errors import ImageNotFound, InvalidQuery
 from api.search.query import Clause, Query, parse_terms
 from indexer.store.filters import Filter, Range, parse_filter
-from models.errors import DecodeError, ImageTooLarge, UnknownWords
+from models.foundation.errors import DecodeError, ImageTooLarge, UnknownWords
 
 
 @pytest.fixture(scope="module")

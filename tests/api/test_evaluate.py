@@ -24,8 +24,8 @@ from indexer.config import IndexerSettings
 from indexer.errors import InvalidFilter
 from indexer.index.offsets import weighing, with_offsets
 from indexer.queries import encode_bank
-from models.hash_encoder import HashEncoder
-from models.text import normalize_text
+from models.encoders.hash import HashEncoder
+from models.language.text import normalize_text
 
 ENGLISH = ("a red dress", "two dogs run", "a man on a horse", "snow")
 CHINESE = ("红色的裙子", "两只狗在跑", "骑马的男人", "雪")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from api.evaluation.bootstrap import compare, estimate
 from api.evaluation.ranking import best_by_class, rank_classes, rank_first
 from api.evaluation.samples import KS, Precisions, Presence, Ranks, number_groups, read_sample, weighted_median
-from models.vectors import Vectors, l2_normalize
+from models.foundation.vectors import Vectors, l2_normalize
 
 
 def draw(count: int, dim: int = 16, seed: int = 0) -> Vectors:
@@ -140,7 +140,7 @@ def test_the_weighted_median_is_that_of_repeated_values(pairs):
 @pytest.fixture(scope="module")
 def retrieval():
     pytest.importorskip("torch")
-    from models.towers.base import mend_torchvision
+    from models.encoders.torch_towers import mend_torchvision
 
     mend_torchvision()
     return pytest.importorskip("torchmetrics.functional.retrieval")

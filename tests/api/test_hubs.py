@@ -13,7 +13,7 @@ from api.search.plan import Part, sum_parts
 from api.search.query import Clause, Query
 from indexer.library import open_build
 from indexer.queries import encode_bank
-from models.vectors import l2_normalize
+from models.foundation.vectors import l2_normalize
 
 A, B, PICTURE = l2_normalize(np.random.default_rng(0).standard_normal((3, 32)))
 CAT = [Clause(text="一只猫")]

@@ -12,17 +12,17 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-import models.reference
+import models.relevance.reference_pictures
 from api.app import create_app
 from api.config import Settings
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query, parse_terms
 from indexer.store.filters import parse_filter
-from models import starter
-from models.reference import Reference, write_reference
-from models.relevance import Calibration, Fit
-from models.vectors import l2_normalize
+from models.encoders import starter
+from models.foundation.vectors import l2_normalize
+from models.relevance.curves import Calibration, Fit
+from models.relevance.reference_pictures import Reference, write_reference
 
 FIT = Fit(
     slope=20.0,
@@ -292,7 +292,7 @@ def reference(tmp_path, monkeypatch) -> Reference:
     """Have the encoder come with reference pictures."""
     path, dim = tmp_path / "reference.npy", starter.SPEC.dim
     write_reference(path, l2_normalize(np.random.default_rng(0).standard_normal((40, dim)) + 0.5))
-    monkeypatch.setattr("models.reference.SHIPPED", path)
+    monkeypatch.setattr("models.relevance.reference_pictures.SHIPPED", path)
     return Reference.read(path, dim)
 
 
@@ -355,11 +355,11 @@ def test_reference_pictures_change_no_ranking_and_no_curve_of_scores_alone(engin
 @pytest.mark.parametrize("state", ["other", "missing", "damaged"])
 def test_without_its_reference_pictures_a_curve_is_not_used_and_it_is_logged(engine, teach, reference, state, caplog):
     if state == "other":
-        write_reference(models.reference.SHIPPED, reference.vectors[:-1])
+        write_reference(models.relevance.reference_pictures.SHIPPED, reference.vectors[:-1])
     elif state == "missing":
-        models.reference.SHIPPED.unlink()
+        models.relevance.reference_pictures.SHIPPED.unlink()
     else:
-        models.reference.SHIPPED.write_bytes(b"damaged")
+        models.relevance.reference_pictures.SHIPPED.write_bytes(b"damaged")
     teach(zh=replace(FIT, reference=reference.digest), en=at(0.2))
     with caplog.at_level(logging.WARNING):
         for _ in range(2):

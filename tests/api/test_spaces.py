@@ -25,7 +25,7 @@ from indexer.config import IndexerSettings
 from indexer.errors import RoutingUnreadable
 from indexer.store.filters import parse_filter
 from indexer.store.routing import Measured, Routing
-from models.registry import get_spec
+from models.encoders.registry import get_spec
 
 BOTH = ["hash", "starter"]
 JOINT, CHINESE, PICTURES = map(get_spec, ("siglip2-base-patch16-224", "chinese-clip-vit-b-16", "dinov2-base"))

@@ -25,7 +25,7 @@ from indexer.config import IndexerSettings
 from indexer.store.catalog import Catalog
 from indexer.store.filters import parse_filter
 from indexer.store.layout import Layout
-from models.errors import NoTextTower, UnknownWords
+from models.foundation.errors import NoTextTower, UnknownWords
 
 CAPTIONS = {
     "cat.png": ("草地上的老虎", "宠物;室内"),

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from models.registry import DEFAULT_ENCODER, load_image_encoder, load_text_encoder
-from models.vectors import Vectors, l2_normalize
+from models.encoders.registry import DEFAULT_ENCODER, load_image_encoder, load_text_encoder
+from models.foundation.vectors import Vectors, l2_normalize
 
 STEP, NOISE, NEIGHBOURS = 0.66, 0.46, 50
 SHARD_ROWS = 65_536

@@ -24,7 +24,7 @@ from tables import Table
 from indexer.duplicates import MAX_BITS, Rule, calibrate_build
 from indexer.library import open_build
 from indexer.perceptual import NO_HASH, Detail, Looks, hamming
-from models.vectors import Vectors
+from models.foundation.vectors import Vectors
 
 REPETITIONS = 3
 ALL_KINDS = (EXACT, *KINDS)

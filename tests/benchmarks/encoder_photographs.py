@@ -168,9 +168,9 @@ def _measure_steps(weights: Path, path: Path) -> dict[str, list[float | None]]:
 
     from indexer.colours import dominant_colours
     from indexer.thumbnails import DECODED_SIDE, write_thumbnail
-    from models.decode import decode_image
-    from models.registry import get_preprocess, load_image_encoder
-    from models.runtime import Runtime
+    from models.encoders.registry import get_preprocess, load_image_encoder
+    from models.encoders.runtime import Runtime
+    from models.pictures.decode import decode_image
 
     torch.set_num_threads(1)
     model, transform = load(weights / VIT / "clip_cn_vit-b-16.pt")

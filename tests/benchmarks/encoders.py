@@ -115,7 +115,7 @@ def describe_int8() -> str:
 
 def _make_checkpoint(name: str, folder: Path) -> None:
     """Write the file that the encoder's authors publish, with random numbers in it."""
-    from models.towers.base import mend_torchvision
+    from models.encoders.torch_towers import mend_torchvision
 
     mend_torchvision()
     if name.startswith("chinese-clip"):
@@ -141,8 +141,8 @@ def _make_chinese_clip(name: str, folder: Path) -> None:
     import torch
     from cn_clip.clip.model import CLIP, convert_weights
 
-    from models.chinese_clip import configurations
-    from models.registry import get_spec
+    from models.encoders.chinese_clip.spec import configurations
+    from models.encoders.registry import get_spec
 
     values: dict[str, Any] = {}
     for configuration in configurations(get_spec(name)):
@@ -184,7 +184,7 @@ def _make_tokenizer(path: Path) -> None:
     """Write a tokenizer of Gemma's form; the real one belongs to a checkpoint that is not fetched here."""
     import tokenizers
 
-    from models.golden import make_texts
+    from models.weights.golden import make_texts
 
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(unk_token="<unk>"))
     special = ["<pad>", "<eos>", "<bos>", "<unk>"]

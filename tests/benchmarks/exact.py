@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.vectors import Ids, Vectors
+from models.foundation.vectors import Ids, Vectors
 
 _BLOCK_ROWS = 8_192
 

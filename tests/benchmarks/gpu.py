@@ -22,8 +22,8 @@ from photographs import DISTINCT, SIZE, list_photographs, with_comment
 from processes import Bench, Finished, say
 from tables import Table
 
-from models.devices import list_devices
-from models.published import CHECKPOINT
+from models.encoders.published import CHECKPOINT
+from models.foundation.devices import list_devices
 
 ENCODERS = (VIT, "chinese-clip-vit-l-14")
 _FP16 = "fp16"

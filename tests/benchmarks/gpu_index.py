@@ -35,8 +35,8 @@ from indexer.index.segments import SegmentedIndex
 from indexer.index.training import add_rows, train_codes
 from indexer.store.records import Locations
 from indexer.store.shard_files import ShardFiles, pack_places
-from models.devices import CPU
-from models.vectors import Ids, Vectors
+from models.foundation.devices import CPU
+from models.foundation.vectors import Ids, Vectors
 
 _ASKED, _WARM_UP, _THREADS, _TOGETHER = 200, 20, 8, 800
 _DEPTHS, _KINDS = (10, 100), ("picture", "text")

@@ -17,8 +17,8 @@ from typing import Any
 
 from tables import describe_machine
 
-from models.devices import CPU, count_cpus
-from models.published import CHECKPOINT
+from models.encoders.published import CHECKPOINT
+from models.foundation.devices import CPU, count_cpus
 
 _PRODUCTS = 4  # at a time, so that launching one costs nothing
 
@@ -83,8 +83,8 @@ def _describe(device: str) -> dict[str, Any]:
     import onnxruntime
     import torch
 
-    from models.errors import DeviceUnavailable
-    from models.torch_encoder import prepare
+    from models.encoders.torch import prepare
+    from models.foundation.errors import DeviceUnavailable
 
     try:
         prepare(device)
@@ -108,9 +108,9 @@ def _decode(device: str, name: str, folder: str) -> dict[str, Any]:
     from indexer.scan import scan
     from indexer.store.catalog import Root
     from indexer.store.layout import Layout
-    from models.decode import DecodeLimits
-    from models.registry import get_preprocess, get_spec
-    from models.runtime import Runtime
+    from models.encoders.registry import get_preprocess, get_spec
+    from models.encoders.runtime import Runtime
+    from models.pictures.decode import DecodeLimits
 
     spec, effort = get_spec(name), effort_for(device)
     files = list(scan(Root(id=1, path=Path(folder))))
@@ -151,9 +151,9 @@ def _tower(device: str, name: str, checkpoints: str, exports: str, *forms: str) 
 
 def _measure_form(name: str, device: str, weights: Path, form: str) -> dict[str, Any]:
     """Return the rates of a tower in one form, or `why` it does not run; of the checkpoint its architecture as well."""
-    from models.errors import DeviceUnavailable
-    from models.registry import get_published
-    from models.runtime import Runtime
+    from models.encoders.registry import get_published
+    from models.encoders.runtime import Runtime
+    from models.foundation.errors import DeviceUnavailable
 
     published = get_published(name)
     assert published is not None
@@ -213,7 +213,7 @@ def _measure_batches(encoder: Any, form: str, device: str) -> list[dict[str, flo
     """Return images a second for each batch size, smallest first, up to the largest there is memory for."""
     import numpy as np
 
-    from models.batches import is_out_of_memory
+    from models.encoders.batches import is_out_of_memory
 
     side, random, found = encoder.spec.image_size, np.random.default_rng(0), []
     keep = _keep_torch if form == CHECKPOINT else _keep_onnx
@@ -234,7 +234,7 @@ def _measure_batches(encoder: Any, form: str, device: str) -> list[dict[str, flo
 
 
 def _keep_torch(encoder: Any, pixels: Any, device: str) -> Callable[[], object]:
-    """Return what encodes pixels that are on the device already; as models.torch_encoder.run does it, less copies."""
+    """Return what encodes pixels that are on the device already; as models.encoders.torch.run does it, less copies."""
     import torch
 
     batch = torch.from_numpy(pixels).to(device)

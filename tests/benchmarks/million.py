@@ -32,7 +32,7 @@ from indexer.index.options import IndexOptions
 from indexer.index.segments import SegmentedIndex
 from indexer.store.records import IndexChanges, Locations
 from indexer.store.shard_files import ShardFiles
-from models.vectors import Ids, Vectors
+from models.foundation.vectors import Ids, Vectors
 
 QUERIES, FILTERED, PLAIN = 500, 100, 40
 PLOT = Path(__file__).resolve().parents[2] / "out" / "growth.svg"

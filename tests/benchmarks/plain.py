@@ -14,8 +14,8 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from models import starter
-from models.vectors import l2_normalize
+from models.encoders import starter
+from models.foundation.vectors import l2_normalize
 
 BATCH = 32
 

@@ -20,8 +20,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from models.devices import count_cpus
-from models.towers.base import mend_torchvision
+from models.encoders.torch_towers import mend_torchvision
+from models.foundation.devices import count_cpus
 
 BATCH = 32
 SIDE = 224

@@ -1,6 +1,6 @@
 """How well the right pictures are found: text to picture, names of things, presence, negation, and what that costs.
 
-XUNTU_BENCH_PICTURES             a training pack: a folder of shards with index.jsonl (see models/training/pack.py)
+XUNTU_BENCH_PICTURES             a training pack: a folder of shards with index.jsonl (see training/starter/pack.py)
 
 Only pictures that the built-in encoder has not learned from are searched for. Every figure comes from the functions of
 `xuntu evaluate` or from the search itself, with each addition to the bare cosine alone, and as a search does it.
@@ -17,7 +17,7 @@ from processes import Bench, say
 from quality_sets import ensure_held_out
 from tables import Table
 
-from models.registry import DEFAULT_ENCODER, get_spec
+from models.encoders.registry import DEFAULT_ENCODER, get_spec
 
 
 def measure(bench: Bench) -> list[Table]:

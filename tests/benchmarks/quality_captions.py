@@ -9,7 +9,7 @@ from tables import Table
 from api.evaluation.datasets import CaptionSet
 from api.evaluation.samples import Sample
 from api.evaluation.tasks import evaluate_captions
-from models.registry import DEFAULT_ENCODER, get_spec
+from models.encoders.registry import DEFAULT_ENCODER, get_spec
 
 _RECALLS = ("recall@1", "recall@5", "recall@10")
 

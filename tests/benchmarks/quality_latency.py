@@ -13,7 +13,7 @@ from tables import NO_REACH, Table
 
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
-from models.training.pack import TrainingPack
+from models.training.starter.pack import TrainingPack
 
 K = 20
 ROUNDS = 60

@@ -13,7 +13,7 @@ from api.evaluation.samples import Ranks, Sample, number_groups
 from api.evaluation.tasks import evaluate_classes
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
-from models.errors import UnknownWords
+from models.foundation.errors import UnknownWords
 
 FIRST = 10  # hits that are looked at
 _RECALLS = ("recall@1", "recall@5", "recall@10")

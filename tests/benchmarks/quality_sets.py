@@ -1,7 +1,7 @@
 """What search quality is measured on: the pictures of a training pack that the built-in encoder has not learned from.
 
 Those with captions are a validation part with English captions, Chinese ones by people, and Chinese ones translated by
-machine; those with names are the few of each name that training leaves out. See models/training/pack.py.
+machine; those with names are the few of each name that training leaves out. See models/training/starter/pack.py.
 """
 
 import shutil
@@ -15,7 +15,7 @@ from pathlib import Path
 from processes import INDEXER, Bench, say
 
 from api.evaluation.datasets import Caption, CaptionSet, ClassName, ClassSet, Picture
-from models.training.pack import PackedPicture, TrainingPack
+from models.training.starter.pack import PackedPicture, TrainingPack
 
 CAPTIONS = {"en": "English", "zh": "Chinese, by people", "zh-mt": "Chinese, by machine"}
 NAMES = {"en": "English", "zh": "Chinese"}

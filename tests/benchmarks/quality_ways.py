@@ -14,9 +14,9 @@ from api.evaluation.ranking import Floats, Positions
 from api.evaluation.samples import Sample
 from api.evaluation.tables import show
 from api.search.engine import SearchEngine
-from models.decode import DecodeLimits
-from models.registry import DEFAULT_ENCODER, get_spec
-from models.runtime import Runtime
+from models.encoders.registry import DEFAULT_ENCODER, get_spec
+from models.encoders.runtime import Runtime
+from models.pictures.decode import DecodeLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

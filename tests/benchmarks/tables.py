@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from models.devices import count_cpus
+from models.foundation.devices import count_cpus
 
 _PACKAGES = ("xuntu", "numpy", "pillow", "onnxruntime", "faiss-cpu", "torch", "fastapi", "uvicorn", "pydantic", "typer")
 NO_REACH = "–"

@@ -149,8 +149,8 @@ def _measure_speed(weights: Path, threads: int, rounds: int) -> dict[str, dict[s
     import torch
     from plain_clip import encode_text, load
 
-    from models.registry import get_published, load_text_encoder
-    from models.runtime import Runtime
+    from models.encoders.registry import get_published, load_text_encoder
+    from models.encoders.runtime import Runtime
 
     if threads:
         torch.set_num_threads(threads)

@@ -18,7 +18,7 @@ from indexer.index.recipes import Recipe
 from indexer.index.segments import Part, SegmentedIndex
 from indexer.index.training import add_rows, empty_codes, train_codes
 from indexer.store.shard_files import ShardFiles
-from models.vectors import Ids, Vectors, l2_normalize
+from models.foundation.vectors import Ids, Vectors, l2_normalize
 
 LISTS = 4
 OPTIONS = IndexOptions(threads=1)

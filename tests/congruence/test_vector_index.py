@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from indexer.index.numpy_index import NumpyIndex
 from indexer.index.segments import SegmentedIndex
-from models.vectors import l2_normalize
+from models.foundation.vectors import l2_normalize
 
 TOLERANCE = 2e-6
 QUICK = settings(max_examples=60, deadline=None, derandomize=True, database=None)

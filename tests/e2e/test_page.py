@@ -6,7 +6,7 @@ import re
 import pytest
 
 from indexer.library import open_build
-from models.relevance import Calibration, Fit
+from models.relevance.curves import Calibration, Fit
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = sync_api.expect

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.decode import decode_image
-from models.errors import UnknownWords, WeightsCorrupt, WeightsMissing
-from models.registry import load_image_encoder, load_text_encoder
-from models.spec import WeightFile
-from models.starter import FOLDER, SPEC
-from models.tokenizer import NgramTokenizer
-from models.vectors import check_vectors
+from models.encoders.registry import load_image_encoder, load_text_encoder
+from models.encoders.spec import WeightFile
+from models.encoders.starter import FOLDER, SPEC
+from models.foundation.errors import UnknownWords, WeightsCorrupt, WeightsMissing
+from models.foundation.vectors import check_vectors
+from models.language.tokenizer import NgramTokenizer
+from models.pictures.decode import decode_image
 
 GOLDEN = json.loads(Path(__file__).with_name("starter.json").read_text(encoding="utf-8"))
 

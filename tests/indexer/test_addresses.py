@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from indexer.sources.addresses import Fetching, fetch_address
-from models.decode import DecodeLimits
-from models.errors import DECODE_REASONS, DecodeError
+from models.foundation.errors import DECODE_REASONS, DecodeError
+from models.pictures.decode import DecodeLimits
 
 Answer = tuple[int, Mapping[str, str], bytes]
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from indexer.dataset import FailureRecord, Record, load_records
-from models.errors import DECODE_REASONS
+from models.foundation.errors import DECODE_REASONS
 
 
 def picture(kind: str) -> bytes:

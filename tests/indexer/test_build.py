@@ -11,9 +11,9 @@ from PIL import Image
 from indexer.errors import IndexMismatch, NoIndex, NoPictures, RootEmptied
 from indexer.library import open_build
 from indexer.store.vector_store import VectorStore
-from models.errors import UnknownEncoder
-from models.registry import get_preprocess, get_spec, load_image_encoder
-from models.vectors import check_vectors
+from models.encoders.registry import get_preprocess, get_spec, load_image_encoder
+from models.foundation.errors import UnknownEncoder
+from models.foundation.vectors import check_vectors
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from indexer.devices import DeviceEncoders
-from models.errors import DeviceUnavailable, WeightsMissing
-from models.registry import get_spec, load_image_encoder
-from models.runtime import Runtime
+from models.encoders.registry import get_spec, load_image_encoder
+from models.encoders.runtime import Runtime
+from models.foundation.errors import DeviceUnavailable, WeightsMissing
 
 STARTER = get_spec("starter")
 PICTURE = (STARTER.image_size, STARTER.image_size, 3)

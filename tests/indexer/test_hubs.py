@@ -18,9 +18,9 @@ from indexer.queries import encode_bank, list_queries, read_bank
 from indexer.store import manifest
 from indexer.store.records import IndexChanges, Locations, StoredEncoder
 from indexer.store.shard_files import ShardFiles
-from models.hash_encoder import HashEncoder
-from models.runtime import Runtime
-from models.vectors import l2_normalize
+from models.encoders.hash import HashEncoder
+from models.encoders.runtime import Runtime
+from models.foundation.vectors import l2_normalize
 
 DIM, COUNT = 16, 4_000
 INVERTED = IndexOptions(recipe="ivf", threads=1, tuning_queries=64)

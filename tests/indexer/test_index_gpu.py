@@ -25,7 +25,7 @@ from indexer.index.segments import SegmentedIndex
 from indexer.index.training import add_rows, empty_codes, train_codes
 from indexer.store.records import IndexChanges, Locations
 from indexer.store.shard_files import ShardFiles, pack_places
-from models.vectors import l2_normalize
+from models.foundation.vectors import l2_normalize
 
 DIM, COUNT = 16, 6_000
 OPTIONS = IndexOptions(recipe="ivf", threads=1, tuning_queries=64, recall=0.7, device="cpu")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from indexer.metadata import Exif, read_exif
-from models.decode import decode_image
+from models.pictures.decode import decode_image
 
 KINDS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif", "heif": ".heic"}
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from indexer.errors import InvalidList
-from models.errors import BackendNotInstalled
+from models.foundation.errors import BackendNotInstalled
 
 
 def test_parquet_lists(album):

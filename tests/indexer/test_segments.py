@@ -20,7 +20,7 @@ from indexer.index.options import IndexOptions
 from indexer.index.segments import SegmentedIndex
 from indexer.store.records import IndexChanges, Locations
 from indexer.store.shard_files import ShardFiles, pack_places
-from models.vectors import l2_normalize
+from models.foundation.vectors import l2_normalize
 
 DIM, COUNT, SHARD = 16, 6_000, 2_500
 OPTIONS = IndexOptions(recipe="ivf", threads=1, tuning_queries=64)

@@ -18,8 +18,8 @@ from indexer.publish import read_current, roll_back
 from indexer.scan import scan
 from indexer.store.catalog import Catalog
 from indexer.store.records import Root
-from models.decode import DecodeLimits
-from models.registry import get_preprocess, get_spec, load_image_encoder
+from models.encoders.registry import get_preprocess, get_spec, load_image_encoder
+from models.pictures.decode import DecodeLimits
 
 BOTH = ["hash", "starter"]
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.runtime import Runtime
+from models.encoders.runtime import Runtime
 
 PHOTOGRAPHS = ("cat.png", "people/astronaut.png", "china.jpg")
 ODD_SIZES = ((1, 1), (3, 500), (223, 225))
@@ -54,7 +54,7 @@ def pictures(photographs) -> list[Image.Image]:
 def cn_clip() -> ModuleType:
     """The reference code of Chinese-CLIP."""
     pytest.importorskip("cn_clip")
-    from models.towers.base import mend_torchvision
+    from models.encoders.torch_towers import mend_torchvision
 
     mend_torchvision()
     import cn_clip.clip
@@ -137,7 +137,7 @@ def vit_b_16(make_cn_clip) -> Path:
 def transformers() -> ModuleType:
     """The reference code of DINOv2 and SigLIP 2."""
     pytest.importorskip("torch")
-    from models.towers.base import mend_torchvision
+    from models.encoders.torch_towers import mend_torchvision
 
     mend_torchvision()
     return pytest.importorskip("transformers")

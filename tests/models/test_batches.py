@@ -1,11 +1,11 @@
-"""models/batches.py and models/devices.py: what fits, in order; and which devices there are."""
+"""models/encoders/batches.py and models/foundation/devices.py: what fits, in order; and which devices there are."""
 
 import numpy as np
 import pytest
 
-from models.batches import FittingBatches, is_out_of_memory
-from models.devices import CPU, count_cpus, list_devices
-from models.errors import DeviceUnavailable
+from models.encoders.batches import FittingBatches, is_out_of_memory
+from models.foundation.devices import CPU, count_cpus, list_devices
+from models.foundation.errors import DeviceUnavailable
 
 ROWS = np.arange(10, dtype=np.float32)[:, None]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.charset import charset_of, open_text
+from models.foundation.text_encoding import detect_text_encoding, open_text
 
 HEAD = "query,picture\n"
 
@@ -17,7 +17,7 @@ HEAD = "query,picture\n"
 def test_a_few_characters_are_enough(tmp_path, text, written, charset):
     path = tmp_path / "text.csv"
     path.write_bytes(f"{HEAD}{text},a.png\n".encode(written))
-    assert charset_of(path) == charset
+    assert detect_text_encoding(path) == charset
     with open_text(path, charset) as file:
         assert file.read() == f"{HEAD}{text},a.png\n"
 
@@ -26,7 +26,7 @@ def test_a_few_characters_are_enough(tmp_path, text, written, charset):
 def test_a_text_that_was_cut_inside_a_character_is_still_utf_8(tmp_path, text):
     path = tmp_path / "text.csv"
     path.write_bytes(HEAD.encode() + text.encode() + "狗".encode()[:2] + b",a.png\n")
-    assert charset_of(path) == "utf-8-sig"
+    assert detect_text_encoding(path) == "utf-8-sig"
     with open_text(path, "utf-8-sig") as file:
         assert text in file.read()
 
@@ -35,10 +35,10 @@ def test_a_long_text_is_read_in_pieces(tmp_path):
     path = tmp_path / "text.txt"
     for written, charset in (("utf-8", "utf-8-sig"), ("gb18030", "gb18030")):
         path.write_bytes(("a" * (1 << 20) + "草地上的狗" * 1000).encode(written))
-        assert charset_of(path) == charset
+        assert detect_text_encoding(path) == charset
 
 
 @pytest.mark.parametrize("data", ["一只狗".encode("utf-16-le"), b"caf\xe9 \xff\xff", b"\0\0\0\x18ftypmp42"])
 def test_what_is_no_text_has_none(tmp_path, data):
     (tmp_path / "text.csv").write_bytes(data)
-    assert charset_of(tmp_path / "text.csv") is None
+    assert detect_text_encoding(tmp_path / "text.csv") is None

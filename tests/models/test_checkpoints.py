@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from models.errors import (
+from models.encoders.registry import get_installed_spec, get_spec, load_image_encoder, load_text_encoder
+from models.encoders.runtime import Runtime
+from models.foundation.errors import (
     DeviceUnavailable,
     EncoderError,
     NotExported,
@@ -20,9 +22,7 @@ from models.errors import (
     WeightsMissing,
     WeightsUnsuitable,
 )
-from models.files import sha256_of
-from models.registry import get_installed_spec, get_spec, load_image_encoder, load_text_encoder
-from models.runtime import Runtime
+from models.foundation.files import sha256_of
 
 torch = pytest.importorskip("torch")
 
@@ -185,7 +185,7 @@ def test_garbage_is_damage(at, tmp_path, name, kind):
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
 def test_no_bytes_make_reading_fail_in_another_way(tmp_path, suffix):
-    from models.towers.base import read_state
+    from models.encoders.torch_towers import read_state
 
     rng = random.Random(4)  # noqa: S311
     starts = [b"", b"\x80\x02", b"\x80\x04", b"\x80\x02}q\x00", b"PK\x03\x04", (64).to_bytes(8, "little"), b"\x80\x02("]
@@ -480,9 +480,9 @@ class Blocked:
             raise ImportError(f"{{name}} is blocked")
 sys.meta_path.insert(0, Blocked())
 from pathlib import Path
-from models import registry
-from models.errors import BackendNotInstalled
-from models.runtime import Runtime
+from models.encoders import registry
+from models.foundation.errors import BackendNotInstalled
+from models.encoders.runtime import Runtime
 try:
     registry.load_{tower}_encoder({name!r}, Runtime(weights=Path(sys.argv[1]), device="cpu"))
 except BackendNotInstalled as error:

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.registry import get_spec, load_image_encoder, load_text_encoder
-from models.spec import EncoderSpec
-from models.vectors import check_vectors, l2_normalize
+from models.encoders.registry import get_spec, load_image_encoder, load_text_encoder
+from models.encoders.spec import EncoderSpec
+from models.foundation.vectors import check_vectors, l2_normalize
 
 torch = pytest.importorskip("torch")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.config import EncoderSettings, load_settings
-from models.errors import InvalidSetting
+from models.foundation.errors import InvalidSetting
 
 
 @pytest.fixture(autouse=True)

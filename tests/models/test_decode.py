@@ -1,4 +1,4 @@
-"""models/decode.py, with real files of every format, sound and broken, written by the encoders or by hand."""
+"""models/pictures/decode.py, with real files of every format, sound and broken, written by the encoders or by hand."""
 
 import io
 import os
@@ -16,8 +16,8 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from models.decode import DecodedImage, DecodeLimits, decode_image, read_image_file
-from models.errors import DecodeError, ImageTooLarge
+from models.foundation.errors import DecodeError, ImageTooLarge
+from models.pictures.decode import DecodedImage, DecodeLimits, decode_image, read_image_file
 
 pillow_heif.register_heif_opener()
 
@@ -732,8 +732,8 @@ FUZZ = """
 import random, resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-from models.decode import DecodeLimits, decode_image
-from models.errors import DecodeError
+from models.pictures.decode import DecodeLimits, decode_image
+from models.foundation.errors import DecodeError
 dice, limits, count = random.Random(20), DecodeLimits(max_pixels=4_000_000), 0
 for path in sorted(Path(sys.argv[1]).iterdir()):
     for turn in range(240):

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.errors import EncoderError, FetchFailed, WeightsCorrupt, WeightsMissing, WeightsUnsuitable
-from models.fetch import FetchOptions, adopt, fetch
-from models.spec import EncoderSpec, Publication, WeightFile
-from models.weights import EncoderFolder, Export
+from models.encoders.spec import EncoderSpec, Publication, WeightFile
+from models.encoders.weights_folder import EncoderFolder, Export
+from models.foundation.errors import EncoderError, FetchFailed, WeightsCorrupt, WeightsMissing, WeightsUnsuitable
+from models.weights.fetch import FetchOptions, adopt, fetch
 
 
 def tensors(seed: int) -> bytes:
@@ -276,9 +276,9 @@ def test_a_killed_process_is_continued(hub, tmp_path):
     code = """
 import sys
 from pathlib import Path
-from models.fetch import FetchOptions, fetch
-from models.spec import EncoderSpec, Publication
-from models.weights import EncoderFolder
+from models.weights.fetch import FetchOptions, fetch
+from models.encoders.spec import EncoderSpec, Publication
+from models.encoders.weights_folder import EncoderFolder
 publication = Publication(huggingface="org/toy", modelscope="ms/toy", checkpoints=(("model.safetensors",),))
 spec = EncoderSpec(name="toy", space="toy", dim=2, image_size=8, context_length=4, languages=(), preprocess="",
                    license="", publication=publication)

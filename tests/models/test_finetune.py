@@ -19,22 +19,23 @@ import pytest
 import torch
 from torch import nn
 
-from models.chinese_clip import FAMILY, SPECS, make_preprocess
-from models.errors import InvalidSetting
-from models.golden import make_pictures
-from models.published import Published
-from models.runtime import Runtime
-from models.spec import Publication
-from models.towers.base import TrainableModel, mend_torchvision
-from models.training import ranks
-from models.training.contrastive import Batching, Learner, PairsTask, contrastive_loss, embed
+from models.encoders.chinese_clip.family import FAMILY
+from models.encoders.chinese_clip.spec import SPECS, make_preprocess
+from models.encoders.published import Published
+from models.encoders.runtime import Runtime
+from models.encoders.spec import Publication
+from models.encoders.torch_towers import TrainableModel, mend_torchvision
+from models.foundation.errors import InvalidSetting
+from models.foundation.vectors import l2_normalize
+from models.training import process_group
 from models.training.errors import PairsUnreadable, TooFewPairs, TrainingDamaged, TrainingDiffers, TrainingDiverged
-from models.training.feed import Order, Views
-from models.training.finetune import FinetuneOptions, Finetuning, Listener, Stopped
+from models.training.finetune.contrastive import Batching, ContrastiveLearner, PairsTask, contrastive_loss, embed
+from models.training.finetune.feed import Order, Views
+from models.training.finetune.finetuning import FinetuneOptions, Finetuning, Listener, Stopped
+from models.training.finetune.lora import add_adapters
+from models.training.finetune.pairs import Pair
 from models.training.loop import Schedule, averaged_weights, train
-from models.training.lora import add_adapters
-from models.training.pairs import Pair
-from models.vectors import l2_normalize
+from models.weights.golden import make_pictures
 
 SIDE, DIM = 32, 32
 CPU = torch.device("cpu")
@@ -81,7 +82,7 @@ def make_model(*, convolutions: bool = False, dropout: float = 0.1) -> Any:
 
 
 def trainable(model: Any) -> TrainableModel:
-    from models.towers.chinese_clip import wrap
+    from models.encoders.chinese_clip.towers import wrap
 
     return wrap(model, {name: tensor.dtype for name, tensor in model.state_dict().items()})
 
@@ -168,7 +169,9 @@ def begin(tmp_path, table, base, at) -> Callable[..., Finetuning]:
 
 @pytest.mark.parametrize("convolutions", [False, True], ids=["transformer", "resnet"])
 def test_a_batch_in_parts_has_the_gradients_of_the_whole(convolutions):
-    learner = Learner(trainable(make_model(convolutions=convolutions, dropout=0.0)), ["image", "text"]).train()
+    learner = ContrastiveLearner(
+        trainable(make_model(convolutions=convolutions, dropout=0.0)), ["image", "text"]
+    ).train()
     pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (10, SIDE, SIDE, 3), np.uint8))
     ids = torch.randint(1, 21128, (10, 7))
     same = torch.eye(10, dtype=torch.bool)
@@ -182,7 +185,7 @@ def test_a_batch_in_parts_has_the_gradients_of_the_whole(convolutions):
 
 
 def test_what_is_dropped_is_dropped_again_on_the_way_back():
-    learner = Learner(trainable(make_model(dropout=0.5)), ["text"]).train()
+    learner = ContrastiveLearner(trainable(make_model(dropout=0.5)), ["text"]).train()
     ids, wanted = torch.randint(1, 21128, (6, 7)), torch.randn(6, DIM)
     found = []
     for run in (
@@ -196,7 +199,7 @@ def test_what_is_dropped_is_dropped_again_on_the_way_back():
 
 
 def test_no_more_than_a_micro_batch_is_in_a_tower_at_once():
-    learner = Learner(trainable(make_model()), ["image"]).train()
+    learner = ContrastiveLearner(trainable(make_model()), ["image"]).train()
     seen: list[int] = []
     for tower in (learner.image, learner.text):
         tower.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
@@ -208,7 +211,7 @@ def test_no_more_than_a_micro_batch_is_in_a_tower_at_once():
 
 
 def test_a_frozen_tower_and_normalisation_over_batches_keep_what_they_have():
-    learner = Learner(trainable(make_model(convolutions=True)), ["image"]).train()
+    learner = ContrastiveLearner(trainable(make_model(convolutions=True)), ["image"]).train()
     assert learner.image.training
     assert not learner.text.training
     before = {name: tensor.clone() for name, tensor in learner.state_dict().items()}
@@ -247,7 +250,7 @@ def train_a_little(pictures: Path, checkpoint: Path) -> None:
     published = Published(FAMILY, SPECS[0])
     tokenizer = published.load_tokenizer(published.folder(Runtime()))
     task = PairsTask(
-        Learner(trainable(make_model(dropout=0.0)), ["image", "text"]),
+        ContrastiveLearner(trainable(make_model(dropout=0.0)), ["image", "text"]),
         views,
         {pair.picture: pair.picture.name for pair in pairs},
         tokenizer,
@@ -261,7 +264,7 @@ def train_as_two(pictures: Path, checkpoint: Path) -> None:
     """Train as two processes, of which one goes on when both are done."""
     torch.set_num_threads(1)
     other = os.fork()
-    with ranks.joined(0 if other else 1, 2, "cpu", checkpoint.with_name("meeting")):
+    with process_group.joined(0 if other else 1, 2, "cpu", checkpoint.with_name("meeting")):
         train_a_little(pictures, checkpoint)
     if not other:
         os._exit(0)
@@ -280,7 +283,7 @@ def test_two_processes_together_learn_what_one_learns(table, tmp_path):
     pixels = torch.randint(0, 256, (8, SIDE, SIDE, 3), dtype=torch.uint8)
     vectors = []
     for weights in (one, two, None):
-        learner = Learner(trainable(make_model()), []).eval()
+        learner = ContrastiveLearner(trainable(make_model()), []).eval()
         learner.load_state_dict(weights or learner.state_dict())
         vectors.append(torch.cat([embed(learner.image, pixels, 8), embed(learner.text, pixels[:, 0, :, 0].long(), 8)]))
     assert float((vectors[0] - vectors[1]).abs().max()) < 1e-4
@@ -380,7 +383,7 @@ def test_merged_adapters_give_the_vectors_that_they_gave_beside_the_weights(conv
     pytest.importorskip("peft")
     model = trainable(make_model(convolutions=convolutions))
     names = model.state().keys()
-    learner = Learner(model, ["image", "text"])
+    learner = ContrastiveLearner(model, ["image", "text"])
     pixels = torch.randint(0, 256, (3, SIDE, SIDE, 3), dtype=torch.uint8)
     ids = torch.randint(1, 21128, (3, 5))
     plain = embed(learner.image, pixels, 3), embed(learner.text, ids, 3)

@@ -15,13 +15,13 @@ import pytest
 from indexer.build import BuildOptions, build
 from indexer.config import IndexerSettings
 from indexer.errors import IndexMismatch
-from models.errors import UnknownEncoder, WeightsCorrupt, WeightsMissing
-from models.golden import make_pictures
-from models.registry import get_installed_spec, get_spec, list_encoders, load_image_encoder, load_text_encoder
-from models.runtime import Runtime
-from models.training.job import Job
-from models.training.together import run_together
-from models.vectors import check_vectors
+from models.encoders.registry import get_installed_spec, get_spec, list_encoders, load_image_encoder, load_text_encoder
+from models.encoders.runtime import Runtime
+from models.foundation.errors import UnknownEncoder, WeightsCorrupt, WeightsMissing
+from models.foundation.vectors import check_vectors
+from models.training.finetune.job import Job
+from models.training.finetune.launch import launch
+from models.weights.golden import make_pictures
 
 BASE, NAME = "chinese-clip-rn50", "my-products"
 XUNTU = [sys.executable, "-c", "from api.cli import main; main()", "models", "finetune"]
@@ -196,7 +196,7 @@ def test_what_goes_wrong_in_one_of_several_processes_is_raised_where_they_were_b
         workers=0,
     )
     with pytest.raises(WeightsMissing, match=BASE):
-        run_together(job, ["cpu", "cpu"], report=print, stop=lambda: False)
+        launch(job, ["cpu", "cpu"], report=print, stop=lambda: False)
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import siglip2
-from models.dinov2 import PREPROCESS
-from models.errors import NoTextTower
-from models.preprocess import ResizeAndCrop
-from models.published import Published
-from models.registry import get_spec, load_image_encoder, load_text_encoder
-from models.runtime import Runtime
-from models.vectors import check_vectors, l2_normalize
+from models.encoders.dinov2.spec import PREPROCESS
+from models.encoders.published import Published
+from models.encoders.registry import get_spec, load_image_encoder, load_text_encoder
+from models.encoders.runtime import Runtime
+from models.encoders.siglip2 import spec as siglip2
+from models.encoders.siglip2.family import FAMILY
+from models.foundation.errors import NoTextTower
+from models.foundation.vectors import check_vectors, l2_normalize
+from models.pictures.preprocess import ResizeAndCrop
 
 torch = pytest.importorskip("torch")
 
@@ -105,7 +106,7 @@ def test_the_middle_is_what_is_kept():
 def test_a_long_strip_takes_no_more_memory_than_a_square():
     # 90 kB of pixels; resized as a whole before they are cut, they would take 7.9 GB.
     code = (
-        "import resource; from PIL import Image; from models.dinov2 import PREPROCESS\n"
+        "import resource; from PIL import Image; from models.encoders.dinov2.spec import PREPROCESS\n"
         "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
         "print(PREPROCESS(Image.new('RGB', (30_000, 1), (10, 20, 30))).mean(axis=(0, 1)).tolist())"
     )
@@ -169,7 +170,7 @@ def _tokenizer_of_letters() -> object:
 def siglip2_tiny(monkeypatch) -> Published:
     """A size of SigLIP 2 that no one publishes, through the loaders of the product."""
     monkeypatch.setitem(siglip2._SIZES, "siglip2-tiny", (48, 2, 4, 80, 16, 64, 1_000_000))
-    return Published(siglip2.FAMILY, siglip2.make_spec("siglip2-tiny"))
+    return Published(FAMILY, siglip2.make_spec("siglip2-tiny"))
 
 
 def test_siglip2_picture_vectors_are_those_of_transformers(siglip2_tiny, tiny_siglip2, at, transformers, pictures):

@@ -28,12 +28,12 @@ from indexer.config import IndexerSettings
 from indexer.errors import IndexMismatch
 from indexer.library import open_build
 from indexer.store.routing import Routing
-from models.errors import ExportRefused, NoTextTower, WeightsCorrupt, WeightsMissing
-from models.export import export
-from models.files import sha256_of
-from models.registry import get_published, load_image_encoder, load_text_encoder
-from models.runtime import Runtime
-from models.weights import EncoderFolder
+from models.encoders.registry import get_published, load_image_encoder, load_text_encoder
+from models.encoders.runtime import Runtime
+from models.encoders.weights_folder import EncoderFolder
+from models.foundation.errors import ExportRefused, NoTextTower, WeightsCorrupt, WeightsMissing
+from models.foundation.files import sha256_of
+from models.weights.export import export
 
 NAME = "chinese-clip-rn50"
 XUNTU = [sys.executable, "-c", "from api.cli import main; main()"]

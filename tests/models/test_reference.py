@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from models import starter
-from models.errors import ReferenceUnreadable
-from models.hash_encoder import SPEC as OTHER
-from models.reference import Reference, read_reference, write_reference
-from models.vectors import check_vectors, l2_normalize
+from models.encoders import starter
+from models.encoders.hash import SPEC as OTHER
+from models.foundation.errors import ReferenceUnreadable
+from models.foundation.vectors import check_vectors, l2_normalize
+from models.relevance.reference_pictures import Reference, read_reference, write_reference
 
 DIM = 32
 
@@ -91,7 +91,7 @@ def test_a_damaged_file_is_refused_by_name(tmp_path, content):
 
 def test_reference_pictures_are_one_encoders(tmp_path, monkeypatch):
     path = tmp_path / "reference.npy"
-    monkeypatch.setattr("models.reference.SHIPPED", path)
+    monkeypatch.setattr("models.relevance.reference_pictures.SHIPPED", path)
     assert read_reference(starter.SPEC.fingerprint) is None
     write_reference(path, draw(7, starter.SPEC.dim))
     assert read_reference(starter.SPEC.fingerprint).vectors.shape == (7, starter.SPEC.dim)

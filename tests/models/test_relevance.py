@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.errors import CalibrationUnreadable
-from models.relevance import GOOD_MATCH, MIN_AUROC, Calibration, Fit, kind_of, read_calibration
+from models.foundation.errors import CalibrationUnreadable
+from models.relevance.curves import GOOD_MATCH, MIN_AUROC, Calibration, Fit, kind_of, read_calibration
 
 FIT = Fit(
     slope=20.0,

@@ -1,4 +1,4 @@
-"""models/subword.py: the ids of each encoder's own code, and what a person is told of a text."""
+"""models/language/subword_tokenizers.py: the ids of each encoder's own code, and what a person is told of a text."""
 
 import random
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import subword
+from models.language import subword_tokenizers as subword
 
 tokenizers = pytest.importorskip("tokenizers")
 

@@ -1,6 +1,6 @@
 import pytest
 
-from models.text import detect_language, fold_text, normalize_text
+from models.language.text import detect_language, fold_text, normalize_text
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from models.training.errors import TrainingDamaged, TrainingDiverged
-from models.training.loop import Report, Schedule, averaged_weights, train
+from models.training.loop import Schedule, TrainingReport, averaged_weights, train
 
 SCHEDULE = Schedule(steps=12, rate=0.01, warmup=2, falling=4)
 
@@ -34,8 +34,8 @@ def stop_after(steps: int):
     return lambda: next(asked, None) is None
 
 
-def run(checkpoint: Path, schedule: Schedule, **given) -> list[Report]:
-    reports: list[Report] = []
+def run(checkpoint: Path, schedule: Schedule, **given) -> list[TrainingReport]:
+    reports: list[TrainingReport] = []
     train(Line(), schedule, checkpoint, report=reports.append, **given)
     return reports
 
@@ -72,7 +72,7 @@ def test_it_saves_as_often_as_asked(tmp_path):
     schedule = Schedule(steps=6, rate=0.01, warmup=1)
     path = tmp_path / "line.pt"
 
-    def note(_: Report) -> None:
+    def note(_: TrainingReport) -> None:
         steps.append(torch.load(path, weights_only=True)["step"] if path.exists() else 0)
 
     train(Line(), schedule, path, report=note, report_every=1, save_every=2)

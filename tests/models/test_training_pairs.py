@@ -9,13 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from models.chinese_clip import make_preprocess
-from models.errors import DecodeError
-from models.golden import make_pictures
-from models.training.feed import Feed, Order, Views
-from models.training.pairs import Pair, read_pairs, split
-from models.training.recall import recalls
-from models.vectors import l2_normalize
+from models.encoders.chinese_clip.spec import make_preprocess
+from models.foundation.errors import DecodeError
+from models.foundation.vectors import l2_normalize
+from models.training.finetune.feed import Feed, Order, Views
+from models.training.finetune.pairs import Pair, read_pairs, split
+from models.training.finetune.recall import recalls
+from models.weights.golden import make_pictures
 
 SIDE = 32
 JSON_OF_A_DOG = b'{"file": "sub/b.png", "text": "a dog, \\u72d7"}'

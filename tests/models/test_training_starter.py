@@ -9,21 +9,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.reference import Reference
-from models.training.pack import TrainingPack
-from models.training.starter import Recipe, StarterTraining
-from models.training.views import render, view
+from models.relevance.reference_pictures import Reference
+from models.training.starter.pack import TrainingPack
+from models.training.starter.training import StarterTraining, TrainingRecipe
+from models.training.starter.views import render, view
 
 pytest.importorskip("torch")
 
 COLOURS = {"red": "红色", "green": "绿色", "blue": "蓝色"}
 TEACHERS = ("first.tflite", "second.tflite")
-RECIPE = Recipe(
+RECIPE = TrainingRecipe(
     views=(2, 1),
     vocabulary=1_500,
     space_steps=3,
-    sight=((32, 3, 0), (40, 2, 2)),
-    sight_batch=16,
+    distillation=((32, 3, 0), (40, 2, 2)),
+    distillation_batch=16,
     joint_steps=2,
     image_size=40,
 )
@@ -93,8 +93,8 @@ def answer(work, pack):
 
 
 def test_a_run_ends_in_files_that_encode(pack, words, tmp_path):
-    from models.onnx_encoder import open_session
-    from models.tokenizer import NgramTokenizer
+    from models.encoders.onnx import open_session
+    from models.language.tokenizer import NgramTokenizer
 
     work, out = tmp_path / "work", tmp_path / "out"
     work.mkdir()
@@ -149,14 +149,14 @@ def test_a_view_is_the_same_whoever_asks_for_it(pack, tmp_path):
 
 
 def test_no_pixel_of_a_validation_picture_is_learned_from(pack, tmp_path):
-    from models.training.sight import Learner, SightTask, Targets
-    from models.training.space import Teaching
+    from models.training.starter.image_distillation import DistillationLearner, ImageDistillationTask, Targets
+    from models.training.starter.space import Teaching
 
     training = TrainingPack(pack)
     pixels = training.pixels(tmp_path / "pixels.npy", lambda *_: None)
     shares = np.array([float(picture.training) for picture in training.pictures])
     targets = Targets(vectors=[], teaching=Teaching([]), classes=[], class_texts=None, captions={})
-    task = SightTask(Learner((4, 4), (1,)), pixels, targets, shares, side=32, batch=4, seed=1)
+    task = ImageDistillationTask(DistillationLearner((4, 4), (1,)), pixels, targets, shares, side=32, batch=4, seed=1)
     mixed = 0
     for row in np.flatnonzero(shares).tolist():
         for number in range(12):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from models.training.errors import WordListUnreadable
-from models.training.names import class_names
-from models.training.wordnet import Noun, SeenWords, nouns
-from models.training.words import Sense, pairs, seen_pairs, senses
+from models.training.starter.names import class_names
+from models.training.starter.wordnet import Noun, SeenWords, nouns
+from models.training.starter.words import Sense, pairs, seen_pairs, senses
 
 CEDICT = """\
 # A list in the form of CC-CEDICT

@@ -1,4 +1,4 @@
-"""models/wordings.py: names in sentences, and texts longer than an encoder reads."""
+"""models/encoders/wordings.py: names in sentences, and texts longer than an encoder reads."""
 
 from functools import cache
 
@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.config import EncoderSettings, load_settings
-from models.encoder import TextEncoder
-from models.errors import InvalidSetting
-from models.hash_encoder import HashEncoder
-from models.registry import get_spec, load_text_encoder
-from models.runtime import Runtime
-from models.text import normalize_text
-from models.vectors import check_vectors, l2_normalize
-from models.wordings import encode_wordings, list_wordings, pool_vectors, split_text
+from models.encoders.encoder import TextEncoder
+from models.encoders.hash import HashEncoder
+from models.encoders.registry import get_spec, load_text_encoder
+from models.encoders.runtime import Runtime
+from models.encoders.wordings import encode_wordings, list_wordings, pool_vectors, split_text
+from models.foundation.errors import InvalidSetting
+from models.foundation.vectors import check_vectors, l2_normalize
+from models.language.text import normalize_text
 
 CHINESE = (
     "清晨的阳光洒在湖面上，远处的雪山倒映在水中，一只小船静静地停在岸边。湖边的草地上有几个孩子在放风筝，"

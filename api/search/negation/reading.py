@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from api.search.negation import chinese, chinese_words, english, english_words
 from api.search.negation.cuts import QUOTED, Cut, mask, without_overlaps
-from models.text import fold_text
+from models.language.text import fold_text
 
 _MARKED = (
     ('(?<![a-z0-9])"', '"'),

@@ -1,0 +1,42 @@
+"""What sets one family of published encoders apart from another."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from PIL.Image import Image
+
+from models.encoders.encoder import Preprocess
+from models.encoders.spec import EncoderSpec
+from models.encoders.weights_folder import EncoderFolder
+from models.foundation.vectors import Vectors
+from models.language.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from models.encoders.torch_towers import ImageTower, TextTower, TrainableModel
+
+Towers: TypeAlias = "tuple[ImageTower, TextTower | None]"
+
+
+def _no_tokenizer(*_: object, **__: object) -> Path:
+    raise NotImplementedError("an encoder without a text tower has no tokenizer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """The specs of a family, and the steps that differ. `load_towers` takes the paths of the checkpoint's files.
+
+    `run_reference` is the authors' own code, where it is another: spec, checkpoint, pictures, texts -> image and text
+    vectors. `load_trainable` is there where fine-tuning is. `tokenizer_file` is the name that the tokenizer's file has
+    beside an export; empty without a text tower.
+    """
+
+    specs: tuple[EncoderSpec, ...]
+    make_preprocess: Callable[[EncoderSpec], Preprocess]
+    load_towers: Callable[[EncoderSpec, list[Path]], Towers]
+    run_reference: Callable[[EncoderSpec, Path, list[Image], list[str]], tuple[Vectors, Vectors]] | None = None
+    load_trainable: "Callable[[EncoderSpec, list[Path]], TrainableModel] | None" = None
+    tokenizer_file: str = ""
+    find_tokenizer: Callable[[EncoderFolder], Path] = _no_tokenizer
+    load_tokenizer: Callable[..., Tokenizer] = _no_tokenizer  # type: ignore[assignment]

@@ -1,0 +1,55 @@
+"""A deterministic encoder without weights. For tests: it understands nothing, and nothing chooses it by default."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from models.encoders.encoder import TextReading
+from models.encoders.spec import EncoderSpec
+from models.foundation.errors import UnknownWords
+from models.foundation.vectors import Pixels, Vectors, l2_normalize
+from models.pictures.preprocess import Squash
+
+_SIDE = 8
+PREPROCESS = Squash(sides=(_SIDE,), resample=Image.Resampling.BOX)
+SPEC = EncoderSpec(
+    name="hash",
+    space="hash",
+    dim=32,
+    image_size=_SIDE,
+    context_length=512,
+    languages=("zh", "en"),
+    preprocess=repr(PREPROCESS),
+    license="Apache-2.0",
+    files=(),
+    hub_share=0.4,
+)
+
+
+class HashEncoder:
+    """Both towers: a picture's vector is a fixed projection of its coarse pixels, a text's is drawn from its hash."""
+
+    def __init__(self) -> None:
+        self.spec = SPEC
+        self.preprocess = PREPROCESS
+        rng = np.random.default_rng(20)
+        self._projection = rng.standard_normal((_SIDE * _SIDE * 3, SPEC.dim)).astype(np.float32)
+
+    def encode_image(self, pixels: Pixels) -> Vectors:
+        """Return `float32 (n, dim)`; like pixels give like vectors."""
+        flat = pixels.reshape(len(pixels), -1).astype(np.float32) / 255 + 0.01
+        return l2_normalize(flat @ self._projection)
+
+    def read_text(self, text: str) -> TextReading:
+        """Know every text but the empty one."""
+        return TextReading(known=bool(text))
+
+    def encode_text(self, texts: Sequence[str]) -> Vectors:
+        """Return `float32 (n, dim)`; equal texts give equal vectors."""
+        if not all(texts):
+            raise UnknownWords((), SPEC.name)
+        seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) for text in texts]
+        drawn = [np.random.default_rng(seed).standard_normal(SPEC.dim) for seed in seeds]
+        return l2_normalize(np.array(drawn).reshape(-1, SPEC.dim))

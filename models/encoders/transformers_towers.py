@@ -1,0 +1,66 @@
+"""Towers made of the modules of transformers: what those of several families share."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.encoders.spec import EncoderSpec
+from models.encoders.torch_towers import lacks, mend_torchvision, read_state
+from models.foundation.errors import BackendNotInstalled, WeightsUnsuitable
+
+_WIDTH_OF = ("embeddings.cls_token", "text_model.embeddings.token_embedding.weight")
+
+
+def load_model(kind: Any, config: Any, spec: EncoderSpec, path: Path) -> Any:
+    """Return a model of transformers with the weights at `path`, which may have the names of an older version of it."""
+    state = read_state(path, spec.name)
+    narrow = next((tensor for name, tensor in state.items() if name.endswith(_WIDTH_OF)), None)
+    if narrow is None or narrow.shape[-1] != spec.dim:  # found before gigabytes are filled
+        width = narrow.shape[-1] if narrow is not None else 0
+        why = (f"it is {width} wide, not {spec.dim}", f"宽度是 {width}，应为 {spec.dim}")
+        if narrow is None:
+            why = ("it holds something else", "内容不是这个模型")
+        raise WeightsUnsuitable(path, spec.name, why)
+    try:
+        model, found = kind.from_pretrained(
+            None, config=config, state_dict=state, dtype=torch.float32, output_loading_info=True
+        )
+    except RuntimeError as error:
+        raise WeightsUnsuitable(path, spec.name, ("its tensors have other shapes", "张量形状不符")) from error
+    missing = sorted(found["missing_keys"])
+    unexpected = sorted(name for name in found["unexpected_keys"] if not name.endswith("position_ids"))
+    if unexpected:  # such as the registers of a model that has them
+        why = (f"it holds {unexpected[0]}, which belongs to another model", f"其中的 {unexpected[0]} 属于另一个模型")
+        raise WeightsUnsuitable(path, spec.name, why)
+    if missing:
+        raise WeightsUnsuitable(path, spec.name, lacks(missing))
+    return model.requires_grad_(requires_grad=False).eval()
+
+
+class Pooled(nn.Module):
+    """A model of transformers that returns its pooled output; `argument` is what it calls its input."""
+
+    def __init__(self, model: nn.Module, argument: str) -> None:
+        super().__init__()
+        self.model = model
+        self.argument = argument
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return the pooled output for one batch of inputs."""
+        pooled: Tensor = self.model(**{self.argument: values}).pooler_output
+        return pooled
+
+
+def import_transformers() -> Any:
+    """Return transformers, silenced. Raises BackendNotInstalled."""
+    mend_torchvision()
+    try:
+        import transformers
+    except ImportError as error:
+        raise BackendNotInstalled("transformers", "torch") from error
+    tools: Any = transformers
+    tools.logging.set_verbosity_error()  # what it has to say of a checkpoint, WeightsUnsuitable says
+    tools.logging.disable_progress_bar()
+    return tools

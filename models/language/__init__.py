@@ -1,0 +1,1 @@
+"""Text as people type it -> text as encoders read it -> token ids."""

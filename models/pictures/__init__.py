@@ -1,0 +1,1 @@
+"""Bytes of a picture -> upright RGB image -> the pixels an encoder sees."""

@@ -1,0 +1,1 @@
+"""A score -> how likely the hit is right."""

@@ -1,0 +1,1 @@
+"""Chinese-CLIP trained on somebody's own pictures and captions."""

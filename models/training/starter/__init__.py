@@ -1,0 +1,1 @@
+"""The built-in encoder from random numbers, stage by stage."""

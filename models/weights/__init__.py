@@ -1,0 +1,1 @@
+"""Tools for the weights of published encoders: fetched, exported, verified."""

@@ -14,7 +14,7 @@ import indexer.cli
 import models.cli
 import models.training.finetune.cli
 from indexer.cli import settings_for
-from indexer.gate import MAKE_GATE
+from indexer.pipeline.gate import MAKE_GATE
 from models.foundation.terminal import Data, Json, language, print_json, print_table, run, tell
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def search(
     """Find pictures by words, by pictures, or by a sum of both."""
     from api.search.engine import SearchEngine
     from api.search.query import Clause, Query, parse_terms
-    from indexer.store.filters import parse_filter
+    from indexer.library.catalog.filters import parse_filter
     from models.foundation.errors import DecodeError
     from models.pictures.decode import DecodeLimits, read_image_file
 

@@ -13,11 +13,11 @@ from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from api.search.results import SearchResult
 from api.sheet import SheetHit, SheetRow, write_sheet
-from indexer.build import BuildOptions, build
 from indexer.config import IndexerSettings
 from indexer.errors import NoPictures
-from indexer.progress import ProgressDisplay
-from indexer.thumbnails import THUMBNAIL_SIDE, make_thumbnail
+from indexer.library.thumbnails import THUMBNAIL_SIDE, make_thumbnail
+from indexer.pipeline.commands import BuildOptions, build
+from indexer.pipeline.progress import ProgressDisplay
 from models.config import load_settings
 from models.foundation.errors import BackendNotInstalled
 from models.foundation.files import replace_file

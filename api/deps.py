@@ -15,7 +15,7 @@ from api.search.errors import InvalidQuery
 from api.search.query import Clause
 from api.search.results import Hit, SearchResult
 from api.service import Service
-from indexer.store.filters import Filter, narrow, parse_filter
+from indexer.library.catalog.filters import Filter, narrow, parse_filter
 
 
 def get_service(request: Request) -> Service:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from api.schemas import Problem
 from api.search.errors import FileGone, ImageNotFound, InvalidQuery, Overloaded
-from indexer.errors import IndexerError, InvalidFilter
+from indexer.library.errors import InvalidFilter, LibraryError
 from models.foundation.errors import (
     BackendNotInstalled,
     DecodeError,
@@ -43,7 +43,7 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (WeightsMissing, 503),
     (WeightsCorrupt, 503),
     (BackendNotInstalled, 503),
-    (IndexerError, 503),
+    (LibraryError, 503),
     (ImageSearchError, 500),
 )
 

@@ -14,8 +14,8 @@ import uvicorn
 
 from api.app import create_app
 from api.config import ApiSettings, Settings, is_loopback
-from indexer.errors import NoIndex
-from indexer.library import open_build
+from indexer.library.errors import NoIndex
+from indexer.library.opened import open_build
 from models.config import load_settings
 from models.foundation.errors import BackendNotInstalled, ImageSearchError
 from models.foundation.terminal import language, tell

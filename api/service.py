@@ -17,11 +17,11 @@ from api.search.plan import Encoded, SpacePlan
 from api.search.query import Clause, Query
 from api.search.results import SearchResult
 from api.search.spaces import Encoders, Space, load_encoders
-from indexer.errors import NoIndex
-from indexer.index.gpu_vectors import GpuVectors
-from indexer.library import open_build
-from indexer.publish import current_build
-from indexer.store.layout import Layout
+from indexer.library.builds.current import current_build
+from indexer.library.errors import NoIndex
+from indexer.library.index.gpu_vectors import GpuVectors
+from indexer.library.layout import Layout
+from indexer.library.opened import open_build
 from models.foundation.errors import ImageSearchError
 from models.foundation.vectors import Pixels, Vectors
 from models.pictures.decode import DecodeLimits

@@ -1,1 +1,1 @@
-"""Picture library -> catalog, vectors and a published build. The write side; knows nothing of HTTP."""
+"""Pictures -> a library on disk (`indexer.library`), offline. The write side; knows nothing of HTTP."""

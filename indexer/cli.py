@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer.gate import Force, Gate, GateFile, check_with, make_gate
+from indexer.pipeline.gate import Force, Gate, GateFile, check_with, make_gate
 from models.foundation.terminal import Data, Json, language, print_csv, print_json, print_table, run, tell
 
 if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs none of it
-    from indexer.build import BuildOptions, BuildReport
     from indexer.config import IndexerSettings
-    from indexer.duplicate_report import Duplicate
-    from indexer.store.layout import Layout
-    from indexer.store.manifest import IndexEntry
+    from indexer.library.builds.manifest import IndexEntry
+    from indexer.library.duplicate_report import Duplicate
+    from indexer.library.layout import Layout
+    from indexer.pipeline.commands import BuildOptions, BuildReport
 
 app = typer.Typer(
     help="Build and look after the library of pictures.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -90,7 +90,7 @@ def build(
 
     Stop it at any time: what is done is kept, and the same command goes on from there.
     """
-    from indexer.build import BuildOptions
+    from indexer.pipeline.commands import BuildOptions
 
     chosen = {"path": path_column, "url": url_column, "caption": caption_column, "tags": tags_column}
     options = BuildOptions(
@@ -123,7 +123,7 @@ def update(
     as_json: Json = False,
 ) -> None:
     """Bring the library up to date with its folders: new, changed and deleted pictures."""
-    from indexer.build import BuildOptions
+    from indexer.pipeline.commands import BuildOptions
 
     settings = settings_for(context, data, workers=workers)
     made = make_gate(context, gate, settings, force=force)
@@ -134,7 +134,7 @@ def update(
 @app.command()
 def retry(context: typer.Context, *, workers: Workers = None, data: Data = None, as_json: Json = False) -> None:
     """Bring the library up to date, and try every file again that could not be indexed before."""
-    from indexer.build import BuildOptions
+    from indexer.pipeline.commands import BuildOptions
 
     _build(settings_for(context, data, workers=workers), [], BuildOptions(retry=True), as_json=as_json)
 
@@ -149,7 +149,7 @@ def watch(
     data: Data = None,
 ) -> None:
     """Follow the folders of the library live, until stopped: what changes in them is brought into it."""
-    from indexer.watch import watch as follow
+    from indexer.pipeline.watch import watch as follow
 
     def report_change(done: "BuildReport") -> None:
         if done.encoded or done.removed or done.failed or done.reused or done.warnings:
@@ -191,7 +191,7 @@ def rebuild(
 
     The index in use goes on answering until the new one is ready.
     """
-    from indexer import build as runner
+    from indexer.pipeline import commands as runner
 
     settings = settings_for(context, data, workers=workers)
     made = make_gate(context, gate, settings, force=force)
@@ -201,7 +201,7 @@ def rebuild(
         message = "--encoder needs --reencode: vectors of another encoder have to be made first."
         raise typer.BadParameter(message)
     else:
-        from indexer.progress import ProgressDisplay
+        from indexer.pipeline.progress import ProgressDisplay
 
         with ProgressDisplay() as display:
             check = check_with(made, display.checked)
@@ -217,7 +217,7 @@ def compact(context: typer.Context, *, data: Data = None, as_json: Json = False)
     """
     from dataclasses import asdict
 
-    from indexer import build as runner
+    from indexer.pipeline import commands as runner
 
     done = runner.compact(settings_for(context, data))
     if as_json:
@@ -232,7 +232,7 @@ def compact(context: typer.Context, *, data: Data = None, as_json: Json = False)
 @app.command()
 def verify(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
     """Check the catalog, the stored vectors and the index in use against their checksums."""
-    from indexer import build as runner
+    from indexer.pipeline import commands as runner
 
     problems = runner.verify(settings_for(context, data))
     if as_json:
@@ -253,8 +253,8 @@ def report(
     as_json: Json = False,
 ) -> None:
     """List every file that could not be indexed, and why. To try them again: xuntu index retry."""
-    from indexer.store.catalog import Catalog
-    from indexer.store.layout import Layout
+    from indexer.library.catalog.writer import Catalog
+    from indexer.library.layout import Layout
     from models.foundation.errors import DECODE_REASONS
 
     catalog = Catalog(Layout(settings_for(context, data).data.absolute()).catalog)
@@ -288,7 +288,7 @@ def duplicates(
     First comes the picture with most pixels, then the larger file, then the earlier date. A near-duplicate is one on
     which a perceptual hash and the encoder's vector agree: the bits that differ, and the cosine, are printed.
     """
-    from indexer.duplicate_report import COLUMNS, find_duplicates
+    from indexer.library.duplicate_report import COLUMNS, find_duplicates
     from models.foundation.progress import StepDisplay
 
     with StepDisplay() as display:
@@ -314,7 +314,7 @@ def duplicates(
 @app.command()
 def stats(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
     """Say what the library holds."""
-    from indexer.library import open_build
+    from indexer.library.opened import open_build
 
     opened = open_build(settings_for(context, data).data)
     counts, roots, routes = opened.catalog.counts(), opened.catalog.list_roots(), _read_routes(opened.layout)
@@ -345,9 +345,9 @@ def stats(context: typer.Context, *, data: Data = None, as_json: Json = False) -
 @app.command()
 def rollback(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
     """Go back to the build before the one in use."""
-    from indexer.publish import roll_back
-    from indexer.store.layout import Layout
-    from indexer.store.lock import write_lock
+    from indexer.library.builds.current import roll_back
+    from indexer.library.layout import Layout
+    from indexer.library.lock import write_lock
 
     layout = Layout(settings_for(context, data).data.absolute())
     with write_lock(layout):
@@ -368,8 +368,8 @@ def _build(
 ) -> None:
     from dataclasses import replace
 
-    from indexer import build as runner
-    from indexer.progress import ProgressDisplay
+    from indexer.pipeline import commands as runner
+    from indexer.pipeline.progress import ProgressDisplay
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: keep what is done
     with ProgressDisplay() as display:
@@ -453,8 +453,8 @@ def _index_in_words(entry: "IndexEntry") -> str:
 
 def _read_routes(layout: "Layout") -> dict[str, Any]:
     """Return the routes of a library by kind of query, each with what was measured; none where none was."""
-    from indexer.errors import RoutingUnreadable
-    from indexer.store.routing import Routing
+    from indexer.library.errors import RoutingUnreadable
+    from indexer.library.routing import Routing
 
     try:
         found = Routing.read(layout.routing).to_dict()

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from indexer.index.options import IndexOptions
+from indexer.library.index.options import IndexOptions
 from models.config import EncoderSettings
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong with a library on disk; the branch below ImageSearchError that belongs to the indexer.
+"""What can go wrong while a library is written; what can be wrong with the library itself: library/errors.py.
 
 IndexerError
 ├─ InvalidRoot                          a folder that cannot be indexed
@@ -10,34 +10,17 @@ IndexerError
 ├─ RootEmptied                          a folder that held pictures holds none: an unplugged drive?
 ├─ MountGone                            a drive mounted inside a root is not there (a warning)
 ├─ RecallMissed                         an index finds less than was asked for (a warning)
-├─ GpuNotUsed                           a GPU cannot do its part for the index (a warning)
 ├─ ClockJumped                          the clock stands before the last build (a warning)
-├─ InvalidFilter                        a `where` that cannot be read
-├─ CatalogTooNew, CatalogCorrupt        refuses, never guesses
-├─ CatalogTooOld                        readers do not change the catalog; one update brings it up to date
-├─ IndexUnavailable                     the catalog cannot be reached just now
-├─ LibraryBusy                          another process is writing
-├─ LibraryUnwritable                    no room, or no permission
-├─ NoIndex                              nothing has been built yet
-├─ IndexMismatch                        built with another encoder
-├─ EncodersLeftOut                      the library has more encoders than were named
-├─ EncoderNotInLibrary                  an encoder to be dropped that the library does not have
-├─ LastEncoder                          a library keeps one encoder
-├─ RoutingUnreadable                    the library's file of routes is not what was written
-├─ IndexDamaged                         a file of the build or of the vector store is not what was written
-│  └─ BuildUnreadable                   written by another version of the product
-├─ VectorsLost                          a shard is damaged; its pictures are encoded again (a warning)
-└─ NothingToRollBack                    there is no earlier build
+└─ VectorsLost                          a shard is damaged; its pictures are encoded again (a warning)
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from models.foundation.errors import ImageSearchError
 
 
 class IndexerError(ImageSearchError):
-    """Something about a library on disk."""
+    """Something about where pictures come from, or about a run."""
 
     code = "indexer_error"
 
@@ -187,239 +170,6 @@ class RecallMissed(IndexerError):
         )
 
 
-class GpuNotUsed(IndexerError):
-    """A GPU that was to search or make the index cannot. A warning: the processor does it, and answers the same."""
-
-    code = "gpu_not_used"
-
-    def __init__(self, device: str, *, why_en: str, why_zh: str) -> None:
-        self.device = device
-        super().__init__(
-            en=f"The processor takes the place of {device} for the index: {why_en}, or set XUNTU_INDEX__DEVICE=cpu.",
-            zh=f"索引改由处理器代替 {device} 计算：{why_zh}，或设置 XUNTU_INDEX__DEVICE=cpu。",
-        )
-
-
-class InvalidFilter(IndexerError):
-    """A `where` that cannot be read. `position` counts characters from 0."""
-
-    code = "invalid_filter"
-    users_mistake = True
-
-    def __init__(self, expression: str, position: int, *, why_en: str, why_zh: str) -> None:
-        self.expression, self.position = expression, position
-        super().__init__(
-            en=f"The filter cannot be read at character {position + 1} ({expression[position : position + 20]!r}): "
-            f"{why_en}. Example: format=jpeg and width>=1000 and taken=2024-05 and colour=blue and path=2024/",
-            zh=f"筛选条件在第 {position + 1} 个字符处（{expression[position : position + 20]!r}）有误：{why_zh}。"
-            "示例：format=jpeg and width>=1000 and taken=2024-05 and colour=blue and path=2024/",
-        )
-
-
-class CatalogTooNew(IndexerError):
-    """The catalog was written by a later version of the product."""
-
-    code = "catalog_too_new"
-
-    def __init__(self, path: Path, found: int, known: int) -> None:
-        self.path, self.found, self.known = path, found, known
-        super().__init__(
-            en=f"{path} was written by a newer xuntu (format {found}; this one reads up to {known}). Upgrade xuntu.",
-            zh=f"{path} 由更新版本的 xuntu 写入（格式 {found}，当前版本最高支持 {known}）。请升级 xuntu。",
-        )
-
-
-class CatalogTooOld(IndexerError):
-    """The catalog was written by an earlier version, and this command only reads."""
-
-    code = "catalog_too_old"
-    users_mistake = True
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        super().__init__(
-            en=f"{path} was written by an earlier xuntu. Bring it up to date first; nothing is encoded again: "
-            "xuntu index update",
-            zh=f"{path} 由较早版本的 xuntu 写入。请先升级它（不会重新编码）：xuntu index update",
-        )
-
-
-class CatalogCorrupt(IndexerError):
-    """The catalog is not a readable SQLite file."""
-
-    code = "catalog_corrupt"
-
-    def __init__(self, path: Path, why: str) -> None:
-        self.path = path
-        super().__init__(
-            en=f"The catalog {path} is damaged ({why}). Restore it from a backup, or move the folder "
-            f"{path.parent} away and run: xuntu index build PATH",
-            zh=f"目录文件 {path} 已损坏（{why}）。请从备份恢复，或将文件夹 {path.parent} 移走后运行："
-            "xuntu index build PATH",
-        )
-
-
-class IndexUnavailable(IndexerError):
-    """The catalog cannot be reached just now, though nothing says that it is damaged."""
-
-    code = "index_unavailable"
-
-    def __init__(self, path: Path, why: str) -> None:
-        self.path = path
-        super().__init__(
-            en=f"The catalog {path} cannot be read just now ({why}). Try again.",
-            zh=f"暂时无法读取目录文件 {path}（{why}）。请重试。",
-        )
-
-
-class LibraryBusy(IndexerError):
-    """Another process holds the write lock."""
-
-    code = "library_busy"
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        super().__init__(
-            en=f"Another process is indexing into {data}. Wait until it has finished, then run this again.",
-            zh=f"另一个进程正在写入 {data}。请等它完成后再运行。",
-        )
-
-
-class LibraryUnwritable(IndexerError):
-    """The data folder cannot be written to: no permission, or no room left."""
-
-    code = "library_unwritable"
-
-    def __init__(self, path: Path, why: str) -> None:
-        self.path = path
-        super().__init__(
-            en=f"Cannot write to {path}: {why}. What was indexed before is untouched; run the same command again "
-            "when there is room and permission.",
-            zh=f"无法写入 {path}：{why}。已有的索引没有受影响；腾出空间或取得权限后，请重新运行同一命令。",
-        )
-
-
-class NoIndex(IndexerError):
-    """There is no published build in the data folder."""
-
-    code = "no_index"
-    users_mistake = True
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        super().__init__(
-            en="There is no picture library here yet. Run: xuntu index build PATH",
-            zh="这里还没有图片库。请运行：xuntu index build PATH",
-        )
-
-
-class IndexMismatch(IndexerError):
-    """The library was built with another encoder, or with other weights of the same name."""
-
-    code = "index_mismatch"
-    users_mistake = True
-
-    def __init__(self, built_with: str, asked_for: str) -> None:
-        self.built_with, self.asked_for = built_with, asked_for
-        name, new = (text.split(maxsplit=1)[0] for text in (built_with, asked_for))
-        other = "" if name == new else name
-        both = f"--encoder {name} --encoder {new}"
-        ways = f"Use --encoder {other}, name both to have both ({both}), or build" if other else "Build"
-        super().__init__(
-            en=f"This library was built with the encoder {built_with}, and {asked_for} was asked for; their vectors "
-            f"cannot be mixed. {ways} another library (xuntu index build PATH --data OTHER), or encode this one again: "
-            f"xuntu index rebuild --reencode --encoder {new}",
-            zh=f"这个图片库由编码器 {built_with} 建立，而当前请求的是 {asked_for}；两者的向量不能混用。"
-            f"请{f'使用 --encoder {other}，同时写上两者以便一起使用（{both}），' if other else ''}"
-            "另建一个图片库（xuntu index build PATH --data OTHER），"
-            f"或重新编码本库：xuntu index rebuild --reencode --encoder {new}",
-        )
-
-
-class EncodersLeftOut(IndexerError):
-    """The library has vectors of encoders that were not named with the others, and none is dropped without a word."""
-
-    code = "encoders_left_out"
-    users_mistake = True
-
-    def __init__(self, left_out: Sequence[str], stored: Sequence[str]) -> None:
-        self.left_out, self.stored = tuple(left_out), tuple(stored)
-        drop = " ".join(f"--drop-encoder {name}" for name in left_out)
-        keep = " ".join(f"--encoder {name}" for name in stored)
-        super().__init__(
-            en=f"This library also has the vectors of {', '.join(left_out)}. To keep them, name all of its encoders "
-            f"({keep}) or none; to delete them: xuntu index update {drop}",
-            zh=f"这个图片库还有编码器 {'、'.join(left_out)} 的向量。若要保留，请列出全部编码器（{keep}）或一个也不写；"
-            f"若要删除：xuntu index update {drop}",
-        )
-
-
-class EncoderNotInLibrary(IndexerError):
-    """An encoder that is to be dropped, and that the library does not have."""
-
-    code = "encoder_not_in_library"
-    users_mistake = True
-
-    def __init__(self, name: str, stored: Sequence[str]) -> None:
-        self.name, self.stored = name, tuple(stored)
-        super().__init__(
-            en=f"This library has no encoder {name} that could be dropped; it has {', '.join(stored) or 'none'}.",
-            zh=f"这个图片库没有可删除的编码器 {name}；现有：{'、'.join(stored) or '无'}。",
-        )
-
-
-class LastEncoder(IndexerError):
-    """Dropping encoders would leave the library without one."""
-
-    code = "last_encoder"
-    users_mistake = True
-
-    def __init__(self, stored: Sequence[str]) -> None:
-        super().__init__(
-            en=f"A library needs an encoder, and {', '.join(stored)} would be dropped. To go over to another one: "
-            "xuntu index rebuild --reencode --encoder NAME",
-            zh=f"图片库至少需要一个编码器，不能把 {'、'.join(stored)} 全部删除。若要改用其他编码器："
-            "xuntu index rebuild --reencode --encoder NAME",
-        )
-
-
-class RoutingUnreadable(IndexerError):
-    """The file that says which encoder answers which kind of query cannot be read."""
-
-    code = "routing_unreadable"
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        super().__init__(
-            en=f"{path} cannot be read. Delete it, or measure again: xuntu evaluate QUESTIONS.csv --route",
-            zh=f"无法读取 {path}。请删除它，或重新评测：xuntu evaluate QUESTIONS.csv --route",
-        )
-
-
-class IndexDamaged(IndexerError):
-    """A file of the build or of the vector store is missing or not what was written."""
-
-    code = "index_damaged"
-
-    def __init__(self, path: Path, why: str, *, command: str = "xuntu index rebuild") -> None:
-        self.path = path
-        super().__init__(
-            en=f"{path.name} is damaged: {why}. Run: {command}",
-            zh=f"{path.name} 已损坏：{why}。请运行：{command}",
-        )
-
-
-class BuildUnreadable(IndexDamaged):
-    """A build that an earlier or later version of the product has made."""
-
-    code = "build_unreadable"
-
-    def __init__(self, path: Path, version: str, *, newer: bool) -> None:
-        age = ("a newer", "更新的") if newer else ("an earlier", "较早的")
-        super().__init__(path, f"{age[0]} xuntu ({version}) made it")
-        self.zh = f"{path.parent.name} 由{age[1]}版本的 xuntu（{version}）建立。请运行：xuntu index rebuild"
-
-
 class VectorsLost(IndexerError):
     """A shard of vectors is not what was written. A warning: the run encodes its pictures again."""
 
@@ -429,17 +179,4 @@ class VectorsLost(IndexerError):
         super().__init__(
             en=f"Stored vectors are damaged ({damage}); up to {rows} pictures are encoded again.",
             zh=f"已存的向量损坏（{damage}）；将重新编码最多 {rows} 张图片。",
-        )
-
-
-class NothingToRollBack(IndexerError):
-    """There is no earlier good build."""
-
-    code = "nothing_to_roll_back"
-    users_mistake = True
-
-    def __init__(self) -> None:
-        super().__init__(
-            en="There is no earlier build to go back to; the one in use stays.",
-            zh="没有更早的索引可以恢复；当前索引保持不变。",
         )

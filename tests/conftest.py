@@ -19,8 +19,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:  # threads of several workers would wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from indexer.build import BuildOptions, build
 from indexer.config import IndexerSettings
+from indexer.pipeline.commands import BuildOptions, build
 
 _PHOTOGRAPHS = {
     "cat.png": ("skimage", "data/chelsea.png"),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from api.evaluation.runs import Evaluated
     from api.search.query import Match
     from indexer.config import IndexerSettings
-    from indexer.store.routing import Routing
+    from indexer.library.routing import Routing
     from models.relevance.curves import Calibration
 
 _NAMED = 5

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from api.evaluation.datasets import Picture
 from api.evaluation.ranking import OnStep, Positions
-from indexer.devices import DeviceEncoders
-from indexer.thumbnails import DECODED_SIDE
+from indexer.library.thumbnails import DECODED_SIDE
+from indexer.pipeline.engines import DeviceEncoders
 from models.encoders.encoder import Preprocess, TextEncoder
 from models.encoders.registry import get_preprocess
 from models.encoders.runtime import Runtime

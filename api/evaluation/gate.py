@@ -19,10 +19,10 @@ from api.evaluation.results import ALL, Difference, Result, compare_results
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidRouting
 from api.search.spaces import Encoders, load_encoders
-from indexer.errors import IndexerError
-from indexer.library import OpenBuild, open_build
-from indexer.store.layout import Layout
-from indexer.store.manifest import Manifest
+from indexer.library.builds.manifest import Manifest
+from indexer.library.errors import LibraryError
+from indexer.library.layout import Layout
+from indexer.library.opened import OpenBuild, open_build
 from models.encoders.runtime import Runtime
 from models.foundation.errors import EncoderError, ImageSearchError
 
@@ -132,7 +132,7 @@ class Gate:
             if old is not None:
                 try:
                     answers_before, before = self._ask(old, encoders, asked, on_progress)
-                except (IndexerError, EncoderError, InvalidRouting) as error:  # no service could answer from it either
+                except (LibraryError, EncoderError, InvalidRouting) as error:  # no service could answer from it either
                     unasked = error
         finally:
             _close(new, old)
@@ -169,7 +169,7 @@ def _open_previous(layout: Layout, name: str | None) -> tuple[OpenBuild | None, 
         return None, None
     try:
         return open_build(layout.data, build=name), None
-    except IndexerError as error:
+    except LibraryError as error:
         return None, error
 
 

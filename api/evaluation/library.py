@@ -19,10 +19,10 @@ from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Match, Query
 from api.search.results import Hit
-from indexer.index.base import positions_of
-from indexer.store.catalog import Catalog
-from indexer.store.filters import MAX_INT64, parse_filter
-from indexer.store.records import Root, is_address
+from indexer.library.catalog.filters import MAX_INT64, parse_filter
+from indexer.library.catalog.records import Root, is_address
+from indexer.library.catalog.writer import Catalog
+from indexer.library.index.base import positions_of
 from models.foundation.errors import UnknownWords
 from models.foundation.vectors import Ids, Vectors
 from models.relevance.curves import KINDS, Kind, kind_of

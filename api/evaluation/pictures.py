@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 from api.evaluation.datasets import Picture
 from api.evaluation.errors import InvalidDataSet
 from indexer.errors import InvalidList, InvalidRoot
+from indexer.library.catalog.records import ImageFile, Root
 from indexer.sources.addresses import Fetching
 from indexer.sources.reading import read_source
 from indexer.sources.scanning import Sight, kind_of, scan_root
-from indexer.store.records import ImageFile, Root
 from models.foundation.errors import DecodeError
 from models.pictures.decode import DecodeLimits, read_image_file
 

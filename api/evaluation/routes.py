@@ -19,7 +19,7 @@ from api.evaluation.ranking import OnStep
 from api.evaluation.samples import Ranks, number_groups
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
-from indexer.store.routing import Measured, Routing
+from indexer.library.routing import Measured, Routing
 from models.relevance.curves import KINDS, Kind, kind_of
 
 LEAST_QUERIES = 20  # fewer say nothing about a kind of query

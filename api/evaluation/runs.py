@@ -23,11 +23,11 @@ from api.evaluation.tasks import Outcome, evaluate_captions, evaluate_classes
 from api.search.engine import SearchEngine
 from api.search.spaces import Space
 from indexer.config import IndexerSettings
-from indexer.errors import LibraryUnwritable
+from indexer.library.errors import LibraryUnwritable
+from indexer.library.layout import Layout
+from indexer.library.routing import Routing
 from indexer.sources.addresses import Fetching
 from indexer.sources.tables import LIST_SUFFIXES
-from indexer.store.layout import Layout
-from indexer.store.routing import Routing
 from models.encoders.registry import DEFAULT_ENCODER, get_installed_spec
 from models.encoders.spec import EncoderSpec
 from models.foundation.errors import ImageSearchError, InvalidSetting

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from api.evaluation.bootstrap import Estimate
 from api.evaluation.library import DEPTH
 from api.evaluation.results import Difference, Result
-from indexer.store.routing import Routing
+from indexer.library.routing import Routing
 from models.relevance.curves import Calibration
 
 Table = tuple[tuple[str, ...], list[Sequence[object]]]

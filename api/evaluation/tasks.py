@@ -13,9 +13,9 @@ from api.evaluation.labelled import Labelled, label_names, label_pictures
 from api.evaluation.ranking import OnStep, Positions, best_by_class, rank_classes, rank_first
 from api.evaluation.results import ALL, NONE, Result, make_result
 from api.evaluation.samples import KS, Precisions, Presence, Ranks, number_groups
-from indexer.index.offsets import weighing, with_offsets
-from indexer.library import check_same
-from indexer.queries import encode_bank
+from indexer.library.index.hub_offsets import weighing, with_offsets
+from indexer.library.opened import check_same
+from indexer.pipeline.query_bank import encode_bank
 from models.encoders.encoder import TextEncoder
 from models.encoders.registry import load_text_encoder
 from models.foundation.errors import DecodeError

@@ -14,10 +14,10 @@ from api import limits, schemas
 from api.deps import LanguageDep, ServiceDep, displayable, shown_path, to_filter, to_response
 from api.search import query as core
 from api.search.errors import FileGone
-from indexer.sources.reading import read_original
-from indexer.store.layout import Layout
-from indexer.store.records import ImageRow
-from indexer.thumbnails import THUMBNAIL_SIDE, make_thumbnail
+from indexer.library.catalog.records import ImageRow
+from indexer.library.layout import Layout
+from indexer.library.originals import read_original
+from indexer.library.thumbnails import THUMBNAIL_SIDE, make_thumbnail
 from models.foundation.errors import DecodeError
 from models.pictures.decode import DecodeLimits, decode_image
 

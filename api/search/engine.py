@@ -23,11 +23,11 @@ from api.search.ranking import Aim, find_fused, find_nearest
 from api.search.results import Hit, Note, SearchResult
 from api.search.routing import RoutingFile, assign, can_answer, default_routes, kind_of_clause, parse_routes
 from api.search.spaces import Encoders, Space, load_encoders
-from indexer.library import OpenBuild, open_build
-from indexer.store.filters import Filter
-from indexer.store.records import ImageRow
-from indexer.store.routing import Routes
-from indexer.thumbnails import DECODED_SIDE, decoded_side
+from indexer.library.catalog.filters import Filter
+from indexer.library.catalog.records import ImageRow
+from indexer.library.opened import OpenBuild, open_build
+from indexer.library.routing import Routes
+from indexer.library.thumbnails import DECODED_SIDE, decoded_side
 from models.encoders.runtime import Runtime
 from models.encoders.wordings import list_wordings
 from models.foundation.errors import NoTextTower, UnknownWords

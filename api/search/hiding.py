@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.duplicates import Rule, calibrate_build, group
-from indexer.library import OpenBuild
+from indexer.library.duplicates import Rule, calibrate_build, group
+from indexer.library.opened import OpenBuild
 from models.foundation.vectors import Ids, Vectors
 
 Scores = npt.NDArray[np.float32]

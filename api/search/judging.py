@@ -16,7 +16,7 @@ from api.search.hiding import Scores
 from api.search.plan import Part, Plan
 from api.search.results import Hit, Note
 from api.search.watched import WatchedFile
-from indexer.index.base import SCORE_DECIMALS, VectorIndex
+from indexer.library.index.base import SCORE_DECIMALS, VectorIndex
 from models.foundation.errors import CalibrationUnreadable, ReferenceUnreadable
 from models.foundation.vectors import Ids, Vectors
 from models.relevance.curves import KINDS, POOR_MATCH, Calibration, Fit, Kind, read_calibration

@@ -11,8 +11,8 @@ from api.limits import MAX_TEXT_CHARS
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query
 from api.search.results import Note
-from indexer.store.catalog import Catalog
-from indexer.store.texts import ask_for
+from indexer.library.catalog.texts import ask_for
+from indexer.library.catalog.writer import Catalog
 from models.foundation.vectors import Ids
 
 _CACHED = 32

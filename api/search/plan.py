@@ -11,7 +11,7 @@ from api.search.errors import InvalidQuery
 from api.search.matching import Matches
 from api.search.query import Query
 from api.search.results import Note
-from indexer.index.offsets import weighing
+from indexer.library.index.hub_offsets import weighing
 from models.encoders.wordings import pool_vectors
 from models.foundation.vectors import Pixels, Vectors, l2_normalize
 from models.relevance.curves import Kind, kind_of

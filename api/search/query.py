@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 from api.limits import MAX_CLAUSES, MAX_HIDING, MAX_K
 from api.search.errors import InvalidQuery
-from indexer.store.filters import Filter
+from indexer.library.catalog.filters import Filter
 
 Match: TypeAlias = Literal["vector", "text", "both"]
 

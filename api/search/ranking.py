@@ -10,7 +10,7 @@ from api.search.hiding import Scores
 from api.search.matching import among
 from api.search.plan import Part, Plan
 from api.search.spaces import Space
-from indexer.index.base import SCORE_DECIMALS, QueryKind
+from indexer.library.index.base import SCORE_DECIMALS, QueryKind
 from models.foundation.vectors import Ids, Vectors
 
 FUSED = 1_000  # places of each ranking that are fused into one

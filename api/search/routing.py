@@ -13,8 +13,8 @@ from pathlib import Path
 from api.search.errors import InvalidRouting
 from api.search.query import Clause
 from api.search.watched import WatchedFile
-from indexer.errors import RoutingUnreadable
-from indexer.store.routing import Routes, Routing
+from indexer.library.errors import RoutingUnreadable
+from indexer.library.routing import Routes, Routing
 from models.encoders.spec import EncoderSpec
 from models.relevance.curves import KINDS, Kind, kind_of
 

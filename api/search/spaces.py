@@ -7,8 +7,8 @@ from typing import TypeVar
 import numpy as np
 
 from api.search.judging import CalibrationFile
-from indexer.errors import IndexMismatch
-from indexer.library import OpenBuild, check_same
+from indexer.library.errors import IndexMismatch
+from indexer.library.opened import OpenBuild, check_same
 from models.encoders.encoder import ImageEncoder, TextEncoder
 from models.encoders.registry import get_installed_spec, get_preprocess, get_spec, load_image_encoder, load_text_encoder
 from models.encoders.runtime import Runtime

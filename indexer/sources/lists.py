@@ -15,9 +15,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from indexer.errors import InvalidList
-from indexer.scan import image_file
+from indexer.library.catalog.records import UNKNOWN_SIZE, ImageFile, KnownFile, Root
+from indexer.sources.folders import image_file
 from indexer.sources.tables import LIST_SUFFIXES, read_rows
-from indexer.store.records import UNKNOWN_SIZE, ImageFile, KnownFile, Root
 
 __all__ = ["COLUMNS", "LIST_SUFFIXES", "is_out_of_sight", "join_tags", "scan_list", "text_of"]
 

@@ -1,11 +1,10 @@
 """The bytes of a picture, wherever it lies: a file, a part of a tar file, an address."""
 
-import hashlib
 from dataclasses import replace
 
-from indexer.scan import clamp_mtime
+from indexer.library.catalog.records import ImageFile
 from indexer.sources.addresses import Fetching, fetch_address
-from indexer.store.records import ImageFile, ImageRow
+from indexer.sources.folders import clamp_mtime
 from models.foundation.errors import DecodeError
 from models.pictures.decode import DecodeLimits, read_image_file
 
@@ -24,21 +23,6 @@ def read_source(file: ImageFile, limits: DecodeLimits, fetching: Fetching) -> tu
         return file, read_image_file(file.absolute, limits, part=(file.offset, file.size))
     file = _as_it_is(file)
     return file, read_image_file(file.absolute, limits)
-
-
-def read_original(row: ImageRow, limits: DecodeLimits) -> bytes:
-    """Return the bytes of a picture of the library; nothing is fetched from an address. Raises DecodeError.
-
-    A tar file may have been written anew since, with something else at the place; that is not given out.
-    """
-    if row.address is not None:
-        raise DecodeError("not_found")
-    if row.offset is None:
-        return read_image_file(row.file, limits)
-    data = read_image_file(row.file, limits, part=(row.offset, row.size))
-    if hashlib.sha256(data).hexdigest() != row.sha256:
-        raise DecodeError("not_found")
-    return data
 
 
 def _as_it_is(file: ImageFile) -> ImageFile:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.errors import InvalidRoot
-from indexer.scan import scan
+from indexer.library.catalog.records import ImageFile, Root
+from indexer.sources.folders import scan
 from indexer.sources.lists import LIST_SUFFIXES, scan_list
 from indexer.sources.shards import scan_shard
-from indexer.store.records import ImageFile, Root
 from models.foundation.errors import ImageSearchError
 
 _PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar.lz4", ".zip", ".7z", ".rar")

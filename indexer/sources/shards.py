@@ -16,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from indexer.errors import DescriptionsUnreadable, ShardDamaged
-from indexer.scan import Wanted, clamp_mtime
+from indexer.library.catalog.filters import MAX_INT64
+from indexer.library.catalog.records import ImageFile, KnownFile, Root
+from indexer.sources.folders import Wanted, clamp_mtime
 from indexer.sources.lists import COLUMNS, join_tags, text_of
-from indexer.store.filters import MAX_INT64
-from indexer.store.records import ImageFile, KnownFile, Root
 from models.foundation.errors import ImageSearchError
 
 _READING = 1  # a shard that was read by a version with another number is read again

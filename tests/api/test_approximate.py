@@ -10,11 +10,11 @@ from api.search.judging import Judge, Wanted
 from api.search.plan import Part, Plan, sum_parts
 from api.search.query import Clause, Query
 from api.search.ranking import Aim, find_nearest
-from indexer.index.growth import build_main
-from indexer.index.options import IndexOptions
-from indexer.index.segments import SegmentedIndex
-from indexer.store.records import Locations
-from indexer.store.shard_files import ShardFiles
+from indexer.library.catalog.records import Locations
+from indexer.library.index.incremental import build_main
+from indexer.library.index.options import IndexOptions
+from indexer.library.index.segments import SegmentedIndex
+from indexer.library.vectors.shard_files import ShardFiles
 from models.foundation.vectors import l2_normalize
 from models.relevance.curves import Fit
 

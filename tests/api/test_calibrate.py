@@ -21,7 +21,7 @@ from api.evaluation.tables import calibration_table
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from indexer.config import IndexerSettings
-from indexer.store.layout import Layout
+from indexer.library.layout import Layout
 from models.encoders import starter
 from models.encoders.hash import SPEC
 from models.foundation.errors import InvalidSetting, ReferenceUnreadable

@@ -10,7 +10,7 @@ from PIL import Image
 from api.search.engine import SearchEngine
 from api.search.errors import ImageNotFound, InvalidQuery
 from api.search.query import Clause, Query, parse_terms
-from indexer.store.filters import Filter, Range, parse_filter
+from indexer.library.catalog.filters import Filter, Range, parse_filter
 from models.foundation.errors import DecodeError, ImageTooLarge, UnknownWords
 
 

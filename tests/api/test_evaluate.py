@@ -21,9 +21,9 @@ from api.evaluation.results import Report, Result, compare_results, read_results
 from api.evaluation.runs import Evaluated, Request, evaluate
 from api.search.errors import InvalidQuery
 from indexer.config import IndexerSettings
-from indexer.errors import InvalidFilter
-from indexer.index.offsets import weighing, with_offsets
-from indexer.queries import encode_bank
+from indexer.library.errors import InvalidFilter
+from indexer.library.index.hub_offsets import weighing, with_offsets
+from indexer.pipeline.query_bank import encode_bank
 from models.encoders.hash import HashEncoder
 from models.language.text import normalize_text
 
@@ -427,7 +427,7 @@ def test_questions_are_asked_through_the_engine(ask, photographs, library):
 
 
 def test_pictures_may_be_named_by_id_and_columns_in_chinese(ask, library):
-    from indexer.library import open_build
+    from indexer.library.opened import open_build
 
     rows = open_build(library).catalog.get_images(range(1, 20))
     (cat,) = [row.id for row in rows.values() if row.path == "cat.png"]
@@ -487,7 +487,7 @@ def test_negation_is_read_unless_words_are_to_be_taken_as_they_are(ask):
 
 
 def test_an_exact_copy_is_as_right_and_what_scores_the_same_stands_before_it(photographs, tmp_path):
-    from indexer.build import BuildOptions, build
+    from indexer.pipeline.commands import BuildOptions, build
 
     folder = tmp_path / "pictures"
     folder.mkdir()

@@ -16,10 +16,11 @@ from api.evaluation.errors import BuildWorse, InvalidDataSet
 from api.evaluation.gate import Gate
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
-from indexer.build import BuildOptions, build, rebuild
 from indexer.config import IndexerSettings
-from indexer.publish import Check, current_build
-from indexer.store.layout import Layout
+from indexer.library.builds.current import current_build
+from indexer.library.layout import Layout
+from indexer.pipeline.commands import BuildOptions, build, rebuild
+from indexer.pipeline.publish import Check
 
 QUESTIONS = 40
 

@@ -7,8 +7,8 @@ import shutil
 from api.config import Settings
 from api.metrics import Metrics
 from api.service import Service
-from indexer.build import rebuild
 from indexer.config import IndexerSettings
+from indexer.pipeline.commands import rebuild
 
 
 class Stumbling(Service):

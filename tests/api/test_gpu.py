@@ -9,8 +9,8 @@ from api.config import Settings
 from api.metrics import Metrics
 from api.search.query import Query, parse_terms
 from api.service import Service
-from indexer.index.gpu import ProcessorInPlace, open_gpu
-from indexer.index.gpu_vectors import GpuVectors
+from indexer.library.index.gpu import ProcessorInPlace, open_gpu
+from indexer.library.index.gpu_vectors import GpuVectors
 
 CATS = Query(clauses=parse_terms(["一只猫"]), k=5)
 

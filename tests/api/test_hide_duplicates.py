@@ -16,10 +16,10 @@ from api.limits import MAX_HIDING
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query
-from indexer.build import BuildOptions, build, compact
 from indexer.config import IndexerSettings
-from indexer.duplicates import calibrate_build, group
-from indexer.store.filters import parse_filter
+from indexer.library.catalog.filters import parse_filter
+from indexer.library.duplicates import calibrate_build, group
+from indexer.pipeline.commands import BuildOptions, build, compact
 
 COPIES = {"cat.png": 5, "coffee.png": 40, "flower.jpg": 3, "rocket.jpg": 1}  # further files with the same bytes
 SIZES = {"cat.png": (0.9, 0.6), "china.jpg": (0.8, 0.5, 0.4), "coffee.png": (0.7,)}  # versions of other sizes

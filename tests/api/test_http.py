@@ -11,11 +11,11 @@ from PIL import Image
 
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
-from indexer.build import BuildOptions, build
 from indexer.config import IndexerSettings
-from indexer.library import open_build
-from indexer.publish import roll_back
-from indexer.store.layout import Layout
+from indexer.library.builds.current import roll_back
+from indexer.library.layout import Layout
+from indexer.library.opened import open_build
+from indexer.pipeline.commands import BuildOptions, build
 
 
 @pytest.fixture(scope="module")

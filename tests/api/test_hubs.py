@@ -11,8 +11,8 @@ from api.evaluation.library import Asking
 from api.search.engine import SearchEngine
 from api.search.plan import Part, sum_parts
 from api.search.query import Clause, Query
-from indexer.library import open_build
-from indexer.queries import encode_bank
+from indexer.library.opened import open_build
+from indexer.pipeline.query_bank import encode_bank
 from models.foundation.vectors import l2_normalize
 
 A, B, PICTURE = l2_normalize(np.random.default_rng(0).standard_normal((3, 32)))

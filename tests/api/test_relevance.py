@@ -18,7 +18,7 @@ from api.config import Settings
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query, parse_terms
-from indexer.store.filters import parse_filter
+from indexer.library.catalog.filters import parse_filter
 from models.encoders import starter
 from models.foundation.vectors import l2_normalize
 from models.relevance.curves import Calibration, Fit

@@ -20,11 +20,11 @@ from api.search.errors import InvalidQuery, InvalidRouting
 from api.search.fusion import fuse
 from api.search.query import Clause, Query
 from api.search.routing import assign, default_routes, kind_of_clause, parse_routes
-from indexer.build import BuildOptions, build
 from indexer.config import IndexerSettings
-from indexer.errors import RoutingUnreadable
-from indexer.store.filters import parse_filter
-from indexer.store.routing import Measured, Routing
+from indexer.library.catalog.filters import parse_filter
+from indexer.library.errors import RoutingUnreadable
+from indexer.library.routing import Measured, Routing
+from indexer.pipeline.commands import BuildOptions, build
 from models.encoders.registry import get_spec
 
 BOTH = ["hash", "starter"]

@@ -20,11 +20,11 @@ from api.search.errors import InvalidQuery
 from api.search.fusion import fuse
 from api.search.matching import WordMatcher
 from api.search.query import Clause, Query, parse_terms
-from indexer.build import BuildOptions, build
 from indexer.config import IndexerSettings
-from indexer.store.catalog import Catalog
-from indexer.store.filters import parse_filter
-from indexer.store.layout import Layout
+from indexer.library.catalog.filters import parse_filter
+from indexer.library.catalog.writer import Catalog
+from indexer.library.layout import Layout
+from indexer.pipeline.commands import BuildOptions, build
 from models.foundation.errors import NoTextTower, UnknownWords
 
 CAPTIONS = {

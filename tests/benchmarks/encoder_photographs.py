@@ -166,8 +166,8 @@ def _measure_steps(weights: Path, path: Path) -> dict[str, list[float | None]]:
     from PIL import Image
     from plain_clip import SIDE, load
 
-    from indexer.colours import dominant_colours
-    from indexer.thumbnails import DECODED_SIDE, write_thumbnail
+    from indexer.annotators.colours import dominant_colours
+    from indexer.library.thumbnails import DECODED_SIDE, write_thumbnail
     from models.encoders.registry import get_preprocess, load_image_encoder
     from models.encoders.runtime import Runtime
     from models.pictures.decode import decode_image

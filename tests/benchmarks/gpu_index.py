@@ -24,17 +24,17 @@ from dense import write_dense
 from processes import Bench, say
 from tables import Table
 
-from indexer.index.files import SegmentFile
-from indexer.index.gpu import Gpu, ProcessorInPlace, open_gpu
-from indexer.index.gpu_vectors import GpuVectors
-from indexer.index.growth import build_main
-from indexer.index.offsets import Bank
-from indexer.index.options import IndexOptions
-from indexer.index.recipes import choose_recipe
-from indexer.index.segments import SegmentedIndex
-from indexer.index.training import add_rows, train_codes
-from indexer.store.records import Locations
-from indexer.store.shard_files import ShardFiles, pack_places
+from indexer.library.catalog.records import Locations
+from indexer.library.index.files import SegmentFile
+from indexer.library.index.gpu import Gpu, ProcessorInPlace, open_gpu
+from indexer.library.index.gpu_vectors import GpuVectors
+from indexer.library.index.hub_offsets import Bank
+from indexer.library.index.incremental import build_main
+from indexer.library.index.options import IndexOptions
+from indexer.library.index.recipes import choose_recipe
+from indexer.library.index.segments import SegmentedIndex
+from indexer.library.index.training import add_rows, train_codes
+from indexer.library.vectors.shard_files import ShardFiles, pack_places
 from models.foundation.devices import CPU
 from models.foundation.vectors import Ids, Vectors
 

@@ -103,11 +103,11 @@ def _decode(device: str, name: str, folder: str) -> dict[str, Any]:
     """Return how fast the workers of an index build hand over records when nothing is encoded."""
     import torch.utils.data  # noqa: F401  # so that its import is not timed
 
-    from indexer.dataset import FILES_A_WORKER, ImageDataset, ImageRecord, View, load_records
-    from indexer.devices import DeviceEncoders
-    from indexer.scan import scan
-    from indexer.store.catalog import Root
-    from indexer.store.layout import Layout
+    from indexer.library.catalog.writer import Root
+    from indexer.library.layout import Layout
+    from indexer.pipeline.engines import DeviceEncoders
+    from indexer.pipeline.read import FILES_A_WORKER, ImageDataset, ImageRecord, View, load_records
+    from indexer.sources.folders import scan
     from models.encoders.registry import get_preprocess, get_spec
     from models.encoders.runtime import Runtime
     from models.pictures.decode import DecodeLimits

@@ -19,10 +19,10 @@ from PIL import Image
 from processes import Bench, clean_environment
 from tables import Table
 
-from indexer.build import verify
 from indexer.config import IndexerSettings
-from indexer.errors import NoIndex
-from indexer.library import open_build
+from indexer.library.errors import NoIndex
+from indexer.library.opened import open_build
+from indexer.pipeline.commands import verify
 
 KILLS = 50
 _CHECKOUT = Path(__file__).resolve().parents[2]

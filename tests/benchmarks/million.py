@@ -20,18 +20,18 @@ import growth_plot
 import numpy as np
 from dense import SHARD_ROWS, write_dense
 from exact import find_best, read_blocks
+from indexer.library.opened.index import incremental as growth
 from million_size import ADDED, COUNT, DEPTHS, DIM, KINDS, SHARES, plain_fits
 from million_tables import addition_table, filter_table, growth_table, main_table
 from processes import Bench, clean_environment, say
 from tables import Table
 
-from indexer.index import growth
-from indexer.index.files import SegmentFile
-from indexer.index.offsets import Bank
-from indexer.index.options import IndexOptions
-from indexer.index.segments import SegmentedIndex
-from indexer.store.records import IndexChanges, Locations
-from indexer.store.shard_files import ShardFiles
+from indexer.library.catalog.records import IndexChanges, Locations
+from indexer.library.index.files import SegmentFile
+from indexer.library.index.hub_offsets import Bank
+from indexer.library.index.options import IndexOptions
+from indexer.library.index.segments import SegmentedIndex
+from indexer.library.vectors.shard_files import ShardFiles
 from models.foundation.vectors import Ids, Vectors
 
 QUERIES, FILTERED, PLAIN = 500, 100, 40

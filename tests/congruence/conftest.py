@@ -6,18 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.index.base import VectorIndex
-from indexer.index.efforts import Effort, Efforts
-from indexer.index.gpu import ProcessorInPlace
-from indexer.index.gpu_vectors import GpuVectors
-from indexer.index.ivf_segment import IvfSegment
-from indexer.index.numpy_index import NumpyIndex
-from indexer.index.offsets import Offsets, coded_dim, coded_offsets, offsets_at
-from indexer.index.options import IndexOptions
-from indexer.index.recipes import Recipe
-from indexer.index.segments import Part, SegmentedIndex
-from indexer.index.training import add_rows, empty_codes, train_codes
-from indexer.store.shard_files import ShardFiles
+from indexer.library.index.base import VectorIndex
+from indexer.library.index.gpu import ProcessorInPlace
+from indexer.library.index.gpu_vectors import GpuVectors
+from indexer.library.index.hub_offsets import Offsets, coded_dim, coded_offsets, offsets_at
+from indexer.library.index.ivf import IvfSegment
+from indexer.library.index.numpy_index import NumpyIndex
+from indexer.library.index.options import IndexOptions
+from indexer.library.index.part import Part
+from indexer.library.index.recipes import Recipe
+from indexer.library.index.search_params import Effort, Efforts
+from indexer.library.index.segments import SegmentedIndex
+from indexer.library.index.training import add_rows, empty_codes, train_codes
+from indexer.library.vectors.shard_files import ShardFiles
 from models.foundation.vectors import Ids, Vectors, l2_normalize
 
 LISTS = 4

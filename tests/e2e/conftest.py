@@ -12,8 +12,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from indexer.build import BuildOptions, build
 from indexer.config import IndexerSettings
+from indexer.pipeline.commands import BuildOptions, build
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from indexer.library import open_build
+from indexer.library.opened import open_build
 from models.relevance.curves import Calibration, Fit
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

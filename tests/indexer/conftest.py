@@ -14,12 +14,12 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from indexer.build import BuildOptions, BuildReport, build, rebuild, verify
 from indexer.config import IndexerSettings
-from indexer.library import OpenBuild, open_build
-from indexer.store.catalog import Catalog
-from indexer.store.layout import Layout
-from indexer.store.records import ImageRow
+from indexer.library.catalog.records import ImageRow
+from indexer.library.catalog.writer import Catalog
+from indexer.library.layout import Layout
+from indexer.library.opened import OpenBuild, open_build
+from indexer.pipeline.commands import BuildOptions, BuildReport, build, rebuild, verify
 
 pillow_heif.register_heif_opener()
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.dataset import FailureRecord, Record, load_records
+from indexer.pipeline.read import FailureRecord, Record, load_records
 from models.foundation.errors import DECODE_REASONS
 
 

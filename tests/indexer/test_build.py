@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.errors import IndexMismatch, NoIndex, NoPictures, RootEmptied
-from indexer.library import open_build
-from indexer.store.vector_store import VectorStore
+from indexer.errors import NoPictures, RootEmptied
+from indexer.library.errors import IndexMismatch, NoIndex
+from indexer.library.opened import open_build
+from indexer.library.vectors.store import VectorStore
 from models.encoders.registry import get_preprocess, get_spec, load_image_encoder
 from models.foundation.errors import UnknownEncoder
 from models.foundation.vectors import check_vectors

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from indexer.colours import NAMES, NAMES_ZH, colour_mask, colour_name, dominant_colours
-from indexer.store.filters import parse_filter
+from indexer.annotators.colours import dominant_colours
+from indexer.library.catalog.filters import parse_filter
+from indexer.library.colours import NAMES, NAMES_ZH, colour_mask, colour_name
 
 TYPICAL = {
     "black": ["#000000", "#101010", "#0a0a14"],

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from api.search.engine import SearchEngine
-from indexer.errors import (
+from indexer.library.catalog.writer import Catalog
+from indexer.library.errors import (
     CatalogCorrupt,
     CatalogTooNew,
     CatalogTooOld,
@@ -19,7 +20,6 @@ from indexer.errors import (
     LibraryUnwritable,
     NoIndex,
 )
-from indexer.store.catalog import Catalog
 
 
 def damage(path, how: str) -> None:

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance
 
-from indexer.build import BuildOptions, BuildReport, build, verify
 from indexer.config import IndexerSettings
-from indexer.duplicate_report import find_duplicates
-from indexer.duplicates import MAX_BITS, Rule, _find_by_table, _find_directly, calibrate, group
-from indexer.perceptual import Detail, Looks, hamming
-from indexer.store.layout import Layout
+from indexer.library.duplicate_report import find_duplicates
+from indexer.library.duplicates import MAX_BITS, Rule, _find_by_table, _find_directly, calibrate, group
+from indexer.library.layout import Layout
+from indexer.library.looks import Detail, Looks, hamming
+from indexer.pipeline.commands import BuildOptions, BuildReport, build, verify
 
 # Groups, of columns
 
@@ -330,7 +330,7 @@ def test_an_update_makes_hashes_that_were_never_made_of_thumbnails(shelf, unhash
 
 
 def test_making_hashes_goes_on_where_it_stopped(shelf, unhashed, monkeypatch):
-    monkeypatch.setattr("indexer.missing_hashes.MOST_A_RUN", 8)
+    monkeypatch.setattr("indexer.pipeline.backfill.MOST_A_RUN", 8)
     for left in (11, 3, 0, 0):
         update(unhashed)
         assert find_duplicates(unhashed).unhashed == left

@@ -10,11 +10,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from indexer.colours import NAMES, NAMES_ZH, Colour
-from indexer.errors import InvalidFilter
-from indexer.store.catalog import Catalog
-from indexer.store.filters import FORMATS, Filter, Period, Range, narrow, parse_filter
-from indexer.store.records import ImageFacts, ImageFile
+from indexer.library.catalog.filters import Filter, Period, Range, narrow, parse_filter
+from indexer.library.catalog.records import ImageFacts, ImageFile
+from indexer.library.catalog.writer import Catalog
+from indexer.library.colours import NAMES, NAMES_ZH, Colour
+from indexer.library.errors import InvalidFilter
+from models.pictures.formats import FORMATS
 
 MAY = Period(datetime(2024, 5, 1), datetime(2024, 6, 1))
 

@@ -5,19 +5,19 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from indexer.library.opened.builds import manifest
 
-from indexer.build import BuildOptions, build, compact, rebuild, verify
-from indexer.errors import BuildUnreadable
-from indexer.index.growth import build_main, next_index
-from indexer.index.numpy_index import NumpyIndex
-from indexer.index.offsets import Bank, weighing
-from indexer.index.options import IndexOptions
-from indexer.index.segments import SegmentedIndex
-from indexer.publish import read_current, roll_back
-from indexer.queries import encode_bank, list_queries, read_bank
-from indexer.store import manifest
-from indexer.store.records import IndexChanges, Locations, StoredEncoder
-from indexer.store.shard_files import ShardFiles
+from indexer.library.builds.current import read_current, roll_back
+from indexer.library.catalog.records import IndexChanges, Locations, StoredEncoder
+from indexer.library.errors import BuildUnreadable
+from indexer.library.index.hub_offsets import Bank, weighing
+from indexer.library.index.incremental import build_main, next_index
+from indexer.library.index.numpy_index import NumpyIndex
+from indexer.library.index.options import IndexOptions
+from indexer.library.index.segments import SegmentedIndex
+from indexer.library.vectors.shard_files import ShardFiles
+from indexer.pipeline.commands import BuildOptions, build, compact, rebuild, verify
+from indexer.pipeline.query_bank import encode_bank, list_queries, read_bank
 from models.encoders.hash import HashEncoder
 from models.encoders.runtime import Runtime
 from models.foundation.vectors import l2_normalize

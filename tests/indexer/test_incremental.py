@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from indexer.errors import CatalogCorrupt, MountGone
-from indexer.publish import roll_back
-from indexer.store.catalog import Catalog
-from indexer.store.migrations import SCRIPTS
-from indexer.store.vector_store import VectorStore
+from indexer.errors import MountGone
+from indexer.library.builds.current import roll_back
+from indexer.library.catalog.migrations import SCRIPTS
+from indexer.library.catalog.writer import Catalog
+from indexer.library.errors import CatalogCorrupt
+from indexer.library.vectors.store import VectorStore
 
 NAMES = [f"{folder}{name}.png" for folder in ("", "a/", "b/", "b/c/") for name in ("1", "2", "雪")]
 

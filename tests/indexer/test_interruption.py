@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.errors import IndexDamaged, NoIndex
-from indexer.store.catalog import Catalog
-from indexer.store.lock import write_lock
+from indexer.library.catalog.writer import Catalog
+from indexer.library.errors import IndexDamaged, NoIndex
+from indexer.library.lock import write_lock
 
 
 @pytest.fixture

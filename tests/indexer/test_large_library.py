@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from indexer.build import build, compact, rebuild, verify
 from indexer.errors import ClockJumped, RecallMissed
-from indexer.publish import read_current, roll_back
-from indexer.run import BuildOptions
+from indexer.library.builds.current import read_current, roll_back
+from indexer.pipeline.commands import build, compact, rebuild, verify
+from indexer.pipeline.run import BuildOptions
 
 PICTURES = 1_100  # more than the fewest that an inverted file is trained on
 

@@ -8,7 +8,7 @@ from threading import Event, Thread
 import pytest
 
 from indexer.errors import InvalidList, InvalidRoot, RootEmptied
-from indexer.watch import watch
+from indexer.pipeline.watch import watch
 
 
 def test_a_list_names_pictures_with_captions_and_tags(album):

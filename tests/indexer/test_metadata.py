@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
-from indexer.metadata import Exif, read_exif
+from indexer.annotators.exif import Exif, read_exif
 from models.pictures.decode import decode_image
 
 KINDS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif", "heif": ".heic"}

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.perceptual import NO_HASH, Detail, Looks, detail_of, hamming, perceptual_hash, to_signed
+from indexer.annotators.phash import perceptual_hash
+from indexer.library.looks import NO_HASH, Detail, Looks, detail_of, hamming, to_signed
 
 
 def noise(seed: int, size: tuple[int, int] = (96, 72)) -> Image.Image:

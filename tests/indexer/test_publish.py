@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from indexer.errors import IndexDamaged, NoIndex, NothingToRollBack
-from indexer.publish import read_current, roll_back
+from indexer.library.builds.current import read_current, roll_back
+from indexer.library.errors import IndexDamaged, NoIndex, NothingToRollBack
 
 
 def index_file(album, role="vectors"):

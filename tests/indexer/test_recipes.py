@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 
-from indexer.index.efforts import Effort, Efforts
-from indexer.index.options import IndexOptions
-from indexer.index.recipes import choose_recipe
+from indexer.library.index.options import IndexOptions
+from indexer.library.index.recipes import choose_recipe
+from indexer.library.index.search_params import Effort, Efforts
 
 EFFORTS = Efforts(
     picture_few=Effort(10, 40), picture_many=Effort(20, 400), text_few=Effort(40, 80), text_many=Effort(80, 800)

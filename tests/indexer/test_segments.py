@@ -9,17 +9,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from indexer.errors import IndexDamaged
-from indexer.index.files import SegmentFile
-from indexer.index.flat_segment import FlatSegment
-from indexer.index.growth import apply, build_main, next_index
-from indexer.index.ivf_segment import IvfSegment
-from indexer.index.numpy_index import NumpyIndex
-from indexer.index.offsets import Bank
-from indexer.index.options import IndexOptions
-from indexer.index.segments import SegmentedIndex
-from indexer.store.records import IndexChanges, Locations
-from indexer.store.shard_files import ShardFiles, pack_places
+from indexer.library.catalog.records import IndexChanges, Locations
+from indexer.library.errors import IndexDamaged
+from indexer.library.index.files import SegmentFile
+from indexer.library.index.flat import FlatSegment
+from indexer.library.index.hub_offsets import Bank
+from indexer.library.index.incremental import apply, build_main, next_index
+from indexer.library.index.ivf import IvfSegment
+from indexer.library.index.numpy_index import NumpyIndex
+from indexer.library.index.options import IndexOptions
+from indexer.library.index.segments import SegmentedIndex
+from indexer.library.vectors.shard_files import ShardFiles, pack_places
 from models.foundation.vectors import l2_normalize
 
 DIM, COUNT, SHARD = 16, 6_000, 2_500

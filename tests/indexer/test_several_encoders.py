@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.dataset import CopyRecord, ImageDataset, ImageRecord, View
-from indexer.errors import EncoderNotInLibrary, EncodersLeftOut, IndexMismatch, LastEncoder, MountGone, VectorsLost
-from indexer.publish import read_current, roll_back
-from indexer.scan import scan
-from indexer.store.catalog import Catalog
-from indexer.store.records import Root
+from indexer.errors import MountGone, VectorsLost
+from indexer.library.builds.current import read_current, roll_back
+from indexer.library.catalog.records import Root
+from indexer.library.catalog.writer import Catalog
+from indexer.library.errors import EncoderNotInLibrary, EncodersLeftOut, IndexMismatch, LastEncoder
+from indexer.pipeline.read import CopyRecord, ImageDataset, ImageRecord, View
+from indexer.sources.folders import scan
 from models.encoders.registry import get_preprocess, get_spec, load_image_encoder
 from models.pictures.decode import DecodeLimits
 

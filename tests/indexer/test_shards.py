@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 
 from indexer.errors import DescriptionsUnreadable, NoPictures, ShardDamaged
+from indexer.library.catalog.records import Root
+from indexer.library.catalog.writer import Catalog
 from indexer.sources.shards import scan_shard
-from indexer.store.catalog import Catalog
-from indexer.store.records import Root
 
 Members = Sequence[tuple[str, bytes]]
 

@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
-from indexer.store.catalog import Catalog
-from indexer.store.texts import ask_for, name_words, split_words
+from indexer.library.catalog.texts import ask_for, name_words, split_words
+from indexer.library.catalog.writer import Catalog
 
 FOUND = (
     "草地|草|地上|猫在|草地上|Ｉｍｇ|img|beijing|Beijing|BEIJING|2024|北京|beij|cafe|café|img_2024beijing|img_2024Beijing.png"
@@ -69,7 +69,7 @@ def test_captions_outweigh_tags_and_tags_outweigh_names(find):
 
 
 def test_a_word_that_most_have_is_ranked_by_where_it_stands(find, monkeypatch):
-    monkeypatch.setattr("indexer.store.texts._MOST_RANKED", 3)
+    monkeypatch.setattr("indexer.library.catalog.texts._MOST_RANKED", 3)
     find.index(
         ("1 cat.png", "", ""),
         ("2 cat.png", "", "cat"),

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from indexer.errors import LibraryBusy, NoIndex
-from indexer.watch import watch
+from indexer.library.errors import LibraryBusy, NoIndex
+from indexer.pipeline.watch import watch
 
 
 @pytest.fixture
@@ -55,8 +55,8 @@ def test_what_happens_to_files_is_soon_in_the_library(full_album, follow):
 
 def test_changes_wait_while_another_command_writes(full_album, follow):
     script = (
-        "import sys; from pathlib import Path; from indexer.store.layout import Layout; "
-        "from indexer.store.lock import write_lock\n"
+        "import sys; from pathlib import Path; from indexer.library.layout import Layout; "
+        "from indexer.library.lock import write_lock\n"
         "with write_lock(Layout(Path(sys.argv[1]))): print('held', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script, full_album.data]

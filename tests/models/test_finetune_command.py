@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.build import BuildOptions, build
 from indexer.config import IndexerSettings
-from indexer.errors import IndexMismatch
+from indexer.library.errors import IndexMismatch
+from indexer.pipeline.commands import BuildOptions, build
 from models.encoders.registry import get_installed_spec, get_spec, list_encoders, load_image_encoder, load_text_encoder
 from models.encoders.runtime import Runtime
 from models.foundation.errors import UnknownEncoder, WeightsCorrupt, WeightsMissing

@@ -23,11 +23,11 @@ from api.app import create_app
 from api.config import Settings
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
-from indexer.build import BuildOptions, build
 from indexer.config import IndexerSettings
-from indexer.errors import IndexMismatch
-from indexer.library import open_build
-from indexer.store.routing import Routing
+from indexer.library.errors import IndexMismatch
+from indexer.library.opened import open_build
+from indexer.library.routing import Routing
+from indexer.pipeline.commands import BuildOptions, build
 from models.encoders.registry import get_published, load_image_encoder, load_text_encoder
 from models.encoders.runtime import Runtime
 from models.encoders.weights_folder import EncoderFolder

@@ -1,0 +1,1 @@
+"""What is found in a picture besides its vectors: one module for each kind of value."""

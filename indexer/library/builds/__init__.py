@@ -1,0 +1,1 @@
+"""Builds: immutable sets of index files, of which one is in use."""

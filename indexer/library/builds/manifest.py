@@ -1,0 +1,98 @@
+"""What a build is made of; `manifest.json` in its folder."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from indexer.library.errors import BuildUnreadable, IndexDamaged
+from indexer.library.index.files import SegmentFile
+from models.foundation.files import JSON_ERRORS
+
+FORMAT = 3
+_READABLE = (2, 3)  # indexes of format 2 have no offsets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexEntry:
+    """One vector index: the encoder it belongs to, how it was made, and what its files must be.
+
+    `recipe` names the structure of its main part ("flat": exact inner product; "ivf": inverted file, compressed codes,
+    exact re-ranking); `self_recall` is the share of sampled pictures that the index finds first when searched for with
+    their own vector; `tuning` what measuring against exact search found, where the recipe needs it;
+    `bank` stands for the queries that offsets were made with (see index/hub_offsets.py), "" where there are none.
+    """
+
+    encoder: str
+    fingerprint: str
+    space: str
+    dim: int
+    metric: str
+    recipe: str
+    count: int
+    files: tuple[SegmentFile, ...]
+    self_recall: float
+    tuning: dict[str, Any] = field(default_factory=dict)
+    bank: str = ""
+
+    @property
+    def bytes(self) -> int:
+        """The bytes of all its files."""
+        return sum(file.bytes for file in self.files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A build: its name, when and by which version it was made, and of which state of the catalog."""
+
+    build: str
+    created_at: str  # ISO 8601, UTC
+    version: str
+    generation: int
+    previous: str | None  # the build that was in use before; what `rollback` returns to
+    indexes: tuple[IndexEntry, ...]
+
+    def to_json(self) -> bytes:
+        """Return the manifest as it lies on disk."""
+        content = {"format": FORMAT, **asdict(self)}
+        return json.dumps({**content, "sha256": _checksum(content)}, indent=2, ensure_ascii=False).encode()
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """Read the manifest of the build in `folder`. Raises IndexDamaged or BuildUnreadable."""
+        path = folder / "manifest.json"
+        try:
+            values = json.loads(path.read_bytes())
+            if values["format"] not in _READABLE:
+                raise BuildUnreadable(path, str(values.get("version")), newer=values["format"] > FORMAT)
+            checksum = values.pop("sha256")
+            if checksum != _checksum(values):
+                raise IndexDamaged(path, "it has changed since it was written")
+            del values["format"]
+            indexes = tuple(_read_entry({"bank": "", **index}) for index in values.pop("indexes"))
+            manifest = cls(**_checked(cls, {**values, "indexes": indexes}))
+        except JSON_ERRORS as error:
+            raise IndexDamaged(path, "it cannot be read") from error
+        if not indexes:
+            raise IndexDamaged(path, "it names no index")
+        return manifest
+
+
+def _checksum(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of a manifest's content, hex."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _read_entry(values: dict[str, Any]) -> IndexEntry:
+    files = tuple(SegmentFile.from_dict(file) for file in values.pop("files"))
+    return IndexEntry(**_checked(IndexEntry, {**values, "files": files}))
+
+
+def _checked(kind: type[IndexEntry] | type[Manifest], values: dict[str, Any]) -> dict[str, Any]:
+    """Return `values` if each field of `kind` is there and of its type. Raises KeyError or TypeError."""
+    containers = {"indexes": tuple, "files": tuple, "tuning": dict}
+    for one in fields(kind):
+        if not isinstance(values[one.name], containers.get(one.name, one.type)):  # type: ignore[arg-type]
+            raise TypeError(f"{one.name} is {values[one.name]!r}")
+    return values

@@ -1,0 +1,135 @@
+"""The catalog's schema: one script a version, run in order. A script that has been released never changes."""
+
+SCRIPTS: tuple[str, ...] = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT INTO meta VALUES ('generation', '0');
+
+    CREATE TABLE roots (
+        id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL UNIQUE,
+        include TEXT NOT NULL DEFAULT '[]',      -- JSON list of patterns
+        exclude TEXT NOT NULL DEFAULT '[]',
+        hidden INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+
+    CREATE TABLE images (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,    -- AUTOINCREMENT: an id is never given twice
+        root_id INTEGER NOT NULL REFERENCES roots (id),
+        path TEXT NOT NULL,                      -- below the root, '/' between names
+        size INTEGER NOT NULL,                   -- bytes
+        mtime_ns INTEGER NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('indexed', 'failed', 'removed')),
+        reason TEXT,                             -- why it failed: a key of DECODE_REASONS, and the fact behind it
+        detail TEXT,
+        sha256 TEXT,                             -- of the file's content, hex
+        format TEXT,
+        width INTEGER,                           -- of the upright picture, pixels
+        height INTEGER,
+        taken_at TEXT,                           -- ISO 8601, the camera's clock
+        camera TEXT,
+        has_gps INTEGER,
+        colours TEXT,                            -- JSON list of {name, hex, share}
+        colour_mask INTEGER,                     -- bit n: the n-th name of indexer.library.colours.NAMES is dominant
+        UNIQUE (root_id, path)
+    ) STRICT;
+    CREATE INDEX images_by_status ON images (status);
+
+    CREATE TABLE encoders (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        fingerprint TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE shards (
+        encoder_id INTEGER NOT NULL REFERENCES encoders (id),
+        number INTEGER NOT NULL,
+        rows INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,                    -- of the vector file
+        ids_sha256 TEXT NOT NULL,
+        PRIMARY KEY (encoder_id, number)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE vectors (                       -- where the vector of a picture lies
+        encoder_id INTEGER NOT NULL REFERENCES encoders (id),
+        image_id INTEGER NOT NULL REFERENCES images (id),
+        shard INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        PRIMARY KEY (encoder_id, image_id)
+    ) STRICT, WITHOUT ROWID;
+    """,
+    """
+    -- What is in a file stands apart from where it lies: files with the same bytes share one content and one vector.
+    CREATE TABLE contents (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        sha256 TEXT NOT NULL UNIQUE,             -- of the file's bytes, hex
+        format TEXT NOT NULL,
+        width INTEGER NOT NULL,                  -- of the upright picture, pixels
+        height INTEGER NOT NULL,
+        taken_at TEXT,                           -- ISO 8601, the camera's clock
+        camera TEXT,
+        has_gps INTEGER NOT NULL,
+        colours TEXT NOT NULL,                   -- JSON list of {name, hex, share}
+        colour_mask INTEGER NOT NULL,            -- bit n: the n-th name of indexer.library.colours.NAMES is dominant
+        phash INTEGER                            -- perceptual hash, 64 bits; NULL: not made yet
+    ) STRICT;
+    INSERT INTO contents (id, sha256, format, width, height, taken_at, camera, has_gps, colours, colour_mask)
+        SELECT min(id), sha256, format, width, height, taken_at, camera, coalesce(has_gps, 0),
+            coalesce(colours, '[]'), coalesce(colour_mask, 0)
+        FROM images
+        WHERE sha256 IS NOT NULL AND format IS NOT NULL AND width IS NOT NULL AND height IS NOT NULL
+        GROUP BY sha256;
+
+    ALTER TABLE images ADD COLUMN content_id INTEGER REFERENCES contents (id);
+    ALTER TABLE images ADD COLUMN generation INTEGER NOT NULL DEFAULT 1;  -- of the last change an index must follow
+    ALTER TABLE images ADD COLUMN offset INTEGER;                         -- where its bytes begin in a tar file
+    ALTER TABLE images ADD COLUMN caption TEXT NOT NULL DEFAULT '';
+    ALTER TABLE images ADD COLUMN tags TEXT NOT NULL DEFAULT '';
+    UPDATE images SET content_id = (SELECT contents.id FROM contents WHERE contents.sha256 = images.sha256);
+    UPDATE meta SET value = value + 1 WHERE key = 'generation';
+    INSERT INTO meta VALUES ('seal', '');        -- which catalog.seal belongs to it; '': none
+
+    CREATE TABLE content_vectors (               -- where the vector of a content lies
+        encoder_id INTEGER NOT NULL REFERENCES encoders (id),
+        content_id INTEGER NOT NULL REFERENCES contents (id),
+        shard INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        PRIMARY KEY (encoder_id, content_id)
+    ) STRICT, WITHOUT ROWID;
+    INSERT OR IGNORE INTO content_vectors SELECT encoder_id, content_id, shard, row
+        FROM vectors JOIN images ON images.id = image_id WHERE content_id IS NOT NULL;
+    DROP TABLE vectors;
+    ALTER TABLE content_vectors RENAME TO vectors;
+
+    ALTER TABLE images DROP COLUMN sha256;
+    ALTER TABLE images DROP COLUMN format;
+    ALTER TABLE images DROP COLUMN width;
+    ALTER TABLE images DROP COLUMN height;
+    ALTER TABLE images DROP COLUMN taken_at;
+    ALTER TABLE images DROP COLUMN camera;
+    ALTER TABLE images DROP COLUMN has_gps;
+    ALTER TABLE images DROP COLUMN colours;
+    ALTER TABLE images DROP COLUMN colour_mask;
+    CREATE INDEX vectors_by_content ON vectors (content_id);
+    CREATE INDEX images_by_content ON images (content_id, status);
+    CREATE INDEX images_by_generation ON images (generation);
+
+    ALTER TABLE shards ADD COLUMN checked TEXT NOT NULL DEFAULT '';    -- its files when they were last read in full
+    INSERT INTO meta SELECT 'next_shard', coalesce(max(number), -1) + 1 FROM shards;
+
+    ALTER TABLE roots ADD COLUMN kind TEXT NOT NULL DEFAULT 'folder';  -- folder, list or tar
+    ALTER TABLE roots ADD COLUMN mounts TEXT NOT NULL DEFAULT '[]';    -- JSON list of folders that are other drives
+    ALTER TABLE roots ADD COLUMN columns TEXT NOT NULL DEFAULT '{}';   -- JSON: path, url, caption, tags -> of a list
+
+    -- Words of captions, tags and names; see texts.py. Its tokeniser splits at spaces, as they are put.
+    CREATE VIRTUAL TABLE texts USING fts5 (caption, tags, name, tokenize = 'ascii');
+    CREATE TABLE texts_stale (image_id INTEGER PRIMARY KEY) STRICT;    -- whose words in it are not what they should be
+    INSERT INTO texts_stale SELECT id FROM images WHERE status = 'indexed';
+    CREATE TRIGGER texts_changed AFTER UPDATE OF root_id, path, status, caption, tags ON images
+        WHEN (old.root_id, old.path, old.status, old.caption, old.tags)
+            IS NOT (new.root_id, new.path, new.status, new.caption, new.tags)
+        BEGIN INSERT OR IGNORE INTO texts_stale VALUES (old.id); END;
+    CREATE TRIGGER texts_deleted AFTER DELETE ON images
+        BEGIN INSERT OR IGNORE INTO texts_stale VALUES (old.id); END;
+    """,
+)

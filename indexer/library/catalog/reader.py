@@ -1,0 +1,309 @@
+"""What the catalog says: everything that only reads it."""
+
+import json
+import os
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import numpy as np
+
+from indexer.library.catalog.filters import Filter
+from indexer.library.catalog.records import (
+    ImageRow,
+    IndexChanges,
+    KnownFile,
+    Locations,
+    Root,
+    Shard,
+    StoredEncoder,
+    place_of,
+)
+from indexer.library.catalog.texts import TextDatabase
+from indexer.library.colours import Colour
+from indexer.library.looks import Looks
+from models.foundation.vectors import Ids
+
+_LOOKS = "SELECT images.id, content_id, phash, colours FROM images JOIN contents ON contents.id = content_id"
+
+
+class CatalogReader(TextDatabase):
+    """Questions to the library's database, in the product's words."""
+
+    # Roots and encoders
+
+    def list_roots(self) -> list[Root]:
+        """Return the roots of the library in the order they were added."""
+        return [
+            Root(
+                id=row[0],
+                path=Path(row[1]),
+                kind=row[2],
+                include=tuple(json.loads(row[3])),
+                exclude=tuple(json.loads(row[4])),
+                hidden=bool(row[5]),
+                mounts=tuple(_unquoted(name) for name in json.loads(row[6])),
+                columns=json.loads(row[7]),
+            )
+            for row in self._query(
+                "SELECT id, path, kind, include, exclude, hidden, mounts, columns FROM roots ORDER BY id"
+            )
+        ]
+
+    def list_encoders(self) -> list[StoredEncoder]:
+        """Return the library's encoders, the main one first; none before the first build."""
+        found = [StoredEncoder(*row) for row in self._query("SELECT id, name, fingerprint FROM encoders ORDER BY id")]
+        order = json.loads(self.get_meta("encoder_order") or "[]")
+        return sorted(found, key=lambda encoder: order.index(encoder.name) if encoder.name in order else len(order))
+
+    # Generations
+
+    def generation(self) -> int:
+        """Return a number that grows whenever an index made of the catalog would come out different."""
+        return int(self._query("SELECT value FROM meta WHERE key = 'generation'")[0][0])
+
+    def changes_since(self, generation: int, encoder_id: int) -> IndexChanges:
+        """Return what an index made at `generation` has to follow; nothing else has changed."""
+        rows = self._query(
+            "SELECT images.id, status = 'indexed' AND shard IS NOT NULL, shard, vectors.row FROM images "
+            "LEFT JOIN vectors ON vectors.content_id = images.content_id AND encoder_id = ? "
+            "WHERE generation > ? ORDER BY +images.id",  # +: by the index on generations
+            (encoder_id, generation),
+        )
+        touched = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+        return IndexChanges(touched, Locations.of([(row[0], row[2], row[3]) for row in rows if row[1]]))
+
+    def takes_over(self, generation: int) -> bool:
+        """Say whether an index made at `generation` can be brought up to date."""
+        return int(self.get_meta("anew_since") or 0) <= generation <= self.generation()
+
+    # For a run
+
+    def known_files(
+        self, root: Root, encoder_ids: Sequence[int], paths: Sequence[str] | None = None
+    ) -> dict[str, KnownFile]:
+        """Return path -> what was last seen there, for every file ever seen below `root`.
+
+        `encoded` says whether each of the encoders has its vector. With `paths`, only for those, and for what lies
+        below those of them that are folders.
+        """
+        if paths is None:
+            return self._known_files(root, encoder_ids, "1", ())
+        found: dict[str, KnownFile] = {}
+        for path in paths:
+            raw = path_bytes(path)
+            below = "path = CAST(? AS TEXT) OR (path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT))"
+            found |= self._known_files(root, encoder_ids, below, (raw, raw + b"/", raw + b"0"))  # 0 comes after /
+        return found
+
+    def _known_files(
+        self, root: Root, encoder_ids: Sequence[int], condition: str, values: Sequence[object]
+    ) -> dict[str, KnownFile]:
+        tables = [f"vectors{n}" for n in range(len(encoder_ids))]
+        encoded = " AND ".join(f"{table}.content_id IS NOT NULL" for table in tables) or "0"
+        joins = " ".join(
+            f"LEFT JOIN vectors AS {table} ON {table}.content_id = images.content_id AND {table}.encoder_id = ?"
+            for table in tables
+        )
+        rows = self._query(
+            f"SELECT path, images.id, size, mtime_ns, status, reason, {encoded}, caption, tags, offset "
+            f"FROM images {joins} WHERE root_id = ? AND ({condition})",
+            (*encoder_ids, root.id, *values),
+        )
+        return {row[0]: KnownFile(*row[1:]) for row in rows}
+
+    def encoded_by_size(self, sizes: Collection[int], encoder_id: int) -> Mapping[int, frozenset[str]]:
+        """Return size -> checksums of the files of that size whose content has an encoder's vector, for `sizes`."""
+        found: dict[int, set[str]] = {}
+        with self._lock:
+            self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS sizes (size INTEGER PRIMARY KEY)")
+            self._connection.execute("DELETE FROM sizes")
+            self._connection.executemany("INSERT OR IGNORE INTO sizes VALUES (?)", ((size,) for size in sizes))
+            rows = self._query(
+                "SELECT images.size, sha256 FROM images JOIN sizes ON sizes.size = images.size "
+                "JOIN vectors ON vectors.content_id = images.content_id AND encoder_id = ? "
+                "JOIN contents ON contents.id = images.content_id",
+                (encoder_id,),
+            )
+        for size, sha256 in rows:
+            found.setdefault(size, set()).add(sha256)
+        return {size: frozenset(checksums) for size, checksums in found.items()}
+
+    def find_content(self, sha256: str) -> int | None:
+        """Return the id of a content, None if it is not known."""
+        rows = self._query("SELECT id FROM contents WHERE sha256 = ?", (sha256,))
+        return int(rows[0][0]) if rows else None
+
+    def is_encoded(self, sha256: str, encoder_id: int) -> bool:
+        """Say whether a content is known and has an encoder's vector."""
+        return bool(
+            self._query(
+                "SELECT 1 FROM contents JOIN vectors ON content_id = contents.id AND encoder_id = ? WHERE sha256 = ?",
+                (encoder_id, sha256),
+            )
+        )
+
+    def count_indexed(self, root: Root) -> int:
+        """Return how many pictures of a root are indexed."""
+        ((count,),) = self._query("SELECT count(*) FROM images WHERE root_id = ? AND status = 'indexed'", (root.id,))
+        return int(count)
+
+    def count_without_vector(self, encoder_id: int) -> int:
+        """Return how many pictures are indexed and have no vector of an encoder.
+
+        No crash leaves such pictures behind. Those that could not be read have none of an encoder that was added.
+        """
+        ((count,),) = self._query(
+            "SELECT count(*) FROM images LEFT JOIN vectors "
+            "ON vectors.content_id = images.content_id AND encoder_id = ? "
+            "WHERE status = 'indexed' AND vectors.content_id IS NULL",
+            (encoder_id,),
+        )
+        return int(count)
+
+    def list_unhashed(self, after: int, limit: int) -> list[tuple[int, str]]:
+        """Return the ids, above `after` and ascending, and checksums of contents without perceptual hash."""
+        return self._query(
+            "SELECT id, sha256 FROM contents WHERE id > ? AND phash IS NULL ORDER BY id LIMIT ?", (after, limit)
+        )
+
+    def list_checksums(self) -> set[str]:
+        """Return the checksums of all contents."""
+        return {row[0] for row in self._query("SELECT sha256 FROM contents")}
+
+    # Vectors
+
+    def list_shards(self, encoder_id: int) -> list[Shard]:
+        """Return the shards of an encoder in ascending order."""
+        rows = self._query(
+            "SELECT number, rows, sha256, ids_sha256, checked FROM shards WHERE encoder_id = ? ORDER BY number",
+            (encoder_id,),
+        )
+        return [Shard(number=row[0], rows=row[1], sha256=row[2], ids_sha256=row[3], checked=row[4]) for row in rows]
+
+    def locations(self, encoder_id: int) -> Locations:
+        """Return where the vectors of all indexed pictures lie, by image id."""
+        return Locations.of(
+            self._query(
+                "SELECT images.id, shard, row FROM images JOIN vectors ON vectors.content_id = images.content_id "
+                "WHERE encoder_id = ? AND status = 'indexed' ORDER BY images.id",
+                (encoder_id,),
+            )
+        )
+
+    def content_locations(self, encoder_id: int) -> Locations:
+        """Return where the vectors of all contents lie, by content id."""
+        return Locations.of(
+            self._query(
+                "SELECT content_id, shard, row FROM vectors WHERE encoder_id = ? ORDER BY content_id", (encoder_id,)
+            )
+        )
+
+    # Pictures
+
+    def get_images(self, image_ids: Sequence[int]) -> dict[int, ImageRow]:
+        """Return id -> picture for those of `image_ids` that have ever been indexed."""
+        found: dict[int, ImageRow] = {}
+        for start in range(0, len(image_ids), 500):
+            chunk = [int(image_id) for image_id in image_ids[start : start + 500]]
+            rows = self._query(
+                "SELECT images.id, content_id, roots.path, kind, images.path, size, mtime_ns, status, offset, caption, "
+                "tags, sha256, format, width, height, taken_at, camera, has_gps, colours, phash FROM images "
+                "JOIN roots ON roots.id = root_id JOIN contents ON contents.id = content_id "
+                f"WHERE images.id IN ({', '.join('?' * len(chunk))})",
+                chunk,
+            )
+            found.update((row[0], _image_row(row)) for row in rows)
+        return found
+
+    def get_looks(self, image_ids: Sequence[int]) -> Looks:
+        """Return what those of `image_ids` that have ever been indexed look like, in their order."""
+        found: dict[int, Any] = {}
+        for start in range(0, len(image_ids), 500):
+            chunk = [int(image_id) for image_id in image_ids[start : start + 500]]
+            rows = self._query(f"{_LOOKS} WHERE images.id IN ({', '.join('?' * len(chunk))})", chunk)
+            found.update((row[0], row) for row in rows)
+        return Looks.of([found[int(image_id)] for image_id in image_ids if int(image_id) in found])
+
+    def list_looks(self) -> Looks:
+        """Return what all indexed pictures look like, those first that are most worth keeping.
+
+        That is: the one with more pixels, then the larger file, then the one taken (or else written) first.
+        """
+        return Looks.of(
+            self._query(
+                f"{_LOOKS} WHERE status = 'indexed' ORDER BY width * height DESC, size DESC, "
+                "coalesce(taken_at, strftime('%Y-%m-%dT%H:%M:%S', mtime_ns / 1000000000, 'unixepoch')), "
+                "mtime_ns, images.id"
+            )
+        )
+
+    def ids_where(self, where: Filter) -> Ids:
+        """Return the ids of the pictures that satisfy `where`, ascending."""
+        condition, values = where.to_sql()
+        rows = self._query(
+            f"SELECT images.id FROM images JOIN contents ON contents.id = content_id WHERE {condition} ORDER BY 1",
+            values,
+        )
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    def list_failures(self) -> list[tuple[str, str, str]]:
+        """Return (place, reason, detail) of every file that is not indexed because it could not be used."""
+        rows = self._query(
+            "SELECT kind, roots.path, images.path, reason, detail FROM images JOIN roots ON roots.id = root_id "
+            "WHERE status = 'failed' ORDER BY roots.id, images.path"
+        )
+        return [(place_of(row[0], _folder(row[1]), row[2]), row[3], row[4] or "") for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """Return status -> number of pictures."""
+        rows = self._query("SELECT status, count(*) FROM images GROUP BY status")
+        return {"indexed": 0, "failed": 0, "removed": 0} | dict(rows)
+
+    def formats(self) -> dict[str, int]:
+        """Return format -> number of indexed pictures, most first."""
+        return dict(
+            self._query(
+                "SELECT format, count(*) FROM images JOIN contents ON contents.id = content_id "
+                "WHERE status = 'indexed' GROUP BY format ORDER BY 2 DESC, 1"
+            )
+        )
+
+
+def path_bytes(path: str) -> bytes:
+    """Return a path as the catalog keeps it."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def _unquoted(name: str) -> str:
+    return os.fsdecode(unquote_to_bytes(name))
+
+
+_folder = lru_cache(Path)  # there are few roots, and a Path is slow to make
+
+
+def _image_row(row: Sequence[Any]) -> ImageRow:
+    return ImageRow(
+        id=row[0],
+        content_id=row[1],
+        root=_folder(row[2]),
+        kind=row[3],
+        path=row[4],
+        size=row[5],
+        mtime_ns=row[6],
+        status=row[7],
+        offset=row[8],
+        caption=row[9],
+        tags=row[10],
+        sha256=row[11],
+        format=row[12],
+        width=row[13],
+        height=row[14],
+        taken_at=row[15],
+        camera=row[16],
+        has_gps=bool(row[17]),
+        colours=tuple(Colour(name=c[0], hex=c[1], share=c[2]) for c in json.loads(row[18])),
+        phash=row[19],
+    )

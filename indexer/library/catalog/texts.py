@@ -1,0 +1,190 @@
+"""The words of captions, tags and names in SQLite's full-text index (FTS5), and questions to it.
+
+SQLite's own tokenisers find no Chinese word of two characters, so words are split here: what is written without spaces
+(Chinese, Japanese, Korean, Thai) into single characters, everything else into words and numbers, without case and
+accents. They reach the index with spaces between them, and whatever is asked is split alike and asked for as a phrase;
+so any part of a Chinese text is found. Nothing a person types is ever an operator of the index.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from urllib.parse import unquote
+
+import numpy as np
+
+from indexer.library.catalog.database import Database
+from models.foundation.vectors import Ids
+from models.language.text import normalize_text
+from models.pictures.formats import SUFFIXES
+
+CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT = 4.0, 3.0, 1.0
+
+_CHUNK_ROWS = 20_000
+_MOST_RANKED = 200_000  # by BM25; a word that so many pictures have tells them apart as little as it takes long
+# Scripts without spaces: Thai to Burmese, Khmer, kana, ideographs, Hangul.
+_SINGLE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_SINGLE += "\U00020000-\U0003ffff"
+_TOKEN = re.compile(rf"[{_SINGLE}]|\d+|[^\W\d_{_SINGLE}]+")
+_HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SINGLE_CHAR = re.compile(f"[{_SINGLE}]")
+_ACCENTED_BELOW = 0x530  # Latin, Greek and Cyrillic
+# Words that say nothing of a picture: left out of what is asked, where anything else is left.
+_STOP = re.compile("(a|an|the|of|in|on|at|by|to|for|from|with|and|or|is|are)")
+_PARTICLES = re.compile("[的了着在是和与及或之一两个只张有]")
+_MIN_PREFIX = 2  # letters of the last word, from which on it may be the beginning of a longer one
+_MAX_PARTS = 64
+
+
+class TextDatabase(Database):
+    """The full-text index of a catalog. Triggers note in `texts_stale` which pictures' words are not up to date."""
+
+    def sync_texts(self) -> int:
+        """Bring the words of changed pictures up to date; return how many were changed. Raises LibraryUnwritable."""
+        done = 0
+        while rows := self._query(
+            "SELECT image_id, kind, images.path, caption, tags FROM texts_stale "
+            "LEFT JOIN images ON images.id = image_id AND status = 'indexed' LEFT JOIN roots ON roots.id = root_id "
+            "ORDER BY image_id LIMIT ?",
+            (_CHUNK_ROWS,),
+        ):
+            with self.writing():
+                last = rows[-1][0]
+                self._connection.executemany("DELETE FROM texts WHERE rowid = ?", ((row[0],) for row in rows))
+                self._connection.executemany(
+                    "INSERT INTO texts (rowid, caption, tags, name) VALUES (?, ?, ?, ?)",
+                    (
+                        (image_id, split_words(caption), split_words(tags), name_words(kind, path))
+                        for image_id, kind, path, caption, tags in rows
+                        if kind is not None
+                    ),
+                )
+                self._connection.execute("DELETE FROM texts_stale WHERE image_id <= ?", (last,))
+            done += len(rows)
+        return done
+
+    def find_texts(self, expression: str) -> Ids:
+        """Return the ids of the pictures whose words match an expression of `ask_for`, best first (BM25).
+
+        Of more than _MOST_RANKED, those first that have them in the caption, then those that have them in the tags.
+        """
+        ((count,),) = self._query("SELECT count(*) FROM texts WHERE texts MATCH ?", (expression,))
+        if count > _MOST_RANKED:
+            return self._find_by_column(expression)
+        rows = self._query(
+            "SELECT rowid, bm25(texts, ?, ?, ?) FROM texts WHERE texts MATCH ?",
+            (CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT, expression),
+        )
+        ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+        ranks = np.fromiter((row[1] for row in rows), np.float64, len(rows))
+        return ids[np.lexsort((ids, ranks))]
+
+    def _find_by_column(self, expression: str) -> Ids:
+        ids = self._matching(expression)
+        missing = [
+            ~np.isin(ids, self._matching(f"{column} : ({expression})"), assume_unique=True)
+            for column in ("tags", "caption")
+        ]
+        return ids[np.lexsort((ids, *missing))]
+
+    def _matching(self, expression: str) -> Ids:
+        rows = self._query("SELECT rowid FROM texts WHERE texts MATCH ?", (expression,))
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    def version(self) -> int:
+        """Return a number that is another after every change that another connection has made."""
+        return int(self._query("PRAGMA data_version")[0][0])
+
+
+def split_words(text: str) -> str:
+    """Return the words of a text as the index takes them, spaces between them."""
+    return " ".join(_words(text))
+
+
+def name_words(kind: str, path: str) -> str:
+    """Return the words of a picture's folders and name, "BeijingTrip" also as two, without the kind of file.
+
+    Of an address neither server nor parameters count.
+    """
+    if kind == "list" and "://" in path:
+        path = unquote(path.partition("://")[2].partition("/")[2].partition("?")[0].partition("#")[0])
+    folder, _, name = path.rpartition("/")
+    return " ".join(filter(None, (_folder_words(folder), " ".join(_words(_stem(name), humps=True)))))
+
+
+def ask_for(wanted: Sequence[str], unwanted: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return expressions to try one after the other: first for all of the words, then for some of them.
+
+    A word is what stands between spaces, so a Chinese sentence is one; in parts it is asked for second. The last word,
+    if it is one of letters, may be the beginning of a longer one. Pictures that say all of a text of `unwanted` are
+    left out. Empty where there is nothing to ask for.
+    """
+    words = [phrase for text in wanted for phrase in _phrases(text)]
+    if not words:
+        return ()
+    last = words[-1][-1]
+    asked = [_quoted(phrase) for phrase in words[:_MAX_PARTS]]
+    parts = list(dict.fromkeys(_quoted(part) for phrase in words for part in _parts_of(phrase)))[:_MAX_PARTS]
+    if len(words) <= _MAX_PARTS and len(last) >= _MIN_PREFIX and last.isalpha() and not _is_single(last):
+        asked[-1] = f"({asked[-1]} OR {asked[-1]} *)"
+    without = [" AND ".join(map(_quoted, phrases)) for text in unwanted if (phrases := _phrases(text))]
+    less = f" NOT ({' OR '.join(f'({one})' for one in without)})" if without else ""
+    strict, loose = " AND ".join(asked), " OR ".join(parts)
+    return tuple(dict.fromkeys([f"({strict}){less}", f"({loose}){less}"]))
+
+
+def _phrases(text: str) -> list[list[str]]:
+    """Return the words of a question, each in tokens; those that say nothing only where there are no others."""
+    words = [phrase for word in normalize_text(text).split() if (phrase := list(_words(_stem(word))))]
+    return [phrase for phrase in words if len(phrase) > 1 or not _STOP.fullmatch(phrase[0])] or words
+
+
+def _parts_of(phrase: Sequence[str]) -> Iterator[list[str]]:
+    """Yield what is still something of a word: its tokens; of Chinese and the like pairs, without particles."""
+    text = "".join(token if _is_single(token) else f" {token} " for token in phrase)
+    for run in _PARTICLES.sub(" ", text).split() or text.split():
+        tokens = list(run) if _is_single(run[0]) else [run]
+        if len(tokens) == 1:
+            yield tokens
+        for pair in pairwise(tokens):
+            yield list(pair)
+
+
+def _words(text: str, *, humps: bool = False) -> Iterator[str]:
+    """Yield the tokens of a text. With `humps` a word such as BeijingTrip is followed by itself in one."""
+    if not text.isascii():
+        text = normalize_text(text)
+    for token in _TOKEN.findall(text):
+        plain = _without_accents(token)
+        pieces = _HUMP.findall(plain) if humps and plain.isascii() else ()
+        if len(pieces) > 1:
+            yield from (piece.casefold() for piece in pieces)
+        yield plain.casefold()
+
+
+def _without_accents(token: str) -> str:
+    """Return a token without the accents of Latin, Greek and Cyrillic; those of other scripts make other letters."""
+    if token.isascii() or ord(token[0]) >= _ACCENTED_BELOW:
+        return token
+    return "".join(char for char in unicodedata.normalize("NFD", token) if not unicodedata.combining(char))
+
+
+def _stem(name: str) -> str:
+    """Return a name without the ending of a picture file."""
+    stem, dot, suffix = name.rpartition(".")
+    return stem if stem and dot + suffix.lower() in SUFFIXES else name
+
+
+def _quoted(tokens: Sequence[str]) -> str:
+    return f'"{" ".join(tokens)}"'  # no token holds a quotation mark
+
+
+def _is_single(token: str) -> bool:
+    return _SINGLE_CHAR.match(token) is not None
+
+
+@lru_cache(maxsize=4096)
+def _folder_words(folder: str) -> str:
+    return " ".join(_words(folder, humps=True))

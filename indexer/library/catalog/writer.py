@@ -1,0 +1,322 @@
+"""The catalog: one SQLite file that says which pictures there are, and where their vectors lie.
+
+A picture (`images`) is a file at a path; its content (`contents`) is what the bytes hold. Files with the same bytes
+share a content, and a content has one vector. Ids of both are never given twice.
+
+Paths are kept as the bytes the file system has, so a name that is not valid UTF-8 survives a round trip;
+Python sees such bytes as surrogates.
+"""
+
+import json
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from indexer.library.catalog.reader import CatalogReader, path_bytes
+from indexer.library.catalog.records import NOWHERE, ImageFacts, ImageFile, Root, Shard, StoredEncoder
+from indexer.library.colours import colour_mask
+from indexer.library.errors import EncodersLeftOut, IndexMismatch
+
+Named = Sequence[tuple[str, str]]  # encoders: name and fingerprint
+
+
+class Catalog(CatalogReader):
+    """The library's database: questions to it, and what is written to it."""
+
+    # Roots and encoders
+
+    def put_root(
+        self,
+        path: Path,
+        *,
+        include: Sequence[str],
+        exclude: Sequence[str],
+        hidden: bool,
+        kind: str = "folder",
+        columns: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add a root, or change how it is scanned."""
+        patterns = json.dumps(list(include)), json.dumps(list(exclude))
+        self._connection.execute(
+            "INSERT INTO roots (path, kind, include, exclude, hidden, columns) VALUES (CAST(? AS TEXT), ?, ?, ?, ?, ?) "
+            "ON CONFLICT (path) DO UPDATE SET kind = excluded.kind, include = excluded.include, "
+            "exclude = excluded.exclude, hidden = excluded.hidden, columns = excluded.columns",
+            (path_bytes(str(path)), kind, *patterns, int(hidden), json.dumps(dict(columns or {}))),
+        )
+
+    def put_mounts(self, root: Root, mounts: Sequence[str]) -> None:
+        """Record the folders of a root at which other drives are mounted."""
+        if tuple(mounts) != root.mounts:
+            quoted = json.dumps([quote(os.fsencode(name)) for name in mounts])
+            self._connection.execute("UPDATE roots SET mounts = ? WHERE id = ?", (quoted, root.id))
+
+    def put_encoders(self, named: Named) -> list[int]:
+        """Make these the library's encoders, the main one first, and return their ids.
+
+        None that has vectors is left out. Raises IndexMismatch if the library holds vectors of another encoder, or of
+        other weights of one of them, and EncodersLeftOut if it has more encoders than are named.
+        """
+        stored = self.list_encoders()
+        others = [one for one in stored if (one.name, one.fingerprint) not in named]
+        for other in others:
+            if self.list_shards(other.id):
+                raise _mismatch(other, named, stored)
+            self.drop_encoder(other.id)
+        known = {one.name: one.id for one in stored if one not in others}
+        for name, fingerprint in named:
+            if name not in known:
+                cursor = self._connection.execute(
+                    "INSERT INTO encoders (name, fingerprint) VALUES (?, ?)", (name, fingerprint)
+                )
+                known[name] = int(cursor.lastrowid or 0)
+        self.put_meta("encoder_order", json.dumps([name for name, _ in named]))
+        return [known[name] for name, _ in named]
+
+    def drop_encoder(self, encoder_id: int) -> None:
+        """Forget an encoder and its vectors. Builds that have an index of them keep it."""
+        for table, column in (("vectors", "encoder_id"), ("shards", "encoder_id"), ("encoders", "id")):
+            self._connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (encoder_id,))
+
+    def begin_reencoding(self, named: Named) -> None:
+        """Drop all vectors, so that these encoders encode every picture again, if that is not under way already.
+
+        The library may have had others before. Builds keep their own vectors, and go on answering.
+        """
+        fingerprints = " ".join(fingerprint for _, fingerprint in named)
+        if self.get_meta("reencoding") == fingerprints:
+            return
+        for stored in self.list_encoders():
+            self.drop_shards(stored.id, [shard.number for shard in self.list_shards(stored.id)])
+        self.put_encoders(named)
+        self.put_meta("reencoding", fingerprints)
+
+    def end_reencoding(self) -> None:
+        """Record that every picture has been encoded again."""
+        with self.writing():
+            self.put_meta("reencoding", "")
+
+    # Generations
+
+    def start_indexes_anew(self) -> None:
+        """Have no index be made of an earlier one: it could not be told all that has changed since."""
+        self.put_meta("anew_since", str(self._next_generation()))
+
+    def _next_generation(self) -> int:
+        ((value,),) = self._connection.execute(
+            "UPDATE meta SET value = value + 1 WHERE key = 'generation' RETURNING value"
+        ).fetchall()
+        return int(value)
+
+    # Pictures
+
+    def put_content(self, facts: ImageFacts) -> int:
+        """Return the id of what is in a file, entering it the first time it is seen."""
+        ((content_id,),) = self._connection.execute(
+            "INSERT INTO contents (sha256, format, width, height, taken_at, camera, has_gps, colours, colour_mask, "
+            "phash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET "
+            "format = excluded.format, width = excluded.width, height = excluded.height, "
+            "taken_at = excluded.taken_at, camera = excluded.camera, has_gps = excluded.has_gps, "
+            "colours = excluded.colours, colour_mask = excluded.colour_mask, phash = excluded.phash RETURNING id",
+            (
+                facts.sha256,
+                facts.format,
+                facts.width,
+                facts.height,
+                facts.taken_at,
+                facts.camera,
+                int(facts.has_gps),
+                json.dumps([[c.name, c.hex, c.share] for c in facts.colours]),
+                colour_mask(tuple(c.name for c in facts.colours)),
+                facts.phash,
+            ),
+        ).fetchall()
+        return int(content_id)
+
+    def put_hashes(self, hashes: Iterable[tuple[int, int]]) -> None:
+        """Record perceptual hashes (signed) of contents, by their ids."""
+        self._connection.executemany("UPDATE contents SET phash = ? WHERE id = ?", hashes)
+
+    def put_image(
+        self, file: ImageFile, content_id: int, *, changing: Collection[int] = (), has_new_vector: bool = True
+    ) -> int:
+        """Record that a file is indexed and holds this content; return the picture's id.
+
+        A picture keeps its id when its file has been moved or renamed: it is found by its content, among those whose
+        file is gone and those in `changing`, whose file now holds something else.
+        """
+        here = self._connection.execute(
+            "SELECT id, content_id, status FROM images WHERE root_id = ? AND path = CAST(? AS TEXT)",
+            (file.root_id, path_bytes(file.path)),
+        ).fetchone()
+        if here and here[1:] == (content_id, "indexed") and not has_new_vector:
+            self.put_seen([(here[0], file)])  # touched, or another caption: nothing that an index holds
+            return int(here[0])
+        moved = None
+        if not here or here[1] != content_id:
+            moved = self._find_moved(content_id, changing, here and here[0])
+        if moved is not None:
+            self._move(moved, file, here and here[0])
+        image_id = moved or (here and here[0]) or self._insert(file)
+        self.put_seen([(image_id, file)])
+        self._connection.execute(
+            "UPDATE images SET status = 'indexed', reason = NULL, detail = NULL, content_id = ?, generation = ? "
+            "WHERE id = ?",
+            (content_id, self._next_generation(), image_id),
+        )
+        return int(image_id)
+
+    def put_seen(self, files: Iterable[tuple[int, ImageFile]]) -> None:
+        """Record new times, captions and tags of pictures whose content is what it was."""
+        self._connection.executemany(
+            "UPDATE images SET size = ?, mtime_ns = ?, offset = ?, caption = ?, tags = ? WHERE id = ?",
+            ((f.size, f.mtime_ns, f.offset, f.caption, f.tags, image_id) for image_id, f in files),
+        )
+
+    def _find_moved(self, content_id: int, changing: Collection[int], here: int | None) -> int | None:
+        """Return the picture that held this content and has lost its file to something else, if there is one."""
+        gone = self._connection.execute(
+            "SELECT min(id) FROM images WHERE content_id = ? AND status = 'removed'", (content_id,)
+        ).fetchone()[0]
+        if gone is not None:
+            return int(gone)
+        if not changing:
+            return None
+        rows = self._connection.execute(
+            "SELECT id FROM images WHERE content_id = ? AND status = 'indexed' ORDER BY id LIMIT 1000", (content_id,)
+        )
+        return next((int(row[0]) for row in rows if row[0] in changing and row[0] != here), None)
+
+    def _move(self, image_id: int, file: ImageFile, here: int | None) -> None:
+        """Give a picture the path of `file`; the picture that was there, if any, goes where this one was."""
+        root_id, path, status = self._connection.execute(
+            "SELECT root_id, CAST(path AS BLOB), status FROM images WHERE id = ?", (image_id,)
+        ).fetchone()
+        place = "UPDATE images SET root_id = ?, path = CAST(? AS TEXT) WHERE id = ?"
+        if here is not None:
+            self._connection.execute(place, (root_id, b"\0%d" % here, here))
+        self._connection.execute(place, (file.root_id, path_bytes(file.path), image_id))
+        if here is not None:
+            self._connection.execute(place, (root_id, path, here))
+            self._connection.execute(
+                "UPDATE images SET size = ?, status = CASE WHEN ? = 'removed' THEN 'removed' ELSE status END, "
+                "generation = ? WHERE id = ?",
+                (NOWHERE, status, self._next_generation(), here),
+            )
+
+    def _insert(self, file: ImageFile) -> int:
+        cursor = self._connection.execute(
+            "INSERT INTO images (root_id, path, size, mtime_ns, offset, status) "
+            "VALUES (?, CAST(? AS TEXT), ?, ?, ?, 'failed')",
+            (file.root_id, path_bytes(file.path), file.size, file.mtime_ns, file.offset),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def put_failure(self, file: ImageFile, reason: str, detail: str) -> int:
+        """Record why a file is not indexed; return the picture's id."""
+        here = self._connection.execute(
+            "SELECT id, status FROM images WHERE root_id = ? AND path = CAST(? AS TEXT)",
+            (file.root_id, path_bytes(file.path)),
+        ).fetchone()
+        image_id = int(here[0]) if here else self._insert(file)
+        self.put_seen([(image_id, file)])
+        self._connection.execute(
+            "UPDATE images SET status = 'failed', reason = ?, detail = ? WHERE id = ?",
+            (reason, detail.encode("utf-8", "replace").decode(), image_id),
+        )
+        if here and here[1] == "indexed":  # else no index held it
+            self._connection.execute(
+                "UPDATE images SET generation = ? WHERE id = ?", (self._next_generation(), image_id)
+            )
+        return image_id
+
+    def put_removed(self, image_ids: Iterable[int]) -> None:
+        """Record that files are gone. Their vectors stay, for when they come back."""
+        self._put_status("removed", image_ids)
+
+    def put_returned(self, image_ids: Iterable[int]) -> None:
+        """Record that files which were gone are back, unchanged and with their vectors."""
+        self._put_status("indexed", image_ids)
+
+    def _put_status(self, status: str, image_ids: Iterable[int]) -> None:
+        generation = self._next_generation()
+        self._connection.executemany(
+            "UPDATE images SET status = ?, generation = ? WHERE id = ?",
+            ((status, generation, image_id) for image_id in image_ids),
+        )
+
+    def forget_removed(self) -> int:
+        """Forget the pictures whose files are gone, and contents and vectors nobody has; return how many pictures."""
+        forgotten = self._connection.execute("DELETE FROM images WHERE status = 'removed'").rowcount
+        unused = "NOT IN (SELECT content_id FROM images WHERE content_id IS NOT NULL)"
+        self._connection.execute(f"DELETE FROM vectors WHERE content_id {unused}")
+        self._connection.execute(f"DELETE FROM contents WHERE id {unused}")
+        self.start_indexes_anew()
+        return forgotten
+
+    # Vectors
+
+    def next_shard(self) -> int:
+        """Return a number no shard has had; builds keep files of shards that are gone."""
+        ((value,),) = self._connection.execute(
+            "UPDATE meta SET value = value + 1 WHERE key = 'next_shard' RETURNING value"
+        ).fetchall()
+        return int(value) - 1
+
+    def put_shard(self, encoder_id: int, shard: Shard, content_ids: Sequence[int]) -> None:
+        """Record a shard; row n of it is from now on the vector of `content_ids[n]`."""
+        self._connection.execute(
+            "INSERT INTO shards (encoder_id, number, rows, sha256, ids_sha256, checked) VALUES (?, ?, ?, ?, ?, ?)",
+            (encoder_id, shard.number, shard.rows, shard.sha256, shard.ids_sha256, shard.checked),
+        )
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
+            ((encoder_id, content_id, shard.number, row) for row, content_id in enumerate(content_ids)),
+        )
+
+    def put_vectors_changed(self, content_ids: Iterable[int]) -> None:
+        """Have indexes look again at every picture that holds one of these contents."""
+        generation = self._next_generation()
+        self._connection.executemany(
+            "UPDATE images SET generation = ? WHERE content_id = ? AND status = 'indexed'",
+            ((generation, content_id) for content_id in content_ids),
+        )
+
+    def put_checked(self, encoder_id: int, number: int, stamp: str) -> None:
+        """Record what a shard's files looked like when they were last read in full."""
+        self._connection.execute(
+            "UPDATE shards SET checked = ? WHERE encoder_id = ? AND number = ?", (stamp, encoder_id, number)
+        )
+
+    def forget_checks(self) -> None:
+        """Have the next run read every shard in full, and make an index of everything."""
+        self._connection.execute("UPDATE shards SET checked = ''")
+        self.start_indexes_anew()
+
+    def drop_shards(self, encoder_id: int, numbers: Sequence[int]) -> None:
+        """Forget shards, and the vectors that lie in them."""
+        for number in numbers:
+            self._connection.execute(
+                "UPDATE images SET generation = ? WHERE content_id IN "
+                "(SELECT content_id FROM vectors WHERE encoder_id = ? AND shard = ?)",
+                (self._next_generation(), encoder_id, number),
+            )
+            self._connection.execute("DELETE FROM vectors WHERE encoder_id = ? AND shard = ?", (encoder_id, number))
+            self.drop_empty_shards(encoder_id, [number])
+
+    def drop_empty_shards(self, encoder_id: int, numbers: Sequence[int]) -> None:
+        """Forget shards in which no vector lies any more."""
+        for number in numbers:
+            self._connection.execute("DELETE FROM shards WHERE encoder_id = ? AND number = ?", (encoder_id, number))
+
+
+def _mismatch(
+    stored: StoredEncoder, named: Named, all_stored: Sequence[StoredEncoder]
+) -> IndexMismatch | EncodersLeftOut:
+    """Return why an encoder that has vectors cannot be left out of those named."""
+    names = [name for name, _ in named]
+    if stored.name in names or len(all_stored) == len(named) == 1:
+        name, fingerprint = named[names.index(stored.name) if stored.name in names else 0]
+        return IndexMismatch(f"{stored.name} ({stored.fingerprint})", f"{name} ({fingerprint})")
+    known = [one.name for one in all_stored]
+    return EncodersLeftOut([name for name in known if name not in names], known)

@@ -1,0 +1,134 @@
+"""The duplicates of a library: groups of pictures, the one worth keeping first. Nothing is written or deleted."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from indexer.library.catalog.records import ImageRow
+from indexer.library.duplicates import Grouping, OnStep, calibrate_build, group
+from indexer.library.looks import Looks
+from indexer.library.opened import OpenBuild, open_build
+
+Why = Literal["kept", "copy", "near"]
+COLUMNS = ("group", "why", "bits", "cosine", "id", "file", "width", "height", "bytes", "taken_at", "modified_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicate:
+    """A picture of a group: the one worth keeping, an exact copy of it, or a near-duplicate of it.
+
+    `bits` and `cosine` say how far the hash and the vector of a near-duplicate are from those of the one kept.
+    """
+
+    why: Why
+    picture: ImageRow
+    bits: int | None = None
+    cosine: float | None = None
+
+    @property
+    def modified_at(self) -> str:
+        """The time of the file, ISO 8601 in UTC."""
+        return datetime.fromtimestamp(self.picture.mtime_ns // 10**9, UTC).isoformat()
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the picture as it is printed for programs."""
+        picture = self.picture
+        values = (self.why, self.bits, self.cosine, picture.id, picture.place, picture.width, picture.height)
+        return dict(zip(COLUMNS[1:], (*values, picture.size, picture.taken_at, self.modified_at), strict=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateReport:
+    """Groups, those first whose other pictures take most room.
+
+    `compared` counts the pictures of the library; `unhashed` the contents that were indexed by a version that made no
+    hashes, and that no update could hash yet: only their exact copies are known.
+    """
+
+    groups: list[list[Duplicate]]
+    compared: int
+    unhashed: int
+    build: str
+
+    @property
+    def others(self) -> list[Duplicate]:
+        """All pictures but the one worth keeping of each group."""
+        return [one for found in self.groups for one in found[1:]]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the report as `--json` prints it."""
+        return {
+            "build": self.build,
+            "pictures": self.compared,
+            "unhashed": self.unhashed,
+            "groups": [[one.to_dict() for one in found] for found in self.groups],
+        }
+
+
+def find_duplicates(data: Path, *, exact: bool = False, on_step: OnStep = lambda *_: None) -> DuplicateReport:
+    """Group the pictures of the build in use, without its encoder; `exact`: only copies.
+
+    Raises NoIndex, IndexDamaged and what the catalog raises.
+    """
+    opened = open_build(data)
+    try:
+        looks = opened.catalog.list_looks()
+        looks = looks[np.isin(looks.ids, opened.index.list_ids())]
+        rule = None if exact else calibrate_build(opened)
+        grouping = group(looks, opened.index.fetch, rule, on_step=on_step)
+        unhashed = 0 if exact else len(np.unique(looks.contents[~looks.hashed]))
+        return _report(opened, looks, grouping, unhashed=unhashed)
+    finally:
+        opened.catalog.close()
+
+
+def _report(opened: OpenBuild, looks: Looks, grouping: Grouping, *, unhashed: int) -> DuplicateReport:
+    sizes = np.bincount(grouping.leaders, minlength=len(looks))[grouping.leaders]
+    wanted = np.flatnonzero(sizes > 1)
+    rows = opened.catalog.get_images(looks.ids[wanted].tolist())
+    found: dict[int, list[Duplicate]] = {}
+    for place in wanted.tolist():
+        leader = int(grouping.leaders[place])
+        picture = rows[int(looks.ids[place])]
+        if leader == place:
+            one = Duplicate(why="kept", picture=picture)
+        elif looks.contents[leader] == looks.contents[place]:
+            one = Duplicate(why="copy", picture=picture)
+        else:
+            bits, cosine = int(grouping.bits[place]), round(float(grouping.cosines[place]), 4)
+            one = Duplicate(why="near", picture=picture, bits=bits, cosine=cosine)
+        found.setdefault(leader, []).append(one)
+    apart = [several for one in found.values() if len(several := _without_other_names(one)) > 1]
+    groups = sorted(apart, key=lambda one: (-_spare_bytes(one), one[0].picture.id))
+    return DuplicateReport(groups=groups, compared=len(looks), unhashed=unhashed, build=opened.manifest.build)
+
+
+def _without_other_names(found: list[Duplicate]) -> list[Duplicate]:
+    """Leave out what is the same file under another name, a copy that nobody could delete and keep the picture.
+
+    So are links, and what is both in a folder and in a list. A link stands back behind the file itself.
+    """
+    files: dict[tuple[object, ...], Duplicate] = {}
+    for one in found:
+        place = _place_on_disk(one.picture)
+        first = files.setdefault(place, one)
+        if first is not one and first.picture.file.is_symlink() and not one.picture.file.is_symlink():
+            files[place] = replace(first, picture=one.picture)
+    return list(files.values())
+
+
+def _place_on_disk(picture: ImageRow) -> tuple[object, ...]:
+    if picture.address is not None:
+        return (picture.address,)
+    try:
+        info = picture.file.stat()
+    except OSError:
+        return str(picture.file), picture.offset
+    return info.st_dev, info.st_ino, picture.offset
+
+
+def _spare_bytes(found: list[Duplicate]) -> int:
+    return sum(one.picture.size for one in found[1:])

@@ -1,0 +1,166 @@
+"""A library's index: immutable segments, and which of their rows are alive.
+
+What is added becomes a segment of its own; what is removed is marked dead where it stands. So adding a thousand
+pictures to millions takes a second, and a search merges what each segment finds. An id is alive in one segment.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer.library.index.base import Neighbors, QueryKind, last_of_each, positions_of, rank
+from indexer.library.index.files import open_parts, save_parts
+from indexer.library.index.flat import FEW_ROWS, Allowed, FlatSegment, Mask, Positions, Scores
+from indexer.library.index.gpu_vectors import GpuVectors, SegmentOnGpu
+from indexer.library.index.hub_offsets import Offsets, offsets_at
+from indexer.library.index.part import Part, Segment
+from models.foundation.vectors import Ids, Vectors
+
+_REMEMBERED = 32  # filters
+
+
+class SegmentedIndex:
+    """A VectorIndex over parts. Searching is safe from several threads, changing is not."""
+
+    def __init__(self, dim: int, parts: Sequence[Part] = ()) -> None:
+        self.dim = dim
+        self.parts = tuple(parts)
+        self._ids: Ids | None = None
+        self._on_gpu: Mapping[Segment, SegmentOnGpu] = {}
+        self._remembered: OrderedDict[int, tuple[Ids, tuple[Allowed | None, ...]]] = OrderedDict()
+
+    @classmethod
+    def open(cls, folder: Path, segments: Sequence[Any]) -> "SegmentedIndex":
+        """Open what `save` wrote. Raises IndexDamaged or BackendNotInstalled."""
+        return cls(*open_parts(folder, segments))
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    @property
+    def on_gpu(self) -> int:
+        """How many vectors a GPU looks through."""
+        return sum(len(part) for part in self.parts if self._on_gpu.get(part.segment))
+
+    def use(self, gpu: GpuVectors) -> None:
+        """Have a GPU look through the segments that it has room for. Another index that did gives way."""
+        self._on_gpu = gpu.hold(self.parts)
+
+    def list_ids(self) -> Ids:
+        """Return all ids."""
+        if self._ids is None:
+            living = [part.live_ids for part in self.parts]
+            self._ids = np.sort(np.concatenate([np.empty(0, np.int64), *living]))
+        return self._ids
+
+    def upsert(self, ids: Ids, vectors: Vectors, offsets: Offsets | None = None) -> None:
+        """Add or replace: a new segment, and the old rows dead."""
+        new_ids, last = last_of_each(ids)
+        if offsets is None and any(part.segment.offsets is not None for part in self.parts):
+            offsets = np.zeros(len(ids), np.float32)
+        self.remove(new_ids)
+        if len(new_ids):
+            number = 1 + max((part.number for part in self.parts), default=0)
+            segment = FlatSegment(new_ids, vectors[last], offsets_at(offsets, last))
+            self._change([*self.parts, Part(number, segment)])
+
+    def remove(self, ids: Ids) -> int:
+        """Mark rows dead; return how many there were."""
+        found = [part.alive(positions_of(part.segment.ids, ids)) for part in self.parts]
+        if any(map(len, found)):
+            pairs = zip(self.parts, found, strict=True)
+            self._change([part.without(positions) if len(positions) else part for part, positions in pairs])
+        return sum(map(len, found))
+
+    def search(self, queries: Vectors, k: int, *, where: Ids | None = None, kind: QueryKind = "text") -> Neighbors:
+        """Search each segment and merge what they find, scored exactly."""
+        choices = self._choose(where)
+        ids: list[list[Ids]] = [[np.empty(0, np.int64)] for _ in queries]
+        scores: list[list[Any]] = [[np.empty(0, np.float32)] for _ in queries]
+        for part, allowed in zip(self.parts, choices, strict=True):
+            if not len(queries) or (allowed is not None and not allowed.count):
+                continue
+            searched = self._on_gpu.get(part.segment, part.segment)
+            for row, (positions, found) in enumerate(searched.search(queries, k, allowed, kind)):
+                ids[row].append(part.segment.ids[positions])
+                scores[row].append(found)
+        rows = [rank(np.concatenate(ids[row]), np.concatenate(scores[row]), k) for row in range(len(queries))]
+        return Neighbors(
+            np.array([row[0] for row in rows], np.int64).reshape(len(queries), k),
+            np.array([row[1] for row in rows], np.float32).reshape(len(queries), k),
+        )
+
+    def count(self, where: Ids | None = None) -> int:
+        """Count."""
+        if where is None:
+            return len(self)
+        pairs = zip(self.parts, self._choose(where), strict=True)
+        return sum(len(part) if allowed is None else allowed.count for part, allowed in pairs)
+
+    def count_above(self, query: Vectors, score: float, *, where: Ids | None = None) -> int:
+        """Count in each segment."""
+        pairs = zip(self.parts, self._choose(where), strict=True)
+        return sum(part.segment.count_above(query[0], score, allowed) for part, allowed in pairs)
+
+    def fetch(self, ids: Ids) -> Vectors:
+        """Return the vectors of `ids`. Raises KeyError."""
+        vectors = np.empty((len(ids), self.dim), np.float32)
+        for part, here, positions in self._locate(ids):
+            vectors[here] = part.segment.fetch(positions)
+        return vectors
+
+    def score(self, query: Vectors, ids: Ids) -> Scores:
+        """Score rows exactly. Raises KeyError."""
+        scores = np.empty(len(ids), np.float32)
+        for part, here, positions in self._locate(ids):
+            scores[here] = part.segment.score(query[0], positions)
+        return scores
+
+    def _locate(self, ids: Ids) -> Iterator[tuple[Part, Mask, Positions]]:
+        """Yield each part that has some of `ids`, which of them, and where. Raises KeyError if one is missing."""
+        missing = np.ones(len(ids), np.bool_)
+        for part in self.parts:
+            held = part.segment.ids
+            if not len(held) or not missing.any():
+                continue
+            positions = np.minimum(np.searchsorted(held, ids), len(held) - 1)
+            here = missing & (held[positions] == ids)
+            if part.live is not None:
+                here &= part.live.mask[positions]
+            if here.any():
+                yield part, here, positions[here]
+            missing &= ~here
+        if missing.any():
+            raise KeyError(ids)
+
+    def save(
+        self, folder: Path, *, prefix: str = "", link: Callable[[Path, Path], None] | None = None
+    ) -> tuple[Any, ...]:
+        """Write the index durably into `folder`, and return what its files are. Raises OSError."""
+        return save_parts(self.parts, folder, prefix=prefix, link=link)
+
+    def close(self) -> None:
+        """Release memory and files."""
+        self._on_gpu = {}
+        self._change([])
+
+    def _change(self, parts: Sequence[Part]) -> None:
+        self.parts = tuple(part for part in parts if len(part))
+        self._ids = None
+        self._remembered = OrderedDict()
+
+    def _choose(self, where: Ids | None) -> tuple[Allowed | None, ...]:
+        """Return what may be found in each part. What a read-only array stands for is remembered."""
+        if where is None or where.flags.writeable or len(where) <= FEW_ROWS:
+            return tuple(part.allowed(where) for part in self.parts)
+        remembered = self._remembered.get(id(where))
+        if remembered is not None and remembered[0] is where:
+            return remembered[1]
+        choices = tuple(part.allowed(where) for part in self.parts)
+        self._remembered[id(where)] = (where, choices)
+        while len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+        return choices

@@ -1,0 +1,76 @@
+"""The read side of a library: the build in use, opened."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.library.builds.current import read_current
+from indexer.library.builds.manifest import IndexEntry, Manifest
+from indexer.library.catalog.writer import Catalog
+from indexer.library.errors import IndexDamaged, IndexMismatch
+from indexer.library.index.segments import SegmentedIndex
+from indexer.library.layout import Layout
+from models.encoders.spec import EncoderSpec
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIndex:
+    """The index of one encoder, and what the manifest says of it."""
+
+    entry: IndexEntry
+    index: SegmentedIndex
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBuild:
+    """A published build and the catalog beside it. Immutable: a later build is another object.
+
+    `indexes` has one for each encoder of the library, the main one first.
+    """
+
+    layout: Layout
+    manifest: Manifest
+    indexes: tuple[OpenIndex, ...]
+    catalog: Catalog
+
+    @property
+    def entry(self) -> IndexEntry:
+        """What the manifest says of the main index."""
+        return self.indexes[0].entry
+
+    @property
+    def index(self) -> SegmentedIndex:
+        """The index of the main encoder."""
+        return self.indexes[0].index
+
+    def close(self) -> None:
+        """Let go of the indexes; the catalog is for others to close."""
+        for opened in self.indexes:
+            opened.index.close()
+
+
+def open_build(data: Path, *, catalog: Catalog | None = None, build: str | None = None) -> OpenBuild:
+    """Open the build in use, or the one that `build` names, with the `catalog` if it is open and still the library's.
+
+    Whether its encoder is the one on this machine is for those to ask who encode. Raises NoIndex, IndexDamaged,
+    CatalogTooNew or CatalogCorrupt.
+    """
+    layout = Layout(data.absolute())
+    manifest = read_current(layout) if build is None else Manifest.read(layout.builds / build)
+    folder = layout.builds / manifest.build
+    indexes = tuple(_open_index(folder, entry) for entry in manifest.indexes)
+    if catalog is None or not catalog.is_current():
+        catalog = Catalog(layout.catalog)
+    return OpenBuild(layout, manifest, indexes, catalog)
+
+
+def _open_index(folder: Path, entry: IndexEntry) -> OpenIndex:
+    index = SegmentedIndex.open(folder, entry.files)
+    if len(index) != entry.count:
+        raise IndexDamaged(folder, f"it holds {len(index)} vectors, expected {entry.count}")
+    return OpenIndex(entry, index)
+
+
+def check_same(expected: EncoderSpec, loaded: EncoderSpec) -> None:
+    """Raise IndexMismatch if the weights on disk have been replaced since `expected` was read."""
+    if expected.fingerprint != loaded.fingerprint:
+        raise IndexMismatch(f"{expected.name} ({expected.fingerprint})", f"{loaded.name} ({loaded.fingerprint})")

@@ -1,0 +1,1 @@
+"""Sources -> library: scanned, read, encoded, annotated, published."""

@@ -1,0 +1,270 @@
+"""The doors of the write side: what each command does, from folders to a published build."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from indexer.config import IndexerSettings
+from indexer.errors import InvalidRoot
+from indexer.library.builds.current import delete_builds_but, find_build_damage, read_current
+from indexer.library.catalog.records import StoredEncoder
+from indexer.library.catalog.writer import Catalog
+from indexer.library.encoders import check_vectors_whole, find_damage, open_encoders, rewrite_shards
+from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
+from indexer.library.index.segments import SegmentedIndex
+from indexer.library.layout import Layout
+from indexer.library.lock import write_lock
+from indexer.pipeline.publish import Check, PublishOptions, publish
+from indexer.pipeline.run import BuildOptions, BuildReport, Run
+from indexer.sources.scanning import kind_of
+
+__all__ = ["BuildOptions", "BuildReport", "CompactReport", "build", "compact", "rebuild", "remedy", "verify"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactReport:
+    """What compacting did: pictures forgotten for good, their thumbnails, and the bytes that came free."""
+
+    build: str
+    forgotten: int
+    thumbnails: int
+    freed_bytes: int
+    seconds: float
+
+
+def build(settings: IndexerSettings, paths: Sequence[Path], options: BuildOptions) -> BuildReport:
+    """Add folders, lists and shards to the library (none: only what it has), bring it up to date, publish a build.
+
+    Nothing that is already encoded is encoded again. Raises InvalidRoot, InvalidList, NoPictures, RootEmptied,
+    IndexMismatch, EncodersLeftOut, EncoderNotInLibrary, LastEncoder, LibraryBusy, LibraryUnwritable and what the
+    encoders raise; whatever was done before that is kept.
+    """
+    started = time.perf_counter()
+    layout = Layout(settings.data.absolute())
+    folders = [_checked_path(path, layout) for path in paths]
+    if not folders and not layout.catalog.exists():
+        raise NoIndex(layout.data)
+    with _opened(layout) as catalog:
+        return Run(settings, layout, catalog, options, started).run(folders)
+
+
+def rebuild(
+    settings: IndexerSettings,
+    *,
+    on_index: Callable[[int, int], None] = lambda _done, _all: None,
+    check: Check = lambda _layout, _build: None,
+) -> BuildReport:
+    """Publish a new build from the vector store; no picture is read and none encoded. `check`: see PublishOptions."""
+    started = time.perf_counter()
+    layout = Layout(settings.data.absolute())
+    if not layout.catalog.exists():
+        raise NoIndex(layout.data)
+    with _opened(layout) as catalog:
+        stored = _complete_encoders(layout, catalog)
+        catalog.check_seal(thorough=True)
+        check_vectors_whole(catalog, open_encoders(layout, stored, settings.runtime))
+        manifest = publish(layout, catalog, stored, replace(_anew(settings), on_progress=on_index, check=check))
+        catalog.sync_texts()
+        catalog.seal()
+        counts = catalog.counts()
+    return BuildReport(
+        build=manifest.build,
+        seen=counts["indexed"] + counts["failed"],
+        encoded=0,
+        reused=counts["indexed"],
+        failed=counts["failed"],
+        removed=0,
+        seconds=round(time.perf_counter() - started, 3),
+        encoders=tuple(encoder.name for encoder in stored),
+    )
+
+
+def compact(settings: IndexerSettings) -> CompactReport:
+    """Give back the room of pictures that are gone: their rows, vectors and thumbnails, and the build before this one.
+
+    They get a new id should they ever return. Raises NoIndex, LibraryBusy, LibraryUnwritable or IndexDamaged.
+    """
+    started = time.perf_counter()
+    layout = Layout(settings.data.absolute())
+    if not layout.catalog.exists():
+        raise NoIndex(layout.data)
+    before = _bytes_below(layout.data)
+    with _opened(layout) as catalog:
+        catalog.check_seal(thorough=True)
+        encoders = open_encoders(layout, _library_encoders(catalog), settings.runtime)
+        check_vectors_whole(catalog, encoders)
+        with catalog.writing():
+            forgotten = catalog.forget_removed()
+        catalog.sync_texts()
+        for encoder in encoders:
+            rewrite_shards(catalog, encoder, catalog.list_shards(encoder.id))
+        manifest = publish(layout, catalog, _complete_encoders(layout, catalog), _anew(settings))
+        delete_builds_but(layout, {manifest.build})
+        thumbnails = _delete_thumbnails_but(layout, catalog.list_checksums())
+        catalog.vacuum()
+        catalog.seal()
+    return CompactReport(
+        build=manifest.build,
+        forgotten=forgotten,
+        thumbnails=thumbnails,
+        freed_bytes=max(0, before - _bytes_below(layout.data)),
+        seconds=round(time.perf_counter() - started, 3),
+    )
+
+
+def _anew(settings: IndexerSettings) -> PublishOptions:
+    return PublishOptions(index=settings.index_options, runtime=settings.runtime, anew=True)
+
+
+_CATALOG_DAMAGED = "the catalog is damaged"
+
+
+def remedy(problems: Sequence[str], language: str) -> str:
+    """Return what to do about what `verify` found."""
+    chinese = language.startswith("zh")
+    if any(problem.startswith(_CATALOG_DAMAGED) for problem in problems):
+        if chinese:
+            return "请从备份恢复 catalog.sqlite3，或另建图片库：xuntu index build PATH --data OTHER"
+        return "Restore catalog.sqlite3 from a backup, or build anew: xuntu index build PATH --data OTHER"
+    if chinese:
+        return "请运行 xuntu index update：它会重新编码丢失的部分并建立新的索引。"
+    return "Run `xuntu index update`: it encodes again what is lost and makes a new index."
+
+
+def verify(settings: IndexerSettings) -> list[str]:
+    """Return a sentence for each thing wrong with the catalog, the vector store and the build in use.
+
+    Reads every byte of them. What is found damaged, the next update looks at again. Raises LibraryBusy where it cannot
+    be told from what another process is just writing.
+    """
+    layout = Layout(settings.data.absolute())
+    found = _find_problems(layout, settings)
+    if not found:
+        return found
+    try:
+        with write_lock(layout):
+            found = _find_problems(layout, settings)
+            if found and not found[0].startswith(_CATALOG_DAMAGED):
+                _distrust(layout)
+    except LibraryUnwritable:
+        pass  # a read-only library, to which nobody writes
+    return found
+
+
+def _find_problems(layout: Layout, settings: IndexerSettings) -> list[str]:
+    catalog = Catalog(layout.catalog)
+    try:
+        damage = catalog.check()
+        if damage:
+            return [f"{_CATALOG_DAMAGED}: {damage}"]
+        encoders = open_encoders(layout, _library_encoders(catalog), settings.runtime)
+        found = [damage for encoder in encoders for damage in find_damage(catalog, encoder)]
+        if not catalog.has_readable_seal():
+            found.append("catalog.seal has changed since it was written")
+        for encoder in encoders:
+            missing = catalog.count_without_vector(encoder.id)
+            if missing:
+                found.append(f"{missing} pictures have no vector of {encoder.spec.name}")
+        found += _find_problems_of_build(layout, catalog)
+    finally:
+        catalog.close()
+    return found
+
+
+def _find_problems_of_build(layout: Layout, catalog: Catalog) -> list[str]:
+    stored = {encoder.name: encoder.id for encoder in catalog.list_encoders()}
+    try:
+        manifest = read_current(layout)
+        found = find_build_damage(layout.builds / manifest.build, manifest)
+        if not found and manifest.generation == catalog.generation():
+            for entry in (entry for entry in manifest.indexes if entry.encoder in stored):
+                index = SegmentedIndex.open(layout.builds / manifest.build, entry.files)
+                if not np.array_equal(index.list_ids(), catalog.locations(stored[entry.encoder]).ids):
+                    found.append(f"build {manifest.build} does not hold the pictures that the catalog says")
+    except IndexDamaged as error:
+        found = [error.en]
+    except NoIndex:
+        found = ["builds/CURRENT is missing: no build is in use"]
+    return found
+
+
+def _distrust(layout: Layout) -> None:
+    """Have the next update read everything in full."""
+    catalog = Catalog(layout.catalog, create=True)
+    try:
+        with catalog.writing():
+            catalog.forget_checks()
+    finally:
+        catalog.close()
+
+
+@contextmanager
+def _opened(layout: Layout) -> Iterator[Catalog]:
+    """Hold the write lock and the catalog."""
+    with write_lock(layout):
+        catalog = Catalog(layout.catalog, create=True)
+        try:
+            yield catalog
+        finally:
+            catalog.close()
+
+
+def _checked_path(path: Path, layout: Layout) -> Path:
+    folder = path.expanduser().resolve()
+    if not folder.exists():
+        raise InvalidRoot(path, why_en="there is no such folder or file", why_zh="没有这个文件夹或文件")
+    kind_of(folder)
+    if folder == layout.data.resolve():
+        raise InvalidRoot(
+            path,
+            why_en="this is the library's own data folder; name another one with --data",
+            why_zh="这是图片库自己的数据文件夹；请用 --data 另指定一个",
+        )
+    return folder
+
+
+def _library_encoders(catalog: Catalog) -> list[StoredEncoder]:
+    """Return the encoders that a library has been built with. Raises NoIndex."""
+    stored = catalog.list_encoders()
+    if not stored:
+        raise NoIndex(catalog.path.parent)
+    return stored
+
+
+def _complete_encoders(layout: Layout, catalog: Catalog) -> list[StoredEncoder]:
+    """Return a library's encoders without those of which no build has an index, since they have not seen all pictures.
+
+    An encoder that is being added waits for the run that encodes the last picture. Raises NoIndex.
+    """
+    try:
+        built_with = {index.encoder for index in read_current(layout).indexes}
+    except (NoIndex, IndexDamaged):
+        built_with = set()
+    stored = _library_encoders(catalog)
+    complete = [one for one in stored if one.name in built_with or not catalog.count_without_vector(one.id)]
+    return complete or stored
+
+
+def _delete_thumbnails_but(layout: Layout, checksums: set[str]) -> int:
+    """Delete the thumbnails of contents nobody has any more; return how many."""
+    gone = [path for path in layout.thumbnails.glob("*/*") if path.stem not in checksums]
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return len(gone)
+
+
+def _bytes_below(folder: Path) -> int:
+    """Return the bytes of all files below a folder; one with several names counts once."""
+    sizes: dict[tuple[int, int], int] = {}
+    for path in folder.rglob("*"):
+        try:
+            info = path.lstat()
+        except OSError:
+            continue
+        if path.is_file():
+            sizes[info.st_dev, info.st_ino] = info.st_size
+    return sum(sizes.values())

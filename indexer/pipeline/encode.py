@@ -1,0 +1,212 @@
+"""Records -> unit vectors -> vector store and catalog, timed stage by stage."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from indexer.library.catalog.records import ImageFile
+from indexer.library.catalog.writer import Catalog
+from indexer.library.encoders import LibraryEncoder
+from indexer.pipeline.engines import DeviceEncoders
+from indexer.pipeline.read import FILES_A_WORKER, FailureRecord, ImageDataset, ImageRecord, Record, load_records
+from models.foundation.vectors import Pixels, Vectors
+
+_FLUSH_SECONDS = 5.0  # a killed run loses at most so much work
+_FLUSH_ROWS = 2048
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run has come. `seconds` sums each stage; reading and colours over all workers."""
+
+    total: int
+    encoded: int = 0
+    copied: int = 0  # files whose content had a vector: copies, and what was moved
+    failed: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def done(self) -> int:
+        """Files dealt with."""
+        return self.encoded + self.copied + self.failed
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Add to a stage's time."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+
+OnProgress = Callable[[Progress], None]
+# Vectors of one content, by the position of the encoder that made them.
+OwnVectors = dict[int, Vectors]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file, what was found in it, and the vectors that were made of it."""
+
+    file: ImageFile
+    record: Record
+    vectors: OwnVectors
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A batch; for each encoder, the positions in the data set of what it encodes, and the vectors to come."""
+
+    batch: list[Record]
+    encodings: list[tuple[list[int], Future[Vectors] | None]]
+
+
+class EncodeRun:
+    """Encodes files and records them: each flush is one transaction and one shard of each encoder, or nothing."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        encoders: Sequence[LibraryEncoder],
+        progress: Progress,
+        changing: set[int] | None = None,
+    ) -> None:
+        """Begin. `changing` are the pictures whose file will turn out to hold something else."""
+        self._catalog = catalog
+        self._encoders = encoders
+        self._changing = set() if changing is None else changing
+        self.progress = progress
+        self._pending: list[Found] = []
+        self._flushed_at = time.monotonic()
+        self._repeated_sizes: set[int] = set()
+        self._met: set[str] = set()  # checksums of contents that may come again
+
+    def run(
+        self,
+        dataset: ImageDataset,
+        devices: Sequence[DeviceEncoders],
+        *,
+        workers: int,
+        batch_size: int,
+        on_progress: OnProgress,
+    ) -> None:
+        """Encode every file of `dataset`. When interrupted, what was encoded so far is kept.
+
+        The views of `dataset` and `devices` are those of the encoders, in their order. Encoders are loaded after the
+        workers have started: they are forks, and an encoder's threads must not be there.
+        """
+        ahead = max(encoders.ahead for encoders in devices)
+
+        def load() -> None:
+            for encoders in devices:
+                encoders.load()
+
+        sizes = Counter(file.size for file in dataset.files)
+        self._repeated_sizes = {size for size, count in sizes.items() if count > 1}
+        workers = min(workers, 1 + len(dataset) // FILES_A_WORKER)
+        under_way: deque[UnderWay] = deque()
+        try:
+            for batch in load_records(dataset, workers=workers, batch_size=batch_size, on_started=load):
+                under_way.append(self._submit(batch, devices))
+                while len(under_way) > ahead:
+                    self._collect(dataset, devices, under_way)
+                    on_progress(self.progress)
+                if len(self._pending) >= _FLUSH_ROWS or time.monotonic() - self._flushed_at > _FLUSH_SECONDS:
+                    self.flush()
+            while under_way:
+                self._collect(dataset, devices, under_way)
+                on_progress(self.progress)
+        finally:
+            self.flush()
+
+    def flush(self) -> None:
+        """Make everything encoded so far durable."""
+        started = time.perf_counter()
+        pending, self._pending, self._flushed_at = self._pending, [], time.monotonic()
+        if not pending:
+            return
+        with self._catalog.writing():
+            vectors: dict[int, OwnVectors] = {}
+            for found in pending:
+                self._record(found, vectors)
+            for position, encoder in enumerate(self._encoders):
+                self._write(encoder, {key: own[position] for key, own in vectors.items() if position in own})
+            if vectors:
+                self._catalog.put_vectors_changed(vectors)
+        self.progress.add("write", time.perf_counter() - started)
+
+    def _write(self, encoder: LibraryEncoder, vectors: dict[int, Vectors]) -> None:
+        """Write vectors by content id to a shard."""
+        if vectors:
+            content_ids = list(vectors)
+            shard = encoder.store.write(
+                self._catalog.next_shard(), np.array(content_ids, np.int64), np.stack(list(vectors.values()))
+            )
+            self._catalog.put_shard(encoder.id, shard, content_ids)
+
+    def _record(self, found: Found, vectors: dict[int, OwnVectors]) -> None:
+        """Enter a file into the catalog, and its vectors, if it has new ones, into `vectors` by content id."""
+        record = found.record
+        if isinstance(record, FailureRecord):
+            self._changing.discard(self._catalog.put_failure(found.file, record.reason, record.detail))
+            return
+        if isinstance(record, ImageRecord) and record.facts is not None:
+            content_id: int | None = self._catalog.put_content(record.facts)
+        else:
+            content_id = self._catalog.find_content(record.sha256)
+        if content_id is None:
+            return  # cannot be while this run holds the write lock; the next run looks at the file again
+        if found.vectors:
+            vectors[content_id] = found.vectors
+        image_id = self._catalog.put_image(
+            record.file, content_id, changing=self._changing, has_new_vector=content_id in vectors
+        )
+        self._changing.discard(image_id)
+
+    def _submit(self, batch: list[Record], devices: Sequence[DeviceEncoders]) -> UnderWay:
+        """Begin to encode what is new in a batch."""
+        started = time.perf_counter()
+        images = [record for record in batch if isinstance(record, ImageRecord)]
+        fresh = [record for record in images if not self._is_repeat(record)]
+        encodings: list[tuple[list[int], Future[Vectors] | None]] = []
+        for position, encoders in enumerate(devices):
+            own = [(record.index, pixels) for record in fresh if (pixels := self._pixels(record, position)) is not None]
+            encoding = encoders.submit(np.stack([pixels for _, pixels in own])) if own else None
+            encodings.append(([index for index, _ in own], encoding))
+        self.progress.add("read and decode", sum(record.seconds[0] for record in images))
+        self.progress.add("thumbnail and colours", sum(record.seconds[1] for record in images))
+        self.progress.add("encode", time.perf_counter() - started)
+        return UnderWay(batch, encodings)
+
+    def _pixels(self, record: ImageRecord, position: int) -> Pixels | None:
+        """Return what an encoder has to encode of a picture, None where its vector is there."""
+        # Of what lies at an address nothing was known before it was fetched.
+        if record.file.address and self._catalog.is_encoded(record.sha256, self._encoders[position].id):
+            return None
+        return record.pixels[position]
+
+    def _is_repeat(self, record: ImageRecord) -> bool:
+        """Say whether the same content has been met before in this run; its vectors will be there."""
+        if record.file.size not in self._repeated_sizes and record.file.address is None:
+            return False
+        repeat = record.sha256 in self._met
+        self._met.add(record.sha256)
+        return repeat
+
+    def _collect(self, dataset: ImageDataset, devices: Sequence[DeviceEncoders], under_way: deque[UnderWay]) -> None:
+        """Wait for the first batch that is under way, and keep what came of it."""
+        started = time.perf_counter()
+        batch = under_way[0].batch
+        vectors: dict[int, OwnVectors] = {}
+        for position, (indices, encoding) in enumerate(under_way[0].encodings):
+            if encoding is not None:
+                for index, vector in zip(indices, devices[position].result(encoding), strict=True):
+                    vectors.setdefault(index, {})[position] = vector
+        # One append: an interrupt leaves a batch whole or not at all.
+        self._pending += [Found(dataset.files[record.index], record, vectors.get(record.index, {})) for record in batch]
+        under_way.popleft()
+        failed = sum(isinstance(record, FailureRecord) for record in batch)
+        self.progress.encoded += len(vectors)
+        self.progress.failed += failed
+        self.progress.copied += len(batch) - len(vectors) - failed
+        self.progress.add("encode", time.perf_counter() - started)

@@ -1,0 +1,216 @@
+"""Vector store -> a verified, immutable build, published by replacing one line.
+
+A build is made beside the one in use, of which it takes over what has not changed. `CURRENT` is replaced only once
+the new files, read back from disk, hold what they should. The build before it stays, so that `rollback` has somewhere
+to go.
+"""
+
+import logging
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from indexer.library.builds.current import (
+    current_build,
+    delete_builds_but,
+    is_untouched,
+    read_current,
+    stamp_of_build,
+    use_build,
+)
+from indexer.library.builds.manifest import IndexEntry, Manifest
+from indexer.library.catalog.records import StoredEncoder
+from indexer.library.catalog.writer import Catalog
+from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
+from indexer.library.index.base import VectorIndex
+from indexer.library.index.files import SegmentFile
+from indexer.library.index.hub_offsets import Bank
+from indexer.library.index.incremental import next_index
+from indexer.library.index.options import IndexOptions
+from indexer.library.index.recipes import choose_recipe
+from indexer.library.index.segments import SegmentedIndex
+from indexer.library.layout import Layout
+from indexer.library.vectors.shard_files import ShardFiles
+from indexer.pipeline.query_bank import read_bank
+from models.encoders.registry import get_spec
+from models.encoders.runtime import Runtime
+from models.encoders.spec import EncoderSpec
+from models.foundation.files import replace_file, sync_folder
+from models.foundation.vectors import Ids
+
+logger = logging.getLogger(__name__)
+
+Check = Callable[[Layout, Manifest], None]
+
+_RECALL_SAMPLE = 100
+_LEAST_SELF_RECALL = {"flat": 1.0, "ivf": 0.9}  # an approximate index may look past a picture; a broken one does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishOptions:
+    """How an index is made.
+
+    `anew` takes nothing over from the build before; `on_progress` gets the number of vectors done, and of all. `check`
+    looks at the build that is about to be published, and keeps the one in use by raising an error.
+    """
+
+    index: IndexOptions = field(default_factory=IndexOptions)
+    runtime: Runtime = field(default_factory=Runtime)
+    anew: bool = False
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None
+    check: Check = lambda _layout, _build: None
+
+
+def publish(layout: Layout, catalog: Catalog, encoders: Sequence[StoredEncoder], options: PublishOptions) -> Manifest:
+    """Make a build of everything indexed, with an index for each encoder, verify it and put it in use.
+
+    Raises LibraryUnwritable, IndexDamaged or what the check raises; then the build is deleted.
+    """
+    now = datetime.now(UTC)
+    name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    folder = layout.builds / name
+    try:
+        previous: str | None = current_build(layout)
+    except (NoIndex, IndexDamaged):
+        previous = None
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise LibraryUnwritable(layout.builds, error.strerror or str(error)) from error
+    try:
+        generation = catalog.generation()
+        entries = [_write_index(folder, layout, catalog, encoder, options) for encoder in encoders]
+        manifest = Manifest(
+            build=name,
+            created_at=now.isoformat(timespec="seconds"),
+            version=version("xuntu"),
+            generation=generation,
+            previous=previous,
+            indexes=tuple(entries),
+        )
+        replace_file(folder / "manifest.json", manifest.to_json())
+        sync_folder(layout.builds)
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, (OSError, RuntimeError)):  # the second is how FAISS reports a failed write
+            raise LibraryUnwritable(layout.builds, getattr(error, "strerror", None) or str(error)) from error
+        raise
+    try:
+        options.check(layout, manifest)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    use_build(layout, name)
+    with catalog.writing():
+        catalog.put_meta("checked_build", stamp_of_build(layout, manifest))
+    delete_builds_but(layout, {name, previous})
+    return manifest
+
+
+def _write_index(
+    folder: Path, layout: Layout, catalog: Catalog, encoder: StoredEncoder, options: PublishOptions
+) -> IndexEntry:
+    """Make the index of one encoder in the folder of a build, read it back, and return what it is."""
+    spec = get_spec(encoder.name, options.runtime)
+    corrects = options.index.hub_correction and spec.hub_share > 0
+    options = replace(options, index=replace(options.index, hub_correction=corrects))
+    bank = read_bank(layout, encoder, options.runtime) if _needs_bank(catalog, spec, options) else None
+    index = _make_index(layout, catalog, encoder, bank, options)
+    files = index.save(folder, prefix=f"{encoder.name}-")
+    entry = _describe(index, encoder, spec, files, _bank_id(bank, options))
+    _verify(folder, entry)
+    return entry
+
+
+def _needs_bank(catalog: Catalog, spec: EncoderSpec, options: PublishOptions) -> bool:
+    """Say whether an index gets offsets, or is tuned for texts."""
+    recipe = choose_recipe(catalog.counts()["indexed"], spec.dim, options.index)
+    return options.index.hub_correction or recipe.name == "ivf"
+
+
+def _bank_id(bank: Bank | None, options: PublishOptions) -> str:
+    """Return what stands for the offsets of an index, "" where it has none."""
+    return bank.id if bank and options.index.hub_correction else ""
+
+
+def _make_index(
+    layout: Layout, catalog: Catalog, encoder: StoredEncoder, bank: Bank | None, options: PublishOptions
+) -> SegmentedIndex:
+    """Return the index of the build in use, brought up to date, or a new one."""
+    spec = get_spec(encoder.name, options.runtime)
+    shards = catalog.list_shards(encoder.id)
+    store = ShardFiles(layout.vectors(spec.name), spec.dim, checksums={shard.number: shard.sha256 for shard in shards})
+    previous, since = None if options.anew else _open_previous(layout, catalog, encoder, _bank_id(bank, options)), 0
+    if previous is not None:
+        since = read_current(layout).generation
+    return next_index(
+        previous,
+        catalog.changes_since(since, encoder.id),
+        lambda: catalog.locations(encoder.id),
+        store,
+        options.index,
+        bank=bank,
+        on_progress=options.on_progress,
+    )
+
+
+def _open_previous(layout: Layout, catalog: Catalog, encoder: StoredEncoder, bank: str) -> SegmentedIndex | None:
+    """Return the index of the build in use, if a new one can be made of it."""
+    try:
+        manifest = read_current(layout)
+        entry = next((one for one in manifest.indexes if one.encoder == encoder.name), None)
+        if entry is None or entry.fingerprint != encoder.fingerprint or not catalog.takes_over(manifest.generation):
+            return None
+        if entry.bank != bank:
+            return None
+        if not is_untouched(layout, manifest, catalog):
+            return None
+        return SegmentedIndex.open(layout.builds / manifest.build, entry.files)
+    except (IndexDamaged, NoIndex):
+        return None
+
+
+def _describe(
+    index: SegmentedIndex, encoder: StoredEncoder, spec: EncoderSpec, files: tuple[SegmentFile, ...], bank: str
+) -> IndexEntry:
+    main = index.parts[0].segment if index.parts else None
+    return IndexEntry(
+        encoder=spec.name,
+        fingerprint=encoder.fingerprint,
+        space=spec.space,
+        dim=spec.dim,
+        metric="inner_product",
+        recipe=main.recipe if main else "flat",
+        count=len(index),
+        files=files,
+        self_recall=_self_recall(index),
+        tuning=dict(getattr(main, "tuned", {})),
+        bank=bank,
+    )
+
+
+def _verify(folder: Path, entry: IndexEntry) -> None:
+    """Read an index back. Raises IndexDamaged if it does not hold what it should."""
+    index = SegmentedIndex.open(folder, entry.files)
+    if len(index) != entry.count or (entry.count and index.dim != entry.dim):
+        raise IndexDamaged(folder, f"it holds {len(index)} x {index.dim}, expected {entry.count} x {entry.dim}")
+    if entry.self_recall < _LEAST_SELF_RECALL[entry.recipe] or _self_recall(index) != entry.self_recall:
+        raise IndexDamaged(folder, f"only {entry.self_recall:.0%} of sampled pictures find themselves")
+    index.close()
+
+
+def _self_recall(index: VectorIndex) -> float:
+    """Return the share of sampled vectors that are their own nearest (or as near as an exact copy)."""
+    if not len(index):
+        return 1.0
+    ids: Ids = index.list_ids()
+    sample = np.random.default_rng(0).choice(ids, min(_RECALL_SAMPLE, len(ids)), replace=False)
+    vectors = index.fetch(sample)
+    own = (vectors * vectors).sum(axis=1)
+    return float((index.search(vectors, 1, kind="picture").scores[:, 0] >= own - 1e-5).mean())

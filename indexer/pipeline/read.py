@@ -1,0 +1,272 @@
+"""Picture files -> records, in worker processes: read, hash, decode, thumbnail, colours, preprocess."""
+
+import contextlib
+import hashlib
+import logging
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.annotators.colours import dominant_colours
+from indexer.annotators.exif import read_exif
+from indexer.annotators.phash import perceptual_hash
+from indexer.library.catalog.records import ImageFacts, ImageFile
+from indexer.library.layout import Layout
+from indexer.library.looks import to_signed
+from indexer.library.thumbnails import DECODED_SIDE, decoded_side, write_thumbnail
+from indexer.sources.addresses import Fetching
+from indexer.sources.reading import read_source
+from models.encoders.encoder import Preprocess
+from models.foundation.errors import BackendNotInstalled, DecodeError
+from models.pictures.decode import DecodedImage, DecodeLimits, decode_image
+
+logger = logging.getLogger(__name__)
+
+PREFETCH = 4  # batches each worker prepares ahead
+_FETCHED_AT_ONCE = 8  # addresses, by each worker
+FILES_A_WORKER = 64  # fewer are not worth another process
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """A decoded picture: its position in the data set, each encoder's pixels, and what the catalog keeps.
+
+    `file` is the file as it was when it was read; `pixels` are None for an encoder that has its vector, `facts` where
+    the catalog has them; `seconds` are those spent reading and decoding, and on thumbnail and colours.
+    """
+
+    index: int
+    file: ImageFile
+    sha256: str
+    pixels: tuple[npt.NDArray[np.uint8] | None, ...]
+    facts: ImageFacts | None
+    seconds: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRecord:
+    """A file whose content is known and has its vectors: a copy, or one that was moved. Nothing of it is decoded."""
+
+    index: int
+    file: ImageFile
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRecord:
+    """A file that cannot be used: `reason` is a key of DECODE_REASONS."""
+
+    index: int
+    reason: str
+    detail: str = ""
+
+
+Record = ImageRecord | CopyRecord | FailureRecord
+
+
+class RecordSource(Protocol):
+    """What a DataLoader needs of a data set."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Record: ...
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How one encoder sees pictures. `encoded` maps a size in bytes to the checksums of files that have its vector."""
+
+    preprocess: Preprocess
+    image_size: int
+    encoded: Mapping[int, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDataset:
+    """A map-style data set. An item is a record and never an exception, so a bad file cannot stop a run.
+
+    Each picture is read and decoded once for all encoders, to the size that the largest of them wants.
+    """
+
+    files: Sequence[ImageFile]
+    views: Sequence[View]
+    layout: Layout
+    limits: DecodeLimits
+    fetching: Fetching = field(default_factory=Fetching)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> Record:
+        try:
+            return self._read(index)
+        except DecodeError as error:
+            return FailureRecord(index, error.reason, error.detail)
+        except Exception:
+            logger.warning("reading %s failed", self.files[index].absolute, exc_info=True)
+            return FailureRecord(index, "crashed")
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Record]:
+        """Return several records, as a DataLoader asks for them; servers are waited for side by side."""
+        if not any(self.files[index].address for index in indices):
+            return [self[index] for index in indices]
+        with ThreadPoolExecutor(_FETCHED_AT_ONCE) as pool:
+            return list(pool.map(self.__getitem__, indices))
+
+    def _read(self, index: int) -> ImageRecord | CopyRecord:
+        started = time.perf_counter()
+        file, data = read_source(self.files[index], self.limits, self.fetching)
+        sha256 = hashlib.sha256(data).hexdigest()
+        known = [sha256 in view.encoded.get(len(data), ()) for view in self.views]
+        if all(known):
+            return CopyRecord(index, file, sha256)
+        decoded = decode_image(data, short_side=self._short_side, long_side=DECODED_SIDE, limits=self.limits)
+        decoded_at = time.perf_counter()
+        facts = None if any(known) else self._take_down(sha256, decoded)
+        pixels = tuple(
+            None if has_vector else view.preprocess(decoded.image)
+            for view, has_vector in zip(self.views, known, strict=True)
+        )
+        seconds = decoded_at - started, time.perf_counter() - decoded_at
+        return ImageRecord(index, file, sha256, pixels, facts, seconds)
+
+    @property
+    def _short_side(self) -> int:
+        return decoded_side([view.image_size for view in self.views])
+
+    def _take_down(self, sha256: str, decoded: DecodedImage) -> ImageFacts:
+        """Write the thumbnail of a picture that is new, and return what the catalog keeps of it."""
+        exif = read_exif(decoded.exif)
+        with contextlib.suppress(OSError):  # the service makes a missing thumbnail from the picture itself
+            write_thumbnail(decoded.image, self.layout.thumbnail(sha256))
+        return ImageFacts(
+            sha256=sha256,
+            format=decoded.format,
+            width=decoded.width,
+            height=decoded.height,
+            taken_at=exif.taken_at,
+            camera=exif.camera,
+            has_gps=exif.has_gps,
+            colours=dominant_colours(decoded.image),
+            phash=to_signed(perceptual_hash(decoded.image)),
+        )
+
+
+def load_records(
+    dataset: RecordSource, *, workers: int, batch_size: int, on_started: Callable[[], None] = lambda: None
+) -> Iterator[list[Record]]:
+    """Yield the records of `dataset` in order, in batches, read by `workers` processes (0: by this one).
+
+    A file that kills its worker becomes a failure record. `on_started` is called once the workers, which are forks, run
+    and read the first batches. Raises BackendNotInstalled without torch.
+    """
+    start = 0
+    while start < len(dataset):
+        try:
+            for batch in _load(dataset, range(start, len(dataset)), workers, batch_size, on_started=on_started):
+                yield batch
+                start += len(batch)
+        except RuntimeError as error:
+            if not _worker_died(error):
+                raise
+            # One of the files under way did it. Read those one by one, so that only the guilty one is lost.
+            suspects = range(start, min(len(dataset), start + max(workers, 1) * PREFETCH * batch_size))
+            for record in _load_one_by_one(dataset, suspects):
+                yield [record]
+                start += 1
+
+
+def _load_one_by_one(dataset: RecordSource, indices: range) -> Iterator[Record]:
+    start = indices.start
+    while start < indices.stop:
+        try:
+            for batch in _load(dataset, range(start, indices.stop), 1, 1, prefetch=1):
+                yield batch[0]
+                start += 1
+        except RuntimeError as error:
+            if not _worker_died(error):
+                raise
+            yield FailureRecord(start, "crashed")
+            start += 1
+
+
+def _load(
+    dataset: RecordSource,
+    indices: range,
+    workers: int,
+    batch_size: int,
+    *,
+    prefetch: int = PREFETCH,
+    on_started: Callable[[], None] = lambda: None,
+) -> Iterator[list[Record]]:
+    if not workers:  # what the DataLoader would do, without the seconds that importing torch takes
+        on_started()
+        for start in range(indices.start, indices.stop, batch_size):
+            batch = range(start, min(start + batch_size, indices.stop))
+            yield dataset.__getitems__(batch) if isinstance(dataset, ImageDataset) else [dataset[i] for i in batch]
+        return
+    try:
+        from torch.utils.data import DataLoader
+    except ImportError as error:
+        raise BackendNotInstalled("torch", "index") from error
+    with _calm_torch():
+        loader: DataLoader[list[Record]] = DataLoader(
+            dataset,  # type: ignore[arg-type]
+            batch_size=batch_size,
+            sampler=indices,
+            num_workers=workers,
+            collate_fn=list,
+            prefetch_factor=prefetch,
+            worker_init_fn=partial(_begin_worker, os.getpid()),
+        )
+        batches = iter(loader)
+    on_started()
+    yield from batches
+
+
+def _begin_worker(parent: int, _worker: int) -> None:
+    end_with_parent(parent)
+
+
+def end_with_parent(parent: int) -> None:
+    """End this process soon after its parent, however that ends; waiting on its pipe it would never notice."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextlib.contextmanager
+def _calm_torch() -> Iterator[None]:
+    """Keep torch from speaking to the person, and from interrupting this process when a worker dies.
+
+    Its handler of SIGCHLD raises wherever the main thread happens to be, be it inside a transaction. Without it the
+    death is noticed where the next batch is waited for, a few seconds later.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
+            yield
+    finally:
+        if main:
+            signal.signal(signal.SIGCHLD, before)
+
+
+def _worker_died(error: RuntimeError) -> bool:
+    return str(error).startswith("DataLoader worker")

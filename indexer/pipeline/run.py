@@ -1,0 +1,380 @@
+"""One build or update, under the write lock: scan, encode, publish."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from indexer.config import IndexerSettings
+from indexer.errors import ClockJumped, InvalidList, MountGone, NoPictures, RecallMissed, RootEmptied, VectorsLost
+from indexer.library.builds.current import is_untouched, read_current
+from indexer.library.builds.manifest import Manifest
+from indexer.library.catalog.records import NOWHERE, ImageFile, KnownFile, Root
+from indexer.library.catalog.writer import Catalog
+from indexer.library.encoders import LibraryEncoder, choose_encoders, merge_small_shards, open_encoders
+from indexer.library.errors import IndexDamaged, NoIndex
+from indexer.library.layout import Layout
+from indexer.pipeline.backfill import make_missing_hashes
+from indexer.pipeline.changes import Changes, compare
+from indexer.pipeline.encode import EncodeRun, OnProgress, Progress
+from indexer.pipeline.engines import DeviceEncoders
+from indexer.pipeline.publish import Check, PublishOptions, publish
+from indexer.pipeline.read import ImageDataset, View
+from indexer.sources.addresses import Fetching
+from indexer.sources.folders import compile_patterns, needs_whole, reaches, scan_paths
+from indexer.sources.lists import is_out_of_sight
+from indexer.sources.scanning import Sight, kind_of, scan_root
+from indexer.sources.shards import known_members, stamp_of
+from models.encoders.registry import get_installed_spec, get_preprocess
+from models.foundation.devices import count_cpus
+from models.foundation.errors import BackendNotInstalled, ImageSearchError
+from models.pictures.decode import DecodeLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildReport:
+    """What a run did. `seen` = `encoded` + `reused` + `failed`; `failed` counts every file seen and not indexed."""
+
+    build: str
+    seen: int
+    encoded: int
+    reused: int
+    failed: int
+    removed: int
+    seconds: float
+    encoders: tuple[str, ...] = ()  # of the library now, the main one first
+    dropped: tuple[str, ...] = ()  # encoders whose vectors were deleted, as was asked
+    stages: dict[str, float] = field(default_factory=dict)  # seconds; reading summed over the workers
+    warnings: tuple[ImageSearchError, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the report as `--json` prints it."""
+        names = ("build", "seen", "encoded", "reused", "failed", "removed", "seconds", "encoders", "dropped")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """What a run is asked to do beyond the library's own state.
+
+    `encoders`, the main one first: none are the library's own, or the default for a new one. Further ones are added,
+    and those `dropped` leave it with their vectors.
+    """
+
+    encoders: Sequence[str] = ()
+    dropped: Sequence[str] = ()
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    hidden: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)  # of lists: path, url, caption, tags -> the column's name
+    allow_empty: bool = False
+    retry: bool = False  # every failed file again, not only those whose reason may have gone
+    reencode: bool = False  # every picture again
+    only: Sequence[Path] | None = None  # nothing but these files and folders is looked at
+    on_scan: Callable[[int], None] = lambda _: None
+    on_progress: OnProgress = lambda _: None
+    on_index: Callable[[int, int], None] = lambda _done, _all: None
+    check: Check = lambda _layout, _build: None  # of a build that is about to be published
+
+
+class Run:
+    """One build or update, under the write lock."""
+
+    def __init__(
+        self,
+        settings: IndexerSettings,
+        layout: Layout,
+        catalog: Catalog,
+        options: BuildOptions,
+        started: float,
+    ) -> None:
+        self.settings = settings
+        self.layout = layout
+        self.catalog = catalog
+        self.options = options
+        self.started = started
+        names = choose_encoders(options.encoders or settings.encoders, options.dropped, catalog.list_encoders())
+        self.specs = [get_installed_spec(name, settings.runtime) for name in names]
+        self.encoders: list[LibraryEncoder] = []
+        self.progress = Progress(total=0)
+        self.warnings: list[ImageSearchError] = []
+        self.named: Sequence[Path] = ()
+        self.stamps: dict[str, str] = {}  # of shards that were read to their end
+
+    def run(self, folders: Sequence[Path]) -> BuildReport:
+        """Scan, encode, publish. Raises InvalidList for a list among `folders`; later it is a warning."""
+        self.named = folders
+        self.catalog.check_seal(thorough=self.options.only is None)
+        changes = self._scan(folders)
+        self._record_presence(changes)
+        if self.options.only is None and not any(change.seen or change.removed for change in changes):
+            raise self._nothing_found()
+        for encoder in self.encoders:  # leftovers of an interrupted run; nothing else writes while the lock is held
+            encoder.store.delete_all_but(self.catalog.list_shards(encoder.id))
+        self._encode(
+            # Known paths first: then a copy that has come finds its original settled, and not about to change.
+            [file for change in changes for file in change.changed]
+            + [file for change in changes for file in change.new],
+            {image_id for change in changes for image_id in change.changing},
+        )
+        self._record_stamps()
+        for encoder in self.encoders:
+            merge_small_shards(self.catalog, encoder)
+        self._sync_texts()
+        self._make_missing_hashes()
+        manifest = self._publish_if_changed()
+        self._end_changes_of_encoders()
+        self.catalog.seal()
+        return BuildReport(
+            build=manifest.build,
+            seen=sum(change.seen for change in changes),
+            encoded=self.progress.encoded,
+            reused=sum(change.unchanged + len(change.returned) for change in changes) + self.progress.copied,
+            failed=self.progress.failed + sum(change.still_failed for change in changes),
+            removed=sum(len(change.removed) for change in changes),
+            seconds=round(time.perf_counter() - self.started, 3),
+            encoders=tuple(spec.name for spec in self.specs),
+            dropped=tuple(self.options.dropped),
+            stages={stage: round(seconds, 3) for stage, seconds in self.progress.seconds.items()},
+            warnings=tuple(self.warnings),
+        )
+
+    @property
+    def encoder_ids(self) -> list[int]:
+        """The encoders' ids in the catalog."""
+        return [encoder.id for encoder in self.encoders]
+
+    def _nothing_found(self) -> ImageSearchError:
+        """Return why there is nothing to index: what happened to a root says more than that there is no picture."""
+        lost = [warning for warning in self.warnings if not isinstance(warning, VectorsLost)]
+        return lost[0] if lost else NoPictures([root.path for root in self.catalog.list_roots()])
+
+    def _scan(self, folders: Sequence[Path]) -> list[Changes]:
+        """Look at every root of the library. New ones become part of it only if the library has a picture then."""
+        started = time.perf_counter()
+        with self.catalog.writing():
+            self._put_encoders()
+            for encoder in self.encoders:
+                self._forget_damaged_shards(encoder)
+            self._add_roots(folders)
+            roots = self.catalog.list_roots()
+            changes = [self._scan_root(root, [other.path for other in roots if other != root]) for root in roots]
+            nothing = not any(change.seen or change.removed or change.forgotten for change in changes)
+            if nothing and self.options.only is None:
+                raise self._nothing_found()
+        self.progress.add("scan", time.perf_counter() - started)
+        return changes
+
+    def _put_encoders(self) -> None:
+        """Enter the encoders of this run into the catalog, and take those that are dropped out of it."""
+        for stored in self.catalog.list_encoders():
+            if stored.name in self.options.dropped:
+                self.catalog.drop_encoder(stored.id)
+        named = [(spec.name, spec.fingerprint) for spec in self.specs]
+        if self.options.reencode:
+            self.catalog.begin_reencoding(named)
+        self.catalog.put_encoders(named)
+        self.encoders = open_encoders(self.layout, self.catalog.list_encoders(), self.settings.runtime)
+
+    def _end_changes_of_encoders(self) -> None:
+        """Delete the vectors of encoders that are not the library's any more, once it does without them."""
+        if self.catalog.get_meta("reencoding"):
+            if any(self.catalog.count_without_vector(encoder.id) for encoder in self.encoders):
+                return
+            self.catalog.end_reencoding()
+        self.layout.delete_vectors_but([spec.name for spec in self.specs])
+
+    def _forget_damaged_shards(self, encoder: LibraryEncoder) -> None:
+        """Drop shards that are not what was written, so that their pictures are encoded again.
+
+        Only those that have been touched since they were last read in full are read again.
+        """
+        for shard in self.catalog.list_shards(encoder.id):
+            stamp = encoder.store.stamp(shard.number)
+            if stamp and stamp == shard.checked:
+                continue
+            damage = encoder.store.find_damage(shard)
+            if damage:
+                self.catalog.drop_shards(encoder.id, [shard.number])
+                self.warnings.append(VectorsLost(damage, shard.rows))
+            else:
+                self.catalog.put_checked(encoder.id, shard.number, stamp)
+
+    def _add_roots(self, folders: Sequence[Path]) -> None:
+        """Add folders that no root of the library looks into yet; change how those that are roots are scanned."""
+        options = self.options
+        for folder in folders:
+            known = self.catalog.list_roots()
+            kind = kind_of(folder)
+            added = folder in [root.path for root in known] or not any(reaches(root, folder) for root in known)
+            if added or kind != "folder":
+                compile_patterns([*options.include, *options.exclude])
+                self.catalog.put_root(
+                    folder,
+                    kind=kind,
+                    include=options.include,
+                    exclude=options.exclude,
+                    hidden=options.hidden,
+                    columns=options.columns if kind == "list" else {},
+                )
+
+    def _scan_root(self, root: Root, others: Sequence[Path]) -> Changes:
+        only = self.options.only
+        if only is not None and root.path not in only:
+            changes = self._scan_part(root, others, only)
+            if changes is not None:
+                return changes
+        known = self.catalog.known_files(root, self.encoder_ids)
+        sight = Sight()
+        try:
+            found = self._find_files(root, others, known, sight)
+        except (InvalidList, BackendNotInstalled) as error:
+            if root.path in self.named:
+                raise
+            self.warnings.append(error)
+            return Changes()
+        self.warnings += sight.warnings
+        indexed = sum(file.status == "indexed" for file in known.values())
+        nothing = not found or (root.kind == "list" and is_out_of_sight(found, known))
+        if indexed and nothing and not self.options.allow_empty:
+            self.warnings.append(RootEmptied(root.path, indexed))
+            return Changes()
+        gone = [] if self.options.allow_empty else self._find_gone_mounts(root, sight.mounts, found, known)
+        self.catalog.put_mounts(root, sorted({*sight.mounts, *gone}))
+        return compare(found, known, [*sight.unreadable, *gone] if found else [], retry=self.options.retry)
+
+    def _find_files(
+        self, root: Root, others: Sequence[Path], known: Mapping[str, KnownFile], sight: Sight
+    ) -> list[ImageFile]:
+        """Return the pictures that a root names. A shard that has not been touched is not read again."""
+        key, stamp = f"shard {root.id}", stamp_of(root) if root.kind == "tar" else ""
+        to_look_at = self.options.retry or any(file.size == NOWHERE for file in known.values())
+        if stamp and stamp == self.catalog.get_meta(key) and not to_look_at:
+            return known_members(root, known)
+        found: list[ImageFile] = []
+        for file in scan_root(root, other_roots=others, sight=sight):
+            found.append(file)
+            if len(found) % 1000 == 0:
+                self.options.on_scan(len(found))
+        if stamp and not sight.warnings:
+            self.stamps[key] = stamp
+        return found
+
+    def _scan_part(self, root: Root, others: Sequence[Path], only: Sequence[Path]) -> Changes | None:
+        """Look at some paths of a root; None if only a scan of the whole can tell what has become of them."""
+        paths = [str(path.relative_to(root.path)) for path in only if path.is_relative_to(root.path)]
+        if any(needs_whole(root, path) for path in paths):
+            return None
+        unreadable: list[str] = []
+        known = self.catalog.known_files(root, self.encoder_ids, paths)
+        found = list(scan_paths(root, paths, other_roots=others, unreadable=unreadable))
+        changes = compare(found, known, unreadable)
+        lost = len(changes.removed)
+        # So much at once may be a drive that is not connected, which the whole scan finds out.
+        return None if lost and 2 * lost >= self.catalog.count_indexed(root) else changes
+
+    def _find_gone_mounts(
+        self, root: Root, mounts: Sequence[str], found: Sequence[ImageFile], known: dict[str, KnownFile]
+    ) -> list[str]:
+        """Return the folders that were another drive's, are not any more, and miss most of their pictures."""
+        gone = []
+        for folder in set(root.mounts) - set(mounts):
+            before = sum(file.status == "indexed" and path.startswith(folder) for path, file in known.items())
+            now = sum(file.path.startswith(folder) for file in found)
+            if 2 * now < before:
+                gone.append(folder)
+                self.warnings.append(MountGone(root.path / folder, before - now))
+        return gone
+
+    def _record_presence(self, changes: Sequence[Changes]) -> None:
+        gone = [image_id for change in changes for image_id in (*change.removed, *change.forgotten)]
+        returned = [image_id for change in changes for image_id in change.returned]
+        described = [pair for change in changes for pair in change.described]
+        if gone or returned or described:
+            with self.catalog.writing():
+                if gone:
+                    self.catalog.put_removed(gone)
+                if returned:
+                    self.catalog.put_returned(returned)
+                self.catalog.put_seen(described)
+
+    def _record_stamps(self) -> None:
+        """Note which shards need not be read again, now that all that they name is in the catalog."""
+        if self.stamps:
+            with self.catalog.writing():
+                for key, stamp in self.stamps.items():
+                    self.catalog.put_meta(key, stamp)
+
+    def _encode(self, files: Sequence[ImageFile], changing: set[int]) -> None:
+        self.progress.total = len(files)
+        if not files:
+            return
+        self.options.on_progress(self.progress)
+        settings = self.settings
+        sizes = {file.size for file in files}
+        dataset = ImageDataset(
+            files,
+            [self._view(encoder, sizes) for encoder in self.encoders],
+            self.layout,
+            DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes),
+            Fetching(offline=settings.offline, timeout_s=settings.fetch_timeout_seconds),
+        )
+        with ExitStack() as stack:
+            devices = [stack.enter_context(DeviceEncoders(spec, settings.runtime)) for spec in self.specs]
+            EncodeRun(self.catalog, self.encoders, self.progress, changing).run(
+                dataset,
+                devices,
+                workers=count_cpus() if settings.workers is None else settings.workers,
+                batch_size=settings.batch_size or min(encoders.batch_size for encoders in devices),
+                on_progress=self.options.on_progress,
+            )
+
+    def _view(self, encoder: LibraryEncoder, sizes: set[int]) -> View:
+        preprocess = get_preprocess(encoder.spec.name, self.settings.runtime)
+        return View(preprocess, encoder.spec.image_size, self.catalog.encoded_by_size(sizes, encoder.id))
+
+    def _sync_texts(self) -> None:
+        started = time.perf_counter()
+        if self.catalog.sync_texts():
+            self.progress.add("texts", time.perf_counter() - started)
+
+    def _make_missing_hashes(self) -> None:
+        started = time.perf_counter()
+        if self.options.only is None and make_missing_hashes(self.catalog, self.layout):
+            self.progress.add("hashes", time.perf_counter() - started)
+
+    def _publish_if_changed(self) -> Manifest:
+        started = time.perf_counter()
+        try:
+            manifest = read_current(self.layout)
+            built_with = [(index.encoder, index.fingerprint) for index in manifest.indexes]
+            is_current = manifest.generation == self.catalog.generation()
+            is_of_these = built_with == [(spec.name, spec.fingerprint) for spec in self.specs]
+            if is_current and is_of_these and is_untouched(self.layout, manifest, self.catalog):
+                return manifest
+            self._check_clock(manifest)
+        except (NoIndex, IndexDamaged):
+            pass
+        manifest = publish(
+            self.layout,
+            self.catalog,
+            self.catalog.list_encoders(),
+            PublishOptions(
+                index=self.settings.index_options,
+                runtime=self.settings.runtime,
+                on_progress=self.options.on_index,
+                check=self.options.check,
+            ),
+        )
+        self.progress.add("index and publish", time.perf_counter() - started)
+        for tuning in (index.tuning for index in manifest.indexes):
+            if tuning.get("target_missed"):
+                self.warnings.append(RecallMissed(tuning["recalls"], tuning["target"]))
+        return manifest
+
+    def _check_clock(self, before: Manifest) -> None:
+        now = datetime.now(UTC)
+        if now < datetime.fromisoformat(before.created_at):
+            self.warnings.append(ClockJumped(now.isoformat(timespec="seconds"), before.created_at))

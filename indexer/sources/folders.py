@@ -1,0 +1,175 @@
+"""Folders -> the picture files below them."""
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+from indexer.errors import InvalidPattern
+from indexer.library.catalog.filters import MAX_INT64
+from indexer.library.catalog.records import ImageFile, Root
+from models.pictures.formats import SUFFIXES
+
+# A folder with both of these is the data folder of a library: its thumbnails are no pictures of anybody's.
+_LIBRARY_FILES = {"catalog.sqlite3", "write.lock"}
+
+
+def scan(
+    root: Root,
+    *,
+    other_roots: Iterable[Path] = (),
+    unreadable: list[str] | None = None,
+    mounts: list[str] | None = None,
+    start: str = "",
+) -> Iterator[ImageFile]:
+    """Yield the pictures below `root`, folder by folder, names in order. Raises InvalidPattern.
+
+    Links are followed; a folder reached twice (a loop, two links) is read once, under its real name where that
+    lies below the root. `other_roots` are left to themselves, however they are reached, and so is the data folder of
+    a library. Hidden files and folders are skipped unless the root says otherwise. A folder that cannot be read, or
+    a link that leads nowhere, is added to `unreadable` as "path/"; one on another drive than the folder it is in to
+    `mounts`, the root itself as "". Only what is below the folder `start` ("path/") is read, if one is given.
+    """
+    unreadable = [] if unreadable is None else unreadable
+    mounts = [] if mounts is None else mounts
+    wanted = Wanted(root)
+    here = [root.path] if root.path.is_dir() else []
+    visited = {_identity(path) for path in other_roots if path.is_dir()} - {_identity(path) for path in here}
+    links: list[tuple[str, int]] = []
+    folders = [(start, _identity((root.path / start).parent)[0])] if here else []
+    while folders or links:
+        folder, drive = folders.pop() if folders else links.pop(0)
+        try:
+            identity = _identity(root.path / folder)
+            entries = (
+                [] if identity in visited else sorted(os.scandir(root.path / folder), key=lambda entry: entry.name)
+            )
+        except OSError:
+            unreadable.append(folder)
+            continue
+        visited.add(identity)
+        if identity[0] != drive:
+            mounts.append(folder)
+        if folder and {entry.name for entry in entries} >= _LIBRARY_FILES:
+            continue
+        subfolders: list[tuple[str, int]] = []
+        for entry in entries:
+            path = f"{folder}{entry.name}"
+            if _is_folder(entry):
+                if wanted.folder(path):
+                    (links if entry.is_symlink() else subfolders).append((path + "/", identity[0]))
+            elif wanted.file(path):
+                yield image_file(root, path, Path(entry.path), entry)
+            elif entry.is_symlink() and not Path(entry.path).exists():
+                unreadable.append(path + "/")
+        folders += reversed(subfolders)
+
+
+def scan_paths(
+    root: Root, paths: Iterable[str], *, other_roots: Sequence[Path] = (), unreadable: list[str] | None = None
+) -> Iterator[ImageFile]:
+    """Yield the pictures at some paths below `root`, files or whole folders, that a scan of it would find there.
+
+    The paths must not need a scan of the whole: see `needs_whole`.
+    """
+    wanted = Wanted(root)
+    for path in sorted(set(paths)):
+        absolute = root.path / path
+        if _is_elsewhere(root, absolute, other_roots):
+            continue
+        if absolute.is_dir():
+            if reaches(root, absolute):
+                yield from scan(root, other_roots=other_roots, unreadable=unreadable, start=f"{path}/")
+        elif absolute.exists() and reaches(root, absolute.parent) and wanted.file(path):
+            yield image_file(root, path, absolute)
+
+
+def needs_whole(root: Root, path: str) -> bool:
+    """Say whether what a path holds can only be told from a scan of the whole root: links and drives lie on its way."""
+    absolute = root.path / path
+    on_the_way = [absolute, *absolute.parents[: len(Path(path).parts) - 1]]
+    if any(place.is_symlink() or place.is_mount() for place in on_the_way):
+        return True
+    if any(mount.startswith(f"{path}/") or f"{path}/".startswith(mount) for mount in root.mounts if mount):
+        return True
+    return any(os.path.islink(os.path.join(folder, name)) for folder, names, _ in os.walk(absolute) for name in names)
+
+
+def _is_elsewhere(root: Root, absolute: Path, other_roots: Sequence[Path]) -> bool:
+    """Say whether a path belongs to another root, or to the data folder of a library."""
+    if any(absolute.is_relative_to(other) for other in other_roots if other.is_relative_to(root.path)):
+        return True
+    depth = len(absolute.relative_to(root.path).parts)
+    return any(all((folder / name).exists() for name in _LIBRARY_FILES) for folder in absolute.parents[: depth - 1])
+
+
+def reaches(root: Root, folder: Path) -> bool:
+    """Say whether a scan of `root` looks into `folder`. Raises InvalidPattern."""
+    if not folder.is_relative_to(root.path):
+        return False
+    wanted = Wanted(root)
+    parts = folder.relative_to(root.path).parts
+    return all(wanted.folder("/".join(parts[:depth])) for depth in range(1, len(parts) + 1))
+
+
+class Wanted:
+    """Which paths a root is made of."""
+
+    def __init__(self, root: Root) -> None:
+        self._hidden = root.hidden
+        self._include = compile_patterns(root.include) if root.include else None
+        self._exclude = compile_patterns(root.exclude)
+
+    def folder(self, path: str) -> bool:
+        """Say whether to look into a folder."""
+        return self._visible(path) and not self._exclude.match_file(path + "/")
+
+    def file(self, path: str) -> bool:
+        """Say whether a file is a picture that belongs to the root."""
+        if os.path.splitext(path)[1].lower() not in SUFFIXES or not self._visible(path):
+            return False
+        return not self._exclude.match_file(path) and (self._include is None or self._include.match_file(path))
+
+    def _visible(self, path: str) -> bool:
+        return self._hidden or not path.rpartition("/")[2].startswith(".")
+
+
+def compile_patterns(patterns: Sequence[str]) -> GitIgnoreSpec:
+    """Return patterns of .gitignore files, ready to match. Raises InvalidPattern."""
+    for pattern in patterns:
+        try:
+            GitIgnoreSpec.from_lines([pattern])
+        except (ValueError, re.error) as error:
+            raise InvalidPattern(pattern) from error
+    return GitIgnoreSpec.from_lines(patterns)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Return what tells one folder from another under all its names. Raises OSError if it is not there."""
+    info = path.stat()
+    return info.st_dev, info.st_ino
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def image_file(root: Root, path: str, absolute: Path, entry: os.DirEntry[str] | None = None) -> ImageFile:
+    """Describe a file. One that is no regular file, or a link to nothing, is kept for the report."""
+    try:
+        info = absolute.stat() if entry is None else entry.stat()
+        size, mtime_ns = (info.st_size, info.st_mtime_ns) if stat.S_ISREG(info.st_mode) else (0, 0)
+    except OSError:
+        size, mtime_ns = 0, 0
+    return ImageFile(root.id, path, absolute, size, clamp_mtime(mtime_ns))
+
+
+def clamp_mtime(mtime_ns: int) -> int:
+    """Return a time that the catalog can hold."""
+    return max(-MAX_INT64, min(mtime_ns, MAX_INT64))

@@ -1,1 +1,0 @@
-"""What a library keeps on disk: catalog, vectors and builds."""

@@ -1,0 +1,25 @@
+"""The formats of picture files that are opened."""
+
+# As the catalog keeps them.
+FORMATS = ("jpeg", "png", "webp", "gif", "bmp", "tiff", "heif", "avif")
+
+SUFFIXES = frozenset(
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".apng",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".dib",
+        ".tif",
+        ".tiff",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".avif",
+    ]
+)

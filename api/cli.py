@@ -153,7 +153,7 @@ def serve(
     data: Data = None,
 ) -> None:
     """Serve the REST API; its documentation is at /docs."""
-    from api.server import serve as run_server
+    from api.http.server import serve as run_server
 
     changes = {"host": host, "port": port, "allow_anonymous": allow_anonymous or None}
     run_server(data or context.obj, changes, ui_port=ui_port if with_ui else None)
@@ -172,7 +172,7 @@ def ui(
     ] = False,
 ) -> None:
     """Serve the search page; it needs the REST API (xuntu serve)."""
-    from api.server import serve_page
+    from api.http.server import serve_page
 
     raise typer.Exit(serve_page(host, port, api, allow_anonymous=allow_anonymous))
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, SecretStr
 
-from indexer.config import IndexerSettings
+from indexer.library.config import LibrarySettings
 
 
 class ApiSettings(BaseModel):
@@ -22,7 +22,7 @@ class ApiSettings(BaseModel):
     follow_seconds: float = Field(1.0, gt=0, description="How often to look for a new build")
 
 
-class Settings(IndexerSettings):
+class Settings(LibrarySettings):
     """Everything the service needs."""
 
     api: ApiSettings = ApiSettings()

@@ -1,32 +1,11 @@
 """Settings of the write side."""
 
-from typing import Literal
+from pydantic import Field
 
-from pydantic import BaseModel, Field
-
-from indexer.library.index.options import IndexOptions
-from models.config import EncoderSettings
+from indexer.library.config import LibrarySettings
 
 
-class IndexSettings(BaseModel):
-    """How the vector index is made. Environment: XUNTU_INDEX__RECIPE, XUNTU_INDEX__RECALL, ..."""
-
-    recipe: Literal["auto", "flat", "ivf"] = Field("auto", description="flat: exact; ivf: for millions; auto: by size")
-    recall: float = Field(0.98, gt=0, le=1, description="Share of the exact answers that ivf is tuned to find")
-    training_rows: int = Field(131_072, ge=1_000, description="Most vectors that ivf is trained on")
-    memory_bytes: int = Field(2**30, ge=2**24, description="Most memory that training takes")
-    threads: int = Field(0, ge=0, le=1024, description="Threads that make the index; 0: every processor")
-    fold_share: float = Field(0.5, gt=0, le=1, description="Share of additions at which the whole is made anew")
-    hub_correction: bool = Field(True, description="Measure how well each picture scores with any text at all")
-    device: str = Field(
-        "auto",
-        pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$",
-        description="cpu, cuda or cuda:N makes and searches the index; auto: what XUNTU_DEVICE says",
-    )
-    gpu_share: float = Field(0.5, gt=0, le=1, description="Most of a GPU's free memory that vectors take")
-
-
-class IndexerSettings(EncoderSettings):
+class IndexerSettings(LibrarySettings):
     """Where the library lies and how pictures are read. Environment: XUNTU_DATA, XUNTU_WORKERS, ..."""
 
     encoder: str = Field(
@@ -39,22 +18,9 @@ class IndexerSettings(EncoderSettings):
         le=4096,
         description="Pictures encoded at once; default: 32, for a large one on a processor 8, on a GPU 256",
     )
-    max_pixels: int = Field(200_000_000, ge=1, description="Larger pictures are skipped and reported")
-    index: IndexSettings = IndexSettings()
-    routing: str = Field("", description="Encoders that answer, before the library's routes: zh=A en=A+B picture=C")
-    hub_correction: bool = Field(
-        True, description="Rank texts by the score less what a picture scores with any text, where the index has that"
-    )
-    max_file_bytes: int = Field(512 * 2**20, ge=1, description="Larger files are skipped and reported")
     fetch_timeout_seconds: float = Field(20.0, gt=0, description="How long an address of a list may take to answer")
 
     @property
     def encoders(self) -> list[str]:
         """The encoders that were named, the main one first; none: the library's own."""
         return [name for part in self.encoder.split(",") if (name := part.strip())]
-
-    @property
-    def index_options(self) -> IndexOptions:
-        """How the index is made and searched."""
-        device = self.device if self.index.device == "auto" else self.index.device
-        return IndexOptions(**{**self.index.model_dump(), "device": device})

@@ -48,7 +48,9 @@ def test_the_fetch_by_name_of_torch_is_used_nowhere():
 
 def test_the_read_side_starts_without_torch_or_streamlit():
     code = BLOCKER.format(blocked={"torch", "streamlit", "transformers", "cn_clip"})
-    code += "import api.app, api.config; api.app.create_app(api.config.Settings()); print(sorted(sys.modules))"
+    code += (
+        "import api.http.app, api.config; api.http.app.create_app(api.config.Settings()); print(sorted(sys.modules))"
+    )
     done = run_python(code)
     assert done.returncode == 0, done.stderr
     assert "torch" not in done.stdout

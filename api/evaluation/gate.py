@@ -16,9 +16,9 @@ from api.evaluation.errors import BuildWorse, EvaluationError
 from api.evaluation.library import Answer, Asked, Asking, ask, make_results, resolve
 from api.evaluation.questions import read_questions
 from api.evaluation.results import ALL, Difference, Result, compare_results
+from api.search.encoders import Encoders, load_encoders
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidRouting
-from api.search.spaces import Encoders, load_encoders
 from indexer.library.builds.manifest import Manifest
 from indexer.library.errors import LibraryError
 from indexer.library.layout import Layout

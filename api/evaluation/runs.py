@@ -20,8 +20,8 @@ from api.evaluation.ranking import OnStep
 from api.evaluation.results import Report
 from api.evaluation.routes import measure_routes
 from api.evaluation.tasks import Outcome, evaluate_captions, evaluate_classes
+from api.search.encoders import Space
 from api.search.engine import SearchEngine
-from api.search.spaces import Space
 from indexer.config import IndexerSettings
 from indexer.library.errors import LibraryUnwritable
 from indexer.library.layout import Layout

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.search.negation.reading import Negative, read_negation
+from api.search.negation.parser import Negative, read_negation
 from api.search.query import Clause
 from models.language.text import Language, detect_language
 

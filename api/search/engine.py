@@ -13,16 +13,16 @@ from PIL.Image import Image
 
 from api.limits import MAX_TEXT_CHARS
 from api.search.clauses import language_of, read_clauses
+from api.search.duplicate_collapse import DuplicateHider, Page, Scores
+from api.search.encoders import Encoders, Space, load_encoders
 from api.search.errors import ImageNotFound, InvalidQuery
-from api.search.hiding import DuplicateHider, Page, Scores
-from api.search.judging import Judge, cannot_tell, list_kinds, make_judge, no_good_match
-from api.search.matching import WordMatcher, match_notes
 from api.search.plan import Encoded, Plan, SpacePlan, sum_parts
 from api.search.query import Clause, Query
 from api.search.ranking import Aim, find_fused, find_nearest
+from api.search.relevance_scoring import Judge, cannot_tell, list_kinds, make_judge, no_good_match
 from api.search.results import Hit, Note, SearchResult
 from api.search.routing import RoutingFile, assign, can_answer, default_routes, kind_of_clause, parse_routes
-from api.search.spaces import Encoders, Space, load_encoders
+from api.search.word_search import WordMatcher, match_notes
 from indexer.library.catalog.filters import Filter
 from indexer.library.catalog.records import ImageRow
 from indexer.library.opened import OpenBuild, open_build

@@ -8,9 +8,9 @@ import numpy as np
 
 from api.search.clauses import ReadClause
 from api.search.errors import InvalidQuery
-from api.search.matching import Matches
 from api.search.query import Query
 from api.search.results import Note
+from api.search.word_search import Matches
 from indexer.library.index.hub_offsets import weighing
 from models.encoders.wordings import pool_vectors
 from models.foundation.vectors import Pixels, Vectors, l2_normalize

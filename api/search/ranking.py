@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from api.search.duplicate_collapse import Scores
+from api.search.encoders import Space
 from api.search.fusion import fuse
-from api.search.hiding import Scores
-from api.search.matching import among
 from api.search.plan import Part, Plan
-from api.search.spaces import Space
+from api.search.word_search import among
 from indexer.library.index.base import SCORE_DECIMALS, QueryKind
 from models.foundation.vectors import Ids, Vectors
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from api.search.errors import InvalidRouting
 from api.search.query import Clause
-from api.search.watched import WatchedFile
+from api.search.reloading_file import WatchedFile
 from indexer.library.errors import RoutingUnreadable
 from indexer.library.routing import Routes, Routing
 from models.encoders.spec import EncoderSpec

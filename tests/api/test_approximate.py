@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from api.search.judging import Judge, Wanted
 from api.search.plan import Part, Plan, sum_parts
 from api.search.query import Clause, Query
 from api.search.ranking import Aim, find_nearest
+from api.search.relevance_scoring import Judge, Wanted
 from indexer.library.catalog.records import Locations
 from indexer.library.index.incremental import build_main
 from indexer.library.index.options import IndexOptions

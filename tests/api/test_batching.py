@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from api.batching import MicroBatcher
+from api.http.batching import MicroBatcher
 from api.search.errors import Overloaded
 
 

@@ -5,8 +5,8 @@ import logging
 import shutil
 
 from api.config import Settings
-from api.metrics import Metrics
-from api.service import Service
+from api.http.metrics import Metrics
+from api.http.service import Service
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import rebuild
 

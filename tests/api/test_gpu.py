@@ -6,9 +6,9 @@ import logging
 import pytest
 
 from api.config import Settings
-from api.metrics import Metrics
+from api.http.metrics import Metrics
+from api.http.service import Service
 from api.search.query import Query, parse_terms
-from api.service import Service
 from indexer.library.index.gpu import ProcessorInPlace, open_gpu
 from indexer.library.index.gpu_vectors import GpuVectors
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.search.negation.reading import read_negation
+from api.search.negation.parser import read_negation
 
 TABLE = [
     tuple(line.split("\t"))

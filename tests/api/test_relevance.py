@@ -13,8 +13,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 import models.relevance.reference_pictures
-from api.app import create_app
 from api.config import Settings
+from api.http.app import create_app
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query, parse_terms

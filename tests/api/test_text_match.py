@@ -18,8 +18,8 @@ import pytest
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.fusion import fuse
-from api.search.matching import WordMatcher
 from api.search.query import Clause, Query, parse_terms
+from api.search.word_search import WordMatcher
 from indexer.config import IndexerSettings
 from indexer.library.catalog.filters import parse_filter
 from indexer.library.catalog.writer import Catalog

@@ -15,7 +15,7 @@ def measure(bench: Bench) -> list[Table]:
     programs = {
         'python -c "pass", the floor': ([sys.executable, "-c", "pass"], None),
         'python -c "import api"': ([sys.executable, "-c", "import api"], 0.5),
-        'python -c "import api.app"': ([sys.executable, "-c", "import api.app"], None),
+        'python -c "import api.http.app"': ([sys.executable, "-c", "import api.http.app"], None),
         "xuntu --help": ([XUNTU, "--help"], None),
         'xuntu search "一只猫"': ([XUNTU, "search", "一只猫", "--data", str(bench.library)], 1.5),
     }

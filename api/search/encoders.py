@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from api.search.judging import CalibrationFile
+from api.search.relevance_scoring import CalibrationFile
 from indexer.library.errors import IndexMismatch
 from indexer.library.opened import OpenBuild, check_same
 from models.encoders.encoder import ImageEncoder, TextEncoder

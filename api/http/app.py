@@ -10,12 +10,12 @@ from fastapi import Depends, FastAPI, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.config import Settings, is_loopback
-from api.deps import check_token
-from api.errors import http_problem, install_error_handlers
-from api.metrics import Metrics
-from api.routes import health, images, index, search
+from api.http.errors import http_problem, install_error_handlers
+from api.http.mapping import check_token
+from api.http.metrics import Metrics
+from api.http.routes import health, images, index, search
+from api.http.service import Service
 from api.schemas import Problem
-from api.service import Service
 
 
 def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:

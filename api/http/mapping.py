@@ -10,11 +10,11 @@ from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 
 from api import schemas
-from api.errors import language_of
+from api.http.errors import language_of
+from api.http.service import Service
 from api.search.errors import InvalidQuery
 from api.search.query import Clause
 from api.search.results import Hit, SearchResult
-from api.service import Service
 from indexer.library.catalog.filters import Filter, narrow, parse_filter
 
 

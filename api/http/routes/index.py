@@ -5,7 +5,7 @@ import asyncio
 from fastapi import APIRouter
 
 from api import schemas
-from api.deps import ServiceDep, displayable
+from api.http.mapping import ServiceDep, displayable
 from api.search.engine import SearchEngine
 
 router = APIRouter(tags=["index"])

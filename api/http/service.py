@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from api.batching import MicroBatcher
 from api.config import Settings
-from api.metrics import Metrics
+from api.http.batching import MicroBatcher
+from api.http.metrics import Metrics
+from api.search.encoders import Encoders, Space, load_encoders
 from api.search.engine import SearchEngine
 from api.search.plan import Encoded, SpacePlan
 from api.search.query import Clause, Query
 from api.search.results import SearchResult
-from api.search.spaces import Encoders, Space, load_encoders
 from indexer.library.builds.current import current_build
 from indexer.library.errors import NoIndex
 from indexer.library.index.gpu_vectors import GpuVectors

@@ -7,7 +7,7 @@ from fastapi import APIRouter, File, Form, Query, UploadFile
 from pydantic import Field
 
 from api import limits, schemas
-from api.deps import LanguageDep, ServiceDep, to_clause, to_filter, to_response
+from api.http.mapping import LanguageDep, ServiceDep, to_clause, to_filter, to_response
 from api.search import query as core
 from models.foundation.errors import ImageTooLarge
 

@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse, RedirectResponse
 from PIL import Image
 
 from api import limits, schemas
-from api.deps import LanguageDep, ServiceDep, displayable, shown_path, to_filter, to_response
+from api.http.mapping import LanguageDep, ServiceDep, displayable, shown_path, to_filter, to_response
 from api.search import query as core
 from api.search.errors import FileGone
 from indexer.library.catalog.records import ImageRow

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import uvicorn
 
-from api.app import create_app
 from api.config import ApiSettings, Settings, is_loopback
+from api.http.app import create_app
 from indexer.library.errors import NoIndex
 from indexer.library.opened import open_build
 from models.config import load_settings

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from api.search.hiding import Scores
+from api.search.duplicate_collapse import Scores
 from api.search.plan import Part, Plan
+from api.search.reloading_file import WatchedFile
 from api.search.results import Hit, Note
-from api.search.watched import WatchedFile
 from indexer.library.index.base import SCORE_DECIMALS, VectorIndex
 from models.foundation.errors import CalibrationUnreadable, ReferenceUnreadable
 from models.foundation.vectors import Ids, Vectors

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api import schemas
-from api.deps import ServiceDep, check_token
+from api.http.mapping import ServiceDep, check_token
 
 router = APIRouter(tags=["health"])
 

@@ -19,7 +19,7 @@ from models.foundation.terminal import Data, Json, language, print_json, print_t
 
 if TYPE_CHECKING:
     from api.search.query import Match
-    from api.search.results import Hit, SearchResult
+    from api.search.results import SearchHit, SearchResult
 
 app = typer.Typer(
     help="寻图 xuntu: find pictures by saying what is in them, in Chinese or English, or by showing another.",
@@ -240,12 +240,12 @@ def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None
     tell(f"{result.total} pictures ranked in {result.timings_ms['total']:.1f} ms.")
 
 
-def _hit_fields(hit: "Hit") -> dict[str, Any]:
+def _hit_fields(hit: "SearchHit") -> dict[str, Any]:
     names = ("id", "path", "score", "relevance", "width", "height", "duplicates")
     return {name: getattr(hit, name) for name in names} | {"root": str(hit.root)}
 
 
-def _print_hits(hits: "list[Hit]", *, first: int) -> None:
+def _print_hits(hits: "list[SearchHit]", *, first: int) -> None:
     """Print hits as a table, with their relevance in per cent where it can be told."""
     if all(hit.relevance is None for hit in hits):
         rows = [(rank, f"{hit.score:.3f}", hit.id, hit.place) for rank, hit in enumerate(hits, first)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from indexer.pipeline.gate import Force, Gate, GateFile, check_with, make_gate
+from indexer.pipeline.gate import Force, GateFile, PublicationGate, check_with, make_gate
 from models.foundation.terminal import Data, Json, language, print_csv, print_json, print_table, run, tell
 
 if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs none of it
@@ -363,7 +363,7 @@ def _build(
     paths: list[Path],
     options: "BuildOptions",
     *,
-    gate: Gate | None = None,
+    gate: PublicationGate | None = None,
     as_json: bool,
 ) -> None:
     from dataclasses import replace
@@ -384,7 +384,7 @@ def _build(
     _print_report(done, gate=gate, as_json=as_json)
 
 
-def _print_report(done: "BuildReport", *, gate: Gate | None = None, as_json: bool) -> None:
+def _print_report(done: "BuildReport", *, gate: PublicationGate | None = None, as_json: bool) -> None:
     for warning in done.warnings:
         tell(warning.text(language()))
     if gate is not None:

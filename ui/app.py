@@ -22,7 +22,7 @@ from ui import components, words
 from ui.address import PAGE_SIZE, Address, clauses, link, params, parse, parse_link, where
 from ui.bar import bar_view, with_form
 from ui.client import ApiClient, ApiError
-from ui.config import Settings, read_settings
+from ui.config import PageSettings, read_settings
 from ui.detail import detail_view, gone_view
 from ui.pictures import (
     LARGE_SIZE,
@@ -58,7 +58,7 @@ FRESH_S = 15
 
 
 @st.cache_resource(show_spinner=False, on_release=ApiClient.close)
-def get_client(_settings: Settings, url: str) -> ApiClient:  # noqa: ARG001
+def get_client(_settings: PageSettings, url: str) -> ApiClient:  # noqa: ARG001
     """Return the one client of this process."""
     return ApiClient(_settings)
 

@@ -20,7 +20,7 @@ from api.schemas import ImageDetail, IndexInfo, Problem, SearchResponse
 from ui.strings import labels
 
 if TYPE_CHECKING:
-    from ui.config import Settings
+    from ui.config import PageSettings
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class ApiClient:
     `lang` is "zh" or "en": the language of every sentence that comes back, in answers and in errors.
     """
 
-    def __init__(self, settings: Settings, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, settings: PageSettings, *, transport: httpx.BaseTransport | None = None) -> None:
         self.url = settings.api_url
         token = settings.token.get_secret_value()
         self._http = httpx.Client(

@@ -1,4 +1,4 @@
-"""Settings of the page: where the REST API is, and the token it asks for.
+"""PageSettings of the page: where the REST API is, and the token it asks for.
 
 The page is a process of its own, so it reads its two environment variables itself, and no others.
 """
@@ -12,7 +12,7 @@ API_URL = "XUNTU_UI__API_URL"
 API_TOKEN = "XUNTU_API__TOKEN"  # noqa: S105 - the name of a variable
 
 
-class Settings(BaseModel):
+class PageSettings(BaseModel):
     """Where the service is. An empty token sends none."""
 
     model_config = ConfigDict(frozen=True)
@@ -21,8 +21,8 @@ class Settings(BaseModel):
     token: SecretStr = SecretStr("")
 
 
-def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+def read_settings(environ: Mapping[str, str] | None = None) -> PageSettings:
     """Build the settings from the environment; a variable that is unset or empty leaves the default."""
     env = os.environ if environ is None else environ
     found = {"api_url": env.get(API_URL, "").rstrip("/"), "token": env.get(API_TOKEN, "")}
-    return Settings.model_validate({name: value for name, value in found.items() if value})
+    return PageSettings.model_validate({name: value for name, value in found.items() if value})

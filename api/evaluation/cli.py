@@ -9,7 +9,7 @@ from indexer.cli import settings_for
 from models.foundation.terminal import Data, Json, language, print_json, print_table, tell
 
 if TYPE_CHECKING:
-    from api.evaluation.gate import Gate
+    from api.evaluation.gate import QuestionGate
     from api.evaluation.runs import Evaluated
     from api.search.query import Match
     from indexer.config import IndexerSettings
@@ -138,11 +138,13 @@ def evaluate(
             print_table(head, rows)
 
 
-def make_gate(file: Path, settings: "IndexerSettings", *, force: bool) -> "Gate":
+def make_gate(file: Path, settings: "IndexerSettings", *, force: bool) -> "QuestionGate":
     """Return what `xuntu index build --gate FILE` puts in front of publishing. Raises InvalidDataSet."""
-    from api.evaluation.gate import Gate
+    from api.evaluation.gate import QuestionGate
 
-    return Gate(file, settings.runtime, force=force, hub_correction=settings.hub_correction, routing=settings.routing)
+    return QuestionGate(
+        file, settings.runtime, force=force, hub_correction=settings.hub_correction, routing=settings.routing
+    )
 
 
 def _print_calibration(calibration: "Calibration", path: Path) -> None:

@@ -16,7 +16,7 @@ from api.evaluation.errors import BuildWorse, EvaluationError
 from api.evaluation.library import Answer, Asked, Asking, ask, make_results, resolve
 from api.evaluation.questions import read_questions
 from api.evaluation.results import ALL, Difference, Result, compare_results
-from api.search.encoders import Encoders, load_encoders
+from api.search.encoders import EncoderTowers, load_encoders
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidRouting
 from indexer.library.builds.manifest import Manifest
@@ -65,7 +65,7 @@ class Verdict:
         )
 
 
-class Gate:
+class QuestionGate:
     """Asks a new build the questions of a file before it is published. With `force` it warns where it would refuse."""
 
     def __init__(
@@ -150,7 +150,7 @@ class Gate:
     def _ask(
         self,
         opened: OpenBuild,
-        known: Sequence[Encoders],
+        known: Sequence[EncoderTowers],
         asked: Sequence[Asked],
         on_progress: Callable[[int, int], None],
     ) -> tuple[list[Answer], list[Result]]:
@@ -202,7 +202,7 @@ def _tell(verdict: Verdict, *, chinese: bool) -> str:
         names = ", ".join(verdict.missing[:_NAMED]) + ", …" * (len(verdict.missing) > _NAMED)
         count = len(verdict.missing)
         said += f"。图片库中没有其中 {count} 张图片：{names}" if chinese else f". Not in the library ({count}): {names}"
-    return f"检查：{said}。" if chinese else f"Gate: {said}."
+    return f"检查：{said}。" if chinese else f"QuestionGate: {said}."
 
 
 def _percent(share: float) -> str:

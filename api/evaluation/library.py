@@ -18,7 +18,7 @@ from api.evaluation.tasks import UNKNOWN_SCORE, by_language
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Match, Query
-from api.search.results import Hit
+from api.search.results import SearchHit
 from indexer.library.catalog.filters import MAX_INT64, parse_filter
 from indexer.library.catalog.records import Root, is_address
 from indexer.library.catalog.writer import Catalog
@@ -201,7 +201,7 @@ def _tell_presence(asked: Sequence[Asked], answers: Sequence[Answer], gallery: i
         yield make_result("presence", language, sample, gallery=gallery, facts=facts, unknown=unknown)
 
 
-def _rank(engine: SearchEngine, hits: Sequence[Hit], right: frozenset[int], asking: Asking) -> float:
+def _rank(engine: SearchEngine, hits: Sequence[SearchHit], right: frozenset[int], asking: Asking) -> float:
     """Return the rank of the first right hit; where scores rank, behind every other that has the same score."""
     contents = engine.opened.catalog.get_looks([hit.id for hit in hits]).contents.tolist()
     places = [place for place, content in enumerate(contents) if content in right]

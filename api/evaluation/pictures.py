@@ -24,7 +24,7 @@ _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ReadingOptions:
     """How picture files are read."""
 
     limits: DecodeLimits
@@ -87,7 +87,7 @@ def _only(found: Sequence[Picture], name: str, where: Path) -> Picture:
     return first
 
 
-def list_pictures(paths: Sequence[Path], reading: Reading) -> list[Picture]:
+def list_pictures(paths: Sequence[Path], reading: ReadingOptions) -> list[Picture]:
     """Return the pictures in folders, WebDataset shards and lists, by their paths below them.
 
     Raises InvalidDataSet, InvalidRoot, ShardDamaged or BackendNotInstalled.
@@ -143,7 +143,7 @@ def _scan(number: int, path: Path) -> Iterator[ImageFile]:
         raise warning
 
 
-def _read_file(file: ImageFile, reading: Reading) -> bytes:
+def _read_file(file: ImageFile, reading: ReadingOptions) -> bytes:
     return read_source(file, reading.limits, reading.fetching)[1]
 
 

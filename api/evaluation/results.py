@@ -56,7 +56,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class EvaluationReport:
     """Everything needed to repeat an evaluation, and to compare it with another.
 
     `left_out` counts, by reason, what the data set has and the results do not; `missing` are the names of pictures

@@ -15,12 +15,12 @@ from api.evaluation.encoding import Encoding
 from api.evaluation.errors import InvalidDataSet, OptionUnsuitable
 from api.evaluation.labelled import Labelled
 from api.evaluation.library import Asked, Asking, ask, label_answers, make_results, resolve
-from api.evaluation.pictures import Reading, is_base64_table, list_pictures
+from api.evaluation.pictures import ReadingOptions, is_base64_table, list_pictures
 from api.evaluation.ranking import OnStep
-from api.evaluation.results import Report
+from api.evaluation.results import EvaluationReport
 from api.evaluation.routes import measure_routes
 from api.evaluation.tasks import Outcome, evaluate_captions, evaluate_classes
-from api.search.encoders import Space
+from api.search.encoders import EncoderSpace
 from api.search.engine import SearchEngine
 from indexer.config import IndexerSettings
 from indexer.library.errors import LibraryUnwritable
@@ -64,7 +64,7 @@ class Request:
 class Evaluated:
     """A report, what the person should know besides, and what was saved: a calibration with its file, and routes."""
 
-    report: Report
+    report: EvaluationReport
     warnings: Sequence[ImageSearchError] = ()
     calibration: tuple[Calibration, Path] | None = None
     routing: Routing | None = None
@@ -87,7 +87,7 @@ def evaluate(request: Request, settings: IndexerSettings, on_step: OnStep) -> Ev
         return _evaluate_library(request, settings, on_step)
     started = time.perf_counter()
     encoding = _encoding(request, settings)
-    reading = Reading(
+    reading = ReadingOptions(
         limits=encoding.limits, fetching=Fetching(offline=settings.offline, timeout_s=settings.fetch_timeout_seconds)
     )
     outcome, missing = _evaluate_data_set(form, request, encoding, reading, on_step)
@@ -136,7 +136,7 @@ def _encoding(request: Request, settings: IndexerSettings) -> Encoding:
 
 
 def _evaluate_data_set(
-    form: str, request: Request, encoding: Encoding, reading: Reading, on_step: OnStep
+    form: str, request: Request, encoding: Encoding, reading: ReadingOptions, on_step: OnStep
 ) -> tuple[Outcome, Sequence[str]]:
     """Return what is found, and the names of the pictures that are not there."""
     if form == class_folders.FORM:
@@ -208,7 +208,7 @@ def _evaluate_library(request: Request, settings: IndexerSettings, on_step: OnSt
     return Evaluated(report=report, calibration=calibration, routing=routing)
 
 
-def _space_to_calibrate(engine: SearchEngine, asking: Asking) -> Space:
+def _space_to_calibrate(engine: SearchEngine, asking: Asking) -> EncoderSpace:
     """Return whose scores are fitted, as they are one encoder's: the first that is asked, or else that reads text."""
     if asking.spaces:
         return engine.get_space(asking.spaces[0])
@@ -252,8 +252,8 @@ def _calibrate(
     return calibration, path
 
 
-def _report(form: str, request: Request, started: float, **facts: Any) -> Report:
-    return Report(
+def _report(form: str, request: Request, started: float, **facts: Any) -> EvaluationReport:
+    return EvaluationReport(
         form=form,
         files=[str(path) for path in request.paths],
         version=version("xuntu"),

@@ -15,7 +15,7 @@ from api.evaluation.results import ALL, NONE, Result, make_result
 from api.evaluation.samples import KS, Precisions, Presence, Ranks, number_groups
 from indexer.library.index.hub_offsets import weighing, with_offsets
 from indexer.library.opened import check_same
-from indexer.pipeline.query_bank import encode_bank
+from indexer.pipeline.query_bank import encode_query_bank
 from models.encoders.encoder import TextEncoder
 from models.encoders.registry import load_text_encoder
 from models.foundation.errors import DecodeError
@@ -207,7 +207,7 @@ def _as_searched(
     """Return texts, and pictures, whose inner product is the score that a search ranks pictures for texts by."""
     if not encoding.corrects_hubs:
         return texts, pictures
-    offsets = encode_bank(tower).measure(pictures)
+    offsets = encode_query_bank(tower).measure(pictures)
     return EncodedTexts(weighing(texts.vectors, 1.0), texts.places), with_offsets(pictures, offsets)
 
 

@@ -14,7 +14,7 @@ from api.http.errors import language_of
 from api.http.service import Service
 from api.search.errors import InvalidQuery
 from api.search.query import Clause
-from api.search.results import Hit, SearchResult
+from api.search.results import SearchHit, SearchResult
 from indexer.library.catalog.filters import Filter, narrow, parse_filter
 
 
@@ -100,7 +100,7 @@ def to_response(result: SearchResult, *, offset: int, language: str) -> schemas.
     )
 
 
-def _to_hit(hit: Hit) -> schemas.Hit:
+def _to_hit(hit: SearchHit) -> schemas.Hit:
     return schemas.Hit(
         id=hit.id,
         path=shown_path(hit.path),

@@ -12,7 +12,7 @@ import numpy as np
 from api.config import Settings
 from api.http.batching import MicroBatcher
 from api.http.metrics import Metrics
-from api.search.encoders import Encoders, Space, load_encoders
+from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.engine import SearchEngine
 from api.search.plan import Encoded, SpacePlan
 from api.search.query import Clause, Query
@@ -37,7 +37,7 @@ _QUICK = range(1, 101)  # characters of a text that is read in less time than ha
 class Batchers:
     """What is in front of the two towers of one encoder."""
 
-    encoders: Encoders
+    encoders: EncoderTowers
     texts: MicroBatcher[str, Vectors]
     images: MicroBatcher[Pixels, Vectors]
 
@@ -175,7 +175,7 @@ class Service:
         _warm_up_all(engine, known, image=settings.api.preload_image)
         return Serving(engine, [known.get(one) or self._put_batchers(one) for one in encoders])
 
-    def _put_batchers(self, encoders: Encoders) -> Batchers:
+    def _put_batchers(self, encoders: EncoderTowers) -> Batchers:
         """Put batchers in front of an encoder."""
         sizes = {"max_batch": self.settings.api.max_batch, "max_waiting": self.settings.api.max_waiting}
 
@@ -190,7 +190,7 @@ class Service:
         return Batchers(encoders, MicroBatcher(encode_texts, **sizes), MicroBatcher(encode_images, **sizes))
 
 
-def _warm_up_all(engine: SearchEngine, known: Container[Encoders], *, image: bool) -> None:
+def _warm_up_all(engine: SearchEngine, known: Container[EncoderTowers], *, image: bool) -> None:
     """Warm up all encoders that are not known. One that cannot be loaded is logged; raises if none can be."""
     failed: list[ImageSearchError] = []
     for space in engine.spaces:
@@ -205,7 +205,7 @@ def _warm_up_all(engine: SearchEngine, known: Container[Encoders], *, image: boo
         logger.error("what one of the library's encoders is asked is not answered: %s", reason)
 
 
-def _warm_up(engine: SearchEngine, space: Space, *, image: bool) -> None:
+def _warm_up(engine: SearchEngine, space: EncoderSpace, *, image: bool) -> None:
     """Run the towers of an encoder and a search once, so that the first person does not wait for it."""
     if image or not space.reads_text:
         side = space.encoders.spec.image_size

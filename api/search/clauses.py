@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.search.negation.parser import Negative, read_negation
+from api.search.negation.parser import Negative, parse_negation
 from api.search.query import Clause
 from models.language.text import Language, detect_language
 
@@ -63,7 +63,7 @@ def _as_it_is(source: int, clause: Clause) -> Iterator[ReadClause]:
 
 
 def _read(source: int, clause: Clause) -> Iterator[ReadClause]:
-    reading = read_negation(clause.text) if clause.text is not None and clause.weight > 0 else None
+    reading = parse_negation(clause.text) if clause.text is not None and clause.weight > 0 else None
     if reading is None or not reading.negatives:
         yield from _as_it_is(source, clause)
         return

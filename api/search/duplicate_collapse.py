@@ -18,7 +18,7 @@ _FIRST_WINDOW = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HitPage:
     """Hits, best first; for each how many duplicates of it are left out; `total` counts those too.
 
     `more`: there are hits after this page.
@@ -31,7 +31,7 @@ class Page:
     more: bool
 
 
-class DuplicateHider:
+class DuplicateCollapser:
     """Leaves out duplicates in the pages of one build. Safe to use from several threads."""
 
     def __init__(self, opened: OpenBuild) -> None:
@@ -39,7 +39,7 @@ class DuplicateHider:
         self._rule: Rule | None = None
         self._lock = threading.Lock()
 
-    def find(self, find: FindRange, start: int, end: int) -> Page:
+    def find(self, find: FindRange, start: int, end: int) -> HitPage:
         """Return the hits from place `start` up to `end`, counting only those that are shown.
 
         The ranking is read from its beginning, twice as far each time, until the page is full. A hit is left out if it
@@ -62,7 +62,7 @@ class DuplicateHider:
             window *= 2
         folded = np.bincount(leaders, minlength=len(ids)) - 1
         page = shown[start:end]
-        return Page(ids[page], scores[page], folded[page].tolist(), total, more=len(shown) > end)
+        return HitPage(ids[page], scores[page], folded[page].tolist(), total, more=len(shown) > end)
 
     def _fetch(self, ids: Ids) -> Vectors:
         """Return the main encoder's vectors; of a picture that it has not seen zeros, which resemble nothing."""

@@ -19,7 +19,7 @@ from models.foundation.vectors import Pixels, Vectors
 Tower = TypeVar("Tower", ImageEncoder, TextEncoder)
 
 
-class Encoders:
+class EncoderTowers:
     """The two towers of one encoder, each loaded when it is first needed.
 
     `missing` is why its weights cannot be used, where they cannot: then its pictures are found by their ids alone.
@@ -76,10 +76,12 @@ class Encoders:
         return tower
 
 
-class Space:
+class EncoderSpace:
     """One encoder of a build, and the index of its vectors."""
 
-    def __init__(self, opened: OpenBuild, position: int, encoders: Encoders, *, hub_correction: bool = True) -> None:
+    def __init__(
+        self, opened: OpenBuild, position: int, encoders: EncoderTowers, *, hub_correction: bool = True
+    ) -> None:
         """Take the index at a position of a build. Raises IndexMismatch if another encoder made it."""
         self.entry = opened.indexes[position].entry
         self.index = opened.indexes[position].index
@@ -109,7 +111,7 @@ class Space:
         return 0 < image_id < 2**63 and bool(self.index.count(np.array([image_id])))
 
 
-def load_encoders(opened: OpenBuild, runtime: Runtime, known: Sequence[Encoders] = ()) -> list[Encoders]:
+def load_encoders(opened: OpenBuild, runtime: Runtime, known: Sequence[EncoderTowers] = ()) -> list[EncoderTowers]:
     """Return the encoders of a build, of which those already `known` are taken over.
 
     Without the weights of some the others answer what they are asked. Raises UnknownEncoder, and WeightsMissing or
@@ -117,7 +119,9 @@ def load_encoders(opened: OpenBuild, runtime: Runtime, known: Sequence[Encoders]
     """
     there = {(one.spec.name, one.spec.fingerprint): one for one in known}
     entries = [one.entry for one in opened.indexes]
-    found = [there.get((entry.encoder, entry.fingerprint)) or Encoders(entry.encoder, runtime) for entry in entries]
+    found = [
+        there.get((entry.encoder, entry.fingerprint)) or EncoderTowers(entry.encoder, runtime) for entry in entries
+    ]
     missing = [one.missing for one in found if one.missing]
     if len(missing) == len(found):
         raise missing[0]

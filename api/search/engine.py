@@ -13,16 +13,16 @@ from PIL.Image import Image
 
 from api.limits import MAX_TEXT_CHARS
 from api.search.clauses import language_of, read_clauses
-from api.search.duplicate_collapse import DuplicateHider, Page, Scores
-from api.search.encoders import Encoders, Space, load_encoders
+from api.search.duplicate_collapse import DuplicateCollapser, HitPage, Scores
+from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.errors import ImageNotFound, InvalidQuery
 from api.search.plan import Encoded, Plan, SpacePlan, sum_parts
 from api.search.query import Clause, Query
 from api.search.ranking import Aim, find_fused, find_nearest
-from api.search.relevance_scoring import Judge, cannot_tell, list_kinds, make_judge, no_good_match
-from api.search.results import Hit, Note, SearchResult
+from api.search.relevance_scoring import RelevanceScorer, cannot_tell, list_kinds, make_relevance_scorer, no_good_match
+from api.search.results import SearchHit, SearchNote, SearchResult
 from api.search.routing import RoutingFile, assign, can_answer, default_routes, kind_of_clause, parse_routes
-from api.search.word_search import WordMatcher, match_notes
+from api.search.word_search import WordSearch, match_notes
 from indexer.library.catalog.filters import Filter
 from indexer.library.catalog.records import ImageRow
 from indexer.library.opened import OpenBuild, open_build
@@ -45,7 +45,7 @@ class SearchEngine:
     def __init__(
         self,
         opened: OpenBuild,
-        encoders: Sequence[Encoders],
+        encoders: Sequence[EncoderTowers],
         limits: DecodeLimits | None = None,
         *,
         hub_correction: bool = True,
@@ -58,11 +58,11 @@ class SearchEngine:
         """
         self.opened = opened
         self.spaces = [
-            Space(opened, position, one, hub_correction=hub_correction) for position, one in enumerate(encoders)
+            EncoderSpace(opened, position, one, hub_correction=hub_correction) for position, one in enumerate(encoders)
         ]
         self._limits = limits or DecodeLimits()
-        self._words = WordMatcher(opened.catalog)
-        self._duplicates = DuplicateHider(opened)
+        self._words = WordSearch(opened.catalog)
+        self._duplicates = DuplicateCollapser(opened)
         self._specs = [space.encoders.spec for space in self.spaces]
         self._given_routes = parse_routes(routing, self._specs)
         self.routing = RoutingFile(opened.layout.routing)
@@ -88,7 +88,7 @@ class SearchEngine:
         encoders = load_encoders(opened, runtime or Runtime(weights=data / "weights"))
         return cls(opened, encoders, limits, hub_correction=hub_correction, routing=routing)
 
-    def get_space(self, name: str | None = None) -> Space:
+    def get_space(self, name: str | None = None) -> EncoderSpace:
         """Return a space by its encoder's name, without one the main one. Raises InvalidQuery."""
         for space in self.spaces:
             if name in (None, space.name):
@@ -100,7 +100,7 @@ class SearchEngine:
         )
 
     @property
-    def encoders(self) -> Encoders:
+    def encoders(self) -> EncoderTowers:
         """The towers of the main encoder."""
         return self.spaces[0].encoders
 
@@ -164,10 +164,10 @@ class SearchEngine:
         if len(aims) > 1 and query.min_score is not None:
             raise _no_common_score([aim.space.name for aim in aims])
         where = None if query.where is None else self._ids_where(query.where)
-        judge = self._make_judge(plan, aims[0]) if len(aims) == 1 else None
-        page, nearest, notes = self._find_relevant(plan, aims, where, judge)
-        hits = self._hits(page, judge)
-        if judge and query.min_relevance is None and not query.offset and judge.doubts(hits):
+        scorer = self._make_relevance_scorer(plan, aims[0]) if len(aims) == 1 else None
+        page, nearest, notes = self._find_relevant(plan, aims, where, scorer)
+        hits = self._hits(page, scorer)
+        if scorer and query.min_relevance is None and not query.offset and scorer.doubts(hits):
             notes.append(no_good_match(None))
         done = time.perf_counter()
         names = [aim.space.name for aim in aims] or [self.spaces[0].name]
@@ -204,9 +204,11 @@ class SearchEngine:
         parts = asked.list_parts(texts, images)
         return Aim(space, parts, sum_parts(parts, hub_correction=_corrects(space, query)))
 
-    def _make_judge(self, plan: Plan, aim: Aim) -> Judge | None:
+    def _make_relevance_scorer(self, plan: Plan, aim: Aim) -> RelevanceScorer | None:
         space, hub_correction = aim.space, _corrects(aim.space, plan.query)
-        return make_judge(plan, aim.parts, space.index, space.calibration.get(), hub_correction=hub_correction)
+        return make_relevance_scorer(
+            plan, aim.parts, space.index, space.calibration.get(), hub_correction=hub_correction
+        )
 
     def _route(self, named: Sequence[str]) -> Callable[[Clause], Sequence[str]]:
         """Return what says which encoders a clause goes to: those `named`, or else its route. Raises InvalidQuery."""
@@ -234,26 +236,26 @@ class SearchEngine:
         return clause.image_id is None or space.holds(clause.image_id)
 
     def _find_relevant(
-        self, plan: Plan, aims: Sequence[Aim], where: Ids | None, judge: Judge | None
-    ) -> tuple[Page, list[Hit], list[Note]]:
+        self, plan: Plan, aims: Sequence[Aim], where: Ids | None, scorer: RelevanceScorer | None
+    ) -> tuple[HitPage, list[SearchHit], list[SearchNote]]:
         """Return the page asked for, without what is not relevant enough; where nothing is, the nearest apart."""
         query = plan.query
         least = query.min_relevance
-        if least is None or judge is None:
+        if least is None or scorer is None:
             plain = any(
                 aim.kind == "text" and aim.space.hub_correction and not _corrects(aim.space, query) for aim in aims
             )
             notes = [] if least is None else [cannot_tell(plan, plain=plain)]
             return self._find_page(plan, aims, where, query.min_score), [], notes
-        limits = [limit for limit in (query.min_score, judge.score_for(least)) if limit is not None]
-        page = self._find_page(plan, aims, judge.among(least, where), max(limits, default=None))
+        limits = [limit for limit in (query.min_score, scorer.score_for(least)) if limit is not None]
+        page = self._find_page(plan, aims, scorer.among(least, where), max(limits, default=None))
         if page.total:
             return page, [], []
         first = replace(plan, query=replace(query, offset=0))
-        nearest = self._hits(self._find_page(first, aims, where, query.min_score), judge)
+        nearest = self._hits(self._find_page(first, aims, where, query.min_score), scorer)
         return page, nearest, [no_good_match(least)] if nearest else []
 
-    def _find_page(self, plan: Plan, aims: Sequence[Aim], where: Ids | None, min_score: float | None) -> Page:
+    def _find_page(self, plan: Plan, aims: Sequence[Aim], where: Ids | None, min_score: float | None) -> HitPage:
         """Return the page of a ranking of `where`, down to `min_score`."""
         query = plan.query
 
@@ -266,7 +268,7 @@ class SearchEngine:
         if query.hide_duplicates:
             return self._duplicates.find(find, start, end)
         ids, scores, total = find(start, end)
-        return Page(ids, scores, [0] * len(ids), total, more=end < total)
+        return HitPage(ids, scores, [0] * len(ids), total, more=end < total)
 
     @cached_property
     def _ids(self) -> Ids:
@@ -331,7 +333,7 @@ class SearchEngine:
         if words and query.match != "text":
             said = ", ".join(words)
             plan.notes.append(
-                Note(
+                SearchNote(
                     code="unknown_words",
                     en=f"Not understood, so left out: {said}.",
                     zh=f"不认识，已忽略：{said}。",
@@ -357,12 +359,12 @@ class SearchEngine:
                 self._filtered.popitem(last=False)
         return ids
 
-    def _hits(self, page: Page, judge: Judge | None) -> list[Hit]:
+    def _hits(self, page: HitPage, scorer: RelevanceScorer | None) -> list[SearchHit]:
         ids = page.ids.tolist()
         rows = self.opened.catalog.get_images(ids)
-        relevances = judge.judge(page.ids, page.scores) if judge else [None] * len(ids)
+        relevances = scorer.relevances(page.ids, page.scores) if scorer else [None] * len(ids)
         return [
-            Hit(
+            SearchHit(
                 id=image_id,
                 path=rows[image_id].path,
                 root=rows[image_id].root,
@@ -380,7 +382,7 @@ class SearchEngine:
         ]
 
 
-def _corrects(space: Space, query: Query) -> bool:
+def _corrects(space: EncoderSpace, query: Query) -> bool:
     """Say whether offsets count in a query; a ranking down to a cosine is one of cosines."""
     return space.hub_correction and query.hub_correction and query.min_score is None
 

@@ -9,8 +9,8 @@ import numpy as np
 from api.search.clauses import ReadClause
 from api.search.errors import InvalidQuery
 from api.search.query import Query
-from api.search.results import Note
-from api.search.word_search import Matches
+from api.search.results import SearchNote
+from api.search.word_search import WordMatches
 from indexer.library.index.hub_offsets import weighing
 from models.encoders.wordings import pool_vectors
 from models.foundation.vectors import Pixels, Vectors, l2_normalize
@@ -36,12 +36,12 @@ class Plan:
     clauses: list[ReadClause] = field(default_factory=list)
     spaces: list["SpacePlan"] = field(default_factory=list)
     excluded: list[int] = field(default_factory=list)
-    matches: Matches = field(default_factory=Matches)
-    notes: list[Note] = field(default_factory=list)
+    matches: WordMatches = field(default_factory=WordMatches)
+    notes: list[SearchNote] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class QueryPart:
     """A clause as it is summed: its weight, what kind of query it is, and its unit vector, float32 (dim,).
 
     The kind is None for words that are neither Chinese nor English.
@@ -84,18 +84,18 @@ class SpacePlan:
         """Every text to be encoded, in the order in which `list_parts` takes their vectors."""
         return [wording for _, wordings in self.texts for wording in wordings]
 
-    def list_parts(self, texts: Sequence[Vectors], images: Sequence[Vectors]) -> list[Part]:
+    def list_parts(self, texts: Sequence[Vectors], images: Sequence[Vectors]) -> list[QueryPart]:
         """Return what is summed; `texts` are the vectors (dim,) of `wordings`, `images` those of `pixels`."""
-        parts = [Part(weight, "picture", vector) for weight, vector in self.vectors]
-        parts += [Part(weight, "picture", image) for (weight, _), image in zip(self.pixels, images, strict=True)]
+        parts = [QueryPart(weight, "picture", vector) for weight, vector in self.vectors]
+        parts += [QueryPart(weight, "picture", image) for (weight, _), image in zip(self.pixels, images, strict=True)]
         if self.texts:
             pooled = pool_vectors(np.stack(texts), [len(wordings) for _, wordings in self.texts])
             read = zip(self.texts, pooled, strict=True)
-            parts += [Part(weight, kind_of("\n".join(wordings)), vector) for (weight, wordings), vector in read]
+            parts += [QueryPart(weight, kind_of("\n".join(wordings)), vector) for (weight, wordings), vector in read]
         return parts
 
 
-def sum_parts(parts: Sequence[Part], *, hub_correction: bool) -> Vectors:
+def sum_parts(parts: Sequence[QueryPart], *, hub_correction: bool) -> Vectors:
     """Return the weighted sum as an index takes it, float32 (1, dim + 1). Raises InvalidQuery.
 
     The direction of the sum comes first, then how much offsets weigh: with `hub_correction` as much as the texts do

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from api.search.duplicate_collapse import Scores
-from api.search.encoders import Space
+from api.search.encoders import EncoderSpace
 from api.search.fusion import fuse
-from api.search.plan import Part, Plan
+from api.search.plan import Plan, QueryPart
 from api.search.word_search import among
 from indexer.library.index.base import SCORE_DECIMALS, QueryKind
 from models.foundation.vectors import Ids, Vectors
@@ -21,8 +21,8 @@ _LOOSE_WEIGHT = 0.5  # of the ranking by words, where no picture says them all
 class Aim:
     """What is looked for in one space: its parts, and their sum as the index takes it, float32 (1, dim + 1)."""
 
-    space: Space
-    parts: Sequence[Part]
+    space: EncoderSpace
+    parts: Sequence[QueryPart]
     vector: Vectors
 
     @property

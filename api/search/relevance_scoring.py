@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from api.search.duplicate_collapse import Scores
-from api.search.plan import Part, Plan
-from api.search.reloading_file import WatchedFile
-from api.search.results import Hit, Note
+from api.search.plan import Plan, QueryPart
+from api.search.reloading_file import ReloadingFile
+from api.search.results import SearchHit, SearchNote
 from indexer.library.index.base import SCORE_DECIMALS, VectorIndex
 from models.foundation.errors import CalibrationUnreadable, ReferenceUnreadable
 from models.foundation.vectors import Ids, Vectors
@@ -48,7 +48,7 @@ class CalibrationFile:
     def __init__(self, path: Path, fingerprint: str) -> None:
         self._path = path
         self._fingerprint = fingerprint
-        self._file = WatchedFile(path, self._read)
+        self._file = ReloadingFile(path, self._read)
 
     def get(self) -> Curves | None:
         """Return the curves; None if there are none, or, which is logged, they cannot be read."""
@@ -77,7 +77,7 @@ class CalibrationFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedClause:
     """A thing that is looked for: its curve, its query to the index, float32 (1, dim + 1), and the query's level."""
 
     fit: Fit
@@ -94,17 +94,17 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
-    """Judges the hits of one query.
+class RelevanceScorer:
+    """Tells the relevance of the hits of one query.
 
     `wanted` is what is looked for. `ranks`: the scores that hits are ranked by are those of the only one.
     """
 
     index: VectorIndex
-    wanted: Sequence[Wanted]
+    wanted: Sequence[WantedClause]
     ranks: bool
 
-    def judge(self, ids: Ids, scores: Scores) -> list[float]:
+    def relevances(self, ids: Ids, scores: Scores) -> list[float]:
         """Return the relevance of hits; `scores` (n,) are those they are ranked by."""
         if not len(ids):
             return []
@@ -114,7 +114,7 @@ class Judge:
         parts = [(one, self.index.score(one.query, ids).round(SCORE_DECIMALS).tolist()) for one in self.wanted]
         return [min(one.relevance(row[place]) for one, row in parts) for place in range(len(ids))]
 
-    def doubts(self, hits: Sequence[Hit]) -> bool:
+    def doubts(self, hits: Sequence[SearchHit]) -> bool:
         """Say whether even the best of some hits, and there are some, is a poor match."""
         return bool(hits) and max(hit.relevance or 0.0 for hit in hits) < POOR_MATCH
 
@@ -136,10 +136,10 @@ class Judge:
         return where
 
 
-def make_judge(
-    plan: Plan, parts: Sequence[Part], index: VectorIndex, curves: Curves | None, *, hub_correction: bool
-) -> Judge | None:
-    """Return who judges the hits of a plan; None where it cannot be told how likely they are right.
+def make_relevance_scorer(
+    plan: Plan, parts: Sequence[QueryPart], index: VectorIndex, curves: Curves | None, *, hub_correction: bool
+) -> RelevanceScorer | None:
+    """Return what tells the relevance of the hits of a plan; None where it cannot be told how likely they are right.
 
     So it is where words rank, and where a thing that is looked for is not understood or of a kind that cannot be told.
     """
@@ -149,50 +149,50 @@ def make_judge(
         return None
     fits = [curves.fit_for(part.kind, hub_correction=hub_correction) for part in looked_for]
     wanted = [
-        Wanted(fit, part.as_query(hub_correction=hub_correction), curves.level(fit, part.vector))
+        WantedClause(fit, part.as_query(hub_correction=hub_correction), curves.level(fit, part.vector))
         for fit, part in zip(fits, looked_for, strict=True)
         if fit is not None
     ]
-    return Judge(index, wanted, ranks=len(parts) == 1) if len(wanted) == len(fits) else None
+    return RelevanceScorer(index, wanted, ranks=len(parts) == 1) if len(wanted) == len(fits) else None
 
 
 def list_kinds(curves: Curves | None, *, hub_correction: bool) -> dict[str, Fit]:
-    """Return the curves of the kinds of query whose hits can be judged."""
+    """Return the curves of the kinds of query whose hits have a relevance."""
     fits = {kind: curves.fit_for(kind, hub_correction=hub_correction) for kind in KINDS} if curves else {}
     return {kind: fit for kind, fit in fits.items() if fit is not None}
 
 
-def cannot_tell(plan: Plan, *, plain: bool) -> Note:
+def cannot_tell(plan: Plan, *, plain: bool) -> SearchNote:
     """Say that nothing was left out by relevance, why, and what to do; `plain`: the query took scores as they are."""
     if plan.query.match != "vector":
-        return Note(
+        return SearchNote(
             code="cannot_tell",
             en="Where words rank there is no relevance, so nothing was left out by it. Search with match=vector.",
             zh="按文字排序时没有匹配度，因此没有按它筛选。请使用 match=vector 搜索。",
         )
     if len(plan.spaces) > 1:
-        return Note(
+        return SearchNote(
             code="cannot_tell",
             en="Several encoders answer this together, and a fused ranking has no relevance, so nothing was left out. "
             "Choose one of them with spaces=NAME.",
             zh="此查询由多个编码器共同回答，融合后的排序没有匹配度，因此没有按它筛选。可用 spaces=NAME 选择其中一个。",
         )
     if all(read.clause.weight < 0 for read in plan.clauses):
-        return Note(
+        return SearchNote(
             code="cannot_tell",
             en="What only leads away from something has no relevance, so nothing was left out by it. Say what to look "
             "for.",
             zh="只有要避开的内容时没有匹配度，因此没有按它筛选。请说明要找什么。",
         )
     if plain:
-        return Note(
+        return SearchNote(
             code="cannot_tell",
             en="Relevance is told from scores with hub correction, and this query is ranked without it, so nothing was "
             "left out. Search without min_score, and with hub correction.",
             zh="匹配度由经过枢纽校正的分数得出，而此查询没有使用枢纽校正，因此没有筛选。"
             "请去掉 min_score，并开启枢纽校正。",
         )
-    return Note(
+    return SearchNote(
         code="cannot_tell",
         en="For this query the encoder's scores do not tell what is a match, so nothing was left out. Questions of "
         "your own may teach it: xuntu evaluate questions.csv --calibrate",
@@ -201,15 +201,15 @@ def cannot_tell(plan: Plan, *, plain: bool) -> Note:
     )
 
 
-def no_good_match(min_relevance: float | None) -> Note:
+def no_good_match(min_relevance: float | None) -> SearchNote:
     """Say that nothing is relevant enough: not as `min_relevance` asks, or without it, that all is a poor match."""
     if min_relevance is None:
-        return Note(
+        return SearchNote(
             code="no_good_match",
             en=f"No good match: even the best of these has a relevance below {100 * POOR_MATCH:.0f} %.",
             zh=f"没有很匹配的图片：最接近的一张，匹配度也不到 {100 * POOR_MATCH:.0f} %。",
         )
-    return Note(
+    return SearchNote(
         code="no_good_match",
         en=f"No good match: nothing has a relevance of {100 * min_relevance:g} % or more. The nearest are given apart.",
         zh=f"没有很匹配的图片：没有一张的匹配度达到 {100 * min_relevance:g} %。最接近的另外列出。",

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class WatchedFile(Generic[T]):
+class ReloadingFile(Generic[T]):
     """What `read` makes of the file at `path`, whether or not it is there. Safe to use from threads."""
 
     def __init__(self, path: Path, read: Callable[[], T]) -> None:

@@ -9,7 +9,7 @@ from models.language.text import Language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
+class SearchHit:
     """A ranked picture: `path` is below the folder `root`; `score` is what ranks, higher is better.
 
     The score is a cosine; with texts, where hubs are corrected, less what the picture scores with any text at all. Of
@@ -33,7 +33,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Note:
+class SearchNote:
     """Something about how the query was understood that the person should know."""
 
     code: str
@@ -55,14 +55,14 @@ class SearchResult:
     `language` in which language it is, None without words.
     """
 
-    hits: list[Hit]
+    hits: list[SearchHit]
     total: int
     timings_ms: dict[str, float]
     build: str
     encoder: str
     encoders: Sequence[str]
     more: bool = False
-    nearest: list[Hit] = field(default_factory=list)
+    nearest: list[SearchHit] = field(default_factory=list)
     language: Language | None = None
     clauses: list[ReadClause] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
+    notes: list[SearchNote] = field(default_factory=list)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from api.search.errors import InvalidRouting
 from api.search.query import Clause
-from api.search.reloading_file import WatchedFile
+from api.search.reloading_file import ReloadingFile
 from indexer.library.errors import RoutingUnreadable
 from indexer.library.routing import Routes, Routing
 from models.encoders.spec import EncoderSpec
@@ -26,7 +26,7 @@ class RoutingFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = WatchedFile(path, self._read)
+        self._file = ReloadingFile(path, self._read)
 
     def get(self) -> Routing | None:
         """Return the routes; None if there are none, or, which is logged, they cannot be read."""

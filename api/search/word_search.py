@@ -10,7 +10,7 @@ import numpy as np
 from api.limits import MAX_TEXT_CHARS
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query
-from api.search.results import Note
+from api.search.results import SearchNote
 from indexer.library.catalog.texts import ask_for
 from indexer.library.catalog.writer import Catalog
 from models.foundation.vectors import Ids
@@ -19,23 +19,23 @@ _CACHED = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Matches:
+class WordMatches:
     """Ids, best first. `loose`: no picture says all of the words, these say some."""
 
     ids: Ids = field(default_factory=lambda: np.empty(0, np.int64))
     loose: bool = False
 
 
-class WordMatcher:
+class WordSearch:
     """Finds words in a catalog, and keeps what it found for the next page. Safe to use from several threads."""
 
     def __init__(self, catalog: Catalog) -> None:
         """Look into a catalog, by a connection of its own: a question that takes long keeps no other search waiting."""
         self._catalog = Catalog(catalog.path)
-        self._found: OrderedDict[tuple[object, ...], Matches] = OrderedDict()
+        self._found: OrderedDict[tuple[object, ...], WordMatches] = OrderedDict()
         self._lock = threading.Lock()
 
-    def match(self, clauses: Sequence[Clause]) -> Matches:
+    def match(self, clauses: Sequence[Clause]) -> WordMatches:
         """Return the pictures that say the texts to look for, and not those to stay away from. Raises InvalidQuery."""
         texts = [(clause.text[:MAX_TEXT_CHARS], clause.weight) for clause in clauses if clause.text is not None]
         wanted = [text for text, weight in texts if weight > 0]
@@ -58,12 +58,12 @@ class WordMatcher:
                 self._found.popitem(last=False)
         return found
 
-    def _find(self, asked: Sequence[str]) -> Matches:
+    def _find(self, asked: Sequence[str]) -> WordMatches:
         for number, expression in enumerate(asked):
             ids = self._catalog.find_texts(expression)
             if len(ids):
-                return Matches(ids, loose=number > 0)
-        return Matches()
+                return WordMatches(ids, loose=number > 0)
+        return WordMatches()
 
 
 def among(ids: Ids, allowed: Ids) -> Ids:
@@ -75,11 +75,11 @@ def among(ids: Ids, allowed: Ids) -> Ids:
     return kept
 
 
-def match_notes(query: Query, matches: Matches) -> list[Note]:
+def match_notes(query: Query, matches: WordMatches) -> list[SearchNote]:
     """Say where the words were not found as they were asked for."""
     if matches.loose:
         return [
-            Note(
+            SearchNote(
                 code="words_in_part",
                 en="No caption, tag or name has all of these words; some have a part of them.",
                 zh="没有说明、标签或文件名包含全部这些词；以下只包含其中一部分。",
@@ -87,7 +87,7 @@ def match_notes(query: Query, matches: Matches) -> list[Note]:
         ]
     if query.match == "both" and not len(matches.ids):
         return [
-            Note(
+            SearchNote(
                 code="words_not_found",
                 en="No caption, tag or name has these words; ranked by what the pictures show.",
                 zh="没有说明、标签或文件名包含这些词；仅按画面排序。",

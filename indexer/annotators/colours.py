@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from indexer.library.colours import NAMES, Colour
+from indexer.library.colours import NAMES, DominantColour
 
 _SIDE = 24
 _MIN_SHARE = 0.12
@@ -15,14 +15,14 @@ _HUE_NAMES = np.array(
 )
 
 
-def dominant_colours(image: Image.Image) -> tuple[Colour, ...]:
+def dominant_colours(image: Image.Image) -> tuple[DominantColour, ...]:
     """Return the colours that cover at least an eighth or so of `image`, the largest first."""
     small = np.asarray(image.resize((_SIDE, _SIDE), Image.Resampling.BOX)).reshape(-1, 3)
     names = _classify(small.astype(np.float32) / 255)
     counts = np.bincount(names, minlength=len(NAMES))
     found = [n for n in np.argsort(-counts, kind="stable") if counts[n] / len(small) >= _MIN_SHARE]
     return tuple(
-        Colour(
+        DominantColour(
             name=NAMES[n],
             hex="#{:02x}{:02x}{:02x}".format(*small[names == n].mean(axis=0).round().astype(int)),
             share=round(float(counts[n] / len(small)), 3),

@@ -22,7 +22,7 @@ _ALIASES = {"gray": "grey", "teal": "cyan", "violet": "purple", "橘": "orange",
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Colour:
+class DominantColour:
     """A dominant colour: its name, its mean as #rrggbb, and its share of the picture, 0..1."""
 
     name: str

@@ -45,7 +45,7 @@ OwnVectors = dict[int, Vectors]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class EncodedFile:
     """A file, what was found in it, and the vectors that were made of it."""
 
     file: ImageFile
@@ -76,7 +76,7 @@ class EncodeRun:
         self._encoders = encoders
         self._changing = set() if changing is None else changing
         self.progress = progress
-        self._pending: list[Found] = []
+        self._pending: list[EncodedFile] = []
         self._flushed_at = time.monotonic()
         self._repeated_sizes: set[int] = set()
         self._met: set[str] = set()  # checksums of contents that may come again
@@ -144,7 +144,7 @@ class EncodeRun:
             )
             self._catalog.put_shard(encoder.id, shard, content_ids)
 
-    def _record(self, found: Found, vectors: dict[int, OwnVectors]) -> None:
+    def _record(self, found: EncodedFile, vectors: dict[int, OwnVectors]) -> None:
         """Enter a file into the catalog, and its vectors, if it has new ones, into `vectors` by content id."""
         record = found.record
         if isinstance(record, FailureRecord):
@@ -203,7 +203,9 @@ class EncodeRun:
                 for index, vector in zip(indices, devices[position].result(encoding), strict=True):
                     vectors.setdefault(index, {})[position] = vector
         # One append: an interrupt leaves a batch whole or not at all.
-        self._pending += [Found(dataset.files[record.index], record, vectors.get(record.index, {})) for record in batch]
+        self._pending += [
+            EncodedFile(dataset.files[record.index], record, vectors.get(record.index, {})) for record in batch
+        ]
         under_way.popleft()
         failed = sum(isinstance(record, FailureRecord) for record in batch)
         self.progress.encoded += len(vectors)

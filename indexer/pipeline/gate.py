@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAKE_GATE = "indexer.pipeline.gate.make"  # the key in a context's meta
 
 
-class Gate(Protocol):
+class PublicationGate(Protocol):
     """Looks at a new build before it takes the place of the one in use."""
 
     def check(self, layout: "Layout", build: "Manifest", on_progress: Callable[[int, int], None]) -> None:
@@ -48,7 +48,9 @@ GateFile = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="With --gate: publish it all the same, and warn.")]
 
 
-def make_gate(context: typer.Context, file: Path | None, settings: "IndexerSettings", *, force: bool) -> Gate | None:
+def make_gate(
+    context: typer.Context, file: Path | None, settings: "IndexerSettings", *, force: bool
+) -> PublicationGate | None:
     """Return the gate that was asked for, if any. Raises typer.BadParameter where there is none to be had."""
     if file is None:
         if force:
@@ -57,10 +59,10 @@ def make_gate(context: typer.Context, file: Path | None, settings: "IndexerSetti
     make = context.meta.get(MAKE_GATE)
     if make is None:
         raise typer.BadParameter("--gate needs the search engine. Run the same as: xuntu index ...")
-    gate: Gate = make(file, settings, force=force)
+    gate: PublicationGate = make(file, settings, force=force)
     return gate
 
 
-def check_with(gate: Gate | None, on_progress: Callable[[int, int], None]) -> "Check":
+def check_with(gate: PublicationGate | None, on_progress: Callable[[int, int], None]) -> "Check":
     """Return what publishing asks of a gate; nothing where there is none."""
     return (lambda _layout, _build: None) if gate is None else partial(gate.check, on_progress=on_progress)

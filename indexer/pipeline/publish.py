@@ -30,14 +30,14 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
 from indexer.library.index.base import VectorIndex
 from indexer.library.index.files import SegmentFile
-from indexer.library.index.hub_offsets import Bank
+from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.index.incremental import next_index
 from indexer.library.index.options import IndexOptions
 from indexer.library.index.recipes import choose_recipe
 from indexer.library.index.segments import SegmentedIndex
 from indexer.library.layout import Layout
 from indexer.library.vectors.shard_files import ShardFiles
-from indexer.pipeline.query_bank import read_bank
+from indexer.pipeline.query_bank import read_query_bank
 from models.encoders.registry import get_spec
 from models.encoders.runtime import Runtime
 from models.encoders.spec import EncoderSpec
@@ -120,7 +120,7 @@ def _write_index(
     spec = get_spec(encoder.name, options.runtime)
     corrects = options.index.hub_correction and spec.hub_share > 0
     options = replace(options, index=replace(options.index, hub_correction=corrects))
-    bank = read_bank(layout, encoder, options.runtime) if _needs_bank(catalog, spec, options) else None
+    bank = read_query_bank(layout, encoder, options.runtime) if _needs_bank(catalog, spec, options) else None
     index = _make_index(layout, catalog, encoder, bank, options)
     files = index.save(folder, prefix=f"{encoder.name}-")
     entry = _describe(index, encoder, spec, files, _bank_id(bank, options))
@@ -134,13 +134,13 @@ def _needs_bank(catalog: Catalog, spec: EncoderSpec, options: PublishOptions) ->
     return options.index.hub_correction or recipe.name == "ivf"
 
 
-def _bank_id(bank: Bank | None, options: PublishOptions) -> str:
+def _bank_id(bank: QueryBank | None, options: PublishOptions) -> str:
     """Return what stands for the offsets of an index, "" where it has none."""
     return bank.id if bank and options.index.hub_correction else ""
 
 
 def _make_index(
-    layout: Layout, catalog: Catalog, encoder: StoredEncoder, bank: Bank | None, options: PublishOptions
+    layout: Layout, catalog: Catalog, encoder: StoredEncoder, bank: QueryBank | None, options: PublishOptions
 ) -> SegmentedIndex:
     """Return the index of the build in use, brought up to date, or a new one."""
     spec = get_spec(encoder.name, options.runtime)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from indexer.library.catalog.records import StoredEncoder
-from indexer.library.index.hub_offsets import Bank
+from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.layout import Layout
 from models.encoders.encoder import TextEncoder
 from models.encoders.registry import get_spec, load_text_encoder
@@ -40,7 +40,7 @@ def list_queries(languages: Sequence[str]) -> list[str]:
     return [normalize_text(row[language]) for language in _LANGUAGES if language in languages for row in rows]
 
 
-def encode_bank(tower: TextEncoder) -> Bank:
+def encode_query_bank(tower: TextEncoder) -> QueryBank:
     """Return ordinary queries as a text tower reads them; those of which it knows no word are left out."""
     queries = list_queries(tower.spec.languages)
     # Texts of like length together, since a batch is as long as its longest.
@@ -50,7 +50,7 @@ def encode_bank(tower: TextEncoder) -> Bank:
     return _make_bank(tower.spec, queries, np.concatenate(batches))
 
 
-def read_bank(layout: Layout, encoder: StoredEncoder, runtime: Runtime) -> Bank | None:
+def read_query_bank(layout: Layout, encoder: StoredEncoder, runtime: Runtime) -> QueryBank | None:
     """Return ordinary queries as the encoder of a library reads them, made the first time and kept in the library.
 
     None where there is no text tower, or its weights are not here or are others than the library was built with.
@@ -68,7 +68,7 @@ def read_bank(layout: Layout, encoder: StoredEncoder, runtime: Runtime) -> Bank 
         tower = load_text_encoder(encoder.name, runtime)
         if tower.spec.fingerprint != encoder.fingerprint:
             return None
-        bank = encode_bank(tower)
+        bank = encode_query_bank(tower)
     except ImageSearchError as error:
         logger.warning("The index is tuned for pictures only, and hubs are not corrected: %s", error)
         return None
@@ -78,9 +78,9 @@ def read_bank(layout: Layout, encoder: StoredEncoder, runtime: Runtime) -> Bank 
     return bank
 
 
-def _make_bank(spec: EncoderSpec, queries: Sequence[str], vectors: Vectors) -> Bank:
+def _make_bank(spec: EncoderSpec, queries: Sequence[str], vectors: Vectors) -> QueryBank:
     name = f"{_digest(queries)}-{spec.query_sharpness:g}-{spec.hub_share:g}"
-    return Bank(id=name, vectors=vectors, sharpness=spec.query_sharpness, share=spec.hub_share)
+    return QueryBank(id=name, vectors=vectors, sharpness=spec.query_sharpness, share=spec.hub_share)
 
 
 def _digest(queries: Sequence[str]) -> str:

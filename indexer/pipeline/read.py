@@ -83,7 +83,7 @@ class RecordSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class EncoderView:
     """How one encoder sees pictures. `encoded` maps a size in bytes to the checksums of files that have its vector."""
 
     preprocess: Preprocess
@@ -99,7 +99,7 @@ class ImageDataset:
     """
 
     files: Sequence[ImageFile]
-    views: Sequence[View]
+    views: Sequence[EncoderView]
     layout: Layout
     limits: DecodeLimits
     fetching: Fetching = field(default_factory=Fetching)

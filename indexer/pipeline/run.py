@@ -21,7 +21,7 @@ from indexer.pipeline.changes import Changes, compare
 from indexer.pipeline.encode import EncodeRun, OnProgress, Progress
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.publish import Check, PublishOptions, publish
-from indexer.pipeline.read import ImageDataset, View
+from indexer.pipeline.read import EncoderView, ImageDataset
 from indexer.sources.addresses import Fetching
 from indexer.sources.folders import compile_patterns, needs_whole, reaches, scan_paths
 from indexer.sources.lists import is_out_of_sight
@@ -331,9 +331,9 @@ class Run:
                 on_progress=self.options.on_progress,
             )
 
-    def _view(self, encoder: LibraryEncoder, sizes: set[int]) -> View:
+    def _view(self, encoder: LibraryEncoder, sizes: set[int]) -> EncoderView:
         preprocess = get_preprocess(encoder.spec.name, self.settings.runtime)
-        return View(preprocess, encoder.spec.image_size, self.catalog.encoded_by_size(sizes, encoder.id))
+        return EncoderView(preprocess, encoder.spec.image_size, self.catalog.encoded_by_size(sizes, encoder.id))
 
     def _sync_texts(self) -> None:
         started = time.perf_counter()

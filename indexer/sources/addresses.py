@@ -119,10 +119,10 @@ class _Deadline:
 class _Response(HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, deadline: _Deadline, **options: Any) -> None:
         super().__init__(sock, *args, **options)
-        self.fp = io.BufferedReader(_Bytes(self.fp.detach(), deadline))
+        self.fp = io.BufferedReader(_FetchedBytes(self.fp.detach(), deadline))
 
 
-class _Bytes(io.RawIOBase):
+class _FetchedBytes(io.RawIOBase):
     """The bytes of an answer as they come, before a deadline."""
 
     def __init__(self, raw: io.RawIOBase, deadline: _Deadline) -> None:
@@ -165,7 +165,7 @@ def _secure() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-class _Redirects(urllib.request.HTTPRedirectHandler):
+class _AddressRedirects(urllib.request.HTTPRedirectHandler):
     max_redirections = _MAX_REDIRECTS
 
     def redirect_request(
@@ -188,7 +188,7 @@ def _opener(deadline: _Deadline) -> urllib.request.OpenerDirector:
         _Https(deadline),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
-        _Redirects(),
+        _AddressRedirects(),
     ):
         opener.add_handler(handler)
     return opener

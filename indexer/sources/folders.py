@@ -35,7 +35,7 @@ def scan(
     """
     unreadable = [] if unreadable is None else unreadable
     mounts = [] if mounts is None else mounts
-    wanted = Wanted(root)
+    wanted = PathRules(root)
     here = [root.path] if root.path.is_dir() else []
     visited = {_identity(path) for path in other_roots if path.is_dir()} - {_identity(path) for path in here}
     links: list[tuple[str, int]] = []
@@ -75,7 +75,7 @@ def scan_paths(
 
     The paths must not need a scan of the whole: see `needs_whole`.
     """
-    wanted = Wanted(root)
+    wanted = PathRules(root)
     for path in sorted(set(paths)):
         absolute = root.path / path
         if _is_elsewhere(root, absolute, other_roots):
@@ -110,12 +110,12 @@ def reaches(root: Root, folder: Path) -> bool:
     """Say whether a scan of `root` looks into `folder`. Raises InvalidPattern."""
     if not folder.is_relative_to(root.path):
         return False
-    wanted = Wanted(root)
+    wanted = PathRules(root)
     parts = folder.relative_to(root.path).parts
     return all(wanted.folder("/".join(parts[:depth])) for depth in range(1, len(parts) + 1))
 
 
-class Wanted:
+class PathRules:
     """Which paths a root is made of."""
 
     def __init__(self, root: Root) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from indexer.errors import DescriptionsUnreadable, ShardDamaged
 from indexer.library.catalog.filters import MAX_INT64
 from indexer.library.catalog.records import ImageFile, KnownFile, Root
-from indexer.sources.folders import Wanted, clamp_mtime
+from indexer.sources.folders import PathRules, clamp_mtime
 from indexer.sources.lists import COLUMNS, join_tags, text_of
 from models.foundation.errors import ImageSearchError
 
@@ -39,7 +39,7 @@ def scan_shard(root: Root, *, unreadable: list[str], warnings: list[ImageSearchE
     links: dict[str, str] = {}
     described: dict[str, tuple[str, str]] = {}
     broken: list[str] = []
-    wanted = Wanted(root)
+    wanted = PathRules(root)
     try:
         info = root.path.stat()
         mtime_ns = clamp_mtime(info.st_mtime_ns)

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from api.search.plan import Part, Plan, sum_parts
+from api.search.plan import Plan, QueryPart, sum_parts
 from api.search.query import Clause, Query
 from api.search.ranking import Aim, find_nearest
-from api.search.relevance_scoring import Judge, Wanted
+from api.search.relevance_scoring import RelevanceScorer, WantedClause
 from indexer.library.catalog.records import Locations
 from indexer.library.index.incremental import build_main
 from indexer.library.index.options import IndexOptions
@@ -51,7 +51,7 @@ def index(vectors, tmp_path_factory) -> SegmentedIndex:
 def test_no_hit_is_below_the_least_score_and_as_many_are_counted_as_can_be_paged_to(index, vectors):
     missed = 0
     for vector in vectors[:40]:
-        parts = [Part(1.0, "picture", vector)]
+        parts = [QueryPart(1.0, "picture", vector)]
         aim = Aim(SimpleNamespace(index=index), parts, sum_parts(parts, hub_correction=False))
         exact = np.sort(vectors @ vector)[::-1]
         for place in (4, 15, 90):
@@ -67,13 +67,13 @@ def test_no_hit_is_below_the_least_score_and_as_many_are_counted_as_can_be_paged
 def test_no_hit_of_a_sum_is_less_relevant_than_asked_in_any_of_its_parts(index, vectors):
     found = 0
     for one, other in zip(vectors[:30], vectors[30:60], strict=True):
-        parts = [Part(1.0, "picture", one), Part(1.0, "picture", l2_normalize(one[None] + 0.1 * other)[0])]
-        wanted = [Wanted(FIT, part.as_query(hub_correction=False), 0.0) for part in parts]
-        judge = Judge(index, wanted, ranks=False)
+        parts = [QueryPart(1.0, "picture", one), QueryPart(1.0, "picture", l2_normalize(one[None] + 0.1 * other)[0])]
+        wanted = [WantedClause(FIT, part.as_query(hub_correction=False), 0.0) for part in parts]
+        judge = RelevanceScorer(index, wanted, ranks=False)
         for place in (5, 12, 60):
             least = FIT.relevance(float(np.sort(vectors @ one)[-place]))
             kept = judge.among(least, None)
             assert (np.diff(kept) > 0).all()
-            assert min(judge.judge(kept, np.zeros(len(kept), np.float32)), default=math.inf) >= least
+            assert min(judge.relevances(kept, np.zeros(len(kept), np.float32)), default=math.inf) >= least
             found += len(kept)
     assert found

@@ -17,13 +17,13 @@ from PIL import Image
 
 from api.evaluation.errors import EvaluationError, InvalidDataSet, NotComparable, OptionUnsuitable, PicturesMissing
 from api.evaluation.library import Asking
-from api.evaluation.results import Report, Result, compare_results, read_results
+from api.evaluation.results import EvaluationReport, Result, compare_results, read_results
 from api.evaluation.runs import Evaluated, Request, evaluate
 from api.search.errors import InvalidQuery
 from indexer.config import IndexerSettings
 from indexer.library.errors import InvalidFilter
 from indexer.library.index.hub_offsets import weighing, with_offsets
-from indexer.pipeline.query_bank import encode_bank
+from indexer.pipeline.query_bank import encode_query_bank
 from models.encoders.hash import HashEncoder
 from models.language.text import normalize_text
 
@@ -38,12 +38,12 @@ def run(*paths: Path, settings: IndexerSettings | None = None, **options: object
     return evaluate(request, settings or IndexerSettings(workers=1, device="cpu"), lambda *_: None)
 
 
-def result(report: Report, task: str, language: str) -> Result:
+def result(report: EvaluationReport, task: str, language: str) -> Result:
     (found,) = [one for one in report.results if (one.task, one.language) == (task, language)]
     return found
 
 
-def ranks(report: Report, task: str, language: str) -> list[float]:
+def ranks(report: EvaluationReport, task: str, language: str) -> list[float]:
     return result(report, task, language).sample.ranks.tolist()
 
 
@@ -103,7 +103,7 @@ def test_captions_and_pictures_find_each_other_as_a_sort_of_all_scores_says(pict
         texts = [line.split(" ", 1)[1] for line in path.read_text(encoding="utf-8").splitlines()]
         vectors = HashEncoder().encode_text(texts)
         owners = [place // 2 for place in range(40)]
-        offsets = encode_bank(HashEncoder()).measure(images)
+        offsets = encode_query_bank(HashEncoder()).measure(images)
         searched = (weighing(vectors, 1), with_offsets(images, offsets)) if corrected else (vectors, images)
         assert ranks(report, "text->image", language) == rank_by_sorting(*searched, [[one] for one in owners])
         both = [[2 * place, 2 * place + 1] for place in range(20)]
@@ -265,7 +265,7 @@ def write_lines(path: Path, objects: Sequence[object]) -> None:
     path.write_text("\n".join(map(json.dumps, objects)), encoding="utf-8")
 
 
-def figures(report: Report, task: str) -> list[float]:
+def figures(report: EvaluationReport, task: str) -> list[float]:
     metrics = result(report, task, "zh").metrics
     return [100 * metrics[name].value for name in ("mean_recall", "recall@1", "recall@5", "recall@10")]
 

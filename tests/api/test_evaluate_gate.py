@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from api.evaluation.errors import BuildWorse, InvalidDataSet
-from api.evaluation.gate import Gate
+from api.evaluation.gate import QuestionGate
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from indexer.config import IndexerSettings
@@ -57,10 +57,10 @@ class Library:
         for path in sorted(set(self.answers.values()))[: round(share * len(set(self.answers.values())))]:
             (self.pictures / path).unlink()
 
-    def gate(self, **options: bool) -> Gate:
-        return Gate(self.file, self.settings.runtime, **options)
+    def gate(self, **options: bool) -> QuestionGate:
+        return QuestionGate(self.file, self.settings.runtime, **options)
 
-    def update(self, gate: Gate, **options: object) -> str:
+    def update(self, gate: QuestionGate, **options: object) -> str:
         return build(self.settings, (), BuildOptions(check=check_of(gate), **options)).build
 
     @property
@@ -72,7 +72,7 @@ class Library:
         return {path.name for path in self.layout.builds.iterdir() if path.is_dir()}
 
 
-def check_of(gate: Gate) -> Check:
+def check_of(gate: QuestionGate) -> Check:
     return partial(gate.check, on_progress=lambda *_: None)
 
 
@@ -221,7 +221,7 @@ def test_the_command_refuses_with_2_and_publishes_by_force(library, xuntu):
     assert (forced.returncode, answer["build"], answer["gate"]["overruled"]) == (0, library.current, "build_worse")
     again = xuntu("index", "rebuild", "--data", library.settings.data, "--gate", library.file)
     assert again.returncode == 0
-    assert "Gate: recall@10" in again.stderr
+    assert "QuestionGate: recall@10" in again.stderr
 
 
 def test_a_gate_that_cannot_be_read_is_found_out_before_anything_is_encoded(library, xuntu, tmp_path):

@@ -9,10 +9,10 @@ import pytest
 
 from api.evaluation.library import Asking
 from api.search.engine import SearchEngine
-from api.search.plan import Part, sum_parts
+from api.search.plan import QueryPart, sum_parts
 from api.search.query import Clause, Query
 from indexer.library.opened import open_build
-from indexer.pipeline.query_bank import encode_bank
+from indexer.pipeline.query_bank import encode_query_bank
 from models.foundation.vectors import l2_normalize
 
 A, B, PICTURE = l2_normalize(np.random.default_rng(0).standard_normal((3, 32)))
@@ -31,15 +31,15 @@ def scores(engine, query) -> dict[int, float]:
 @pytest.mark.parametrize(
     ("parts", "texts"),
     [
-        ([Part(1.0, "en", A)], 1.0),
-        ([Part(2.5, "zh", A)], 2.5),
-        ([Part(1.0, None, A)], 1.0),
-        ([Part(1.0, "zh", A), Part(1.0, "en", B)], 2.0),
-        ([Part(2.0, "zh", A), Part(-0.5, "en", B)], 1.5),
-        ([Part(0.5, "zh", A), Part(-2.0, "en", B)], 0.0),
-        ([Part(1.0, "picture", PICTURE)], 0.0),
-        ([Part(1.0, "picture", PICTURE), Part(0.5, "en", B)], 0.5),
-        ([Part(-1.0, "picture", PICTURE), Part(1.0, "en", B)], 1.0),
+        ([QueryPart(1.0, "en", A)], 1.0),
+        ([QueryPart(2.5, "zh", A)], 2.5),
+        ([QueryPart(1.0, None, A)], 1.0),
+        ([QueryPart(1.0, "zh", A), QueryPart(1.0, "en", B)], 2.0),
+        ([QueryPart(2.0, "zh", A), QueryPart(-0.5, "en", B)], 1.5),
+        ([QueryPart(0.5, "zh", A), QueryPart(-2.0, "en", B)], 0.0),
+        ([QueryPart(1.0, "picture", PICTURE)], 0.0),
+        ([QueryPart(1.0, "picture", PICTURE), QueryPart(0.5, "en", B)], 0.5),
+        ([QueryPart(-1.0, "picture", PICTURE), QueryPart(1.0, "en", B)], 1.0),
     ],
 )
 def test_offsets_weigh_as_much_as_the_texts_of_a_query(parts, texts):
@@ -54,7 +54,7 @@ def test_offsets_weigh_as_much_as_the_texts_of_a_query(parts, texts):
 def test_a_corrected_sum_is_the_sum_of_corrected_scores():
     rows = l2_normalize(np.random.default_rng(1).standard_normal((50, 32)))
     offsets = np.random.default_rng(2).uniform(-0.3, 0, 50)
-    parts = [Part(2.0, "zh", A), Part(-0.5, "en", B), Part(1.0, "picture", PICTURE)]
+    parts = [QueryPart(2.0, "zh", A), QueryPart(-0.5, "en", B), QueryPart(1.0, "picture", PICTURE)]
     query = sum_parts(parts, hub_correction=True)[0]
     expected = 2 * (rows @ A + offsets) - 0.5 * (rows @ B + offsets) + rows @ PICTURE
     length = np.linalg.norm(2 * A - 0.5 * B + PICTURE)
@@ -63,7 +63,7 @@ def test_a_corrected_sum_is_the_sum_of_corrected_scores():
 
 def test_a_hit_of_a_text_scores_its_cosine_and_its_offset(engine):
     index, text = engine.opened.index, engine.encoders.text
-    bank = encode_bank(text)
+    bank = encode_query_bank(text)
     assert engine.opened.entry.bank == bank.id
     plain = scores(engine, Query(clauses=CAT, hub_correction=False))
     corrected = scores(engine, Query(clauses=CAT))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.search.negation.parser import read_negation
+from api.search.negation.parser import parse_negation
 
 TABLE = [
     tuple(line.split("\t"))
@@ -21,7 +21,7 @@ PIECES += ["一个", "都没有", "看不到", "既", "(", ")", "nobody ", "neit
 
 
 def read(text: str) -> tuple[str, str]:
-    reading = read_negation(text)
+    reading = parse_negation(text)
     return (reading.positive if reading.negatives else "", "|".join(negative.text for negative in reading.negatives))
 
 
@@ -33,7 +33,7 @@ def test_a_text_is_read_as_the_table_says(text, positive, negatives):
 def test_false_positives_and_misses_are_counted():
     wrong = [(text, negatives) for text, positive, negatives in TABLE if read(text) != (positive.strip(), negatives)]
     false_positives = [text for text, negatives in wrong if not negatives]
-    misses = [text for text, negatives in wrong if negatives and not read_negation(text).negatives]
+    misses = [text for text, negatives in wrong if negatives and not parse_negation(text).negatives]
     others = len(wrong) - len(false_positives) - len(misses)
     traps = sum(not negatives for *_, negatives in TABLE)
     print(
@@ -52,7 +52,7 @@ def test_false_positives_and_misses_are_counted():
 @example("没有红色的" + "请千万" * 160)
 @example("「" * 500)
 def test_any_text_can_be_read(text):
-    reading = read_negation(text)
+    reading = parse_negation(text)
     if not reading.negatives:
         assert reading.positive == text
     for negative in reading.negatives:
@@ -68,7 +68,7 @@ def test_any_text_can_be_read(text):
 def test_what_stands_in_quotation_marks_is_not_read(quoted):
     for text in ("没有人", "no people", "without people", "不要水印"):
         for sentence in ("{}", "写着{}的牌子", "a sign with {} on it"):
-            assert read_negation(sentence.format(quoted.format(text))).negatives == ()
+            assert parse_negation(sentence.format(quoted.format(text))).negatives == ()
 
 
 def test_the_table_is_large_and_half_of_it_are_traps():

@@ -19,7 +19,7 @@ from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.fusion import fuse
 from api.search.query import Clause, Query, parse_terms
-from api.search.word_search import WordMatcher
+from api.search.word_search import WordSearch
 from indexer.config import IndexerSettings
 from indexer.library.catalog.filters import parse_filter
 from indexer.library.catalog.writer import Catalog
@@ -225,7 +225,7 @@ def test_new_captions_are_found_without_a_new_build(photographs, tmp_path):
 def test_words_are_looked_up_by_a_connection_of_their_own(described):
     """A question that takes seconds must not hold up whoever else reads the catalog."""
     catalog = Catalog(Layout(described).catalog)
-    words = WordMatcher(catalog)
+    words = WordSearch(catalog)
     catalog.close()
     assert len(words.match([Clause(text="zorp")]).ids) == 2
 

@@ -28,7 +28,7 @@ from indexer.library.catalog.records import Locations
 from indexer.library.index.files import SegmentFile
 from indexer.library.index.gpu import Gpu, ProcessorInPlace, open_gpu
 from indexer.library.index.gpu_vectors import GpuVectors
-from indexer.library.index.hub_offsets import Bank
+from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.index.incremental import build_main
 from indexer.library.index.options import IndexOptions
 from indexer.library.index.recipes import choose_recipe
@@ -124,7 +124,7 @@ def _make(folder: Path, device: str) -> dict[str, Any]:
     (folder / "build").mkdir()
     made = write_dense(folder / "store", count, dim)
     texts = np.load(folder / "store" / "texts.npy")
-    bank = Bank(id="texts", vectors=texts[:-_ASKED], sharpness=20.0)
+    bank = QueryBank(id="texts", vectors=texts[:-_ASKED], sharpness=20.0)
     index = build_main(_locations(folder), ShardFiles(folder / "store", dim), _OPTIONS, bank)
     files = [file.to_dict() for file in index.save(folder / "build")]
     (folder / "files.json").write_text(json.dumps(files), encoding="utf-8")

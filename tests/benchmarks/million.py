@@ -28,7 +28,7 @@ from tables import Table
 
 from indexer.library.catalog.records import IndexChanges, Locations
 from indexer.library.index.files import SegmentFile
-from indexer.library.index.hub_offsets import Bank
+from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.index.options import IndexOptions
 from indexer.library.index.segments import SegmentedIndex
 from indexer.library.vectors.shard_files import ShardFiles
@@ -147,7 +147,7 @@ def _build(folder: Path, count: int = COUNT, name: str = "build") -> dict:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
     started = _clocks()
-    bank = Bank(id="texts", vectors=texts, sharpness=20.0)
+    bank = QueryBank(id="texts", vectors=texts, sharpness=20.0)
     index = growth.build_main(_locations(count), store, IndexOptions(hub_correction=False), bank)
     files = index.save(target)
     tuning = spent.get("tune", np.zeros(2))

@@ -36,8 +36,8 @@ def main_table(facts: dict, made: str) -> Table:
         _row("tune s", build["tune_s"], form="{:.0f}"),
         _row("build, peak memory MB", build["peak_mb"], form="{:.0f}"),
     ]
-    efforts = build["parameters"].get("efforts", {})
-    chosen = ", ".join(f"{name} {effort['nprobe']}/{effort['rerank']}" for name, effort in efforts.items())
+    search_params = build["parameters"].get("efforts", {})
+    chosen = ", ".join(f"{name} {params['nprobe']}/{params['rerank']}" for name, params in search_params.items())
     recipe = f"Recipe: {build['parameters'].get('lists')} lists, {build['parameters'].get('parts')} parts of 4 bits"
     notes = (
         made,

@@ -13,9 +13,9 @@ from indexer.library.index.hub_offsets import Offsets, coded_dim, coded_offsets,
 from indexer.library.index.ivf import IvfSegment
 from indexer.library.index.numpy_index import NumpyIndex
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.part import Part
-from indexer.library.index.recipes import Recipe
-from indexer.library.index.search_params import Effort, Efforts
+from indexer.library.index.part import IndexPart
+from indexer.library.index.recipes import IndexRecipe
+from indexer.library.index.search_params import SearchParams, SearchParamsTable
 from indexer.library.index.segments import SegmentedIndex
 from indexer.library.index.training import add_rows, empty_codes, train_codes
 from indexer.library.vectors.shard_files import ShardFiles
@@ -69,7 +69,7 @@ class Maker:
         """One inverted file, of which every list is looked through."""
         dim = vectors.shape[1]
         order = np.argsort(ids, kind="stable")
-        part = [Part(1, self.inverted(ids[order], vectors[order], offsets_at(offsets, order)))] if len(ids) else []
+        part = [IndexPart(1, self.inverted(ids[order], vectors[order], offsets_at(offsets, order)))] if len(ids) else []
         return SegmentedIndex(dim, part)
 
     def _mixed(self, ids: Ids, vectors: Vectors, offsets: Offsets | None) -> SegmentedIndex:
@@ -103,14 +103,16 @@ class Maker:
         places = np.concatenate([(np.int64(n) << 32) | np.arange(len(half)) for n, half in enumerate(halves)])[::-1]
         width = dim if offsets is None else coded_dim(dim)
         if width not in self._trained:
-            recipe = Recipe(name="ivf", lists=LISTS, parts=max(width // 2, 1), training_rows=200)
+            recipe = IndexRecipe(name="ivf", lists=LISTS, parts=max(width // 2, 1), training_rows=200)
             self._trained[width] = train_codes(random_vectors(200, width, 80), recipe, OPTIONS)
         codes, shards = empty_codes(self._trained[width]), ShardFiles(folder, dim)
         places = np.ascontiguousarray(places)
         add_rows(codes, places, shards, OPTIONS, coded=None if offsets is None else coded_offsets(offsets))
-        everything = Effort(LISTS, max(count, 1))
-        efforts = Efforts(picture_few=everything, picture_many=everything, text_few=everything, text_many=everything)
-        return IvfSegment(ids, places, codes, shards, {"efforts": efforts.to_dict()}, offsets)
+        everything = SearchParams(LISTS, max(count, 1))
+        search_params = SearchParamsTable(
+            picture_few=everything, picture_many=everything, text_few=everything, text_many=everything
+        )
+        return IvfSegment(ids, places, codes, shards, {"efforts": search_params.to_dict()}, offsets)
 
 
 @pytest.fixture(scope="session", params=["segment", "segments", "ivf", "mixed", "on_gpu"])

@@ -13,7 +13,7 @@ from PIL import Image
 from indexer.library.catalog.filters import Filter, Period, Range, narrow, parse_filter
 from indexer.library.catalog.records import ImageFacts, ImageFile
 from indexer.library.catalog.writer import Catalog
-from indexer.library.colours import NAMES, NAMES_ZH, Colour
+from indexer.library.colours import NAMES, NAMES_ZH, DominantColour
 from indexer.library.errors import InvalidFilter
 from models.pictures.formats import FORMATS
 
@@ -287,7 +287,7 @@ def enter(catalog: Catalog, wanted: list[Picture]) -> dict[int, Picture]:
                     taken_at=picture.taken and picture.taken.isoformat(),
                     camera=None,
                     has_gps=False,
-                    colours=tuple(Colour(name=name, hex="#000000", share=0.3) for name in picture.colours),
+                    colours=tuple(DominantColour(name=name, hex="#000000", share=0.3) for name in picture.colours),
                 ),
             )
             entered[catalog.put_image(file, content_id)] = picture

@@ -10,14 +10,14 @@ from indexer.library.opened.builds import manifest
 from indexer.library.builds.current import read_current, roll_back
 from indexer.library.catalog.records import IndexChanges, Locations, StoredEncoder
 from indexer.library.errors import BuildUnreadable
-from indexer.library.index.hub_offsets import Bank, weighing
+from indexer.library.index.hub_offsets import QueryBank, weighing
 from indexer.library.index.incremental import build_main, next_index
 from indexer.library.index.numpy_index import NumpyIndex
 from indexer.library.index.options import IndexOptions
 from indexer.library.index.segments import SegmentedIndex
 from indexer.library.vectors.shard_files import ShardFiles
 from indexer.pipeline.commands import BuildOptions, build, compact, rebuild, verify
-from indexer.pipeline.query_bank import encode_bank, list_queries, read_bank
+from indexer.pipeline.query_bank import encode_query_bank, list_queries, read_query_bank
 from models.encoders.hash import HashEncoder
 from models.encoders.runtime import Runtime
 from models.foundation.vectors import l2_normalize
@@ -33,12 +33,12 @@ def clustered(count: int, seed: int = 0) -> np.ndarray:
     return l2_normalize(centres[rng.integers(0, 60, count)] + 0.5 * rng.standard_normal((count, DIM)))
 
 
-BANK = Bank(id="test", vectors=clustered(300, seed=5), sharpness=12.0, share=0.7)
+BANK = QueryBank(id="test", vectors=clustered(300, seed=5), sharpness=12.0, share=0.7)
 FIELDS = ("ids", "shards", "rows")
 TEXTS = weighing(clustered(60, seed=9), 1.0)
 
 
-def exact_offsets(vectors: np.ndarray, bank: Bank = BANK) -> np.ndarray:
+def exact_offsets(vectors: np.ndarray, bank: QueryBank = BANK) -> np.ndarray:
     scores = vectors.astype(np.float64) @ bank.vectors.T.astype(np.float64)
     return -bank.share * np.log(np.exp(bank.sharpness * scores).mean(axis=1)) / bank.sharpness
 
@@ -66,12 +66,12 @@ def test_the_bank_is_long_varied_and_says_the_same_in_both_languages():
 
 def test_the_id_of_a_bank_stands_for_what_decides_offsets():
     encoder = HashEncoder()
-    bank = encode_bank(encoder)
+    bank = encode_query_bank(encoder)
     assert bank.vectors.shape == (len(list_queries(["zh", "en"])), encoder.spec.dim)
     ids = {bank.id}
     for change in ({"query_sharpness": 7.0}, {"hub_share": 0.1}, {"languages": ("en",)}):
         encoder.spec = replace(HashEncoder().spec, **change)
-        ids.add(encode_bank(encoder).id)
+        ids.add(encode_query_bank(encoder).id)
     assert len(ids) == 4
 
 
@@ -83,13 +83,13 @@ def test_vectors_of_another_bank_are_not_taken_for_this_one(full_album):
     for name in (f"hash-{stored.fingerprint}.npy", f"hash-{stored.fingerprint}-{'0' * 16}.npy"):
         kept.unlink(missing_ok=True)
         np.save(kept.with_name(name), before[:512])
-        bank = read_bank(full_album.layout, stored, Runtime())
+        bank = read_query_bank(full_album.layout, stored, Runtime())
         np.testing.assert_array_equal(bank.vectors, before)
         assert list((full_album.data / "queries").iterdir()) == [kept]
     whole = kept.read_bytes()
     for damaged in (b"no array", b"", whole[:50], whole.replace(b")", b" ", 1)):
         kept.write_bytes(damaged)
-        assert len(read_bank(full_album.layout, stored, Runtime()).vectors) == len(before)
+        assert len(read_query_bank(full_album.layout, stored, Runtime()).vectors) == len(before)
         assert kept.read_bytes() == whole
 
 
@@ -189,7 +189,7 @@ def roles(album) -> set[str]:
 
 def test_a_library_has_offsets_and_says_by_which_bank(full_album):
     (entry,) = read_current(full_album.layout).indexes
-    bank = encode_bank(HashEncoder())
+    bank = encode_query_bank(HashEncoder())
     assert entry.bank == bank.id
     index = full_album.open().index
     held, query = index.list_ids(), weighing(bank.vectors[:1], 1.0)
@@ -232,7 +232,7 @@ def test_a_library_from_before_offsets_is_opened_and_brought_up_to_date(full_alb
     np.testing.assert_array_equal(index.search(weighing(vectors, 1.0), 3).ids, index.search(vectors, 3).ids)
     full_album.draw("2.png")
     full_album.update()
-    assert read_current(full_album.layout).indexes[0].bank == encode_bank(HashEncoder()).id
+    assert read_current(full_album.layout).indexes[0].bank == encode_query_bank(HashEncoder()).id
     assert len(full_album.open().index) == 7
 
 

@@ -17,11 +17,11 @@ from indexer.library.catalog.records import IndexChanges, Locations
 from indexer.library.errors import IndexDamaged
 from indexer.library.index.gpu import ProcessorInPlace, check_gpu, open_gpu
 from indexer.library.index.gpu_vectors import GpuVectors, error_of_half
-from indexer.library.index.hub_offsets import Bank
+from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.index.incremental import build_main, next_index
 from indexer.library.index.numpy_index import NumpyIndex
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.recipes import Recipe
+from indexer.library.index.recipes import IndexRecipe
 from indexer.library.index.segments import SegmentedIndex
 from indexer.library.index.training import add_rows, empty_codes, train_codes
 from indexer.library.vectors.shard_files import ShardFiles, pack_places
@@ -42,7 +42,7 @@ def clustered(count: int, seed: int = 0) -> np.ndarray:
 # Every second one weighs offsets.
 DIRECTIONS = clustered(20, seed=4)
 QUERIES = np.column_stack([DIRECTIONS, np.arange(20) % 2]).astype(np.float32)
-BANK = Bank(id="test", vectors=clustered(100, seed=5), sharpness=10.0)
+BANK = QueryBank(id="test", vectors=clustered(100, seed=5), sharpness=10.0)
 
 
 class StandIn(ProcessorInPlace):
@@ -363,7 +363,7 @@ def test_eight_threads_search_while_builds_come_and_memory_runs_out(library, ref
 
 
 def made_codes(gpu=None) -> bytes:
-    recipe = Recipe(name="ivf", lists=32, parts=DIM // 2, training_rows=1_000)
+    recipe = IndexRecipe(name="ivf", lists=32, parts=DIM // 2, training_rows=1_000)
     return faiss.serialize_index(train_codes(clustered(1_000), recipe, OPTIONS, gpu).index).tobytes()
 
 
@@ -386,7 +386,7 @@ class Fading(StandIn):
 def test_rows_are_coded_once_each_whoever_chooses_their_lists(library, gpu, caplog):
     store = ShardFiles(library[0] / "store", DIM)
     places = pack_places(Locations(np.arange(COUNT), np.zeros(COUNT, np.int64), np.arange(COUNT)))
-    recipe = Recipe(name="ivf", lists=32, parts=DIM // 2, training_rows=1_000)
+    recipe = IndexRecipe(name="ivf", lists=32, parts=DIM // 2, training_rows=1_000)
     trained = train_codes(clustered(1_000), recipe, OPTIONS)
     options = replace(OPTIONS, memory_bytes=4 * 4 * DIM * 1_000)  # chunks of a thousand rows
     expected, found = empty_codes(trained), empty_codes(trained)
@@ -479,7 +479,7 @@ def test_a_real_gpu_searches_and_chooses_lists_exactly(opened, reference):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: assert_exact(opened, reference), range(40)))
     options = replace(OPTIONS, device="auto")
-    recipe = Recipe(name="ivf", lists=32, parts=DIM // 2, training_rows=1_000)
+    recipe = IndexRecipe(name="ivf", lists=32, parts=DIM // 2, training_rows=1_000)
     assert train_codes(clustered(1_000), recipe, options, open_gpu("auto")).lists == 32
     opened.close()
     vectors.close()

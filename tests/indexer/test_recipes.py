@@ -8,10 +8,13 @@ import pytest
 
 from indexer.library.index.options import IndexOptions
 from indexer.library.index.recipes import choose_recipe
-from indexer.library.index.search_params import Effort, Efforts
+from indexer.library.index.search_params import SearchParams, SearchParamsTable
 
-EFFORTS = Efforts(
-    picture_few=Effort(10, 40), picture_many=Effort(20, 400), text_few=Effort(40, 80), text_many=Effort(80, 800)
+EFFORTS = SearchParamsTable(
+    picture_few=SearchParams(10, 40),
+    picture_many=SearchParams(20, 400),
+    text_few=SearchParams(40, 80),
+    text_many=SearchParams(80, 800),
 )
 
 
@@ -50,9 +53,9 @@ def test_more_hits_take_more_effort_and_texts_take_more_than_pictures():
         for before, after in itertools.pairwise(steps):
             assert before.nprobe <= after.nprobe
             assert before.rerank <= after.rerank
-    assert EFFORTS.choose("picture", 10) == Effort(10, 40)
-    assert EFFORTS.choose("picture", 100) == Effort(20, 400)
-    assert EFFORTS.choose("text", 1) == Effort(40, 80)
+    assert EFFORTS.choose("picture", 10) == SearchParams(10, 40)
+    assert EFFORTS.choose("picture", 100) == SearchParams(20, 400)
+    assert EFFORTS.choose("text", 1) == SearchParams(40, 80)
 
 
 def test_a_filter_spreads_the_hits_over_more_lists():
@@ -62,7 +65,7 @@ def test_a_filter_spreads_the_hits_over_more_lists():
 
 
 def test_efforts_survive_json():
-    assert Efforts.from_dict(json.loads(json.dumps(EFFORTS.to_dict()))) == EFFORTS
+    assert SearchParamsTable.from_dict(json.loads(json.dumps(EFFORTS.to_dict()))) == EFFORTS
 
 
 @pytest.mark.parametrize("value", [0, -1, "8", 1.5, None, 2**60])
@@ -70,4 +73,4 @@ def test_efforts_that_mean_nothing_are_refused(value):
     values = EFFORTS.to_dict()
     values["text_few"]["nprobe"] = value
     with pytest.raises(ValueError, match="is no effort"):
-        Efforts.from_dict(values)
+        SearchParamsTable.from_dict(values)

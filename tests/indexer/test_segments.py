@@ -13,7 +13,7 @@ from indexer.library.catalog.records import IndexChanges, Locations
 from indexer.library.errors import IndexDamaged
 from indexer.library.index.files import SegmentFile
 from indexer.library.index.flat import FlatSegment
-from indexer.library.index.hub_offsets import Bank
+from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.index.incremental import apply, build_main, next_index
 from indexer.library.index.ivf import IvfSegment
 from indexer.library.index.numpy_index import NumpyIndex
@@ -34,8 +34,8 @@ def clustered(count: int, seed: int = 0) -> np.ndarray:
     return l2_normalize(centres[rng.integers(0, 60, count)] + 0.5 * rng.standard_normal((count, DIM)))
 
 
-def bank(count: int, seed: int) -> Bank:
-    return Bank(id="test", vectors=clustered(count, seed), sharpness=10.0)
+def bank(count: int, seed: int) -> QueryBank:
+    return QueryBank(id="test", vectors=clustered(count, seed), sharpness=10.0)
 
 
 class Store:
@@ -118,7 +118,7 @@ def test_without_texts_their_effort_is_a_guess_well_above_that_of_pictures(store
     tuned = build_main(store.locations, store.files(), OPTIONS).parts[0].segment
     assert tuned.tuned["text_guessed"]
     assert set(tuned.tuned["recalls"]) == {"picture@10", "picture@100"}
-    assert tuned.efforts.text_few.rerank > 2 * tuned.efforts.picture_few.rerank
+    assert tuned.search_params.text_few.rerank > 2 * tuned.search_params.picture_few.rerank
 
 
 @pytest.mark.parametrize("share", [0.9, 0.75, 0.02])

@@ -17,7 +17,7 @@ from indexer.library.builds.current import read_current, roll_back
 from indexer.library.catalog.records import Root
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import EncoderNotInLibrary, EncodersLeftOut, IndexMismatch, LastEncoder
-from indexer.pipeline.read import CopyRecord, ImageDataset, ImageRecord, View
+from indexer.pipeline.read import CopyRecord, EncoderView, ImageDataset, ImageRecord
 from indexer.sources.folders import scan
 from models.encoders.registry import get_preprocess, get_spec, load_image_encoder
 from models.pictures.decode import DecodeLimits
@@ -97,7 +97,7 @@ def test_a_picture_is_read_once_for_all_who_have_not_seen_it(album):
 
     def read(*seen):
         views = [
-            View(get_preprocess(name), get_spec(name).image_size, known if has_seen else {})
+            EncoderView(get_preprocess(name), get_spec(name).image_size, known if has_seen else {})
             for name, has_seen in zip(BOTH, seen, strict=True)
         ]
         return ImageDataset([file], views, album.layout, DecodeLimits())[0]

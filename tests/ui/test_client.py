@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from ui.client import ApiClient, ApiError
-from ui.config import Settings, read_settings
+from ui.config import PageSettings, read_settings
 
 PROBLEM = {
     "type": "urn:xuntu:invalid_query",
@@ -21,7 +21,7 @@ def client_of():
     clients = []
 
     def make(answer, **settings):
-        client = ApiClient(Settings(**settings), transport=httpx.MockTransport(answer))
+        client = ApiClient(PageSettings(**settings), transport=httpx.MockTransport(answer))
         clients.append(client)
         return client
 
@@ -116,7 +116,7 @@ def test_no_token_sends_none(client_of):
 
 
 def test_the_client_understands_the_service(api_url):
-    client = ApiClient(Settings(api_url=api_url))
+    client = ApiClient(PageSettings(api_url=api_url))
     try:
         assert client.index(lang="en").pictures == 70
         answer = client.search({"clauses": [{"text": "red circle"}], "k": 3}, lang="en")
@@ -133,8 +133,8 @@ def test_the_client_understands_the_service(api_url):
 
 
 def test_settings_come_from_two_variables():
-    assert read_settings({}) == Settings()
-    assert read_settings({"XUNTU_UI__API_URL": "", "XUNTU_API__TOKEN": ""}) == Settings()
+    assert read_settings({}) == PageSettings()
+    assert read_settings({"XUNTU_UI__API_URL": "", "XUNTU_API__TOKEN": ""}) == PageSettings()
     settings = read_settings({"XUNTU_UI__API_URL": "http://host:1/", "XUNTU_API__TOKEN": "t"})
     assert settings.api_url == "http://host:1"
     assert settings.token.get_secret_value() == "t"

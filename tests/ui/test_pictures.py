@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from ui.client import ApiClient
-from ui.config import Settings
+from ui.config import PageSettings
 from ui.pictures import PictureCache, data_uri, upload_name
 
 
@@ -18,7 +18,7 @@ def served():
         number = request.url.path.split("/")[3]
         return httpx.Response(500 if number == "3" else 200, content=number.encode() * 30)
 
-    client = ApiClient(Settings(), transport=httpx.MockTransport(answer))
+    client = ApiClient(PageSettings(), transport=httpx.MockTransport(answer))
     yield client, calls
     client.close()
 

@@ -16,7 +16,7 @@ router = APIRouter(tags=["search"])
 _LEAVE_OUT = "Leave out hits that are less likely right, where that can be told"
 
 
-class SearchParams(schemas.FilterIn):
+class SearchOptionsIn(schemas.FilterIn):
     """What can be said in an address. The conditions can be given one by one, as an expression, or both."""
 
     q: str = Field("", description="What is in the picture, in Chinese or English")
@@ -38,7 +38,7 @@ class SearchParams(schemas.FilterIn):
 
 @router.get("/search")
 async def search_by_words(
-    params: Annotated[SearchParams, Query()], service: ServiceDep, language: LanguageDep
+    params: Annotated[SearchOptionsIn, Query()], service: ServiceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
     """Find pictures by a text."""
     query = core.Query(

@@ -62,14 +62,14 @@ class Negative:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ParsedNegation:
     """`positive` is what is left to look for, and empty where nothing is, as in "a photo without people"."""
 
     positive: str
     negatives: tuple[Negative, ...]
 
 
-def read_negation(text: str) -> Reading:
+def parse_negation(text: str) -> ParsedNegation:
     """Tell what a text asks for from what it negates, in Chinese, English or both.
 
     "没戴眼镜的猫" is a cat (猫) away from 戴眼镜. What stands in quotation marks is not read, except after a minus. A
@@ -84,7 +84,7 @@ def read_negation(text: str) -> Reading:
         for cut in cuts
         for start, end in cut.things
     )
-    return Reading(_without(text, cuts) if cuts else text, negatives)
+    return ParsedNegation(_without(text, cuts) if cuts else text, negatives)
 
 
 def _name(folded: str, text: str, start: int, end: int) -> str:

@@ -22,7 +22,7 @@ from indexer.library.catalog.records import (
     place_of,
 )
 from indexer.library.catalog.texts import TextDatabase
-from indexer.library.colours import Colour
+from indexer.library.colours import DominantColour
 from indexer.library.looks import Looks
 from models.foundation.vectors import Ids
 
@@ -304,6 +304,6 @@ def _image_row(row: Sequence[Any]) -> ImageRow:
         taken_at=row[15],
         camera=row[16],
         has_gps=bool(row[17]),
-        colours=tuple(Colour(name=c[0], hex=c[1], share=c[2]) for c in json.loads(row[18])),
+        colours=tuple(DominantColour(name=c[0], hex=c[1], share=c[2]) for c in json.loads(row[18])),
         phash=row[19],
     )

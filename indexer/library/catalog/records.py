@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.library.colours import Colour
+from indexer.library.colours import DominantColour
 from models.foundation.vectors import Ids
 
 NOWHERE = -1  # a size no file has: what is at that path has to be looked at again
@@ -95,7 +95,7 @@ class ImageFacts:
     taken_at: str | None
     camera: str | None
     has_gps: bool
-    colours: tuple[Colour, ...]
+    colours: tuple[DominantColour, ...]
     phash: int | None = None
 
 

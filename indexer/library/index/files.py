@@ -28,8 +28,8 @@ from indexer.library.index.faiss_codes import Codes
 from indexer.library.index.flat import Allowed, FlatSegment, import_faiss
 from indexer.library.index.hub_offsets import Offsets, coded_dim
 from indexer.library.index.ivf import IvfSegment
-from indexer.library.index.part import Part
-from indexer.library.index.search_params import Efforts
+from indexer.library.index.part import IndexPart
+from indexer.library.index.search_params import SearchParamsTable
 from indexer.library.vectors.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.foundation.files import ARRAY_ERRORS, sha256_of, sync_folder
 from models.foundation.vectors import Ids, Vectors
@@ -84,7 +84,7 @@ class SegmentFile:
 
 
 def save_parts(
-    parts: Sequence[Part], folder: Path, *, prefix: str = "", link: Link | None = None
+    parts: Sequence[IndexPart], folder: Path, *, prefix: str = "", link: Link | None = None
 ) -> tuple[SegmentFile, ...]:
     """Write parts into `folder`; return its files. Raises OSError."""
     saver = _Saver(folder, prefix, link or os.link)
@@ -100,7 +100,7 @@ class _Saver:
         self.written: list[SegmentFile] = []
         self._shards: dict[str, int] = {}  # sha256 -> number
 
-    def save(self, part: Part) -> None:
+    def save(self, part: IndexPart) -> None:
         segment = part.segment
         self._array(part, "ids", segment.ids)
         if isinstance(segment, FlatSegment):
@@ -114,11 +114,11 @@ class _Saver:
         if part.live is not None and part.live.count < len(segment):
             self._write(part, "dead", _npy(np.flatnonzero(~part.live.mask)), count=len(segment) - part.live.count)
 
-    def _array(self, part: Part, role: Role, array: Ids | Vectors | Offsets, *, dim: int = 0) -> None:
+    def _array(self, part: IndexPart, role: Role, array: Ids | Vectors | Offsets, *, dim: int = 0) -> None:
         if not self._carry(part, role):
             self._write(part, role, _npy(array), count=len(array), dim=dim)
 
-    def _codes(self, part: Part, segment: IvfSegment) -> None:
+    def _codes(self, part: IndexPart, segment: IvfSegment) -> None:
         if not self._carry(part, "codes"):
             parameters = {
                 "recipe": segment.recipe,
@@ -129,7 +129,7 @@ class _Saver:
             data = import_faiss().serialize_index(segment.codes.index)
             self._write(part, "codes", [memoryview(data)], count=len(segment), dim=segment.dim, parameters=parameters)
 
-    def _carry(self, part: Part, role: Role) -> bool:
+    def _carry(self, part: IndexPart, role: Role) -> bool:
         """Link a file that there is already."""
         known = part.files.get(role)
         if known is None:
@@ -179,7 +179,7 @@ class _Saver:
 
     def _write(
         self,
-        part: Part,
+        part: IndexPart,
         role: Role,
         data: Iterable[bytes | memoryview],
         *,
@@ -210,7 +210,7 @@ class _Saver:
         return f"{self.prefix}{number:04d}.{_NAMES[role]}"
 
 
-def open_parts(folder: Path, files: Sequence[SegmentFile]) -> tuple[int, list[Part]]:
+def open_parts(folder: Path, files: Sequence[SegmentFile]) -> tuple[int, list[IndexPart]]:
     """Return the length of a vector and the parts of an index. Raises IndexDamaged."""
     segments: dict[int, dict[str, SegmentFile]] = defaultdict(dict)
     shards: dict[int, SegmentFile] = {}
@@ -244,7 +244,7 @@ def _check(folder: Path, file: SegmentFile) -> None:
         raise IndexDamaged(path, error.strerror or "it cannot be read") from error
 
 
-def _open_part(folder: Path, number: int, files: Mapping[str, SegmentFile], shards: ShardFiles | None) -> Part:
+def _open_part(folder: Path, number: int, files: Mapping[str, SegmentFile], shards: ShardFiles | None) -> IndexPart:
     kind = "vectors" if "vectors" in files else "codes"
     if "ids" not in files or kind not in files or shards is None:
         raise IndexDamaged(folder, f"segment {number} lacks files")
@@ -266,7 +266,7 @@ def _open_part(folder: Path, number: int, files: Mapping[str, SegmentFile], shar
         mask[dead] = False
         live = Allowed(len(ids), mask=mask)
     kept = {role: (folder / file.file, file) for role, file in files.items() if role != "dead"}
-    return Part(number, segment, live, kept)
+    return IndexPart(number, segment, live, kept)
 
 
 def _open_ivf(
@@ -282,7 +282,7 @@ def _open_ivf(
     shards.check(places)
     try:
         codes = Codes(import_faiss().read_index(str(path)))
-        Efforts.from_dict(described.parameters["efforts"])
+        SearchParamsTable.from_dict(described.parameters["efforts"])
     except (RuntimeError, AttributeError, TypeError, KeyError, ValueError, MemoryError) as error:
         raise IndexDamaged(path, "FAISS cannot read it") from error
     dim = described.dim if offsets is None else coded_dim(described.dim)

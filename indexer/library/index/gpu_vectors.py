@@ -27,7 +27,7 @@ from indexer.library.index.gpu import Gpu, failure, open_gpu
 from indexer.library.index.hub_offsets import fitting, with_column
 from indexer.library.index.ivf import IvfSegment
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.part import Part, Segment
+from indexer.library.index.part import IndexPart, Segment
 from indexer.library.vectors.shard_files import shards_of
 from models.foundation.vectors import Vectors
 
@@ -71,7 +71,7 @@ class GpuVectors:
         gpu = open_gpu(options.device)
         return None if gpu is None else cls(gpu, share=options.gpu_share)
 
-    def hold(self, parts: Sequence[Part]) -> "dict[Segment, SegmentOnGpu]":
+    def hold(self, parts: Sequence[IndexPart]) -> "dict[Segment, SegmentOnGpu]":
         """Copy the segments of an index, the largest first, as far as there is room; return those that are there.
 
         What is there already stays, also of an earlier index; everything else gives way.
@@ -247,7 +247,7 @@ def _width(segment: Segment) -> int:
     return segment.dim if segment.offsets is None else -(-(segment.dim + 1) // _GRAIN) * _GRAIN
 
 
-def _content(part: "Part") -> Hashable:
+def _content(part: "IndexPart") -> Hashable:
     """Return what rows that are the same have in common: the checksums of their files, where there are any."""
     segment = part.segment
     if not part.files:

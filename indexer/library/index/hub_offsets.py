@@ -26,7 +26,7 @@ _IN_CODES = 6.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bank:
+class QueryBank:
     """Ordinary queries as an encoder reads them: `vectors` float32 (m, dim).
 
     `sharpness` is the inverse temperature b: the larger, the more only the best of them count; `share` how much of what

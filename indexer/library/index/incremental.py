@@ -11,11 +11,11 @@ from indexer.library.catalog.records import IndexChanges, Locations
 from indexer.library.index.base import positions_of
 from indexer.library.index.flat import FlatSegment
 from indexer.library.index.gpu import open_gpu
-from indexer.library.index.hub_offsets import Bank, Offsets, coded_dim, coded_offsets, offsets_at, with_column
+from indexer.library.index.hub_offsets import Offsets, QueryBank, coded_dim, coded_offsets, offsets_at, with_column
 from indexer.library.index.ivf import IvfSegment
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.part import Part
-from indexer.library.index.recipes import Recipe, choose_recipe, is_scanned_fast
+from indexer.library.index.part import IndexPart
+from indexer.library.index.recipes import IndexRecipe, choose_recipe, is_scanned_fast
 from indexer.library.index.segments import SegmentedIndex
 from indexer.library.index.training import Progress, add_rows, empty_codes, train_codes
 from indexer.library.index.tuning import tune
@@ -33,7 +33,7 @@ def build_main(
     locations: Locations,
     store: ShardFiles,
     options: IndexOptions,
-    bank: Bank | None = None,
+    bank: QueryBank | None = None,
     on_progress: Progress | None = None,
 ) -> SegmentedIndex:
     """Make an index of everything in `locations`, tuned where its recipe needs it.
@@ -48,7 +48,7 @@ def build_main(
         segment: FlatSegment | IvfSegment = _flat(locations, store, options, bank, on_progress)
     else:
         segment = _inverted(locations, store, recipe, options, bank, on_progress)
-    return SegmentedIndex(store.dim, [Part(1, segment)])
+    return SegmentedIndex(store.dim, [IndexPart(1, segment)])
 
 
 def next_index(
@@ -58,7 +58,7 @@ def next_index(
     store: ShardFiles,
     options: IndexOptions,
     *,
-    bank: Bank | None = None,
+    bank: QueryBank | None = None,
     on_progress: Progress | None = None,
 ) -> SegmentedIndex:
     """Return `previous` with `changes`, or a new index of all that `locate` returns where that pays.
@@ -77,7 +77,7 @@ def next_index(
 
 
 def apply(
-    previous: SegmentedIndex, removed: Ids, added: Locations, store: ShardFiles, bank: Bank | None = None
+    previous: SegmentedIndex, removed: Ids, added: Locations, store: ShardFiles, bank: QueryBank | None = None
 ) -> SegmentedIndex:
     """Return `previous` without `removed`, and with the vectors at `added`, whose ids may be among `removed`.
 
@@ -114,7 +114,7 @@ def _is_folded(index: SegmentedIndex, options: IndexOptions) -> bool:
     return dead > options.dead_share * len(main.segment) or beside > options.fold_share * len(main.segment)
 
 
-def _merge_flats(parts: Sequence[Part]) -> list[Part]:
+def _merge_flats(parts: Sequence[IndexPart]) -> list[IndexPart]:
     """Merge flat parts at the end until each is more than twice as long as the one after it: so there are few."""
     merged = list(parts)
     while len(merged) > 1:
@@ -127,17 +127,17 @@ def _merge_flats(parts: Sequence[Part]) -> list[Part]:
     return merged
 
 
-def _merged(one: Part, other: Part) -> Part:
+def _merged(one: IndexPart, other: IndexPart) -> IndexPart:
     ids = np.concatenate([one.live_ids, other.live_ids])
     vectors = np.concatenate(
         [part.segment.fetch(positions_of(part.segment.ids, part.live_ids)) for part in (one, other)]
     )
     offsets = _live_offsets([one, other])
     order = np.argsort(ids)
-    return Part(other.number, FlatSegment(ids[order], vectors[order], offsets_at(offsets, order)))
+    return IndexPart(other.number, FlatSegment(ids[order], vectors[order], offsets_at(offsets, order)))
 
 
-def _live_offsets(parts: Sequence[Part]) -> Offsets | None:
+def _live_offsets(parts: Sequence[IndexPart]) -> Offsets | None:
     """Return the offsets of the living rows of all parts, None where there are none."""
     found = [part.live_offsets for part in parts]
     return None if any(one is None for one in found) else np.concatenate([one for one in found if one is not None])
@@ -175,9 +175,9 @@ def _code_flats(
 def _inverted(
     locations: Locations,
     store: ShardFiles,
-    recipe: Recipe,
+    recipe: IndexRecipe,
     options: IndexOptions,
-    bank: Bank | None,
+    bank: QueryBank | None,
     on_progress: Progress | None,
 ) -> IvfSegment:
     places = pack_places(locations)
@@ -200,7 +200,7 @@ def _inverted(
     return IvfSegment(locations.ids, places, codes, store, tuned.to_dict(), offsets)
 
 
-def _measure(places: Places, store: ShardFiles, bank: Bank) -> Offsets:
+def _measure(places: Places, store: ShardFiles, bank: QueryBank) -> Offsets:
     """Return the offsets of the rows at `places`, which are read a chunk at a time."""
     offsets = np.empty(len(places), np.float32)
     for start in range(0, len(places), _CHUNK_ROWS):
@@ -209,7 +209,7 @@ def _measure(places: Places, store: ShardFiles, bank: Bank) -> Offsets:
 
 
 def _flat(
-    locations: Locations, store: ShardFiles, options: IndexOptions, bank: Bank | None, on_progress: Progress | None
+    locations: Locations, store: ShardFiles, options: IndexOptions, bank: QueryBank | None, on_progress: Progress | None
 ) -> FlatSegment:
     places = pack_places(locations)
     vectors = np.empty((len(places), store.dim), np.float32)

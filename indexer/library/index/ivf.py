@@ -24,7 +24,7 @@ from indexer.library.index.flat import (
     score_rows,
 )
 from indexer.library.index.hub_offsets import Offsets, coded_queries, offsets_at
-from indexer.library.index.search_params import Effort, Efforts, untuned
+from indexer.library.index.search_params import SearchParams, SearchParamsTable, untuned
 from indexer.library.vectors.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.foundation.vectors import Ids, Vectors
 
@@ -51,7 +51,7 @@ class IvfSegment:
         """Take the parts; `tuned` is what tuning found, as `Tuned.to_dict` returns it."""
         self.ids, self.places, self.codes, self.shards, self.tuned = ids, places, codes, shards, tuned
         self.offsets = offsets
-        self.efforts = Efforts.from_dict(tuned["efforts"])
+        self.search_params = SearchParamsTable.from_dict(tuned["efforts"])
         ascending = bool((np.diff(places) >= 0).all())
         self._order = None if ascending else np.argsort(places, kind="stable")
 
@@ -59,7 +59,7 @@ class IvfSegment:
     def untuned(
         cls, ids: Ids, places: Places, codes: Codes, shards: ShardFiles, offsets: Offsets | None = None
     ) -> "IvfSegment":
-        """Take the parts, with efforts that suit most data."""
+        """Take the parts, with search parameters that suit most data."""
         return cls(ids, places, codes, shards, {"efforts": untuned(codes.lists).to_dict()}, offsets)
 
     @property
@@ -96,8 +96,8 @@ class IvfSegment:
             return [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(queries)
         if allowed is not None and count <= max(_FEW_ROWS, 4 * k):
             return self._score(queries, allowed.positions)
-        effort = self.efforts.choose(kind, k, count / len(self))
-        if effort.rerank > min(count, _MOST_RERANKED):
+        params = self.search_params.choose(kind, k, count / len(self))
+        if params.rerank > min(count, _MOST_RERANKED):
             return [self._scan(query, k, allowed) for query in queries]
         found = zip(queries, self._candidates(queries, k, allowed, kind), strict=True)
         return [
@@ -138,29 +138,29 @@ class IvfSegment:
     def _candidates(self, queries: Vectors, k: int, allowed: Allowed | None, kind: QueryKind) -> Iterator[Positions]:
         """Yield the positions of the best by their codes for each query."""
         if allowed is None:
-            effort = self.efforts.choose(kind, k)
-            found = self.look(queries, max(effort.rerank, k + _MARGIN), effort.nprobe, None)
+            params = self.search_params.choose(kind, k)
+            found = self.look(queries, max(params.rerank, k + _MARGIN), params.nprobe, None)
             full = (found >= 0).sum(axis=1) >= min(k, len(self))
         for number in range(len(queries)):
             if allowed is None and full[number]:
                 row = found[number]
             else:
-                effort = self._spread(queries[number], k, allowed, kind)
+                params = self._spread(queries[number], k, allowed, kind)
                 one = queries[number : number + 1]
-                row = self.look(one, max(effort.rerank, k + _MARGIN), effort.nprobe, allowed)[0]
+                row = self.look(one, max(params.rerank, k + _MARGIN), params.nprobe, allowed)[0]
             yield row[row >= 0]
 
-    def _spread(self, query: npt.NDArray[np.float32], k: int, allowed: Allowed | None, kind: QueryKind) -> Effort:
-        """Return the effort for one query, which depends on how many of the rows near it are allowed."""
+    def _spread(self, query: npt.NDArray[np.float32], k: int, allowed: Allowed | None, kind: QueryKind) -> SearchParams:
+        """Return the parameters for one query, which depends on how many of the rows near it are allowed."""
         share = 1.0 if allowed is None else allowed.count / len(self)
         lists = self.codes.nearest_lists(self._coded(query[None])[0])
         rows, kept = (np.cumsum(self.codes.count_rows(chosen)[lists]) for chosen in (None, allowed))
-        effort = self.efforts.choose(kind, k, share)
-        nprobe = min(max(effort.nprobe, _until(kept, effort.rerank)), self.lists)
+        params = self.search_params.choose(kind, k, share)
+        nprobe = min(max(params.nprobe, _until(kept, params.rerank)), self.lists)
         if kept[nprobe - 1] < share / 2 * rows[nprobe - 1]:  # it is what lies near that is not allowed
-            unfiltered = rows[min(self.efforts.choose(kind, k).nprobe, self.lists) - 1]
+            unfiltered = rows[min(self.search_params.choose(kind, k).nprobe, self.lists) - 1]
             nprobe = max(nprobe, _until(kept, unfiltered))
-        return Effort(nprobe, effort.rerank)
+        return SearchParams(nprobe, params.rerank)
 
     def _score(self, queries: Vectors, positions: Positions) -> list[tuple[Positions, Scores]]:
         vectors, offsets = self.fetch(positions), offsets_at(self.offsets, positions)

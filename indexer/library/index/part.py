@@ -17,7 +17,7 @@ Segment: TypeAlias = FlatSegment | IvfSegment
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class IndexPart:
     """A segment of an index. `live` marks the rows that are alive, None if all are.
 
     `files` are the files that hold it, by role, with what the manifest says of them; none before it is saved.
@@ -42,7 +42,7 @@ class Part:
         offsets = self.segment.offsets
         return offsets if offsets is None or self.live is None else offsets[self.live.mask]
 
-    def without(self, positions: Positions) -> "Part":
+    def without(self, positions: Positions) -> "IndexPart":
         """Return the part with rows dead, whether or not they were before."""
         mask = np.ones(len(self.segment), np.bool_) if self.live is None else self.live.mask.copy()
         mask[positions] = False

@@ -18,7 +18,7 @@ _ROWS_A_LIST = 64  # to train a list with, where there are so many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class IndexRecipe:
     """A structure. `parts` is how many 4-bit codes stand for a vector, each for `dim / parts` dimensions."""
 
     name: Literal["flat", "ivf"]
@@ -27,16 +27,16 @@ class Recipe:
     training_rows: int = 0
 
 
-def choose_recipe(count: int, dim: int, options: IndexOptions) -> Recipe:
+def choose_recipe(count: int, dim: int, options: IndexOptions) -> IndexRecipe:
     """Return the recipe for `count` vectors."""
     flat = is_scanned_fast(count, dim, options) if options.recipe == "auto" else options.recipe == "flat"
     if flat or count < _LEAST_ROWS:
-        return Recipe(name="flat")
+        return IndexRecipe(name="flat")
     lists = 2 ** round(math.log2(2 * math.sqrt(count)))
     affordable = options.memory_bytes // (4 * 4 * dim)  # k-means and its matrix products hold a few copies
     rows = min(count, options.training_rows, affordable)
     lists = min(lists, 2 ** max(int(math.log2(max(rows // 16, 1))), 0))
-    return Recipe(
+    return IndexRecipe(
         name="ivf",
         lists=lists,
         parts=dim // 2 if dim % 2 == 0 else dim,

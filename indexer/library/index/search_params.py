@@ -1,4 +1,4 @@
-"""How hard a search looks: the table that tuning makes and searches read."""
+"""Search parameters of an inverted file (nprobe, candidates): the table that tuning makes and searches read."""
 
 import math
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ FEW, MANY = 10, 100  # the numbers of hits that are tuned for
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class SearchParams:
     """`nprobe` lists are looked through, and the `rerank` best by their codes are scored exactly."""
 
     nprobe: int
@@ -20,23 +20,23 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Efforts:
-    """An effort for each kind of query, for up to 10 hits and for up to 100."""
+class SearchParamsTable:
+    """Search parameters for each kind of query, for up to 10 hits and for up to 100."""
 
-    picture_few: Effort
-    picture_many: Effort
-    text_few: Effort
-    text_many: Effort
+    picture_few: SearchParams
+    picture_many: SearchParams
+    text_few: SearchParams
+    text_many: SearchParams
 
-    def choose(self, kind: QueryKind, k: int, share: float = 1.0) -> Effort:
-        """Return the effort for `k` hits among a share of the rows, 0 < share <= 1.
+    def choose(self, kind: QueryKind, k: int, share: float = 1.0) -> SearchParams:
+        """Return the parameters for `k` hits among a share of the rows, 0 < share <= 1.
 
         Among a share f of the rows the k-th hit lies about where the k/f-th lies among all, so lists are counted
         for that many.
         """
         k = _page_end(k)
         few, many = (self.picture_few, self.picture_many) if kind == "picture" else (self.text_few, self.text_many)
-        return Effort(
+        return SearchParams(
             nprobe=math.ceil(_between(few.nprobe, many.nprobe, k / share, beyond=0.2)),
             rerank=math.ceil(_between(few.rerank, many.rerank, k, beyond=1.0)),
         )
@@ -46,11 +46,11 @@ class Efforts:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Efforts":
+    def from_dict(cls, values: Mapping[str, Any]) -> "SearchParamsTable":
         """Read a table. Raises KeyError, TypeError or ValueError."""
         return cls(
             **{
-                name: Effort(nprobe=_count(values[name]["nprobe"]), rerank=_count(values[name]["rerank"]))
+                name: SearchParams(nprobe=_count(values[name]["nprobe"]), rerank=_count(values[name]["rerank"]))
                 for name in ("picture_few", "picture_many", "text_few", "text_many")
             }
         )
@@ -80,15 +80,15 @@ def _page_end(k: int) -> int:
 
 def _count(value: object) -> int:
     if not isinstance(value, int) or not 0 < value < 2**40:
-        raise ValueError(f"{value!r} is no effort")
+        raise ValueError(f"{value!r} is no search parameter")
     return value
 
 
-def untuned(lists: int) -> Efforts:
-    """Return efforts that suit most data, for an index that has not been tuned."""
-    return Efforts(
-        picture_few=Effort(max(lists // 32, 8), 100),
-        picture_many=Effort(max(lists // 20, 8), 400),
-        text_few=Effort(max(lists // 16, 16), 200),
-        text_many=Effort(max(lists // 10, 16), 600),
+def untuned(lists: int) -> SearchParamsTable:
+    """Return parameters that suit most data, for an index that has not been tuned."""
+    return SearchParamsTable(
+        picture_few=SearchParams(max(lists // 32, 8), 100),
+        picture_many=SearchParams(max(lists // 20, 8), 400),
+        text_few=SearchParams(max(lists // 16, 16), 200),
+        text_many=SearchParams(max(lists // 10, 16), 600),
     )

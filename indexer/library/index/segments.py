@@ -16,7 +16,7 @@ from indexer.library.index.files import open_parts, save_parts
 from indexer.library.index.flat import FEW_ROWS, Allowed, FlatSegment, Mask, Positions, Scores
 from indexer.library.index.gpu_vectors import GpuVectors, SegmentOnGpu
 from indexer.library.index.hub_offsets import Offsets, offsets_at
-from indexer.library.index.part import Part, Segment
+from indexer.library.index.part import IndexPart, Segment
 from models.foundation.vectors import Ids, Vectors
 
 _REMEMBERED = 32  # filters
@@ -25,7 +25,7 @@ _REMEMBERED = 32  # filters
 class SegmentedIndex:
     """A VectorIndex over parts. Searching is safe from several threads, changing is not."""
 
-    def __init__(self, dim: int, parts: Sequence[Part] = ()) -> None:
+    def __init__(self, dim: int, parts: Sequence[IndexPart] = ()) -> None:
         self.dim = dim
         self.parts = tuple(parts)
         self._ids: Ids | None = None
@@ -65,7 +65,7 @@ class SegmentedIndex:
         if len(new_ids):
             number = 1 + max((part.number for part in self.parts), default=0)
             segment = FlatSegment(new_ids, vectors[last], offsets_at(offsets, last))
-            self._change([*self.parts, Part(number, segment)])
+            self._change([*self.parts, IndexPart(number, segment)])
 
     def remove(self, ids: Ids) -> int:
         """Mark rows dead; return how many there were."""
@@ -119,7 +119,7 @@ class SegmentedIndex:
             scores[here] = part.segment.score(query[0], positions)
         return scores
 
-    def _locate(self, ids: Ids) -> Iterator[tuple[Part, Mask, Positions]]:
+    def _locate(self, ids: Ids) -> Iterator[tuple[IndexPart, Mask, Positions]]:
         """Yield each part that has some of `ids`, which of them, and where. Raises KeyError if one is missing."""
         missing = np.ones(len(ids), np.bool_)
         for part in self.parts:
@@ -147,7 +147,7 @@ class SegmentedIndex:
         self._on_gpu = {}
         self._change([])
 
-    def _change(self, parts: Sequence[Part]) -> None:
+    def _change(self, parts: Sequence[IndexPart]) -> None:
         self.parts = tuple(part for part in parts if len(part))
         self._ids = None
         self._remembered = OrderedDict()

@@ -13,7 +13,7 @@ from indexer.library.index.flat import import_faiss
 from indexer.library.index.gpu import Gpu, failure
 from indexer.library.index.hub_offsets import Offsets, with_column
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.recipes import Recipe
+from indexer.library.index.recipes import IndexRecipe
 from indexer.library.vectors.shard_files import Places, ShardFiles
 from models.foundation.vectors import Vectors
 
@@ -26,7 +26,7 @@ _CHUNK_BYTES, _CHUNK_ROWS = 64 * 2**20, 65_536  # FAISS adds so many rows at onc
 Progress = Callable[[int, int], None]  # rows done, rows in all
 
 
-def train_codes(sample: Vectors, recipe: Recipe, options: IndexOptions, gpu: Gpu | None = None) -> Codes:
+def train_codes(sample: Vectors, recipe: IndexRecipe, options: IndexOptions, gpu: Gpu | None = None) -> Codes:
     """Return an empty structure trained on `sample`, vectors or vectors with their coded offset (see offsets.py).
 
     The same sample gives the same structure, without a GPU.

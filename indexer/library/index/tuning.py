@@ -1,4 +1,4 @@
-"""How much effort the asked recall takes, measured on the vectors themselves."""
+"""The search parameters that the asked recall takes, measured on the vectors themselves."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from indexer.library.index.flat import import_faiss
 from indexer.library.index.hub_offsets import fitting, weighing, with_offsets
 from indexer.library.index.ivf import IvfSegment
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.search_params import FEW, MANY, Effort, Efforts
+from indexer.library.index.search_params import FEW, MANY, SearchParams, SearchParamsTable
 from indexer.library.vectors.shard_files import rows_of, shards_of
 from models.foundation.vectors import Ids, Vectors
 
@@ -27,12 +27,12 @@ _TEXT_FACTOR = 4  # without texts to measure: their lists, in pictures' lists
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuned:
-    """Efforts, and the recall that they reached: "picture@10", "picture@100", "text@10", "text@100".
+    """SearchParamsTable, and the recall that they reached: "picture@10", "picture@100", "text@10", "text@100".
 
-    Without text queries text efforts are `guessed` from those of pictures, and their recalls are missing.
+    Without text queries the parameters of texts are `guessed` from those of pictures, and their recalls are missing.
     """
 
-    efforts: Efforts
+    search_params: SearchParamsTable
     recalls: dict[str, float]
     target: float
     guessed: bool
@@ -45,7 +45,7 @@ class Tuned:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON takes it."""
         return {
-            "efforts": self.efforts.to_dict(),
+            "efforts": self.search_params.to_dict(),
             "recalls": {name: round(recall, 4) for name, recall in self.recalls.items()},
             "target": self.target,
             "target_missed": self.missed,
@@ -54,7 +54,7 @@ class Tuned:
 
 
 def tune(segment: IvfSegment, texts: Vectors | None, options: IndexOptions) -> Tuned:
-    """Find the cheapest efforts that reach `options.recall` for sampled pictures and for `texts`, float32 (n, dim).
+    """Find the cheapest parameters that reach `options.recall` for sampled pictures and for `texts`, float32 (n, dim).
 
     Where rows have offsets, texts weigh them by 1 and pictures by 0.
     """
@@ -69,22 +69,22 @@ def tune(segment: IvfSegment, texts: Vectors | None, options: IndexOptions) -> T
         asked.append(("text", slice(len(own), len(queries))))
     itself = np.concatenate([own, np.full(len(texts), -1)])
     truth = _exact(segment, queries, itself, options)
-    found: dict[str, tuple[Effort, float]] = {}
+    found: dict[str, tuple[SearchParams, float]] = {}
     for kind, part in asked:
         found |= _tune_kind(segment, kind, queries[part], truth[part], itself[part], options)
-    efforts = {_FIELDS[name]: effort for name, (effort, _) in found.items()}
+    search_params = {_FIELDS[name]: params for name, (params, _) in found.items()}
     for size in ("few", "many"):
-        efforts.setdefault(f"text_{size}", _guess(efforts[f"picture_{size}"], segment.lists))
+        search_params.setdefault(f"text_{size}", _guess(search_params[f"picture_{size}"], segment.lists))
     return Tuned(
-        efforts=Efforts(**efforts),
+        search_params=SearchParamsTable(**search_params),
         recalls={name: recall for name, (_, recall) in found.items()},
         target=options.recall,
         guessed=not len(texts),
     )
 
 
-def _guess(effort: Effort, lists: int) -> Effort:
-    return Effort(min(_TEXT_FACTOR * effort.nprobe, lists), _TEXT_FACTOR * effort.rerank)
+def _guess(params: SearchParams, lists: int) -> SearchParams:
+    return SearchParams(min(_TEXT_FACTOR * params.nprobe, lists), _TEXT_FACTOR * params.rerank)
 
 
 def _exact(segment: IvfSegment, queries: Vectors, itself: Ids, options: IndexOptions) -> Ids:
@@ -126,11 +126,11 @@ def _without(rows: Ids, itself: Ids) -> Ids:
 
 def _tune_kind(
     segment: IvfSegment, kind: QueryKind, queries: Vectors, truth: Ids, itself: Ids, options: IndexOptions
-) -> dict[str, tuple[Effort, float]]:
-    """Return for 10 and for 100 hits the cheapest effort and its recall; the most there is where none reaches."""
+) -> dict[str, tuple[SearchParams, float]]:
+    """Return for 10 and for 100 hits the cheapest parameters and their recall; the most there is where none reaches."""
     nprobes = _nprobes(segment.lists)
     mean_rows = len(segment) / segment.lists
-    chosen: dict[str, tuple[float, Effort, float]] = {}
+    chosen: dict[str, tuple[float, SearchParams, float]] = {}
     goal = (1 + options.recall) / 2  # half of what may be missed, for queries that come are not those measured
     for nprobe in nprobes:
         wanted = min(int(MANY * _STEPS[5]) if nprobe < nprobes[-1] else int(MANY * _STEPS[-1]), len(segment))
@@ -143,12 +143,12 @@ def _tune_kind(
                 before = chosen.get(name)
                 better = before is None or (cost < before[0] if min(recall, before[2]) >= goal else recall > before[2])
                 if better:
-                    chosen[name] = (cost, Effort(nprobe, rerank), recall)
+                    chosen[name] = (cost, SearchParams(nprobe, rerank), recall)
         if all(recall >= goal for _, _, recall in chosen.values()) and nprobe * mean_rows * _CODE_NS > max(
             cost for cost, _, _ in chosen.values()
         ):
             break
-    return {name: (effort, recall) for name, (_, effort, recall) in chosen.items()}
+    return {name: (params, recall) for name, (_, params, recall) in chosen.items()}
 
 
 def _look(segment: IvfSegment, queries: Vectors, wanted: int, nprobe: int, options: IndexOptions) -> Ids:

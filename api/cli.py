@@ -91,7 +91,6 @@ def search(
     """Find pictures by words, by pictures, or by a sum of both."""
     from api.search.engine import SearchEngine
     from api.search.query import Clause, Query, parse_terms
-    from indexer.library.catalog.filters import parse_filter
     from models.foundation.errors import DecodeError
     from models.pictures.decode import DecodeLimits, read_image_file
 
@@ -105,7 +104,7 @@ def search(
                 *(Clause(image=read_image_file(path, limits)) for path in image or []),
                 *(Clause(image_id=image_id) for image_id in like or []),
             ],
-            where=parse_filter(where) if where else None,
+            where=where or None,
             k=k,
             offset=offset,
             min_score=min_score,

@@ -3,7 +3,7 @@
 Pictures are named by id, root label and path relative to that root; no absolute path is in any of them.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -95,11 +95,24 @@ class FilterIn(Strict):
     modified_to: Date | None = None
 
 
+class ConditionsIn(FilterIn):
+    """The same, and conditions on whatever other fields the library has (`GET /v1/fields`)."""
+
+    fields: dict[
+        Annotated[str, Field(max_length=100)],
+        Annotated[list[Annotated[str, Field(max_length=MAX_WHERE_CHARS)]], Field(max_length=MAX_CHOICES)],
+    ] = Field(
+        default_factory=dict,
+        max_length=MAX_CHOICES,
+        description='By name; all must hold. An operator may stand first: {"taken": [">=2024-05"], "tag": ["beach"]}',
+    )
+
+
 class SearchRequest(Strict):
     """A sum of weighted clauses."""
 
     clauses: list[ClauseIn] = Field(min_length=1, max_length=MAX_CLAUSES)
-    where: FilterIn | Annotated[str, Field(max_length=MAX_WHERE_CHARS)] | None = Field(
+    where: ConditionsIn | Annotated[str, Field(max_length=MAX_WHERE_CHARS)] | None = Field(
         None, description="Conditions, or the same as an expression"
     )
     k: int = Field(20, ge=1, le=MAX_K)
@@ -201,6 +214,14 @@ class Colour(BaseModel):
     share: float
 
 
+class Detail(BaseModel):
+    """A fact to be shown, with the name that people have for it in the language of the request."""
+
+    name: str
+    label: str
+    value: Any
+
+
 class ImageDetail(BaseModel):
     """What the catalog knows of one picture. Width and height are those of the upright picture."""
 
@@ -219,6 +240,49 @@ class ImageDetail(BaseModel):
     caption: str = Field("", description="What a list or a shard says of it")
     tags: list[str] = []
     url: str | None = Field(None, description="Where the original is, if it was fetched from an address")
+    annotations: dict[str, Any] = Field({}, description="What annotators found, by the names of their fields")
+    details: list[Detail] = Field([], description="What of it is not said above, and is to be shown")
+
+
+class FieldInfo(BaseModel):
+    """A field of the pictures of this library, and what it can be used for; labels are in the request's language."""
+
+    name: str
+    type: str
+    label: str
+    searchable: bool
+    filterable: bool
+    faceted: bool
+    choices: dict[str, str] = Field({}, description="Of a field with fixed values: name and label of each")
+
+
+class FieldsInfo(BaseModel):
+    """The fields of the pictures of this library."""
+
+    fields: list[FieldInfo]
+
+
+class FacetValue(BaseModel):
+    """One value: as a condition takes it, as it is shown, and the number of pictures."""
+
+    value: str
+    label: str
+    count: int
+
+
+class Facet(BaseModel):
+    """The values of one field, and how many pictures have each; most first, moments by their year."""
+
+    field: str
+    label: str
+    values: list[FacetValue]
+
+
+class Facets(BaseModel):
+    """What the pictures that satisfy some conditions are like."""
+
+    total: int
+    facets: list[Facet]
 
 
 class EncoderInfo(BaseModel):

@@ -1,6 +1,7 @@
 """`xuntu index`: the offline commands. Results go to standard output, progress to standard error."""
 
 import signal
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -210,6 +211,41 @@ def rebuild(
 
 
 @app.command()
+def annotate(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...", help="Annotators, as `stats` lists them. Default: all.", show_default=False
+        ),
+    ] = None,
+    *,
+    again: Annotated[bool, typer.Option("--again", help="Look at every picture again.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Find what annotators can say of pictures that they have not seen; nothing is encoded again."""
+    from indexer.pipeline import commands as runner
+    from indexer.pipeline.progress import ProgressDisplay
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with ProgressDisplay() as display:
+        try:
+            found = runner.annotate(
+                settings_for(context, data), names or (), again=again, on_annotate=display.annotated
+            )
+        except KeyboardInterrupt:
+            display.stop()
+            tell("Stopped. What was found is kept; run the same command, without --again, to go on.")
+            raise typer.Exit(130) from None
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    head = ("annotator", "version", "annotated", "could not be", "to do")
+    print_table(head, [(one.name, one.version, one.annotated, one.problems, one.left) for one in found])
+
+
+@app.command()
 def compact(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
     """Give back the room of pictures that are gone: their rows, vectors and thumbnails, and the build before this one.
 
@@ -315,6 +351,7 @@ def duplicates(
 def stats(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
     """Say what the library holds."""
     from indexer.library.opened import open_build
+    from indexer.pipeline.backfill import count_annotations
 
     opened = open_build(settings_for(context, data).data)
     counts, roots, routes = opened.catalog.counts(), opened.catalog.list_roots(), _read_routes(opened.layout)
@@ -332,12 +369,14 @@ def stats(context: typer.Context, *, data: Data = None, as_json: Json = False) -
         "index_bytes": opened.entry.bytes,
         "encoders": [_describe(index.entry) for index in opened.indexes],
         "routes": routes,
+        "annotators": [asdict(one) for one in count_annotations(opened.catalog)],
     }
     opened.catalog.close()
     if as_json:
         print_json(facts)
         return
     facts["encoders"] = [_index_in_words(index.entry) for index in opened.indexes]
+    facts["annotators"] = [f"{one['name']} {one['annotated']}" for one in facts["annotators"]]  # type: ignore[attr-defined]
     facts["routes"] = _routes_in_words(routes) or "by what encoders are made for"
     print_table(("", ""), [(name.replace("_", " "), _in_words(value)) for name, value in facts.items()])
 
@@ -374,7 +413,7 @@ def _build(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: keep what is done
     with ProgressDisplay() as display:
         options = replace(options, on_scan=display.scanned, on_progress=display.advance, on_index=display.indexed)
-        options = replace(options, check=check_with(gate, display.checked))
+        options = replace(options, on_annotate=display.annotated, check=check_with(gate, display.checked))
         try:
             done = runner.build(settings, paths, options)
         except KeyboardInterrupt:
@@ -430,7 +469,7 @@ _DUPLICATES = {
 def _in_row(one: "Duplicate") -> tuple[object, ...]:
     picture = one.picture
     why = _DUPLICATES[language()][one.why].format(bits=one.bits, cosine=one.cosine)
-    date = picture.taken_at or one.modified_at
+    date = one.taken_at or one.modified_at
     return why, picture.place, f"{picture.width} x {picture.height}", picture.size, date[:19]
 
 

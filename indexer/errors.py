@@ -11,9 +11,12 @@ IndexerError
 ├─ MountGone                            a drive mounted inside a root is not there (a warning)
 ├─ RecallMissed                         an index finds less than was asked for (a warning)
 ├─ ClockJumped                          the clock stands before the last build (a warning)
+├─ NotAnnotated                         an annotator found nothing in pictures because of a problem (a warning)
+├─ UnknownAnnotator                     an annotator that is not installed
 └─ VectorsLost                          a shard is damaged; its pictures are encoded again (a warning)
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from models.foundation.errors import ImageSearchError
@@ -179,4 +182,33 @@ class VectorsLost(IndexerError):
         super().__init__(
             en=f"Stored vectors are damaged ({damage}); up to {rows} pictures are encoded again.",
             zh=f"已存的向量损坏（{damage}）；将重新编码最多 {rows} 张图片。",
+        )
+
+
+class NotAnnotated(IndexerError):
+    """Pictures in which an annotator found nothing because of a problem. A warning: they are indexed without it."""
+
+    code = "not_annotated"
+
+    def __init__(self, name: str, count: int) -> None:
+        self.name, self.count = name, count
+        super().__init__(
+            en=f"The annotator {name} failed on {count} pictures, which are in the library without what it finds. "
+            f"To try them again: xuntu index annotate {name} --again",
+            zh=f"标注器 {name} 处理 {count} 张图片时失败；这些图片已入库，但没有它的标注。"
+            f"如需重试：xuntu index annotate {name} --again",
+        )
+
+
+class UnknownAnnotator(IndexerError):
+    """An annotator that is not installed."""
+
+    code = "unknown_annotator"
+    users_mistake = True
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name, self.known = name, tuple(known)
+        super().__init__(
+            en=f"There is no annotator {name!r}; installed are {', '.join(known)}.",
+            zh=f"没有标注器 {name!r}；已安装：{'、'.join(known)}。",
         )

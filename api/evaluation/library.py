@@ -19,8 +19,7 @@ from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Match, Query
 from api.search.results import SearchHit
-from indexer.library.catalog.filters import MAX_INT64, parse_filter
-from indexer.library.catalog.records import Root, is_address
+from indexer.library.catalog.records import MAX_INT64, Root, is_address
 from indexer.library.catalog.writer import Catalog
 from indexer.library.index.base import positions_of
 from models.foundation.errors import UnknownWords
@@ -43,10 +42,9 @@ class Asking:
 
     def make_query(self, text: str) -> Query:
         """Return the search for `text`. Raises InvalidQuery or InvalidFilter."""
-        where = parse_filter(self.where) if self.where else None
         return Query(
             clauses=[Clause(text=text)],
-            where=where,
+            where=self.where or None,
             k=DEPTH,
             match=self.match,
             literal=self.literal,

@@ -3,8 +3,9 @@
 import base64
 import binascii
 import hmac
-from collections.abc import Iterator
-from typing import Annotated
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
@@ -15,7 +16,9 @@ from api.http.service import Service
 from api.search.errors import InvalidQuery
 from api.search.query import Clause
 from api.search.results import SearchHit, SearchResult
-from indexer.library.catalog.filters import Filter, narrow, parse_filter
+from indexer.library.catalog.fields import Choice, Field, FieldSet
+from indexer.library.catalog.filter_parser import narrow, parse_filter
+from indexer.library.catalog.filters import Filter
 
 
 def get_service(request: Request) -> Service:
@@ -35,18 +38,23 @@ def check_token(request: Request) -> None:
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
 
 
+_OPERATOR = re.compile(r"\s*(>=|<=|\^=|=|>|<)\s*")
 ServiceDep = Annotated[Service, Depends(get_service)]
 LanguageDep = Annotated[str, Depends(language_of)]
 
 
-def to_filter(where: schemas.FilterIn | str | None, extra: schemas.FilterIn | None = None) -> Filter | None:
-    """Return the conditions as the engine takes them. Raises InvalidFilter."""
+def to_filter(
+    fields: FieldSet, where: schemas.FilterIn | str | None, extra: schemas.FilterIn | None = None
+) -> Filter | None:
+    """Return conditions on the fields of a library as the engine takes them. Raises InvalidFilter."""
     result = Filter()
     if isinstance(where, str) and where.strip():
-        result = parse_filter(where.strip())
-    for fields in (where, extra):
-        if isinstance(fields, schemas.FilterIn):
-            result = narrow(result, _conditions(fields))
+        result = parse_filter(where.strip(), fields)
+    for given in (where, extra):
+        if isinstance(given, schemas.FilterIn):
+            result = narrow(result, fields, _conditions(given))
+        if isinstance(given, schemas.ConditionsIn):
+            result = narrow(result, fields, _further_conditions(given))
     return result if result != Filter() else None
 
 
@@ -66,6 +74,13 @@ def _conditions(fields: schemas.FilterIn) -> Iterator[tuple[str, str, str]]:
             value = getattr(fields, f"{name}_{bound}")
             if value is not None:
                 yield name, operator, value
+
+
+def _further_conditions(given: schemas.ConditionsIn) -> Iterator[tuple[str, str, str]]:
+    for name, values in given.fields.items():
+        for value in values:
+            match = _OPERATOR.match(value)
+            yield name.strip().lower(), match[1] if match else "=", value[match.end() :] if match else value
 
 
 def to_clause(clause: schemas.ClauseIn) -> Clause:
@@ -121,3 +136,40 @@ def shown_path(path: str) -> str:
 def displayable(name: str) -> str:
     """Return a file name as valid Unicode; bytes that are none are shown as replacement characters."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+_SAID_ELSEWHERE = ("taken", "camera", "has_gps", "dominant")  # fields of ImageDetail of their own
+
+
+def list_annotations(fields: FieldSet, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that somebody can make use of."""
+    useful = [one.field for one in fields if one.field.shown or one.field.filterable or one.field.searchable]
+    return {field.name: found[field.name] for field in useful if field.name in found}
+
+
+def list_details(fields: FieldSet, found: Mapping[str, Any], language: str) -> list[schemas.Detail]:
+    """Return the values that are to be shown and have no place of their own."""
+    return [
+        schemas.Detail(
+            name=one.field.name,
+            label=label_of(one.field, language),
+            value=_shown(one.field, found[one.field.name], language),
+        )
+        for one in fields
+        if one.field.shown and one.field.name not in _SAID_ELSEWHERE and found.get(one.field.name) not in (None, "", [])
+    ]
+
+
+def _shown(field: Field, value: Any, language: str) -> Any:
+    """Return a value with the names that its choices have for people."""
+    labels = {choice.name: label_of(choice, language) for choice in field.choices}
+    if not labels:
+        return value
+    return [labels.get(one, one) for one in value] if isinstance(value, list) else labels.get(value, value)
+
+
+def label_of(named: Field | Choice, language: str) -> str:
+    """Return what people call a field or one of its choices."""
+    if isinstance(named, Field):
+        return named.label_zh if language == "zh" else named.label
+    return (named.zh if language == "zh" else "") or named.name

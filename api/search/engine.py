@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL.Image import Image
@@ -23,6 +24,8 @@ from api.search.relevance_scoring import RelevanceScorer, cannot_tell, list_kind
 from api.search.results import SearchHit, SearchNote, SearchResult
 from api.search.routing import RoutingFile, assign, can_answer, default_routes, kind_of_clause, parse_routes
 from api.search.word_search import WordSearch, match_notes
+from indexer.library.catalog.fields import FieldSet
+from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.filters import Filter
 from indexer.library.catalog.records import ImageRow
 from indexer.library.opened import OpenBuild, open_build
@@ -133,7 +136,10 @@ class SearchEngine:
         for clause in query.clauses:
             if clause.text is not None:
                 _check_text(clause.text)
-        plan = Plan(query, time.perf_counter())
+        started = time.perf_counter()
+        if isinstance(query.where, str):
+            query = replace(query, where=parse_filter(query.where, self.fields()))
+        plan = Plan(query, started)
         self._read(plan)
         clauses = [read.clause for read in plan.clauses]
         for clause in clauses:
@@ -163,7 +169,7 @@ class SearchEngine:
         aims = [self._aim(query, asked, *vectors) for asked, vectors in zip(plan.spaces, encoded, strict=True)]
         if len(aims) > 1 and query.min_score is not None:
             raise _no_common_score([aim.space.name for aim in aims])
-        where = None if query.where is None else self._ids_where(query.where)
+        where = self._ids_where(query.where) if isinstance(query.where, Filter) else None
         scorer = self._make_relevance_scorer(plan, aims[0]) if len(aims) == 1 else None
         page, nearest, notes = self._find_relevant(plan, aims, where, scorer)
         hits = self._hits(page, scorer)
@@ -277,6 +283,14 @@ class SearchEngine:
         for ids in others:
             first = first if np.array_equal(first, ids) else np.union1d(first, ids)
         return first
+
+    def fields(self) -> FieldSet:
+        """Return the fields that pictures of the library have."""
+        return self.opened.catalog.fields()
+
+    def get_annotations(self, row: ImageRow) -> dict[str, Any]:
+        """Return what annotators found in a picture, by the names of their fields."""
+        return self.opened.catalog.get_annotations([row.content_id])[row.content_id]
 
     def get_image(self, image_id: int) -> ImageRow:
         """Return what is known of a picture of this build. Raises ImageNotFound."""

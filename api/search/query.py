@@ -41,7 +41,7 @@ class Clause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Clauses whose weighted vectors are summed; conditions; and the page asked for.
+    """Clauses whose weighted vectors are summed; conditions, read or as an expression; and the page asked for.
 
     `match` says what is looked at: the pictures ("vector"), the words of captions, tags and names ("text"), or both,
     in one ranking. Of words, only texts know; texts to stay away from leave out the pictures that say them.
@@ -53,7 +53,7 @@ class Query:
     """
 
     clauses: Sequence[Clause]
-    where: Filter | None = None
+    where: Filter | str | None = None
     k: int = 20
     offset: int = 0
     min_score: float | None = None

@@ -1,10 +1,35 @@
 """Dominant colours: which of twelve everyday colour names cover how much of a picture."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from indexer.library.colours import NAMES, DominantColour
+from indexer.library.annotations import Values
+from indexer.library.catalog.fields import Choice, Field, FieldType
+from indexer.library.ports import AnnotatedPicture, Needs
+
+# The order is part of the catalog (bit positions): append only.
+_CHOICES = (
+    ("black", "黑"),
+    ("grey", "灰", "gray"),
+    ("white", "白"),
+    ("red", "红"),
+    ("orange", "橙", "橘"),
+    ("yellow", "黄"),
+    ("green", "绿"),
+    ("cyan", "青", "teal"),
+    ("blue", "蓝"),
+    ("purple", "紫", "violet"),
+    ("pink", "粉", "粉红"),
+    ("brown", "棕", "褐"),
+)
+CHOICES = tuple(
+    Choice(name=name, zh=zh, aliases=(*more, *(f"{word}色" for word in (zh, *more) if not word.isascii())))
+    for name, zh, *more in _CHOICES
+)
+NAMES = tuple(choice.name for choice in CHOICES)
 
 _SIDE = 24
 _MIN_SHARE = 0.12
@@ -15,20 +40,47 @@ _HUE_NAMES = np.array(
 )
 
 
-def dominant_colours(image: Image.Image) -> tuple[DominantColour, ...]:
-    """Return the colours that cover at least an eighth or so of `image`, the largest first."""
+class ColourAnnotator:
+    """Finds the dominant colours of a picture: their names, and each with its mean as #rrggbb and its share, 0..1."""
+
+    name = "colours"
+    version = 1
+    needs: Needs = "thumbnail"
+    fields = (
+        Field(
+            name="colour",
+            type=FieldType.CHOICES,
+            label="Colour",
+            label_zh="颜色",
+            filterable=True,
+            faceted=True,
+            shown=False,  # as `colours`, with their shares
+            choices=CHOICES,
+            aliases=("color", "colours", "colors"),
+        ),
+        Field(name="dominant", type=FieldType.DATA, label="Colours", label_zh="颜色"),
+    )
+
+    def annotate(self, batch: Sequence[AnnotatedPicture]) -> Sequence[Values]:
+        """Return the colours that cover at least an eighth or so of each picture, the largest first."""
+        found = [dominant_colours(picture.image) for picture in batch]
+        return [{"colour": [name for name, _, _ in colours], "dominant": colours} for colours in found]
+
+
+def dominant_colours(image: Image.Image) -> list[tuple[str, str, float]]:
+    """Return name, mean as #rrggbb and share of the colours that cover at least an eighth or so of `image`."""
     small = np.asarray(image.resize((_SIDE, _SIDE), Image.Resampling.BOX)).reshape(-1, 3)
     names = _classify(small.astype(np.float32) / 255)
     counts = np.bincount(names, minlength=len(NAMES))
     found = [n for n in np.argsort(-counts, kind="stable") if counts[n] / len(small) >= _MIN_SHARE]
-    return tuple(
-        DominantColour(
-            name=NAMES[n],
-            hex="#{:02x}{:02x}{:02x}".format(*small[names == n].mean(axis=0).round().astype(int)),
-            share=round(float(counts[n] / len(small)), 3),
+    return [
+        (
+            NAMES[n],
+            "#{:02x}{:02x}{:02x}".format(*small[names == n].mean(axis=0).round().astype(int)),
+            round(float(counts[n] / len(small)), 3),
         )
         for n in found
-    )
+    ]
 
 
 def _classify(rgb: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:

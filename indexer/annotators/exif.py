@@ -1,37 +1,48 @@
-"""What a picture's EXIF block says of the moment it was taken."""
+"""What a picture's EXIF block says of it: when, with which camera, and whether where."""
 
 import re
 import struct
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 
 from PIL import ExifTags, Image
+
+from indexer.library.annotations import Values
+from indexer.library.catalog.fields import Field, FieldType
+from indexer.library.ports import AnnotatedPicture, Needs
 
 _WHEN = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized, ExifTags.Base.DateTime)
 _DAMAGE = (KeyError, IndexError, OSError, OverflowError, SyntaxError, TypeError, ValueError, struct.error)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exif:
-    """`taken_at` is ISO 8601 without a zone, as the camera's clock; None for what is not said."""
+class ExifAnnotator:
+    """Reads when a picture was taken (the camera's clock), with which camera, and whether its place is recorded."""
 
-    taken_at: str | None = None
-    camera: str | None = None
-    has_gps: bool = False
+    name = "exif"
+    version = 1
+    needs: Needs = "bytes"
+    fields = (
+        Field(name="taken", type=FieldType.MOMENT, label="Taken", label_zh="拍摄时间", filterable=True, faceted=True),
+        Field(name="camera", type=FieldType.TEXT, label="Camera", label_zh="相机"),
+        Field(name="has_gps", type=FieldType.FLAG, label="Place recorded", label_zh="含有拍摄地点"),
+    )
+
+    def annotate(self, batch: Sequence[AnnotatedPicture]) -> Sequence[Values]:
+        """Return the facts of each EXIF block. A damaged one gives what can be read of it, never an error."""
+        return [_read(picture.exif) for picture in batch]
 
 
-def read_exif(exif: Image.Exif) -> Exif:
-    """Return the facts in `exif`. A damaged block gives what can be read of it, never an error."""
+def _read(exif: Image.Exif) -> Values:
     try:
         tags = {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
         gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
     except _DAMAGE:
-        return Exif()
-    return Exif(
-        taken_at=next(filter(None, (_moment(tags.get(tag)) for tag in _WHEN)), None),
-        camera=_camera(_words(tags.get(ExifTags.Base.Make)), _words(tags.get(ExifTags.Base.Model))),
-        has_gps=ExifTags.GPS.GPSLatitude in gps and ExifTags.GPS.GPSLongitude in gps,
-    )
+        return {"has_gps": False}
+    return {
+        "taken": next(filter(None, (_moment(tags.get(tag)) for tag in _WHEN)), None),
+        "camera": _camera(_words(tags.get(ExifTags.Base.Make)), _words(tags.get(ExifTags.Base.Model))),
+        "has_gps": ExifTags.GPS.GPSLatitude in gps and ExifTags.GPS.GPSLongitude in gps,
+    }
 
 
 def _moment(value: object) -> str | None:

@@ -1,9 +1,14 @@
 """What a picture looks like, in 64 bits that stay nearly the same when it is resized, recompressed or toned."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
-from indexer.library.looks import NO_HASH
+from indexer.library.annotations import Values
+from indexer.library.catalog.fields import Field, FieldType
+from indexer.library.looks import NO_HASH, to_signed
+from indexer.library.ports import AnnotatedPicture, Needs
 
 _SIDE = 32
 _LOW = 8
@@ -11,6 +16,23 @@ _FAINT = 2.0  # grey levels; half of the coefficients below it are what recompre
 _FREQUENCY = np.arange(_LOW)[:, None]
 _COSINES = 2 * np.cos(np.pi * _FREQUENCY * (2 * np.arange(_SIDE)[None] + 1) / (2 * _SIDE))  # DCT-II, not normalised
 _GREY_LEVELS = 2 * _SIDE  # a coefficient divided by it is that of the orthonormal transform
+
+
+class PerceptualHashAnnotator:
+    """Hashes what a picture looks like, so that near-duplicates are found."""
+
+    name = "phash"
+    version = 1
+    needs: Needs = "thumbnail"
+    fields = (
+        Field(
+            name="phash", type=FieldType.WHOLE, label="Perceptual hash", label_zh="感知哈希", shown=False
+        ),  # signed, as SQLite keeps integers
+    )
+
+    def annotate(self, batch: Sequence[AnnotatedPicture]) -> Sequence[Values]:
+        """Return the hash of each picture; 0 for one without detail."""
+        return [{"phash": to_signed(perceptual_hash(picture.image))} for picture in batch]
 
 
 def perceptual_hash(image: Image.Image) -> int:

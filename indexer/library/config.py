@@ -1,11 +1,14 @@
 """Settings of a library, which those who write it and those who search it share."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field
 
 from indexer.library.index.options import IndexOptions
 from models.config import EncoderSettings
+
+if TYPE_CHECKING:
+    from models.pictures.decode import DecodeLimits
 
 
 class IndexSettings(BaseModel):
@@ -36,6 +39,13 @@ class LibrarySettings(EncoderSettings):
     hub_correction: bool = Field(
         True, description="Rank texts by the score less what a picture scores with any text, where the index has that"
     )
+
+    @property
+    def decode_limits(self) -> "DecodeLimits":
+        """The largest picture file of a library that is read."""
+        from models.pictures.decode import DecodeLimits
+
+        return DecodeLimits(max_pixels=self.max_pixels, max_bytes=self.max_file_bytes)
 
     @property
     def index_options(self) -> IndexOptions:

@@ -25,6 +25,7 @@ class Duplicate:
 
     why: Why
     picture: ImageRow
+    taken_at: str | None
     bits: int | None = None
     cosine: float | None = None
 
@@ -37,7 +38,7 @@ class Duplicate:
         """Return the picture as it is printed for programs."""
         picture = self.picture
         values = (self.why, self.bits, self.cosine, picture.id, picture.place, picture.width, picture.height)
-        return dict(zip(COLUMNS[1:], (*values, picture.size, picture.taken_at, self.modified_at), strict=True))
+        return dict(zip(COLUMNS[1:], (*values, picture.size, self.taken_at, self.modified_at), strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,17 +90,19 @@ def _report(opened: OpenBuild, looks: Looks, grouping: Grouping, *, unhashed: in
     sizes = np.bincount(grouping.leaders, minlength=len(looks))[grouping.leaders]
     wanted = np.flatnonzero(sizes > 1)
     rows = opened.catalog.get_images(looks.ids[wanted].tolist())
+    facts = opened.catalog.get_annotations(list({row.content_id for row in rows.values()}))
     found: dict[int, list[Duplicate]] = {}
     for place in wanted.tolist():
         leader = int(grouping.leaders[place])
         picture = rows[int(looks.ids[place])]
+        taken_at = facts[picture.content_id].get("taken")
         if leader == place:
-            one = Duplicate(why="kept", picture=picture)
+            one = Duplicate(why="kept", picture=picture, taken_at=taken_at)
         elif looks.contents[leader] == looks.contents[place]:
-            one = Duplicate(why="copy", picture=picture)
+            one = Duplicate(why="copy", picture=picture, taken_at=taken_at)
         else:
             bits, cosine = int(grouping.bits[place]), round(float(grouping.cosines[place]), 4)
-            one = Duplicate(why="near", picture=picture, bits=bits, cosine=cosine)
+            one = Duplicate(why="near", picture=picture, taken_at=taken_at, bits=bits, cosine=cosine)
         found.setdefault(leader, []).append(one)
     apart = [several for one in found.values() if len(several := _without_other_names(one)) > 1]
     groups = sorted(apart, key=lambda one: (-_spare_bytes(one), one[0].picture.id))

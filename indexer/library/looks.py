@@ -70,7 +70,7 @@ class Looks:
         return Looks(self.ids[part], self.contents[part], self.hashes[part], self.hashed[part], self.details[part])
 
     @classmethod
-    def of(cls, table: Sequence[tuple[int, int, int | None, str]]) -> "Looks":
+    def of(cls, table: Sequence[tuple[int, int, int | None, str | None]]) -> "Looks":
         """Return rows of (image id, content id, signed hash, dominant colours as JSON) as columns."""
         count = len(table)
         return cls(
@@ -78,5 +78,5 @@ class Looks:
             np.fromiter((row[1] for row in table), np.int64, count),
             np.fromiter((row[2] or NO_HASH for row in table), np.int64, count).view(np.uint64),
             np.fromiter((row[2] is not None for row in table), np.bool_, count),
-            np.fromiter((detail_of(json.loads(row[3])) for row in table), np.int8, count),
+            np.fromiter((detail_of(json.loads(row[3] or "[]")) for row in table), np.int8, count),
         )

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from indexer.annotators.registry import list_annotators
 from indexer.config import IndexerSettings
-from indexer.errors import InvalidRoot
+from indexer.errors import InvalidRoot, UnknownAnnotator
 from indexer.library.builds.current import delete_builds_but, find_build_damage, read_current
 from indexer.library.catalog.records import StoredEncoder
 from indexer.library.catalog.writer import Catalog
@@ -18,11 +19,23 @@ from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
 from indexer.library.index.segments import SegmentedIndex
 from indexer.library.layout import Layout
 from indexer.library.lock import write_lock
+from indexer.pipeline.annotate import record_of
+from indexer.pipeline.backfill import AnnotatorCounts, OnAnnotate, backfill, count_annotations
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.run import BuildOptions, BuildReport, Run
 from indexer.sources.scanning import kind_of
 
-__all__ = ["BuildOptions", "BuildReport", "CompactReport", "build", "compact", "rebuild", "remedy", "verify"]
+__all__ = [
+    "BuildOptions",
+    "BuildReport",
+    "CompactReport",
+    "annotate",
+    "build",
+    "compact",
+    "rebuild",
+    "remedy",
+    "verify",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +94,38 @@ def rebuild(
         seconds=round(time.perf_counter() - started, 3),
         encoders=tuple(encoder.name for encoder in stored),
     )
+
+
+def annotate(
+    settings: IndexerSettings,
+    names: Sequence[str] = (),
+    *,
+    again: bool = False,
+    on_annotate: OnAnnotate = lambda *_: None,
+) -> list[AnnotatorCounts]:
+    """Put annotators (no names: all of them) to work on what they have not seen, or `again` on everything.
+
+    Nothing is encoded, and no build is made. Raises UnknownAnnotator, NoIndex, LibraryBusy or LibraryUnwritable.
+    """
+    layout = Layout(settings.data.absolute())
+    if not layout.catalog.exists():
+        raise NoIndex(layout.data)
+    known = {annotator.name: annotator for annotator in list_annotators()}
+    for name in names:
+        if name not in known:
+            raise UnknownAnnotator(name, list(known))
+    chosen = [known[name] for name in dict.fromkeys(names or known)]
+    with _opened(layout) as catalog:
+        catalog.check_seal(thorough=True)
+        with catalog.writing():
+            catalog.put_annotators(map(record_of, known.values()))
+            if again:
+                for annotator in chosen:
+                    catalog.forget_annotations(record_of(annotator))
+        backfill(catalog, layout, chosen, settings.decode_limits, most=None, on_annotate=on_annotate)
+        catalog.sync_texts()
+        catalog.seal()
+        return count_annotations(catalog)
 
 
 def compact(settings: IndexerSettings) -> CompactReport:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from indexer.library.annotations import Annotation
+from indexer.library.catalog.fields import AnnotatorRecord
 from indexer.library.catalog.records import ImageFile
 from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder
@@ -21,12 +23,13 @@ _FLUSH_ROWS = 2048
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run has come. `seconds` sums each stage; reading and colours over all workers."""
+    """How far a run has come. `seconds` sums each stage; reading and annotating over all workers."""
 
     total: int
     encoded: int = 0
     copied: int = 0  # files whose content had a vector: copies, and what was moved
     failed: int = 0
+    problems: Counter[str] = field(default_factory=Counter)  # by annotator: pictures in which it found nothing
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -70,11 +73,17 @@ class EncodeRun:
         encoders: Sequence[LibraryEncoder],
         progress: Progress,
         changing: set[int] | None = None,
+        *,
+        annotators: Sequence[AnnotatorRecord] = (),
     ) -> None:
-        """Begin. `changing` are the pictures whose file will turn out to hold something else."""
+        """Begin. `changing` are the pictures whose file will turn out to hold something else.
+
+        `annotators` are those of the data set, which the catalog knows.
+        """
         self._catalog = catalog
         self._encoders = encoders
         self._changing = set() if changing is None else changing
+        self._annotators = annotators
         self.progress = progress
         self._pending: list[EncodedFile] = []
         self._flushed_at = time.monotonic()
@@ -127,8 +136,11 @@ class EncodeRun:
             return
         with self._catalog.writing():
             vectors: dict[int, OwnVectors] = {}
+            annotations: dict[str, list[tuple[int, Annotation]]] = {record.name: [] for record in self._annotators}
             for found in pending:
-                self._record(found, vectors)
+                self._record(found, vectors, annotations)
+            for record in self._annotators:
+                self._catalog.put_annotations(record, annotations[record.name])
             for position, encoder in enumerate(self._encoders):
                 self._write(encoder, {key: own[position] for key, own in vectors.items() if position in own})
             if vectors:
@@ -144,14 +156,26 @@ class EncodeRun:
             )
             self._catalog.put_shard(encoder.id, shard, content_ids)
 
-    def _record(self, found: EncodedFile, vectors: dict[int, OwnVectors]) -> None:
-        """Enter a file into the catalog, and its vectors, if it has new ones, into `vectors` by content id."""
+    def _record(
+        self,
+        found: EncodedFile,
+        vectors: dict[int, OwnVectors],
+        annotations: dict[str, list[tuple[int, Annotation]]],
+    ) -> None:
+        """Enter a file into the catalog; its new vectors, if there are any, into `vectors` by content id.
+
+        What annotators found goes into `annotations`, by their names.
+        """
         record = found.record
         if isinstance(record, FailureRecord):
             self._changing.discard(self._catalog.put_failure(found.file, record.reason, record.detail))
             return
-        if isinstance(record, ImageRecord) and record.facts is not None:
-            content_id: int | None = self._catalog.put_content(record.facts)
+        if isinstance(record, ImageRecord) and record.content is not None:
+            known = self._catalog.put_content(record.content)
+            content_id: int | None = known
+            for name, annotation in record.annotations.items():
+                annotations[name].append((known, annotation))
+                self.progress.problems[name] += annotation.problem is not None
         else:
             content_id = self._catalog.find_content(record.sha256)
         if content_id is None:
@@ -174,7 +198,7 @@ class EncodeRun:
             encoding = encoders.submit(np.stack([pixels for _, pixels in own])) if own else None
             encodings.append(([index for index, _ in own], encoding))
         self.progress.add("read and decode", sum(record.seconds[0] for record in images))
-        self.progress.add("thumbnail and colours", sum(record.seconds[1] for record in images))
+        self.progress.add("thumbnail and annotations", sum(record.seconds[1] for record in images))
         self.progress.add("encode", time.perf_counter() - started)
         return UnderWay(batch, encodings)
 

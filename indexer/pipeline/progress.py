@@ -55,14 +55,16 @@ class ProgressDisplay:
         rate = progress.done / elapsed if elapsed > 0.5 else 0.0
         failed = f"{progress.failed} failed" if progress.failed else ""
         self._update("Encoding", progress.done, progress.total, rate=f"{rate:.0f}/s" if rate else "", failed=failed)
-        if not self._console.is_terminal and time.monotonic() - self._spoke > _LINE_SECONDS and rate:
-            self._spoke = time.monotonic()
-            left = (progress.total - progress.done) / rate
-            self._console.print(
-                f"{progress.done} of {progress.total}, {rate:.0f} a second, {left:.0f} s left, "
-                f"{progress.failed} failed",
-                soft_wrap=True,
-            )
+        self._print_line(progress.done, progress.total, rate, f", {progress.failed} failed")
+
+    def annotated(self, name: str, done: int, total: int) -> None:
+        """Show how far an annotator has come with pictures that were indexed before."""
+        if done == 0:
+            self._started = time.monotonic()
+        elapsed = time.monotonic() - self._started
+        rate = done / elapsed if elapsed > 0.5 else 0.0
+        self._update(f"Annotating ({name})", done, total, rate=f"{rate:.0f}/s" if rate else "", failed="")
+        self._print_line(done, total, rate, f" to annotate ({name})")
 
     def indexed(self, done: int, total: int) -> None:
         """Show how far an index is made."""
@@ -71,6 +73,13 @@ class ProgressDisplay:
     def checked(self, done: int, total: int) -> None:
         """Show how far a build is checked before it is published."""
         self._update("Checking", done, total, rate="", failed="")
+
+    def _print_line(self, done: int, total: int, rate: float, rest: str) -> None:
+        """Print a line now and then where there is no terminal."""
+        if not self._console.is_terminal and time.monotonic() - self._spoke > _LINE_SECONDS and rate:
+            self._spoke = time.monotonic()
+            left = (total - done) / rate
+            self._console.print(f"{done} of {total}, {rate:.0f} a second, {left:.0f} s left{rest}", soft_wrap=True)
 
     def _update(self, what: str, done: int, total: int | None, **fields: Any) -> None:
         if self._task is None:

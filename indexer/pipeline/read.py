@@ -17,13 +17,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from indexer.annotators.colours import dominant_colours
-from indexer.annotators.exif import read_exif
-from indexer.annotators.phash import perceptual_hash
-from indexer.library.catalog.records import ImageFacts, ImageFile
+from indexer.library.annotations import Annotation
+from indexer.library.catalog.records import Content, ImageFile
 from indexer.library.layout import Layout
-from indexer.library.looks import to_signed
+from indexer.library.ports import AnnotatedPicture, Annotator
 from indexer.library.thumbnails import DECODED_SIDE, decoded_side, write_thumbnail
+from indexer.pipeline.annotate import annotate
 from indexer.sources.addresses import Fetching
 from indexer.sources.reading import read_source
 from models.encoders.encoder import Preprocess
@@ -41,15 +40,17 @@ FILES_A_WORKER = 64  # fewer are not worth another process
 class ImageRecord:
     """A decoded picture: its position in the data set, each encoder's pixels, and what the catalog keeps.
 
-    `file` is the file as it was when it was read; `pixels` are None for an encoder that has its vector, `facts` where
-    the catalog has them; `seconds` are those spent reading and decoding, and on thumbnail and colours.
+    `file` is the file as it was when it was read; `pixels` are None for an encoder that has its vector, `content` where
+    the catalog has it; `annotations` are what each annotator found in one that is new, by their names; `seconds` are
+    those spent reading and decoding, and on thumbnail and annotations.
     """
 
     index: int
     file: ImageFile
     sha256: str
     pixels: tuple[npt.NDArray[np.uint8] | None, ...]
-    facts: ImageFacts | None
+    content: Content | None
+    annotations: Mapping[str, Annotation]
     seconds: tuple[float, float]
 
 
@@ -103,6 +104,7 @@ class ImageDataset:
     layout: Layout
     limits: DecodeLimits
     fetching: Fetching = field(default_factory=Fetching)
+    annotators: Sequence[Annotator] = ()
 
     def __len__(self) -> int:
         return len(self.files)
@@ -132,34 +134,25 @@ class ImageDataset:
             return CopyRecord(index, file, sha256)
         decoded = decode_image(data, short_side=self._short_side, long_side=DECODED_SIDE, limits=self.limits)
         decoded_at = time.perf_counter()
-        facts = None if any(known) else self._take_down(sha256, decoded)
+        content, annotations = (None, {}) if any(known) else self._describe(sha256, data, decoded)
         pixels = tuple(
             None if has_vector else view.preprocess(decoded.image)
             for view, has_vector in zip(self.views, known, strict=True)
         )
         seconds = decoded_at - started, time.perf_counter() - decoded_at
-        return ImageRecord(index, file, sha256, pixels, facts, seconds)
+        return ImageRecord(index, file, sha256, pixels, content, annotations, seconds)
 
     @property
     def _short_side(self) -> int:
         return decoded_side([view.image_size for view in self.views])
 
-    def _take_down(self, sha256: str, decoded: DecodedImage) -> ImageFacts:
+    def _describe(self, sha256: str, data: bytes, decoded: DecodedImage) -> tuple[Content, Mapping[str, Annotation]]:
         """Write the thumbnail of a picture that is new, and return what the catalog keeps of it."""
-        exif = read_exif(decoded.exif)
         with contextlib.suppress(OSError):  # the service makes a missing thumbnail from the picture itself
             write_thumbnail(decoded.image, self.layout.thumbnail(sha256))
-        return ImageFacts(
-            sha256=sha256,
-            format=decoded.format,
-            width=decoded.width,
-            height=decoded.height,
-            taken_at=exif.taken_at,
-            camera=exif.camera,
-            has_gps=exif.has_gps,
-            colours=dominant_colours(decoded.image),
-            phash=to_signed(perceptual_hash(decoded.image)),
-        )
+        picture = AnnotatedPicture(image=decoded.image, data=data, exif=decoded.exif)
+        content = Content(sha256=sha256, format=decoded.format, width=decoded.width, height=decoded.height)
+        return content, {one.name: annotate(one, picture) for one in self.annotators}
 
 
 def load_records(

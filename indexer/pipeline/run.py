@@ -7,8 +7,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from indexer.annotators.registry import list_annotators
 from indexer.config import IndexerSettings
-from indexer.errors import ClockJumped, InvalidList, MountGone, NoPictures, RecallMissed, RootEmptied, VectorsLost
+from indexer.errors import (
+    ClockJumped,
+    InvalidList,
+    MountGone,
+    NoPictures,
+    NotAnnotated,
+    RecallMissed,
+    RootEmptied,
+    VectorsLost,
+)
 from indexer.library.builds.current import is_untouched, read_current
 from indexer.library.builds.manifest import Manifest
 from indexer.library.catalog.records import NOWHERE, ImageFile, KnownFile, Root
@@ -16,7 +26,8 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder, choose_encoders, merge_small_shards, open_encoders
 from indexer.library.errors import IndexDamaged, NoIndex
 from indexer.library.layout import Layout
-from indexer.pipeline.backfill import make_missing_hashes
+from indexer.pipeline.annotate import record_of
+from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare
 from indexer.pipeline.encode import EncodeRun, OnProgress, Progress
 from indexer.pipeline.engines import DeviceEncoders
@@ -30,7 +41,6 @@ from indexer.sources.shards import known_members, stamp_of
 from models.encoders.registry import get_installed_spec, get_preprocess
 from models.foundation.devices import count_cpus
 from models.foundation.errors import BackendNotInstalled, ImageSearchError
-from models.pictures.decode import DecodeLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +86,7 @@ class BuildOptions:
     on_scan: Callable[[int], None] = lambda _: None
     on_progress: OnProgress = lambda _: None
     on_index: Callable[[int, int], None] = lambda _done, _all: None
+    on_annotate: OnAnnotate = lambda *_: None
     check: Check = lambda _layout, _build: None  # of a build that is about to be published
 
 
@@ -98,6 +109,8 @@ class Run:
         names = choose_encoders(options.encoders or settings.encoders, options.dropped, catalog.list_encoders())
         self.specs = [get_installed_spec(name, settings.runtime) for name in names]
         self.encoders: list[LibraryEncoder] = []
+        self.annotators = list_annotators()
+        self.records = [record_of(annotator) for annotator in self.annotators]
         self.progress = Progress(total=0)
         self.warnings: list[ImageSearchError] = []
         self.named: Sequence[Path] = ()
@@ -122,8 +135,8 @@ class Run:
         self._record_stamps()
         for encoder in self.encoders:
             merge_small_shards(self.catalog, encoder)
+        self._backfill()
         self._sync_texts()
-        self._make_missing_hashes()
         manifest = self._publish_if_changed()
         self._end_changes_of_encoders()
         self.catalog.seal()
@@ -156,6 +169,7 @@ class Run:
         started = time.perf_counter()
         with self.catalog.writing():
             self._put_encoders()
+            self.catalog.put_annotators(self.records)
             for encoder in self.encoders:
                 self._forget_damaged_shards(encoder)
             self._add_roots(folders)
@@ -318,12 +332,13 @@ class Run:
             files,
             [self._view(encoder, sizes) for encoder in self.encoders],
             self.layout,
-            DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes),
+            settings.decode_limits,
             Fetching(offline=settings.offline, timeout_s=settings.fetch_timeout_seconds),
+            self.annotators,
         )
         with ExitStack() as stack:
             devices = [stack.enter_context(DeviceEncoders(spec, settings.runtime)) for spec in self.specs]
-            EncodeRun(self.catalog, self.encoders, self.progress, changing).run(
+            EncodeRun(self.catalog, self.encoders, self.progress, changing, annotators=self.records).run(
                 dataset,
                 devices,
                 workers=count_cpus() if settings.workers is None else settings.workers,
@@ -340,10 +355,15 @@ class Run:
         if self.catalog.sync_texts():
             self.progress.add("texts", time.perf_counter() - started)
 
-    def _make_missing_hashes(self) -> None:
+    def _backfill(self) -> None:
         started = time.perf_counter()
-        if self.options.only is None and make_missing_hashes(self.catalog, self.layout):
-            self.progress.add("hashes", time.perf_counter() - started)
+        if self.options.only is None:
+            limits, on_annotate = self.settings.decode_limits, self.options.on_annotate
+            problems = backfill(self.catalog, self.layout, self.annotators, limits, on_annotate=on_annotate)
+            if problems:
+                self.progress.problems.update(problems)
+                self.progress.add("annotations", time.perf_counter() - started)
+        self.warnings += [NotAnnotated(name, count) for name, count in self.progress.problems.items() if count]
 
     def _publish_if_changed(self) -> Manifest:
         started = time.perf_counter()

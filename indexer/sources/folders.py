@@ -9,8 +9,7 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 from indexer.errors import InvalidPattern
-from indexer.library.catalog.filters import MAX_INT64
-from indexer.library.catalog.records import ImageFile, Root
+from indexer.library.catalog.records import MAX_INT64, ImageFile, Root
 from models.pictures.formats import SUFFIXES
 
 # A folder with both of these is the data folder of a library: its thumbnails are no pictures of anybody's.

@@ -16,8 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from indexer.errors import DescriptionsUnreadable, ShardDamaged
-from indexer.library.catalog.filters import MAX_INT64
-from indexer.library.catalog.records import ImageFile, KnownFile, Root
+from indexer.library.catalog.records import MAX_INT64, ImageFile, KnownFile, Root
 from indexer.sources.folders import PathRules, clamp_mtime
 from indexer.sources.lists import COLUMNS, join_tags, text_of
 from models.foundation.errors import ImageSearchError

@@ -128,6 +128,13 @@ class Album:
         """Return path relative to `pictures` -> picture, of the index in use."""
         return {os.path.relpath(row.file, self.pictures): row for row in self.indexed()}
 
+    def annotations(self, name: str) -> dict[str, object]:
+        """Return what annotators found in a picture (below `pictures`), by the names of their fields."""
+        row, catalog = self.rows()[name], Catalog(self.layout.catalog)
+        found = catalog.get_annotations([row.content_id])[row.content_id]
+        catalog.close()
+        return found
+
     def by_path(self) -> dict[str, ImageRow]:
         """Return path as the catalog has it -> picture, of the index in use."""
         return {row.path: row for row in self.indexed()}

@@ -1,15 +1,14 @@
 """The names of the colours that dominate a picture."""
 
-import json
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from indexer.annotators.colours import dominant_colours
-from indexer.library.catalog.filters import parse_filter
-from indexer.library.colours import NAMES, NAMES_ZH, colour_mask, colour_name
+from indexer.annotators.colours import CHOICES, NAMES, ColourAnnotator, dominant_colours
+from indexer.library.annotations import from_kept, to_annotation
+from indexer.library.catalog.filter_parser import parse_filter
+from indexer.pipeline.annotate import record_of
 
 TYPICAL = {
     "black": ["#000000", "#101010", "#0a0a14"],
@@ -25,11 +24,13 @@ TYPICAL = {
     "pink": ["#ffc0cb", "#ff69b4", "#ff1493"],
     "brown": ["#8b4513", "#a0522d", "#654321"],
 }
+NAMES_ZH = tuple(choice.zh for choice in CHOICES)
+COLOUR = ColourAnnotator.fields[0]
 CASES = [(name, shade) for name, shades in TYPICAL.items() for shade in shades]
 
 
 def names(image: Image.Image) -> list[str]:
-    return [colour.name for colour in dominant_colours(image)]
+    return [name for name, _, _ in dominant_colours(image)]
 
 
 def test_there_are_twelve_names_in_each_language():
@@ -39,8 +40,7 @@ def test_there_are_twelve_names_in_each_language():
 
 @pytest.mark.parametrize(("name", "shade"), CASES)
 def test_a_picture_of_one_colour(name, shade):
-    (colour,) = dominant_colours(Image.new("RGB", (60, 40), shade))
-    assert (colour.name, colour.hex, colour.share) == (name, shade, 1.0)
+    assert dominant_colours(Image.new("RGB", (60, 40), shade)) == [(name, shade, 1.0)]
 
 
 @pytest.mark.parametrize("first", NAMES)
@@ -51,8 +51,8 @@ def test_a_picture_of_two_halves_has_both_colours(first):
         image = Image.new("RGB", (64, 64), TYPICAL[first][0])
         image.paste(TYPICAL[second][0], (0, 0, 32, 64))
         found = dominant_colours(image)
-        assert {colour.name for colour in found} == {first, second}
-        assert [colour.share for colour in found] == [0.5, 0.5]
+        assert {name for name, _, _ in found} == {first, second}
+        assert [share for _, _, share in found] == [0.5, 0.5]
 
 
 def test_the_largest_share_comes_first_and_specks_do_not_count():
@@ -70,9 +70,9 @@ def test_colours_of_the_smallest_and_the_thinnest_pictures():
 @given(st.tuples(*[st.integers(0, 255)] * 3))
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)
 def test_every_colour_there_is_has_exactly_one_name(rgb):
-    (colour,) = dominant_colours(Image.new("RGB", (8, 8), rgb))
-    assert colour.name in NAMES
-    assert colour.hex == "#{:02x}{:02x}{:02x}".format(*rgb)
+    ((name, mean, _),) = dominant_colours(Image.new("RGB", (8, 8), rgb))
+    assert name in NAMES
+    assert mean == "#{:02x}{:02x}{:02x}".format(*rgb)
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,15 @@ def test_every_colour_there_is_has_exactly_one_name(rgb):
     ],
 )
 def test_words_for_colours(word, name):
-    assert colour_name(word) == name
+    assert COLOUR.find_choice(word) == name
 
 
 def test_each_name_has_a_bit_of_its_own():
-    assert [colour_mask((name,)) for name in NAMES] == [1 << n for n in range(12)]
-    assert colour_mask(()) == 0
+    record = record_of(ColourAnnotator())
+    kept = [to_annotation(record, {"colour": [name]}).kept for name in NAMES]
+    assert [bits for bits, _ in kept] == [1 << n for n in range(12)]
+    assert to_annotation(record, {"colour": []}).kept[0] == 0
+    assert from_kept(record, (0b101, None))["colour"] == [NAMES[0], NAMES[2]]
 
 
 def test_pictures_are_found_by_their_colours(album):
@@ -103,8 +106,7 @@ def test_pictures_are_found_by_their_colours(album):
     files = {row.id: row.path for row in album.rows().values()}
     catalog = album.open().catalog
     for english, chinese in zip(NAMES, NAMES_ZH, strict=True):
-        found = catalog.ids_where(parse_filter(f"colour={chinese}")).tolist()
+        found = catalog.ids_where(parse_filter(f"colour={chinese}", catalog.fields())).tolist()
         assert [files[n] for n in found] == [f"{english}.png"]
-    (colour,) = album.rows()["red.png"].colours
-    assert json.dumps([colour.name, colour.hex, colour.share]) == '["red", "#ff0000", 1.0]'
+    assert album.annotations("red.png")["dominant"] == [["red", "#ff0000", 1.0]]
     catalog.close()

@@ -15,12 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageEnhance
 
+from indexer.annotators.registry import list_annotators
 from indexer.config import IndexerSettings
+from indexer.library.catalog.writer import Catalog
 from indexer.library.duplicate_report import find_duplicates
 from indexer.library.duplicates import MAX_BITS, Rule, _find_by_table, _find_directly, calibrate, group
 from indexer.library.layout import Layout
 from indexer.library.looks import Detail, Looks, hamming
+from indexer.pipeline.backfill import backfill
 from indexer.pipeline.commands import BuildOptions, BuildReport, build, verify
+from models.pictures.decode import DecodeLimits
 
 # Groups, of columns
 
@@ -304,10 +308,7 @@ def unhashed(shelf, tmp_path) -> Path:
     data = tmp_path / "data"
     shutil.copytree(shelf / "data", data)
     connection = sqlite3.connect(Layout(data).catalog)
-    connection.executescript(
-        "UPDATE contents SET phash = NULL; DELETE FROM meta WHERE key = 'hashes_made_up_to'; "
-        "UPDATE meta SET value = '' WHERE key = 'seal'"
-    )
+    connection.executescript("DELETE FROM annotation_phash; UPDATE meta SET value = '' WHERE key = 'seal'")
     connection.close()
     return data
 
@@ -329,21 +330,21 @@ def test_an_update_makes_hashes_that_were_never_made_of_thumbnails(shelf, unhash
     assert verify(IndexerSettings(data=unhashed)) == []
 
 
-def test_making_hashes_goes_on_where_it_stopped(shelf, unhashed, monkeypatch):
-    monkeypatch.setattr("indexer.pipeline.backfill.MOST_A_RUN", 8)
+def test_making_hashes_goes_on_where_it_stopped(shelf, unhashed):
     for left in (11, 3, 0, 0):
-        update(unhashed)
+        catalog = Catalog(Layout(unhashed).catalog, create=True)
+        backfill(catalog, Layout(unhashed), list_annotators(), DecodeLimits(), most=8)
+        catalog.close()
         assert find_duplicates(unhashed).unhashed == left
     assert sorted(told(find_duplicates(unhashed), shelf)) == sorted(EXPECTED)
 
 
-def test_hashes_whose_thumbnails_are_gone_are_tried_once(unhashed):
-    thumbnails = Layout(unhashed).thumbnails
-    thumbnails.rename(unhashed / "elsewhere")
+def test_hashes_whose_thumbnails_are_gone_are_made_of_the_pictures(shelf, unhashed):
+    shutil.rmtree(Layout(unhashed).thumbnails)
     update(unhashed)
-    (unhashed / "elsewhere").rename(thumbnails)
-    update(unhashed)
-    assert find_duplicates(unhashed).unhashed == 19
+    report = find_duplicates(unhashed)
+    assert report.unhashed == 0
+    assert sorted(told(report, shelf)) == sorted(EXPECTED)
 
 
 def test_the_command_prints_a_table_csv_and_json_and_deletes_nothing(shelf, album):

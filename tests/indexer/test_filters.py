@@ -10,63 +10,87 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from indexer.library.catalog.filters import Filter, Period, Range, narrow, parse_filter
-from indexer.library.catalog.records import ImageFacts, ImageFile
+from indexer.annotators.colours import CHOICES, NAMES
+from indexer.annotators.registry import list_annotators
+from indexer.library.annotations import to_annotation
+from indexer.library.catalog import filter_parser
+from indexer.library.catalog.fields import FieldSet
+from indexer.library.catalog.filters import AllOf, AnyOf, Filter, Period, Range
+from indexer.library.catalog.records import Content, ImageFile
+from indexer.library.catalog.sql import to_sql
 from indexer.library.catalog.writer import Catalog
-from indexer.library.colours import NAMES, NAMES_ZH, DominantColour
 from indexer.library.errors import InvalidFilter
+from indexer.pipeline.annotate import record_of
 from models.pictures.formats import FORMATS
 
+RECORDS = {record.name: record for record in map(record_of, list_annotators())}
+FIELDS = FieldSet.of(RECORDS.values())
+NAMES_ZH = tuple(choice.zh for choice in CHOICES)
 MAY = Period(datetime(2024, 5, 1), datetime(2024, 6, 1))
+
+
+def where(**conditions: object) -> Filter:
+    """Return a filter: of names for fields of choices, of ranges and periods, of alternatives for texts."""
+    of_choices = ("format", "colour")
+    return Filter.of(
+        {
+            name: one if isinstance(one, (Range, Period)) else (AnyOf if name in of_choices else AllOf)(one)
+            for name, one in conditions.items()
+        }
+    )
+
+
+def parse_filter(expression: str) -> Filter:
+    return filter_parser.parse_filter(expression, FIELDS)
 
 
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        ("format=jpeg", Filter(formats=("jpeg",))),
-        ("format=JPG", Filter(formats=("jpeg",))),
-        ("format=png|heic|tif", Filter(formats=("png", "heif", "tiff"))),
-        ("formats=webp", Filter(formats=("webp",))),
-        ("colour=blue", Filter(colours=("blue",))),
-        ("color=gray|violet|teal", Filter(colours=("grey", "purple", "cyan"))),
-        ("colour=蓝|红色|橘", Filter(colours=("blue", "red", "orange"))),
-        ("tag=beach", Filter(tags=(("beach",),))),
-        ("tags=海滩|大海", Filter(tags=(("海滩", "大海"),))),
-        ('tag="two  words" and tag=b', Filter(tags=(("two words",), ("b",)))),
-        ("width>=1000", Filter(width=Range(low=1000))),
-        ("width<=1000", Filter(width=Range(high=1000))),
-        ("width>1000", Filter(width=Range(low=1001))),
-        ("height<1000", Filter(height=Range(high=999))),
-        ("height=480", Filter(height=Range(480, 480))),
-        ("width>=100 and width<=200 and width>=150", Filter(width=Range(150, 200))),
-        ("aspect>=16:9", Filter(aspect=Range(low=16 / 9))),
-        ("aspect<=1.5", Filter(aspect=Range(high=1.5))),
-        ("taken=2024", Filter(taken=Period(datetime(2024, 1, 1), datetime(2025, 1, 1)))),
-        ("taken=2024-05", Filter(taken=MAY)),
-        ("taken=2024-5", Filter(taken=MAY)),
-        ("taken=2024-12", Filter(taken=Period(datetime(2024, 12, 1), datetime(2025, 1, 1)))),
-        ("taken=2024-02-29", Filter(taken=Period(datetime(2024, 2, 29), datetime(2024, 3, 1)))),
-        ("taken=2024-05-03T14:30", Filter(taken=Period(datetime(2024, 5, 3, 14, 30), datetime(2024, 5, 3, 14, 31)))),
+        ("format=jpeg", where(format=("jpeg",))),
+        ("format=JPG", where(format=("jpeg",))),
+        ("format=png|heic|tif", where(format=("png", "heif", "tiff"))),
+        ("formats=webp", where(format=("webp",))),
+        ("colour=blue", where(colour=("blue",))),
+        ("color=gray|violet|teal", where(colour=("grey", "purple", "cyan"))),
+        ("colour=蓝|红色|橘", where(colour=("blue", "red", "orange"))),
+        ("tag=beach", where(tag=(("beach",),))),
+        ("tags=海滩|大海", where(tag=(("海滩", "大海"),))),
+        ('tag="two  words" and tag=b', where(tag=(("two words",), ("b",)))),
+        ("width>=1000", where(width=Range(low=1000))),
+        ("width<=1000", where(width=Range(high=1000))),
+        ("width>1000", where(width=Range(low=1001))),
+        ("height<1000", where(height=Range(high=999))),
+        ("height=480", where(height=Range(480, 480))),
+        ("width>=100 and width<=200 and width>=150", where(width=Range(150, 200))),
+        ("aspect>=16:9", where(aspect=Range(low=16 / 9))),
+        ("aspect<=1.5", where(aspect=Range(high=1.5))),
+        ("taken=2024", where(taken=Period(datetime(2024, 1, 1), datetime(2025, 1, 1)))),
+        ("taken=2024-05", where(taken=MAY)),
+        ("taken=2024-5", where(taken=MAY)),
+        ("taken=2024-12", where(taken=Period(datetime(2024, 12, 1), datetime(2025, 1, 1)))),
+        ("taken=2024-02-29", where(taken=Period(datetime(2024, 2, 29), datetime(2024, 3, 1)))),
+        ("taken=2024-05-03T14:30", where(taken=Period(datetime(2024, 5, 3, 14, 30), datetime(2024, 5, 3, 14, 31)))),
         (
             'taken="2024-05-03 14:30:05"',
-            Filter(taken=Period(datetime(2024, 5, 3, 14, 30, 5), datetime(2024, 5, 3, 14, 30, 6))),
+            where(taken=Period(datetime(2024, 5, 3, 14, 30, 5), datetime(2024, 5, 3, 14, 30, 6))),
         ),
-        ("taken>=2024-05", Filter(taken=Period(start=MAY.start))),
-        ("taken>2024-05", Filter(taken=Period(start=MAY.end))),
-        ("taken<2024-05", Filter(taken=Period(end=MAY.start))),
-        ("taken<=2024-05", Filter(taken=Period(end=MAY.end))),
-        ("modified>=2024-05 and modified<=2024-05", Filter(modified=MAY)),
-        ("path=2024/", Filter(path=("2024/",))),
-        ("path^=2024/", Filter(path=("2024/",))),
-        ("path=./2024/", Filter(path=("2024/",))),
-        ('path="two words/and, a comma"', Filter(path=("two words/and, a comma",))),
-        ("path=相册/雪山", Filter(path=("相册/雪山",))),
-        ("path=a=b", Filter(path=("a=b",))),
+        ("taken>=2024-05", where(taken=Period(start=MAY.start))),
+        ("taken>2024-05", where(taken=Period(start=MAY.end))),
+        ("taken<2024-05", where(taken=Period(end=MAY.start))),
+        ("taken<=2024-05", where(taken=Period(end=MAY.end))),
+        ("modified>=2024-05 and modified<=2024-05", where(modified=MAY)),
+        ("path=2024/", where(path=(("2024/",),))),
+        ("path^=2024/", where(path=(("2024/",),))),
+        ("path=./2024/", where(path=(("2024/",),))),
+        ('path="two words/and, a comma"', where(path=(("two words/and, a comma",),))),
+        ("path=相册/雪山", where(path=(("相册/雪山",),))),
+        ("path=a=b", where(path=(("a=b",),))),
         ('path=""', Filter()),
-        ("FORMAT=png AND Width>=10", Filter(formats=("png",), width=Range(low=10))),
-        ("format=png,width>=10 , height>=20", Filter(formats=("png",), width=Range(low=10), height=Range(low=20))),
-        ("  format =  png  and  width >= 10  ", Filter(formats=("png",), width=Range(low=10))),
-        ("path=android and width>=1", Filter(path=("android",), width=Range(low=1))),
+        ("FORMAT=png AND Width>=10", where(format=("png",), width=Range(low=10))),
+        ("format=png,width>=10 , height>=20", where(format=("png",), width=Range(low=10), height=Range(low=20))),
+        ("  format =  png  and  width >= 10  ", where(format=("png",), width=Range(low=10))),
+        ("path=android and width>=1", where(path=(("android",),), width=Range(low=1))),
     ],
 )
 def test_the_grammar(expression, expected):
@@ -75,13 +99,13 @@ def test_the_grammar(expression, expected):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_can_be_asked_for(name):
-    assert parse_filter(f"format={name}").formats == (name,)
+    assert parse_filter(f"format={name}") == where(format=(name,))
 
 
 @pytest.mark.parametrize(("english", "chinese"), list(zip(NAMES, NAMES_ZH, strict=True)))
 def test_every_colour_can_be_asked_for_in_both_languages(english, chinese):
     for word in (english, english.upper(), chinese, f"{chinese}色"):
-        assert parse_filter(f"colour={word}").colours == (english,)
+        assert parse_filter(f"colour={word}") == where(colour=(english,))
 
 
 @pytest.mark.parametrize("expression", ["colour=red|red", "colour=red|红", "colour=red and colour=red"])
@@ -146,7 +170,7 @@ def test_what_cannot_be_read_is_refused_with_its_place(expression, position):
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
 def test_any_text_is_read_or_refused(expression):
     try:
-        parse_filter(expression).to_sql()
+        to_sql(parse_filter(expression), FIELDS)
     except InvalidFilter as caught:
         refusal = caught
     else:
@@ -155,10 +179,10 @@ def test_any_text_is_read_or_refused(expression):
 
 
 def test_conditions_may_come_as_triples():
-    where = narrow(Filter(formats=("png",)), [("width", ">=", "10"), ("colour", "=", "红")])
-    assert where == parse_filter("format=png and width>=10 and colour=red")
+    narrowed = filter_parser.narrow(where(format=("png",)), FIELDS, [("width", ">=", "10"), ("colour", "=", "红")])
+    assert narrowed == parse_filter("format=png and width>=10 and colour=red")
     with pytest.raises(InvalidFilter, match="unknown field size"):
-        narrow(Filter(), [("size", ">", "1")])
+        filter_parser.narrow(Filter(), FIELDS, [("size", ">", "1")])
 
 
 # SQL against plain Python
@@ -279,17 +303,19 @@ def enter(catalog: Catalog, wanted: list[Picture]) -> dict[int, Picture]:
             mtime_ns = int(picture.modified.timestamp() * 10**9)
             file = ImageFile(root.id, picture.path, root.path / picture.path, 1, mtime_ns, tags="\n".join(picture.tags))
             content_id = catalog.put_content(
-                ImageFacts(
+                Content(
                     sha256=f"{number} {len(entered)}",
                     format=picture.format,
                     width=picture.width,
                     height=picture.height,
-                    taken_at=picture.taken and picture.taken.isoformat(),
-                    camera=None,
-                    has_gps=False,
-                    colours=tuple(DominantColour(name=name, hex="#000000", share=0.3) for name in picture.colours),
-                ),
+                )
             )
+            found = {
+                "exif": {"taken": picture.taken and picture.taken.isoformat()},
+                "colours": {"colour": picture.colours},
+            }
+            for name, values in found.items():
+                catalog.put_annotations(RECORDS[name], [(content_id, to_annotation(RECORDS[name], values))])
             entered[catalog.put_image(file, content_id)] = picture
     return entered
 
@@ -302,8 +328,8 @@ def enter(catalog: Catalog, wanted: list[Picture]) -> dict[int, Picture]:
 def test_sql_finds_what_plain_python_finds(catalog, wanted, filters):
     entered = enter(catalog, wanted)
     for terms in filters:
-        where = parse_filter(" and ".join(text for text, _ in terms))
-        found = [image_id for image_id in catalog.ids_where(where).tolist() if image_id in entered]
+        asked = parse_filter(" and ".join(text for text, _ in terms))
+        found = [image_id for image_id in catalog.ids_where(asked).tolist() if image_id in entered]
         assert found == [image_id for image_id, x in entered.items() if all(holds(x) for _, holds in terms)]
 
 

@@ -11,7 +11,16 @@ from fastapi.responses import FileResponse, RedirectResponse
 from PIL import Image
 
 from api import limits, schemas
-from api.http.mapping import LanguageDep, ServiceDep, displayable, shown_path, to_filter, to_response
+from api.http.mapping import (
+    LanguageDep,
+    ServiceDep,
+    displayable,
+    list_annotations,
+    list_details,
+    shown_path,
+    to_filter,
+    to_response,
+)
 from api.search import query as core
 from api.search.errors import FileGone
 from indexer.library.catalog.records import ImageRow
@@ -28,9 +37,11 @@ _CACHE = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosni
 
 
 @router.get("/{image_id}")
-async def describe_image(image_id: int, service: ServiceDep) -> schemas.ImageDetail:
+async def describe_image(image_id: int, service: ServiceDep, language: LanguageDep) -> schemas.ImageDetail:
     """Say what the catalog knows of a picture."""
-    row = await asyncio.to_thread(service.serving.engine.get_image, image_id)
+    engine = service.serving.engine
+    row = await asyncio.to_thread(engine.get_image, image_id)
+    found = await asyncio.to_thread(engine.get_annotations, row)
     return schemas.ImageDetail(
         id=row.id,
         path=shown_path(row.path),
@@ -40,13 +51,15 @@ async def describe_image(image_id: int, service: ServiceDep) -> schemas.ImageDet
         format=row.format,
         bytes=row.size,
         modified_at=datetime.fromtimestamp(row.mtime_ns / 1e9, UTC).isoformat(timespec="seconds"),
-        taken_at=row.taken_at,
-        camera=row.camera,
-        has_gps=row.has_gps,
-        colours=[schemas.Colour(name=c.name, hex=c.hex, share=c.share) for c in row.colours],
+        taken_at=found.get("taken"),
+        camera=found.get("camera"),
+        has_gps=bool(found.get("has_gps")),
+        colours=[schemas.Colour(name=name, hex=mean, share=share) for name, mean, share in found.get("dominant") or ()],
         caption=row.caption,
         tags=row.tags.split("\n") if row.tags else [],
         url=row.address,
+        annotations=list_annotations(engine.fields(), found),
+        details=list_details(engine.fields(), found, language),
     )
 
 
@@ -106,7 +119,7 @@ async def find_similar(
     """Find pictures like one of the library; that one is left out."""
     query = core.Query(
         clauses=[core.Clause(image_id=image_id)],
-        where=to_filter(where),
+        where=to_filter(service.serving.engine.fields(), where),
         k=k,
         offset=offset,
         min_score=min_score,

@@ -43,7 +43,7 @@ async def search_by_words(
     """Find pictures by a text."""
     query = core.Query(
         clauses=[core.Clause(text=params.q)],
-        where=to_filter(params.where, params),
+        where=to_filter(service.serving.engine.fields(), params.where, params),
         k=params.k,
         offset=params.offset,
         min_score=params.min_score,
@@ -65,7 +65,7 @@ async def search_by_clauses(
     clauses = await asyncio.to_thread(lambda: [to_clause(clause) for clause in body.clauses])
     query = core.Query(
         clauses=clauses,
-        where=to_filter(body.where),
+        where=to_filter(service.serving.engine.fields(), body.where),
         k=body.k,
         offset=body.offset,
         min_score=body.min_score,
@@ -107,7 +107,7 @@ async def search_by_picture(
         clauses.append(core.Clause(text=text, weight=weight))
     query = core.Query(
         clauses=clauses,
-        where=to_filter(where),
+        where=to_filter(service.serving.engine.fields(), where),
         k=k,
         offset=offset,
         min_score=min_score,

@@ -30,7 +30,7 @@ SCRIPTS: tuple[str, ...] = (
         camera TEXT,
         has_gps INTEGER,
         colours TEXT,                            -- JSON list of {name, hex, share}
-        colour_mask INTEGER,                     -- bit n: the n-th name of indexer.library.colours.NAMES is dominant
+        colour_mask INTEGER,                     -- bit n: the n-th name of indexer.colours.NAMES is dominant
         UNIQUE (root_id, path)
     ) STRICT;
     CREATE INDEX images_by_status ON images (status);
@@ -70,7 +70,7 @@ SCRIPTS: tuple[str, ...] = (
         camera TEXT,
         has_gps INTEGER NOT NULL,
         colours TEXT NOT NULL,                   -- JSON list of {name, hex, share}
-        colour_mask INTEGER NOT NULL,            -- bit n: the n-th name of indexer.library.colours.NAMES is dominant
+        colour_mask INTEGER NOT NULL,            -- bit n: the n-th name of indexer.colours.NAMES is dominant
         phash INTEGER                            -- perceptual hash, 64 bits; NULL: not made yet
     ) STRICT;
     INSERT INTO contents (id, sha256, format, width, height, taken_at, camera, has_gps, colours, colour_mask)
@@ -130,6 +130,92 @@ SCRIPTS: tuple[str, ...] = (
             IS NOT (new.root_id, new.path, new.status, new.caption, new.tags)
         BEGIN INSERT OR IGNORE INTO texts_stale VALUES (old.id); END;
     CREATE TRIGGER texts_deleted AFTER DELETE ON images
+        BEGIN INSERT OR IGNORE INTO texts_stale VALUES (old.id); END;
+    """,
+    """
+    -- What is found in a picture stands in a table for each annotator; its fields are written down beside it.
+    CREATE TABLE annotators (
+        name TEXT PRIMARY KEY,
+        version INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        fields TEXT NOT NULL                     -- JSON list of fields; see fields.py
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO annotators VALUES ('exif', 1, 1, '[
+        {"name": "taken", "type": "moment", "label": "Taken", "label_zh": "拍摄时间", "searchable":
+          false, "filterable": true, "faceted": true, "shown": true, "aliases": [], "choices": []},
+        {"name": "camera", "type": "text", "label": "Camera", "label_zh": "相机", "searchable": false,
+          "filterable": false, "faceted": false, "shown": true, "aliases": [], "choices": []},
+        {"name": "has_gps", "type": "flag", "label": "Place recorded", "label_zh": "含有拍摄地点",
+          "searchable": false, "filterable": false, "faceted": false, "shown": true, "aliases": [],
+          "choices": []}
+    ]');
+    INSERT INTO annotators VALUES ('colours', 1, 2, '[
+        {"name": "colour", "type": "choices", "label": "Colour", "label_zh": "颜色", "searchable":
+          false, "filterable": true, "faceted": true, "shown": false, "aliases": ["color",
+          "colours", "colors"], "choices": [
+            {"name": "black", "zh": "黑", "aliases": ["黑色"]},
+            {"name": "grey", "zh": "灰", "aliases": ["gray", "灰色"]},
+            {"name": "white", "zh": "白", "aliases": ["白色"]},
+            {"name": "red", "zh": "红", "aliases": ["红色"]},
+            {"name": "orange", "zh": "橙", "aliases": ["橘", "橙色", "橘色"]},
+            {"name": "yellow", "zh": "黄", "aliases": ["黄色"]},
+            {"name": "green", "zh": "绿", "aliases": ["绿色"]},
+            {"name": "cyan", "zh": "青", "aliases": ["teal", "青色"]},
+            {"name": "blue", "zh": "蓝", "aliases": ["蓝色"]},
+            {"name": "purple", "zh": "紫", "aliases": ["violet", "紫色"]},
+            {"name": "pink", "zh": "粉", "aliases": ["粉红", "粉色", "粉红色"]},
+            {"name": "brown", "zh": "棕", "aliases": ["褐", "棕色", "褐色"]}]},
+        {"name": "dominant", "type": "data", "label": "Colours", "label_zh": "颜色", "searchable":
+          false, "filterable": false, "faceted": false, "shown": true, "aliases": [], "choices": []}
+    ]');
+    INSERT INTO annotators VALUES ('phash', 1, 3, '[
+        {"name": "phash", "type": "whole", "label": "Perceptual hash", "label_zh": "感知哈希",
+          "searchable": false, "filterable": false, "faceted": false, "shown": false, "aliases": [],
+          "choices": []}
+    ]');
+
+    CREATE TABLE annotation_exif (
+        content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE,
+        version INTEGER NOT NULL,                -- of the annotator that was asked
+        problem TEXT,                            -- why there are no values
+        "taken" TEXT,                            -- ISO 8601, the camera's clock
+        "camera" TEXT,
+        "has_gps" INTEGER
+    ) STRICT;
+    INSERT INTO annotation_exif SELECT id, 1, NULL, taken_at, camera, has_gps FROM contents;
+    CREATE TABLE annotation_colours (
+        content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE,
+        version INTEGER NOT NULL,
+        problem TEXT,
+        "colour" INTEGER,                        -- bit n: the n-th choice of the field
+        "dominant" TEXT                          -- JSON list of [name, hex, share]
+    ) STRICT;
+    INSERT INTO annotation_colours SELECT id, 1, NULL, colour_mask, colours FROM contents;
+    CREATE TABLE annotation_phash (
+        content_id INTEGER PRIMARY KEY REFERENCES contents (id) ON DELETE CASCADE,
+        version INTEGER NOT NULL,
+        problem TEXT,
+        "phash" INTEGER
+    ) STRICT;
+    INSERT INTO annotation_phash SELECT id, 1, NULL, phash FROM contents WHERE phash IS NOT NULL;
+    DELETE FROM meta WHERE key = 'hashes_made_up_to';
+
+    ALTER TABLE contents DROP COLUMN taken_at;
+    ALTER TABLE contents DROP COLUMN camera;
+    ALTER TABLE contents DROP COLUMN has_gps;
+    ALTER TABLE contents DROP COLUMN colours;
+    ALTER TABLE contents DROP COLUMN colour_mask;
+    ALTER TABLE contents DROP COLUMN phash;
+
+    -- Words that annotators found are searched beside the others.
+    CREATE VIRTUAL TABLE words USING fts5 (caption, tags, name, found, tokenize = 'ascii');
+    INSERT INTO words (rowid, caption, tags, name, found) SELECT rowid, caption, tags, name, '' FROM texts;
+    DROP TABLE texts;
+    ALTER TABLE words RENAME TO texts;
+    DROP TRIGGER texts_changed;
+    CREATE TRIGGER texts_changed AFTER UPDATE OF root_id, path, status, caption, tags, content_id ON images
+        WHEN (old.root_id, old.path, old.status, old.caption, old.tags, old.content_id)
+            IS NOT (new.root_id, new.path, new.status, new.caption, new.tags, new.content_id)
         BEGIN INSERT OR IGNORE INTO texts_stale VALUES (old.id); END;
     """,
 )

@@ -21,12 +21,16 @@ from indexer.library.catalog.records import (
     StoredEncoder,
     place_of,
 )
+from indexer.library.catalog.sql import to_sql
 from indexer.library.catalog.texts import TextDatabase
-from indexer.library.colours import DominantColour
 from indexer.library.looks import Looks
 from models.foundation.vectors import Ids
 
-_LOOKS = "SELECT images.id, content_id, phash, colours FROM images JOIN contents ON contents.id = content_id"
+_LOOKS = (
+    "SELECT images.id, images.content_id, phash, dominant FROM images JOIN contents ON contents.id = images.content_id "
+    "LEFT JOIN annotation_phash ON annotation_phash.content_id = contents.id "
+    "LEFT JOIN annotation_colours ON annotation_colours.content_id = contents.id"
+)
 
 
 class CatalogReader(TextDatabase):
@@ -163,12 +167,6 @@ class CatalogReader(TextDatabase):
         )
         return int(count)
 
-    def list_unhashed(self, after: int, limit: int) -> list[tuple[int, str]]:
-        """Return the ids, above `after` and ascending, and checksums of contents without perceptual hash."""
-        return self._query(
-            "SELECT id, sha256 FROM contents WHERE id > ? AND phash IS NULL ORDER BY id LIMIT ?", (after, limit)
-        )
-
     def list_checksums(self) -> set[str]:
         """Return the checksums of all contents."""
         return {row[0] for row in self._query("SELECT sha256 FROM contents")}
@@ -210,12 +208,26 @@ class CatalogReader(TextDatabase):
             chunk = [int(image_id) for image_id in image_ids[start : start + 500]]
             rows = self._query(
                 "SELECT images.id, content_id, roots.path, kind, images.path, size, mtime_ns, status, offset, caption, "
-                "tags, sha256, format, width, height, taken_at, camera, has_gps, colours, phash FROM images "
+                "tags, sha256, format, width, height FROM images "
                 "JOIN roots ON roots.id = root_id JOIN contents ON contents.id = content_id "
                 f"WHERE images.id IN ({', '.join('?' * len(chunk))})",
                 chunk,
             )
             found.update((row[0], _image_row(row)) for row in rows)
+        return found
+
+    def list_images_of(self, content_ids: Sequence[int]) -> dict[int, list[ImageRow]]:
+        """Return content id -> its indexed pictures, ascending; contents without one are left out."""
+        found: dict[int, list[ImageRow]] = {}
+        for start in range(0, len(content_ids), 500):
+            chunk = [int(content_id) for content_id in content_ids[start : start + 500]]
+            rows = self._query(
+                "SELECT id FROM images WHERE status = 'indexed' "
+                f"AND content_id IN ({', '.join('?' * len(chunk))}) ORDER BY id",
+                chunk,
+            )
+            for row in self.get_images([row[0] for row in rows]).values():
+                found.setdefault(row.content_id, []).append(row)
         return found
 
     def get_looks(self, image_ids: Sequence[int]) -> Looks:
@@ -234,18 +246,20 @@ class CatalogReader(TextDatabase):
         """
         return Looks.of(
             self._query(
-                f"{_LOOKS} WHERE status = 'indexed' ORDER BY width * height DESC, size DESC, "
-                "coalesce(taken_at, strftime('%Y-%m-%dT%H:%M:%S', mtime_ns / 1000000000, 'unixepoch')), "
+                f"{_LOOKS} LEFT JOIN annotation_exif ON annotation_exif.content_id = contents.id "
+                "WHERE status = 'indexed' ORDER BY width * height DESC, size DESC, "
+                "coalesce(taken, strftime('%Y-%m-%dT%H:%M:%S', mtime_ns / 1000000000, 'unixepoch')), "
                 "mtime_ns, images.id"
             )
         )
 
     def ids_where(self, where: Filter) -> Ids:
-        """Return the ids of the pictures that satisfy `where`, ascending."""
-        condition, values = where.to_sql()
+        """Return the ids of the pictures that satisfy `where`, ascending. Raises InvalidFilter."""
+        asked = to_sql(where, self.fields())
         rows = self._query(
-            f"SELECT images.id FROM images JOIN contents ON contents.id = content_id WHERE {condition} ORDER BY 1",
-            values,
+            f"SELECT images.id FROM images JOIN contents ON contents.id = images.content_id {asked.joins} "
+            f"WHERE {asked.condition} ORDER BY 1",
+            asked.values,
         )
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
@@ -301,9 +315,4 @@ def _image_row(row: Sequence[Any]) -> ImageRow:
         format=row[12],
         width=row[13],
         height=row[14],
-        taken_at=row[15],
-        camera=row[16],
-        has_gps=bool(row[17]),
-        colours=tuple(DominantColour(name=c[0], hex=c[1], share=c[2]) for c in json.loads(row[18])),
-        phash=row[19],
     )

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.library.colours import DominantColour
 from models.foundation.vectors import Ids
 
+MAX_INT64 = 2**63 - 1  # SQLite holds no larger number; file times are kept within it
 NOWHERE = -1  # a size no file has: what is at that path has to be looked at again
 UNKNOWN_SIZE = -2  # of what lies at an address: it is known once it has been fetched
 _SCHEMES = ("http://", "https://")
@@ -82,25 +82,17 @@ class KnownFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageFacts:
-    """What is in a picture file. `sha256` is of the file, hex; width and height are those of the upright picture.
-
-    `phash` is its perceptual hash as a signed 64-bit number, None for what was indexed before there was one.
-    """
+class Content:
+    """What is in a picture file. `sha256` is of the file, hex; width and height are those of the upright picture."""
 
     sha256: str
     format: str
     width: int
     height: int
-    taken_at: str | None
-    camera: str | None
-    has_gps: bool
-    colours: tuple[DominantColour, ...]
-    phash: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageRow(ImageFacts):
+class ImageRow(Content):
     """A picture as the catalog knows it. `path` is below `root`; size in bytes; copies share a `content_id`."""
 
     id: int

@@ -15,12 +15,13 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from indexer.library.catalog.database import Database
+from indexer.library.catalog.annotation_tables import AnnotationDatabase
+from indexer.library.catalog.sql import join_tables
 from models.foundation.vectors import Ids
 from models.language.text import normalize_text
 from models.pictures.formats import SUFFIXES
 
-CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT = 4.0, 3.0, 1.0
+CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT, FOUND_WEIGHT = 4.0, 3.0, 1.0, 2.0
 
 _CHUNK_ROWS = 20_000
 _MOST_RANKED = 200_000  # by BM25; a word that so many pictures have tells them apart as little as it takes long
@@ -38,32 +39,39 @@ _MIN_PREFIX = 2  # letters of the last word, from which on it may be the beginni
 _MAX_PARTS = 64
 
 
-class TextDatabase(Database):
+class TextDatabase(AnnotationDatabase):
     """The full-text index of a catalog. Triggers note in `texts_stale` which pictures' words are not up to date."""
 
     def sync_texts(self) -> int:
         """Bring the words of changed pictures up to date; return how many were changed. Raises LibraryUnwritable."""
         done = 0
+        found, joins = self._found_words()
         while rows := self._query(
-            "SELECT image_id, kind, images.path, caption, tags FROM texts_stale "
+            f"SELECT image_id, kind, images.path, caption, tags, {found} FROM texts_stale "
             "LEFT JOIN images ON images.id = image_id AND status = 'indexed' LEFT JOIN roots ON roots.id = root_id "
-            "ORDER BY image_id LIMIT ?",
+            f"LEFT JOIN contents ON contents.id = images.content_id {joins} ORDER BY image_id LIMIT ?",
             (_CHUNK_ROWS,),
         ):
             with self.writing():
                 last = rows[-1][0]
                 self._connection.executemany("DELETE FROM texts WHERE rowid = ?", ((row[0],) for row in rows))
                 self._connection.executemany(
-                    "INSERT INTO texts (rowid, caption, tags, name) VALUES (?, ?, ?, ?)",
+                    "INSERT INTO texts (rowid, caption, tags, name, found) VALUES (?, ?, ?, ?, ?)",
                     (
-                        (image_id, split_words(caption), split_words(tags), name_words(kind, path))
-                        for image_id, kind, path, caption, tags in rows
+                        (image_id, *map(split_words, (caption, tags)), name_words(kind, path), split_words(words))
+                        for image_id, kind, path, caption, tags, words in rows
                         if kind is not None
                     ),
                 )
                 self._connection.execute("DELETE FROM texts_stale WHERE image_id <= ?", (last,))
             done += len(rows)
         return done
+
+    def _found_words(self) -> tuple[str, str]:
+        """Return the SQL expression of the words that annotators found, a line each, and the joins it needs."""
+        found = [one for one in self.fields() if one.field.searchable]
+        words = " || char(10) || ".join(f"coalesce({one.expression}, '')" for one in found) or "''"
+        return words, join_tables({one.table: None for one in found})
 
     def find_texts(self, expression: str) -> Ids:
         """Return the ids of the pictures whose words match an expression of `ask_for`, best first (BM25).
@@ -74,8 +82,8 @@ class TextDatabase(Database):
         if count > _MOST_RANKED:
             return self._find_by_column(expression)
         rows = self._query(
-            "SELECT rowid, bm25(texts, ?, ?, ?) FROM texts WHERE texts MATCH ?",
-            (CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT, expression),
+            "SELECT rowid, bm25(texts, ?, ?, ?, ?) FROM texts WHERE texts MATCH ?",
+            (CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT, FOUND_WEIGHT, expression),
         )
         ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
         ranks = np.fromiter((row[1] for row in rows), np.float64, len(rows))

@@ -14,8 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from indexer.library.catalog.reader import CatalogReader, path_bytes
-from indexer.library.catalog.records import NOWHERE, ImageFacts, ImageFile, Root, Shard, StoredEncoder
-from indexer.library.colours import colour_mask
+from indexer.library.catalog.records import NOWHERE, Content, ImageFile, Root, Shard, StoredEncoder
 from indexer.library.errors import EncodersLeftOut, IndexMismatch
 
 Named = Sequence[tuple[str, str]]  # encoders: name and fingerprint
@@ -110,32 +109,15 @@ class Catalog(CatalogReader):
 
     # Pictures
 
-    def put_content(self, facts: ImageFacts) -> int:
+    def put_content(self, content: Content) -> int:
         """Return the id of what is in a file, entering it the first time it is seen."""
         ((content_id,),) = self._connection.execute(
-            "INSERT INTO contents (sha256, format, width, height, taken_at, camera, has_gps, colours, colour_mask, "
-            "phash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET "
-            "format = excluded.format, width = excluded.width, height = excluded.height, "
-            "taken_at = excluded.taken_at, camera = excluded.camera, has_gps = excluded.has_gps, "
-            "colours = excluded.colours, colour_mask = excluded.colour_mask, phash = excluded.phash RETURNING id",
-            (
-                facts.sha256,
-                facts.format,
-                facts.width,
-                facts.height,
-                facts.taken_at,
-                facts.camera,
-                int(facts.has_gps),
-                json.dumps([[c.name, c.hex, c.share] for c in facts.colours]),
-                colour_mask(tuple(c.name for c in facts.colours)),
-                facts.phash,
-            ),
+            "INSERT INTO contents (sha256, format, width, height) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (sha256) DO UPDATE SET format = excluded.format, width = excluded.width, "
+            "height = excluded.height RETURNING id",
+            (content.sha256, content.format, content.width, content.height),
         ).fetchall()
         return int(content_id)
-
-    def put_hashes(self, hashes: Iterable[tuple[int, int]]) -> None:
-        """Record perceptual hashes (signed) of contents, by their ids."""
-        self._connection.executemany("UPDATE contents SET phash = ? WHERE id = ?", hashes)
 
     def put_image(
         self, file: ImageFile, content_id: int, *, changing: Collection[int] = (), has_new_vector: bool = True

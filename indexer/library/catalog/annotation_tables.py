@@ -1,0 +1,147 @@
+"""The tables of annotations: for each annotator one, with a row for each content that one of its versions has seen."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from indexer.library.annotations import Annotation, from_kept, sql_type
+from indexer.library.catalog.database import Database
+from indexer.library.catalog.fields import AnnotatorRecord, CatalogField, FieldSet, FieldType
+from indexer.library.catalog.filters import Filter
+from indexer.library.catalog.sql import join_tables, to_sql
+
+_MOST_VALUES = 1000  # that are counted of a field
+
+
+class AnnotationDatabase(Database):
+    """What annotators have found, and the fields that follow from it."""
+
+    def list_annotators(self) -> list[AnnotatorRecord]:
+        """Return the annotators that have been at work, in the order in which they were entered."""
+        rows = self._query("SELECT name, version, fields FROM annotators ORDER BY position")
+        return [AnnotatorRecord.read(*row) for row in rows]
+
+    def fields(self) -> FieldSet:
+        """Return the fields that pictures of the library have."""
+        return FieldSet.of(self.list_annotators())
+
+    def get_annotations(self, content_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """Return content id -> values by the names of their fields, of all annotators that have seen it."""
+        found: dict[int, dict[str, Any]] = {content_id: {} for content_id in content_ids}
+        for record in self.list_annotators():
+            for start in range(0, len(content_ids), 500):
+                chunk = [int(content_id) for content_id in content_ids[start : start + 500]]
+                rows = self._query(
+                    f"SELECT content_id{_columns(record)} FROM {record.table} "
+                    f"WHERE content_id IN ({', '.join('?' * len(chunk))}) AND problem IS NULL",
+                    chunk,
+                )
+                for content_id, *kept in rows:
+                    found[content_id].update(from_kept(record, tuple(kept)))
+        return found
+
+    def list_unannotated(self, record: AnnotatorRecord, after: int, limit: int) -> list[tuple[int, str]]:
+        """Return ids, above `after` and ascending, and checksums of contents that no such version has seen."""
+        return self._query(
+            f"SELECT contents.id, sha256 FROM contents LEFT JOIN {record.table} ON content_id = contents.id "
+            "WHERE contents.id > ? AND (version IS NULL OR version < ?) ORDER BY contents.id LIMIT ?",
+            (after, record.version, limit),
+        )
+
+    def count_annotated(self, record: AnnotatorRecord) -> tuple[int, int, int]:
+        """Return how many contents a version has seen, of those how many with a problem, and how many are left."""
+        ((contents,),) = self._query("SELECT count(*) FROM contents")
+        ((seen, problems),) = self._query(
+            f"SELECT count(*), count(problem) FROM {record.table} WHERE version >= ?", (record.version,)
+        )
+        return int(seen), int(problems), int(contents - seen)
+
+    def count_values(self, field: CatalogField, where: Filter) -> list[tuple[str, int]]:
+        """Return the values of a field that pictures satisfying `where` have, and how many each; most first.
+
+        Moments are counted by their year. Raises InvalidFilter.
+        """
+        asked = to_sql(where, self.fields())
+        joins = asked.joins
+        if field.table and field.table not in joins:
+            joins = f"{joins} {join_tables({field.table: None})}"
+        value = f"substr({field.expression}, 1, 4)" if field.field.type is FieldType.MOMENT else field.expression
+        rows = self._query(
+            f"SELECT {value}, count(*) FROM images JOIN contents ON contents.id = images.content_id {joins} "
+            f"WHERE status = 'indexed' AND {asked.condition} GROUP BY 1",
+            asked.values,
+        )
+        counts: dict[str, int] = {}
+        for kept, count in rows:
+            for one in _single_values(field, kept):
+                counts[one] = counts.get(one, 0) + int(count)
+        return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_VALUES]
+
+    # Written by the holder of the write lock, inside `writing`
+
+    def put_annotators(self, records: Iterable[AnnotatorRecord]) -> None:
+        """Enter annotators, and make the tables of their values fit their fields.
+
+        A field that is new is added. One that is now of another type takes its values with it: what is there is made
+        anew, as everything that an earlier version has found.
+        """
+        known = {record.name: record for record in self.list_annotators()}
+        for record in records:
+            before = known.get(record.name)
+            if before == record:
+                continue
+            self._make_table(record, before)
+            self._connection.execute(
+                "INSERT INTO annotators (name, version, fields, position) VALUES (?, ?, ?, "
+                "(SELECT coalesce(max(position), 0) + 1 FROM annotators)) "
+                "ON CONFLICT (name) DO UPDATE SET version = excluded.version, fields = excluded.fields",
+                (record.name, record.version, record.fields_json()),
+            )
+
+    def _make_table(self, record: AnnotatorRecord, before: AnnotatorRecord | None) -> None:
+        columns = {field.name: sql_type(field) for field in record.fields}
+        kept = {field.name: sql_type(field) for field in before.fields} if before else {}
+        if any(columns.get(name, kind) != kind for name, kind in kept.items()):
+            self._connection.execute(f"DROP TABLE {record.table}")
+            kept = {}
+        self._connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {record.table} (content_id INTEGER PRIMARY KEY "
+            "REFERENCES contents (id) ON DELETE CASCADE, version INTEGER NOT NULL, problem TEXT) STRICT"
+        )
+        there = {row[1] for row in self._connection.execute(f"PRAGMA table_info({record.table})")}
+        for name, kind in columns.items():
+            if name not in there:
+                self._connection.execute(f'ALTER TABLE {record.table} ADD COLUMN "{name}" {kind}')
+
+    def forget_annotations(self, record: AnnotatorRecord) -> None:
+        """Have an annotator look at everything again; until it has, what it found before is shown."""
+        self._connection.execute(f"UPDATE {record.table} SET version = 0")
+
+    def put_annotations(self, record: AnnotatorRecord, found: Iterable[tuple[int, Annotation]]) -> None:
+        """Keep what an annotator has found in contents, in place of what it found before."""
+        rows = [(content_id, one.version, one.problem, *one.kept) for content_id, one in found]
+        marks = ", ".join("?" * (3 + len(record.fields)))
+        self._connection.executemany(
+            f"INSERT OR REPLACE INTO {record.table} (content_id, version, problem{_columns(record)}) VALUES ({marks})",
+            rows,
+        )
+        if record.searchable:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO texts_stale SELECT id FROM images WHERE content_id = ?",
+                ((row[0],) for row in rows),
+            )
+
+
+def _columns(record: AnnotatorRecord) -> str:
+    return "".join(f', "{field.name}"' for field in record.fields)
+
+
+def _single_values(field: CatalogField, kept: Any) -> Sequence[str]:
+    if kept is None or kept == "":
+        return []
+    if field.field.type is FieldType.WORDS:
+        return list(dict.fromkeys(str(kept).split("\n")))
+    if field.field.type is FieldType.CHOICES:
+        return [choice.name for bit, choice in enumerate(field.field.choices) if int(kept) >> bit & 1]
+    if field.field.type is FieldType.FLAG:
+        return ["yes" if kept else "no"]
+    return [str(kept)]

@@ -1,0 +1,196 @@
+"""Fields: what a picture can be filtered by, searched by, counted by and shown with.
+
+A few are the catalog's own (`BASE_FIELDS`). The others are declared by annotators and written down in the catalog, so
+that a service knows the fields of a library without the code that found their values.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from models.pictures.formats import FORMATS
+
+
+class FieldType(StrEnum):
+    """What the values of a field are, how the catalog keeps them, and which conditions there are on them.
+
+    text      str; a condition asks for a part of it, whatever the case
+    path      str; a condition asks for its beginning (only the catalog's own)
+    words     a sequence of str, kept one a line; a condition asks for one of them as a whole, whatever the case
+    choice    one of the field's choices by name
+    choices   some of the field's choices by name, kept as bits in their order: later versions only append choices
+    whole     int
+    number    float
+    ratio     float; 16:9 may be written for it, and equality is approximate (only the catalog's own)
+    moment    str, ISO 8601 without a zone, to the second
+    time      int, nanoseconds since 1970 (only the catalog's own)
+    flag      bool
+    data      what JSON holds; there are no conditions on it
+    """
+
+    TEXT = "text"
+    PATH = "path"
+    WORDS = "words"
+    CHOICE = "choice"
+    CHOICES = "choices"
+    WHOLE = "whole"
+    NUMBER = "number"
+    RATIO = "ratio"
+    MOMENT = "moment"
+    TIME = "time"
+    FLAG = "flag"
+    DATA = "data"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A value that a field may have: its name, its name in Chinese, and what else may be written for it."""
+
+    name: str
+    zh: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A fact that is known of pictures.
+
+    `label` and `label_zh` are what people call it. `searchable`: searching words looks into it; `filterable`: there are
+    conditions on it; `faceted`: its values are counted; `shown`: a person who looks at a picture sees it.
+    """
+
+    name: str
+    type: FieldType
+    label: str
+    label_zh: str
+    searchable: bool = False
+    filterable: bool = False
+    faceted: bool = False
+    shown: bool = True
+    choices: tuple[Choice, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    def find_choice(self, text: str) -> str | None:
+        """Return the name of the choice that a text means, None if it means none."""
+        word = text.strip().lower()
+        return next((c.name for c in self.choices if word in (c.name, c.zh, *c.aliases)), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON takes."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Field":
+        """Read what `to_dict` returned."""
+        choices = tuple(Choice(**{**choice, "aliases": tuple(choice["aliases"])}) for choice in values["choices"])
+        read = {"type": FieldType(values["type"]), "choices": choices, "aliases": tuple(values["aliases"])}
+        return cls(**{**values, **read})
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorRecord:
+    """An annotator as a catalog knows it: which version has been at work, and the fields it finds values for."""
+
+    name: str
+    version: int
+    fields: tuple[Field, ...]
+
+    @property
+    def table(self) -> str:
+        """The table of its values."""
+        return f"annotation_{self.name}"
+
+    @property
+    def searchable(self) -> bool:
+        """Whether what it finds can be searched by words."""
+        return any(one.searchable for one in self.fields)
+
+    def fields_json(self) -> str:
+        """Return the fields as the catalog keeps them."""
+        return json.dumps([one.to_dict() for one in self.fields], ensure_ascii=False)
+
+    @classmethod
+    def read(cls, name: str, version: int, fields_json: str) -> "AnnotatorRecord":
+        """Return what a catalog says of an annotator."""
+        return cls(name, version, tuple(Field.from_dict(values) for values in json.loads(fields_json)))
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogField:
+    """A field, and the SQL expression of its value; `table` is joined by content, "" where images and contents do."""
+
+    field: Field
+    expression: str
+    table: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSet:
+    """The fields of one catalog, by name and by what else they are called."""
+
+    fields: tuple[CatalogField, ...]
+    _by_name: Mapping[str, CatalogField] = field(init=False, repr=False, compare=False, hash=False)
+
+    def __post_init__(self) -> None:
+        names = {name: one for one in self.fields for name in (*one.field.aliases, one.field.name)}
+        object.__setattr__(self, "_by_name", names)
+
+    @classmethod
+    def of(cls, annotators: Iterable[AnnotatorRecord]) -> "FieldSet":
+        """Return the catalog's own fields and those of annotators."""
+        found = [
+            CatalogField(one, f'{record.table}."{one.name}"', record.table)
+            for record in annotators
+            for one in record.fields
+        ]
+        return cls((*_BASE, *found))
+
+    def __iter__(self) -> Iterator[CatalogField]:
+        return iter(self.fields)
+
+    def find(self, name: str) -> CatalogField | None:
+        """Return a field by its name, or by what else it is called; None if there is none."""
+        return self._by_name.get(name)
+
+    def list_filterable(self) -> Sequence[str]:
+        """Return the names of the fields on which there are conditions."""
+        return [one.field.name for one in self.fields if one.field.filterable]
+
+
+_FORMAT_ALIASES = {"jpeg": ("jpg",), "tiff": ("tif",), "heif": ("heic",), "png": ("apng",)}
+
+BASE_FIELDS = (
+    Field(name="path", type=FieldType.PATH, label="Path", label_zh="路径", filterable=True),
+    Field(
+        name="format",
+        type=FieldType.CHOICE,
+        label="Format",
+        label_zh="格式",
+        filterable=True,
+        faceted=True,
+        choices=tuple(Choice(name=name, aliases=_FORMAT_ALIASES.get(name, ())) for name in FORMATS),
+        aliases=("formats",),
+    ),
+    Field(
+        name="tag",
+        type=FieldType.WORDS,
+        label="Tags",
+        label_zh="标签",
+        filterable=True,
+        faceted=True,
+        aliases=("tags",),
+    ),
+    Field(name="width", type=FieldType.WHOLE, label="Width", label_zh="宽度", filterable=True),
+    Field(name="height", type=FieldType.WHOLE, label="Height", label_zh="高度", filterable=True),
+    Field(name="aspect", type=FieldType.RATIO, label="Aspect", label_zh="宽高比", filterable=True),
+    Field(name="modified", type=FieldType.TIME, label="Modified", label_zh="修改时间", filterable=True),
+)
+_EXPRESSIONS = {
+    "path": "images.path",
+    "tag": "images.tags",
+    "aspect": "CAST(contents.width AS REAL) / contents.height",
+    "modified": "images.mtime_ns",
+}
+_BASE = tuple(CatalogField(one, _EXPRESSIONS.get(one.name, f"contents.{one.name}")) for one in BASE_FIELDS)

@@ -1,0 +1,212 @@
+"""Conditions as people and programs write them -> a Filter on the fields of a catalog."""
+
+import math
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from indexer.library.catalog.fields import Field, FieldSet, FieldType
+from indexer.library.catalog.filters import AllOf, AnyOf, Condition, Filter, Period, Range
+from indexer.library.errors import InvalidFilter
+
+_CONDITION = re.compile(
+    r"""\s*(?P<field>[a-z_]+)\s*(?P<operator>>=|<=|\^=|=|>|<)\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s,"]+))\s*""",
+    re.IGNORECASE,
+)
+_JOINT = re.compile(r"and\b|,", re.IGNORECASE)
+_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?)?)?)?$")
+_YES, _NO = ("yes", "true", "1", "是", "有"), ("no", "false", "0", "否", "无")
+_NUMBERS = (FieldType.WHOLE, FieldType.NUMBER, FieldType.RATIO)
+_TIMES = (FieldType.MOMENT, FieldType.TIME)
+_RATIO_SLACK = 0.005  # aspect=1.5 means about 3:2
+
+
+def parse_filter(expression: str, fields: FieldSet) -> Filter:
+    """Read conditions joined by `and` or commas: `format=jpeg|png and width>=1000 and taken=2024-05`.
+
+    A date may stop at the year, the month or the day, and then means all of it. Raises InvalidFilter with the position.
+    """
+    result = Filter()
+    position = 0
+    while True:
+        match = _CONDITION.match(expression, position)
+        if not match:
+            raise InvalidFilter(
+                expression,
+                position,
+                why_en="expected FIELD OPERATOR VALUE, with one of = >= <= > <",
+                why_zh="应为“字段 运算符 值”，运算符为 = >= <= > < 之一",
+            )
+        value = match["bare"] if match["quoted"] is None else match["quoted"]
+        try:
+            result = _add_condition(result, fields, match["field"].lower(), match["operator"], value)
+        except _Unusable as error:
+            raise InvalidFilter(expression, match.start("field"), why_en=error.en, why_zh=error.zh) from None
+        if match.end() == len(expression):
+            return result
+        joint = _JOINT.match(expression, match.end())
+        if not joint:
+            raise InvalidFilter(
+                expression,
+                match.end(),
+                why_en="expected `and` between conditions; put a value with spaces in double quotes",
+                why_zh="条件之间应写 and；含空格的值请加双引号",
+            )
+        position = joint.end()
+
+
+def narrow(result: Filter, fields: FieldSet, conditions: Iterable[tuple[str, str, str]]) -> Filter:
+    """Return `result` with (field, operator, value) triples added. Raises InvalidFilter naming the first bad one."""
+    for field, operator, value in conditions:
+        try:
+            result = _add_condition(result, fields, field, operator, value)
+        except _Unusable as error:
+            raise InvalidFilter(f"{field}{operator}{value}", 0, why_en=error.en, why_zh=error.zh) from None
+    return result
+
+
+class _Unusable(Exception):
+    """A condition that means nothing; its position is known further up."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.en, self.zh = en, zh
+
+
+def _add_condition(result: Filter, fields: FieldSet, name: str, operator: str, value: str) -> Filter:
+    """Return `result` narrowed by one condition."""
+    found = fields.find(name)
+    if found is None or not found.field.filterable:
+        known = fields.list_filterable()
+        raise _Unusable(
+            f"unknown field {name}; known are {', '.join(known)}", f"未知字段 {name}；可用字段为 {'、'.join(known)}"
+        )
+    field = found.field
+    if field.type is FieldType.PATH and not value and operator in ("=", "^="):
+        return result  # every path begins with nothing
+    return result.narrowed(field.name, _condition(field, operator, value))
+
+
+def _condition(field: Field, operator: str, value: str) -> Condition:
+    if field.type in _NUMBERS and operator != "^=":
+        slack = _RATIO_SLACK if field.type is FieldType.RATIO else 0.0
+        return _range(operator, _number(value), whole=field.type is FieldType.WHOLE, slack=slack)
+    if field.type in _TIMES and operator != "^=":
+        return _period(operator, value)
+    if operator == "=":
+        if field.type in (FieldType.CHOICE, FieldType.CHOICES):
+            return AnyOf(tuple(dict.fromkeys(_choice(field, one) for one in value.split("|"))))
+        if field.type in (FieldType.WORDS, FieldType.TEXT):
+            return AllOf((_words(field, value),))
+        if field.type is FieldType.FLAG:
+            return AllOf(((_flag(value),),))
+    if field.type is FieldType.PATH and operator in ("=", "^="):
+        return AllOf(((_path(value),),))
+    raise _Unusable(f"{field.name} cannot be compared with {operator}", f"{field.name} 不能使用运算符 {operator}")
+
+
+def _path(value: str) -> str:
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise _Unusable("the path is not text", "路径不是有效的文字") from None
+    if value.startswith("/"):
+        raise _Unusable(
+            "a path starts below the folder that was indexed, as 2024/spring/",
+            "路径应从所索引的文件夹之下写起，如 2024/spring/",
+        )
+    return value.removeprefix("./")
+
+
+def _choice(field: Field, value: str) -> str:
+    name = field.find_choice(value)
+    if name is None:
+        raise _Unusable(
+            f"unknown {field.name} {value}; known are {', '.join(choice.name for choice in field.choices)}",
+            f"未知{field.label_zh} {value}；可用：{'、'.join(choice.zh or choice.name for choice in field.choices)}",
+        )
+    return name
+
+
+def _words(field: Field, value: str) -> tuple[str, ...]:
+    """Return the texts of which a picture must have one, as the catalog keeps them."""
+    words = tuple(" ".join(word.split()) for word in value.split("|"))
+    if not all(words) or any("\ud800" <= char <= "\udfff" for char in value):
+        raise _Unusable(
+            f"nothing is named; say {field.name}=beach or {field.name}=beach|sea",
+            f"没有写明内容；示例：{field.name}=海滩、{field.name}=海滩|大海",
+        )
+    return words
+
+
+def _flag(value: str) -> str:
+    word = value.strip().lower()
+    if word not in (*_YES, *_NO):
+        raise _Unusable(f"{value} is neither yes nor no", f"{value} 既不是 yes（是）也不是 no（否）")
+    return "yes" if word in _YES else "no"
+
+
+def _number(value: str) -> float:
+    try:
+        if ":" in value:  # an aspect ratio, as 16:9
+            wide, high = value.split(":")
+            return float(wide) / float(high)
+        number = float(value)
+    except (ValueError, ZeroDivisionError):
+        number = float("nan")
+    if not 0 <= number < 1e9:
+        raise _Unusable(f"{value} is not a number that can be used here", f"{value} 不是可用的数字")
+    return number
+
+
+def _range(operator: str, number: float, *, whole: bool, slack: float) -> Range:
+    match operator:
+        case ">=":
+            return Range(low=number)
+        case "<=":
+            return Range(high=number)
+        case ">":
+            return Range(low=math.floor(number) + 1 if whole else number + 1e-9)
+        case "<":
+            return Range(high=math.ceil(number) - 1 if whole else number - 1e-9)
+    return Range(number - slack, number + slack)
+
+
+def _period(operator: str, value: str) -> Period:
+    start, end = _moments(value)
+    match operator:
+        case ">=":
+            return Period(start=start)
+        case "<=":
+            return Period(end=end)
+        case ">":
+            return Period(start=end)
+        case "<":
+            return Period(end=start)
+    return Period(start, end)
+
+
+def _moments(value: str) -> tuple[datetime, datetime]:
+    """Return the first moment that `value` means, and the first one after it."""
+    match = _DATE.match(value.strip())
+    try:
+        if not match:
+            raise ValueError(value)
+        year, month, day, hour, minute, second = (int(part) if part else None for part in match.groups())
+        date = (year or 0, 1 if month is None else month, 1 if day is None else day)
+        start = datetime(*date, hour or 0, minute or 0, second or 0)
+    except ValueError:
+        raise _Unusable(
+            f"{value} is not a date such as 2024, 2024-05, 2024-05-03 or 2024-05-03T14:30",
+            f"{value} 不是日期；示例：2024、2024-05、2024-05-03、2024-05-03T14:30",
+        ) from None
+    try:
+        if month is None:
+            return start, start.replace(year=start.year + 1)
+        if day is None:
+            return start, (start + timedelta(days=32)).replace(day=1)
+        if hour is None:
+            return start, start + timedelta(days=1)
+        return start, start + (timedelta(minutes=1) if second is None else timedelta(seconds=1))
+    except (ValueError, OverflowError):
+        return start, datetime.max

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from PIL import ExifTags, Image
 
-from indexer.library.annotations import Values
+from indexer.library.catalog.annotations import Values
 from indexer.library.catalog.fields import Field, FieldType
 from indexer.library.ports import AnnotatedPicture, Needs
 

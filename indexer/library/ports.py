@@ -6,7 +6,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from PIL import Image
 
-from indexer.library.annotations import Failure, Values
+from indexer.library.catalog.annotations import Failure, Values
 from indexer.library.catalog.fields import Field
 
 Needs: TypeAlias = Literal["bytes", "image", "thumbnail"]

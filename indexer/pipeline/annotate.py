@@ -2,7 +2,7 @@
 
 import logging
 
-from indexer.library.annotations import Annotation, Failure, to_annotation
+from indexer.library.catalog.annotations import Annotation, Failure, to_annotation
 from indexer.library.catalog.fields import AnnotatorRecord
 from indexer.library.ports import AnnotatedPicture, Annotator
 

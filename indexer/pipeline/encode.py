@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from indexer.library.annotations import Annotation
+from indexer.library.catalog.annotations import Annotation
 from indexer.library.catalog.fields import AnnotatorRecord
 from indexer.library.catalog.records import ImageFile
 from indexer.library.catalog.writer import Catalog

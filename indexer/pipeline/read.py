@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from indexer.library.annotations import Annotation
+from indexer.library.catalog.annotations import Annotation
 from indexer.library.catalog.records import Content, ImageFile
 from indexer.library.layout import Layout
 from indexer.library.ports import AnnotatedPicture, Annotator

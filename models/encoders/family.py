@@ -1,13 +1,14 @@
-"""What sets one family of published encoders apart from another."""
+"""Families of encoders: what the registry asks of any, and what sets one family of published encoders apart."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from PIL.Image import Image
 
-from models.encoders.encoder import Preprocess
+from models.encoders.encoder import ImageEncoder, Preprocess, TextEncoder
+from models.encoders.runtime import Runtime
 from models.encoders.spec import EncoderSpec
 from models.encoders.weights_folder import EncoderFolder
 from models.foundation.vectors import Vectors
@@ -23,9 +24,35 @@ def _no_tokenizer(*_: object, **__: object) -> Path:
     raise NotImplementedError("an encoder without a text tower has no tokenizer")
 
 
+class EncoderFamily(Protocol):
+    """Encoders that are made alike. An entry point of the group "xuntu.encoders" names one, or what returns one.
+
+    Weights lie below `runtime.weights`, in a folder with the encoder's name. What cannot be loaded is an EncoderError.
+    """
+
+    @property
+    def specs(self) -> tuple[EncoderSpec, ...]:
+        """What the encoders are; each has a name and a space of its own."""
+        ...
+
+    def preprocess(self, spec: EncoderSpec) -> Preprocess:
+        """Return the picklable first step, without loading anything."""
+        ...
+
+    def open_image(self, spec: EncoderSpec, runtime: Runtime) -> ImageEncoder:
+        """Load the image tower."""
+        ...
+
+    def open_text(self, spec: EncoderSpec, runtime: Runtime) -> TextEncoder:
+        """Load the text tower. Raises NoTextTower where there is none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """The specs of a family, and the steps that differ. `load_towers` takes the paths of the checkpoint's files.
+class PublishedFamily:
+    """The specs of a family whose authors publish checkpoints, and the steps that differ.
+
+    `load_towers` takes the paths of the checkpoint's files.
 
     `run_reference` is the authors' own code, where it is another: spec, checkpoint, pictures, texts -> image and text
     vectors. `load_trainable` is there where fine-tuning is. `tokenizer_file` is the name that the tokenizer's file has

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from models.encoders.encoder import TextReading
+from models.encoders.encoder import Preprocess, TextReading
+from models.encoders.runtime import Runtime
 from models.encoders.spec import EncoderSpec
 from models.foundation.errors import UnknownWords
 from models.foundation.vectors import Pixels, Vectors, l2_normalize
@@ -53,3 +54,21 @@ class HashEncoder:
         seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) for text in texts]
         drawn = [np.random.default_rng(seed).standard_normal(SPEC.dim) for seed in seeds]
         return l2_normalize(np.array(drawn).reshape(-1, SPEC.dim))
+
+
+class HashFamily:
+    """The encoder as the registry takes it."""
+
+    specs = (SPEC,)
+
+    def preprocess(self, _spec: EncoderSpec) -> Preprocess:
+        """Return the resize."""
+        return PREPROCESS
+
+    def open_image(self, _spec: EncoderSpec, _runtime: Runtime) -> HashEncoder:
+        """Return the encoder."""
+        return HashEncoder()
+
+    def open_text(self, _spec: EncoderSpec, _runtime: Runtime) -> HashEncoder:
+        """Return the encoder."""
+        return HashEncoder()

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
-from models.encoders.encoder import ImageEncoder, TextEncoder
-from models.encoders.family import Family, Towers
+from models.encoders.encoder import ImageEncoder, Preprocess, TextEncoder
+from models.encoders.family import PublishedFamily, Towers
 from models.encoders.onnx import OnnxImageEncoder, OnnxTextEncoder, open_session
 from models.encoders.runtime import Runtime
 from models.encoders.spec import EncoderSpec
@@ -37,10 +37,34 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedEncoders:
+    """A family of published encoders as the registry takes it."""
+
+    family: PublishedFamily
+
+    @property
+    def specs(self) -> tuple[EncoderSpec, ...]:
+        """What the encoders are."""
+        return self.family.specs
+
+    def preprocess(self, spec: EncoderSpec) -> Preprocess:
+        """Return the first step of an encoder."""
+        return self.family.make_preprocess(spec)
+
+    def open_image(self, spec: EncoderSpec, runtime: Runtime) -> ImageEncoder:
+        """Load the image tower on the first device."""
+        return Published(self.family, spec).load_image(runtime)
+
+    def open_text(self, spec: EncoderSpec, runtime: Runtime) -> TextEncoder:
+        """Load the text tower on the first device."""
+        return Published(self.family, spec).load_text(runtime)
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """One encoder of a family, on this machine."""
 
-    family: Family
+    family: PublishedFamily
     spec: EncoderSpec
 
     def folder(self, runtime: Runtime) -> EncoderFolder:

@@ -1,79 +1,96 @@
-"""Encoder name -> spec -> loader. Beside the encoders that xuntu knows there are those that were fine-tuned."""
+"""Encoder name -> spec -> loader.
 
-from collections.abc import Callable
+Beside the encoders that come with xuntu there are those of plug-ins, and those that were fine-tuned on this machine.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
 
 from models.encoders import hash as hash_encoder
 from models.encoders import starter
 from models.encoders.chinese_clip import family as chinese_clip
 from models.encoders.dinov2 import family as dinov2
 from models.encoders.encoder import ImageEncoder, Preprocess, TextEncoder
+from models.encoders.family import EncoderFamily
 from models.encoders.finetuned import CARD_FILE, finetuned_spec, is_finetuned, list_finetuned, read_card
-from models.encoders.published import Published
+from models.encoders.published import Published, PublishedEncoders
 from models.encoders.runtime import Runtime
 from models.encoders.siglip2 import family as siglip2
 from models.encoders.spec import EncoderSpec
 from models.foundation.errors import UnknownEncoder, WeightsCorrupt
 
+logger = logging.getLogger(__name__)
+
+GROUP = "xuntu.encoders"  # entry points: an EncoderFamily, or whatever makes one when it is called
 DEFAULT_ENCODER = starter.SPEC.name
 _HERE = Runtime()
 _OTHER_ARCHITECTURE = ("it names an architecture that this version does not know", "其中的结构不为本版本所知")
+_FOR_TESTS = (hash_encoder.SPEC.name,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Entry:
     spec: EncoderSpec
-    preprocess: Preprocess
-    load_image: Callable[[Runtime], ImageEncoder]
-    load_text: Callable[[Runtime], TextEncoder]
-    published: Published | None = None
-    for_tests: bool = False
+    family: EncoderFamily
+
+    @property
+    def published(self) -> Published | None:
+        return Published(self.family.family, self.spec) if isinstance(self.family, PublishedEncoders) else None
 
 
-def _entry_of(published: Published) -> _Entry:
-    return _Entry(
-        spec=published.spec,
-        preprocess=published.family.make_preprocess(published.spec),
-        load_image=published.load_image,
-        load_text=published.load_text,
-        published=published,
-    )
+def _entries_of(*families: EncoderFamily) -> dict[str, _Entry]:
+    return {spec.name: _Entry(spec, family) for family in families for spec in family.specs}
 
 
-_ENTRIES = {
-    entry.spec.name: entry
-    for entry in (
-        _Entry(
-            spec=starter.SPEC,
-            preprocess=starter.PREPROCESS,
-            load_image=lambda runtime: starter.load_image_encoder(threads=runtime.threads),
-            load_text=lambda _: starter.load_text_encoder(),
-        ),
-        *(
-            _entry_of(Published(family, spec))
-            for family in (chinese_clip.FAMILY, siglip2.FAMILY, dinov2.FAMILY)
-            for spec in family.specs
-        ),
-        _Entry(
-            spec=hash_encoder.SPEC,
-            preprocess=hash_encoder.PREPROCESS,
-            load_image=lambda _: hash_encoder.HashEncoder(),
-            load_text=lambda _: hash_encoder.HashEncoder(),
-            for_tests=True,
-        ),
-    )
-}
+_BUILT_IN: Mapping[str, _Entry] = _entries_of(
+    starter.StarterFamily(),
+    *map(PublishedEncoders, (chinese_clip.FAMILY, siglip2.FAMILY, dinov2.FAMILY)),
+    hash_encoder.HashFamily(),
+)
+
+
+@cache
+def _plugged_in() -> Mapping[str, _Entry]:
+    """Return the encoders of plug-ins, looked for when first asked for; those that cannot be used are logged."""
+    found: dict[str, _Entry] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda one: one.name):
+        try:
+            named = point.load()
+            family: EncoderFamily = named if hasattr(named, "specs") and not isinstance(named, type) else named()
+            for name, entry in _entries_of(family).items():
+                spaces = {one.spec.space for one in (*_BUILT_IN.values(), *found.values())}
+                if name in _BUILT_IN or name in found or entry.spec.space in spaces:
+                    raise ValueError(f"{name!r} or its space {entry.spec.space!r} is another encoder's")
+                found[name] = entry
+        except Exception as error:  # whatever a plug-in does wrong, other encoders are not in its way
+            reason = f"{type(error).__name__}: {error}"
+            logger.error("the encoders of %s (%s) are not used: %s", point.name, point.value, reason)
+            logger.debug("the encoders of %s are not used", point.name, exc_info=True)
+    return found
+
+
+def _list_known() -> Iterator[str]:
+    yield from (name for name in _BUILT_IN if name not in _FOR_TESTS)
+    yield from _plugged_in()
 
 
 def list_encoders(runtime: Runtime | None = None) -> list[str]:
     """Return the names a person may choose from; with a `runtime`, those of fine-tuned encoders there as well."""
-    own = [name for name, entry in _ENTRIES.items() if not entry.for_tests]
-    return own + ([name for name in list_finetuned(runtime.weights) if name not in _ENTRIES] if runtime else [])
+    own = list(_list_known())
+    return own + ([name for name in list_finetuned(runtime.weights) if not is_known(name)] if runtime else [])
 
 
 def is_known(name: str) -> bool:
-    """Say whether an encoder of that name comes with xuntu."""
-    return name in _ENTRIES
+    """Say whether an encoder of that name comes with xuntu or a plug-in."""
+    return name in _BUILT_IN or name in _plugged_in()
+
+
+def is_plugged_in(name: str) -> bool:
+    """Say whether an encoder of that name comes with a plug-in."""
+    return name in _plugged_in()
 
 
 def get_spec(name: str, runtime: Runtime = _HERE) -> EncoderSpec:
@@ -100,7 +117,8 @@ def get_published(name: str, runtime: Runtime = _HERE) -> Published | None:
 
 def get_preprocess(name: str, runtime: Runtime = _HERE) -> Preprocess:
     """Return the picklable first step of an encoder, without loading it. Raises UnknownEncoder."""
-    return _entry(name, runtime).preprocess
+    entry = _entry(name, runtime)
+    return entry.family.preprocess(entry.spec)
 
 
 def load_image_encoder(name: str, runtime: Runtime = _HERE) -> ImageEncoder:
@@ -109,21 +127,25 @@ def load_image_encoder(name: str, runtime: Runtime = _HERE) -> ImageEncoder:
     Raises UnknownEncoder, WeightsMissing, WeightsCorrupt, WeightsUnsuitable, NotExported, DeviceUnavailable or
     BackendNotInstalled.
     """
-    return _entry(name, runtime).load_image(runtime)
+    entry = _entry(name, runtime)
+    return entry.family.open_image(entry.spec, runtime)
 
 
 def load_text_encoder(name: str, runtime: Runtime = _HERE) -> TextEncoder:
     """Load the text tower. Raises what `load_image_encoder` raises, and NoTextTower."""
-    return _entry(name, runtime).load_text(runtime)
+    entry = _entry(name, runtime)
+    return entry.family.open_text(entry.spec, runtime)
 
 
 def _entry(name: str, runtime: Runtime) -> _Entry:
-    if name in _ENTRIES:
-        return _ENTRIES[name]
-    if not is_finetuned(runtime.weights, name):
-        raise UnknownEncoder(name, list_encoders(runtime))
-    folder = runtime.weights / name
-    like = _ENTRIES.get(read_card(folder).architecture)
-    if like is None or like.published is None:  # made by a version that knows more
-        raise WeightsCorrupt(folder / CARD_FILE, encoder=name, why=_OTHER_ARCHITECTURE, is_finetuned=True)
-    return _entry_of(Published(like.published.family, finetuned_spec(name, like.spec)))
+    if name in _BUILT_IN:
+        return _BUILT_IN[name]
+    if is_finetuned(runtime.weights, name):
+        folder = runtime.weights / name
+        like = _BUILT_IN.get(read_card(folder).architecture)
+        if like is None or like.published is None:  # made by a version that knows more
+            raise WeightsCorrupt(folder / CARD_FILE, encoder=name, why=_OTHER_ARCHITECTURE, is_finetuned=True)
+        return _Entry(finetuned_spec(name, like.spec), like.family)
+    if name in _plugged_in():
+        return _plugged_in()[name]
+    raise UnknownEncoder(name, list_encoders(runtime))

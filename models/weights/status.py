@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.encoders.published import Published
-from models.encoders.registry import get_published, get_spec, list_encoders
+from models.encoders.registry import get_published, get_spec, is_plugged_in, list_encoders
 from models.encoders.runtime import Runtime
 from models.foundation.errors import ImageSearchError, WeightsMissing
 
@@ -24,7 +24,8 @@ def describe_encoders(runtime: Runtime) -> list[dict[str, Any]]:
         fields = ("name", "space", "dim", "image_size", "languages", "license", "parameters", "architecture")
         found.append({field: getattr(spec, field) for field in fields} | _installed(published, runtime))
         if published is None:
-            found[-1] |= {"weights": "built in", "fingerprint": spec.fingerprint}
+            weights = "plug-in" if is_plugged_in(name) else "built in"
+            found[-1] |= {"weights": weights, "fingerprint": spec.fingerprint}
     return found
 
 

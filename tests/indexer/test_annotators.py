@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from indexer.config import IndexerSettings
-from indexer.library.annotations import Failure, from_kept, to_annotation
 from indexer.library.builds.current import read_current
+from indexer.library.catalog.annotations import Failure, from_kept, to_annotation
 from indexer.library.catalog.fields import AnnotatorRecord, Choice, Field, FieldType
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.filters import Filter
@@ -33,7 +33,7 @@ PLUGIN = """
 import hashlib
 from collections.abc import Sequence
 
-from indexer.library.annotations import Failure
+from indexer.library.catalog.annotations import Failure
 from indexer.library.catalog.fields import Choice, Field, FieldType
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from indexer.annotators.colours import CHOICES, NAMES
 from indexer.annotators.registry import list_annotators
-from indexer.library.annotations import to_annotation
 from indexer.library.catalog import filter_parser
+from indexer.library.catalog.annotations import to_annotation
 from indexer.library.catalog.fields import FieldSet
 from indexer.library.catalog.filters import AllOf, AnyOf, Filter, Period, Range
 from indexer.library.catalog.records import Content, ImageFile

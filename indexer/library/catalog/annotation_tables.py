@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from indexer.library.annotations import Annotation, from_kept, sql_type
+from indexer.library.catalog.annotations import Annotation, from_kept, sql_type
 from indexer.library.catalog.database import Database
 from indexer.library.catalog.fields import AnnotatorRecord, CatalogField, FieldSet, FieldType
 from indexer.library.catalog.filters import Filter

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from models.encoders.chinese_clip.spec import SPECS, make_preprocess
-from models.encoders.family import Family
+from models.encoders.family import PublishedFamily
 from models.encoders.spec import EncoderSpec
 from models.encoders.weights_folder import EncoderFolder
 from models.foundation.vectors import Vectors
@@ -47,7 +47,7 @@ def find_tokenizer(_: EncoderFolder) -> Path:
     return towers.find_vocabulary()
 
 
-FAMILY = Family(
+FAMILY = PublishedFamily(
     specs=SPECS,
     make_preprocess=lambda spec: make_preprocess(spec.image_size),
     load_towers=load_towers,

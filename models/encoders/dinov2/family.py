@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.encoders.dinov2.spec import PREPROCESS, SPECS
-from models.encoders.family import Family
+from models.encoders.family import PublishedFamily
 from models.encoders.spec import EncoderSpec
 
 if TYPE_CHECKING:
@@ -18,4 +18,4 @@ def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> "Towers":
     return towers.load_towers(spec, checkpoint)
 
 
-FAMILY = Family(specs=SPECS, make_preprocess=lambda _: PREPROCESS, load_towers=load_towers)
+FAMILY = PublishedFamily(specs=SPECS, make_preprocess=lambda _: PREPROCESS, load_towers=load_towers)

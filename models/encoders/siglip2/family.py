@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.encoders.family import Family
+from models.encoders.family import PublishedFamily
 from models.encoders.siglip2.spec import SPECS, make_preprocess
 from models.encoders.spec import EncoderSpec
 from models.language.subword_tokenizers import load_gemma
@@ -19,7 +19,7 @@ def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> "Towers":
     return towers.load_towers(spec, checkpoint)
 
 
-FAMILY = Family(
+FAMILY = PublishedFamily(
     specs=SPECS,
     make_preprocess=lambda spec: make_preprocess(spec.image_size),
     load_towers=load_towers,

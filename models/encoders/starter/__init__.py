@@ -7,8 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from models.encoders.encoder import ImageEncoder, TextEncoder
+from models.encoders.encoder import ImageEncoder, Preprocess, TextEncoder
 from models.encoders.onnx import OnnxImageEncoder, OnnxTextEncoder, open_session
+from models.encoders.runtime import Runtime
 from models.encoders.spec import EncoderSpec, WeightFile
 from models.language.tokenizer import NgramTokenizer
 from models.pictures.preprocess import Squash
@@ -44,6 +45,24 @@ SPEC = EncoderSpec(
     query_sharpness=20.0,  # this and the share: measured on the validation pictures
     hub_share=0.4,
 )
+
+
+class StarterFamily:
+    """The built-in encoder as the registry takes it."""
+
+    specs = (SPEC,)
+
+    def preprocess(self, _spec: EncoderSpec) -> Preprocess:
+        """Return the resize."""
+        return PREPROCESS
+
+    def open_image(self, _spec: EncoderSpec, runtime: Runtime) -> ImageEncoder:
+        """Load the image tower."""
+        return load_image_encoder(threads=runtime.threads)
+
+    def open_text(self, _spec: EncoderSpec, _runtime: Runtime) -> TextEncoder:
+        """Load the text tower; one thread is the fastest for it."""
+        return load_text_encoder()
 
 
 def load_image_encoder(*, threads: int = 0) -> ImageEncoder:

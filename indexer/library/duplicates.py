@@ -18,8 +18,12 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from indexer.library.builds.manifest import IndexEntry
 from indexer.library.looks import NO_HASH, Detail, Hashes, Looks, hamming
 from indexer.library.opened import OpenBuild
+from models.encoders.registry import get_spec
+from models.encoders.spec import EncoderSpec
+from models.foundation.errors import ImageSearchError
 from models.foundation.vectors import Ids, Vectors
 
 Fetch = Callable[[Ids], Vectors]  # image ids -> their vectors, as VectorIndex.fetch
@@ -31,10 +35,8 @@ MAX_BITS = 8
 _LEAST = 0.6  # of the way from the cosine of different pictures to 1, where the hashes are the same
 _LEAST_A_BIT = 1 / 30
 
-# The mean cosine of pictures that have nothing to do with each other, by space. It differs much between encoders, so
-# it is measured in each library; what stands here counts as much as so many pairs, for libraries of a few pictures.
-_UNRELATED = {"starter-v2": 0.15}
-_UNRELATED_ELSEWHERE = 0.5
+# The mean cosine of unrelated pictures is measured in each library; what the encoder's spec says of it counts as much
+# as so many pairs, for libraries of a few pictures.
 _PRIOR_PAIRS = 1000
 _SAMPLE = 1000
 _APART_BITS = 20  # hashes that differ in so many bits are of different pictures
@@ -74,14 +76,16 @@ class Grouping:
     cosines: npt.NDArray[np.float32]
 
 
-def calibrate(looks: Looks, vectors: Vectors, space: str) -> Rule:
-    """Return the rule for a library, by what different pictures of it score: those whose hashes are far apart."""
+def calibrate(looks: Looks, vectors: Vectors, unrelated: float) -> Rule:
+    """Return the rule for a library, by what different pictures of it score: those whose hashes are far apart.
+
+    `unrelated` is the mean cosine of different pictures that is expected before any are compared.
+    """
     usable = looks.hashes != NO_HASH
     hashes, vectors = looks.hashes[usable], vectors[usable]
     apart = np.triu(hamming(hashes[:, None], hashes[None]) >= _APART_BITS, 1)
     scores = (vectors @ vectors.T)[apart]
-    prior = _UNRELATED.get(space, _UNRELATED_ELSEWHERE)
-    mean = (float(scores.sum(dtype=np.float64)) + _PRIOR_PAIRS * prior) / (len(scores) + _PRIOR_PAIRS)
+    mean = (float(scores.sum(dtype=np.float64)) + _PRIOR_PAIRS * unrelated) / (len(scores) + _PRIOR_PAIRS)
     return Rule(min(max(mean, 0.0), _MOST_UNRELATED))
 
 
@@ -91,7 +95,16 @@ def calibrate_build(opened: OpenBuild) -> Rule:
     if len(ids) > _SAMPLE:
         ids = np.sort(np.random.default_rng(0).choice(ids, _SAMPLE, replace=False))
     looks = opened.catalog.get_looks(ids.tolist())
-    return calibrate(looks, opened.index.fetch(looks.ids), opened.entry.space)
+    return calibrate(looks, opened.index.fetch(looks.ids), _expected_unrelated(opened.entry))
+
+
+def _expected_unrelated(entry: IndexEntry) -> float:
+    """Return what the spec of the encoder says, where it is known; else what a spec says that was never measured."""
+    try:
+        spec = get_spec(entry.encoder)
+    except ImageSearchError:  # fine-tuned, or of a plug-in that is not installed here
+        return EncoderSpec.unrelated_cosine
+    return spec.unrelated_cosine if spec.space == entry.space else EncoderSpec.unrelated_cosine
 
 
 def group(looks: Looks, fetch: Fetch, rule: Rule | None, *, on_step: OnStep = lambda *_: None) -> Grouping:

@@ -56,7 +56,8 @@ class EncoderSpec:
     `architecture`: the published encoder that a fine-tuned one is built like; empty for every other.
     `query_sharpness`: the inverse temperature at which a picture's scores with ordinary texts are averaged, to tell
     whether it scores well with any; `hub_share`: how much of that average is taken off its score with a text, 0
-    where it was not measured to help.
+    where it was not measured to help; `unrelated_cosine`: the mean cosine of pictures that have nothing to do with
+    each other, which differs much between encoders.
     """
 
     name: str
@@ -74,6 +75,7 @@ class EncoderSpec:
     architecture: str = ""
     query_sharpness: float = 20.0
     hub_share: float = 0.0
+    unrelated_cosine: float = 0.5
 
     @cached_property
     def fingerprint(self) -> str:

@@ -164,13 +164,13 @@ def test_the_rule_is_measured_on_pictures_that_are_different():
     hashes = rng.integers(0, 2**64, 300, np.uint64, endpoint=False)
     vectors = rng.normal(size=(300, 64)).astype(np.float32) + 1.0
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    rule = calibrate(columns(hashes), vectors, "some space")
+    rule = calibrate(columns(hashes), vectors, 0.5)
     assert rule.unrelated == pytest.approx(0.5, abs=0.02)
     # A library of nothing but near-duplicates does not make the rule so strict that it finds none of them.
     same = np.full(300, A, np.uint64)
     alike = np.tile(vectors[:1], (300, 1))
-    assert calibrate(columns(same), alike, "starter-v2").unrelated == pytest.approx(0.15)
-    assert calibrate(columns([]), vectors[:0], "starter-v2").unrelated == pytest.approx(0.15)
+    assert calibrate(columns(same), alike, 0.15).unrelated == pytest.approx(0.15)
+    assert calibrate(columns([]), vectors[:0], 0.15).unrelated == pytest.approx(0.15)
 
 
 # A library

@@ -10,7 +10,7 @@ from PIL import Image
 from api.search.engine import SearchEngine
 from api.search.errors import ImageNotFound, InvalidQuery
 from api.search.query import Clause, Query, parse_terms
-from indexer.library.catalog.filters import Filter, Range, parse_filter
+from indexer.library.catalog.filters import Filter, Range
 from models.foundation.errors import DecodeError, ImageTooLarge, UnknownWords
 
 
@@ -126,14 +126,14 @@ def test_min_score_leaves_out_what_is_below_it(engine):
     ],
 )
 def test_a_filter_is_exact(engine, where, expected):
-    result = ask(engine, "cat", where=parse_filter(where), k=100)
+    result = ask(engine, "cat", where=where, k=100)
     assert set(names(result)) == expected
     assert result.total == len(expected)
 
 
 def test_scores_do_not_depend_on_the_filter(engine):
     scores = {hit.id: hit.score for hit in ask(engine, "花", k=9).hits}
-    for hit in ask(engine, "花", k=9, where=Filter(width=Range(low=500))).hits:
+    for hit in ask(engine, "花", k=9, where=Filter.of({"width": Range(low=500)})).hits:
         assert hit.score == pytest.approx(scores[hit.id], abs=2e-6)
 
 

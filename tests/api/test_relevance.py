@@ -18,7 +18,6 @@ from api.http.app import create_app
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query, parse_terms
-from indexer.library.catalog.filters import parse_filter
 from models.encoders import starter
 from models.foundation.vectors import l2_normalize
 from models.relevance.curves import Calibration, Fit
@@ -120,7 +119,7 @@ def test_pages_and_conditions_count_matches_alone(engine, teach):
     ]
     assert [(page.total, page.more) for page in pages] == [(5, True), (5, True), (5, False), (5, False)]
     assert not any(page.nearest or page.notes for page in pages)
-    where = parse_filter("format=png")
+    where = "format=png"
     kept = ask(engine, CAT, min_relevance=0.5, where=where)
     assert [hit.id for hit in kept.hits] == [hit.id for hit in whole[:5] if hit.path.endswith(".png")]
     assert kept.total == len(kept.hits)
@@ -146,9 +145,9 @@ def test_where_nothing_reaches_it_the_nearest_are_given_apart(engine, teach):
         assert codes(result) == ["no_good_match"]
     assert "70 %" in result.notes[0].en
     assert "70 %" in result.notes[0].zh
-    jpeg = ask(engine, CAT, min_relevance=0.7, where=parse_filter("format=jpeg"))
+    jpeg = ask(engine, CAT, min_relevance=0.7, where="format=jpeg")
     assert {hit.path for hit in jpeg.nearest} == {"rocket.jpg", "china.jpg", "flower.jpg"}
-    nothing = ask(engine, CAT, min_relevance=0.7, where=parse_filter("taken>=1990"))
+    nothing = ask(engine, CAT, min_relevance=0.7, where="taken>=1990")
     assert (nothing.hits, nothing.nearest, codes(nothing)) == ([], [], [])  # no match, however near
 
 

@@ -21,7 +21,6 @@ from api.search.fusion import fuse
 from api.search.query import Clause, Query
 from api.search.routing import assign, default_routes, kind_of_clause, parse_routes
 from indexer.config import IndexerSettings
-from indexer.library.catalog.filters import parse_filter
 from indexer.library.errors import RoutingUnreadable
 from indexer.library.routing import Measured, Routing
 from indexer.pipeline.commands import BuildOptions, build
@@ -226,7 +225,7 @@ def test_words_count_as_much_as_all_encoders_together(data):
 
 def test_filters_and_duplicates_are_those_of_any_search(data):
     engine = open_engine(data, "zh=starter+hash")
-    result = ask(engine, Clause(text="一只猫"), where=parse_filter("path=people/"), hide_duplicates=True)
+    result = ask(engine, Clause(text="一只猫"), where="path=people/", hide_duplicates=True)
     assert sorted(hit.path for hit in result.hits) == ["people/astronaut.png", "people/camera.png"]
 
 

@@ -21,7 +21,7 @@ from api.search.fusion import fuse
 from api.search.query import Clause, Query, parse_terms
 from api.search.word_search import WordSearch
 from indexer.config import IndexerSettings
-from indexer.library.catalog.filters import parse_filter
+from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.writer import Catalog
 from indexer.library.layout import Layout
 from indexer.pipeline.commands import BuildOptions, build
@@ -154,10 +154,9 @@ def test_what_was_found_in_part_is_said(engine):
     "where", ["format=jpeg", "path=photos/", "path=photos/people/", "width>100000", "tag=草地|寺庙", "tag=nothing"]
 )
 def test_filters_hold_for_words(engine, where):
-    condition = parse_filter(where)
-    allowed = set(engine.opened.catalog.ids_where(condition).tolist())
+    allowed = set(engine.opened.catalog.ids_where(parse_filter(where, engine.fields())).tolist())
     for match, everything in (("text", ask(engine, "草地", match="text", k=100)), ("both", ask(engine, "草地", k=100))):
-        result = ask(engine, "草地", match=match, where=condition, k=100)
+        result = ask(engine, "草地", match=match, where=where, k=100)
         assert {hit.id for hit in result.hits} == {hit.id for hit in everything.hits} & allowed
         assert result.total == len(result.hits)
 

@@ -106,11 +106,11 @@ def test_a_picture_is_read_once_for_all_who_have_not_seen_it(album):
     assert isinstance(new, ImageRecord)
     sides = [get_spec(name).image_size for name in BOTH]
     assert [pixels.shape for pixels in new.pixels] == [(side, side, 3) for side in sides]
-    assert new.facts is not None
+    assert new.content is not None
     assert isinstance(added, ImageRecord)
     assert added.pixels[0] is None
     assert np.array_equal(added.pixels[1], new.pixels[1])
-    assert added.facts is None, "the catalog has them"
+    assert added.content is None, "the catalog has it"
     assert isinstance(copy, CopyRecord)
 
 

@@ -4,8 +4,10 @@ Nothing heavy is imported before a command needs it: a text search starts withou
 """
 
 import re
+from collections.abc import Callable, Iterator
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,12 +15,12 @@ import api.evaluation.cli
 import indexer.cli
 import models.cli
 import models.training.finetune.cli
+from api.search.options import OPTIONS, Option
 from indexer.cli import settings_for
 from indexer.pipeline.gate import MAKE_GATE
 from models.foundation.terminal import Data, Json, language, print_json, print_table, run, tell
 
 if TYPE_CHECKING:
-    from api.search.query import Match
     from api.search.results import SearchHit, SearchResult
 
 app = typer.Typer(
@@ -32,6 +34,34 @@ app.add_typer(models.cli.app, name="models")
 app.command()(api.evaluation.cli.evaluate)
 
 
+def _with_search_options(before: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return what gives a command the options of a search for its `**options`, listed before a parameter of its own."""
+
+    def extend(command: Callable[..., None]) -> Callable[..., None]:
+        options = [one for option in OPTIONS for one in _option_parameters(option)]
+        own = [one for one in signature(command).parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
+        place = [one.name for one in own].index(before)
+        vars(command)["__signature__"] = Signature([*own[:place], *options, *own[place:]])
+        command.__annotations__.update({one.name: one.annotation for one in options})
+        return command
+
+    return extend
+
+
+def _option_parameters(option: Option) -> Iterator[Parameter]:
+    """Yield the parameter of an option, and one that is not listed for its former name."""
+    kind = list[str] | None if option.is_list else str if option.choices else option.type  # Query refuses other words
+    default = None if option.is_list else option.default if option.flag_default is None else option.flag_default
+    declared = typer.Option(option.flag, min=option.low, max=option.high, help=f"{option.description}.")
+    yield _parameter(option.name, Annotated[kind, declared], default)
+    if option.former:
+        yield _parameter(option.former, Annotated[kind | None, typer.Option(option.former_flag, hidden=True)], None)
+
+
+def _parameter(name: str, annotation: Any, default: Any) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
 @app.callback()
 def _xuntu(context: typer.Context, data: Data = None) -> None:
     context.obj = data
@@ -40,6 +70,7 @@ def _xuntu(context: typer.Context, data: Data = None) -> None:
 
 # Unknown options are words: "-人" is a clause. So this command has long options only.
 @app.command(context_settings={"ignore_unknown_options": True})
+@_with_search_options(before="sheet")
 def search(
     context: typer.Context,
     text: Annotated[
@@ -53,44 +84,20 @@ def search(
     *,
     image: Annotated[list[Path] | None, typer.Option(help="A picture file to be like; may be repeated.")] = None,
     like: Annotated[list[int] | None, typer.Option(help="The id of a picture to be like; may be repeated.")] = None,
-    k: Annotated[int, typer.Option("--k", min=1, max=500, help="Number of hits.")] = 10,
-    offset: Annotated[int, typer.Option(min=0, help="Hits to pass over.")] = 0,
     where: Annotated[
         str | None,
         typer.Option(help="Conditions, as: format=jpeg and width>=1000 and taken=2024-05 and tag=beach"),
-    ] = None,
-    min_score: Annotated[float | None, typer.Option(min=-1, max=1, help="Leave out hits below this cosine.")] = None,
-    min_relevance: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Leave out hits that are less likely right, where that can be told."),
-    ] = None,
-    match: Annotated[
-        str,
-        typer.Option(help="Look at the pictures (vector), at the words of captions, tags and names (text), or both."),
-    ] = "vector",
-    hide_duplicates: Annotated[
-        bool, typer.Option("--hide-duplicates", help="Leave out copies and near-duplicates of better hits.")
-    ] = False,
-    literal: Annotated[
-        bool, typer.Option("--literal", help='Search words as they are: do not read "without people" as a negation.')
-    ] = False,
-    no_hub_correction: Annotated[
-        bool,
-        typer.Option("--no-hub-correction", help="Do not lower pictures that score well with any text."),
-    ] = False,
-    space: Annotated[
-        list[str] | None,
-        typer.Option(help="An encoder that answers, in place of the library's routes; may be repeated."),
     ] = None,
     sheet: Annotated[
         Path | None, typer.Option(help="Draw the hits into this picture file (.png, .jpg, .webp).")
     ] = None,
     data: Data = None,
     as_json: Json = False,
+    **options: Any,
 ) -> None:
     """Find pictures by words, by pictures, or by a sum of both."""
     from api.search.engine import SearchEngine
-    from api.search.query import Clause, Query, parse_terms
+    from api.search.query import Clause, Query, parse_terms, read_options
     from models.foundation.errors import DecodeError
     from models.pictures.decode import DecodeLimits, read_image_file
 
@@ -105,15 +112,7 @@ def search(
                 *(Clause(image_id=image_id) for image_id in like or []),
             ],
             where=where or None,
-            k=k,
-            offset=offset,
-            min_score=min_score,
-            min_relevance=min_relevance,
-            match=cast("Match", match),  # Query refuses what it does not know
-            hide_duplicates=hide_duplicates,
-            literal=literal,
-            hub_correction=not no_hub_correction,
-            spaces=space or (),
+            **read_options(options, flags=True),
         )
         engine = SearchEngine.open(
             settings.data,
@@ -135,7 +134,7 @@ def search(
         title = describe(query.clauses, image or [])
         write_result_sheet(engine, [(title, query, result)], sheet)
         tell(f"Drawn into {sheet}.")
-    _print_result(result, offset=offset, as_json=as_json)
+    _print_result(result, offset=query.offset, as_json=as_json)
 
 
 @app.command()

@@ -3,50 +3,21 @@
 Pictures are named by id, root label and path relative to that root; no absolute path is in any of them.
 """
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from api.limits import MAX_CHOICES, MAX_CLAUSES, MAX_K, MAX_OFFSET, MAX_WHERE_CHARS
+from api.search import options
 
-Match = Annotated[
-    Literal["vector", "text", "both"],
-    Field(description="Look at the pictures (vector), at the words of captions, tags and names (text), or at both"),
-]
-HideDuplicates = Annotated[
-    bool,
-    Field(
-        description="Leave out exact copies and near-duplicates of better hits; offset and k count what is left, "
-        "total counts everything"
-    ),
-]
-LiteralWords = Annotated[
-    bool,
-    Field(
-        description="Search words as they are. Otherwise negation in them (without people, 不要水印) is read as "
-        "something to stay away from; the answer says how"
-    ),
-]
-MinRelevance = Annotated[
-    float | None,
-    Field(
-        ge=0,
-        le=1,
-        description="Leave out hits that are less likely right, where that can be told; where nothing is left, nearest "
-        "holds what came next",
-    ),
-]
-HubCorrection = Annotated[
-    bool,
-    Field(
-        description="Take off what a picture scores with any text at all, where the index knows it; "
-        "not with min_score, which is a cosine"
-    ),
-]
-Spaces = Annotated[
-    list[str],
-    Field(max_length=16, description="Encoders that answer, by name, in place of the library's routes"),
-]
+MAX_WHERE_CHARS = 2_000
+MAX_CHOICES = 32  # formats, colours or tags in one filter
+MAX_CLAUSES = options.MAX_CLAUSES
+OPTIONS = options.OPTIONS  # what the page makes its address of
+SearchOptions = options.SearchOptions
+
+M = TypeVar("M", bound=BaseModel)
+
 Language = Annotated[
     Literal["zh", "en", "mixed", "other"], Field(description="zh, en, mixed (Chinese and English), or other")
 ]
@@ -59,6 +30,39 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def with_options(*, words: bool = True) -> Callable[[type[M]], type[M]]:
+    """Return what gives a model a field for each option of a search; without `words`, not for those about words.
+
+    A former name of an option is a field of its own, which the OpenAPI document marks as deprecated.
+    """
+    found: dict[str, Any] = {}
+    for option in OPTIONS:
+        if words or not option.about_words:
+            found[option.name] = _option_field(option)
+            if option.former:
+                found[option.former] = _former_field(option)
+
+    def extend(model: type[M]) -> type[M]:
+        extended: type[M] = create_model(
+            model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **found
+        )
+        return extended
+
+    return extend
+
+
+def _option_field(option: options.Option) -> tuple[Any, Any]:
+    if option.is_list:
+        return list[str], Field(list(option.default), max_length=option.max_items, description=option.description)
+    return option.type, Field(option.default, ge=option.low, le=option.high, description=option.description)
+
+
+def _former_field(option: options.Option) -> tuple[Any, Any]:
+    kind, _ = _option_field(option)
+    description = f"The former name of {option.name}"
+    return kind | None, Field(None, max_length=option.max_items, deprecated=True, description=description)
+
+
 class ClauseIn(Strict):
     """One part of a query: exactly one of `text`, `image` and `image_id`; a negative weight means away from it."""
 
@@ -68,7 +72,7 @@ class ClauseIn(Strict):
     weight: float = Field(1.0, ge=-10, le=10, allow_inf_nan=False)
 
 
-class FilterIn(Strict):
+class FilterParams(Strict):
     """Conditions on the pictures; all must hold. Dates are ISO 8601, without a time zone: as the camera's clock."""
 
     path: str | None = Field(
@@ -95,8 +99,8 @@ class FilterIn(Strict):
     modified_to: Date | None = None
 
 
-class ConditionsIn(FilterIn):
-    """The same, and conditions on whatever other fields the library has (`GET /v1/fields`)."""
+class FilterIn(FilterParams):
+    """Conditions on the pictures, and on whatever other fields the library has (`GET /v1/fields`); all must hold."""
 
     fields: dict[
         Annotated[str, Field(max_length=100)],
@@ -108,22 +112,14 @@ class ConditionsIn(FilterIn):
     )
 
 
+@with_options()
 class SearchRequest(Strict):
     """A sum of weighted clauses."""
 
     clauses: list[ClauseIn] = Field(min_length=1, max_length=MAX_CLAUSES)
-    where: ConditionsIn | Annotated[str, Field(max_length=MAX_WHERE_CHARS)] | None = Field(
+    where: FilterIn | Annotated[str, Field(max_length=MAX_WHERE_CHARS)] | None = Field(
         None, description="Conditions, or the same as an expression"
     )
-    k: int = Field(20, ge=1, le=MAX_K)
-    offset: int = Field(0, ge=0, le=MAX_OFFSET)
-    min_score: Annotated[float, Field(ge=-1, le=1)] | None = None
-    min_relevance: MinRelevance = None
-    match: Match = "vector"
-    hide_duplicates: HideDuplicates = False
-    literal: LiteralWords = False
-    hub_correction: HubCorrection = True
-    spaces: Spaces = []
 
 
 class Hit(BaseModel):

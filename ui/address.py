@@ -16,8 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from api.limits import MAX_CLAUSES
-from api.schemas import ClauseIn
+from api.schemas import MAX_CLAUSES, ClauseIn
 
 PAGE_SIZE = 30
 AWAY_WEIGHT = -0.5  # a full step away from a word moves too far from what was asked

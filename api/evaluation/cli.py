@@ -11,7 +11,7 @@ from models.foundation.terminal import Data, Json, language, print_json, print_t
 if TYPE_CHECKING:
     from api.evaluation.gate import QuestionGate
     from api.evaluation.runs import Evaluated
-    from api.search.query import Match
+    from api.search.options import Match
     from indexer.config import IndexerSettings
     from indexer.library.routing import Routing
     from models.relevance.curves import Calibration
@@ -106,7 +106,7 @@ def evaluate(
             where=where,
             literal=literal,
             hub_correction=not no_hub_correction,
-            spaces=tuple(space or ()),
+            encoders=tuple(space or ()),
         ),
         calibrate=calibrate,
         output=output,

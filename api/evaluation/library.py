@@ -17,7 +17,8 @@ from api.evaluation.samples import Presence, Ranks, number_groups
 from api.evaluation.tasks import UNKNOWN_SCORE, by_language
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
-from api.search.query import Clause, Match, Query
+from api.search.options import Match
+from api.search.query import Clause, Query
 from api.search.results import SearchHit
 from indexer.library.catalog.records import MAX_INT64, Root, is_address
 from indexer.library.catalog.writer import Catalog
@@ -38,7 +39,7 @@ class Asking:
     where: str | None = None
     literal: bool = False
     hub_correction: bool = True
-    spaces: tuple[str, ...] = ()
+    encoders: tuple[str, ...] = ()
 
     def make_query(self, text: str) -> Query:
         """Return the search for `text`. Raises InvalidQuery or InvalidFilter."""
@@ -49,7 +50,7 @@ class Asking:
             match=self.match,
             literal=self.literal,
             hub_correction=self.hub_correction,
-            spaces=self.spaces,
+            encoders=self.encoders,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,7 +60,7 @@ class Asking:
             "where": self.where,
             "literal": self.literal,
             "hub_correction": self.hub_correction,
-            "spaces": list(self.spaces),
+            "spaces": list(self.encoders),
             "depth": DEPTH,
         }
 

@@ -86,7 +86,7 @@ def _sample(
         groups = np.array([group for group, _ in pairs], np.int64)
         return Ranks(groups, np.array(list(_rank_pictures(engine, names, chosen, pairs, on_step))))
     groups = number_groups([min(one.contents) for one in chosen])
-    answers = ask(engine, chosen, replace(asking, spaces=names), path, on_step)
+    answers = ask(engine, chosen, replace(asking, encoders=names), path, on_step)
     return Ranks(groups, np.array([answer.rank for answer in answers]))
 
 
@@ -100,7 +100,7 @@ def _rank_pictures(
     """Yield, for each picture that is asked for, the rank of the first other one that its question names."""
     for number, (group, image_id) in enumerate(pairs):
         on_step("Asking", number, len(pairs))
-        hits = engine.search(Query(clauses=[Clause(image_id=image_id)], k=DEPTH, spaces=names)).hits
+        hits = engine.search(Query(clauses=[Clause(image_id=image_id)], k=DEPTH, encoders=names)).hits
         looks = engine.opened.catalog.get_looks([image_id, *(hit.id for hit in hits)]).contents.tolist()
         own, contents = looks[0], [content for content in looks[1:] if content != looks[0]]  # copies are no answer
         right = [place for place, content in enumerate(contents) if content in chosen[group].contents - {own}]

@@ -164,9 +164,9 @@ def _evaluate_library(request: Request, settings: IndexerSettings, on_step: OnSt
         hub_correction=settings.hub_correction,
         routing=settings.routing,
     )
-    for name in request.asking.spaces:
+    for name in request.asking.encoders:
         engine.get_space(name)  # no fault of a question either
-    first = engine.get_space(*request.asking.spaces[:1])
+    first = engine.get_space(*request.asking.encoders[:1])
     hub_correction = first.hub_correction and request.asking.hub_correction
     opened = engine.opened
     asked, missing = resolve(opened.catalog, opened.index.list_ids(), asked_for)
@@ -192,7 +192,7 @@ def _evaluate_library(request: Request, settings: IndexerSettings, on_step: OnSt
     )
     routing = _route(request, settings, engine, asked, on_step)
     space = _space_to_calibrate(engine, request.asking)
-    asking = replace(request.asking, spaces=(space.name,))
+    asking = replace(request.asking, encoders=(space.name,))
     labelled: Mapping[Kind, Labelled] = {}
     if request.calibrate:
         reference = read_reference(space.entry.fingerprint)
@@ -210,8 +210,8 @@ def _evaluate_library(request: Request, settings: IndexerSettings, on_step: OnSt
 
 def _space_to_calibrate(engine: SearchEngine, asking: Asking) -> EncoderSpace:
     """Return whose scores are fitted, as they are one encoder's: the first that is asked, or else that reads text."""
-    if asking.spaces:
-        return engine.get_space(asking.spaces[0])
+    if asking.encoders:
+        return engine.get_space(asking.encoders[0])
     return next((space for space in engine.spaces if space.reads_text), engine.spaces[0])
 
 
@@ -324,7 +324,7 @@ def _check_options(request: Request, form: str) -> None:
         "--literal": request.asking.literal,
         "--calibrate": request.calibrate,
         "--output": request.output,
-        "--space": request.asking.spaces,
+        "--space": request.asking.encoders,
         "--route": request.route,
     }
     for option, value in given.items():

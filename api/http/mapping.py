@@ -4,17 +4,18 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from api import schemas
 from api.http.errors import language_of
 from api.http.service import Service
 from api.search.errors import InvalidQuery
-from api.search.query import Clause
+from api.search.query import Clause, Query, read_options
 from api.search.results import SearchHit, SearchResult
 from indexer.library.catalog.fields import Choice, Field, FieldSet
 from indexer.library.catalog.filter_parser import narrow, parse_filter
@@ -44,21 +45,21 @@ LanguageDep = Annotated[str, Depends(language_of)]
 
 
 def to_filter(
-    fields: FieldSet, where: schemas.FilterIn | str | None, extra: schemas.FilterIn | None = None
+    fields: FieldSet, where: schemas.FilterIn | str | None, extra: schemas.FilterParams | None = None
 ) -> Filter | None:
     """Return conditions on the fields of a library as the engine takes them. Raises InvalidFilter."""
     result = Filter()
     if isinstance(where, str) and where.strip():
         result = parse_filter(where.strip(), fields)
     for given in (where, extra):
-        if isinstance(given, schemas.FilterIn):
+        if isinstance(given, schemas.FilterParams):
             result = narrow(result, fields, _conditions(given))
-        if isinstance(given, schemas.ConditionsIn):
+        if isinstance(given, schemas.FilterIn):
             result = narrow(result, fields, _further_conditions(given))
     return result if result != Filter() else None
 
 
-def _conditions(fields: schemas.FilterIn) -> Iterator[tuple[str, str, str]]:
+def _conditions(fields: schemas.FilterParams) -> Iterator[tuple[str, str, str]]:
     if fields.path is not None:
         yield "path", "=", fields.path
     for name, choices in (("format", fields.formats), ("colour", fields.colours), ("tag", fields.tags)):
@@ -76,7 +77,7 @@ def _conditions(fields: schemas.FilterIn) -> Iterator[tuple[str, str, str]]:
                 yield name, operator, value
 
 
-def _further_conditions(given: schemas.ConditionsIn) -> Iterator[tuple[str, str, str]]:
+def _further_conditions(given: schemas.FilterIn) -> Iterator[tuple[str, str, str]]:
     for name, values in given.fields.items():
         for value in values:
             match = _OPERATOR.match(value)
@@ -95,6 +96,11 @@ def to_clause(clause: schemas.ClauseIn) -> Clause:
     # JSON can hold half a character, which says nothing.
     text = None if clause.text is None else clause.text.encode("utf-8", "ignore").decode()
     return Clause(text=text, image=image, image_id=clause.image_id, weight=clause.weight)
+
+
+def to_query(clauses: Sequence[Clause], where: Filter | None, options: BaseModel) -> Query:
+    """Return a query with the options of a request, whose model is made `with_options`. Raises InvalidQuery."""
+    return Query(clauses=clauses, where=where, **read_options(dict(options)))
 
 
 def to_response(result: SearchResult, *, offset: int, language: str) -> schemas.SearchResponse:

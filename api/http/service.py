@@ -211,4 +211,4 @@ def _warm_up(engine: SearchEngine, space: EncoderSpace, *, image: bool) -> None:
         side = space.encoders.spec.image_size
         space.encoders.encode_images([np.zeros((side, side, 3), np.uint8)])
     if space.reads_text:
-        engine.search(Query(clauses=[Clause(text="一只猫 a cat")], k=1, spaces=[space.name]))
+        engine.search(Query(clauses=[Clause(text="一只猫 a cat")], k=1, encoders=[space.name]))

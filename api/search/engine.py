@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from api.limits import MAX_TEXT_CHARS
 from api.search.clauses import language_of, read_clauses
 from api.search.duplicate_collapse import DuplicateCollapser, HitPage, Scores
 from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.errors import ImageNotFound, InvalidQuery
 from api.search.plan import Encoded, Plan, SpacePlan, sum_parts
-from api.search.query import Clause, Query
+from api.search.query import MAX_TEXT_CHARS, Clause, Query
 from api.search.ranking import Aim, find_fused, find_nearest
 from api.search.relevance_scoring import RelevanceScorer, cannot_tell, list_kinds, make_relevance_scorer, no_good_match
 from api.search.results import SearchHit, SearchNote, SearchResult
@@ -150,7 +149,7 @@ class SearchEngine:
             place: self._decode(clause.image) for place, clause in enumerate(clauses) if clause.image is not None
         }
         unknown: dict[int, list[list[str]]] = {}  # by clause: the words that each encoder asked does not know
-        assigned = assign(clauses, self._route(query.spaces), self._takes)
+        assigned = assign(clauses, self._route(query.encoders), self._takes)
         for name, places in assigned.items():
             asked = SpacePlan(position=self.spaces.index(self.get_space(name)))
             for place in places:
@@ -410,9 +409,9 @@ def _common(words: Sequence[Sequence[str]]) -> list[str]:
 def _no_common_score(names: Sequence[str]) -> InvalidQuery:
     return InvalidQuery(
         en=f"min_score is a cosine, and {', '.join(names)} answer this together, whose scores cannot be compared. "
-        f"Choose one: spaces={names[0]}",
+        f"Choose one: encoders={names[0]}",
         zh=f"min_score 是余弦值，而此查询由 {'、'.join(names)} 共同回答，它们的分数无法比较。"
-        f"请选择一个：spaces={names[0]}",
+        f"请选择一个：encoders={names[0]}",
     )
 
 

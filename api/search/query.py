@@ -1,15 +1,16 @@
 """What a person asks: a sum of weighted clauses, and conditions."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any
 
-from api.limits import MAX_CLAUSES, MAX_HIDING, MAX_K
 from api.search.errors import InvalidQuery
+from api.search.options import MAX_CLAUSES, OPTIONS, Option, SearchOptions
 from indexer.library.catalog.filters import Filter
 
-Match: TypeAlias = Literal["vector", "text", "both"]
+MAX_TEXT_CHARS = 500
+MAX_HIDING = 10_000  # offset and k together, where duplicates are hidden: all better hits are compared
 
 _SIGN_AND_WEIGHT = re.compile(r"(?P<sign>[+-]?)(?:(?P<weight>\d+(?:\.\d+)?)[:：](?!\d))?(?P<text>.*)", re.DOTALL)
 
@@ -40,8 +41,8 @@ class Clause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """Clauses whose weighted vectors are summed; conditions, read or as an expression; and the page asked for.
+class Query(SearchOptions):
+    """Clauses whose weighted vectors are summed; conditions, read or as an expression; and the options of the search.
 
     `match` says what is looked at: the pictures ("vector"), the words of captions, tags and names ("text"), or both,
     in one ranking. Of words, only texts know; texts to stay away from leave out the pictures that say them.
@@ -49,20 +50,11 @@ class Query:
     Negation in a text to look for ("a street without people") becomes a clause of its own; with `literal`, words are
     searched as they are. `min_relevance` leaves out the hits that are less likely right, where that can be told.
     With `hub_correction`, what a picture scores with any text at all is taken off what it scores with those asked, but
-    not with `min_score`, which is a cosine. `spaces` names the encoders that answer, in place of the library's routes.
+    not with `min_score`, which is a cosine. `encoders` names those that answer, in place of the library's routes.
     """
 
     clauses: Sequence[Clause]
     where: Filter | str | None = None
-    k: int = 20
-    offset: int = 0
-    min_score: float | None = None
-    min_relevance: float | None = None
-    match: Match = "vector"
-    hide_duplicates: bool = False
-    literal: bool = False
-    hub_correction: bool = True
-    spaces: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not self.clauses:
@@ -75,33 +67,18 @@ class Query:
                 en=f"{len(self.clauses)} clauses are too many; the most is {MAX_CLAUSES}.",
                 zh=f"条件过多（{len(self.clauses)} 个），最多 {MAX_CLAUSES} 个。",
             )
-        if not 1 <= self.k <= MAX_K or self.offset < 0:
-            raise InvalidQuery(
-                en=f"k must be from 1 to {MAX_K}, and offset 0 or more.",
-                zh=f"k 应在 1 到 {MAX_K} 之间，offset 不能小于 0。",
-            )
-        if self.min_score is not None and not -1 <= self.min_score <= 1:
-            raise InvalidQuery(
-                en="min_score is a cosine: give a number from -1 to 1.",
-                zh="min_score 是余弦值，应在 -1 到 1 之间。",
-            )
-        if self.min_relevance is not None and not 0 <= self.min_relevance <= 1:
-            raise InvalidQuery(
-                en="min_relevance is how likely a hit is right: give a number from 0 to 1.",
-                zh="min_relevance 是结果的匹配度，应在 0 到 1 之间。",
-            )
+        for option in OPTIONS:
+            value = getattr(self, option.name)
+            if not option.accepts(value):
+                raise InvalidQuery(**option.refuse(value))
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Refuse options that contradict each other, or the clauses."""
         if self.hide_duplicates and self.offset + self.k > MAX_HIDING:
             raise InvalidQuery(
                 en=f"With duplicates hidden, only the first {MAX_HIDING} hits can be paged to.",
                 zh=f"隐藏重复图片时，最多只能翻到第 {MAX_HIDING} 张。",
-            )
-        self._check_match()
-
-    def _check_match(self) -> None:
-        if self.match not in get_args(Match):
-            raise InvalidQuery(
-                en=f"match cannot be {self.match!r}; known are {', '.join(get_args(Match))}.",
-                zh=f"match 不能为 {self.match!r}；可用：{'、'.join(get_args(Match))}。",
             )
         if self.match == "text" and any(clause.text is None for clause in self.clauses):
             raise InvalidQuery(
@@ -113,6 +90,33 @@ class Query:
                 en="min_score is a cosine, and words have none: use it with match=vector.",
                 zh="min_score 是余弦值，文字匹配没有余弦值：请与 match=vector 一起使用。",
             )
+
+
+def read_options(given: Mapping[str, Any], *, flags: bool = False) -> dict[str, Any]:
+    """Return the value of every option: as `given` by its name or a former one, else its default. Raises InvalidQuery.
+
+    What is None is not given. `flags`: a sentence about names spells them as the command line does.
+    """
+    found: dict[str, Any] = {}
+    for option in OPTIONS:
+        now, former = (_value(option, given, name) for name in (option.name, option.former))
+        if former not in (option.default, now):
+            if now != option.default:
+                new, old = (option.flag, option.former_flag) if flags else (option.name, option.former)
+                raise InvalidQuery(
+                    en=f"{old} is the former name of {new}, and they say different things. Give {new} alone.",
+                    zh=f"{old} 是 {new} 的旧名称，两者的值不同。请只使用 {new}。",
+                )
+            now = former
+        found[option.name] = now
+    return found
+
+
+def _value(option: Option, given: Mapping[str, Any], name: str) -> Any:
+    value = given.get(name)
+    if value is None:
+        return option.default
+    return tuple(value) if option.is_list else value
 
 
 def parse_terms(terms: Sequence[str]) -> list[Clause]:

@@ -174,8 +174,9 @@ def cannot_tell(plan: Plan, *, plain: bool) -> SearchNote:
         return SearchNote(
             code="cannot_tell",
             en="Several encoders answer this together, and a fused ranking has no relevance, so nothing was left out. "
-            "Choose one of them with spaces=NAME.",
-            zh="此查询由多个编码器共同回答，融合后的排序没有匹配度，因此没有按它筛选。可用 spaces=NAME 选择其中一个。",
+            "Choose one of them with encoders=NAME.",
+            zh="此查询由多个编码器共同回答，融合后的排序没有匹配度，因此没有按它筛选。"
+            "可用 encoders=NAME 选择其中一个。",
         )
     if all(read.clause.weight < 0 for read in plan.clauses):
         return SearchNote(

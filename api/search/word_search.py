@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from api.limits import MAX_TEXT_CHARS
 from api.search.errors import InvalidQuery
-from api.search.query import Clause, Query
+from api.search.query import MAX_TEXT_CHARS, Clause, Query
 from api.search.results import SearchNote
 from indexer.library.catalog.texts import ask_for
 from indexer.library.catalog.writer import Catalog

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from api.limits import MAX_HIDING
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
-from api.search.query import Clause, Query
+from api.search.query import MAX_HIDING, Clause, Query
 from indexer.config import IndexerSettings
 from indexer.library.duplicates import calibrate_build, group
 from indexer.pipeline.commands import BuildOptions, build, compact

@@ -148,7 +148,7 @@ def test_one_encoder_answers_as_it_would_alone(photographs, tmp_path, name):
     build(IndexerSettings(data=both, workers=0), [pictures], BuildOptions(encoders=BOTH))
     engine, single = open_engine(both), open_engine(alone)
     for clause in (Clause(text="一只猫"), Clause(text="a cup of coffee"), Clause(image_id=3)):
-        found, expected = ask(engine, clause, spaces=[name]), ask(single, clause)
+        found, expected = ask(engine, clause, encoders=[name]), ask(single, clause)
         assert found.hits == [replace(hit, root=found.hits[0].root) for hit in expected.hits]
         assert (found.encoders, found.encoder, found.total) == ([name], name, expected.total)
 
@@ -182,7 +182,7 @@ def test_what_is_to_be_avoided_is_avoided_beside_what_is_looked_for(data):
     result = ask(engine, Clause(text="一只猫"), Clause(text="people", weight=-0.5))
     assert result.encoders == ["starter"]
     assert ids(result) == ids(
-        ask(engine, Clause(text="一只猫"), Clause(text="people", weight=-0.5), spaces=["starter"])
+        ask(engine, Clause(text="一只猫"), Clause(text="people", weight=-0.5), encoders=["starter"])
     )
 
 
@@ -190,7 +190,7 @@ def test_a_picture_finds_itself_by_every_encoder(data, photographs):
     engine = open_engine(data)
     for name in BOTH:
         for path in ("rocket.jpg", "flower.jpg", "people/astronaut.png"):
-            (hit,) = ask(engine, Clause(image=(photographs / path).read_bytes()), k=1, spaces=[name]).hits
+            (hit,) = ask(engine, Clause(image=(photographs / path).read_bytes()), k=1, encoders=[name]).hits
             assert (hit.path, hit.score) == (path, pytest.approx(1.0, abs=1e-5))
 
 
@@ -217,7 +217,7 @@ def test_pages_follow_each_other_where_rankings_are_fused(data, monkeypatch):
 
 def test_words_count_as_much_as_all_encoders_together(data):
     engine = open_engine(data, "en=starter+hash", hub_correction=False)
-    near = [ids(ask(engine, Clause(text="rocket"), spaces=[name])) for name in ("starter", "hash")]
+    near = [ids(ask(engine, Clause(text="rocket"), encoders=[name])) for name in ("starter", "hash")]
     said = ids(ask(engine, Clause(text="rocket"), match="text"))
     both = ids(ask(engine, Clause(text="rocket"), match="both"))
     assert both == fuse([np.array(ranking) for ranking in (*near, said)], [0.5, 0.5, 1.0]).tolist()
@@ -231,17 +231,17 @@ def test_filters_and_duplicates_are_those_of_any_search(data):
 
 def test_a_cosine_cannot_be_asked_of_several_encoders(data):
     engine = open_engine(data, "zh=starter+hash")
-    with pytest.raises(InvalidQuery, match="spaces=starter"):
+    with pytest.raises(InvalidQuery, match="encoders=starter"):
         ask(engine, Clause(text="一只猫"), min_score=0.1)
-    assert ask(engine, Clause(text="一只猫"), min_score=-1, spaces=["hash"]).total == 9
+    assert ask(engine, Clause(text="一只猫"), min_score=-1, encoders=["hash"]).total == 9
     assert [note.code for note in ask(engine, Clause(text="一只猫"), min_relevance=0.5).notes] == ["cannot_tell"]
 
 
 def test_an_encoder_that_the_library_has_not_is_named(data):
     engine = open_engine(data)
     with pytest.raises(InvalidQuery, match="hash, starter"):
-        ask(engine, Clause(text="猫"), spaces=["dinov2-base"])
-    assert ask(engine, Clause(text="猫"), spaces=["starter", "starter"]).encoders == ["starter"]
+        ask(engine, Clause(text="猫"), encoders=["dinov2-base"])
+    assert ask(engine, Clause(text="猫"), encoders=["starter", "starter"]).encoders == ["starter"]
 
 
 def test_a_tower_is_loaded_only_when_a_query_needs_it(data):
@@ -337,7 +337,7 @@ def test_the_service_batches_for_each_encoder_and_names_those_that_answered(own,
     found = get("/v1/search", q="一只猫", k=9)
     assert found["encoders"] == ["starter", "hash"]
     assert [hit["id"] for hit in found["hits"]] == ids(ask(engine, Clause(text="一只猫")))
-    assert get("/v1/search", q="一只猫", spaces=["hash"])["encoders"] == ["hash"]
+    assert get("/v1/search", q="一只猫", encoders=["hash"])["encoders"] == ["hash"]
     assert get("/v1/images/4/similar")["encoders"] == ["starter"]
     about = get("/v1/index")
     assert about["encoder"]["name"] == "hash"
@@ -363,8 +363,9 @@ def run_xuntu(*arguments, **environment):
 
 
 def test_the_command_names_encoders(data):
-    done = run_xuntu("search", "一只猫", "--space", "starter", "--data", data, "--json")
-    assert json.loads(done.stdout)["encoders"] == ["starter"]
+    for flag in ("--encoder", "--space"):
+        done = run_xuntu("search", "一只猫", flag, "starter", "--data", data, "--json")
+        assert json.loads(done.stdout)["encoders"] == ["starter"]
     done = run_xuntu("search", "一只猫", "--data", data, "--json", XUNTU_ROUTING="zh=starter+hash")
     assert json.loads(done.stdout)["encoders"] == ["starter", "hash"]
     done = run_xuntu("search", "一只猫", "--data", data, XUNTU_ROUTING="zh=nobody")

@@ -258,6 +258,20 @@ def test_words_over_http(http):
     assert form["encoder"] == "starter"
 
 
+def test_words_are_looked_at_beside_an_uploaded_picture(http, photographs):
+    file = (photographs / "people/camera.png").read_bytes()
+
+    def ask(match: str) -> list[str]:
+        data = {"text": "火箭发射", "match": match, "weight": 0.1, "k": 2}
+        answer = http.post("/v1/search/image", files={"file": file}, data=data).raise_for_status().json()
+        return [Path(hit["path"]).name for hit in answer["hits"]]
+
+    assert "rocket.jpg" in ask("both")
+    assert "rocket.jpg" not in ask("vector")
+    refused = http.post("/v1/search/image", files={"file": file}, data={"text": "火箭", "match": "text"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_query")
+
+
 @pytest.mark.parametrize(
     ("params", "code"),
     [

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api import limits, schemas
+from api import schemas
 from api.http.mapping import LanguageDep, ServiceDep, label_of, to_filter
 from api.search.engine import SearchEngine
 from indexer.library.catalog.fields import CatalogField
@@ -40,9 +40,9 @@ async def count_facets(
     service: ServiceDep,
     language: LanguageDep,
     fields: Annotated[
-        list[str] | None, Query(max_length=limits.MAX_CHOICES, description="Names; none: all that are counted")
+        list[str] | None, Query(max_length=schemas.MAX_CHOICES, description="Names; none: all that are counted")
     ] = None,
-    where: Annotated[str | None, Query(max_length=limits.MAX_WHERE_CHARS)] = None,
+    where: Annotated[str | None, Query(max_length=schemas.MAX_WHERE_CHARS)] = None,
 ) -> schemas.Facets:
     """Count the values that the pictures satisfying some conditions have."""
     engine = service.serving.engine

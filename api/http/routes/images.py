@@ -9,8 +9,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 from PIL import Image
+from pydantic import BaseModel, Field
 
-from api import limits, schemas
+from api import schemas
 from api.http.mapping import (
     LanguageDep,
     ServiceDep,
@@ -19,10 +20,11 @@ from api.http.mapping import (
     list_details,
     shown_path,
     to_filter,
+    to_query,
     to_response,
 )
-from api.search import query as core
 from api.search.errors import FileGone
+from api.search.query import Clause
 from indexer.library.catalog.records import ImageRow
 from indexer.library.layout import Layout
 from indexer.library.originals import read_original
@@ -102,32 +104,20 @@ async def get_thumbnail(
     return Response(data, media_type="image/webp", headers=headers)
 
 
+@schemas.with_options(words=False)
+class SimilarParams(BaseModel):
+    """How others like a picture are looked for."""
+
+    where: str | None = Field(None, max_length=schemas.MAX_WHERE_CHARS)
+
+
 @router.get("/{image_id}/similar")
 async def find_similar(
-    image_id: int,
-    service: ServiceDep,
-    language: LanguageDep,
-    *,
-    k: Annotated[int, Query(ge=1, le=limits.MAX_K)] = 20,
-    offset: Annotated[int, Query(ge=0, le=limits.MAX_OFFSET)] = 0,
-    where: Annotated[str | None, Query(max_length=limits.MAX_WHERE_CHARS)] = None,
-    min_score: Annotated[float | None, Query(ge=-1, le=1)] = None,
-    min_relevance: schemas.MinRelevance = None,
-    hide_duplicates: schemas.HideDuplicates = False,
-    spaces: Annotated[list[str] | None, Query(max_length=16, description="Encoders that answer, by name")] = None,
+    image_id: int, params: Annotated[SimilarParams, Query()], service: ServiceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
     """Find pictures like one of the library; that one is left out."""
-    query = core.Query(
-        clauses=[core.Clause(image_id=image_id)],
-        where=to_filter(service.serving.engine.fields(), where),
-        k=k,
-        offset=offset,
-        min_score=min_score,
-        min_relevance=min_relevance,
-        hide_duplicates=hide_duplicates,
-        spaces=spaces or (),
-    )
-    return to_response(await service.search(query), offset=offset, language=language)
+    query = to_query([Clause(image_id=image_id)], to_filter(service.serving.engine.fields(), params.where), params)
+    return to_response(await service.search(query), offset=query.offset, language=language)
 
 
 def _thumbnail(layout: Layout, row: ImageRow, size: int, limits: DecodeLimits) -> bytes:

@@ -1,0 +1,178 @@
+"""The options of a search, each declared once.
+
+The fields of `SearchOptions` make the request body, the query and the form parameters of the REST API, the options of
+`xuntu search`, what `Query` refuses, and the parameters of the page's address. To add an option, add a field here and
+the code that uses its value.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+
+MAX_K = 500
+MAX_OFFSET = 1_000_000
+MAX_ENCODERS = 16
+MAX_CLAUSES = 16  # not an option: how many things one query may ask for
+
+Match: TypeAlias = Literal["vector", "text", "both"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """How an option stands in the page's address, where a default value is left out.
+
+    A number is written in whole, a float of 0..1 in per cent; `changed` is written for a bool that is not its default.
+    """
+
+    name: str
+    changed: str = "1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """What is declared of one option. `name`, `type` and `default` are those of its field.
+
+    `description` is the help of the command and the text of the OpenAPI document. Numbers are from `low` to `high`,
+    lists of names hold at most `max_items`. `en` and `zh` say what is wrong with a value that cannot be used, of which
+    `{value}` holds the place. `flag` is its spelling in the command, where its default may be another one. `former` and
+    `former_flag` are names that it had before. `address` is None where it does not stand in the page's address.
+    `about_words`: it says how words are read or ranked, so it means nothing where only a picture is asked.
+    """
+
+    description: str
+    en: str = ""
+    zh: str = ""
+    low: float | None = None
+    high: float | None = None
+    max_items: int | None = None
+    flag: str
+    flag_default: Any = None
+    former: str = ""
+    former_flag: str = ""
+    address: Parameter | None = None
+    about_words: bool = False
+    name: str = ""
+    type: Any = None
+    default: Any = None
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The values it may have, where they are words; else empty."""
+        return get_args(self.type) if get_origin(self.type) is Literal else ()
+
+    @property
+    def is_list(self) -> bool:
+        """Whether its value is a list of names."""
+        return isinstance(self.default, tuple)
+
+    def accepts(self, value: Any) -> bool:
+        """Say whether a value of the right type can be used."""
+        if value is None:
+            return self.default is None
+        if self.choices:
+            return value in self.choices
+        if self.is_list:
+            return self.max_items is None or len(value) <= self.max_items
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+    def refuse(self, value: Any) -> dict[str, str]:
+        """Return the sentences `en` and `zh` that say why a value cannot be used."""
+        return {"en": self.en.format(value=value), "zh": self.zh.format(value=value)}
+
+
+def _declare(default: Any, **declared: Any) -> Any:
+    return field(default=default, metadata={"option": Option(default=default, **declared)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchOptions:
+    """How a search is made: everything but what is asked and the conditions. The values are those that may be asked."""
+
+    k: int = _declare(
+        20,
+        description="Number of hits",
+        low=1,
+        high=MAX_K,
+        en=f"k is the number of hits: give one from 1 to {MAX_K}.",
+        zh=f"k 是结果的数量，应在 1 到 {MAX_K} 之间。",
+        flag="--k",
+        flag_default=10,
+    )
+    offset: int = _declare(
+        0,
+        description="Hits to pass over",
+        low=0,
+        high=MAX_OFFSET,
+        en=f"offset is how many hits are passed over: give a number from 0 to {MAX_OFFSET}.",
+        zh=f"offset 是要跳过的结果数，应在 0 到 {MAX_OFFSET} 之间。",
+        flag="--offset",
+    )
+    min_score: float | None = _declare(
+        None,
+        description="Leave out hits below this cosine",
+        low=-1,
+        high=1,
+        en="min_score is a cosine: give a number from -1 to 1.",
+        zh="min_score 是余弦值，应在 -1 到 1 之间。",
+        flag="--min-score",
+    )
+    min_relevance: float | None = _declare(
+        None,
+        description="Leave out hits that are less likely right, where that can be told; where nothing is left, the "
+        "nearest are given apart",
+        low=0,
+        high=1,
+        en="min_relevance is how likely a hit is right: give a number from 0 to 1.",
+        zh="min_relevance 是结果的匹配度，应在 0 到 1 之间。",
+        flag="--min-relevance",
+        address=Parameter(name="sure"),
+    )
+    match: Match = _declare(  # noqa: RUF009 - a field
+        "vector",
+        description="Look at the pictures (vector), at the words of captions, tags and names (text), or at both",
+        en=f"match cannot be {{value!r}}; known are {', '.join(get_args(Match))}.",
+        zh=f"match 不能为 {{value!r}}；可用：{'、'.join(get_args(Match))}。",
+        flag="--match",
+        address=Parameter(name="match"),
+        about_words=True,
+    )
+    hide_duplicates: bool = _declare(
+        False,
+        description="Leave out exact copies and near-duplicates of better hits; offset and k count what is left, "
+        "total counts everything",
+        flag="--hide-duplicates",
+        address=Parameter(name="duplicates", changed="hide"),
+    )
+    literal: bool = _declare(
+        False,
+        description="Search words as they are. Otherwise negation in them (without people, 不要水印) is read as "
+        "something to stay away from; the answer says how",
+        flag="--literal",
+        address=Parameter(name="literal"),
+        about_words=True,
+    )
+    hub_correction: bool = _declare(
+        True,
+        description="Take off what a picture scores with any text at all, where the index knows it; not with "
+        "min_score, which is a cosine",
+        flag="--hub-correction/--no-hub-correction",
+        about_words=True,
+    )
+    encoders: Sequence[str] = _declare(
+        (),
+        description="Encoders that answer, by name, in place of the library's routes; may be repeated",
+        max_items=MAX_ENCODERS,
+        en=f"encoders names the encoders that answer: at most {MAX_ENCODERS}.",
+        zh=f"encoders 指定回答查询的编码器，最多 {MAX_ENCODERS} 个。",
+        flag="--encoder",
+        former="spaces",
+        former_flag="--space",
+    )
+
+
+def _list_options() -> tuple[Option, ...]:
+    hints = get_type_hints(SearchOptions)
+    return tuple(replace(one.metadata["option"], name=one.name, type=hints[one.name]) for one in fields(SearchOptions))
+
+
+OPTIONS = _list_options()

@@ -12,8 +12,12 @@ from api.search import options
 
 MAX_WHERE_CHARS = 2_000
 MAX_CHOICES = 32  # formats, colours or tags in one filter
+# What the page shares: its address is made of the options.
 MAX_CLAUSES = options.MAX_CLAUSES
-OPTIONS = options.OPTIONS  # what the page makes its address of
+Match = options.Match
+OPTIONS = options.OPTIONS
+Option = options.Option
+Parameter = options.Parameter
 SearchOptions = options.SearchOptions
 
 M = TypeVar("M", bound=BaseModel)
@@ -51,13 +55,13 @@ def with_options(*, words: bool = True) -> Callable[[type[M]], type[M]]:
     return extend
 
 
-def _option_field(option: options.Option) -> tuple[Any, Any]:
+def _option_field(option: Option) -> tuple[Any, Any]:
     if option.is_list:
         return list[str], Field(list(option.default), max_length=option.max_items, description=option.description)
     return option.type, Field(option.default, ge=option.low, le=option.high, description=option.description)
 
 
-def _former_field(option: options.Option) -> tuple[Any, Any]:
+def _former_field(option: Option) -> tuple[Any, Any]:
     kind, _ = _option_field(option)
     description = f"The former name of {option.name}"
     return kind | None, Field(None, max_length=option.max_items, deprecated=True, description=description)

@@ -5,7 +5,8 @@ shared, opened in a new tab, and gone back to. The text is kept as it was typed;
 
     ?q=雪山+-人&like=12&less=7&match=both&colour=blue&shape=landscape&duplicates=hide&sure=70&lang=zh&page=2&id=31
 
-The service reads negation in the words ("没有人") and says so; `literal=1` has them searched as they are.
+The service reads negation in the words ("没有人") and says so; `literal=1` has them searched as they are. Which options
+of a search stand in a URL, and how, is declared with them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from api.schemas import MAX_CLAUSES, ClauseIn
+from api.schemas import MAX_CLAUSES, OPTIONS, ClauseIn, Match, Option, Parameter, SearchOptions
 
 PAGE_SIZE = 30
 AWAY_WEIGHT = -0.5  # a full step away from a word moves too far from what was asked
@@ -31,7 +32,8 @@ SHAPES: Mapping[str, tuple[float | None, float | None]] = {
 
 SURE = (50, 70, 90)  # per cent of relevance that a hit may be asked to have
 
-MATCHES = ("vector", "text", "both")  # what is looked at: the pictures, the words, both
+# What is looked at: the pictures, the words, both.
+MATCHES = next(option.choices for option in OPTIONS if option.name == "match")
 
 _AWAY = re.compile(r'(?:(?<=\s)|^)[-−－](?:"([^"]+)"|“([^”]+)”|([^\s"“]\S*))')
 
@@ -61,21 +63,17 @@ NO_FILTERS = Filters()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(SearchOptions):
     """A whole search: `like`, `less` and `detail` are image ids; `uploads` name pictures of this session.
 
-    `sure` is the relevance that hits must have, in per cent; 0 for any.
+    Of its options, those that have no parameter are as they are by default.
     """
 
     text: str = ""
     like: tuple[int, ...] = ()
     less: tuple[int, ...] = ()
     uploads: tuple[str, ...] = ()
-    match: str = "vector"
     filters: Filters = NO_FILTERS
-    hide_duplicates: bool = False
-    literal: bool = False
-    sure: int = 0
     lang: str = ""
     page: int = 1
     detail: int | None = None
@@ -86,7 +84,12 @@ class Address:
         return bool(split_text(self.text) or self.like or self.less or self.uploads)
 
     @property
-    def looks_at(self) -> str:
+    def sure(self) -> int:
+        """The relevance that hits must have, in per cent; 0 for any."""
+        return round(100 * (self.min_relevance or 0))
+
+    @property
+    def looks_at(self) -> Match:
         """What to look at: the words only where some are looked for, and not alone where pictures are asked for too."""
         if not any(not term.away for term in split_text(self.text)):
             return "vector"
@@ -127,7 +130,6 @@ def parse(params: Mapping[str, Sequence[str]]) -> Address:
         like=_ids(params.get("like", ())),
         less=_ids(params.get("less", ())),
         uploads=_words(params.get("up", ())),
-        match=last("match") if last("match") in MATCHES else "vector",
         filters=Filters(
             path=last("folder"),
             formats=_words(params.get("format", ())),
@@ -137,12 +139,14 @@ def parse(params: Mapping[str, Sequence[str]]) -> Address:
             taken_from=last("from"),
             taken_to=last("to"),
         ),
-        hide_duplicates=last("duplicates") == "hide",
-        literal=last("literal") == "1",
-        sure=min(100, _number(last("sure")) or 0),
         lang=last("lang"),
         page=max(1, _number(last("page")) or 1),
         detail=_number(last("id")),
+        **{
+            option.name: _read_option(option, option.address, params.get(option.address.name, ()))
+            for option in OPTIONS
+            if option.address
+        },
     )
 
 
@@ -159,7 +163,6 @@ def params(address: Address) -> dict[str, list[str]]:
         "like": [str(image_id) for image_id in address.like],
         "less": [str(image_id) for image_id in address.less],
         "up": list(address.uploads),
-        "match": [address.match if address.match != "vector" else ""],
         "folder": [filters.path],
         "format": list(filters.formats),
         "colour": list(filters.colours),
@@ -167,9 +170,11 @@ def params(address: Address) -> dict[str, list[str]]:
         "width": [str(filters.min_width or "")],
         "from": [filters.taken_from],
         "to": [filters.taken_to],
-        "duplicates": ["hide" if address.hide_duplicates else ""],
-        "literal": ["1" if address.literal else ""],
-        "sure": [str(address.sure or "")],
+        **{
+            option.address.name: _write_option(option, option.address, getattr(address, option.name))
+            for option in OPTIONS
+            if option.address
+        },
         "lang": [address.lang],
         "page": [str(address.page) if address.page > 1 else ""],
         "id": ["" if address.detail is None else str(address.detail)],
@@ -216,6 +221,37 @@ def where(filters: Filters) -> dict[str, Any] | None:
         "taken_to": filters.taken_to,
     }
     return {name: value for name, value in found.items() if value} or None
+
+
+def _read_option(option: Option, parameter: Parameter, said: Sequence[str]) -> Any:
+    """Return the value of an option that a URL says; its default where that cannot be used. The number 0 says nothing.
+
+    A number beyond the largest that may be asked is taken for that.
+    """
+    last = said[-1].strip() if said else ""
+    value: Any = last
+    if option.is_list:
+        value = _words(said)
+    elif isinstance(option.default, bool):
+        value = option.default != (last == parameter.changed)
+    elif not option.choices:
+        number = _number(last)
+        if not number:
+            return option.default
+        value = number / 100 if parameter.per_cent else number
+        value = value if option.high is None else min(value, option.high)
+    return value if option.accepts(value) else option.default
+
+
+def _write_option(option: Option, parameter: Parameter, value: Any) -> list[str]:
+    """Return what a URL says of the value of an option."""
+    if value == option.default:
+        return []
+    if option.is_list:
+        return list(value)
+    if isinstance(value, bool):
+        return [parameter.changed]
+    return [str(round(100 * value) if parameter.per_cent else value)]
 
 
 def _with_picture(address: Address, image_id: int, *, away: bool) -> Address | None:

@@ -10,18 +10,19 @@ import base64
 import binascii
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
 from typing import Any
 
 import streamlit as st
 
-from api.schemas import Hit, ImageDetail, IndexInfo, SearchResponse
+from api.schemas import Hit, ImageDetail, IndexInfo, SearchOptions, SearchResponse
 from ui import components, words
 from ui.address import PAGE_SIZE, Address, clauses, link, params, parse, parse_link, where
 from ui.bar import bar_view, with_form
-from ui.client import ApiClient, ApiError
+from ui.client import ApiClient, ApiError, search_body
 from ui.config import PageSettings, read_settings
 from ui.detail import detail_view, gone_view
 from ui.pictures import (
@@ -254,14 +255,16 @@ class Page:
         lead = 1 if first else 0
         conditions = where(self.address.filters)
         match = self.address.looks_at
-        answer = self._search(
-            asked, k=PAGE_SIZE + lead + 1, offset=first - lead, where=conditions, match=match, sure=self.address.sure
-        )
+        least = self.address.min_relevance if match == "vector" else None
+        options = replace(self.address, match=match, min_relevance=least, k=PAGE_SIZE + lead + 1, offset=first - lead)
+        answer = self._search(asked, conditions, options)
         hits = answer.hits[lead : lead + PAGE_SIZE]
         if match != "vector" or len(answer.encoders) > 1:  # the first need not be the nearest
             best = sorted(hits, key=lambda hit: -hit.score)
+        elif first:
+            best = self._search(asked, conditions, self._plain(1)).hits
         else:
-            best = self._search(asked, k=1, where=conditions).hits if first else answer.hits or answer.nearest
+            best = answer.hits or answer.nearest
         return Found(
             answer=answer,
             hits=hits,
@@ -270,37 +273,25 @@ class Page:
             best=best[0].score if best else 0.0,
         )
 
+    def _plain(self, k: int) -> SearchOptions:
+        """Return the options of the address for the first `k`, by what they show and of any relevance."""
+        return replace(self.address, match="vector", min_relevance=None, k=k)
+
     def _search(
-        self,
-        asked: list[dict[str, Any]],
-        *,
-        k: int,
-        offset: int = 0,
-        where: dict[str, Any] | None = None,
-        match: str = "vector",
-        sure: int = 0,
+        self, asked: Sequence[Mapping[str, Any]], conditions: Mapping[str, Any] | None, options: SearchOptions
     ) -> SearchResponse:
-        body: dict[str, Any] = {"clauses": asked, "k": k, "offset": offset}
-        if match != "vector":
-            body["match"] = match
-        if self.address.hide_duplicates:
-            body["hide_duplicates"] = True
-        if self.address.literal:
-            body["literal"] = True
-        if sure and match == "vector":
-            body["min_relevance"] = sure / 100
-        if where:
-            body["where"] = where
+        body = search_body(asked, conditions, options)
         return search(self.client, self.client.url, json.dumps(body, ensure_ascii=False), self.lang)
 
     def _sample(self) -> list[Hit]:
         """Return a few pictures of as many colours as the library has; any pictures where it has too few."""
         asked = [{"text": labels(self.lang).sample_query}]
         try:
-            rows = [self._search(asked, k=SAMPLE_EACH, where={"colours": [one]}).hits for one in SAMPLE_COLOURS]
+            few = self._plain(SAMPLE_EACH)
+            rows = [self._search(asked, {"colours": [one]}, few).hits for one in SAMPLE_COLOURS]
             mixed = {hit.id: hit for turn in zip_longest(*rows) for hit in turn if hit}
             if len(mixed) < SAMPLE_K // 2:
-                mixed.update({hit.id: hit for hit in self._search(asked, k=SAMPLE_K).hits})
+                mixed.update({hit.id: hit for hit in self._search(asked, None, self._plain(SAMPLE_K)).hits})
         except ApiError as error:
             log.info("no sample: %s", error.message)  # the welcome is whole without it
             return []

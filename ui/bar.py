@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from api.schemas import ClauseRead, IndexInfo
+from api.schemas import OPTIONS, ClauseRead, IndexInfo
 from ui import words
 from ui.address import (
     AWAY_WEIGHT,
@@ -85,8 +85,7 @@ def bar_view(
 
 
 def _narrows(address: Address) -> bool:
-    choices = (address.hide_duplicates, address.literal, address.sure, address.match != "vector")
-    return address.filters != NO_FILTERS or any(choices)
+    return address.filters != NO_FILTERS or any(getattr(address, one.name) != one.default for one in OPTIONS)
 
 
 def _status(info: IndexInfo | None, lang: str) -> dict[str, str] | None:
@@ -220,7 +219,12 @@ def _sure(address: Address, text: Strings, info: IndexInfo | None) -> list[dict[
         return []
     steps = [(text.any_width, 0), *((f"≥ {share}%", share) for share in SURE)]
     return [
-        {"label": label, "on": share == address.sure, "href": link(address.but(sure=share))} for label, share in steps
+        {
+            "label": label,
+            "on": share == address.sure,
+            "href": link(address.but(min_relevance=share / 100 or None)),
+        }
+        for label, share in steps
     ]
 
 
@@ -249,7 +253,7 @@ def _active(address: Address, text: Strings, lang: str) -> list[dict[str, Any]]:
     if address.literal:
         links.append((text.literal, None, link(address.but(literal=False))))
     if address.sure:
-        links.append((text.sure.format(n=address.sure), None, link(address.but(sure=0))))
+        links.append((text.sure.format(n=address.sure), None, link(address.but(min_relevance=None))))
     return [
         {"label": label, "hex": colour, "href": href, "remove": text.remove.format(what=label)}
         for label, colour, href in links

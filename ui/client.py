@@ -10,13 +10,14 @@ ApiError
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from api.schemas import ImageDetail, IndexInfo, Problem, SearchResponse
+from api.schemas import OPTIONS, ImageDetail, IndexInfo, Problem, SearchOptions, SearchResponse
 from ui.strings import labels
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ T = TypeVar("T", bound=BaseModel)
 TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 3.0
 ACCEPT_LANGUAGE = {"zh": "zh-CN,zh;q=0.9", "en": "en"}
+
+
+def search_body(
+    clauses: Sequence[Mapping[str, Any]], where: Mapping[str, Any] | None, options: SearchOptions
+) -> dict[str, Any]:
+    """Return a `SearchRequest` as JSON, without the options that are as they are by default."""
+    given = {option.name: (option, getattr(options, option.name)) for option in OPTIONS}
+    changed = {name: value for name, (option, value) in given.items() if value != option.default}
+    return {"clauses": list(clauses), **changed, **({"where": where} if where else {})}
 
 
 class ApiError(Exception):

@@ -38,13 +38,7 @@ def welcome_view(
 ) -> dict[str, Any]:
     """Return the state of a page that nothing was asked of yet."""
     text = labels(lang)
-    start = Address(
-        lang=address.lang,
-        match=address.match,
-        filters=address.filters,
-        hide_duplicates=address.hide_duplicates,
-        sure=address.sure,
-    )
+    start = address.but(text="", like=(), less=(), uploads=(), literal=False)
     return _state(
         "welcome",
         lang,
@@ -133,7 +127,7 @@ def nothing_view(address: Address, *, lang: str, notes: Sequence[str]) -> dict[s
 def nearest_view(found: Found, address: Address, *, lang: str, thumbnails: Mapping[int, str]) -> dict[str, Any]:
     """Return the state of a search in which nothing is relevant enough: that it is so, and what came nearest, apart."""
     text = labels(lang)
-    ways = ((text.any_relevance, address.but(sure=0)), (text.start_over, Address(lang=address.lang)))
+    ways = ((text.any_relevance, address.but(min_relevance=None)), (text.start_over, Address(lang=address.lang)))
     return _state(
         "nearest",
         lang,

@@ -21,11 +21,13 @@ Match: TypeAlias = Literal["vector", "text", "both"]
 class Parameter:
     """How an option stands in the page's address, where a default value is left out.
 
-    A number is written in whole, a float of 0..1 in per cent; `changed` is written for a bool that is not its default.
+    `changed` is written for a bool that is not its default. A number is written as a whole one, from 0 up; `per_cent`:
+    of 0..1, as so many hundredths.
     """
 
     name: str
     changed: str = "1"
+    per_cent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +127,7 @@ class SearchOptions:
         en="min_relevance is how likely a hit is right: give a number from 0 to 1.",
         zh="min_relevance 是结果的匹配度，应在 0 到 1 之间。",
         flag="--min-relevance",
-        address=Parameter(name="sure"),
+        address=Parameter(name="sure", per_cent=True),
     )
     match: Match = _declare(  # noqa: RUF009 - a field
         "vector",

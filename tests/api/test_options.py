@@ -11,6 +11,8 @@ from api.search.errors import InvalidQuery
 from api.search.options import OPTIONS, SearchOptions
 from api.search.query import Clause, Query, read_options
 from api.search.results import SearchResult
+from ui.address import Address, link, parse_link
+from ui.client import search_body
 
 FORMER = [option for option in OPTIONS if option.former]
 BOUNDED = [option for option in OPTIONS if option.choices or option.low is not None or option.max_items is not None]
@@ -173,3 +175,26 @@ def test_both_names_of_an_option_cannot_say_different_things(http, recorder, opt
 
 def test_what_is_not_given_is_as_declared():
     assert SearchOptions(**read_options({})) == SearchOptions()
+
+
+@named(OPTIONS)
+def test_an_option_stands_in_the_page_s_address_as_declared(option):
+    value = example(option)
+    address = Address(text="cat", **{option.name: value})
+    if option.address is None:
+        assert link(address) == link(Address(text="cat"))
+        return
+    assert f"{option.address.name}=" in link(address)
+    assert parse_link(link(address)) == address
+    assert parse_link(f"?q=cat&{option.address.name}=&{option.address.name}=nonsense") == Address(text="cat")
+
+
+@named(OPTIONS)
+def test_the_page_asks_for_an_option_only_where_it_is_not_the_default(option):
+    value = example(option)
+    clauses = [{"text": "cat"}]
+    assert search_body(clauses, None, Address(text="cat", **{option.name: value})) == {
+        "clauses": clauses,
+        option.name: value,
+    }
+    assert search_body(clauses, {"path": "x"}, Address(text="cat")) == {"clauses": clauses, "where": {"path": "x"}}

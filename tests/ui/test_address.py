@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from api.schemas import FilterIn, SearchRequest
 from ui.address import (
+    MATCHES,
     PAGE_SIZE,
     SHAPES,
     Address,
@@ -66,6 +67,8 @@ ids = st.lists(st.integers(0, 2**53), unique=True, max_size=4).map(tuple)
             shape=st.sampled_from(["", *SHAPES]),
             min_width=st.integers(0, 10_000),
         ),
+        match=st.sampled_from(MATCHES),
+        min_relevance=st.none() | st.integers(1, 100).map(lambda share: share / 100),
         hide_duplicates=st.booleans(),
         literal=st.booleans(),
         lang=st.sampled_from(["", "zh", "en"]),

@@ -4,7 +4,7 @@ Both are asked the same, and every draw of a bootstrap takes the same questions 
 whole interval of the difference in recall@10 lies below 0, over all questions or over those of one language.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,10 +128,10 @@ class QuestionGate:
             held = np.union1d(new.index.list_ids(), old.index.list_ids()) if old else new.index.list_ids()
             asked, missing = resolve(new.catalog, held, self._questions)
             encoders = load_encoders(new, self._runtime)
-            answers, results = self._ask(new, encoders, asked, on_progress)
+            answers, results = self._ask(new, encoders.values(), asked, on_progress)
             if old is not None:
                 try:
-                    answers_before, before = self._ask(old, encoders, asked, on_progress)
+                    answers_before, before = self._ask(old, encoders.values(), asked, on_progress)
                 except (LibraryError, EncoderError, InvalidRouting) as error:  # no service could answer from it either
                     unasked = error
         finally:
@@ -150,7 +150,7 @@ class QuestionGate:
     def _ask(
         self,
         opened: OpenBuild,
-        known: Sequence[EncoderTowers],
+        known: Iterable[EncoderTowers],
         asked: Sequence[Asked],
         on_progress: Callable[[int, int], None],
     ) -> tuple[list[Answer], list[Result]]:

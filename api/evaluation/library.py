@@ -159,13 +159,13 @@ def label_answers(
             plan = engine.plan(replace(asking.make_query(one.question.text), k=FIRST))
         except UnknownWords:
             continue
-        (space,) = plan.spaces
-        texts = engine.spaces[space.position].encoders.encode_texts(space.wordings)
-        result = engine.rank(plan, [(texts, [])])
+        encoded = engine.encode(plan)
+        result = engine.rank(plan, encoded)
         if kind is not None and len(result.clauses) == 1 and result.hits:
             contents = engine.opened.catalog.get_looks([hit.id for hit in result.hits]).contents.tolist()
             right = [content in one.contents for content in contents]
-            (part,) = space.list_parts(texts, [])
+            (only,) = plan.encoders
+            (part,) = only.list_parts(*encoded[only.encoder])
             found[kind].append(([hit.score for hit in result.hits], right, bool(one.contents), part.vector))
     return {kind: label_hits(*zip(*rows, strict=True), reference=reference) for kind, rows in found.items() if rows}
 

@@ -43,9 +43,9 @@ def measure_routes(
             samples[kind] = [(names, _sample(engine, kind, names, chosen, asking, path, on_step)) for names in ways]
     if not samples:
         counts: dict[str, int] = {kind: len(chosen) for kind, chosen in questions.items()}
-        raise NothingToRoute(counts, LEAST_QUERIES, [space.name for space in engine.spaces])
-    fingerprints = {space.name: space.entry.fingerprint for space in engine.spaces}
-    before = engine.routing.get()
+        raise NothingToRoute(counts, LEAST_QUERIES, list(engine.spaces))
+    fingerprints = {name: space.entry.fingerprint for name, space in engine.spaces.items()}
+    before = engine.get_measured_routes()
     kept = before.routes_for(fingerprints) if before else {}
     earlier = {kind: found for kind, found in (before.measured if before else {}).items() if kind in kept}
     return Routing(
@@ -65,7 +65,7 @@ def _select(kind: Kind, asked: Sequence[Asked]) -> list[Asked]:
 
 def _ways(engine: SearchEngine, kind: Kind) -> list[Names]:
     """Return the ways to answer a kind of query, the cheapest first: each encoder that can, and all of them fused."""
-    able = [space for space in engine.spaces if space.reads_text or kind == "picture"]
+    able = [space for space in engine.spaces.values() if space.reads_text or kind == "picture"]
     able.sort(key=lambda space: space.encoders.spec.parameters)
     alone: list[Names] = [(space.name,) for space in able]
     return [*alone, tuple(space.name for space in able)] if len(able) > 1 else alone

@@ -212,7 +212,7 @@ def _space_to_calibrate(engine: SearchEngine, asking: Asking) -> EncoderSpace:
     """Return whose scores are fitted, as they are one encoder's: the first that is asked, or else that reads text."""
     if asking.encoders:
         return engine.get_space(asking.encoders[0])
-    return next((space for space in engine.spaces if space.reads_text), engine.spaces[0])
+    return next((space for space in engine.spaces.values() if space.reads_text), engine.get_space())
 
 
 def _route(

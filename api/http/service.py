@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +14,10 @@ from api.http.batching import MicroBatcher
 from api.http.metrics import Metrics
 from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.engine import SearchEngine
-from api.search.plan import Encoded, SpacePlan
+from api.search.plan import Encoded, EncoderPlan, Plan
 from api.search.query import Clause, Query
 from api.search.results import SearchResult
+from api.search.stages import run_search
 from indexer.library.builds.current import current_build
 from indexer.library.errors import NoIndex
 from indexer.library.index.gpu_vectors import GpuVectors
@@ -41,8 +42,8 @@ class Batchers:
     texts: MicroBatcher[str, Vectors]
     images: MicroBatcher[Pixels, Vectors]
 
-    async def encode(self, asked: SpacePlan) -> Encoded:
-        """Return the vectors of what a space is asked."""
+    async def encode(self, asked: EncoderPlan) -> Encoded:
+        """Return the vectors of what the encoder is asked."""
         return await asyncio.gather(
             asyncio.gather(*(self.texts.submit(wording) for wording in asked.wordings)),
             asyncio.gather(*(self.images.submit(pixels) for _, pixels in asked.pixels)),
@@ -56,10 +57,32 @@ class Batchers:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """An engine and the batchers of its encoders, in their order."""
+    """An engine and the batchers of its encoders, by name.
+
+    A search is planned at once where that takes less than handing it to a thread, and ranked on a thread; what several
+    requests encode is encoded together. `decoding` is held while pictures are decoded.
+    """
 
     engine: SearchEngine
-    batchers: Sequence[Batchers]
+    batchers: Mapping[str, Batchers]
+    decoding: asyncio.Semaphore
+
+    async def plan(self, query: Query) -> Plan:
+        """Read a query."""
+        quick = query.match == "vector" and all(len(clause.text or "") in _QUICK for clause in query.clauses)
+        if quick and all(batchers.encoders.reads_at_once for batchers in self.batchers.values()):
+            return self.engine.plan(query)
+        async with self.decoding:
+            return await asyncio.to_thread(self.engine.plan, query)
+
+    async def encode(self, plan: Plan) -> dict[str, Encoded]:
+        """Return the vectors of what a plan asks each of its encoders, by their names."""
+        encoded = await asyncio.gather(*(self.batchers[asked.encoder].encode(asked) for asked in plan.encoders))
+        return {asked.encoder: vectors for asked, vectors in zip(plan.encoders, encoded, strict=True)}
+
+    async def rank(self, plan: Plan, encoded: Mapping[str, Encoded]) -> SearchResult:
+        """Search with these vectors."""
+        return await asyncio.to_thread(self.engine.rank, plan, encoded)
 
 
 class Service:
@@ -99,20 +122,12 @@ class Service:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._follower
         if self._serving:
-            for batchers in self._serving.batchers:
+            for batchers in self._serving.batchers.values():
                 batchers.close()
 
     async def search(self, query: Query) -> SearchResult:
         """Answer `query`; texts and pictures of requests that come together are encoded together."""
-        serving = self.serving
-        quick = query.match == "vector" and all(len(clause.text or "") in _QUICK for clause in query.clauses)
-        if quick and all(batchers.encoders.reads_at_once for batchers in serving.batchers):
-            plan = serving.engine.plan(query)  # takes less than handing it to a thread
-        else:
-            async with self._decoding:
-                plan = await asyncio.to_thread(serving.engine.plan, query)
-        encoded = await asyncio.gather(*(serving.batchers[asked.position].encode(asked) for asked in plan.spaces))
-        result = await asyncio.to_thread(serving.engine.rank, plan, encoded)
+        result = await run_search(self.serving, query)
         for stage in ("encode", "search"):
             self.metrics.stage_seconds.labels(stage).observe(result.timings_ms[stage] / 1000)
         return result
@@ -167,13 +182,14 @@ class Service:
         limits = DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes)
         before = self._serving
         opened = open_build(settings.data, catalog=before.engine.opened.catalog if before else None)
-        known = {batchers.encoders: batchers for batchers in before.batchers} if before else {}
-        encoders = load_encoders(opened, settings.runtime, list(known))
+        known = {batchers.encoders: batchers for batchers in before.batchers.values()} if before else {}
+        encoders = load_encoders(opened, settings.runtime, known)
         engine = SearchEngine(
             opened, encoders, limits, hub_correction=settings.hub_correction, routing=settings.routing
         )
         _warm_up_all(engine, known, image=settings.api.preload_image)
-        return Serving(engine, [known.get(one) or self._put_batchers(one) for one in encoders])
+        batchers = {name: known.get(one) or self._put_batchers(one) for name, one in encoders.items()}
+        return Serving(engine, batchers, self._decoding)
 
     def _put_batchers(self, encoders: EncoderTowers) -> Batchers:
         """Put batchers in front of an encoder."""
@@ -193,7 +209,7 @@ class Service:
 def _warm_up_all(engine: SearchEngine, known: Container[EncoderTowers], *, image: bool) -> None:
     """Warm up all encoders that are not known. One that cannot be loaded is logged; raises if none can be."""
     failed: list[ImageSearchError] = []
-    for space in engine.spaces:
+    for space in engine.spaces.values():
         try:
             if space.encoders not in known:
                 _warm_up(engine, space, image=image)

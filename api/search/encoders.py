@@ -1,11 +1,12 @@
 """The spaces of a library: for each encoder its towers, its index, and what its scores tell."""
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
+from api.search.errors import InvalidQuery
 from api.search.relevance_scoring import CalibrationFile
 from indexer.library.errors import IndexMismatch
 from indexer.library.opened import OpenBuild, check_same
@@ -79,12 +80,10 @@ class EncoderTowers:
 class EncoderSpace:
     """One encoder of a build, and the index of its vectors."""
 
-    def __init__(
-        self, opened: OpenBuild, position: int, encoders: EncoderTowers, *, hub_correction: bool = True
-    ) -> None:
-        """Take the index at a position of a build. Raises IndexMismatch if another encoder made it."""
-        self.entry = opened.indexes[position].entry
-        self.index = opened.indexes[position].index
+    def __init__(self, opened: OpenBuild, name: str, encoders: EncoderTowers, *, hub_correction: bool = True) -> None:
+        """Take the index of the named encoder from a build. Raises IndexMismatch if others made it."""
+        found = opened.by_encoder[name]
+        self.entry, self.index = found.entry, found.index
         if not encoders.missing and self.entry.fingerprint != encoders.spec.fingerprint:
             raise IndexMismatch(
                 f"{self.entry.encoder} ({self.entry.fingerprint})",
@@ -111,18 +110,31 @@ class EncoderSpace:
         return 0 < image_id < 2**63 and bool(self.index.count(np.array([image_id])))
 
 
-def load_encoders(opened: OpenBuild, runtime: Runtime, known: Sequence[EncoderTowers] = ()) -> list[EncoderTowers]:
-    """Return the encoders of a build, of which those already `known` are taken over.
+Spaces: TypeAlias = Mapping[str, EncoderSpace]  # of a build, by the encoder's name, the main one first
+
+
+def get_space(spaces: Spaces, name: str) -> EncoderSpace:
+    """Return a space by its encoder's name. Raises InvalidQuery."""
+    if name not in spaces:
+        raise InvalidQuery(
+            en=f"This library has no encoder {name!r}; it has {', '.join(spaces)}.",
+            zh=f"这个图片库没有编码器 {name!r}；现有：{'、'.join(spaces)}。",
+        )
+    return spaces[name]
+
+
+def load_encoders(opened: OpenBuild, runtime: Runtime, known: Iterable[EncoderTowers] = ()) -> dict[str, EncoderTowers]:
+    """Return the encoders of a build by name, the main one first; those already `known` are taken over.
 
     Without the weights of some the others answer what they are asked. Raises UnknownEncoder, and WeightsMissing or
     WeightsCorrupt where none is left.
     """
     there = {(one.spec.name, one.spec.fingerprint): one for one in known}
-    entries = [one.entry for one in opened.indexes]
-    found = [
-        there.get((entry.encoder, entry.fingerprint)) or EncoderTowers(entry.encoder, runtime) for entry in entries
-    ]
-    missing = [one.missing for one in found if one.missing]
+    found = {
+        name: there.get((name, one.entry.fingerprint)) or EncoderTowers(name, runtime)
+        for name, one in opened.by_encoder.items()
+    }
+    missing = [one.missing for one in found.values() if one.missing]
     if len(missing) == len(found):
         raise missing[0]
     return found

@@ -4,8 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from api.search.duplicate_collapse import Scores
+from api.search.plan import Plan
+from api.search.retrievers.retriever import Retriever
+from api.search.retrievers.vectors import VectorRetriever
 from models.foundation.vectors import Ids
 
+FUSED = 1_000  # places of each ranking that are fused into one
+_LOOSE_WEIGHT = 0.5  # of the ranking by words, where no picture says them all
 _DAMPING = 60  # of the paper: how little the first places of a ranking outweigh the next
 _DECIMALS = 12  # sums that agree so far are a tie
 
@@ -27,3 +33,43 @@ def fuse(rankings: Sequence[Ids], weights: Sequence[float]) -> Ids:
         done += len(ranking)
     fused: Ids = ids[np.lexsort((ids, first, -sums.round(_DECIMALS)))]
     return fused
+
+
+def find_fused(
+    plan: Plan, vectors: Sequence[VectorRetriever], words: Retriever, where: Ids | None, start: int, end: int
+) -> tuple[Ids, Scores, int]:
+    """Return part of the rankings by vectors, and by words if they are looked at, fused; and their number.
+
+    The first FUSED of each ranking are fused; the others that are near in the fullest space follow, so every picture
+    can be paged to. Scores are those of the first space whose index has the picture, 0 where there is none.
+    """
+    said = words.retrieve(plan, where, len(plan.matches.ids)).ids
+    rankings, weights = [], []
+    if plan.query.match != "text":
+        share = sum(one.weight for one in vectors)
+        rankings = [one.retrieve(plan, where, FUSED).ids for one in vectors]
+        weights = [one.weight / share for one in vectors]
+    near = any(map(len, rankings))
+    if plan.query.match != "vector":
+        rankings.append(said[:FUSED])
+        weights.append(_LOOSE_WEIGHT if plan.matches.loose else 1.0)
+    if not near:
+        return _scored(vectors, said[start:end], len(said))
+    ids = fuse(rankings, weights)
+    fullest = max(vectors, key=lambda one: one.space.index.count(where))
+    total = max(len(ids), fullest.count(plan, where))
+    if end > len(ids):
+        others = fullest.retrieve(plan, where, min(end, total)).ids
+        ids = np.concatenate([ids, others[~np.isin(others, ids)]])
+    return _scored(vectors, ids[start:end], total)
+
+
+def _scored(vectors: Sequence[VectorRetriever], ids: Ids, total: int) -> tuple[Ids, Scores, int]:
+    scores = np.zeros(len(ids), np.float32)
+    missing = np.ones(len(ids), np.bool_)
+    for one in vectors:
+        index = one.space.index
+        here = missing & np.isin(ids, index.list_ids())
+        scores[here] = index.score(one.vector, ids[here])
+        missing &= ~here
+    return ids, scores, total

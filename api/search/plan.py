@@ -10,34 +10,41 @@ from api.search.clauses import ReadClause
 from api.search.errors import InvalidQuery
 from api.search.query import Query
 from api.search.results import SearchNote
-from api.search.word_search import WordMatches
 from indexer.library.index.hub_offsets import weighing
 from models.encoders.wordings import pool_vectors
-from models.foundation.vectors import Pixels, Vectors, l2_normalize
+from models.foundation.vectors import Ids, Pixels, Vectors, l2_normalize
 from models.relevance.curves import Kind, kind_of
 
 _CANCELLED = 1e-3  # a sum of unit vectors shorter than this has no direction
 
 
-Encoded: TypeAlias = tuple[Sequence[Vectors], Sequence[Vectors]]  # of a space: of its wordings, and of its pixels
+Encoded: TypeAlias = tuple[Sequence[Vectors], Sequence[Vectors]]  # of one encoder: of its wordings, and of its pixels
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class WordMatches:
+    """The pictures that say the words of a query: ids, best first. `loose`: none says all, these say some of them."""
+
+    ids: Ids = field(default_factory=lambda: np.empty(0, np.int64))
+    loose: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """What is left of a query once it is read.
 
-    `clauses` are those that are searched, `spaces` what each space that answers is asked, the first of them first.
-    `excluded` are pictures that were asked about, and so are no answer. `matches` are those that say the words, where
-    these are looked at.
+    `started` is when that began, by `time.perf_counter`. `clauses` are those that are searched, `encoders` what each
+    encoder that answers is asked, the one whose scores are shown first. `excluded` are pictures that were asked about,
+    and so are no answer. `matches` are those that say the words, where these are looked at.
     """
 
     query: Query
     started: float
-    clauses: list[ReadClause] = field(default_factory=list)
-    spaces: list["SpacePlan"] = field(default_factory=list)
-    excluded: list[int] = field(default_factory=list)
+    clauses: tuple[ReadClause, ...] = ()
+    encoders: tuple["EncoderPlan", ...] = ()
+    excluded: tuple[int, ...] = ()
     matches: WordMatches = field(default_factory=WordMatches)
-    notes: list[SearchNote] = field(default_factory=list)
+    notes: tuple[SearchNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,22 +68,22 @@ class QueryPart:
         return weighing(self.vector[None], 1.0 if hub_correction and self.is_text else 0.0)
 
 
-@dataclass(slots=True)
-class SpacePlan:
-    """What is to be encoded for one space, the position of which among the engine's is given.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EncoderPlan:
+    """What is to be encoded by one encoder, which is named.
 
     `texts` pair a weight with the wordings of one text, `pixels` with a picture to be encoded, `vectors` with a vector
     that is already there.
     """
 
-    position: int
-    texts: list[tuple[float, tuple[str, ...]]] = field(default_factory=list)
-    pixels: list[tuple[float, Pixels]] = field(default_factory=list)
-    vectors: list[tuple[float, Vectors]] = field(default_factory=list)
+    encoder: str
+    texts: tuple[tuple[float, tuple[str, ...]], ...] = ()
+    pixels: tuple[tuple[float, Pixels], ...] = ()
+    vectors: tuple[tuple[float, Vectors], ...] = ()
 
     @property
     def weights(self) -> list[float]:
-        """The weights of what is understood in this space."""
+        """The weights of what the encoder understands."""
         return [weight for part in (self.texts, self.pixels, self.vectors) for weight, _ in part]
 
     @property

@@ -170,7 +170,7 @@ def cannot_tell(plan: Plan, *, plain: bool) -> SearchNote:
             en="Where words rank there is no relevance, so nothing was left out by it. Search with match=vector.",
             zh="按文字排序时没有匹配度，因此没有按它筛选。请使用 match=vector 搜索。",
         )
-    if len(plan.spaces) > 1:
+    if len(plan.encoders) > 1:
         return SearchNote(
             code="cannot_tell",
             en="Several encoders answer this together, and a fused ranking has no relevance, so nothing was left out. "

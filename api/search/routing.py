@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from api.search.encoders import Spaces, get_space
 from api.search.errors import InvalidRouting
 from api.search.query import Clause
 from api.search.reloading_file import ReloadingFile
@@ -40,6 +41,58 @@ class RoutingFile:
         except RoutingUnreadable as error:
             logger.warning("routes by what encoders are made for: %s", error)
             return None
+
+
+class Router:
+    """Which encoders of a build answer which clause: as given, else as measured, else by what they are made for."""
+
+    def __init__(self, spaces: Spaces, path: Path, given: str = "") -> None:
+        """Take the build's spaces, the file of its measured routes, and routes in words. Raises InvalidRouting."""
+        self.file = RoutingFile(path)
+        self._spaces = spaces
+        self._specs = [space.encoders.spec for space in spaces.values()]
+        self._given = parse_routes(given, self._specs)
+
+    @property
+    def routes(self) -> Routes:
+        """The encoders that answer each kind of query."""
+        measured = self.file.get()
+        fingerprints = {name: space.entry.fingerprint for name, space in self._spaces.items()}
+        own = measured.routes_for(fingerprints) if measured else {}
+        able = {kind: names for kind, names in own.items() if can_answer(kind, names, self._specs)}
+        return {**default_routes(self._specs), **able, **self._given}
+
+    def assign(self, clauses: Sequence[Clause], named: Sequence[str]) -> dict[str, list[int]]:
+        """Return encoder -> the positions of its clauses, as `assign` does; `named` go before routes.
+
+        Raises InvalidQuery for a name that the build does not have.
+        """
+        return assign(clauses, self._route(named), self._takes)
+
+    def _route(self, named: Sequence[str]) -> Callable[[Clause], Sequence[str]]:
+        """Return what says which encoders a clause goes to: those `named`, or else its route. Raises InvalidQuery."""
+        for name in named:
+            get_space(self._spaces, name)
+        known = list(self._spaces)
+        routes = self.routes
+        for_text = [name for name, space in self._spaces.items() if space.reads_text] or known
+
+        def route(clause: Clause) -> Sequence[str]:
+            kind = kind_of_clause(clause)
+            wanted = tuple(dict.fromkeys(named)) or (routes[kind] if kind else for_text[:1])
+            able = [name for name in wanted if self._takes(name, clause)]
+            if clause.image_id is not None and not able:  # added when the encoder could not see the picture
+                able = [name for name in known if self._takes(name, clause)][:1]
+            return able or wanted[:1]
+
+        return route
+
+    def _takes(self, name: str, clause: Clause) -> bool:
+        """Say whether an encoder can answer a clause."""
+        space = self._spaces[name]
+        if clause.text is not None:
+            return space.reads_text
+        return clause.image_id is None or space.holds(clause.image_id)
 
 
 def default_routes(specs: Sequence[EncoderSpec]) -> Routes:

@@ -42,6 +42,11 @@ class OpenBuild:
         """The index of the main encoder."""
         return self.indexes[0].index
 
+    @property
+    def by_encoder(self) -> dict[str, OpenIndex]:
+        """The indexes by their encoders' names, the main one first."""
+        return {one.entry.encoder: one for one in self.indexes}
+
     def close(self) -> None:
         """Let go of the indexes; the catalog is for others to close."""
         for opened in self.indexes:

@@ -8,8 +8,8 @@ import pytest
 
 from api.search.plan import Plan, QueryPart, sum_parts
 from api.search.query import Clause, Query
-from api.search.ranking import Aim, find_nearest
 from api.search.relevance_scoring import RelevanceScorer, WantedClause
+from api.search.retrievers.vectors import VectorRetriever
 from indexer.library.catalog.records import Locations
 from indexer.library.index.incremental import build_main
 from indexer.library.index.options import IndexOptions
@@ -19,7 +19,7 @@ from models.foundation.vectors import l2_normalize
 from models.relevance.curves import Fit
 
 DIM, COUNT = 16, 3_000
-PLAN = Plan(Query(clauses=[Clause(text="cat")]), 0.0)
+PLAN = Plan(query=Query(clauses=[Clause(text="cat")]), started=0.0)
 FIT = Fit(
     slope=20.0,
     intercept=-8.0,
@@ -52,12 +52,12 @@ def test_no_hit_is_below_the_least_score_and_as_many_are_counted_as_can_be_paged
     missed = 0
     for vector in vectors[:40]:
         parts = [QueryPart(1.0, "picture", vector)]
-        aim = Aim(SimpleNamespace(index=index), parts, sum_parts(parts, hub_correction=False))
+        nearest = VectorRetriever(SimpleNamespace(index=index), parts, sum_parts(parts, hub_correction=False))
         exact = np.sort(vectors @ vector)[::-1]
         for place in (4, 15, 90):
             least = float(exact[place])
-            counted = index.count_above(aim.vector, least)
-            ids, scores, total = find_nearest(PLAN, aim, None, least, 0, 500)
+            counted = index.count_above(nearest.vector, least)
+            ids, scores, total = nearest.find_range(PLAN, None, least, 0, 500)
             assert scores.min() >= np.float32(least)
             assert len(ids) == total <= counted
             missed += total < counted

@@ -208,7 +208,7 @@ def test_more_like_this_goes_the_route_of_pictures_and_leaves_the_picture_out(da
 def test_pages_follow_each_other_where_rankings_are_fused(data, monkeypatch):
     engine = open_engine(data, "zh=starter+hash")
     for places in (1_000, 3):
-        monkeypatch.setattr("api.search.ranking.FUSED", places)
+        monkeypatch.setattr("api.search.fusion.FUSED", places)
         whole = ids(ask(engine, Clause(text="一只猫")))
         pages = [ids(ask(engine, Clause(text="一只猫"), k=2, offset=at)) for at in range(0, 10, 2)]
         assert [image_id for page in pages for image_id in page] == whole
@@ -247,7 +247,7 @@ def test_an_encoder_that_the_library_has_not_is_named(data):
 def test_a_tower_is_loaded_only_when_a_query_needs_it(data):
     engine = open_engine(data, "zh=starter en=hash picture=hash")
     ask(engine, Clause(text="一只猫"))
-    loaded = {space.name: (space.encoders._text, space.encoders._image) for space in engine.spaces}
+    loaded = {space.name: (space.encoders._text, space.encoders._image) for space in engine.spaces.values()}
     assert loaded["hash"] == (None, None)
     assert loaded["starter"][0] is not None
     assert loaded["starter"][1] is None
@@ -264,7 +264,7 @@ def test_pictures_that_only_one_encoder_has_seen_are_found_by_it(photographs, tm
     drive.rename(tmp_path / "away")
     build(settings, [], BuildOptions(encoders=["starter", "hash"]))
     engine = open_engine(settings.data, "zh=starter+hash picture=starter")
-    assert [len(space.index) for space in engine.spaces] == [9, 11]
+    assert [len(space.index) for space in engine.spaces.values()] == [9, 11]
     result = ask(engine, Clause(text="一只猫"), k=20, hide_duplicates=False)
     assert len(result.hits) == result.total == 11
     unseen = set(ids(result)) - set(engine.get_space("starter").index.list_ids().tolist())
@@ -286,7 +286,7 @@ ENDLESS = (
 
 
 def make_routing(engine, **routes):
-    fingerprints = {space.name: space.entry.fingerprint for space in engine.spaces}
+    fingerprints = {name: space.entry.fingerprint for name, space in engine.spaces.items()}
     measured = {"zh": [Measured(encoders=("hash",), queries=30, recall=0.5, low=0.4, high=0.6)]}
     return Routing(fingerprints=fingerprints, routes=routes, measured=measured, created_at="2026-01-01T00:00:00+00:00")
 

@@ -19,7 +19,7 @@ from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.fusion import fuse
 from api.search.query import Clause, Query, parse_terms
-from api.search.word_search import WordSearch
+from api.search.retrievers.words import WordSearch
 from indexer.config import IndexerSettings
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.writer import Catalog
@@ -126,7 +126,7 @@ def test_both_puts_what_both_agree_on_first_and_pages_through_everything(engine)
 def test_beyond_the_fused_places_the_nearest_go_on(engine, monkeypatch):
     whole = [hit.id for hit in ask(engine, "草地", k=9).hits]
     said = [hit.id for hit in ask(engine, "草地", match="text").hits]
-    monkeypatch.setattr("api.search.ranking.FUSED", 2)
+    monkeypatch.setattr("api.search.fusion.FUSED", 2)
     result = [hit.id for hit in ask(engine, "草地", match="both", k=100).hits]
     head = fuse([np.array(whole[:2]), np.array(said[:2])], [1, 1]).tolist()
     assert result == head + [image_id for image_id in whole if image_id not in head]
@@ -198,7 +198,7 @@ def test_an_encoder_that_reads_no_text_still_finds_words(photographs, tmp_path, 
 
         spec = engine.encoders.spec
 
-    monkeypatch.setattr(engine.spaces[0], "encoders", Blind())
+    monkeypatch.setattr(engine.get_space(), "encoders", Blind())
     assert names(ask(engine, "astronaut", match="text")) == ["astronaut.png"]
     with pytest.raises(NoTextTower):
         ask(engine, "astronaut")

@@ -325,8 +325,8 @@ def test_texts_are_not_routed_to_an_encoder_that_reads_none(dinov2_small, photog
     settings = IndexerSettings(data=tmp_path / "data", weights=dinov2_small, workers=0)
     build(settings, [photographs], BuildOptions(encoders=["starter", "dinov2-small"]))
     engine = SearchEngine.open(settings.data, runtime=settings.runtime)
-    names = [space.name for space in engine.spaces]
-    fingerprints = {space.name: space.entry.fingerprint for space in engine.spaces}
+    names = list(engine.spaces)
+    fingerprints = {name: space.entry.fingerprint for name, space in engine.spaces.items()}
     routes = {"zh": ("dinov2-small",), "en": tuple(names), "picture": tuple(names)}
     engine.opened.layout.routing.write_bytes(Routing(fingerprints=fingerprints, routes=routes).to_json())
     assert engine.routes == {"zh": ("starter",), "en": ("starter",), "picture": tuple(names)}

@@ -20,7 +20,7 @@ async def describe_index(service: ServiceDep) -> schemas.IndexInfo:
     counts, formats, roots = await asyncio.to_thread(
         lambda: (catalog.counts(), catalog.formats(), catalog.list_roots())
     )
-    encoders, measured = _describe_encoders(engine), engine.routing.get()
+    encoders, measured = _describe_encoders(engine), engine.get_measured_routes()
     return schemas.IndexInfo(
         build=opened.manifest.build,
         created_at=opened.manifest.created_at,
@@ -57,5 +57,5 @@ def _describe_encoders(engine: SearchEngine) -> list[schemas.EncoderInfo]:
             pictures=len(space.index),
             answers=[kind for kind, names in routes.items() if space.name in names],
         )
-        for space in engine.spaces
+        for space in engine.spaces.values()
     ]

@@ -3,26 +3,19 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from api.search.errors import InvalidQuery
-from api.search.query import MAX_TEXT_CHARS, Clause, Query
-from api.search.results import SearchNote
+from api.search.plan import Plan, WordMatches
+from api.search.query import MAX_TEXT_CHARS, Clause
+from api.search.retrievers.retriever import Ranking
 from indexer.library.catalog.texts import ask_for
 from indexer.library.catalog.writer import Catalog
 from models.foundation.vectors import Ids
 
 _CACHED = 32
-
-
-@dataclass(frozen=True, slots=True)
-class WordMatches:
-    """Ids, best first. `loose`: no picture says all of the words, these say some."""
-
-    ids: Ids = field(default_factory=lambda: np.empty(0, np.int64))
-    loose: bool = False
 
 
 class WordSearch:
@@ -74,22 +67,16 @@ def among(ids: Ids, allowed: Ids) -> Ids:
     return kept
 
 
-def match_notes(query: Query, matches: WordMatches) -> list[SearchNote]:
-    """Say where the words were not found as they were asked for."""
-    if matches.loose:
-        return [
-            SearchNote(
-                code="words_in_part",
-                en="No caption, tag or name has all of these words; some have a part of them.",
-                zh="没有说明、标签或文件名包含全部这些词；以下只包含其中一部分。",
-            )
-        ]
-    if query.match == "both" and not len(matches.ids):
-        return [
-            SearchNote(
-                code="words_not_found",
-                en="No caption, tag or name has these words; ranked by what the pictures show.",
-                zh="没有说明、标签或文件名包含这些词；仅按画面排序。",
-            )
-        ]
-    return []
+@dataclass(frozen=True, slots=True, eq=False)
+class WordRetriever:
+    """Finds the pictures that say the words of a plan, among those that are `held`, ids ascending."""
+
+    held: Ids
+
+    def retrieve(self, plan: Plan, where: Ids | None, k: int) -> Ranking:
+        """Return at most the first `k` that say the words, without those that were asked about; they have no score."""
+        ids = among(plan.matches.ids, self.held)
+        if where is not None:
+            ids = among(ids, where)
+        ids = ids[~np.isin(ids, plan.excluded)][:k]
+        return Ranking(ids, np.zeros(len(ids), np.float32))

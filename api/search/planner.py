@@ -1,0 +1,210 @@
+"""A query as a person gave it -> a plan: what is still to be encoded, by which encoder, and what is known already."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL.Image import Image
+
+from api.search.clauses import ReadClause, read_clauses
+from api.search.encoders import EncoderSpace, EncoderTowers, Spaces
+from api.search.errors import ImageNotFound, InvalidQuery
+from api.search.plan import EncoderPlan, Plan, WordMatches
+from api.search.query import MAX_TEXT_CHARS, Clause, Query
+from api.search.results import SearchNote
+from api.search.retrievers.words import WordSearch
+from api.search.routing import Router
+from indexer.library.catalog.filter_parser import parse_filter
+from indexer.library.catalog.records import ImageRow
+from indexer.library.opened import OpenBuild
+from indexer.library.thumbnails import DECODED_SIDE, decoded_side
+from models.encoders.wordings import list_wordings
+from models.foundation.errors import NoTextTower, UnknownWords
+from models.foundation.vectors import Pixels, Vectors
+from models.language.text import normalize_text
+from models.pictures.decode import DecodeLimits, decode_image
+
+
+@dataclass(frozen=True, slots=True)
+class _Unknown:
+    """The words of a query that none of the encoders asked knows, and the first of these encoders."""
+
+    words: list[str]
+    encoder: str
+
+
+class Planner:
+    """Reads queries to one build. Safe to use from several threads."""
+
+    def __init__(self, opened: OpenBuild, spaces: Spaces, router: Router, limits: DecodeLimits) -> None:
+        self._catalog = opened.catalog
+        self._spaces = spaces
+        self._router = router
+        self._limits = limits
+        self._words = WordSearch(opened.catalog)
+        self._side = decoded_side([space.encoders.spec.image_size for space in spaces.values()])
+
+    def plan(self, query: Query) -> Plan:
+        """Read texts, decode pictures and look up ids, so that only encoding is left.
+
+        Raises InvalidQuery, InvalidFilter, UnknownWords, ImageNotFound, DecodeError, and what loading a tower raises.
+        """
+        for clause in query.clauses:
+            if clause.text is not None:
+                _check_text(clause.text)
+        started = time.perf_counter()
+        if isinstance(query.where, str):
+            query = replace(query, where=parse_filter(query.where, self._catalog.fields()))
+        clauses, matches, notes = self._read(query)
+        searched = [read.clause for read in clauses]
+        excluded = [clause.image_id for clause in searched if clause.image_id is not None]
+        for image_id in excluded:
+            self.get_image(image_id)
+        pictures = {
+            place: self._decode(clause.image) for place, clause in enumerate(searched) if clause.image is not None
+        }
+        encoders, unknown = self._plan_encoders(query, searched, pictures)
+        if not encoders and (query.match == "vector" or (query.match == "both" and not len(matches.ids))):
+            raise UnknownWords(unknown.words, unknown.encoder)
+        if unknown.words and query.match != "text":
+            notes = [*notes, _left_out(unknown.words)]
+        return Plan(
+            query=query,
+            started=started,
+            clauses=tuple(clauses),
+            encoders=tuple(encoders),
+            excluded=tuple(excluded),
+            matches=matches,
+            notes=tuple(notes),
+        )
+
+    def get_image(self, image_id: int) -> ImageRow:
+        """Return what is known of a picture of this build. Raises ImageNotFound."""
+        row = self._catalog.get_images([image_id]).get(image_id) if 0 < image_id < 2**63 else None
+        if row is None or not any(space.holds(image_id) for space in self._spaces.values()):
+            raise ImageNotFound(image_id)
+        return row
+
+    def _read(self, query: Query) -> tuple[list[ReadClause], WordMatches, list[SearchNote]]:
+        """Return the clauses as they are read, and the pictures that say their words if these are looked at."""
+        clauses, matches = read_clauses(query.clauses, literal=query.literal), WordMatches()
+        if query.match == "vector":
+            return clauses, matches, []
+        if _names_words(query.clauses) and not _names_words([read.clause for read in clauses]):
+            if query.match == "both":  # "without people" names nothing that could be found in words
+                return clauses, matches, _match_notes(query, matches)
+            clauses = read_clauses(query.clauses, literal=True)
+        matches = self._words.match([read.clause for read in clauses])
+        return clauses, matches, _match_notes(query, matches)
+
+    def _plan_encoders(
+        self, query: Query, clauses: Sequence[Clause], pictures: Mapping[int, Image]
+    ) -> tuple[list[EncoderPlan], _Unknown]:
+        """Return what each encoder is asked that understands something asked for, and what none of them knows."""
+        assigned = self._router.assign(clauses, query.encoders)
+        asked: list[EncoderPlan] = []
+        unknown: dict[int, list[list[str]]] = {}  # by clause: the words that each encoder asked does not know
+        for name, places in assigned.items():
+            chosen = {place: clauses[place] for place in places}
+            one, words = self._plan_encoder(self._spaces[name], chosen, pictures, query)
+            for place in places:
+                unknown.setdefault(place, []).append(words[place])
+            towards = any(clause.weight > 0 for clause in chosen.values())
+            if one.weights and (max(one.weights) > 0 or not towards):
+                asked.append(one)
+        common = [word for _, found in sorted(unknown.items()) for word in _common(found)]
+        return asked, _Unknown(common, next(iter(assigned)))
+
+    def _plan_encoder(
+        self, space: EncoderSpace, clauses: Mapping[int, Clause], pictures: Mapping[int, Image], query: Query
+    ) -> tuple[EncoderPlan, dict[int, list[str]]]:
+        """Return what an encoder is asked, and for the place of each clause the words that it does not know."""
+        texts: list[tuple[float, tuple[str, ...]]] = []
+        pixels: list[tuple[float, Pixels]] = []
+        vectors: list[tuple[float, Vectors]] = []
+        unknown: dict[int, list[str]] = {place: [] for place in clauses}
+        for place, clause in clauses.items():
+            if clause.text is not None:
+                wordings, unknown[place] = _read_text(space.encoders, clause.text, query)
+                if wordings:
+                    texts.append((clause.weight, wordings))
+            elif place in pictures:
+                pixels.append((clause.weight, space.encoders.preprocess(pictures[place])))
+            else:
+                vectors.append((clause.weight, space.index.fetch(np.array([clause.image_id]))[0]))
+        asked = EncoderPlan(encoder=space.name, texts=tuple(texts), pixels=tuple(pixels), vectors=tuple(vectors))
+        return asked, unknown
+
+    def _decode(self, data: bytes) -> Image:
+        """Decode exactly as the indexer does, so that a picture of the library finds itself."""
+        return decode_image(data, short_side=self._side, long_side=DECODED_SIDE, limits=self._limits).image
+
+
+def _read_text(encoders: EncoderTowers, text: str, query: Query) -> tuple[tuple[str, ...], list[str]]:
+    """Return the wordings of a text for an encoder, none where it knows nothing of it, and the words it does not know.
+
+    Raises NoTextTower where only vectors are looked at.
+    """
+    normal = normalize_text(text)
+    try:
+        reading = encoders.text.read_text(normal)
+    except NoTextTower:
+        if query.match == "vector":
+            raise
+        return (), [normal]
+    if not reading.known:
+        return (), list(reading.unknown_words) or [normal]
+    wordings = list_wordings(normal, encoders.text, templates=encoders.templates)
+    return tuple(wordings), list(reading.unknown_words)
+
+
+def _check_text(text: str) -> None:
+    """Refuse a text that is too long, or empty. Raises InvalidQuery."""
+    if len(text) > MAX_TEXT_CHARS:
+        raise InvalidQuery(
+            en=f"The text is too long: {len(text)} characters; the most is {MAX_TEXT_CHARS}.",
+            zh=f"文字过长：{len(text)} 个字符，最多 {MAX_TEXT_CHARS} 个。",
+        )
+    if not normalize_text(text):
+        raise InvalidQuery(en="The text is empty. Say what is in the picture.", zh="没有输入文字。请描述图片里有什么。")
+
+
+def _names_words(clauses: Sequence[Clause]) -> bool:
+    return any(clause.text is not None and clause.weight > 0 for clause in clauses)
+
+
+def _common(words: Sequence[Sequence[str]]) -> list[str]:
+    """Return the words that are in every list, in the order of the first."""
+    first, *others = words
+    return [word for word in first if all(word in other for other in others)]
+
+
+def _left_out(words: Sequence[str]) -> SearchNote:
+    said = ", ".join(words)
+    return SearchNote(
+        code="unknown_words",
+        en=f"Not understood, so left out: {said}.",
+        zh=f"不认识，已忽略：{said}。",
+    )
+
+
+def _match_notes(query: Query, matches: WordMatches) -> list[SearchNote]:
+    """Say where the words were not found as they were asked for."""
+    if matches.loose:
+        return [
+            SearchNote(
+                code="words_in_part",
+                en="No caption, tag or name has all of these words; some have a part of them.",
+                zh="没有说明、标签或文件名包含全部这些词；以下只包含其中一部分。",
+            )
+        ]
+    if query.match == "both" and not len(matches.ids):
+        return [
+            SearchNote(
+                code="words_not_found",
+                en="No caption, tag or name has these words; ranked by what the pictures show.",
+                zh="没有说明、标签或文件名包含这些词；仅按画面排序。",
+            )
+        ]
+    return []

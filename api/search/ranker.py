@@ -1,0 +1,179 @@
+"""A plan and the vectors of what it asks -> a page of hits."""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from api.search.clauses import language_of
+from api.search.duplicate_collapse import DuplicateCollapser, HitPage, Scores
+from api.search.encoders import EncoderSpace, Spaces
+from api.search.errors import InvalidQuery
+from api.search.fusion import find_fused
+from api.search.plan import Encoded, EncoderPlan, Plan, sum_parts
+from api.search.query import Query
+from api.search.relevance_scoring import RelevanceScorer, cannot_tell, make_relevance_scorer, no_good_match
+from api.search.results import SearchHit, SearchNote, SearchResult
+from api.search.retrievers.vectors import VectorRetriever
+from api.search.retrievers.words import WordRetriever
+from indexer.library.catalog.filters import Filter
+from indexer.library.opened import OpenBuild
+from models.foundation.vectors import Ids
+
+_CACHED_FILTERS = 32
+
+
+class Ranker:
+    """Ranks the pictures of one build. Safe to use from several threads."""
+
+    def __init__(self, opened: OpenBuild, spaces: Spaces) -> None:
+        self._opened = opened
+        self._spaces = spaces
+        self._duplicates = DuplicateCollapser(opened)
+        self._filtered: OrderedDict[Filter, Ids] = OrderedDict()
+        self._filtered_lock = threading.Lock()
+
+    def rank(self, plan: Plan, encoded: Mapping[str, Encoded]) -> SearchResult:
+        """Search with the vectors of what `plan` asks each of its encoders, by their names. Raises InvalidQuery."""
+        started = time.perf_counter()
+        query = plan.query
+        retrievers = [self._make_retriever(query, asked, encoded[asked.encoder]) for asked in plan.encoders]
+        names = [one.space.name for one in retrievers]
+        if len(names) > 1 and query.min_score is not None:
+            raise _no_common_score(names)
+        where = self._ids_where(query.where) if isinstance(query.where, Filter) else None
+        scorer = self._make_relevance_scorer(plan, retrievers[0]) if len(retrievers) == 1 else None
+        page, nearest, notes = self._find_relevant(plan, retrievers, where, scorer)
+        hits = self._hits(page, scorer)
+        if scorer and query.min_relevance is None and not query.offset and scorer.doubts(hits):
+            notes.append(no_good_match(None))
+        done = time.perf_counter()
+        names = names or list(self._spaces)[:1]
+        return SearchResult(
+            hits=hits,
+            total=page.total,
+            more=page.more,
+            timings_ms={
+                "encode": round(1000 * (started - plan.started), 3),
+                "search": round(1000 * (done - started), 3),
+                "total": round(1000 * (done - plan.started), 3),
+            },
+            build=self._opened.manifest.build,
+            encoder=names[0],
+            encoders=names,
+            language=language_of(plan.clauses),
+            clauses=list(plan.clauses),
+            nearest=nearest,
+            notes=[*plan.notes, *notes],
+        )
+
+    def _make_retriever(self, query: Query, asked: EncoderPlan, encoded: Encoded) -> VectorRetriever:
+        space = self._spaces[asked.encoder]
+        parts = asked.list_parts(*encoded)
+        return VectorRetriever(space, parts, sum_parts(parts, hub_correction=_corrects(space, query)))
+
+    def _make_relevance_scorer(self, plan: Plan, retriever: VectorRetriever) -> RelevanceScorer | None:
+        space, hub_correction = retriever.space, _corrects(retriever.space, plan.query)
+        return make_relevance_scorer(
+            plan, retriever.parts, space.index, space.calibration.get(), hub_correction=hub_correction
+        )
+
+    def _find_relevant(
+        self, plan: Plan, retrievers: Sequence[VectorRetriever], where: Ids | None, scorer: RelevanceScorer | None
+    ) -> tuple[HitPage, list[SearchHit], list[SearchNote]]:
+        """Return the page asked for, without what is not relevant enough; where nothing is, the nearest apart."""
+        query = plan.query
+        least = query.min_relevance
+        if least is None or scorer is None:
+            plain = any(
+                one.kind == "text" and one.space.hub_correction and not _corrects(one.space, query)
+                for one in retrievers
+            )
+            notes = [] if least is None else [cannot_tell(plan, plain=plain)]
+            return self._find_page(plan, retrievers, where, query.min_score), [], notes
+        limits = [limit for limit in (query.min_score, scorer.score_for(least)) if limit is not None]
+        page = self._find_page(plan, retrievers, scorer.among(least, where), max(limits, default=None))
+        if page.total:
+            return page, [], []
+        first = replace(plan, query=replace(query, offset=0))
+        nearest = self._hits(self._find_page(first, retrievers, where, query.min_score), scorer)
+        return page, nearest, [no_good_match(least)] if nearest else []
+
+    def _find_page(
+        self, plan: Plan, retrievers: Sequence[VectorRetriever], where: Ids | None, min_score: float | None
+    ) -> HitPage:
+        """Return the page of a ranking of `where`, down to `min_score`."""
+        query = plan.query
+
+        def find(start: int, end: int) -> tuple[Ids, Scores, int]:
+            if query.match == "vector" and len(retrievers) == 1:
+                return retrievers[0].find_range(plan, where, min_score, start, end)
+            return find_fused(plan, retrievers, WordRetriever(self._ids), where, start, end)
+
+        start, end = query.offset, query.offset + query.k
+        if query.hide_duplicates:
+            return self._duplicates.find(find, start, end)
+        ids, scores, total = find(start, end)
+        return HitPage(ids, scores, [0] * len(ids), total, more=end < total)
+
+    @cached_property
+    def _ids(self) -> Ids:
+        """The ids of all pictures that any index has, ascending."""
+        first, *others = (space.index.list_ids() for space in self._spaces.values())
+        for ids in others:
+            first = first if np.array_equal(first, ids) else np.union1d(first, ids)
+        return first
+
+    def _ids_where(self, where: Filter) -> Ids:
+        """Return the ids that satisfy `where`, kept for the next page of the same search."""
+        with self._filtered_lock:
+            if where in self._filtered:
+                self._filtered.move_to_end(where)
+                return self._filtered[where]
+        ids = self._opened.catalog.ids_where(where)
+        ids.flags.writeable = False  # so that the index may remember what they stand for
+        with self._filtered_lock:
+            self._filtered[where] = ids
+            if len(self._filtered) > _CACHED_FILTERS:
+                self._filtered.popitem(last=False)
+        return ids
+
+    def _hits(self, page: HitPage, scorer: RelevanceScorer | None) -> list[SearchHit]:
+        ids = page.ids.tolist()
+        rows = self._opened.catalog.get_images(ids)
+        relevances = scorer.relevances(page.ids, page.scores) if scorer else [None] * len(ids)
+        return [
+            SearchHit(
+                id=image_id,
+                path=rows[image_id].path,
+                root=rows[image_id].root,
+                place=rows[image_id].place,
+                score=round(float(score), 6),
+                width=rows[image_id].width,
+                height=rows[image_id].height,
+                relevance=relevance,
+                duplicates=duplicates,
+            )
+            for image_id, score, relevance, duplicates in zip(
+                ids, page.scores, relevances, page.duplicates, strict=True
+            )
+            if image_id in rows  # the library may have been compacted since this build was opened
+        ]
+
+
+def _corrects(space: EncoderSpace, query: Query) -> bool:
+    """Say whether offsets count in a query; a ranking down to a cosine is one of cosines."""
+    return space.hub_correction and query.hub_correction and query.min_score is None
+
+
+def _no_common_score(names: Sequence[str]) -> InvalidQuery:
+    return InvalidQuery(
+        en=f"min_score is a cosine, and {', '.join(names)} answer this together, whose scores cannot be compared. "
+        f"Choose one: encoders={names[0]}",
+        zh=f"min_score 是余弦值，而此查询由 {'、'.join(names)} 共同回答，它们的分数无法比较。"
+        f"请选择一个：encoders={names[0]}",
+    )

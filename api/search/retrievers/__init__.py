@@ -1,0 +1,1 @@
+"""What finds pictures for a plan: by vectors, and by words."""

@@ -1,0 +1,76 @@
+"""Vectors -> the pictures nearest to them, in the space of one encoder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from api.search.duplicate_collapse import Scores
+from api.search.encoders import EncoderSpace
+from api.search.plan import Plan, QueryPart
+from api.search.retrievers.retriever import Ranking
+from indexer.library.index.base import SCORE_DECIMALS, QueryKind
+from models.foundation.vectors import Ids, Vectors
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorRetriever:
+    """Finds the pictures of one space that are nearest to a sum: its parts, and as the index takes it (1, dim + 1)."""
+
+    space: EncoderSpace
+    parts: Sequence[QueryPart]
+    vector: Vectors
+
+    @property
+    def kind(self) -> QueryKind:
+        """What the index is to be searched with."""
+        return "text" if any(part.is_text for part in self.parts) else "picture"
+
+    @property
+    def weight(self) -> float:
+        """How much of the query the space answers: the weights of what leads towards, if anything does."""
+        towards = sum(part.weight for part in self.parts if part.weight > 0)
+        return towards or -sum(part.weight for part in self.parts)
+
+    def retrieve(self, plan: Plan, where: Ids | None, k: int) -> Ranking:
+        """Return at most `k` nearest pictures, without those that were asked about, and their scores."""
+        index, excluded = self.space.index, self._excluded(plan, where)
+        k = min(k, index.count(where) - len(excluded))
+        if k <= 0:
+            return Ranking(np.empty(0, np.int64), np.empty(0, np.float32))
+        found = index.search(self.vector, k + len(excluded), where=where, kind=self.kind)
+        kept = (found.ids[0] >= 0) & ~np.isin(found.ids[0], excluded)
+        return Ranking(found.ids[0][kept][:k], found.scores[0][kept][:k])
+
+    def count(self, plan: Plan, where: Ids | None) -> int:
+        """Return how many pictures there are to be paged to."""
+        return self.space.index.count(where) - len(self._excluded(plan, where))
+
+    def find_range(
+        self, plan: Plan, where: Ids | None, min_score: float | None, start: int, end: int
+    ) -> tuple[Ids, Scores, int]:
+        """Return part of the ranking down to a score, the scores, and how many there are to be paged to.
+
+        An index that does not look at everything may count more above `min_score` than it finds: those found count
+        then.
+        """
+        index = self.space.index
+        excluded = self._excluded(plan, where)
+        total = index.count(where) - len(excluded)
+        if min_score is not None:
+            above = index.score(self.vector, excluded).round(SCORE_DECIMALS) >= np.float32(min_score)
+            total = index.count_above(self.vector, min_score, where=where) - int(above.sum())
+        wanted = min(end, total)
+        if wanted <= start:
+            return np.empty(0, np.int64), np.empty(0, np.float32), total
+        found = self.retrieve(plan, where, wanted)
+        ids, scores = found.ids, found.scores
+        if min_score is not None:
+            reach = int((scores >= np.float32(min_score)).sum())
+            ids, scores, total = ids[:reach], scores[:reach], total if reach == wanted else reach
+        return ids[start:], scores[start:], total
+
+    def _excluded(self, plan: Plan, where: Ids | None) -> Ids:
+        """Return the pictures that were asked about, and so are no answer, among those that may be one; ascending."""
+        asked = np.array(sorted({one for one in plan.excluded if self.space.holds(one)}), np.int64)
+        return asked if where is None else asked[np.isin(asked, where)]

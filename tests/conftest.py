@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 # Before torch is loaded, here or in a process: its idle threads would spin, and take the processors from other tests.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -36,22 +37,47 @@ _PHOTOGRAPHS = {
 
 
 @pytest.fixture(scope="session")
-def photographs(tmp_path_factory) -> Path:
+def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Return what has a folder filled by the first worker that needs it, for all of this run; nobody may change it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made-once"
+
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, done = shared / name, shared / f"{name}.done"
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(shared / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # what a worker left that failed
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def photographs(made_once) -> Path:
     """Nine photographs, two of them in a subfolder, and one broken file. Not to be changed."""
-    folder = tmp_path_factory.mktemp("photographs")
+    return made_once("photographs", copy_photographs)
+
+
+def copy_photographs(folder: Path) -> None:
+    """Fill a folder with `photographs`."""
     (folder / "people").mkdir()
     for name, (package, path) in _PHOTOGRAPHS.items():
         shutil.copyfile(Path(importlib.util.find_spec(package).origin).parent / path, folder / name)
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a picture after all")
-    return folder
 
 
 @pytest.fixture(scope="session")
-def library(photographs, tmp_path_factory) -> Path:
+def library(photographs, made_once) -> Path:
     """A library of the photographs, built with the built-in encoder. Not to be changed."""
-    data = tmp_path_factory.mktemp("library")
-    build(IndexerSettings(data=data, workers=0), [photographs], BuildOptions(encoders=["starter"]))
-    return data
+
+    def build_library(data: Path) -> None:
+        build(IndexerSettings(data=data, workers=0), [photographs], BuildOptions(encoders=["starter"]))
+
+    return made_once("library", build_library)
 
 
 @pytest.fixture(scope="session")

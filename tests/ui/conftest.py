@@ -1,59 +1,233 @@
-"""Fixtures of the page's tests: the small service beside this file, in every state the page has to show."""
+"""Fixtures of the page's tests: the real service over drawn pictures, in every state the page has to show."""
 
-import importlib.util
+import contextlib
 import json
-import sys
+import shutil
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Literal
 
+import numpy as np
 import pytest
 import streamlit
+import uvicorn
+from PIL import Image
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.testing.v1 import AppTest
 
+from api.config import Settings
+from api.http.app import create_app
+from api.http.errors import http_problem
+from indexer.config import IndexerSettings
+from indexer.library.opened import open_build
+from indexer.pipeline.commands import BuildOptions, build
+from models.relevance.curves import Calibration, Fit
 from ui.components import PARTS
 
-ROOT = Path(__file__).parents[2]
-
-
 APP = PARTS.parent / "app.py"
+# The colours that the first visit asks for, and how a picture of each is drawn.
+COLOURS = {
+    "red": (196, 60, 52),
+    "orange": (226, 138, 58),
+    "yellow": (232, 200, 84),
+    "green": (92, 150, 84),
+    "cyan": (84, 170, 172),
+    "blue": (68, 110, 176),
+    "purple": (124, 88, 160),
+    "pink": (222, 150, 178),
+    "brown": (128, 92, 66),
+}
+SIZES = ((480, 320), (320, 480), (400, 400), (640, 320), (512, 384))
+# On these curves the best hits of the texts asked for have between 0.5 and 0.9, and half of all less than 0.5.
+FIT = Fit(
+    slope=6.0,
+    intercept=0.3,
+    auroc=0.9,
+    auroc_low=0.85,
+    auroc_high=0.94,
+    queries=100,
+    precision=0.8,
+    recall=0.7,
+    calibration_error=0.03,
+)
 
 
 class Seen:
     """The views that a run handed to the browser."""
 
-    def __init__(self, app):
+    def __init__(self, app: AppTest) -> None:
         assert not app.exception
         parts = {one.key: json.loads(one.proto.json) for one in app if one.type == "bidi_component"}
         self.bar, self.stage, self.detail = parts["bar"], parts["stage"], parts["detail"]
 
 
-def load_fake():
-    spec = importlib.util.spec_from_file_location("ui_fake_api", Path(__file__).with_name("fake_api.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+Fault = Literal["error", "busy", "lost", "silent", "slow"]
+
+
+class Watched:
+    """The real application, with what it is asked to search for, and with what goes wrong on the way to it.
+
+    `fault` befalls every search: the answer 500 or 503, a connection lost within the answer, no answer at all, or one
+    that comes in small pieces.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.url = ""
+        self.searches: list[dict[str, Any]] = []
+        self.fault: Fault | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["path"] != "/v1/search":
+            await self.app(scope, receive, send)
+            return
+        request = Request({**scope, "state": {"request_id": "0123456789abcdef"}}, receive)
+        body = await request.body()
+        self.searches.append(json.loads(body))
+        match self.fault:
+            case "error" | "busy":
+                await http_problem(request, 500 if self.fault == "error" else 503)(scope, receive, send)
+            case "lost":
+                await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
+                await send({"type": "http.response.body", "body": b"{", "more_body": True})
+                raise ConnectionResetError("so that the server hangs up")
+            case "silent":
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+            case _:
+
+                async def replay() -> Message:
+                    return {"type": "http.request", "body": body}
+
+                async def send_in_pieces(message: Message) -> None:
+                    whole = message.get("body", b"")
+                    for start in range(0, len(whole), 10):
+                        await send({**message, "body": whole[start : start + 10], "more_body": True})
+                    await send({**message, "body": b""} if whole else message)
+
+                await self.app(scope, replay, send_in_pieces if self.fault == "slow" else send)
+
+
+@contextlib.contextmanager
+def serving(data: Path, **settings: Any) -> Iterator[Watched]:
+    """Serve a library on a free port of loopback, in a thread."""
+    watched = Watched(create_app(Settings(data=data, **settings)))
+    server = uvicorn.Server(uvicorn.Config(watched, host="127.0.0.1", port=0, log_level="critical", ws="none"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the service did not start"
+            thread.join(0.01)
+        watched.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield watched
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+def draw(path: Path, number: int) -> None:
+    """Draw a picture that is mostly of one colour, unlike every other number's; the first knows where it was taken."""
+    colour, size = list(COLOURS.values())[number % len(COLOURS)], SIZES[number % len(SIZES)]
+    blocks = np.random.default_rng(number).integers(0, 2, (8, 8, 1), np.uint8) * np.uint8(colour)
+    exif = Image.Exif()
+    if number == 0:
+        exif[271], exif[272] = "Canon", "Canon EOS R5"
+        exif.get_ifd(0x8769)[0x9003] = "2024:05:03 14:02:00"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(blocks).resize(size, Image.Resampling.NEAREST).save(path, quality=85, exif=exif)
+
+
+def build_library(folder: Path, count: int, *encoders: str) -> Path:
+    """Draw so many pictures and build a library of them; where there are seventy, the last two show the third."""
+    pictures = folder / "pictures"
+    names = [f"{number + 1:03d}-{list(COLOURS)[number % len(COLOURS)]}.jpg" for number in range(count)]
+    for number, name in enumerate(names):
+        draw(pictures / f"{2023 + number // 35}" / name, number)
+    for name in names[68:]:
+        shutil.copyfile(pictures / "2023" / names[2], pictures / "2024" / name)
+    build(IndexerSettings(data=folder / "data", workers=0), [pictures], BuildOptions(encoders=[*encoders]))
+    return folder / "data"
+
+
+def teach(data: Path) -> None:
+    """Have a library say how likely its hits are right."""
+    opened = open_build(data)
+    calibration = Calibration(
+        encoder=opened.entry.encoder,
+        fingerprint=opened.entry.fingerprint,
+        hub_correction=bool(opened.entry.bank),
+        source="questions",
+        created_at="2026-11-20T09:03:00+00:00",
+        kinds={"zh": FIT, "en": FIT, "picture": FIT},
+    )
+    path = opened.layout.relevance(opened.entry.encoder, opened.entry.fingerprint)
+    path.parent.mkdir()
+    path.write_bytes(calibration.to_json())
+    opened.catalog.close()
 
 
 @pytest.fixture(scope="session")
-def fake_api():
-    return load_fake()
+def start_service() -> Iterator[Callable[..., Watched]]:
+    """Return what serves a library until the session ends."""
+    with contextlib.ExitStack() as stack:
+        yield lambda data, **settings: stack.enter_context(serving(data, **settings))
 
 
 @pytest.fixture(scope="session")
-def drawn_pictures(fake_api):
-    return fake_api.make_pictures(70)
+def drawn_library(made_once) -> Path:
+    """A library of seventy drawn pictures, two of them copies. Not to be changed."""
+    return made_once("drawn", lambda folder: build_library(folder, 70, "hash")) / "data"
+
+
+@pytest.fixture(scope="session")
+def drawn_service(start_service, drawn_library) -> Watched:
+    """The service that answers from `drawn_library`, started once."""
+    return start_service(drawn_library)
 
 
 @pytest.fixture
-def fake(fake_api, drawn_pictures):
-    """The service's contents, to be changed by a test."""
-    return fake_api.Fake(list(drawn_pictures))
+def service(drawn_service) -> Iterator[Watched]:
+    """The service that answers from `drawn_library`: nothing was asked of it yet, and a test may set its `fault`."""
+    drawn_service.searches.clear()
+    yield drawn_service
+    drawn_service.fault = None
 
 
 @pytest.fixture
-def api_url(fake_api, fake):
-    with fake_api.serve(fake) as url:
-        yield url
+def api_url(service) -> str:
+    """The address of `service`."""
+    return service.url
+
+
+@pytest.fixture(scope="session")
+def calibrated_service(start_service, drawn_library, tmp_path_factory) -> Watched:
+    """The service of a library whose hits have a relevance."""
+    data = shutil.copytree(drawn_library, tmp_path_factory.mktemp("calibrated") / "data")
+    teach(data)
+    return start_service(data)
+
+
+@pytest.fixture(scope="session")
+def fused_service(start_service, made_once) -> Watched:
+    """The service of a library that two encoders rank."""
+    folder = made_once("fused", lambda folder: build_library(folder, 9, "hash", "starter"))
+    return start_service(folder / "data", routing="en=hash+starter")
+
+
+@pytest.fixture(scope="session")
+def small_service(start_service, made_once) -> Watched:
+    """The service of a library of seven pictures."""
+    return start_service(made_once("small", lambda folder: build_library(folder, 7, "hash")) / "data")
+
+
+@pytest.fixture(scope="session")
+def empty_service(start_service, tmp_path_factory) -> Watched:
+    """The service of a folder without a library."""
+    return start_service(tmp_path_factory.mktemp("empty"))
 
 
 @pytest.fixture

@@ -4,7 +4,10 @@ import base64
 from urllib.parse import unquote_plus
 
 import pytest
+from PIL import Image
 
+from indexer.config import IndexerSettings
+from indexer.pipeline.commands import BuildOptions, build
 from ui.address import PAGE_SIZE, Address, link, split_text
 from ui.pictures import Upload
 from ui.stage import BUILD_COMMAND, SERVE_COMMAND
@@ -22,9 +25,8 @@ def test_the_first_visit_welcomes_with_examples_and_pictures(run, api_url):
     assert list(seen.detail) == ["run"]
 
 
-def test_a_small_library_welcomes_with_all_it_has(run, api_url, fake):
-    del fake.pictures[7:]
-    seen = run(api_url)
+def test_a_small_library_welcomes_with_all_it_has(run, small_service):
+    seen = run(small_service.url)
     assert sorted(tile["id"] for tile in seen.stage["tiles"]) == [1, 2, 3, 4, 5, 6, 7]
 
 
@@ -44,12 +46,11 @@ def test_hits_are_tiles_of_known_size_with_their_scores(run, api_url):
     assert seen.stage["shown"] == "1–30 of 70"
 
 
-def test_bars_compare_with_the_best_score_of_the_page_where_several_encoders_rank(run, api_url, fake):
-    fake.fused = True
-    tiles = run(api_url, q="blue sea", lang="en").stage["tiles"]
+def test_bars_compare_with_the_best_score_of_the_page_where_several_encoders_rank(run, fused_service):
+    tiles = run(fused_service.url, q="red flower", lang="en").stage["tiles"]
     scores = [float(tile["score"].split()[-1]) for tile in tiles]
     assert scores != sorted(scores, reverse=True)
-    assert [tile["bar"] for tile in tiles] == pytest.approx([score / max(scores) for score in scores], abs=0.01)
+    assert [tile["bar"] for tile in tiles] == pytest.approx([max(score, 0) / max(scores) for score in scores], abs=0.01)
 
 
 def test_the_last_page_ends_and_its_bars_compare_with_the_first_hit(run, api_url):
@@ -63,9 +64,9 @@ def test_the_last_page_ends_and_its_bars_compare_with_the_first_hit(run, api_url
     assert beyond.stage["links"][0]["href"] == "?q=red&lang=zh"
 
 
-def test_the_service_is_asked_for_what_the_url_says(run, api_url, fake):
+def test_the_service_is_asked_for_what_the_url_says(run, api_url, service):
     run(api_url, q="snow", like="3", less="4", colour=["blue", "red"], shape="portrait", width="300", folder="2024/")
-    asked = fake.searches[-1]
+    asked = service.searches[-1]
     assert [(one.get("text", one.get("image_id")), one["weight"]) for one in asked["clauses"]] == [
         ("snow", 1.0),
         (3, 1.0),
@@ -78,19 +79,19 @@ def test_the_service_is_asked_for_what_the_url_says(run, api_url, fake):
     ("lang", "label", "folded"),
     [("zh", "隐藏重复图片", "另有 2 张重复图片未显示"), ("en", "Hide duplicates", "Hides 2 duplicates")],
 )
-def test_duplicates_are_hidden_when_the_person_says_so(run, api_url, fake, lang, label, folded):
+def test_duplicates_are_hidden_when_the_person_says_so(run, api_url, service, lang, label, folded):
     shown = run(api_url, q="snow", lang=lang)
-    assert "hide_duplicates" not in fake.searches[-1]
+    assert "hide_duplicates" not in service.searches[-1]
     switch = shown.bar["filters"]["duplicates"]
     assert (switch["label"], switch["on"], switch["href"]) == (label, False, f"?q=snow&duplicates=hide&lang={lang}")
     hidden = run(api_url, q="snow", lang=lang, duplicates="hide", page="2")
-    assert all(asked["hide_duplicates"] is True for asked in fake.searches[-2:])
+    assert all(asked["hide_duplicates"] is True for asked in service.searches[-2:])
     switch = hidden.bar["filters"]["duplicates"]
     assert (switch["on"], switch["href"]) == (True, f"?q=snow&lang={lang}")
     assert [(one["label"], one["href"]) for one in hidden.bar["active"]] == [(label, f"?q=snow&lang={lang}")]
     assert "duplicates=hide" in hidden.stage["turn"]["next"]
-    first = run(api_url, q="snow", lang=lang, duplicates="hide")
-    assert [tile["folded"] for tile in first.stage["tiles"][:2]] == [folded, None]
+    pages = [run(api_url, q="snow", lang=lang, duplicates="hide", page=page).stage["tiles"] for page in "123"]
+    assert sorted((tile["folded"] or "" for page in pages for tile in page), reverse=True) == [folded, *[""] * 67]
 
 
 @pytest.mark.parametrize(
@@ -115,16 +116,16 @@ def test_duplicates_are_hidden_when_the_person_says_so(run, api_url, fake, lang,
         ("不要水印", "zh", [("不要 水印", True, "?q=不要水印&literal=1&lang=zh")], "按字面搜索"),
     ],
 )
-def test_negation_in_words_is_a_chip_that_can_be_undone(run, api_url, fake, q, lang, chips, literal):
+def test_negation_in_words_is_a_chip_that_can_be_undone(run, api_url, service, q, lang, chips, literal):
     seen = run(api_url, q=q, lang=lang)
-    assert "literal" not in fake.searches[-1]
+    assert "literal" not in service.searches[-1]
     assert [(one["label"], one["away"], unquote_plus(one["href"])) for one in seen.bar["chips"]] == chips
     assert seen.stage["kind"] == "results"
     negated = next(one for one in seen.bar["chips"] if "literal=1" in one["href"])
     assert negated["remove"] == labels(lang).read_literally
     assert negated["weight"] == labels(lang).weight.format(weight="−0.5")
     undone = run(api_url, q=q, lang=lang, literal="1")
-    assert fake.searches[-1]["literal"] is True
+    assert service.searches[-1]["literal"] is True
     assert [one["label"] for one in undone.bar["chips"]] == [term.text for term in split_text(q)]
     assert [(one["label"], one["href"]) for one in undone.bar["active"]] == [
         (literal, link(Address(text=q, lang=lang)))
@@ -135,8 +136,8 @@ def test_negation_in_words_is_a_chip_that_can_be_undone(run, api_url, fake, q, l
 def test_pictures_that_are_asked_for_are_chips_with_their_name(run, api_url):
     seen = run(api_url, like="1", less="2", lang="en")
     assert [(chip["label"], chip["away"]) for chip in seen.bar["chips"]] == [
-        ("red-circle-001.jpg", False),
-        ("orange-square-002.jpg", True),
+        ("001-red.jpg", False),
+        ("002-orange.jpg", True),
     ]
     assert all(chip["src"].startswith("data:image/webp") for chip in seen.bar["chips"])
 
@@ -151,23 +152,41 @@ def test_conditions_that_nothing_meets_say_what_to_try(run, api_url):
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
-def test_no_library_shows_the_command_to_run(run, api_url, fake, lang):
-    fake.pictures.clear()
-    seen = run(api_url, q="snow", lang=lang)
+def test_no_library_shows_the_command_to_run(run, empty_service, lang):
+    seen = run(empty_service.url, q="snow", lang=lang)
     assert seen.stage["kind"] == "command"
     assert seen.stage["command"] == BUILD_COMMAND
     assert seen.stage["request_id"] is None
     assert seen.bar["status"] is None
 
 
-def test_a_failing_search_is_a_sentence_with_its_request_id(run, api_url, fake):
-    fake.failing = True
+@pytest.mark.parametrize(
+    ("fault", "sentence"), [("error", "服务内部出错。请求编号可帮助查找原因。"), ("busy", "Service Unavailable.")]
+)
+def test_a_failing_search_is_a_sentence_with_its_request_id(run, api_url, service, fault, sentence):
+    service.fault = fault
     seen = run(api_url, q="snow", lang="zh")
     assert seen.stage["kind"] == "command"
-    assert seen.stage["body"] == "服务内部出错。"
-    assert seen.stage["request_id"].endswith("req-0123456789ab")
+    assert seen.stage["body"] == sentence
+    assert seen.stage["request_id"].endswith("0123456789abcdef")
     assert seen.stage["retry"] == "?q=snow&lang=zh"
     assert run(api_url, lang="zh").stage["kind"] == "welcome"
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"), [("lost", labels("zh").error_unreachable), ("silent", labels("zh").error_too_slow)]
+)
+def test_a_search_that_gets_no_whole_answer_is_a_sentence(run, api_url, service, monkeypatch, fault, sentence):
+    monkeypatch.setattr("ui.client.TIMEOUT_S", 0.5)
+    service.fault = fault
+    seen = run(api_url, q="snow", lang="zh")
+    assert (seen.stage["kind"], seen.stage["body"]) == ("command", sentence.format(url=api_url))
+    assert seen.bar["status"]["count"] == "70 张图片"
+
+
+def test_an_answer_that_comes_in_pieces_is_an_answer(run, api_url, service):
+    service.fault = "slow"
+    assert len(run(api_url, q="snow").stage["tiles"]) == PAGE_SIZE
 
 
 def test_a_service_that_is_away_says_how_to_start_it(run):
@@ -195,7 +214,8 @@ def test_an_open_picture_tells_what_is_known_in_words(run, api_url):
     facts = {fact["label"]: fact["value"] for fact in detail["facts"]}
     assert facts["拍摄时间"] == "2024年5月3日 14:02"
     assert facts["尺寸"].startswith("480 × 320")
-    assert detail["name"] == "red-circle-001.jpg"
+    assert facts["相机"] == "Canon EOS R5"
+    assert detail["name"] == "001-red.jpg"
     assert detail["folder"] == "pictures/2023/"
     assert detail["src"].startswith("data:image/webp")
     assert 1 not in [one["id"] for one in detail["similar"]]
@@ -204,15 +224,16 @@ def test_an_open_picture_tells_what_is_known_in_words(run, api_url):
 
 def test_a_picture_that_is_gone_is_said_so_over_the_hits(run, api_url):
     seen = run(api_url, q="red", id="999", lang="en")
-    assert seen.detail["error"] == "No picture 999."
+    assert seen.detail["error"] == "There is no picture with id 999 in this library."
     assert seen.detail["close"] == "?q=red&lang=en"
     assert seen.stage["kind"] == "results"
 
 
-def test_an_upload_is_asked_for_and_its_absence_is_said(run, api_url, fake):
-    data = base64.b64encode(b"a picture").decode()
+def test_an_upload_is_asked_for_and_its_absence_is_said(run, api_url, service, drawn_library):
+    picture = next((drawn_library.parent / "pictures").rglob("*.jpg"))
+    data = base64.b64encode(picture.read_bytes()).decode()
     seen = run(api_url, uploads={"a1": Upload("cat.jpg", data, "")}, up="a1", lang="en")
-    assert fake.searches[-1]["clauses"] == [{"image": data, "weight": 1.0}]
+    assert service.searches[-1]["clauses"] == [{"image": data, "weight": 1.0}]
     assert seen.bar["chips"][0]["label"] == "cat.jpg"
     assert "link does not carry it" in seen.bar["note"]
     lost = run(api_url, up="a1", lang="en")
@@ -222,11 +243,10 @@ def test_an_upload_is_asked_for_and_its_absence_is_said(run, api_url, fake):
     assert "did not travel" in with_text.bar["note"]
 
 
-def test_hostile_names_reach_the_browser_as_data(run, api_url, fake):
+def test_hostile_names_reach_the_browser_as_data(run, start_service, tmp_path):
     name = "<img src=x onerror=alert(1)>\n\"'&.jpg"
-    fake.pictures[0].path = f"a/{name}"
-    try:
-        detail = run(api_url, q="img", id="1").detail
-    finally:
-        fake.pictures[0].path = "2023/red-circle-001.jpg"
+    (tmp_path / "a").mkdir()
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "a" / name)
+    build(IndexerSettings(data=tmp_path / "data", workers=0), [tmp_path / "a"], BuildOptions(encoders=["hash"]))
+    detail = run(start_service(tmp_path / "data").url, q="img", id="1").detail
     assert detail["name"] == name

@@ -125,7 +125,7 @@ def test_the_client_understands_the_service(api_url):
         assert client.image(first.id, lang="en").path == first.path
         assert first.id not in [hit.id for hit in client.similar(first.id, k=5, lang="en").hits]
         assert client.original(first.id, lang="en").media_type == "image/jpeg"
-        with pytest.raises(ApiError, match="No picture 9999") as caught:
+        with pytest.raises(ApiError, match="9999") as caught:
             client.image(9999, lang="en")
         assert caught.value.code == "image_not_found"
     finally:

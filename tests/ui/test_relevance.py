@@ -10,9 +10,8 @@ def shares(seen) -> list[int]:
 
 
 @pytest.mark.parametrize(("lang", "word"), [("zh", "匹配度"), ("en", "Relevance")])
-def test_hits_show_per_cents_and_their_bars_fill_so_far(run, api_url, fake, lang, word):
-    fake.tells = True
-    seen = run(api_url, q="red circle", lang=lang, id="1")
+def test_hits_show_per_cents_and_their_bars_fill_so_far(run, calibrated_service, lang, word):
+    seen = run(calibrated_service.url, q="red circle", lang=lang, id="1")
     tiles = seen.stage["tiles"]
     assert all(tile["score"].startswith(word) and tile["score"].endswith("%") for tile in tiles)
     assert shares(seen) == sorted(shares(seen), reverse=True)
@@ -27,16 +26,15 @@ def test_where_it_cannot_be_told_there_is_no_choice_and_the_score_stands(run, ap
     assert seen.stage["tiles"][0]["score"].startswith("Similarity")
 
 
-def test_how_sure_is_chosen_in_the_bar_and_stands_in_the_link(run, api_url, fake):
-    fake.tells = True
-    seen = run(api_url, q="red circle", lang="en")
-    assert "min_relevance" not in fake.searches[-1]
+def test_how_sure_is_chosen_in_the_bar_and_stands_in_the_link(run, calibrated_service):
+    seen = run(calibrated_service.url, q="red circle", lang="en")
+    assert "min_relevance" not in calibrated_service.searches[-1]
     options = seen.bar["filters"]["sure"]
     assert [one["label"] for one in options] == ["Any", *(f"≥ {share}%" for share in SURE)]
     assert [one["on"] for one in options] == [True, False, False, False]
     assert options[1]["href"] == "?q=red+circle&sure=50&lang=en"
-    kept = run(api_url, q="red circle", lang="en", sure="50")
-    assert fake.searches[-1]["min_relevance"] == 0.5
+    kept = run(calibrated_service.url, q="red circle", lang="en", sure="50")
+    assert calibrated_service.searches[-1]["min_relevance"] == 0.5
     assert 0 < len(kept.stage["tiles"]) < len(seen.stage["tiles"])
     assert min(shares(kept)) >= 50
     assert [one["on"] for one in kept.bar["filters"]["sure"]] == [False, True, False, False]
@@ -44,10 +42,9 @@ def test_how_sure_is_chosen_in_the_bar_and_stands_in_the_link(run, api_url, fake
     assert kept.bar["clear"] == "?lang=en"
 
 
-def test_words_alone_are_not_asked_for_it(run, api_url, fake):
-    fake.tells = True
-    seen = run(api_url, q="red circle", match="both", sure="50")
-    assert "min_relevance" not in fake.searches[-1]
+def test_words_alone_are_not_asked_for_it(run, calibrated_service):
+    seen = run(calibrated_service.url, q="red circle", match="both", sure="50")
+    assert "min_relevance" not in calibrated_service.searches[-1]
     assert seen.bar["filters"]["sure"] == []
 
 
@@ -58,17 +55,16 @@ def test_words_alone_are_not_asked_for_it(run, api_url, fake):
         ("en", "No good match", "No picture reaches a relevance of 90%.", "Any relevance"),
     ],
 )
-def test_where_nothing_is_sure_enough_the_nearest_stand_apart(run, api_url, fake, lang, title, body, back):
-    fake.tells = True
-    seen = run(api_url, q="moon", lang=lang, sure="90")
+def test_where_nothing_is_sure_enough_the_nearest_stand_apart(run, calibrated_service, lang, title, body, back):
+    seen = run(calibrated_service.url, q="moon", lang=lang, sure="90")
     assert (seen.stage["kind"], seen.stage["title"], seen.stage["body"]) == ("nearest", title, body)
     assert [(one["label"], one["href"]) for one in seen.stage["links"][:1]] == [(back, f"?q=moon&lang={lang}")]
     assert len(seen.stage["tiles"]) == PAGE_SIZE
     assert max(shares(seen)) < 90
     first, second, *_ = [tile["id"] for tile in seen.stage["tiles"]]
-    opened = run(api_url, q="moon", lang=lang, sure="90", id=str(first))
+    opened = run(calibrated_service.url, q="moon", lang=lang, sure="90", id=str(first))
     assert opened.detail["next"] == f"?q=moon&sure=90&lang={lang}&id={second}"
-    beyond = run(api_url, q="moon", lang=lang, sure="90", folder="nowhere/")
+    beyond = run(calibrated_service.url, q="moon", lang=lang, sure="90", folder="nowhere/")
     assert (beyond.stage["kind"], beyond.stage["links"][0]["href"]) == ("message", f"?q=moon&sure=90&lang={lang}")
 
 

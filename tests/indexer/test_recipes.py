@@ -72,5 +72,5 @@ def test_efforts_survive_json():
 def test_efforts_that_mean_nothing_are_refused(value):
     values = EFFORTS.to_dict()
     values["text_few"]["nprobe"] = value
-    with pytest.raises(ValueError, match="is no effort"):
+    with pytest.raises(ValueError, match="is no search parameter"):
         SearchParamsTable.from_dict(values)

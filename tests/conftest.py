@@ -1,4 +1,8 @@
-"""What several rooms' tests need: a folder of photographs, and a library built of it."""
+"""The tiers of the suite, and what several rooms' tests need: a folder of photographs, and a library built of it.
+
+A test is fast unless it uses, itself or through another fixture, one of `RESOURCES`; then it is marked with its name.
+`make check` runs the fast ones, `make test` those without `depth`, `make test-full` all.
+"""
 
 import importlib.util
 import os
@@ -11,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from filelock import FileLock
@@ -23,6 +28,17 @@ if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:  # threads of seve
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
 
+RESOURCES = {
+    "heavy": "takes more than half a second of a processor",
+    "processes": "starts processes",
+    "servers": "asks a server, in a process or a thread",
+    "browser": "opens a browser",
+    "torch": "loads torch",
+    "depth": "goes deeper into what other tests cover; in `make test-full` alone",
+}
+CPU_LIMIT_S = 0.5
+_STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn"}
+
 _PHOTOGRAPHS = {
     "cat.png": ("skimage", "data/chelsea.png"),
     "coffee.png": ("skimage", "data/coffee.png"),
@@ -34,6 +50,100 @@ _PHOTOGRAPHS = {
     "china.jpg": ("sklearn", "datasets/images/china.jpg"),
     "flower.jpg": ("sklearn", "datasets/images/flower.jpg"),
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marks."""
+    for name, meaning in RESOURCES.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test with the resources that it uses; the files that take longest come first."""
+    for item in items:
+        for name in RESOURCES.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(name)
+    deep = {item.path for item in items if item.get_closest_marker("depth")}
+    items.sort(key=lambda item: item.path not in deep)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Hold a fast test to what fast means. Fixtures do not count, nor does a test in which something is imported."""
+    if any(item.get_closest_marker(name) for name in RESOURCES):
+        return (yield)
+    modules, has_torch = len(sys.modules), "torch" in sys.modules
+    started = time.process_time()
+    _fast.append(item.name)
+    try:
+        result = yield
+    finally:
+        _fast.clear()
+    used = time.process_time() - started
+    if has_torch != ("torch" in sys.modules):
+        pytest.fail(f"This test loads torch, which takes seconds: {_ASK.format('torch')}", pytrace=False)
+    if used > CPU_LIMIT_S and len(sys.modules) == modules and not _is_traced() and used > CPU_LIMIT_S * _slowness():
+        took = f"This test took {used:.2f} s of processor time, a fast test may take {CPU_LIMIT_S} s"
+        way_out = f"make it faster, prepare in a fixture what it needs, or {_ASK.format('heavy')}"
+        pytest.fail(f"{took}: {way_out}", pytrace=False)
+    return result
+
+
+_fast: list[str] = []  # the fast test that is running, if one is
+_ASK = "let it ask for the fixture `{}`, which takes it out of `make check` (see RESOURCES in tests/conftest.py)."
+
+
+def _forbid_processes(event: str, _: object) -> None:
+    if _fast and event in _STARTS:
+        raise RuntimeError(f"{_fast[0]} starts a process, a fast test does not: {_ASK.format('processes')}")
+
+
+sys.addaudithook(_forbid_processes)
+
+
+def _is_traced() -> bool:
+    """Whether coverage is measured, which takes processor time of its own."""
+    return sys.gettrace() is not None
+
+
+def _slowness() -> float:
+    """Return how much slower this processor is now than one on which the limit was set, at least 1."""
+    started = time.process_time()
+    sum(number * number for number in range(300_000))
+    return max(1.0, (time.process_time() - started) / 0.02)
+
+
+@pytest.fixture(scope="session")
+def heavy() -> None:
+    """For a test that computes for long."""
+
+
+@pytest.fixture(scope="session")
+def processes() -> None:
+    """For a test that starts processes, or a fixture that does."""
+
+
+@pytest.fixture(scope="session")
+def servers() -> None:
+    """For what asks a server."""
+
+
+@pytest.fixture(scope="session")
+def browser() -> None:
+    """For what opens a browser."""
+
+
+@pytest.fixture(scope="session")
+def depth() -> None:
+    """For a test whose area is covered by others in `make test`, and for what is slow to make."""
+
+
+@pytest.fixture(scope="session")
+def torch() -> ModuleType:
+    """Torch, on one thread: threads of several workers would wait for each other."""
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+    return torch
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +191,7 @@ def library(photographs, made_once) -> Path:
 
 
 @pytest.fixture(scope="session")
-def serve() -> Iterator[Callable[..., str]]:
+def serve(servers, processes) -> Iterator[Callable[..., str]]:
     """Start `xuntu serve` on a library, wait until it answers `until`, and return its address; stopped at the end."""
     processes: list[subprocess.Popen[str]] = []
 

@@ -10,7 +10,7 @@ XUNTU = [sys.executable, "-c", "from api.cli import main; main()"]
 
 
 @pytest.fixture
-def xuntu(tmp_path):
+def xuntu(tmp_path, processes):
     """Run `xuntu` in an empty folder with an empty home; return the finished process."""
 
     def run(*args: object, **environment: str) -> subprocess.CompletedProcess[str]:

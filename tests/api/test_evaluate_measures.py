@@ -138,8 +138,7 @@ def test_the_weighted_median_is_that_of_repeated_values(pairs):
 
 
 @pytest.fixture(scope="module")
-def retrieval():
-    pytest.importorskip("torch")
+def retrieval(torch):
     from models.encoders.torch_towers import mend_torchvision
 
     mend_torchvision()

@@ -75,7 +75,7 @@ def wait_until_up(process, url, log):
 
 
 @pytest.fixture(scope="session")
-def page_url(api_url, tmp_path_factory):
+def page_url(api_url, processes, tmp_path_factory):
     """The address of the page, started from a folder that is not the checkout."""
     folder = tmp_path_factory.mktemp("page")
     port = free_port()
@@ -104,7 +104,7 @@ def page_url(api_url, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def chromium():
+def chromium(browser):
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")

@@ -190,7 +190,7 @@ def full_album(album) -> Album:
 
 
 @pytest.fixture(scope="session")
-def without_privileges() -> Callable[[], None]:
+def without_privileges(processes) -> Callable[[], None]:
     """Give what makes a child process obey file permissions, even one of root."""
 
     def drop() -> None:

@@ -5,8 +5,8 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from indexer.library.builds import manifest
 
+from indexer.library.builds import manifest
 from indexer.library.builds.current import read_current, roll_back
 from indexer.library.catalog.records import IndexChanges, Locations, StoredEncoder
 from indexer.library.errors import BuildUnreadable

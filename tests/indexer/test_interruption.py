@@ -16,7 +16,7 @@ from indexer.library.lock import write_lock
 
 
 @pytest.fixture
-def start(album):
+def start(album, processes):
     """Start a run with two workers in a process group of its own, as a terminal does."""
     started: list[subprocess.Popen[str]] = []
 

@@ -24,9 +24,8 @@ ODD_SIZES = ((1, 1), (3, 500), (223, 225))
 
 
 @pytest.fixture(scope="session")
-def at() -> Callable[[Path], Runtime]:
-    """Return where encoders run: on one thread, because threads of several workers wait for each other, and spin."""
-    pytest.importorskip("torch").set_num_threads(1)  # what the reference code runs on
+def at(torch) -> Callable[[Path], Runtime]:
+    """Return where encoders run: on one thread, as the reference code does."""
     return lambda weights: Runtime(weights=weights, device="cpu", threads=1)
 
 
@@ -51,7 +50,7 @@ def pictures(photographs) -> list[Image.Image]:
 
 
 @pytest.fixture(scope="session")
-def cn_clip() -> ModuleType:
+def cn_clip(torch) -> ModuleType:
     """The reference code of Chinese-CLIP."""
     pytest.importorskip("cn_clip")
     from models.encoders.torch_towers import mend_torchvision
@@ -63,9 +62,8 @@ def cn_clip() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def draw() -> Callable[..., dict[str, Any]]:
+def draw(torch) -> Callable[..., dict[str, Any]]:
     """Draw random tensors in the names, shapes and types of a module's."""
-    torch = pytest.importorskip("torch")
 
     def draw_one(name: str, like: Any, generator: Any) -> Any:
         if not like.is_floating_point():
@@ -91,14 +89,14 @@ def draw() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def make_cn_clip(cn_clip, draw, tmp_path_factory) -> Callable[..., Path]:
+def make_cn_clip(cn_clip, draw, made_once) -> Callable[..., Path]:
     """Save a checkpoint as cn_clip's authors publish theirs; return the folder of all weights."""
     import torch
     from cn_clip.clip.model import CLIP, convert_weights
 
     configurations = Path(importlib.util.find_spec("cn_clip").origin).parent / "clip/model_configs"
 
-    def make(size: str, vision: str, text: str) -> Path:
+    def make(weights: Path, size: str, vision: str, text: str) -> None:
         values: dict[str, Any] = {}
         for name in (vision, text):
             values |= json.loads((configurations / f"{name}.json").read_text(encoding="utf-8"))
@@ -109,16 +107,13 @@ def make_cn_clip(cn_clip, draw, tmp_path_factory) -> Callable[..., Path]:
             convert_weights(model)
         state = draw(model.state_dict(), seed=len(size))
         state["bert.pooler.dense.weight"] = torch.zeros(8, 8)  # the published ones have it, and nothing uses it
-        weights = tmp_path_factory.mktemp("weights")
-        folder = weights / f"chinese-clip-{size}"
-        folder.mkdir()
+        (folder := weights / f"chinese-clip-{size}").mkdir()
         torch.save(
             {"epoch": 15, "step": 1, "name": size, "state_dict": {f"module.{n}": t for n, t in state.items()}},
             folder / f"clip_cn_{size}.pt",
         )
-        return weights
 
-    return make
+    return lambda size, vision, text: made_once(f"weights-{size}", lambda weights: make(weights, size, vision, text))
 
 
 @pytest.fixture(scope="session")
@@ -128,15 +123,14 @@ def rn50(make_cn_clip) -> Path:
 
 
 @pytest.fixture(scope="session")
-def vit_b_16(make_cn_clip) -> Path:
+def vit_b_16(make_cn_clip, depth) -> Path:
     """The folder of weights with chinese-clip-vit-b-16. Not to be changed."""
     return make_cn_clip("vit-b-16", "ViT-B-16", "RoBERTa-wwm-ext-base-chinese")
 
 
 @pytest.fixture(scope="session")
-def transformers() -> ModuleType:
+def transformers(torch) -> ModuleType:
     """The reference code of DINOv2 and SigLIP 2."""
-    pytest.importorskip("torch")
     from models.encoders.torch_towers import mend_torchvision
 
     mend_torchvision()
@@ -144,10 +138,10 @@ def transformers() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def make_dinov2(transformers, draw, tmp_path_factory) -> Callable[[str], Path]:
+def make_dinov2(transformers, draw, made_once) -> Callable[[str], Path]:
     """Save a small DINOv2 as transformers does, with its config.json; return the folder of all weights."""
 
-    def make(name: str) -> Path:
+    def make(weights: Path, name: str) -> None:
         kind = "Dinov2WithRegisters" if "registers" in name else "Dinov2"
         config = getattr(transformers, f"{kind}Config")(  # the published config.json, value by value
             hidden_size=384,
@@ -169,11 +163,9 @@ def make_dinov2(transformers, draw, tmp_path_factory) -> Callable[[str], Path]:
         )
         model = getattr(transformers, f"{kind}Model")(config)
         model.load_state_dict(draw(model.state_dict(), seed=len(name)))
-        weights = tmp_path_factory.mktemp("weights")
         model.save_pretrained(weights / name)
-        return weights
 
-    return make
+    return lambda name: made_once(f"weights-{name}", lambda weights: make(weights, name))
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ OUT_OF_MEMORY = (
 
 
 @pytest.mark.parametrize("make_error", OUT_OF_MEMORY, ids=lambda make: make.__name__)
-def test_a_batch_without_room_is_halved_and_the_order_kept(make_error):
+def test_a_batch_without_room_is_halved_and_the_order_kept(make_error, torch):
     device = Device(3, make_error())
     batches = FittingBatches(8)
     assert np.array_equal(batches.run(device, ROWS), 2 * ROWS)
@@ -98,7 +98,7 @@ def test_a_batch_without_room_is_halved_and_the_order_kept(make_error):
 
 
 @pytest.mark.parametrize("make_error", OUT_OF_MEMORY, ids=lambda make: make.__name__)
-def test_one_row_without_room_raises_what_the_library_raised(make_error):
+def test_one_row_without_room_raises_what_the_library_raised(make_error, torch):
     device = Device(0, make_error())
     with pytest.raises(type(device.error)) as caught:
         FittingBatches(8).run(device, ROWS)

@@ -25,6 +25,7 @@ from models.foundation.errors import (
 from models.foundation.files import sha256_of
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("torch")
 
 RN50, VIT_B_16, DINOV2, REGISTERS = (
     "chinese-clip-rn50",

@@ -12,6 +12,7 @@ from models.encoders.spec import EncoderSpec
 from models.foundation.vectors import check_vectors, l2_normalize
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("torch")
 
 TEXTS = (
     "雪地里奔跑的两只狗",

@@ -37,6 +37,8 @@ from models.training.finetune.pairs import Pair
 from models.training.loop import Schedule, averaged_weights, train
 from models.weights.golden import make_pictures
 
+pytestmark = pytest.mark.usefixtures("torch")
+
 SIDE, DIM = 32, 32
 CPU = torch.device("cpu")
 SAID = (

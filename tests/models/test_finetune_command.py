@@ -50,7 +50,7 @@ def pairs(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def start(weights) -> Callable[..., "subprocess.Popen[str]"]:
+def start(weights, processes, depth) -> Callable[..., "subprocess.Popen[str]"]:
     """Start the command."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("XUNTU_", "LC_", "LANG"))}
     kept |= {"XUNTU_WEIGHTS": str(weights), "XUNTU_THREADS": "1", "LANG": "C.UTF-8", "XUNTU_DEVICE": "cpu"}

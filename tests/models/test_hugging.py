@@ -19,6 +19,7 @@ from models.foundation.vectors import check_vectors, l2_normalize
 from models.pictures.preprocess import ResizeAndCrop
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("torch")
 
 DINOV2 = ("dinov2-small", "dinov2-with-registers-small")
 

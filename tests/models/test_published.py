@@ -57,7 +57,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def xuntu(folder) -> Run:
+def xuntu(folder, processes, depth) -> Run:
     """Run the command in the folder, offline, with an empty home; a program other than `main` may be given."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("XUNTU_", "LC_", "LANG", "HF_"))}
 

@@ -12,6 +12,8 @@ import torch
 from models.training.errors import TrainingDamaged, TrainingDiverged
 from models.training.loop import Schedule, TrainingReport, averaged_weights, train
 
+pytestmark = pytest.mark.usefixtures("torch")
+
 SCHEDULE = Schedule(steps=12, rate=0.01, warmup=2, falling=4)
 
 

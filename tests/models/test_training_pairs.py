@@ -17,6 +17,8 @@ from models.training.finetune.pairs import Pair, read_pairs, split
 from models.training.finetune.recall import recalls
 from models.weights.golden import make_pictures
 
+pytestmark = pytest.mark.usefixtures("torch")
+
 SIDE = 32
 JSON_OF_A_DOG = b'{"file": "sub/b.png", "text": "a dog, \\u72d7"}'
 

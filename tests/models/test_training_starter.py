@@ -15,6 +15,7 @@ from models.training.starter.training import StarterTraining, TrainingRecipe
 from models.training.starter.views import render, view
 
 pytest.importorskip("torch")
+pytestmark = pytest.mark.usefixtures("torch")
 
 COLOURS = {"red": "红色", "green": "绿色", "blue": "蓝色"}
 TEACHERS = ("first.tflite", "second.tflite")

@@ -171,7 +171,7 @@ def teach(data: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def start_service() -> Iterator[Callable[..., Watched]]:
+def start_service(servers) -> Iterator[Callable[..., Watched]]:
     """Return what serves a library until the session ends."""
     with contextlib.ExitStack() as stack:
         yield lambda data, **settings: stack.enter_context(serving(data, **settings))
@@ -231,7 +231,7 @@ def empty_service(start_service, tmp_path_factory) -> Watched:
 
 
 @pytest.fixture
-def run(monkeypatch):
+def run(monkeypatch, servers):
     """Runs the page for the parameters of a URL against a service."""
 
     def run_page(url, *, uploads=None, **params):

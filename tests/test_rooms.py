@@ -46,7 +46,7 @@ def test_the_fetch_by_name_of_torch_is_used_nowhere():
     assert not [path for room in ROOMS for path in (CHECKOUT / room).rglob("*.py") if "torch.hub" in path.read_text()]
 
 
-def test_the_read_side_starts_without_torch_or_streamlit():
+def test_the_read_side_starts_without_torch_or_streamlit(processes):
     code = BLOCKER.format(blocked={"torch", "streamlit", "transformers", "cn_clip"})
     code += (
         "import api.http.app, api.config; api.http.app.create_app(api.config.Settings()); print(sorted(sys.modules))"
@@ -56,7 +56,7 @@ def test_the_read_side_starts_without_torch_or_streamlit():
     assert "torch" not in done.stdout
 
 
-def test_a_text_search_needs_neither_torch_nor_the_web_stack_nor_the_image_tower(library):
+def test_a_text_search_needs_neither_torch_nor_the_web_stack_nor_the_image_tower(library, processes):
     code = BLOCKER.format(blocked={"torch", "streamlit", "fastapi", "starlette", "uvicorn", "prometheus_client"})
     code += (
         "from api.search.engine import SearchEngine\n"
@@ -71,7 +71,7 @@ def test_a_text_search_needs_neither_torch_nor_the_web_stack_nor_the_image_tower
     assert (done.returncode, done.stdout.strip()) == (0, "cat.png"), done.stderr
 
 
-def test_importing_a_room_loads_no_library_behind_it():
+def test_importing_a_room_loads_no_library_behind_it(processes):
     done = run_python("import sys, json, api, indexer, models, ui; print(json.dumps(sorted(sys.modules)))")
     heavy = {"numpy", "onnxruntime", "faiss", "fastapi", "torch", "streamlit", "PIL"}
     assert not heavy & set(json.loads(done.stdout))

@@ -60,7 +60,7 @@ def test_a_fit_recovers_the_curve_that_labels_were_drawn_from(slope, intercept):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_fit_agrees_with_scikit_learns_platt_scaling(seed):
+def test_a_fit_agrees_with_scikit_learns_platt_scaling(seed, heavy):
     calibration = pytest.importorskip("sklearn.calibration", reason="scikit-learn is not installed")
     scores, right = draw(300, 25.0, -6.0, seed)
     reference = calibration._SigmoidCalibration().fit(scores, right)
@@ -338,7 +338,7 @@ def reference(tmp_path, monkeypatch, photographs) -> Reference:
     return Reference.read(path, starter.SPEC.dim)
 
 
-def test_classes_are_calibrated_with_reference_pictures(classes, tmp_path, reference):
+def test_classes_are_calibrated_with_reference_pictures(classes, tmp_path, reference, heavy):
     done = run(classes, encoder="starter", data=tmp_path / "library")
     calibration, path = done.calibration
     assert calibration.references == {reference.digest}

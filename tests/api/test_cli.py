@@ -200,7 +200,7 @@ def test_the_demo_takes_a_folder_of_ones_own(xuntu, photographs):
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_one_signal_stops_the_service_and_the_page(library, tmp_path, end):
+def test_one_signal_stops_the_service_and_the_page(library, tmp_path, end, processes):
     """Ctrl-C goes to the whole group, as from a terminal; a supervisor ends the service alone."""
     process = subprocess.Popen(
         [*XUNTU, "serve", "--data", str(library), "--port", "0", "--with-ui", "--ui-port", "18501"],

@@ -171,7 +171,7 @@ def test_long_texts(engine):
         ask(engine, "雪" * 501)
 
 
-def test_pictures_that_are_none_are_refused(engine, library):
+def test_pictures_that_are_none_are_refused(engine, library, heavy):
     for data, error in ((b"", DecodeError), (b"hello", DecodeError)):
         with pytest.raises(error):
             engine.search(Query(clauses=[Clause(image=data)]))

@@ -374,7 +374,7 @@ def test_folders_of_one_name_are_one_answer_and_spaces_are_kept(classes, tmp_pat
     assert result(run(folder, names=names).report, "name->image", "zh").queries == 2
 
 
-def test_scores_tell_what_is_there_where_names_and_pictures_agree(photographs, tmp_path):
+def test_scores_tell_what_is_there_where_names_and_pictures_agree(photographs, tmp_path, heavy):
     folder = tmp_path / "classes"
     for name, file in {
         "a cat": "cat.png",
@@ -486,7 +486,7 @@ def test_negation_is_read_unless_words_are_to_be_taken_as_they_are(ask):
     assert ranks(read, "text->image", "zh") == [1]
 
 
-def test_an_exact_copy_is_as_right_and_what_scores_the_same_stands_before_it(photographs, tmp_path):
+def test_an_exact_copy_is_as_right_and_what_scores_the_same_stands_before_it(photographs, tmp_path, heavy):
     from indexer.pipeline.commands import BuildOptions, build
 
     folder = tmp_path / "pictures"
@@ -700,7 +700,7 @@ def test_the_command_asks_the_library_that_is_named(xuntu, library, tmp_path):
     assert "不存在的图片：1 张（gone.png）" in done.stderr
 
 
-def test_ctrl_c_ends_it_at_once(pictures, tmp_path):
+def test_ctrl_c_ends_it_at_once(pictures, tmp_path, processes):
     picture = base64.b64encode((pictures / "000.png").read_bytes())
     (tmp_path / "valid_imgs.tsv").write_bytes(b"".join(b"%d\t%s\n" % (n, picture) for n in range(40_000)))
     (tmp_path / "valid_texts.jsonl").write_text('{"text": "狗", "image_ids": [1]}\n', encoding="utf-8")

@@ -124,7 +124,7 @@ def test_a_build_that_is_not_worse_for_sure_is_published(library):
     assert found["lost"]
 
 
-def test_a_better_build_is_published(library):
+def test_a_better_build_is_published(library, heavy):
     library.forget(0.5)
     library.update(library.gate(force=True))
     library.draw(range(60))
@@ -133,7 +133,7 @@ def test_a_better_build_is_published(library):
     assert {one["verdict"] for one in gate.to_dict()["differences"]} == {"better"}
 
 
-def test_one_language_that_gets_worse_is_enough(library):
+def test_one_language_that_gets_worse_is_enough(library, heavy):
     chinese = {path for text, path in library.answers.items() if "狗" in text}
     english = {path for text, path in library.answers.items() if "dog" in text}
     for path in chinese - english:
@@ -171,7 +171,7 @@ def test_with_nothing_new_the_gate_has_nothing_to_look_at(library):
     assert "no new build" in gate.text("en")
 
 
-def test_another_encoder_has_to_be_as_good(library, photographs):
+def test_another_encoder_has_to_be_as_good(library, photographs, heavy):
     before = library.current
     with pytest.raises(BuildWorse):
         library.update(library.gate(), encoders=["starter"], reencode=True)
@@ -249,7 +249,7 @@ def test_force_without_a_gate_is_a_mistake(library, xuntu):
     assert (done.returncode, "--gate" in done.stderr) == (2, True)
 
 
-def test_the_write_side_alone_cannot_ask(library):
+def test_the_write_side_alone_cannot_ask(library, processes):
     command = [sys.executable, "-m", "indexer", "update", "--data", library.settings.data, "--gate", library.file]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=Path(__file__).resolve().parents[2], timeout=100

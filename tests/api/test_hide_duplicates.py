@@ -134,7 +134,7 @@ def test_a_library_without_duplicates_answers_as_ever(library):
     assert ask(engine, k=9, hide_duplicates=True).hits == ask(engine, k=9).hits
 
 
-def test_pictures_that_were_compacted_away_are_passed_over(photographs, tmp_path):
+def test_pictures_that_were_compacted_away_are_passed_over(photographs, tmp_path, heavy):
     """A service answers from the build it has open, while the catalog has forgotten some of its pictures already."""
     shutil.copytree(photographs, tmp_path / "pictures")
     shutil.copyfile(photographs / "cat.png", tmp_path / "pictures" / "copy.png")
@@ -202,7 +202,7 @@ def test_paging_too_far_is_a_problem(http):
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_query")
 
 
-def test_the_command_hides_when_asked(crowded, tmp_path):
+def test_the_command_hides_when_asked(crowded, tmp_path, processes):
     def run(*options: str) -> "subprocess.CompletedProcess[bytes]":
         command = [sys.executable, "-c", "from api.cli import main; main()", "search", "--data", str(crowded), "一只猫"]
         environment = {**os.environ, "HOME": str(tmp_path)}

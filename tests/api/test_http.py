@@ -313,7 +313,7 @@ def test_a_damaged_library_says_so_without_saying_where(photographs, tmp_path, s
         assert response.status_code in (200, 503)
 
 
-def test_new_builds_cost_no_file_handles(photographs, tmp_path):
+def test_new_builds_cost_no_file_handles(photographs, tmp_path, heavy):
     """A service that follows a library for weeks must not run out of them."""
     data = tmp_path / "data"
     build(IndexerSettings(data=data, workers=0), [photographs], BuildOptions())

@@ -249,7 +249,7 @@ def test_no_name_leaves_its_cell() -> None:
     assert not ink(wide)[:, right:].any()
 
 
-def test_importing_the_module_opens_no_font() -> None:
+def test_importing_the_module_opens_no_font(processes) -> None:
     code = "import api.sheet as s; raise SystemExit(s._load_font.cache_info().currsize)"
     subprocess.run([sys.executable, "-c", code], cwd=Path(sheet.__file__).parents[1], check=True)
 

@@ -137,7 +137,7 @@ def test_clauses_go_where_they_can_be_answered(clauses, expected):
 
 
 @pytest.mark.parametrize("name", BOTH)
-def test_one_encoder_answers_as_it_would_alone(photographs, tmp_path, name):
+def test_one_encoder_answers_as_it_would_alone(photographs, tmp_path, name, heavy):
     """Of pictures that no encoder has reduced while they are decoded: those are read as the largest wants them."""
     pictures, alone, both = tmp_path / "pictures", tmp_path / "alone", tmp_path / "both"
     pictures.mkdir()
@@ -253,7 +253,7 @@ def test_a_tower_is_loaded_only_when_a_query_needs_it(data):
     assert loaded["starter"][1] is None
 
 
-def test_pictures_that_only_one_encoder_has_seen_are_found_by_it(photographs, tmp_path):
+def test_pictures_that_only_one_encoder_has_seen_are_found_by_it(photographs, tmp_path, heavy):
     drive = tmp_path / "drive"
     drive.mkdir()
     for name in ("moon.png", "coffee.png"):
@@ -362,7 +362,7 @@ def run_xuntu(*arguments, **environment):
     return done
 
 
-def test_the_command_names_encoders(data):
+def test_the_command_names_encoders(data, processes):
     for flag in ("--encoder", "--space"):
         done = run_xuntu("search", "一只猫", flag, "starter", "--data", data, "--json")
         assert json.loads(done.stdout)["encoders"] == ["starter"]
@@ -372,7 +372,7 @@ def test_the_command_names_encoders(data):
     assert (done.returncode, "zh=nobody" in done.stderr) == (2, True)
 
 
-def test_routes_are_chosen_by_questions(own, tmp_path):
+def test_routes_are_chosen_by_questions(own, tmp_path, processes):
     """All nine pictures are among the first ten, so the cheapest encoder stays."""
     questions = tmp_path / "questions.csv"
     names = {
@@ -412,7 +412,7 @@ def test_the_cheaper_way_stays_unless_another_is_better_beyond_chance():
     assert choose([(cheap, ranks(10)), (dear, ranks(25)), (fused, ranks(39))]) == fused
 
 
-def test_too_few_questions_choose_nothing(own, tmp_path):
+def test_too_few_questions_choose_nothing(own, tmp_path, processes):
     questions = tmp_path / "questions.csv"
     questions.write_text("query,picture,language\n猫,cat.png,zh\n", encoding="utf-8")
     done = run_xuntu("evaluate", questions, "--route", "--data", own)

@@ -187,7 +187,7 @@ def test_there_must_be_a_word_to_look_for(engine, clauses):
             engine.search(Query(clauses=clauses, match=match))
 
 
-def test_an_encoder_that_reads_no_text_still_finds_words(photographs, tmp_path, monkeypatch):
+def test_an_encoder_that_reads_no_text_still_finds_words(photographs, tmp_path, monkeypatch, heavy):
     build(IndexerSettings(data=tmp_path, workers=0), [photographs], BuildOptions(encoders=["starter"]))
     engine = SearchEngine.open(tmp_path)
 
@@ -204,7 +204,7 @@ def test_an_encoder_that_reads_no_text_still_finds_words(photographs, tmp_path, 
         ask(engine, "astronaut")
 
 
-def test_new_captions_are_found_without_a_new_build(photographs, tmp_path):
+def test_new_captions_are_found_without_a_new_build(photographs, tmp_path, heavy):
     shutil.copy(photographs / "cat.png", tmp_path)
     settings = IndexerSettings(data=tmp_path / "data", workers=0)
     table = tmp_path / "list.csv"
@@ -401,7 +401,7 @@ def xuntu(*arguments: object) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_words_from_the_command_line(described):
+def test_words_from_the_command_line(described, processes):
     done = xuntu("search", "--data", described, "zorp", "-moon", "--match", "text", "--json")
     assert [hit["path"] for hit in json.loads(done.stdout)["hits"]] == ["photos/china.jpg"]
     done = xuntu("search", "--data", described, "摩托车停在", "--match", "text")

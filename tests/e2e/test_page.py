@@ -57,7 +57,7 @@ def test_typed_words_become_chips_and_a_chip_can_go(browse, page_url):
     expect(page.get_by_role("searchbox")).to_have_value("雪山")
 
 
-def test_negation_in_words_is_a_chip_that_is_undone_with_a_click(browse, page_url):
+def test_negation_in_words_is_a_chip_that_is_undone_with_a_click(browse, page_url, depth):
     page = browse()
     page.goto(f"{page_url}?q=a+lake+without+people&lang=en")
     state(page, "results")
@@ -92,7 +92,7 @@ def test_a_link_shows_the_same_search_in_a_fresh_browser_and_back_works(browse, 
     state(page, "results")
 
 
-def test_more_and_less_like_a_hit_become_chips(browse, page_url):
+def test_more_and_less_like_a_hit_become_chips(browse, page_url, depth):
     page = browse()
     page.goto(f"{page_url}?q=red")
     state(page, "results")
@@ -133,7 +133,7 @@ def test_a_picture_opens_turns_downloads_and_closes(browse, page_url):
     assert tile_ids(page) == ids
 
 
-def test_filters_narrow_and_nothing_left_says_what_to_try(browse, page_url, wait_until):
+def test_filters_narrow_and_nothing_left_says_what_to_try(browse, page_url, wait_until, depth):
     page = browse()
     page.goto(f"{page_url}?q=red&lang=en")
     state(page, "results")
@@ -150,7 +150,7 @@ def test_filters_narrow_and_nothing_left_says_what_to_try(browse, page_url, wait
     expect(page.locator(".chip.filter")).to_have_count(0)
 
 
-def test_the_switch_changes_every_word_and_the_link_keeps_it(browse, page_url):
+def test_the_switch_changes_every_word_and_the_link_keeps_it(browse, page_url, depth):
     page = browse(locale="en-GB")
     page.goto(f"{page_url}?q=red")
     state(page, "results")
@@ -161,7 +161,7 @@ def test_the_switch_changes_every_word_and_the_link_keeps_it(browse, page_url):
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
 
 
-def test_a_given_picture_searches_and_a_link_says_it_is_missing(browse, page_url):
+def test_a_given_picture_searches_and_a_link_says_it_is_missing(browse, page_url, depth):
     page = browse()
     page.goto(page_url)
     state(page, "welcome")
@@ -175,7 +175,7 @@ def test_a_given_picture_searches_and_a_link_says_it_is_missing(browse, page_url
     expect(other.locator("h1")).to_have_text("A picture is missing")
 
 
-def test_a_file_that_is_no_picture_is_refused_in_words(browse, page_url):
+def test_a_file_that_is_no_picture_is_refused_in_words(browse, page_url, depth):
     page = browse()
     page.goto(page_url)
     state(page, "welcome")
@@ -186,7 +186,7 @@ def test_a_file_that_is_no_picture_is_refused_in_words(browse, page_url):
 
 
 @pytest.mark.parametrize(("width", "fewest", "most"), [(1280, 4, 9), (400, 1, 4)])
-def test_rows_are_justified_and_nothing_overflows(browse, page_url, width, fewest, most):
+def test_rows_are_justified_and_nothing_overflows(browse, page_url, width, fewest, most, depth):
     page = browse(width=width)
     page.goto(f"{page_url}?q={'雪山下的湖' * 40}")
     state(page, "results")
@@ -204,7 +204,7 @@ def test_rows_are_justified_and_nothing_overflows(browse, page_url, width, fewes
     assert page.evaluate("document.querySelector('.stMain').scrollWidth") <= width
 
 
-def test_the_page_shows_none_of_the_framework(browse, page_url):
+def test_the_page_shows_none_of_the_framework(browse, page_url, depth):
     page = browse()
     page.goto(f"{page_url}?q=red")
     state(page, "results")
@@ -212,7 +212,7 @@ def test_the_page_shows_none_of_the_framework(browse, page_url):
         expect(page.get_by_test_id(name)).not_to_be_visible()
 
 
-def test_dark_follows_the_system_and_the_switch_overrides_it(browse, page_url):
+def test_dark_follows_the_system_and_the_switch_overrides_it(browse, page_url, depth):
     page = browse(color_scheme="dark")
     page.goto(page_url)
     state(page, "welcome")
@@ -226,7 +226,7 @@ def test_dark_follows_the_system_and_the_switch_overrides_it(browse, page_url):
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])
-def test_a_picture_can_be_dropped_and_pasted(browse, page_url, way):
+def test_a_picture_can_be_dropped_and_pasted(browse, page_url, way, depth):
     page = browse()
     page.goto(page_url)
     state(page, "welcome")
@@ -247,7 +247,7 @@ def test_a_picture_can_be_dropped_and_pasted(browse, page_url, way):
     state(page, "welcome")
 
 
-def test_the_hits_stay_mounted_from_one_search_to_the_next(browse, page_url):
+def test_the_hits_stay_mounted_from_one_search_to_the_next(browse, page_url, depth):
     page = browse()
     page.goto(f"{page_url}?q=red")
     state(page, "results")
@@ -259,7 +259,7 @@ def test_the_hits_stay_mounted_from_one_search_to_the_next(browse, page_url):
     expect(page.locator(".busy")).to_have_count(0)
 
 
-def test_words_that_nobody_knows_are_named_and_not_to_be_tried_again(browse, page_url):
+def test_words_that_nobody_knows_are_named_and_not_to_be_tried_again(browse, page_url, depth):
     page = browse()
     page.goto(f"{page_url}?q=zorp&lang=en")
     card = page.locator(".card")
@@ -290,7 +290,7 @@ def told(page_library):
     path.parent.rmdir()
 
 
-def test_how_sure_can_be_chosen_and_the_nearest_stand_apart(browse, page_url, told):
+def test_how_sure_can_be_chosen_and_the_nearest_stand_apart(browse, page_url, told, depth):
     page = browse()
     page.goto(f"{page_url}?q=a+red+flower&lang=en")
     state(page, "results")

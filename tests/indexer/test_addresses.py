@@ -147,7 +147,7 @@ def test_several_servers_are_waited_for_at_once(album):
     assert (report.encoded, report.failed) == (4, 0)
 
 
-def test_addresses_through_real_workers(album):
+def test_addresses_through_real_workers(album, processes):
     with web({f"/{n}.png": (200, IMAGE, picture(n)) for n in range(70)}) as (url, asked):
         table = album.write_list("\n".join(["url", *(f"{url}/{n}.png" for n in range(70))]))
         done = album.command("build", table, "--data", album.data, "--encoder", "hash", "--workers", 2)

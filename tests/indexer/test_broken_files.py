@@ -69,7 +69,7 @@ def test_one_broken_file_is_reported_and_the_rest_is_indexed(album, name):
     assert album.failures() == {name: code}
 
 
-def test_all_of_them_at_once_through_real_workers(album):
+def test_all_of_them_at_once_through_real_workers(album, processes):
     album.draw(*(f"{n}.png" for n in range(70)))
     for name, (_, make) in BROKEN.items():
         make(album.pictures / name)
@@ -187,7 +187,7 @@ real_workers = pytest.mark.filterwarnings(
 
 @real_workers
 @pytest.mark.parametrize(("deadly", "way"), [({0}, "exit"), ({20, 21}, "SIGKILL")])
-def test_a_crash_of_a_worker_costs_only_the_file_that_caused_it(deadly, way):
+def test_a_crash_of_a_worker_costs_only_the_file_that_caused_it(deadly, way, processes):
     batches = load_records(Deadly(50, deadly, way), workers=2, batch_size=4)
     records = [record for batch in batches for record in batch]
     assert [record.index for record in records] == list(range(50))
@@ -197,7 +197,7 @@ def test_a_crash_of_a_worker_costs_only_the_file_that_caused_it(deadly, way):
 
 @real_workers
 @pytest.mark.parametrize("way", ["SIGSEGV"])
-def test_a_worker_that_dies_while_its_reader_is_busy_costs_only_that_file(way):
+def test_a_worker_that_dies_while_its_reader_is_busy_costs_only_that_file(way, processes, depth):
     seen: list[Record] = []
     for batch in load_records(Deadly(50, {30}, way), workers=2, batch_size=4):
         seen += batch

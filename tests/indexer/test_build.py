@@ -239,7 +239,7 @@ def test_copies_of_one_picture_are_pictures_of_their_own(album):
     assert scores == pytest.approx([1.0] * 6, abs=1e-5)
 
 
-def test_many_small_updates_are_merged_and_the_answers_stay(album):
+def test_many_small_updates_are_merged_and_the_answers_stay(album, heavy):
     album.draw("kept0.png", "gone.png", "changed.png")
     album.build()
     for n in range(1, 16):

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("processes")
+
 BUILD_FIELDS = ["build", "seen", "encoded", "reused", "failed", "removed", "seconds", "encoders", "dropped"]
 
 

@@ -127,7 +127,7 @@ def test_a_flipped_bit_anywhere_is_found(full_album, seed):
         assert path == full_album.layout.catalog
 
 
-def test_a_missing_catalog_is_said(full_album):
+def test_a_missing_catalog_is_said(full_album, processes):
     full_album.layout.catalog.unlink()
     done = full_album.command("verify", "--data", full_album.data)
     assert done.returncode == 2
@@ -158,7 +158,7 @@ def limit_file_size(size: int):
 
 
 @pytest.mark.parametrize("size", [0, 3_000, 60_000])
-def test_a_full_disk_is_a_sentence_and_loses_nothing(full_album, size):
+def test_a_full_disk_is_a_sentence_and_loses_nothing(full_album, size, processes):
     before = full_album.ids()
     full_album.draw(*(f"new{n}.png" for n in range(60)))
     done = full_album.command(
@@ -176,7 +176,7 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(full_album, size):
     assert full_album.ids().items() >= before.items()
 
 
-def test_a_disk_too_full_for_the_index_keeps_the_build_in_use(full_album):
+def test_a_disk_too_full_for_the_index_keeps_the_build_in_use(full_album, processes):
     full_album.draw(*(f"new{n}.png" for n in range(60)))
     full_album.update()
     build, names = full_album.open().manifest.build, full_album.names()
@@ -187,7 +187,7 @@ def test_a_disk_too_full_for_the_index_keeps_the_build_in_use(full_album):
     assert full_album.problems() == []
 
 
-def test_a_first_build_on_a_full_disk_leaves_a_folder_that_can_be_used_later(album):
+def test_a_first_build_on_a_full_disk_leaves_a_folder_that_can_be_used_later(album, processes):
     album.draw("a.png")
     arguments = ("build", album.pictures, "--data", album.data, "--encoder", "hash")
     done = album.command(*arguments, prepare=limit_file_size(1_000))
@@ -241,7 +241,7 @@ def test_one_folder_without_permission_is_a_sentence(full_album, without_privile
 
 
 @pytest.mark.parametrize("in_the_way", ["data", "data/catalog.sqlite3", "data/vectors", "data/builds"])
-def test_something_else_where_the_library_should_be_is_a_sentence(album, in_the_way):
+def test_something_else_where_the_library_should_be_is_a_sentence(album, in_the_way, processes):
     album.draw("a.png")
     path = album.folder / in_the_way
     path.parent.mkdir(exist_ok=True)

@@ -46,7 +46,7 @@ def test_a_device_whose_process_dies_is_said():
             [encoders.result(encoding) for encoding in waiting]
 
 
-def test_a_run_on_two_devices_indexes_what_a_run_on_one_does(album):
+def test_a_run_on_two_devices_indexes_what_a_run_on_one_does(album, processes):
     album.draw(*(f"{n:02}.jpg" for n in range(90)))
     done = album.command("build", album.pictures, "--data", album.data, "--encoder", "starter", XUNTU_DEVICE="cpu,cpu")
     assert done.returncode == 0, done.stderr

@@ -257,7 +257,7 @@ def test_exact_groups_are_files_with_the_same_bytes(shelf):
     ]
 
 
-def test_the_one_to_keep_is_the_largest_then_the_older(album, photographs):
+def test_the_one_to_keep_is_the_largest_then_the_older(album, photographs, heavy):
     image = Image.open(photographs / "china.jpg").convert("RGB")
     image.resize((320, 214)).save(album.pictures / "small.png")  # more bytes than the next two, and fewer pixels
     image.save(album.pictures / "better.jpg", quality=90)
@@ -347,7 +347,7 @@ def test_hashes_whose_thumbnails_are_gone_are_made_of_the_pictures(shelf, unhash
     assert sorted(told(report, shelf)) == sorted(EXPECTED)
 
 
-def test_the_command_prints_a_table_csv_and_json_and_deletes_nothing(shelf, album):
+def test_the_command_prints_a_table_csv_and_json_and_deletes_nothing(shelf, album, processes):
     before = sorted(path for path in shelf.rglob("*") if "-shm" not in path.name and "-wal" not in path.name)
     table = album.command("duplicates", "--data", shelf / "data")
     assert table.returncode == 0
@@ -377,13 +377,13 @@ def test_the_command_prints_a_table_csv_and_json_and_deletes_nothing(shelf, albu
     assert sorted(path for path in shelf.rglob("*") if "-shm" not in path.name and "-wal" not in path.name) == before
 
 
-def test_a_library_without_duplicates_says_so(album, full_album):
+def test_a_library_without_duplicates_says_so(album, full_album, processes):
     done = album.command("duplicates", "--data", album.data)
     assert (done.returncode, done.stdout) == (0, "")
     assert "Groups among 5 pictures: 0." in done.stderr
 
 
-def test_without_a_library_it_says_what_to_run(album):
+def test_without_a_library_it_says_what_to_run(album, processes):
     done = album.command("duplicates", "--data", album.folder / "nothing")
     assert done.returncode != 0
     assert "xuntu index build" in done.stderr

@@ -144,7 +144,7 @@ def test_a_flat_index_ranks_as_the_formula_says(store):
     assert (found.ids != index.search(TEXTS[:, :DIM], 50).ids).any()
 
 
-def test_an_inverted_file_is_tuned_for_texts_with_their_offsets(store, tmp_path):
+def test_an_inverted_file_is_tuned_for_texts_with_their_offsets(store, tmp_path, heavy):
     index = build_main(store.locations, store.files(), INVERTED, BANK)
     assert min(index.parts[0].segment.tuned["recalls"].values()) >= 0.98
     assert recall(index, store.reference, TEXTS) >= 0.97
@@ -158,7 +158,7 @@ def test_an_inverted_file_is_tuned_for_texts_with_their_offsets(store, tmp_path)
 
 
 @pytest.mark.parametrize("options", [FLAT, INVERTED], ids=["flat", "ivf"])
-def test_what_is_added_has_offsets_wherever_it_comes_to_lie(store, options):
+def test_what_is_added_has_offsets_wherever_it_comes_to_lie(store, options, heavy):
     options = replace(options, flat_values=1_000 * DIM)
     index = build_main(store.locations, store.files(), options, BANK)
     for number in range(6):
@@ -172,7 +172,7 @@ def test_what_is_added_has_offsets_wherever_it_comes_to_lie(store, options):
     assert recall(index, store.reference, TEXTS) >= 0.95
 
 
-def test_without_a_bank_or_the_option_there_are_no_offsets(store):
+def test_without_a_bank_or_the_option_there_are_no_offsets(store, heavy):
     for options, bank in ((FLAT, None), (replace(FLAT, hub_correction=False), BANK), (INVERTED, None)):
         index = build_main(store.locations, store.files(), options, bank)
         assert index.parts[0].segment.offsets is None

@@ -243,7 +243,7 @@ class Changes(RuleBasedStateMachine):
         assert_same(vectors_of(self.album), vectors_of(fresh))
 
 
-def test_any_sequence_of_changes_gives_what_building_from_scratch_gives(tmp_path, album):
+def test_any_sequence_of_changes_gives_what_building_from_scratch_gives(tmp_path, album, heavy):
     machine = type("Machine", (Changes,), {"folder": tmp_path, "make_album": type(album)})
     run_state_machine_as_test(
         machine,
@@ -270,7 +270,7 @@ def test_everything_is_encoded_again_when_asked(full_album):
     assert full_album.problems() == []
 
 
-def test_a_library_goes_over_to_another_encoder(full_album):
+def test_a_library_goes_over_to_another_encoder(full_album, processes):
     before = full_album.ids()
     done = full_album.command(
         "rebuild", "--reencode", "--encoder", "starter", "--data", full_album.data, "--workers", 0
@@ -283,13 +283,13 @@ def test_a_library_goes_over_to_another_encoder(full_album):
     assert full_album.problems() == []
 
 
-def test_an_encoder_alone_is_not_enough_to_change_it(full_album):
+def test_an_encoder_alone_is_not_enough_to_change_it(full_album, processes):
     done = full_album.command("rebuild", "--encoder", "starter", "--data", full_album.data)
     assert done.returncode == 2
     assert "--reencode" in done.stderr
 
 
-def test_compacting_forgets_what_is_gone_and_nothing_else(full_album):
+def test_compacting_forgets_what_is_gone_and_nothing_else(full_album, processes):
     before = full_album.ids()
     for name in ("a.png", "trip/e.bmp"):
         (full_album.pictures / name).unlink()
@@ -307,7 +307,7 @@ def test_compacting_forgets_what_is_gone_and_nothing_else(full_album):
     assert full_album.ids()["a.png"] not in before.values(), "an id is never given twice"
 
 
-def test_failed_files_are_tried_again_when_asked(full_album):
+def test_failed_files_are_tried_again_when_asked(full_album, processes):
     path = full_album.pictures / "broken.png"
     path.write_bytes(b"not a picture")
     full_album.update()
@@ -323,7 +323,7 @@ def test_failed_files_are_tried_again_when_asked(full_album):
     assert "broken.png" in full_album.names()
 
 
-def test_the_report_for_spreadsheets_has_both_languages(full_album):
+def test_the_report_for_spreadsheets_has_both_languages(full_album, processes):
     (full_album.pictures / 'broken, "half".png').write_bytes(b"not a picture")
     full_album.update()
     done = full_album.command("report", "--csv", "--data", full_album.data)
@@ -340,7 +340,7 @@ def test_the_report_for_spreadsheets_has_both_languages(full_album):
 # Libraries of the first format
 
 
-def test_a_library_of_the_first_format_is_brought_up_to_date(full_album):
+def test_a_library_of_the_first_format_is_brought_up_to_date(full_album, processes):
     """Its vectors belong to files and not to contents, so two copies have two."""
     shutil.copy(full_album.pictures / "a.png", full_album.pictures / "copy.png")
     full_album.update()

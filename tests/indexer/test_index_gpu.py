@@ -320,7 +320,7 @@ def test_what_the_next_build_has_in_common_stays_on_the_gpu(library, tmp_path):
     assert second.search(QUERIES, 10).ids.shape == (len(QUERIES), 10)
 
 
-def test_eight_threads_search_while_builds_come_and_memory_runs_out(library, reference):
+def test_eight_threads_search_while_builds_come_and_memory_runs_out(library, reference, heavy):
     folder, files, _ = library
     gpu = StandIn()
     vectors, index = on(gpu), SegmentedIndex.open(folder / "build", files)
@@ -431,7 +431,7 @@ def test_a_device_that_is_none_is_said(caplog):
         ("raise RuntimeError('CUDA error 35 CUDA driver version is insufficient')", "CUDA error 35"),
     ],
 )
-def test_a_gpu_that_ends_the_process_ends_another(tmp_path, makes, said):
+def test_a_gpu_that_ends_the_process_ends_another(tmp_path, makes, said, processes):
     """FAISS looks as if it had GPUs, in this process as in the one that tries them."""
     resources = f"class Resources:\n    def __init__(self):\n        {makes}\n"
     (tmp_path / "sitecustomize.py").write_text(

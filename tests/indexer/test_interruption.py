@@ -84,7 +84,7 @@ def test_a_killed_run_loses_only_what_was_not_yet_written(album, start, wait_unt
     check_resumed(album, 2800, kept, failed=2000)
 
 
-def test_runs_killed_at_random_moments_lose_nothing(tmp_path):
+def test_runs_killed_at_random_moments_lose_nothing(tmp_path, processes, depth):
     """The suite of benchmarks does the same fifty times."""
     program = Path(__file__).resolve().parents[1] / "benchmarks" / "kills.py"
     command = [sys.executable, program, tmp_path / "album", "--kills", "5", "--seed", "1"]
@@ -96,7 +96,7 @@ def test_runs_killed_at_random_moments_lose_nothing(tmp_path):
     assert facts["landed"] > 0
 
 
-def test_workers_end_with_the_run_that_started_them(album, start, wait_until):
+def test_workers_end_with_the_run_that_started_them(album, start, wait_until, depth):
     fill(album, 6000)
     process = start()
 
@@ -115,7 +115,7 @@ def test_workers_end_with_the_run_that_started_them(album, start, wait_until):
     wait_until(lambda: not workers(), "the workers to end")
 
 
-def test_workers_that_outlive_a_killed_run_are_not_in_the_way_of_the_next(album, start, wait_until):
+def test_workers_that_outlive_a_killed_run_are_not_in_the_way_of_the_next(album, start, wait_until, depth):
     fill(album, 500)
     process = start()
     wait_until(lambda: list(album.layout.thumbnails.glob("*/*.webp")), "the first picture to be read")
@@ -142,7 +142,7 @@ def test_a_stopped_run_keeps_what_it_has_encoded(album, start, wait_until, every
 
 
 @pytest.mark.parametrize("command", ["build", "update", "rebuild", "rollback"])
-def test_of_two_writers_the_second_is_told_to_wait(full_album, command):
+def test_of_two_writers_the_second_is_told_to_wait(full_album, command, processes):
     before = full_album.names()
     folders = [full_album.pictures] if command == "build" else []
     with write_lock(full_album.layout):
@@ -153,7 +153,7 @@ def test_of_two_writers_the_second_is_told_to_wait(full_album, command):
     assert full_album.names() == before
 
 
-def test_readers_do_not_wait_for_a_writer(full_album):
+def test_readers_do_not_wait_for_a_writer(full_album, processes):
     with write_lock(full_album.layout):
         assert full_album.ask("stats")["pictures"] == 5
         assert full_album.ask("verify") == {"ok": True, "problems": []}

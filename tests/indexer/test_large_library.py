@@ -11,6 +11,8 @@ from indexer.library.builds.current import read_current, roll_back
 from indexer.pipeline.commands import build, compact, rebuild, verify
 from indexer.pipeline.run import BuildOptions
 
+pytestmark = pytest.mark.usefixtures("heavy")
+
 PICTURES = 1_100  # more than the fewest that an inverted file is trained on
 
 

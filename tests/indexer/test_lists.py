@@ -194,7 +194,7 @@ def test_a_few_broken_bytes_spoil_neither_other_rows_nor_names(album):
     assert found[f"pictures/{name}"].caption == "x"
 
 
-def test_columns_of_json_lines_may_come_late(album):
+def test_columns_of_json_lines_may_come_late(album, heavy):
     names = [f"{n}.png" for n in range(130)]
     album.draw(*names)
     lines = [json.dumps({"file": f"pictures/{name}"}) for name in names[:129]]
@@ -308,7 +308,7 @@ def test_a_list_that_breaks_later_leaves_the_rest_of_the_library_alone(album):
     assert sorted(album.by_path()) == ["a.png", "b.png", "c.png", "pictures/a.png"]
 
 
-def test_a_list_that_is_replaced_again_and_again_is_followed(album, wait_until):
+def test_a_list_that_is_replaced_again_and_again_is_followed(album, wait_until, heavy):
     album.draw("a.png", "b.png", "c.png")
     table = album.write_list("path\npictures/a.png\n")
     album.build(table)
@@ -347,7 +347,7 @@ def test_the_same_file_in_a_folder_and_in_a_list_has_one_vector(album):
     assert album.by_path()["a.png"].content_id == album.by_path()["pictures/a.png"].content_id
 
 
-def test_lists_from_the_command_line_with_real_workers(album):
+def test_lists_from_the_command_line_with_real_workers(album, processes):
     names = [f"{n}.png" for n in range(70)]
     album.draw(*names)
     table = album.write_list("\n".join(["file,words", *(f"pictures/{name},number {name}" for name in names)]))

@@ -44,7 +44,7 @@ def test_one_build_is_kept_and_older_ones_go(full_album):
     assert read_current(full_album.layout).previous == builds[-2]
 
 
-def test_a_reader_sees_one_whole_name_at_any_moment(full_album):
+def test_a_reader_sees_one_whole_name_at_any_moment(full_album, heavy):
     seen, done = set(), threading.Event()
 
     def read() -> None:

@@ -200,7 +200,7 @@ def test_patterns_given_later_take_pictures_out_and_bring_them_back(album):
 
 
 @pytest.mark.parametrize("pattern", ["!", "\\", "[z-a]"])
-def test_a_pattern_that_means_nothing_is_refused_in_a_sentence(album, pattern):
+def test_a_pattern_that_means_nothing_is_refused_in_a_sentence(album, pattern, processes):
     album.draw("a.png")
     done = album.command("build", album.pictures, "--data", album.data, "--encoder", "hash", "--exclude", pattern)
     assert done.returncode == 2

@@ -101,7 +101,7 @@ def recall(index, reference, queries, k, where=None, kind="text") -> float:
     return float(np.mean([np.isin(right, row).mean() for right, row in zip(expected, found, strict=True)]))
 
 
-def test_an_inverted_file_finds_what_it_was_tuned_to_find(store):
+def test_an_inverted_file_finds_what_it_was_tuned_to_find(store, heavy):
     index = build_main(store.locations, store.files(), PLAIN, bank(80, seed=3))
     tuned = index.parts[0].segment.tuned
     assert isinstance(index.parts[0].segment, IvfSegment)
@@ -114,7 +114,7 @@ def test_an_inverted_file_finds_what_it_was_tuned_to_find(store):
     assert recall(index, store.reference(), store.vectors[:50], 100, kind="picture") >= 0.97
 
 
-def test_without_texts_their_effort_is_a_guess_well_above_that_of_pictures(store):
+def test_without_texts_their_effort_is_a_guess_well_above_that_of_pictures(store, heavy):
     tuned = build_main(store.locations, store.files(), OPTIONS).parts[0].segment
     assert tuned.tuned["text_guessed"]
     assert set(tuned.tuned["recalls"]) == {"picture@10", "picture@100"}
@@ -122,7 +122,7 @@ def test_without_texts_their_effort_is_a_guess_well_above_that_of_pictures(store
 
 
 @pytest.mark.parametrize("share", [0.9, 0.75, 0.02])
-def test_a_filter_is_honoured_inside_the_lists(store, share):
+def test_a_filter_is_honoured_inside_the_lists(store, share, heavy):
     index = build_main(store.locations, store.files(), OPTIONS)
     where = np.sort(np.random.default_rng(2).choice(store.locations.ids, int(share * COUNT), replace=False))
     queries = clustered(30, seed=9)
@@ -134,7 +134,7 @@ def test_a_filter_is_honoured_inside_the_lists(store, share):
         assert index.count(where) == len(where)
 
 
-def test_a_filter_that_keeps_what_lies_far_from_the_query_still_fills_the_page(store):
+def test_a_filter_that_keeps_what_lies_far_from_the_query_still_fills_the_page(store, heavy):
     index = build_main(store.locations, store.files(), OPTIONS)
     query = clustered(1, seed=9)
     far = np.sort(store.locations.ids[np.argsort(store.vectors @ query[0])[:5_000]])
@@ -143,7 +143,7 @@ def test_a_filter_that_keeps_what_lies_far_from_the_query_still_fills_the_page(s
     assert np.isin(found.ids, far).all()
 
 
-def test_dead_rows_do_not_crowd_out_the_living(store):
+def test_dead_rows_do_not_crowd_out_the_living(store, heavy):
     index, queries = build_main(store.locations, store.files(), OPTIONS), clustered(8, seed=9)
     reference = store.reference()
     best = np.unique(reference.search(queries, 250).ids)
@@ -152,14 +152,14 @@ def test_dead_rows_do_not_crowd_out_the_living(store):
     assert recall(index, reference, queries, 100) >= 0.93
 
 
-def test_a_page_far_down_is_exact(store):
+def test_a_page_far_down_is_exact(store, heavy):
     index, reference = build_main(store.locations, store.files(), OPTIONS), store.reference()
     query = clustered(1, seed=9)
     assert recall(index, reference, query, COUNT - 10) == 1
     assert index.count_above(query, -0.5) == reference.count_above(query, -0.5)
 
 
-def test_the_same_vectors_give_the_same_files(store, tmp_path):
+def test_the_same_vectors_give_the_same_files(store, tmp_path, heavy):
     written = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -297,7 +297,7 @@ def assert_same(index, store):
     assert recall(index, reference, clustered(20, seed=8), 10) >= 0.95
 
 
-def test_changes_are_followed_and_the_index_before_them_stays(store):
+def test_changes_are_followed_and_the_index_before_them_stays(store, heavy):
     first = build_main(store.locations, store.files(), OPTIONS)
     before = first.list_ids().tolist()
     ids = np.array([10, 12, 100_001])
@@ -310,13 +310,13 @@ def test_changes_are_followed_and_the_index_before_them_stays(store):
     assert first.list_ids().tolist() == before
 
 
-def test_a_vector_that_has_not_changed_is_not_added_again(store):
+def test_a_vector_that_has_not_changed_is_not_added_again(store, heavy):
     first = build_main(store.locations, store.files(), OPTIONS)
     same = store.add(store.locations.ids[:50], store.vectors[:50])
     assert apply(first, same.ids, same, store.files()).parts == first.parts
 
 
-def test_many_additions_leave_few_segments(store):
+def test_many_additions_leave_few_segments(store, heavy):
     index = build_main(store.locations, store.files(), OPTIONS)
     for number in range(40):
         ids = 100_000 + 10 * number + np.arange(10)
@@ -325,7 +325,7 @@ def test_many_additions_leave_few_segments(store):
     assert 2 <= len(index.parts) <= 7
 
 
-def test_the_main_part_is_made_anew_when_much_was_added_or_has_died(store):
+def test_the_main_part_is_made_anew_when_much_was_added_or_has_died(store, heavy):
     first = build_main(store.locations, store.files(), OPTIONS)
     ids = 100_000 + np.arange(COUNT)
     assert len(grow(first, store, ids, store.add(ids, clustered(COUNT, seed=12))).parts) == 1
@@ -337,7 +337,7 @@ def test_the_main_part_is_made_anew_when_much_was_added_or_has_died(store):
     assert_same(third, store)
 
 
-def test_what_was_added_is_coded_like_the_main_part_when_it_is_too_much_to_scan(store, tmp_path):
+def test_what_was_added_is_coded_like_the_main_part_when_it_is_too_much_to_scan(store, tmp_path, heavy):
     options = replace(OPTIONS, flat_values=1_000 * DIM)
     index = build_main(store.locations, store.files(), options)
     for number in range(6):
@@ -350,7 +350,7 @@ def test_what_was_added_is_coded_like_the_main_part_when_it_is_too_much_to_scan(
     assert_same(SegmentedIndex.open(tmp_path, files), store)
 
 
-def test_a_small_library_is_flat_and_becomes_an_inverted_file(store):
+def test_a_small_library_is_flat_and_becomes_an_inverted_file(store, heavy):
     options = IndexOptions(threads=1, tuning_queries=64, flat_values=(COUNT + 50) * DIM)
     index = build_main(store.locations, store.files(), options)
     assert isinstance(index.parts[0].segment, FlatSegment)
@@ -361,7 +361,7 @@ def test_a_small_library_is_flat_and_becomes_an_inverted_file(store):
         assert_same(index, store)
 
 
-def test_a_shard_number_that_is_used_again_does_not_take_the_place_of_the_old_one(store, tmp_path):
+def test_a_shard_number_that_is_used_again_does_not_take_the_place_of_the_old_one(store, tmp_path, heavy):
     options = replace(OPTIONS, flat_values=100 * DIM)
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

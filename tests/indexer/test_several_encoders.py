@@ -121,7 +121,7 @@ def test_a_second_run_finds_nothing_to_do(pair):
     assert pair.update(encoders=BOTH).build == before
 
 
-def test_changes_reach_every_index(pair):
+def test_changes_reach_every_index(pair, heavy):
     before = pair.ids()
     (pair.pictures / "a.png").unlink()
     (pair.pictures / "b.jpg").rename(pair.pictures / "moved.jpg")
@@ -143,7 +143,7 @@ def test_the_index_can_be_made_again_without_encoders(pair):
     assert all(np.array_equal(after[name]["a.png"], before[name]["a.png"]) for name in BOTH)
 
 
-def test_compacting_forgets_in_every_store(pair):
+def test_compacting_forgets_in_every_store(pair, processes):
     (pair.pictures / "a.png").unlink()
     pair.update()
     assert pair.ask("compact")["forgotten"] == 1
@@ -162,7 +162,7 @@ def test_everything_is_encoded_again_by_all(pair):
 
 
 @pytest.mark.parametrize("encoder", BOTH)
-def test_what_is_damaged_is_encoded_again_by_its_own_encoder(pair, encoder):
+def test_what_is_damaged_is_encoded_again_by_its_own_encoder(pair, encoder, heavy):
     (path,) = pair.layout.vectors(encoder).glob("?????.npy")
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
@@ -193,7 +193,7 @@ def test_a_flipped_bit_of_any_index_is_found(pair, encoder):
 # Adding
 
 
-def test_a_further_encoder_is_added_to_what_is_there(full_album):
+def test_a_further_encoder_is_added_to_what_is_there(full_album, heavy):
     before, ids = held_by(full_album)["hash"], full_album.ids()
     report = full_album.update(encoders=BOTH)
     assert (report.encoded, report.encoders) == (5, ("hash", "starter"))
@@ -218,7 +218,7 @@ def test_the_first_that_is_named_is_the_main_one(pair):
     assert pair.open().entry.encoder == "starter", "the order is the library's from then on"
 
 
-def test_the_build_in_use_answers_until_an_added_encoder_has_seen_everything(full_album):
+def test_the_build_in_use_answers_until_an_added_encoder_has_seen_everything(full_album, heavy):
     _begin_to_add(full_album)
     before = full_album.names()
     full_album.rebuild()
@@ -238,7 +238,7 @@ def _begin_to_add(album) -> None:
     catalog.close()
 
 
-def test_pictures_out_of_sight_stay_with_the_encoders_that_have_seen_them(full_album):
+def test_pictures_out_of_sight_stay_with_the_encoders_that_have_seen_them(full_album, heavy):
     catalog = Catalog(full_album.layout.catalog, create=True)
     with catalog.writing():
         catalog.put_mounts(catalog.list_roots()[0], ["trip/"])  # as if another drive had been there
@@ -277,7 +277,7 @@ def test_an_encoder_that_is_not_named_is_not_dropped(pair):
     assert pair.problems() == []
 
 
-def test_an_encoder_is_dropped_when_asked_and_said_so(pair):
+def test_an_encoder_is_dropped_when_asked_and_said_so(pair, processes):
     done = pair.command("update", "--data", pair.data, "--drop-encoder", "hash")
     assert done.returncode == 0, done.stderr
     assert "No longer in the library, their vectors deleted: hash." in done.stdout
@@ -288,7 +288,7 @@ def test_an_encoder_is_dropped_when_asked_and_said_so(pair):
     assert (report.encoded, report.encoders, report.dropped) == (0, ("starter",), ())
 
 
-def test_a_dropped_encoder_can_be_rolled_back_to_and_added_again(pair):
+def test_a_dropped_encoder_can_be_rolled_back_to_and_added_again(pair, heavy):
     pair.update(dropped=["starter"])
     pair.draw("new.png")
     roll_back(pair.layout)
@@ -327,7 +327,7 @@ def test_other_weights_of_one_of_several_are_refused(pair):
 # From the command line
 
 
-def test_encoders_are_named_by_flags_or_in_the_environment(album):
+def test_encoders_are_named_by_flags_or_in_the_environment(album, processes):
     album.draw("a.png")
     done = album.command("build", album.pictures, "--data", album.data, XUNTU_ENCODER="hash, starter")
     assert done.returncode == 0, done.stderr
@@ -344,7 +344,7 @@ def test_encoders_are_named_by_flags_or_in_the_environment(album):
     assert album.ask("stats")["encoder"] == "starter"
 
 
-def test_runs_killed_at_random_moments_lose_nothing(tmp_path):
+def test_runs_killed_at_random_moments_lose_nothing(tmp_path, processes, depth):
     program = Path(__file__).resolve().parents[1] / "benchmarks" / "kills.py"
     named = [flag for name in BOTH for flag in ("--encoder", name)]
     command = [sys.executable, program, tmp_path / "album", "--kills", "3", "--seed", "2", *named]

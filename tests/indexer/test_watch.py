@@ -53,7 +53,7 @@ def test_what_happens_to_files_is_soon_in_the_library(full_album, follow):
     assert full_album.problems() == []
 
 
-def test_changes_wait_while_another_command_writes(full_album, follow):
+def test_changes_wait_while_another_command_writes(full_album, follow, processes):
     script = (
         "import sys; from pathlib import Path; from indexer.library.layout import Layout; "
         "from indexer.library.lock import write_lock\n"

@@ -501,7 +501,7 @@ except BackendNotInstalled as error:
         ("tokenizers", RN50, "text", "cpu"),
     ],
 )
-def test_a_package_that_is_not_installed_is_named_with_its_extra(request, blocked, name, tower, extra):
+def test_a_package_that_is_not_installed_is_named_with_its_extra(request, blocked, name, tower, extra, processes):
     weights = request.getfixturevalue({RN50: "rn50"}.get(name, "dinov2_small"))
     said = load_without(blocked, name, tower, weights)
     assert said.startswith(f"{blocked} | ")

@@ -678,7 +678,7 @@ def test_the_limit_of_pixels_is_exact(kind: str) -> None:
     assert error.detail == "200 x 100 = 0.02 megapixels, limit 0.019999"
 
 
-def test_the_limit_is_ours_and_not_that_of_pillow() -> None:
+def test_the_limit_is_ours_and_not_that_of_pillow(heavy) -> None:
     data = png(14_000, 14_000, 1, 0, b"\xff" * (1750 * 14_000))
     result = decoded(data, 1400)
     assert (result.width, result.image.size) == (14_000, (1400, 1400))
@@ -707,7 +707,7 @@ def odd_files() -> list[bytes]:
     ]
 
 
-def test_no_warning_escapes_whatever_the_filters(capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_warning_escapes_whatever_the_filters(capfd: pytest.CaptureFixture[str], heavy) -> None:
     files = odd_files()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("error")
@@ -752,7 +752,7 @@ print(count)
 """
 
 
-def test_damaged_bytes_end_in_a_picture_or_a_decode_error(tmp_path: Path) -> None:
+def test_damaged_bytes_end_in_a_picture_or_a_decode_error(tmp_path: Path, processes) -> None:
     options = {"exif": exif_block(6)}
     for kind in FORMATS:
         (tmp_path / kind).write_bytes(encoded(noise(), kind, **({} if kind in {"gif", "bmp"} else options)))

@@ -270,7 +270,7 @@ def test_a_connection_that_brings_nothing_new_is_given_up_and_the_rest_is_fetche
     assert (folder.path / TENSORS).read_bytes() == BODY
 
 
-def test_a_killed_process_is_continued(hub, tmp_path):
+def test_a_killed_process_is_continued(hub, tmp_path, processes):
     folder = make_folder(tmp_path)
     hub.put(TENSORS, BODY, ("hold", HALF))
     code = """

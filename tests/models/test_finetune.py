@@ -273,7 +273,7 @@ def train_as_two(pictures: Path, checkpoint: Path) -> None:
     assert os.waitpid(other, 0)[1] == 0
 
 
-def test_two_processes_together_learn_what_one_learns(table, tmp_path):
+def test_two_processes_together_learn_what_one_learns(table, tmp_path, processes):
     program = "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); import test_finetune as t"
     program += "; t.train_as_two(Path(sys.argv[2]), Path(sys.argv[3]))"
     command = [sys.executable, "-c", program, *map(str, (Path(__file__).parent, table.parent, tmp_path / "two.pt"))]

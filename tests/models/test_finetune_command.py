@@ -179,7 +179,7 @@ def test_it_goes_to_another_machine_as_its_folder_and_says_what_is_wrong_with_it
     assert NAME not in list_encoders(runtime)
 
 
-def test_what_goes_wrong_in_one_of_several_processes_is_raised_where_they_were_begun(tmp_path):
+def test_what_goes_wrong_in_one_of_several_processes_is_raised_where_they_were_begun(tmp_path, processes):
     job = Job(
         base=BASE,
         runtime=Runtime(weights=tmp_path),

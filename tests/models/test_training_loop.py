@@ -121,7 +121,7 @@ def test_a_damaged_checkpoint_is_named_and_not_written_over(tmp_path, kept):
     assert path.read_bytes() == damaged
 
 
-def test_a_training_that_was_killed_goes_on_from_what_it_had_saved(tmp_path):
+def test_a_training_that_was_killed_goes_on_from_what_it_had_saved(tmp_path, processes):
     program = (
         "import os, signal, sys; from pathlib import Path\n"
         "sys.path.insert(0, sys.argv[1]); import test_training_loop as t\n"

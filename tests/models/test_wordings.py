@@ -57,7 +57,7 @@ def letters(text: str) -> str:
 
 
 @pytest.mark.parametrize("paragraph", [CHINESE, ENGLISH], ids=["zh", "en"])
-def test_a_paragraph_is_read_to_its_end(encoder, paragraph):
+def test_a_paragraph_is_read_to_its_end(encoder, paragraph, heavy, torch):
     text = normalize_text(paragraph)
     assert len(paragraph) >= 450
     assert encoder.read_text(text).truncated

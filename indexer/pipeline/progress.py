@@ -76,7 +76,7 @@ class ProgressDisplay:
 
     def _print_line(self, done: int, total: int, rate: float, rest: str) -> None:
         """Print a line now and then where there is no terminal."""
-        if not self._console.is_terminal and time.monotonic() - self._spoke > _LINE_SECONDS and rate:
+        if not self._console.is_terminal and time.monotonic() - self._spoke > _LINE_SECONDS and rate and done < total:
             self._spoke = time.monotonic()
             left = (total - done) / rate
             self._console.print(f"{done} of {total}, {rate:.0f} a second, {left:.0f} s left{rest}", soft_wrap=True)

@@ -23,7 +23,7 @@ def xuntu(tmp_path, processes):
             cwd=tmp_path,
             env={**kept, "HOME": str(tmp_path), "LANG": "C.UTF-8", **environment},
             check=False,
-            timeout=120,
+            timeout=300,
         )
 
     return run

@@ -215,8 +215,8 @@ def test_one_signal_stops_the_service_and_the_page(library, tmp_path, end, proce
     assert any("answering from build" in line for line in said)
     group = os.getpgid(process.pid)
     os.killpg(group, end) if end == signal.SIGINT else process.terminate()
-    process.communicate(timeout=30)
-    deadline = time.monotonic() + 20
+    process.communicate(timeout=120)
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             os.killpg(group, 0)

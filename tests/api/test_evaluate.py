@@ -722,6 +722,6 @@ def test_ctrl_c_ends_it_at_once(pictures, tmp_path, processes):
     )
     assert any("Encoding pictures" in line for line in iter(process.stderr.readline, ""))
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")
     assert "Traceback" not in err

@@ -252,6 +252,6 @@ def test_force_without_a_gate_is_a_mistake(library, xuntu):
 def test_the_write_side_alone_cannot_ask(library, processes):
     command = [sys.executable, "-m", "indexer", "update", "--data", library.settings.data, "--gate", library.file]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=Path(__file__).resolve().parents[2], timeout=100
+        command, capture_output=True, text=True, check=False, cwd=Path(__file__).resolve().parents[2], timeout=300
     )
     assert (done.returncode, "search engine" in done.stderr) == (2, True)

@@ -30,7 +30,7 @@ def test_what_nobody_has_thought_of_is_logged_and_the_next_build_is_used_at_once
         service = Stumbling(Settings(data=data, api={"follow_seconds": 0.01}), Metrics())
         await service.start()
         first = service.serving.engine.opened.manifest.build
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await asyncio.to_thread(rebuild, IndexerSettings(data=data))
             while not service.has_stumbled:
                 await asyncio.sleep(0.01)

@@ -161,7 +161,7 @@ def test_how_far_can_be_paged_is_said(engine):
 
 @pytest.fixture(scope="module")
 def http(crowded, serve):
-    with httpx.Client(base_url=serve(crowded), timeout=30) as client:
+    with httpx.Client(base_url=serve(crowded), timeout=120) as client:
         yield client
 
 
@@ -207,7 +207,7 @@ def test_the_command_hides_when_asked(crowded, tmp_path, processes):
         command = [sys.executable, "-c", "from api.cli import main; main()", "search", "--data", str(crowded), "一只猫"]
         environment = {**os.environ, "HOME": str(tmp_path)}
         command += ["--k", "50", "--hide-duplicates", *options]
-        return subprocess.run(command, capture_output=True, check=True, cwd=tmp_path, env=environment, timeout=100)
+        return subprocess.run(command, capture_output=True, check=True, cwd=tmp_path, env=environment, timeout=300)
 
     done = run()
     assert len(done.stdout.splitlines()) == 10

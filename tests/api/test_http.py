@@ -20,7 +20,7 @@ from indexer.pipeline.commands import BuildOptions, build
 
 @pytest.fixture(scope="module")
 def http(server):
-    with httpx.Client(base_url=server, timeout=30) as client:
+    with httpx.Client(base_url=server, timeout=120) as client:
         yield client
 
 
@@ -267,7 +267,7 @@ def test_many_at_once_get_the_answers_they_would_get_alone(http, server):
     alone = {text: search(http, q=text)["hits"] for text in set(texts)}
 
     def ask(text: str) -> bool:
-        hits = httpx.get(f"{server}/v1/search", params={"q": text}, timeout=30).json()["hits"]
+        hits = httpx.get(f"{server}/v1/search", params={"q": text}, timeout=120).json()["hits"]
         same = [hit["id"] for hit in hits] == [hit["id"] for hit in alone[text]]
         return same and all(abs(a["score"] - b["score"]) < 1e-4 for a, b in zip(hits, alone[text], strict=True))
 

@@ -390,7 +390,7 @@ def test_a_relevance_is_a_share(value):
 
 @pytest.fixture(scope="module")
 def http(data, serve):
-    with httpx.Client(base_url=serve(data), timeout=30) as client:
+    with httpx.Client(base_url=serve(data), timeout=120) as client:
         yield client
 
 

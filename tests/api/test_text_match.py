@@ -242,7 +242,7 @@ def test_fusion():
 
 @pytest.fixture(scope="module")
 def http(described, serve):
-    with httpx.Client(base_url=serve(described), timeout=30) as client:
+    with httpx.Client(base_url=serve(described), timeout=120) as client:
         yield client
 
 
@@ -397,7 +397,7 @@ def xuntu(*arguments: object) -> "subprocess.CompletedProcess[str]":
         text=True,
         env={**os.environ, "LANG": "C.UTF-8"},
         check=False,
-        timeout=100,
+        timeout=300,
     )
 
 

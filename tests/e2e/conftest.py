@@ -26,7 +26,7 @@ BROWSER_ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-START_S = 60
+START_S = 120
 
 
 @pytest.fixture(scope="session")
@@ -131,7 +131,7 @@ def browse(chromium, tmp_path):
             )
             contexts.append(context)
             page = context.pages[0]
-            page.set_default_timeout(30_000)
+            page.set_default_timeout(120_000)
             page.on("pageerror", lambda error: errors.append(str(error)))
             page.on("console", lambda said: errors.append(said.text) if "BidiComponent" in said.text else None)
             return page

@@ -10,7 +10,7 @@ from models.relevance.curves import Calibration, Fit
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = sync_api.expect
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=120_000)
 
 # A picture of one red pixel, as a file that a person could drop.
 PIXEL = base64.b64decode(

@@ -137,7 +137,7 @@ def test_a_picture_that_moved_to_another_address_is_not_encoded_again(album):
 
 
 def test_several_servers_are_waited_for_at_once(album):
-    together = Barrier(4, timeout=20)
+    together = Barrier(4, timeout=120)
 
     def when_all_are_there() -> Answer:
         return 200, IMAGE, picture(together.wait())
@@ -180,7 +180,7 @@ FETCHED = {
 @pytest.mark.parametrize("name", FETCHED)
 def test_what_an_address_may_answer(name):
     answer, problem = FETCHED[name]
-    limits, fetching = DecodeLimits(max_bytes=40_000), Fetching(timeout_s=5, pause_s=0)
+    limits, fetching = DecodeLimits(max_bytes=40_000), Fetching(timeout_s=60, pause_s=0)
     with web({f"/{name}": answer, "/ok": FETCHED["ok"][0]}) as (url, asked):
         if problem is None:
             assert fetch_address(f"{url}/{name}", limits, fetching)[0] == picture(0)
@@ -205,7 +205,7 @@ def test_what_an_address_may_answer(name):
 )
 def test_addresses_that_lead_nowhere(address, reason):
     with pytest.raises(DecodeError) as caught:
-        fetch_address(address, DecodeLimits(), Fetching(timeout_s=5, pause_s=0))
+        fetch_address(address, DecodeLimits(), Fetching(timeout_s=60, pause_s=0))
     assert caught.value.reason == reason
 
 
@@ -244,7 +244,7 @@ def test_what_comes_with_a_redirect_is_not_read():
     with web({"/ok": (200, IMAGE, picture(0))}) as (url, _):
         head = f"HTTP/1.1 302 Found\r\nLocation: {url}/ok\r\nContent-Length: 1000000000000\r\n\r\n"
         with speak(lambda: [head.encode(), bytes(100_000)]) as address:
-            assert fetch_address(address, DecodeLimits(), Fetching(timeout_s=5, pause_s=0))[0] == picture(0)
+            assert fetch_address(address, DecodeLimits(), Fetching(timeout_s=60, pause_s=0))[0] == picture(0)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_the_words_of_a_server_are_told_in_short_and_without_control_characters(
         speak(lambda: [b"\x1b[31mSSH-2.0 " + b"\xff" * 60_000 + b"\r\n"]) as address,
         pytest.raises(DecodeError) as caught,
     ):
-        fetch_address(address, DecodeLimits(), Fetching(timeout_s=5, pause_s=0))
+        fetch_address(address, DecodeLimits(), Fetching(timeout_s=60, pause_s=0))
     assert caught.value.reason == "url_unreachable"
     assert caught.value.detail.startswith("[31mSSH-2.0 ÿ")
     assert len(caught.value.detail) <= 200

@@ -192,6 +192,6 @@ def test_a_reader_that_stops_early_is_no_error(full_album):
         text=True,
     )
     process.stdout.close()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert "Traceback" not in err
     assert "Unexpected" not in err

@@ -21,14 +21,14 @@ def test_every_batch_comes_back_in_order_whatever_device_took_it():
     with DeviceEncoders(STARTER, Runtime(device="cpu,cpu", threads=1)) as encoders:
         assert encoders.ahead == 4
         under_way = [encoders.submit(pixels[start : start + 8]) for start in range(0, 40, 8)]
-        vectors = np.concatenate([encoding.result(timeout=60) for encoding in under_way])
+        vectors = np.concatenate([encoding.result(timeout=120) for encoding in under_way])
     assert np.abs(vectors - expected).max() < 1e-3
 
 
 def test_what_goes_wrong_on_a_device_is_said_in_both_languages(tmp_path):
     pixels = np.zeros((1, 224, 224, 3), np.uint8)
     with DeviceEncoders(get_spec("chinese-clip-rn50"), Runtime(weights=tmp_path, device="cpu,cpu")) as encoders:
-        error = encoders.submit(pixels).exception(timeout=60)
+        error = encoders.submit(pixels).exception(timeout=120)
     assert isinstance(error, WeightsMissing)
     assert (error.encoder, "没有网络时" in error.text("zh")) == ("chinese-clip-rn50", True)
     with pytest.raises(DeviceUnavailable):
@@ -38,7 +38,7 @@ def test_what_goes_wrong_on_a_device_is_said_in_both_languages(tmp_path):
 def test_a_device_whose_process_dies_is_said():
     pixels = np.zeros((1, *PICTURE), np.uint8)
     with DeviceEncoders(STARTER, Runtime(device="cpu,cpu")) as encoders:
-        encoders.submit(pixels).result(timeout=60)
+        encoders.submit(pixels).result(timeout=120)
         waiting = [encoders.submit(pixels) for _ in range(50)]
         for process in list(encoders._executor._processes):
             os.kill(process, signal.SIGKILL)

@@ -442,7 +442,7 @@ def test_a_gpu_that_ends_the_process_ends_another(tmp_path, makes, said, process
     path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
     environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=100, check=True
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=300, check=True
     )
     assert done.stdout == "None\n"
     assert "takes the place of cuda:3" in done.stderr

@@ -38,7 +38,7 @@ def start(album, processes):
     for process in started:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
 
 
 def fill(album, count: int) -> None:
@@ -78,7 +78,7 @@ def test_a_killed_run_loses_only_what_was_not_yet_written(album, start, wait_unt
     process = start()
     wait_until(lambda: rows_of(album) or process.poll() is not None, "pictures in the catalog")
     os.killpg(process.pid, signal.SIGKILL)
-    assert process.wait(timeout=20) == -signal.SIGKILL, "the run was over before it could be killed"
+    assert process.wait(timeout=120) == -signal.SIGKILL, "the run was over before it could be killed"
     kept = rows_of(album)
     assert 0 < kept < 800
     check_resumed(album, 2800, kept, failed=2000)
@@ -120,7 +120,7 @@ def test_workers_that_outlive_a_killed_run_are_not_in_the_way_of_the_next(album,
     process = start()
     wait_until(lambda: list(album.layout.thumbnails.glob("*/*.webp")), "the first picture to be read")
     process.kill()  # the run alone; its workers find out
-    process.wait(timeout=20)
+    process.wait(timeout=120)
     check_resumed(album, 500, rows_of(album))
 
 
@@ -133,7 +133,7 @@ def test_a_stopped_run_keeps_what_it_has_encoded(album, start, wait_until, every
         os.killpg(process.pid, signal.SIGINT)  # Control-C reaches the workers too
     else:
         process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert out == ""
     assert "Stopped." in err

@@ -23,7 +23,7 @@ def follow(full_album):
     thread = threading.Thread(target=run)
 
     def wait_for(condition, what: str) -> None:
-        until = time.monotonic() + 40
+        until = time.monotonic() + 120
         while not condition():
             assert time.monotonic() < until, f"waited in vain for {what}; {reports} {errors}"
             assert thread.is_alive(), f"the watch ended; {reports} {errors}"
@@ -34,7 +34,7 @@ def follow(full_album):
     wait_for(lambda: reports, "the first update")
     yield wait_for
     stop.set()
-    thread.join(timeout=20)
+    thread.join(timeout=120)
     assert not thread.is_alive()
 
 

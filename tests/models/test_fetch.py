@@ -191,7 +191,7 @@ def make_folder(tmp_path: Path, *forms: tuple[str, ...]) -> EncoderFolder:
 
 def options_for(server: Hub, **changes) -> FetchOptions:
     """Both places on one server, no pauses."""
-    return replace(FetchOptions(mirror=server.url, modelscope=server.url, pause_s=0, timeout_s=5), **changes)
+    return replace(FetchOptions(mirror=server.url, modelscope=server.url, pause_s=0, timeout_s=60), **changes)
 
 
 def leftovers(folder: EncoderFolder) -> set[str]:

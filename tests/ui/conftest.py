@@ -126,7 +126,7 @@ def serving(data: Path, **settings: Any) -> Iterator[Watched]:
         yield watched
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(120)
 
 
 def draw(path: Path, number: int) -> None:
@@ -236,7 +236,7 @@ def run(monkeypatch, servers):
 
     def run_page(url, *, uploads=None, **params):
         monkeypatch.setenv("XUNTU_UI__API_URL", url)
-        app = AppTest.from_file(str(APP), default_timeout=60)
+        app = AppTest.from_file(str(APP), default_timeout=300)
         for name, value in params.items():
             app.query_params[name] = value
         if uploads:

@@ -1,6 +1,8 @@
 # The commands for people and for CI. Nothing but Python 3.11 (or later) and make is needed first.
 #   make demo [PICTURES=/folder]   see it work           make serve [DATA=folder]   the API and the page
-#   make test                      everything CI checks  make bench                 the figures of the README
+#   make check                     lint, and fast tests  make test                  lint, and all but the deepest tests
+#   make test-full                 everything CI checks  make bench                 the figures of the README
+#   make mutants                   mutation testing of what ranks and filters (docs/development/testing.md)
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,7 +12,11 @@ BIN := $(VENV)/bin
 EXTRAS := cpu,index,ui,demo
 CHECKED := cpu,train,ui,demo,dev
 
-.PHONY: demo test serve bench lint install install-checked clean
+# A test is fast unless a fixture says otherwise: see tests/conftest.py.
+FAST := not (heavy or processes or servers or browser or torch or depth)
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+.PHONY: demo check test test-full fast mutants serve bench lint install install-checked clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/.installed
@@ -30,8 +36,22 @@ demo: install
 serve: install
 	@$(BIN)/xuntu serve --with-ui --data $(DATA)
 
+check: install-checked
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint fast
+
+fast: install-checked
+	$(PYTEST) -m "$(FAST)"
+
 test: lint
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(PYTEST) -m "not depth"
+
+test-full: lint
+	$(PYTEST) --cov --cov-report=term:skip-covered
+
+mutants: install-checked
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt mutmut==3.8.1
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
 
 lint: install-checked
 	$(BIN)/ruff check .
@@ -43,4 +63,4 @@ bench: install-checked
 	$(BIN)/python tests/benchmarks/run.py
 
 clean:
-	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) out mutants .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -194,7 +194,7 @@ def test_no_queries_and_no_hits_keep_their_shapes(pair):
 
 @QUICK
 @given(st.integers(0, 2**16), st.floats(-1, 1, width=32), st.none() | st.lists(st.integers(-5, 130), max_size=60))
-def test_how_many_score_at_least_so_much(pair, seed, score, chosen, heavy):
+def test_how_many_score_at_least_so_much(heavy, pair, seed, score, chosen):
     where = None if chosen is None else np.array(chosen, np.int64)
     vectors, query = random_vectors(100, seed=seed), random_vectors(1, seed=seed + 1)
     reference, other = pair(vectors)
@@ -205,7 +205,7 @@ def test_how_many_score_at_least_so_much(pair, seed, score, chosen, heavy):
 
 @QUICK
 @given(st.integers(0, 2**16), st.booleans())
-def test_the_count_agrees_with_the_hits_at_every_score(pair, seed, exact, heavy):
+def test_the_count_agrees_with_the_hits_at_every_score(heavy, pair, seed, exact):
     rng = np.random.default_rng(seed)
     vectors = EXACT[rng.integers(0, len(EXACT), 60)] if exact else random_vectors(60, seed=seed)
     query = EXACT[:1] if exact else random_vectors(1, seed=seed + 1)
@@ -337,7 +337,7 @@ class BothIndexes(RuleBasedStateMachine):
             np.testing.assert_array_equal(self.reference.fetch(held), self.other.fetch(held))
 
 
-def test_any_sequence_of_changes(maker, heavy):
+def test_any_sequence_of_changes(heavy, maker):
     machine = type("Both", (BothIndexes,), {"maker": maker})
     run_state_machine_as_test(
         machine,

@@ -325,7 +325,7 @@ def enter(catalog: Catalog, wanted: list[Picture]) -> dict[int, Picture]:
     st.lists(all_of, min_size=10, max_size=10),
 )
 @settings(max_examples=25, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
-def test_sql_finds_what_plain_python_finds(catalog, wanted, filters, heavy):
+def test_sql_finds_what_plain_python_finds(heavy, catalog, wanted, filters):
     entered = enter(catalog, wanted)
     for terms in filters:
         asked = parse_filter(" and ".join(text for text, _ in terms))

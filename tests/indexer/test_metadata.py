@@ -141,7 +141,7 @@ def test_any_bytes_in_place_of_a_block_are_read_or_passed_over(data, head):
     st.lists(st.tuples(st.integers(6, len(exif_block().tobytes()) - 1), st.integers(0, 255)), min_size=1, max_size=6)
 )
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
-def test_a_damaged_block_never_fails(changes, heavy):
+def test_a_damaged_block_never_fails(heavy, changes):
     block = bytearray(exif_block().tobytes())
     for at, value in changes:
         block[at] = value

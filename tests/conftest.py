@@ -19,6 +19,7 @@ from types import ModuleType
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 # Before torch is loaded, here or in a process: its idle threads would spin, and take the processors from other tests.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -27,6 +28,9 @@ if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:  # threads of seve
 
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
+
+settings.register_profile("any machine", deadline=None)  # how long an example takes says nothing of what it finds
+settings.load_profile("any machine")
 
 RESOURCES = {
     "heavy": "takes more than half a second of a processor",

@@ -1,5 +1,6 @@
 """DINOv2 and SigLIP 2 give the vectors of transformers."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from models.encoders.siglip2.family import FAMILY
 from models.foundation.errors import NoTextTower
 from models.foundation.vectors import check_vectors, l2_normalize
 from models.pictures.preprocess import ResizeAndCrop
+from models.weights.export import export
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.usefixtures("torch")
@@ -200,6 +202,22 @@ def test_siglip2_text_vectors_are_those_of_transformers(siglip2_tiny, tiny_sigli
     assert most_alike(vectors[1:]) < 0.999
     alone = np.concatenate([encoder.encode_text([text]) for text in texts])
     assert difference(alone, vectors) < 1e-5
+
+
+def test_exports_give_the_vectors_of_the_checkpoint_without_it(siglip2_tiny, tiny_siglip2, at, pictures, tmp_path):
+    copied = shutil.copytree(tiny_siglip2 / "siglip2-tiny", tmp_path / "siglip2-tiny")
+    runtime, texts = at(tmp_path), ["a cat", "一只猫", "a cat and a dog " * 10]
+
+    def encode() -> list[np.ndarray]:
+        image, text = siglip2_tiny.load_image(runtime), siglip2_tiny.load_text(runtime)
+        pixels = np.stack([image.preprocess(picture) for picture in pictures])
+        return [image.encode_image(pixels), text.encode_text(texts)]
+
+    on_torch = encode()
+    exported = export(siglip2_tiny, siglip2_tiny.folder(runtime), ["fp32"])
+    assert [(one.tower, one.precision) for one in exported] == [("image", "fp32"), ("text", "fp32")]
+    (copied / "model.safetensors").unlink()
+    assert max(map(difference, encode(), on_torch)) < 1e-4
 
 
 def test_the_sizes_of_siglip2_are_those_published():

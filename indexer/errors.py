@@ -10,13 +10,14 @@ IndexerError
 ├─ RootEmptied                          a folder that held pictures holds none: an unplugged drive?
 ├─ MountGone                            a drive mounted inside a root is not there (a warning)
 ├─ RecallMissed                         an index finds less than was asked for (a warning)
+├─ EncodersDiffer                       what makes vectors and what keeps them do not belong together
 ├─ ClockJumped                          the clock stands before the last build (a warning)
 ├─ NotAnnotated                         an annotator found nothing in pictures because of a problem (a warning)
 ├─ UnknownAnnotator                     an annotator that is not installed
 └─ VectorsLost                          a shard is damaged; its pictures are encoded again (a warning)
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from models.foundation.errors import ImageSearchError
@@ -141,6 +142,21 @@ class MountGone(IndexerError):
             "in the library. If they are really gone, run the same command with --allow-empty.",
             zh=f"{path} 原来是另一个磁盘，现在没有连接；其中 {count} 张图片看不到，仍保留在图片库里。"
             "如果确实已删除，请加上 --allow-empty 重新运行。",
+        )
+
+
+class EncodersDiffer(IndexerError):
+    """The encoders of a run are not the same everywhere: their vectors would be kept under another's name."""
+
+    code = "encoders_differ"
+
+    def __init__(self, *, library: Iterable[str], devices: Iterable[str], views: Iterable[str]) -> None:
+        self.library, self.devices, self.views = (tuple(sorted(names)) for names in (library, devices, views))
+        super().__init__(
+            en=f"Nothing was encoded: the library has the encoders {', '.join(self.library)}, those loaded are "
+            f"{', '.join(self.devices)}, and pictures are prepared for {', '.join(self.views)}.",
+            zh=f"没有编码任何图片：图片库的编码器为 {'、'.join(self.library)}，已加载的为 {'、'.join(self.devices)}，"
+            f"而图片是为 {'、'.join(self.views)} 准备的。",
         )
 
 

@@ -1,6 +1,6 @@
 """The encoders of a library: what they are, and where their vectors lie."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from indexer.library.catalog.records import Shard, StoredEncoder
@@ -25,13 +25,14 @@ class LibraryEncoder:
     store: VectorStore
 
 
-def open_encoders(layout: Layout, stored: Sequence[StoredEncoder], runtime: Runtime) -> list[LibraryEncoder]:
-    """Return encoders that a library was built with; their weights need not be here. Raises UnknownEncoder."""
-    specs = [get_spec(one.name, runtime) for one in stored]
-    return [
-        LibraryEncoder(one.id, spec, VectorStore(layout.vectors(spec.name), spec.dim))
-        for one, spec in zip(stored, specs, strict=True)
-    ]
+def open_encoders(layout: Layout, stored: Sequence[StoredEncoder], runtime: Runtime) -> dict[str, LibraryEncoder]:
+    """Return encoders that a library was built with, by name; weights need not be here. Raises UnknownEncoder."""
+    return {one.name: _open_encoder(layout, one, runtime) for one in stored}
+
+
+def _open_encoder(layout: Layout, stored: StoredEncoder, runtime: Runtime) -> LibraryEncoder:
+    spec = get_spec(stored.name, runtime)
+    return LibraryEncoder(stored.id, spec, VectorStore(layout.vectors(spec.name), spec.dim))
 
 
 def choose_encoders(named: Sequence[str], dropped: Sequence[str], stored: Sequence[StoredEncoder]) -> list[str]:
@@ -55,7 +56,7 @@ def find_damage(catalog: Catalog, encoder: LibraryEncoder) -> list[str]:
     return [damage for shard in shards if (damage := encoder.store.find_damage(shard))]
 
 
-def check_vectors_whole(catalog: Catalog, encoders: Sequence[LibraryEncoder]) -> None:
+def check_vectors_whole(catalog: Catalog, encoders: Iterable[LibraryEncoder]) -> None:
     """Raise IndexDamaged if a shard of these encoders is not what was written."""
     for encoder in encoders:
         for damage in find_damage(catalog, encoder)[:1]:

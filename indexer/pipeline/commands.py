@@ -79,7 +79,7 @@ def rebuild(
     with _opened(layout) as catalog:
         stored = _complete_encoders(layout, catalog)
         catalog.check_seal(thorough=True)
-        check_vectors_whole(catalog, open_encoders(layout, stored, settings.runtime))
+        check_vectors_whole(catalog, open_encoders(layout, stored, settings.runtime).values())
         manifest = publish(layout, catalog, stored, replace(_anew(settings), on_progress=on_index, check=check))
         catalog.sync_texts()
         catalog.seal()
@@ -140,7 +140,7 @@ def compact(settings: IndexerSettings) -> CompactReport:
     before = _bytes_below(layout.data)
     with _opened(layout) as catalog:
         catalog.check_seal(thorough=True)
-        encoders = open_encoders(layout, _library_encoders(catalog), settings.runtime)
+        encoders = open_encoders(layout, _library_encoders(catalog), settings.runtime).values()
         check_vectors_whole(catalog, encoders)
         with catalog.writing():
             forgotten = catalog.forget_removed()
@@ -206,7 +206,7 @@ def _find_problems(layout: Layout, settings: IndexerSettings) -> list[str]:
         damage = catalog.check()
         if damage:
             return [f"{_CATALOG_DAMAGED}: {damage}"]
-        encoders = open_encoders(layout, _library_encoders(catalog), settings.runtime)
+        encoders = open_encoders(layout, _library_encoders(catalog), settings.runtime).values()
         found = [damage for encoder in encoders for damage in find_damage(catalog, encoder)]
         if not catalog.has_readable_seal():
             found.append("catalog.seal has changed since it was written")

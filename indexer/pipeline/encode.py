@@ -2,12 +2,13 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from indexer.errors import EncodersDiffer
 from indexer.library.catalog.annotations import Annotation
 from indexer.library.catalog.fields import AnnotatorRecord
 from indexer.library.catalog.records import ImageFile
@@ -43,8 +44,8 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
-# Vectors of one content, by the position of the encoder that made them.
-OwnVectors = dict[int, Vectors]
+# Vectors of one content, by the name of the encoder that made them.
+OwnVectors = dict[str, Vectors]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +59,22 @@ class EncodedFile:
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A batch; for each encoder, the positions in the data set of what it encodes, and the vectors to come."""
+    """A batch; by the name of an encoder, the positions in the data set of what it encodes, and the vectors to come."""
 
     batch: list[Record]
-    encodings: list[tuple[list[int], Future[Vectors] | None]]
+    encodings: dict[str, tuple[list[int], Future[Vectors]]]
 
 
 class EncodeRun:
-    """Encodes files and records them: each flush is one transaction and one shard of each encoder, or nothing."""
+    """Encodes files and records them: each flush is one transaction and one shard of each encoder, or nothing.
+
+    What belongs to an encoder goes by its name, from the pixels that are made for it to the shard with its vectors.
+    """
 
     def __init__(
         self,
         catalog: Catalog,
-        encoders: Sequence[LibraryEncoder],
+        encoders: Mapping[str, LibraryEncoder],
         progress: Progress,
         changing: set[int] | None = None,
         *,
@@ -93,7 +97,7 @@ class EncodeRun:
     def run(
         self,
         dataset: ImageDataset,
-        devices: Sequence[DeviceEncoders],
+        devices: Mapping[str, DeviceEncoders],
         *,
         workers: int,
         batch_size: int,
@@ -101,13 +105,14 @@ class EncodeRun:
     ) -> None:
         """Encode every file of `dataset`. When interrupted, what was encoded so far is kept.
 
-        The views of `dataset` and `devices` are those of the encoders, in their order. Encoders are loaded after the
-        workers have started: they are forks, and an encoder's threads must not be there.
+        Encoders are loaded after the workers have started: they are forks, and an encoder's threads must not be there.
+        Raises EncodersDiffer unless the views of `dataset`, `devices` and the encoders have the same names.
         """
-        ahead = max(encoders.ahead for encoders in devices)
+        self._check_names(dataset, devices)
+        ahead = max(encoders.ahead for encoders in devices.values())
 
         def load() -> None:
-            for encoders in devices:
+            for encoders in devices.values():
                 encoders.load()
 
         sizes = Counter(file.size for file in dataset.files)
@@ -128,6 +133,13 @@ class EncodeRun:
         finally:
             self.flush()
 
+    def _check_names(self, dataset: ImageDataset, devices: Mapping[str, DeviceEncoders]) -> None:
+        library = {name: encoder.spec.name for name, encoder in self._encoders.items()}
+        loaded = {name: encoders.spec.name for name, encoders in devices.items()}
+        seen = {name: name for name in dataset.views}
+        if not library == loaded == seen or any(name != own for name, own in library.items()):
+            raise EncodersDiffer(library=library.values(), devices=loaded.values(), views=seen)
+
     def flush(self) -> None:
         """Make everything encoded so far durable."""
         started = time.perf_counter()
@@ -141,8 +153,8 @@ class EncodeRun:
                 self._record(found, vectors, annotations)
             for record in self._annotators:
                 self._catalog.put_annotations(record, annotations[record.name])
-            for position, encoder in enumerate(self._encoders):
-                self._write(encoder, {key: own[position] for key, own in vectors.items() if position in own})
+            for name, encoder in self._encoders.items():
+                self._write(encoder, {key: own[name] for key, own in vectors.items() if name in own})
             if vectors:
                 self._catalog.put_vectors_changed(vectors)
         self.progress.add("write", time.perf_counter() - started)
@@ -187,27 +199,28 @@ class EncodeRun:
         )
         self._changing.discard(image_id)
 
-    def _submit(self, batch: list[Record], devices: Sequence[DeviceEncoders]) -> UnderWay:
+    def _submit(self, batch: list[Record], devices: Mapping[str, DeviceEncoders]) -> UnderWay:
         """Begin to encode what is new in a batch."""
         started = time.perf_counter()
         images = [record for record in batch if isinstance(record, ImageRecord)]
         fresh = [record for record in images if not self._is_repeat(record)]
-        encodings: list[tuple[list[int], Future[Vectors] | None]] = []
-        for position, encoders in enumerate(devices):
-            own = [(record.index, pixels) for record in fresh if (pixels := self._pixels(record, position)) is not None]
-            encoding = encoders.submit(np.stack([pixels for _, pixels in own])) if own else None
-            encodings.append(([index for index, _ in own], encoding))
+        encodings: dict[str, tuple[list[int], Future[Vectors]]] = {}
+        for name, encoders in devices.items():
+            own = [(record.index, pixels) for record in fresh if (pixels := self._pixels(record, name)) is not None]
+            if own:
+                indices = [index for index, _ in own]
+                encodings[name] = indices, encoders.submit(np.stack([pixels for _, pixels in own]))
         self.progress.add("read and decode", sum(record.seconds[0] for record in images))
         self.progress.add("thumbnail and annotations", sum(record.seconds[1] for record in images))
         self.progress.add("encode", time.perf_counter() - started)
         return UnderWay(batch, encodings)
 
-    def _pixels(self, record: ImageRecord, position: int) -> Pixels | None:
+    def _pixels(self, record: ImageRecord, name: str) -> Pixels | None:
         """Return what an encoder has to encode of a picture, None where its vector is there."""
         # Of what lies at an address nothing was known before it was fetched.
-        if record.file.address and self._catalog.is_encoded(record.sha256, self._encoders[position].id):
+        if record.file.address and self._catalog.is_encoded(record.sha256, self._encoders[name].id):
             return None
-        return record.pixels[position]
+        return record.pixels.get(name)
 
     def _is_repeat(self, record: ImageRecord) -> bool:
         """Say whether the same content has been met before in this run; its vectors will be there."""
@@ -217,15 +230,16 @@ class EncodeRun:
         self._met.add(record.sha256)
         return repeat
 
-    def _collect(self, dataset: ImageDataset, devices: Sequence[DeviceEncoders], under_way: deque[UnderWay]) -> None:
+    def _collect(
+        self, dataset: ImageDataset, devices: Mapping[str, DeviceEncoders], under_way: deque[UnderWay]
+    ) -> None:
         """Wait for the first batch that is under way, and keep what came of it."""
         started = time.perf_counter()
         batch = under_way[0].batch
         vectors: dict[int, OwnVectors] = {}
-        for position, (indices, encoding) in enumerate(under_way[0].encodings):
-            if encoding is not None:
-                for index, vector in zip(indices, devices[position].result(encoding), strict=True):
-                    vectors.setdefault(index, {})[position] = vector
+        for name, (indices, encoding) in under_way[0].encodings.items():
+            for index, vector in zip(indices, devices[name].result(encoding), strict=True):
+                vectors.setdefault(index, {})[name] = vector
         # One append: an interrupt leaves a batch whole or not at all.
         self._pending += [
             EncodedFile(dataset.files[record.index], record, vectors.get(record.index, {})) for record in batch

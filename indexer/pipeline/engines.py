@@ -60,6 +60,7 @@ class DeviceEncoders:
 
     def __init__(self, spec: EncoderSpec, runtime: Runtime) -> None:
         """Load nothing yet. Raises DeviceUnavailable for what is no device."""
+        self.spec = spec
         self._devices = list_devices(runtime.device)
         if runtime.device == "auto" and (spec.publication is None or not _torch_sees(len(self._devices))):
             self._devices = self._devices[:1] if spec.publication else [CPU]

@@ -38,17 +38,17 @@ FILES_A_WORKER = 64  # fewer are not worth another process
 
 @dataclass(frozen=True, slots=True)
 class ImageRecord:
-    """A decoded picture: its position in the data set, each encoder's pixels, and what the catalog keeps.
+    """A decoded picture: its position in the data set, pixels by the name of an encoder, and what the catalog keeps.
 
-    `file` is the file as it was when it was read; `pixels` are None for an encoder that has its vector, `content` where
-    the catalog has it; `annotations` are what each annotator found in one that is new, by their names; `seconds` are
-    those spent reading and decoding, and on thumbnail and annotations.
+    `file` is the file as it was when it was read; an encoder that has its vector has no `pixels`; `content` is None
+    where the catalog has it; `annotations` are what each annotator found in one that is new, by their names; `seconds`
+    are those spent reading and decoding, and on thumbnail and annotations.
     """
 
     index: int
     file: ImageFile
     sha256: str
-    pixels: tuple[npt.NDArray[np.uint8] | None, ...]
+    pixels: Mapping[str, npt.NDArray[np.uint8]]
     content: Content | None
     annotations: Mapping[str, Annotation]
     seconds: tuple[float, float]
@@ -96,11 +96,12 @@ class EncoderView:
 class ImageDataset:
     """A map-style data set. An item is a record and never an exception, so a bad file cannot stop a run.
 
-    Each picture is read and decoded once for all encoders, to the size that the largest of them wants.
+    Each picture is read and decoded once for all encoders, to the size that the largest of them wants. `views` has one
+    for each encoder, by its name.
     """
 
     files: Sequence[ImageFile]
-    views: Sequence[EncoderView]
+    views: Mapping[str, EncoderView]
     layout: Layout
     limits: DecodeLimits
     fetching: Fetching = field(default_factory=Fetching)
@@ -129,22 +130,20 @@ class ImageDataset:
         started = time.perf_counter()
         file, data = read_source(self.files[index], self.limits, self.fetching)
         sha256 = hashlib.sha256(data).hexdigest()
-        known = [sha256 in view.encoded.get(len(data), ()) for view in self.views]
-        if all(known):
+        wanted = {name: view for name, view in self.views.items() if sha256 not in view.encoded.get(len(data), ())}
+        if not wanted:
             return CopyRecord(index, file, sha256)
         decoded = decode_image(data, short_side=self._short_side, long_side=DECODED_SIDE, limits=self.limits)
         decoded_at = time.perf_counter()
-        content, annotations = (None, {}) if any(known) else self._describe(sha256, data, decoded)
-        pixels = tuple(
-            None if has_vector else view.preprocess(decoded.image)
-            for view, has_vector in zip(self.views, known, strict=True)
-        )
+        is_new = len(wanted) == len(self.views)
+        content, annotations = self._describe(sha256, data, decoded) if is_new else (None, {})
+        pixels = {name: view.preprocess(decoded.image) for name, view in wanted.items()}
         seconds = decoded_at - started, time.perf_counter() - decoded_at
         return ImageRecord(index, file, sha256, pixels, content, annotations, seconds)
 
     @property
     def _short_side(self) -> int:
-        return decoded_side([view.image_size for view in self.views])
+        return decoded_side([view.image_size for view in self.views.values()])
 
     def _describe(self, sha256: str, data: bytes, decoded: DecodedImage) -> tuple[Content, Mapping[str, Annotation]]:
         """Write the thumbnail of a picture that is new, and return what the catalog keeps of it."""

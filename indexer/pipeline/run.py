@@ -108,7 +108,7 @@ class Run:
         self.started = started
         names = choose_encoders(options.encoders or settings.encoders, options.dropped, catalog.list_encoders())
         self.specs = [get_installed_spec(name, settings.runtime) for name in names]
-        self.encoders: list[LibraryEncoder] = []
+        self.encoders: dict[str, LibraryEncoder] = {}
         self.annotators = list_annotators()
         self.records = [record_of(annotator) for annotator in self.annotators]
         self.progress = Progress(total=0)
@@ -124,7 +124,9 @@ class Run:
         self._record_presence(changes)
         if self.options.only is None and not any(change.seen or change.removed for change in changes):
             raise self._nothing_found()
-        for encoder in self.encoders:  # leftovers of an interrupted run; nothing else writes while the lock is held
+        for (
+            encoder
+        ) in self.encoders.values():  # leftovers of an interrupted run; nothing else writes while the lock is held
             encoder.store.delete_all_but(self.catalog.list_shards(encoder.id))
         self._encode(
             # Known paths first: then a copy that has come finds its original settled, and not about to change.
@@ -133,7 +135,7 @@ class Run:
             {image_id for change in changes for image_id in change.changing},
         )
         self._record_stamps()
-        for encoder in self.encoders:
+        for encoder in self.encoders.values():
             merge_small_shards(self.catalog, encoder)
         self._backfill()
         self._sync_texts()
@@ -157,7 +159,7 @@ class Run:
     @property
     def encoder_ids(self) -> list[int]:
         """The encoders' ids in the catalog."""
-        return [encoder.id for encoder in self.encoders]
+        return [encoder.id for encoder in self.encoders.values()]
 
     def _nothing_found(self) -> ImageSearchError:
         """Return why there is nothing to index: what happened to a root says more than that there is no picture."""
@@ -170,7 +172,7 @@ class Run:
         with self.catalog.writing():
             self._put_encoders()
             self.catalog.put_annotators(self.records)
-            for encoder in self.encoders:
+            for encoder in self.encoders.values():
                 self._forget_damaged_shards(encoder)
             self._add_roots(folders)
             roots = self.catalog.list_roots()
@@ -195,7 +197,7 @@ class Run:
     def _end_changes_of_encoders(self) -> None:
         """Delete the vectors of encoders that are not the library's any more, once it does without them."""
         if self.catalog.get_meta("reencoding"):
-            if any(self.catalog.count_without_vector(encoder.id) for encoder in self.encoders):
+            if any(self.catalog.count_without_vector(encoder.id) for encoder in self.encoders.values()):
                 return
             self.catalog.end_reencoding()
         self.layout.delete_vectors_but([spec.name for spec in self.specs])
@@ -330,19 +332,19 @@ class Run:
         sizes = {file.size for file in files}
         dataset = ImageDataset(
             files,
-            [self._view(encoder, sizes) for encoder in self.encoders],
+            {name: self._view(encoder, sizes) for name, encoder in self.encoders.items()},
             self.layout,
             settings.decode_limits,
             Fetching(offline=settings.offline, timeout_s=settings.fetch_timeout_seconds),
             self.annotators,
         )
         with ExitStack() as stack:
-            devices = [stack.enter_context(DeviceEncoders(spec, settings.runtime)) for spec in self.specs]
+            devices = {spec.name: stack.enter_context(DeviceEncoders(spec, settings.runtime)) for spec in self.specs}
             EncodeRun(self.catalog, self.encoders, self.progress, changing, annotators=self.records).run(
                 dataset,
                 devices,
                 workers=count_cpus() if settings.workers is None else settings.workers,
-                batch_size=settings.batch_size or min(encoders.batch_size for encoders in devices),
+                batch_size=settings.batch_size or min(encoders.batch_size for encoders in devices.values()),
                 on_progress=self.options.on_progress,
             )
 

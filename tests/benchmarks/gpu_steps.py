@@ -103,10 +103,10 @@ def _decode(device: str, name: str, folder: str) -> dict[str, Any]:
     """Return how fast the workers of an index build hand over records when nothing is encoded."""
     import torch.utils.data  # noqa: F401  # so that its import is not timed
 
-    from indexer.library.catalog.writer import Root
+    from indexer.library.catalog.records import Root
     from indexer.library.layout import Layout
     from indexer.pipeline.engines import DeviceEncoders
-    from indexer.pipeline.read import FILES_A_WORKER, ImageDataset, ImageRecord, View, load_records
+    from indexer.pipeline.read import FILES_A_WORKER, EncoderView, ImageDataset, ImageRecord, load_records
     from indexer.sources.folders import scan
     from models.encoders.registry import get_preprocess, get_spec
     from models.encoders.runtime import Runtime
@@ -120,7 +120,7 @@ def _decode(device: str, name: str, folder: str) -> dict[str, Any]:
     seconds = []
     for _ in range(effort.rounds):
         with tempfile.TemporaryDirectory(dir=Path(folder).parent, prefix="gpu-thumbnails-") as scratch:
-            views = [View(get_preprocess(name), spec.image_size)]
+            views = {name: EncoderView(get_preprocess(name), spec.image_size)}
             dataset = ImageDataset(files, views, Layout(Path(scratch)), DecodeLimits())
             started = time.perf_counter()
             batches = load_records(dataset, workers=workers, batch_size=batch_size)

@@ -96,20 +96,22 @@ def test_a_picture_is_read_once_for_all_who_have_not_seen_it(album):
     known = {len(data): frozenset([hashlib.sha256(data).hexdigest()])}
 
     def read(*seen):
-        views = [
-            EncoderView(get_preprocess(name), get_spec(name).image_size, known if has_seen else {})
+        views = {
+            name: EncoderView(get_preprocess(name), get_spec(name).image_size, known if has_seen else {})
             for name, has_seen in zip(BOTH, seen, strict=True)
-        ]
+        }
         return ImageDataset([file], views, album.layout, DecodeLimits())[0]
 
     new, added, copy = read(False, False), read(True, False), read(True, True)
     assert isinstance(new, ImageRecord)
-    sides = [get_spec(name).image_size for name in BOTH]
-    assert [pixels.shape for pixels in new.pixels] == [(side, side, 3) for side in sides]
+    sides = {name: get_spec(name).image_size for name in BOTH}
+    assert {name: pixels.shape for name, pixels in new.pixels.items()} == {
+        name: (side, side, 3) for name, side in sides.items()
+    }
     assert new.content is not None
     assert isinstance(added, ImageRecord)
-    assert added.pixels[0] is None
-    assert np.array_equal(added.pixels[1], new.pixels[1])
+    assert list(added.pixels) == ["starter"]
+    assert np.array_equal(added.pixels["starter"], new.pixels["starter"])
     assert added.content is None, "the catalog has it"
     assert isinstance(copy, CopyRecord)
 

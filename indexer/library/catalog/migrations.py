@@ -218,4 +218,13 @@ SCRIPTS: tuple[str, ...] = (
             IS NOT (new.root_id, new.path, new.status, new.caption, new.tags, new.content_id)
         BEGIN INSERT OR IGNORE INTO texts_stale VALUES (old.id); END;
     """,
+    """
+    ALTER TABLE encoders ADD COLUMN position INTEGER NOT NULL DEFAULT 0;   -- among the library's; 0: the main one
+    UPDATE encoders SET position = coalesce(
+        (SELECT key FROM json_each((SELECT value FROM meta WHERE key = 'encoder_order' AND json_valid(value))) AS named
+            WHERE named.value = encoders.name),
+        (SELECT count(*) FROM encoders)
+    );
+    DELETE FROM meta WHERE key = 'encoder_order';
+    """,
 )

@@ -58,9 +58,8 @@ class CatalogReader(TextDatabase):
 
     def list_encoders(self) -> list[StoredEncoder]:
         """Return the library's encoders, the main one first; none before the first build."""
-        found = [StoredEncoder(*row) for row in self._query("SELECT id, name, fingerprint FROM encoders ORDER BY id")]
-        order = json.loads(self.get_meta("encoder_order") or "[]")
-        return sorted(found, key=lambda encoder: order.index(encoder.name) if encoder.name in order else len(order))
+        rows = self._query("SELECT id, name, fingerprint FROM encoders ORDER BY position, id")
+        return [StoredEncoder(*row) for row in rows]
 
     # Generations
 

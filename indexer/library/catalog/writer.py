@@ -50,8 +50,8 @@ class Catalog(CatalogReader):
             quoted = json.dumps([quote(os.fsencode(name)) for name in mounts])
             self._connection.execute("UPDATE roots SET mounts = ? WHERE id = ?", (quoted, root.id))
 
-    def put_encoders(self, named: Named) -> list[int]:
-        """Make these the library's encoders, the main one first, and return their ids.
+    def put_encoders(self, named: Named) -> None:
+        """Make these the library's encoders, the main one first.
 
         None that has vectors is left out. Raises IndexMismatch if the library holds vectors of another encoder, or of
         other weights of one of them, and EncodersLeftOut if it has more encoders than are named.
@@ -62,15 +62,11 @@ class Catalog(CatalogReader):
             if self.list_shards(other.id):
                 raise _mismatch(other, named, stored)
             self.drop_encoder(other.id)
-        known = {one.name: one.id for one in stored if one not in others}
-        for name, fingerprint in named:
-            if name not in known:
-                cursor = self._connection.execute(
-                    "INSERT INTO encoders (name, fingerprint) VALUES (?, ?)", (name, fingerprint)
-                )
-                known[name] = int(cursor.lastrowid or 0)
-        self.put_meta("encoder_order", json.dumps([name for name, _ in named]))
-        return [known[name] for name, _ in named]
+        self._connection.executemany(
+            "INSERT INTO encoders (name, fingerprint, position) VALUES (?, ?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET position = excluded.position",
+            ((name, fingerprint, position) for position, (name, fingerprint) in enumerate(named)),
+        )
 
     def drop_encoder(self, encoder_id: int) -> None:
         """Forget an encoder and its vectors. Builds that have an index of them keep it."""

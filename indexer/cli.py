@@ -272,9 +272,11 @@ def verify(context: typer.Context, *, data: Data = None, as_json: Json = False) 
 
     problems = runner.verify(settings_for(context, data))
     if as_json:
-        print_json({"ok": not problems, "problems": problems})
+        print_json({"ok": not problems, "problems": [problem.text("en") for problem in problems]})
+    elif problems:
+        print("\n".join(problem.text(language()) for problem in problems))
     else:
-        print("\n".join(problems) if problems else "Everything is as it was written.")
+        print("Everything is as it was written.")
     if problems:
         tell(runner.remedy(problems, language()))
         raise typer.Exit(1)

@@ -20,7 +20,9 @@ IndexerError
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from indexer.library.damage import Damage
 from models.foundation.errors import ImageSearchError
+from models.foundation.wording import Readable, Wording
 
 
 class IndexerError(ImageSearchError):
@@ -37,7 +39,7 @@ class InvalidRoot(IndexerError):
 
     def __init__(self, path: Path, *, why_en: str, why_zh: str) -> None:
         self.path = path
-        super().__init__(en=f"{path}: {why_en}.", zh=f"{path}：{why_zh}。")
+        super().__init__(en="{path}: {why}.", zh="{path}：{why}。", path=path, why=Wording(why_en, why_zh))
 
 
 class InvalidList(IndexerError):
@@ -48,10 +50,12 @@ class InvalidList(IndexerError):
 
     def __init__(self, path: Path, *, why_en: str, why_zh: str, row: int | None = None) -> None:
         self.path, self.row, self.why = path, row, (why_en, why_zh)
-        at_en, at_zh = (f", row {row}", f"第 {row} 行") if row is not None else ("", "")
         super().__init__(
-            en=f"The list {path}{at_en}: {why_en}. Its pictures in the library stay as they are.",
-            zh=f"列表 {path}{at_zh}：{why_zh}。图片库中已有的图片保持不变。",
+            en="The list {path}{at}: {why}. Its pictures in the library stay as they are.",
+            zh="列表 {path}{at}：{why}。图片库中已有的图片保持不变。",
+            path=path,
+            at=Wording(f", row {row}", f"第 {row} 行") if row is not None else "",
+            why=Wording(why_en, why_zh),
         )
 
 
@@ -60,13 +64,15 @@ class ShardDamaged(IndexerError):
 
     code = "shard_damaged"
 
-    def __init__(self, path: Path, why: str) -> None:
-        self.path = path
+    def __init__(self, path: Path, why: Readable) -> None:
+        self.path, self.why = path, why
         super().__init__(
-            en=f"{path} is damaged or cut short ({why}). What could be read of it is in the library; what was there "
+            en="{path} is damaged or cut short ({why}). What could be read of it is in the library; what was there "
             "before stays. Fetch the file again, then run: xuntu index update",
-            zh=f"{path} 已损坏或不完整（{why}）。能读取的部分已入库，原有的保持不变。请重新获取该文件，然后运行："
+            zh="{path} 已损坏或不完整（{why}）。能读取的部分已入库，原有的保持不变。请重新获取该文件，然后运行："
             "xuntu index update",
+            path=path,
+            why=why,
         )
 
 
@@ -78,10 +84,13 @@ class DescriptionsUnreadable(IndexerError):
     def __init__(self, path: Path, name: str, count: int) -> None:
         self.path, self.name, self.count = path, name, count
         super().__init__(
-            en=f"In {path}, {count} .json files cannot be read as JSON, the first is {name}. Their pictures are in the "
+            en="In {path}, {count} .json files cannot be read as JSON, the first is {name}. Their pictures are in the "
             "library without what these say. Mend them and make the .tar again, then run: xuntu index update",
-            zh=f"{path} 中有 {count} 个 .json 文件不是有效的 JSON，第一个是 {name}。对应的图片已入库，但没有其中的"
+            zh="{path} 中有 {count} 个 .json 文件不是有效的 JSON，第一个是 {name}。对应的图片已入库，但没有其中的"
             "说明。请修正后重新打包，然后运行：xuntu index update",
+            path=path,
+            count=count,
+            name=name,
         )
 
 
@@ -107,10 +116,10 @@ class NoPictures(IndexerError):
 
     def __init__(self, roots: list[Path]) -> None:
         self.roots = roots
-        named = ", ".join(map(str, roots)) or "the library"
         super().__init__(
-            en=f"No pictures were found in {named}. Looked for JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC and AVIF files.",
-            zh=f"在 {named} 中没有找到图片。支持 JPEG、PNG、WebP、GIF、BMP、TIFF、HEIC 和 AVIF。",
+            en="No pictures were found in {roots}. Looked for JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC and AVIF files.",
+            zh="在 {roots} 中没有找到图片。支持 JPEG、PNG、WebP、GIF、BMP、TIFF、HEIC 和 AVIF。",
+            roots=roots or Wording("the library", "图片库"),
         )
 
 
@@ -123,10 +132,12 @@ class RootEmptied(IndexerError):
     def __init__(self, path: Path, count: int) -> None:
         self.path, self.count = path, count
         super().__init__(
-            en=f"{path} held {count} pictures and now shows none. Is its drive connected? Nothing was removed. "
+            en="{path} held {count} pictures and now shows none. Is its drive connected? Nothing was removed. "
             "If they are really gone, run the same command with --allow-empty.",
-            zh=f"{path} 原有 {count} 张图片，现在一张也看不到。磁盘是否已连接？没有删除任何记录。"
+            zh="{path} 原有 {count} 张图片，现在一张也看不到。磁盘是否已连接？没有删除任何记录。"
             "如果确实已删除，请加上 --allow-empty 重新运行。",
+            path=path,
+            count=count,
         )
 
 
@@ -138,10 +149,12 @@ class MountGone(IndexerError):
     def __init__(self, path: Path, count: int) -> None:
         self.path, self.count = path, count
         super().__init__(
-            en=f"{path} was another drive, which is not connected; {count} of its pictures are not in sight. They stay "
+            en="{path} was another drive, which is not connected; {count} of its pictures are not in sight. They stay "
             "in the library. If they are really gone, run the same command with --allow-empty.",
-            zh=f"{path} 原来是另一个磁盘，现在没有连接；其中 {count} 张图片看不到，仍保留在图片库里。"
+            zh="{path} 原来是另一个磁盘，现在没有连接；其中 {count} 张图片看不到，仍保留在图片库里。"
             "如果确实已删除，请加上 --allow-empty 重新运行。",
+            path=path,
+            count=count,
         )
 
 
@@ -194,10 +207,13 @@ class VectorsLost(IndexerError):
 
     code = "vectors_lost"
 
-    def __init__(self, damage: str, rows: int) -> None:
+    def __init__(self, damage: Damage, rows: int) -> None:
+        self.damage = damage
         super().__init__(
-            en=f"Stored vectors are damaged ({damage}); up to {rows} pictures are encoded again.",
-            zh=f"已存的向量损坏（{damage}）；将重新编码最多 {rows} 张图片。",
+            en="Stored vectors are damaged ({damage}); up to {rows} pictures are encoded again.",
+            zh="已存的向量损坏（{damage}）；将重新编码最多 {rows} 张图片。",
+            damage=damage,
+            rows=rows,
         )
 
 

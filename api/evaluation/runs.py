@@ -32,6 +32,7 @@ from models.encoders.registry import DEFAULT_ENCODER, get_installed_spec
 from models.encoders.spec import EncoderSpec
 from models.foundation.errors import ImageSearchError, InvalidSetting
 from models.foundation.files import replace_file
+from models.foundation.wording import os_wording
 from models.pictures.decode import DecodeLimits
 from models.relevance.curves import Calibration, Kind
 from models.relevance.reference_pictures import read_reference
@@ -226,7 +227,7 @@ def _route(
     try:
         replace_file(path, routing.to_json())
     except OSError as error:
-        raise LibraryUnwritable(path, error.strerror or str(error)) from error
+        raise LibraryUnwritable(path, os_wording(error)) from error
     return routing
 
 

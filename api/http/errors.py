@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -132,15 +131,9 @@ def _on_known_error(request: Request, error: Exception) -> JSONResponse:
     if status >= 500:
         logger.warning("%s: %s", error.code, error)
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else None
-    detail = _without_folders(error.text(language_of(request)), error)
+    # Names of files and folders only: where they lie is nobody's business.
+    detail = error.text(language_of(request), lambda path: path.name)
     return problem(request, status=status, code=error.code, detail=detail, headers=headers)
-
-
-def _without_folders(text: str, error: ImageSearchError) -> str:
-    """Return the sentence with the names of files only: where they lie is nobody's business."""
-    for path in (value for value in vars(error).values() if isinstance(value, Path)):
-        text = text.replace(str(path), path.name).replace(str(path.parent), path.parent.name)
-    return text
 
 
 def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:

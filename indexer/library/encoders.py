@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from indexer.library.catalog.records import Shard, StoredEncoder
 from indexer.library.catalog.writer import Catalog
+from indexer.library.damage import Damage
 from indexer.library.errors import EncoderNotInLibrary, IndexDamaged, LastEncoder
 from indexer.library.layout import Layout
 from indexer.library.vectors.store import VectorStore
@@ -50,8 +51,8 @@ def choose_encoders(named: Sequence[str], dropped: Sequence[str], stored: Sequen
     return chosen
 
 
-def find_damage(catalog: Catalog, encoder: LibraryEncoder) -> list[str]:
-    """Return a sentence for each shard of an encoder that is not what was written."""
+def find_damage(catalog: Catalog, encoder: LibraryEncoder) -> list[Damage]:
+    """Return what is wrong with each shard of an encoder that is not what was written."""
     shards = catalog.list_shards(encoder.id)
     return [damage for shard in shards if (damage := encoder.store.find_damage(shard))]
 
@@ -60,7 +61,7 @@ def check_vectors_whole(catalog: Catalog, encoders: Iterable[LibraryEncoder]) ->
     """Raise IndexDamaged if a shard of these encoders is not what was written."""
     for encoder in encoders:
         for damage in find_damage(catalog, encoder)[:1]:
-            raise IndexDamaged(encoder.store.folder, damage, command="xuntu index update")
+            raise IndexDamaged(damage, command="xuntu index update")
 
 
 def merge_small_shards(catalog: Catalog, encoder: LibraryEncoder) -> None:

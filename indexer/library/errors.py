@@ -22,7 +22,9 @@ LibraryError
 from collections.abc import Sequence
 from pathlib import Path
 
+from indexer.library.damage import Damage, DamageKind
 from models.foundation.errors import ImageSearchError
+from models.foundation.wording import Readable
 
 
 class LibraryError(ImageSearchError):
@@ -68,8 +70,11 @@ class CatalogTooNew(LibraryError):
     def __init__(self, path: Path, found: int, known: int) -> None:
         self.path, self.found, self.known = path, found, known
         super().__init__(
-            en=f"{path} was written by a newer xuntu (format {found}; this one reads up to {known}). Upgrade xuntu.",
-            zh=f"{path} 由更新版本的 xuntu 写入（格式 {found}，当前版本最高支持 {known}）。请升级 xuntu。",
+            en="{path} was written by a newer xuntu (format {found}; this one reads up to {known}). Upgrade xuntu.",
+            zh="{path} 由更新版本的 xuntu 写入（格式 {found}，当前版本最高支持 {known}）。请升级 xuntu。",
+            path=path,
+            found=found,
+            known=known,
         )
 
 
@@ -82,9 +87,10 @@ class CatalogTooOld(LibraryError):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(
-            en=f"{path} was written by an earlier xuntu. Bring it up to date first; nothing is encoded again: "
+            en="{path} was written by an earlier xuntu. Bring it up to date first; nothing is encoded again: "
             "xuntu index update",
-            zh=f"{path} 由较早版本的 xuntu 写入。请先升级它（不会重新编码）：xuntu index update",
+            zh="{path} 由较早版本的 xuntu 写入。请先升级它（不会重新编码）：xuntu index update",
+            path=path,
         )
 
 
@@ -93,13 +99,15 @@ class CatalogCorrupt(LibraryError):
 
     code = "catalog_corrupt"
 
-    def __init__(self, path: Path, why: str) -> None:
-        self.path = path
+    def __init__(self, path: Path, why: Readable) -> None:
+        self.path, self.why = path, why
         super().__init__(
-            en=f"The catalog {path} is damaged ({why}). Restore it from a backup, or move the folder "
-            f"{path.parent} away and run: xuntu index build PATH",
-            zh=f"目录文件 {path} 已损坏（{why}）。请从备份恢复，或将文件夹 {path.parent} 移走后运行："
-            "xuntu index build PATH",
+            en="The catalog {path} is damaged ({why}). Restore it from a backup, or move the folder {folder} away and "
+            "run: xuntu index build PATH",
+            zh="目录文件 {path} 已损坏（{why}）。请从备份恢复，或将文件夹 {folder} 移走后运行：xuntu index build PATH",
+            path=path,
+            folder=path.parent,
+            why=why,
         )
 
 
@@ -108,11 +116,13 @@ class IndexUnavailable(LibraryError):
 
     code = "index_unavailable"
 
-    def __init__(self, path: Path, why: str) -> None:
-        self.path = path
+    def __init__(self, path: Path, why: Readable) -> None:
+        self.path, self.why = path, why
         super().__init__(
-            en=f"The catalog {path} cannot be read just now ({why}). Try again.",
-            zh=f"暂时无法读取目录文件 {path}（{why}）。请重试。",
+            en="The catalog {path} cannot be read just now ({why}). Try again.",
+            zh="暂时无法读取目录文件 {path}（{why}）。请重试。",
+            path=path,
+            why=why,
         )
 
 
@@ -124,8 +134,9 @@ class LibraryBusy(LibraryError):
     def __init__(self, data: Path) -> None:
         self.data = data
         super().__init__(
-            en=f"Another process is indexing into {data}. Wait until it has finished, then run this again.",
-            zh=f"另一个进程正在写入 {data}。请等它完成后再运行。",
+            en="Another process is indexing into {data}. Wait until it has finished, then run this again.",
+            zh="另一个进程正在写入 {data}。请等它完成后再运行。",
+            data=data,
         )
 
 
@@ -134,12 +145,14 @@ class LibraryUnwritable(LibraryError):
 
     code = "library_unwritable"
 
-    def __init__(self, path: Path, why: str) -> None:
-        self.path = path
+    def __init__(self, path: Path, why: Readable) -> None:
+        self.path, self.why = path, why
         super().__init__(
-            en=f"Cannot write to {path}: {why}. What was indexed before is untouched; run the same command again "
+            en="Cannot write to {path}: {why}. What was indexed before is untouched; run the same command again "
             "when there is room and permission.",
-            zh=f"无法写入 {path}：{why}。已有的索引没有受影响；腾出空间或取得权限后，请重新运行同一命令。",
+            zh="无法写入 {path}：{why}。已有的索引没有受影响；腾出空间或取得权限后，请重新运行同一命令。",
+            path=path,
+            why=why,
         )
 
 
@@ -235,8 +248,9 @@ class RoutingUnreadable(LibraryError):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(
-            en=f"{path} cannot be read. Delete it, or measure again: xuntu evaluate QUESTIONS.csv --route",
-            zh=f"无法读取 {path}。请删除它，或重新评测：xuntu evaluate QUESTIONS.csv --route",
+            en="{path} cannot be read. Delete it, or measure again: xuntu evaluate QUESTIONS.csv --route",
+            zh="无法读取 {path}。请删除它，或重新评测：xuntu evaluate QUESTIONS.csv --route",
+            path=path,
         )
 
 
@@ -245,11 +259,14 @@ class IndexDamaged(LibraryError):
 
     code = "index_damaged"
 
-    def __init__(self, path: Path, why: str, *, command: str = "xuntu index rebuild") -> None:
-        self.path = path
+    def __init__(self, damage: Damage, *, command: str = "xuntu index rebuild") -> None:
+        self.damage = damage
         super().__init__(
-            en=f"{path.name} is damaged: {why}. Run: {command}",
-            zh=f"{path.name} 已损坏：{why}。请运行：{command}",
+            en="{name} is damaged: {reason}. Run: {command}",
+            zh="{name} 已损坏：{reason}。请运行：{command}",
+            name=damage.name,
+            reason=damage.reason,
+            command=command,
         )
 
 
@@ -259,9 +276,8 @@ class BuildUnreadable(IndexDamaged):
     code = "build_unreadable"
 
     def __init__(self, path: Path, version: str, *, newer: bool) -> None:
-        age = ("a newer", "更新的") if newer else ("an earlier", "较早的")
-        super().__init__(path, f"{age[0]} xuntu ({version}) made it")
-        self.zh = f"{path.parent.name} 由{age[1]}版本的 xuntu（{version}）建立。请运行：xuntu index rebuild"
+        kind = DamageKind.MADE_BY_NEWER if newer else DamageKind.MADE_BY_EARLIER
+        super().__init__(Damage(path, kind, found=version))
 
 
 class NothingToRollBack(LibraryError):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from indexer.library.errors import LibraryBusy, LibraryUnwritable
 from indexer.library.layout import Layout
+from models.foundation.wording import os_wording
 
 
 @contextlib.contextmanager
@@ -19,7 +20,7 @@ def write_lock(layout: Layout) -> Iterator[None]:
         layout.data.mkdir(parents=True, exist_ok=True)
         file = layout.lock.open("a")
     except OSError as error:
-        raise LibraryUnwritable(layout.data, error.strerror or str(error)) from error
+        raise LibraryUnwritable(layout.data, os_wording(error)) from error
     with file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

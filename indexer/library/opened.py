@@ -6,6 +6,7 @@ from pathlib import Path
 from indexer.library.builds.current import read_current
 from indexer.library.builds.manifest import IndexEntry, Manifest
 from indexer.library.catalog.writer import Catalog
+from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import IndexDamaged, IndexMismatch
 from indexer.library.index.segments import SegmentedIndex
 from indexer.library.layout import Layout
@@ -71,7 +72,7 @@ def open_build(data: Path, *, catalog: Catalog | None = None, build: str | None 
 def _open_index(folder: Path, entry: IndexEntry) -> OpenIndex:
     index = SegmentedIndex.open(folder, entry.files)
     if len(index) != entry.count:
-        raise IndexDamaged(folder, f"it holds {len(index)} vectors, expected {entry.count}")
+        raise IndexDamaged(Damage(folder, DamageKind.OTHER_CONTENT, found=len(index), expected=entry.count))
     return OpenIndex(entry, index)
 
 

@@ -14,6 +14,7 @@ from indexer.errors import InvalidRoot, UnknownAnnotator
 from indexer.library.builds.current import delete_builds_but, find_build_damage, read_current
 from indexer.library.catalog.records import StoredEncoder
 from indexer.library.catalog.writer import Catalog
+from indexer.library.damage import Damage, DamageKind
 from indexer.library.encoders import check_vectors_whole, find_damage, open_encoders, rewrite_shards
 from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
 from indexer.library.index.segments import SegmentedIndex
@@ -165,13 +166,10 @@ def _anew(settings: IndexerSettings) -> PublishOptions:
     return PublishOptions(index=settings.index_options, runtime=settings.runtime, anew=True)
 
 
-_CATALOG_DAMAGED = "the catalog is damaged"
-
-
-def remedy(problems: Sequence[str], language: str) -> str:
+def remedy(problems: Sequence[Damage], language: str) -> str:
     """Return what to do about what `verify` found."""
     chinese = language.startswith("zh")
-    if any(problem.startswith(_CATALOG_DAMAGED) for problem in problems):
+    if any(problem.kind is DamageKind.CATALOG for problem in problems):
         if chinese:
             return "请从备份恢复 catalog.sqlite3，或另建图片库：xuntu index build PATH --data OTHER"
         return "Restore catalog.sqlite3 from a backup, or build anew: xuntu index build PATH --data OTHER"
@@ -180,8 +178,8 @@ def remedy(problems: Sequence[str], language: str) -> str:
     return "Run `xuntu index update`: it encodes again what is lost and makes a new index."
 
 
-def verify(settings: IndexerSettings) -> list[str]:
-    """Return a sentence for each thing wrong with the catalog, the vector store and the build in use.
+def verify(settings: IndexerSettings) -> list[Damage]:
+    """Return each thing wrong with the catalog, the vector store and the build in use.
 
     Reads every byte of them. What is found damaged, the next update looks at again. Raises LibraryBusy where it cannot
     be told from what another process is just writing.
@@ -193,34 +191,34 @@ def verify(settings: IndexerSettings) -> list[str]:
     try:
         with write_lock(layout):
             found = _find_problems(layout, settings)
-            if found and not found[0].startswith(_CATALOG_DAMAGED):
+            if found and found[0].kind is not DamageKind.CATALOG:
                 _distrust(layout)
     except LibraryUnwritable:
         pass  # a read-only library, to which nobody writes
     return found
 
 
-def _find_problems(layout: Layout, settings: IndexerSettings) -> list[str]:
+def _find_problems(layout: Layout, settings: IndexerSettings) -> list[Damage]:
     catalog = Catalog(layout.catalog)
     try:
         damage = catalog.check()
         if damage:
-            return [f"{_CATALOG_DAMAGED}: {damage}"]
+            return [damage]
         encoders = open_encoders(layout, _library_encoders(catalog), settings.runtime).values()
         found = [damage for encoder in encoders for damage in find_damage(catalog, encoder)]
         if not catalog.has_readable_seal():
-            found.append("catalog.seal has changed since it was written")
+            found.append(Damage("catalog.seal", DamageKind.CHANGED))
         for encoder in encoders:
             missing = catalog.count_without_vector(encoder.id)
             if missing:
-                found.append(f"{missing} pictures have no vector of {encoder.spec.name}")
+                found.append(Damage(encoder.spec.name, DamageKind.WITHOUT_VECTOR, found=missing))
         found += _find_problems_of_build(layout, catalog)
     finally:
         catalog.close()
     return found
 
 
-def _find_problems_of_build(layout: Layout, catalog: Catalog) -> list[str]:
+def _find_problems_of_build(layout: Layout, catalog: Catalog) -> list[Damage]:
     stored = {encoder.name: encoder.id for encoder in catalog.list_encoders()}
     try:
         manifest = read_current(layout)
@@ -229,11 +227,11 @@ def _find_problems_of_build(layout: Layout, catalog: Catalog) -> list[str]:
             for entry in (entry for entry in manifest.indexes if entry.encoder in stored):
                 index = SegmentedIndex.open(layout.builds / manifest.build, entry.files)
                 if not np.array_equal(index.list_ids(), catalog.locations(stored[entry.encoder]).ids):
-                    found.append(f"build {manifest.build} does not hold the pictures that the catalog says")
+                    found.append(Damage(manifest.build, DamageKind.OTHER_PICTURES))
     except IndexDamaged as error:
-        found = [error.en]
+        found = [error.damage]
     except NoIndex:
-        found = ["builds/CURRENT is missing: no build is in use"]
+        found = [Damage(layout.current, DamageKind.NO_BUILD_IN_USE)]
     return found
 
 

@@ -27,6 +27,7 @@ from indexer.library.builds.current import (
 from indexer.library.builds.manifest import IndexEntry, Manifest
 from indexer.library.catalog.records import StoredEncoder
 from indexer.library.catalog.writer import Catalog
+from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
 from indexer.library.index.base import VectorIndex
 from indexer.library.index.files import SegmentFile
@@ -43,6 +44,7 @@ from models.encoders.runtime import Runtime
 from models.encoders.spec import EncoderSpec
 from models.foundation.files import replace_file, sync_folder
 from models.foundation.vectors import Ids
+from models.foundation.wording import Wording, os_wording
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +84,7 @@ def publish(layout: Layout, catalog: Catalog, encoders: Sequence[StoredEncoder],
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise LibraryUnwritable(layout.builds, error.strerror or str(error)) from error
+        raise LibraryUnwritable(layout.builds, os_wording(error)) from error
     try:
         generation = catalog.generation()
         entries = [_write_index(folder, layout, catalog, encoder, options) for encoder in encoders]
@@ -98,8 +100,11 @@ def publish(layout: Layout, catalog: Catalog, encoders: Sequence[StoredEncoder],
         sync_folder(layout.builds)
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, (OSError, RuntimeError)):  # the second is how FAISS reports a failed write
-            raise LibraryUnwritable(layout.builds, getattr(error, "strerror", None) or str(error)) from error
+        if isinstance(error, OSError):
+            raise LibraryUnwritable(layout.builds, os_wording(error)) from error
+        if isinstance(error, RuntimeError):  # how FAISS reports a failed write
+            why = Wording("FAISS reports: {said}", "FAISS 报告：{said}", {"said": str(error)})
+            raise LibraryUnwritable(layout.builds, why) from error
         raise
     try:
         options.check(layout, manifest)
@@ -199,9 +204,10 @@ def _verify(folder: Path, entry: IndexEntry) -> None:
     """Read an index back. Raises IndexDamaged if it does not hold what it should."""
     index = SegmentedIndex.open(folder, entry.files)
     if len(index) != entry.count or (entry.count and index.dim != entry.dim):
-        raise IndexDamaged(folder, f"it holds {len(index)} x {index.dim}, expected {entry.count} x {entry.dim}")
+        found, expected = f"{len(index)} x {index.dim}", f"{entry.count} x {entry.dim}"
+        raise IndexDamaged(Damage(folder, DamageKind.OTHER_CONTENT, found=found, expected=expected))
     if entry.self_recall < _LEAST_SELF_RECALL[entry.recipe] or _self_recall(index) != entry.self_recall:
-        raise IndexDamaged(folder, f"only {entry.self_recall:.0%} of sampled pictures find themselves")
+        raise IndexDamaged(Damage(folder, DamageKind.FINDS_TOO_LITTLE, found=entry.self_recall))
     index.close()
 
 

@@ -20,6 +20,7 @@ from indexer.library.catalog.records import MAX_INT64, ImageFile, KnownFile, Roo
 from indexer.sources.folders import PathRules, clamp_mtime
 from indexer.sources.lists import COLUMNS, join_tags, text_of
 from models.foundation.errors import ImageSearchError
+from models.foundation.wording import Wording, os_wording
 
 _READING = 1  # a shard that was read by a version with another number is read again
 _MAX_TEXT_BYTES = 1 << 20
@@ -88,12 +89,14 @@ def _members(path: Path, size: int) -> Iterator[tuple[tarfile.TarFile, tarfile.T
         while (member := tar.next()) is not None:
             tar.members = []  # type: ignore[attr-defined]  # it would keep them all
             if member.offset <= reached or not 0 <= member.size <= MAX_INT64:
-                raise tarfile.ReadError(f"a header leads back, at byte {member.offset}")
+                raise _TarFlaw(
+                    f"a header leads back, at byte {member.offset}", f"第 {member.offset} 字节处的头部指回前面"
+                )
             reached = member.offset
             if not member.isdir():
                 yield tar, member
             if _is_plain(member) and member.offset_data + member.size > size:
-                raise tarfile.ReadError(f"{member.name!r} ends behind it")
+                raise _TarFlaw(f"{member.name!r} ends behind it", f"{member.name!r} 超出了文件末尾")
         _check_end(path, tar.offset)
 
 
@@ -103,18 +106,31 @@ def _check_end(path: Path, offset: int) -> None:
         file.seek(offset)
         block = file.read(_BLOCK)
         if block.strip(b"\0"):
-            raise tarfile.ReadError(f"no header at byte {offset}")
+            raise _TarFlaw(f"no header at byte {offset}", f"第 {offset} 字节处没有头部")
         if len(block) < _BLOCK:
-            raise tarfile.ReadError("the mark of its end is missing")
+            raise _TarFlaw("the mark of its end is missing", "缺少结束标记")
         if file.read(_MAX_PADDING_BYTES).strip(b"\0"):
-            raise tarfile.ReadError(f"something follows its end at byte {offset}; were several joined?")
+            en = f"something follows its end at byte {offset}; were several joined?"
+            raise _TarFlaw(en, f"第 {offset} 字节处的结尾之后还有内容；是否由多个文件拼接而成？")
 
 
-def _explain(error: BaseException, path: Path) -> str:
+class _TarFlaw(tarfile.ReadError):
+    """What is wrong with a tar, in both languages."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.wording = Wording(en, zh)
+
+
+def _explain(error: BaseException, path: Path) -> Wording:
     with contextlib.suppress(OSError), path.open("rb") as file:
         if file.read(8).startswith(_PACKERS):
-            return "it is compressed; make a plain .tar of it"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+            return Wording("it is compressed; make a plain .tar of it", "它是压缩的；请转成不压缩的 .tar")
+    if isinstance(error, _TarFlaw):
+        return error.wording
+    if isinstance(error, OSError) and error.errno:
+        return os_wording(error)
+    return Wording(str(error) or type(error).__name__, "其中的头部无法读取")
 
 
 def _is_plain(member: tarfile.TarInfo) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from indexer.errors import InvalidList
 from models.foundation.errors import BackendNotInstalled
 from models.foundation.text_encoding import detect_text_encoding, open_text
+from models.foundation.wording import os_wording
 
 if TYPE_CHECKING:
     from pyarrow import DataType, RecordBatch
@@ -46,8 +47,8 @@ def read_rows(path: Path, choose: Choose) -> Iterator[Row]:
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        why = error.strerror or str(error)
-        raise InvalidList(path, why_en=f"it cannot be read: {why}", why_zh=f"无法读取：{why}") from error
+        why = os_wording(error)
+        raise InvalidList(path, why_en=f"it cannot be read: {why.en}", why_zh=f"无法读取：{why.zh}") from error
 
 
 class _Lines(Iterator[str]):

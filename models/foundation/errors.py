@@ -29,25 +29,34 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from models.foundation.wording import Show, Wording, os_wording
+
 
 class ImageSearchError(Exception):
-    """The root: a sentence for people in both languages, and a code for programs."""
+    """The root: a sentence for people in both languages, and a code for programs.
+
+    An error that names paths has them, and whatever else its sentences tell, as `fields`; then both sentences are
+    templates that name fields in braces.
+    """
 
     code: ClassVar[str] = "error"
     users_mistake: ClassVar[bool] = False  # the person can mend it by asking differently
 
-    def __init__(self, *, en: str, zh: str) -> None:
-        super().__init__(en)
-        self.en = en
-        self.zh = zh
+    def __init__(self, *, en: str, zh: str, **fields: object) -> None:
+        self.wording = Wording(en, zh, fields)
+        self.en, self.zh = self.text("en"), self.text("zh")
+        super().__init__(self.en)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel between processes with every field, whatever the constructor takes."""
         return _restore, (type(self), self.args, self.__dict__)
 
-    def text(self, language: str) -> str:
-        """Return the sentence in `language`: Chinese for every tag that starts with "zh", else English."""
-        return self.zh if language.lower().startswith("zh") else self.en
+    def text(self, language: str, show: Show = str) -> str:
+        """Return the sentence in `language`: Chinese for every tag that starts with "zh", else English.
+
+        Paths in it are written by `show`.
+        """
+        return self.wording.text(language, show)
 
 
 def _restore(kind: type[ImageSearchError], args: tuple[Any, ...], fields: dict[str, Any]) -> ImageSearchError:
@@ -105,34 +114,45 @@ class WeightsMissing(EncoderError):
         self.path, self.encoder, self.places = path, encoder, tuple(places)
         if not encoder:
             super().__init__(
-                en=f"The weight file {path.name} is missing from {path.parent}. Install xuntu again to restore it.",
-                zh=f"{path.parent} 中缺少权重文件 {path.name}。请重新安装 xuntu。",
+                en="The weight file {name} is missing from {folder}. Install xuntu again to restore it.",
+                zh="{folder} 中缺少权重文件 {name}。请重新安装 xuntu。",
+                folder=path.parent,
+                name=path.name,
             )
             return
-        command = f"xuntu models pull {encoder}{_data_option(path)}"
+        fields = {
+            "why": Wording(*why),
+            "encoder": encoder,
+            "folder": path.parent,
+            "name": path.name,
+            "command": _command("pull", encoder, path),
+        }
         if not places:
             super().__init__(
-                en=f"{why[0]}The weights of {encoder} are not in {path.parent}. It was fine-tuned, and is published "
-                f"nowhere: put back a copy of {path.name}, or run: {command} --from FILE",
-                zh=f"{why[1]}{path.parent} 中没有 {encoder} 的权重。它由微调得到，没有发布：请放回 {path.name} 的副本，"
-                f"或运行：{command} --from FILE",
+                en="{why}The weights of {encoder} are not in {folder}. It was fine-tuned, and is published nowhere: "
+                "put back a copy of {name}, or run: {command} --from FILE",
+                zh="{why}{folder} 中没有 {encoder} 的权重。它由微调得到，没有发布：请放回 {name} 的副本，"
+                "或运行：{command} --from FILE",
+                **fields,
             )
             return
-        listed = "".join(f"\n  {place}" for place in places)
         super().__init__(
-            en=f"{why[0]}The weights of {encoder} are not in {path.parent}. With network, run: {command}\n"
-            f"Without, get {path.name} from one of{listed}\nand put it into the folder {path.parent}, or "
-            f"run: {command} --from FILE",
-            zh=f"{why[1]}{path.parent} 中没有 {encoder} 的权重。有网络时请运行：{command}\n"
-            f"没有网络时，请从以下任一地址取得 {path.name}：{listed}\n放入文件夹 {path.parent}，或运行："
-            f"{command} --from FILE",
+            en="{why}The weights of {encoder} are not in {folder}. With network, run: {command}\n"
+            "Without, get {name} from one of{listed}\nand put it into the folder {folder}, or "
+            "run: {command} --from FILE",
+            zh="{why}{folder} 中没有 {encoder} 的权重。有网络时请运行：{command}\n"
+            "没有网络时，请从以下任一地址取得 {name}：{listed}\n放入文件夹 {folder}，或运行："
+            "{command} --from FILE",
+            listed="".join(f"\n  {place}" for place in places),
+            **fields,
         )
 
 
-def _data_option(path: Path) -> str:
-    """Return the option that leads a command to the folder of weights that `path` lies in, where it is a library's."""
+def _command(verb: str, encoder: str, path: Path) -> Wording:
+    """Return a command about an encoder whose files lie beside `path`; where they are a library's, it is named."""
     weights = path.parent.parent
-    return f" --data {weights.parent}" if weights.name == "weights" else ""
+    template = "xuntu models {verb} {encoder}" + (" --data {data}" if weights.name == "weights" else "")
+    return Wording(template, template, {"verb": verb, "encoder": encoder, "data": weights.parent})
 
 
 class WeightsCorrupt(EncoderError):
@@ -154,18 +174,20 @@ class WeightsCorrupt(EncoderError):
         is_finetuned: bool = False,
     ) -> None:
         self.path, self.encoder = path, encoder
-        en, zh = why or ("its checksum is wrong", "校验和不符")
-        remedy_en, remedy_zh = "Install xuntu again to restore it.", "请重新安装 xuntu。"
+        remedy = Wording("Install xuntu again to restore it.", "请重新安装 xuntu。")
         if encoder:
-            command = f"xuntu models {'export' if is_export else 'pull'} {encoder}{_data_option(path)}"
-            remedy_en, remedy_zh = f"Run: {command}", f"请运行：{command}"
+            command = {"command": _command("export" if is_export else "pull", encoder, path)}
+            remedy = Wording("Run: {command}", "请运行：{command}", command)
             if is_finetuned and not is_export:
-                remedy_en, remedy_zh = "Put back a copy of it, or fine-tune again.", "请放回它的副本，或重新微调。"
+                remedy = Wording("Put back a copy of it, or fine-tune again.", "请放回它的副本，或重新微调。")
             elif not is_export:
-                remedy_en, remedy_zh = f"Delete it, then run: {command}", f"请删除该文件，然后运行：{command}"
+                remedy = Wording("Delete it, then run: {command}", "请删除该文件，然后运行：{command}", command)
         super().__init__(
-            en=f"The weight file {path} is damaged: {en}. {remedy_en}",
-            zh=f"权重文件 {path} 已损坏：{zh}。{remedy_zh}",
+            en="The weight file {path} is damaged: {why}. {remedy}",
+            zh="权重文件 {path} 已损坏：{why}。{remedy}",
+            path=path,
+            why=Wording(*(why or ("its checksum is wrong", "校验和不符"))),
+            remedy=remedy,
         )
 
 
@@ -180,8 +202,12 @@ class WeightsUnsuitable(EncoderError):
         hint_en = f" It looks like {belongs_to}: xuntu models pull {belongs_to} --from FILE" if belongs_to else ""
         hint_zh = f"它看起来属于 {belongs_to}：xuntu models pull {belongs_to} --from FILE" if belongs_to else ""
         super().__init__(
-            en=f"{path} is not a checkpoint of {encoder}: {why[0]}.{hint_en}",
-            zh=f"{path} 不是 {encoder} 的权重：{why[1]}。{hint_zh}",
+            en="{path} is not a checkpoint of {encoder}: {why}.{hint}",
+            zh="{path} 不是 {encoder} 的权重：{why}。{hint}",
+            path=path,
+            encoder=encoder,
+            why=Wording(*why),
+            hint=Wording(hint_en, hint_zh),
         )
 
 
@@ -193,9 +219,10 @@ class WeightsBusy(EncoderError):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         super().__init__(
-            en=f"Another process is fetching, exporting or training into {folder}. Wait until it has ended, then try "
+            en="Another process is fetching, exporting or training into {folder}. Wait until it has ended, then try "
             "again.",
-            zh=f"另一个进程正在向 {folder} 下载、导出或训练。请等它结束后再试。",
+            zh="另一个进程正在向 {folder} 下载、导出或训练。请等它结束后再试。",
+            folder=folder,
         )
 
 
@@ -207,13 +234,17 @@ class WeightsUnwritable(EncoderError):
     def __init__(self, path: Path, error: OSError) -> None:
         self.path = path
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            en, zh = f"There is no room for {path}. Free some space,", f"磁盘空间不足，放不下 {path}。请腾出空间，"
+            en, zh = "There is no room for {path}. Free some space,", "磁盘空间不足，放不下 {path}。请腾出空间，"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            en, zh = f"No permission for {path}. Allow reading and writing,", f"没有访问 {path} 的权限。请允许读写，"
+            en, zh = "No permission for {path}. Allow reading and writing,", "没有访问 {path} 的权限。请允许读写，"
         else:
-            why = error.strerror or error
-            en, zh = f"{path} cannot be used: {why}. Mend that,", f"无法使用 {path}：{why}。请先解决，"
-        super().__init__(en=f"{en} then run the same command again.", zh=f"{zh}然后重新运行同一命令。")
+            en, zh = "{path} cannot be used: {why}. Mend that,", "无法使用 {path}：{why}。请先解决，"
+        super().__init__(
+            en=f"{en} then run the same command again.",
+            zh=f"{zh}然后重新运行同一命令。",
+            path=path,
+            why=os_wording(error),
+        )
 
 
 _ATTEMPTS_ZH = {
@@ -248,8 +279,10 @@ class FetchFailed(EncoderError):
         tried = "".join(f"\n  {address}: {why}" for address, why in attempts)
         tried_zh = "".join(f"\n  {address}：{_in_chinese(why)}" for address, why in attempts)
         super().__init__(
-            en=f"The weights could not be fetched. Tried:{tried}\n{missing.en}",
-            zh=f"无法下载权重。已尝试：{tried_zh}\n{missing.zh}",
+            en="The weights could not be fetched. Tried:{tried}\n{missing}",
+            zh="无法下载权重。已尝试：{tried}\n{missing}",
+            tried=Wording(tried, tried_zh),
+            missing=missing.wording,
         )
 
 
@@ -417,10 +450,11 @@ class CalibrationUnreadable(EncoderError):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(
-            en=f"{path} does not say how likely hits are right: it is damaged, or of another version. Delete it, or "
+            en="{path} does not say how likely hits are right: it is damaged, or of another version. Delete it, or "
             "make it anew: xuntu evaluate questions.csv --calibrate",
-            zh=f"{path} 已损坏或属于其他版本，无法据此给出匹配度。请删除它，或重新生成："
+            zh="{path} 已损坏或属于其他版本，无法据此给出匹配度。请删除它，或重新生成："
             "xuntu evaluate questions.csv --calibrate",
+            path=path,
         )
 
 
@@ -432,9 +466,10 @@ class ReferenceUnreadable(EncoderError):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(
-            en=f"{path} does not hold the reference pictures of the encoder: it is damaged, or of another version. "
+            en="{path} does not hold the reference pictures of the encoder: it is damaged, or of another version. "
             "Install xuntu again.",
-            zh=f"{path} 已损坏或属于其他版本，不是该编码器的参考图片。请重新安装 xuntu。",
+            zh="{path} 已损坏或属于其他版本，不是该编码器的参考图片。请重新安装 xuntu。",
+            path=path,
         )
 
 

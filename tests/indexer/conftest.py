@@ -81,7 +81,8 @@ class Album:
         return rebuild(self.settings())
 
     def problems(self) -> list[str]:
-        return verify(self.settings())
+        """Return in English what is found damaged."""
+        return [damage.text("en") for damage in verify(self.settings())]
 
     # Commands, as processes
 

@@ -1,6 +1,8 @@
 """Damaged files and unwilling disks: a sentence, nothing lost, and a way out."""
 
 import contextlib
+import json
+import re
 import resource
 import shutil
 import signal
@@ -42,6 +44,16 @@ def test_a_damaged_shard_is_found_and_does_not_touch_the_index_in_use(full_album
     (problem,) = full_album.problems()
     assert name in problem
     assert len(full_album.names()) == 5
+
+
+def test_what_is_damaged_is_said_in_the_language_of_the_person(full_album):
+    (full_album.layout.vectors("hash") / "00000.npy").unlink()
+    damage(full_album.layout.builds / full_album.open().manifest.build / "manifest.json", "cut")
+    done = full_album.command("verify", "--data", full_album.data, LANG="zh_CN.UTF-8")
+    assert done.stdout.splitlines() == ["00000.npy 缺失", "manifest.json 无法读取"]
+    assert "xuntu index update" in done.stderr
+    done = full_album.command("verify", "--data", full_album.data, "--json", LANG="zh_CN.UTF-8")
+    assert json.loads(done.stdout)["problems"] == ["00000.npy is missing", "manifest.json cannot be read"]
 
 
 @pytest.mark.parametrize("how", ["missing", "cut", "garbage"])
@@ -167,6 +179,7 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(full_album, size, processes
     if size < 60_000:
         assert done.returncode == 1
         assert "无法写入" in done.stderr
+        assert not re.search("[A-Z][a-z]", done.stderr), "the reason is Chinese too"
         assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
     assert full_album.ids().items() >= before.items()

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from indexer.library.builds.manifest import Manifest
 from indexer.library.catalog.writer import Catalog
+from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex, NothingToRollBack
 from indexer.library.layout import Layout
 from models.foundation.files import replace_file, sha256_of
+from models.foundation.wording import os_wording
 
 _BUILD_NAME = re.compile(r"[0-9TZ]{1,32}-[0-9a-f]{1,16}")
 
@@ -20,11 +22,11 @@ def current_build(layout: Layout) -> str:
     except (FileNotFoundError, NotADirectoryError):
         raise NoIndex(layout.data) from None
     except OSError as error:
-        raise IndexDamaged(layout.current, error.strerror or "it cannot be read") from error
+        raise IndexDamaged(Damage(layout.current, DamageKind.FAILING, why=os_wording(error))) from error
     except UnicodeDecodeError as error:
-        raise IndexDamaged(layout.current, "it does not name a build") from error
+        raise IndexDamaged(Damage(layout.current, DamageKind.NAMES_NO_BUILD)) from error
     if not _BUILD_NAME.fullmatch(name) or not (layout.builds / name).is_dir():
-        raise IndexDamaged(layout.current, "it does not name a build")
+        raise IndexDamaged(Damage(layout.current, DamageKind.NAMES_NO_BUILD))
     return name
 
 
@@ -69,16 +71,16 @@ def is_untouched(layout: Layout, manifest: Manifest, catalog: Catalog) -> bool:
     return True
 
 
-def find_build_damage(folder: Path, manifest: Manifest) -> list[str]:
-    """Return a sentence for each index file of a build that is not what was written."""
+def find_build_damage(folder: Path, manifest: Manifest) -> list[Damage]:
+    """Return what is wrong with each index file of a build that is not what was written."""
     found = []
     for index in manifest.indexes:
         for file in index.files:
             path = folder / file.file
             if not path.is_file():
-                found.append(f"{path.name} is missing from build {manifest.build}")
+                found.append(Damage(path, DamageKind.MISSING, build=manifest.build))
             elif sha256_of(path) != file.sha256:
-                found.append(f"{path.name} of build {manifest.build} has changed since it was written")
+                found.append(Damage(path, DamageKind.CHANGED, build=manifest.build))
     return found
 
 
@@ -110,4 +112,4 @@ def use_build(layout: Layout, name: str) -> None:
     try:
         replace_file(layout.current, f"{name}\n".encode())
     except OSError as error:
-        raise LibraryUnwritable(layout.current, error.strerror or str(error)) from error
+        raise LibraryUnwritable(layout.current, os_wording(error)) from error

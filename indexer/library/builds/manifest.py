@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import BuildUnreadable, IndexDamaged
 from indexer.library.index.files import SegmentFile
 from models.foundation.files import JSON_ERRORS
@@ -68,14 +69,14 @@ class Manifest:
                 raise BuildUnreadable(path, str(values.get("version")), newer=values["format"] > FORMAT)
             checksum = values.pop("sha256")
             if checksum != _checksum(values):
-                raise IndexDamaged(path, "it has changed since it was written")
+                raise IndexDamaged(Damage(path, DamageKind.CHANGED))
             del values["format"]
             indexes = tuple(_read_entry({"bank": "", **index}) for index in values.pop("indexes"))
             manifest = cls(**_checked(cls, {**values, "indexes": indexes}))
         except JSON_ERRORS as error:
-            raise IndexDamaged(path, "it cannot be read") from error
+            raise IndexDamaged(Damage(path, DamageKind.UNREADABLE)) from error
         if not indexes:
-            raise IndexDamaged(path, "it names no index")
+            raise IndexDamaged(Damage(path, DamageKind.NAMES_NO_INDEX))
         return manifest
 
 

@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import quote
 
 from indexer.library.catalog.migrations import SCRIPTS
+from indexer.library.catalog.sqlite_errors import sqlite_wording
+from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import (
     CatalogCorrupt,
     CatalogTooNew,
@@ -26,6 +28,18 @@ from indexer.library.errors import (
     NoIndex,
 )
 from models.foundation.files import replace_file, sha256_of, sync_folder
+from models.foundation.wording import Readable, Wording, os_wording
+
+
+class Transaction:
+    """What is written together; all of it is kept, unless it is undone."""
+
+    def __init__(self) -> None:
+        self.is_undone = False
+
+    def undo(self) -> None:
+        """Keep nothing of it, once it ends."""
+        self.is_undone = True
 
 
 class Database:
@@ -52,9 +66,9 @@ class Database:
                 self._connection.execute("PRAGMA journal_mode = WAL")
             self._migrate(write=create)
         except sqlite3.OperationalError as error:
-            raise LibraryUnwritable(path, str(error)) from error
+            raise LibraryUnwritable(path, sqlite_wording(error)) from error
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the second where names in it are damaged
-            raise CatalogCorrupt(path, str(error)) from error
+            raise CatalogCorrupt(path, sqlite_wording(error)) from error
 
     def is_current(self) -> bool:
         """Say whether the file at the path is still the one that was opened, and changes in it are seen."""
@@ -70,21 +84,22 @@ class Database:
         self._connection.close()
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Make what is written inside one transaction. Raises LibraryUnwritable."""
+    def writing(self) -> Iterator["Transaction"]:
+        """Make what is written inside one transaction, which is undone where asked. Raises LibraryUnwritable."""
+        transaction = Transaction()
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._connection.execute("UPDATE meta SET value = '' WHERE key = 'seal'")
-                yield
-                self._connection.execute("COMMIT")
+                yield transaction
+                self._connection.execute("ROLLBACK" if transaction.is_undone else "COMMIT")
             except BaseException as error:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 if isinstance(error, sqlite3.OperationalError):
-                    raise LibraryUnwritable(self.path, str(error)) from error
+                    raise LibraryUnwritable(self.path, sqlite_wording(error)) from error
                 if isinstance(error, (sqlite3.DatabaseError, UnicodeDecodeError)):
-                    raise CatalogCorrupt(self.path, str(error)) from error
+                    raise CatalogCorrupt(self.path, sqlite_wording(error)) from error
                 raise
 
     def get_meta(self, key: str) -> str:
@@ -117,18 +132,22 @@ class Database:
             else:
                 content = {"seal": seal, "sha256": sha256_of(self.path), "stamp": self._stamp()}
                 replace_file(self._seal_path, json.dumps({**content, "check": _check_of(content)}).encode())
-        except (sqlite3.OperationalError, OSError) as error:
-            raise LibraryUnwritable(self.path, str(error)) from error
+        except sqlite3.OperationalError as error:
+            raise LibraryUnwritable(self.path, sqlite_wording(error)) from error
+        except OSError as error:
+            raise LibraryUnwritable(self.path, os_wording(error)) from error
 
-    def check(self) -> str | None:
+    def check(self) -> Damage | None:
         """Return what is wrong with the file, or None: what SQLite finds, and whether it is what was sealed."""
+        why: Readable | None
         try:
             found = "; ".join(str(row[0]) for row in self._query("PRAGMA integrity_check(5)"))
+            why = self._broken_seal(thorough=True)
             if found != "ok":
-                return found
-            return self._broken_seal(thorough=True)
+                why = Wording("{found}", "SQLite 报告 {found}", {"found": found})
         except (CatalogCorrupt, IndexUnavailable) as error:
-            return str(error.__cause__)
+            why = error.why
+        return None if why is None else Damage(self.path, DamageKind.CATALOG, why=why)
 
     def check_seal(self, *, thorough: bool) -> None:
         """Raise CatalogCorrupt if the file is not what was sealed, before a run builds on it.
@@ -137,31 +156,36 @@ class Database:
         """
         broken = self._broken_seal(thorough=thorough)
         if broken:
-            raise CatalogCorrupt(self.path, f"{broken}; to go on with it as it is, delete {self._seal_path.name}")
+            fields = {"broken": broken, "seal": self._seal_path.name}
+            en, zh = "{broken}; to go on with it as it is, delete {seal}", "{broken}；若要照现状使用，请删除 {seal}"
+            raise CatalogCorrupt(self.path, Wording(en, zh, fields))
 
     def has_readable_seal(self) -> bool:
         """Say whether the file with the seal, where there is one, is what was written."""
         return not self._seal_path.exists() or bool(self._read_seal())
 
-    def _broken_seal(self, *, thorough: bool) -> str | None:
+    def _broken_seal(self, *, thorough: bool) -> Wording | None:
         rows = self._query("SELECT value FROM meta WHERE key = 'seal'")
         if not rows:
-            return "the note of its seal is gone"
+            return Wording("the note of its seal is gone", "其中的校验记录丢失")
         written = self._read_seal()
         if not rows[0][0] or not written:
             return None  # a run was interrupted, or readers were in the way: there is nothing to compare with
         if written["seal"] != rows[0][0]:
-            return f"{self._seal_path.name} does not belong to it"
+            name = self._seal_path.name
+            return Wording(f"{name} does not belong to it", f"{name} 不属于它")
         if not thorough and written["stamp"] == self._stamp():
             return None
-        return None if written["sha256"] == sha256_of(self.path) else "it has changed since it was written"
+        if written["sha256"] == sha256_of(self.path):
+            return None
+        return Wording("it has changed since it was written", "写入后被改动过")
 
     def vacuum(self) -> None:
         """Give back the room of rows that are gone. Raises LibraryUnwritable."""
         try:
             self._connection.execute("VACUUM")
         except sqlite3.OperationalError as error:
-            raise LibraryUnwritable(self.path, str(error)) from error
+            raise LibraryUnwritable(self.path, sqlite_wording(error)) from error
 
     @property
     def _seal_path(self) -> Path:
@@ -185,9 +209,9 @@ class Database:
             try:
                 return self._connection.execute(sql, values).fetchall()
             except sqlite3.OperationalError as error:
-                raise IndexUnavailable(self.path, str(error)) from error
+                raise IndexUnavailable(self.path, sqlite_wording(error)) from error
             except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-                raise CatalogCorrupt(self.path, str(error)) from error
+                raise CatalogCorrupt(self.path, sqlite_wording(error)) from error
 
     def _migrate(self, *, write: bool) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()

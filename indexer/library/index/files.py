@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import IndexDamaged
 from indexer.library.index.faiss_codes import Codes
 from indexer.library.index.flat import Allowed, FlatSegment, import_faiss
@@ -33,6 +34,7 @@ from indexer.library.index.search_params import SearchParamsTable
 from indexer.library.vectors.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.foundation.files import ARRAY_ERRORS, sha256_of, sync_folder
 from models.foundation.vectors import Ids, Vectors
+from models.foundation.wording import os_wording
 
 Role = Literal["ids", "vectors", "codes", "places", "offsets", "dead", "shard"]
 Link = Callable[[Path, Path], None]
@@ -222,12 +224,12 @@ def open_parts(folder: Path, files: Sequence[SegmentFile]) -> tuple[int, list[In
             segments[file.segment][file.role] = file
     dims = {file.dim for file in files if file.dim}
     if len(dims) > 1:
-        raise IndexDamaged(folder, f"it mixes vectors of lengths {sorted(dims)}")
+        raise IndexDamaged(Damage(folder, DamageKind.MIXED_LENGTHS, found=str(sorted(dims))))
     dim = dims.pop() if dims else 0
     names = {number: file.file for number, file in shards.items()}
     checksums = {number: file.sha256 for number, file in shards.items()}
     if len({"offsets" in roles for roles in segments.values()}) > 1:
-        raise IndexDamaged(folder, "only some of its segments have offsets")
+        raise IndexDamaged(Damage(folder, DamageKind.SOME_OFFSETS))
     rows = ShardFiles(folder, dim, checksums=checksums, names=names) if dim else None
     return dim, [_open_part(folder, number, segments[number], rows) for number in sorted(segments)]
 
@@ -237,17 +239,17 @@ def _check(folder: Path, file: SegmentFile) -> None:
     try:
         size = path.stat().st_size
         if size != file.bytes:
-            raise IndexDamaged(path, f"it has {size} bytes, not the {file.bytes} that were written")
+            raise IndexDamaged(Damage(path, DamageKind.OTHER_SIZE, found=size, expected=file.bytes))
         if file.role not in _MAPPED and sha256_of(path) != file.sha256:
-            raise IndexDamaged(path, "it has changed since it was written")
+            raise IndexDamaged(Damage(path, DamageKind.CHANGED))
     except OSError as error:
-        raise IndexDamaged(path, error.strerror or "it cannot be read") from error
+        raise IndexDamaged(Damage(path, DamageKind.FAILING, why=os_wording(error))) from error
 
 
 def _open_part(folder: Path, number: int, files: Mapping[str, SegmentFile], shards: ShardFiles | None) -> IndexPart:
     kind = "vectors" if "vectors" in files else "codes"
     if "ids" not in files or kind not in files or shards is None:
-        raise IndexDamaged(folder, f"segment {number} lacks files")
+        raise IndexDamaged(Damage(folder, DamageKind.FILES_MISSING, found=number))
     ids = _read_numbers(folder, files["ids"])
     offsets = _read_offsets(folder, files["offsets"], len(ids)) if "offsets" in files else None
     segment: FlatSegment | IvfSegment
@@ -256,13 +258,13 @@ def _open_part(folder: Path, number: int, files: Mapping[str, SegmentFile], shar
     else:
         segment = _open_ivf(folder, files, ids, offsets, shards)
     if len(ids) != files[kind].count:
-        raise IndexDamaged(folder / files["ids"].file, f"it holds {len(ids)} ids, expected {files[kind].count}")
+        raise _other_content(folder / files["ids"].file, len(ids), files[kind].count)
     live = None
     if "dead" in files:
         dead = _read_numbers(folder, files["dead"])
         mask = np.ones(len(ids), np.bool_)
         if len(dead) and not 0 <= dead[0] <= dead[-1] < len(ids):
-            raise IndexDamaged(folder / files["dead"].file, "it names rows that there are not")
+            raise IndexDamaged(Damage(folder / files["dead"].file, DamageKind.ROWS_UNKNOWN))
         mask[dead] = False
         live = Allowed(len(ids), mask=mask)
     kept = {role: (folder / file.file, file) for role, file in files.items() if role != "dead"}
@@ -273,21 +275,21 @@ def _open_ivf(
     folder: Path, files: Mapping[str, SegmentFile], ids: Ids, offsets: Offsets | None, shards: ShardFiles
 ) -> IvfSegment:
     if "places" not in files:
-        raise IndexDamaged(folder, f"segment {files['codes'].segment} lacks files")
+        raise IndexDamaged(Damage(folder, DamageKind.FILES_MISSING, found=files["codes"].segment))
     described = files["codes"]
     path = folder / described.file
     places = _read_numbers(folder, files["places"], ascending=False)
     if len(places) != len(ids) or (len(places) and places.min() < 0):
-        raise IndexDamaged(folder / files["places"].file, f"it holds {len(places)} places for {len(ids)} ids")
+        raise _other_content(folder / files["places"].file, len(places), len(ids))
     shards.check(places)
     try:
         codes = Codes(import_faiss().read_index(str(path)))
         SearchParamsTable.from_dict(described.parameters["efforts"])
     except (RuntimeError, AttributeError, TypeError, KeyError, ValueError, MemoryError) as error:
-        raise IndexDamaged(path, "FAISS cannot read it") from error
+        raise IndexDamaged(Damage(path, DamageKind.FAISS_CANNOT_READ)) from error
     dim = described.dim if offsets is None else coded_dim(described.dim)
     if (codes.index.ntotal, codes.index.d) != (len(ids), dim):
-        raise IndexDamaged(path, f"it holds {codes.index.ntotal} x {codes.index.d}, expected {len(ids)}")
+        raise _other_content(path, f"{codes.index.ntotal} x {codes.index.d}", f"{len(ids)} x {dim}")
     tuned = {
         name: described.parameters.get(name)
         for name in ("efforts", "recalls", "target", "target_missed", "text_guessed")
@@ -300,11 +302,11 @@ def _read_numbers(folder: Path, file: SegmentFile, *, ascending: bool = True) ->
     try:
         numbers: Ids = np.load(path, allow_pickle=False)
     except ARRAY_ERRORS as error:
-        raise IndexDamaged(path, "it cannot be read") from error
+        raise IndexDamaged(Damage(path, DamageKind.UNREADABLE)) from error
     if numbers.dtype != np.int64 or numbers.shape != (file.count,):
-        raise IndexDamaged(path, f"it holds {numbers.dtype} {numbers.shape}, expected int64 ({file.count},)")
+        raise _other_content(path, f"{numbers.dtype} {numbers.shape}", f"int64 ({file.count},)")
     if ascending and len(numbers) and not (np.diff(numbers) > 0).all():
-        raise IndexDamaged(path, "it is not in order")
+        raise IndexDamaged(Damage(path, DamageKind.UNORDERED))
     return numbers
 
 
@@ -313,9 +315,9 @@ def _read_offsets(folder: Path, file: SegmentFile, count: int) -> Offsets:
     try:
         offsets: Offsets = np.load(path, allow_pickle=False)
     except ARRAY_ERRORS as error:
-        raise IndexDamaged(path, "it cannot be read") from error
+        raise IndexDamaged(Damage(path, DamageKind.UNREADABLE)) from error
     if offsets.dtype != np.float32 or offsets.shape != (count,) or not np.isfinite(offsets).all():
-        raise IndexDamaged(path, f"it holds {offsets.dtype} {offsets.shape}, expected finite float32 ({count},)")
+        raise _other_content(path, f"{offsets.dtype} {offsets.shape}", f"float32 ({count},)")
     return offsets
 
 
@@ -324,10 +326,14 @@ def _map_vectors(folder: Path, file: SegmentFile) -> Vectors:
     try:
         vectors: Vectors = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except ARRAY_ERRORS as error:
-        raise IndexDamaged(path, "it cannot be read") from error
+        raise IndexDamaged(Damage(path, DamageKind.UNREADABLE)) from error
     if vectors.dtype != np.float32 or vectors.shape != (file.count, file.dim) or not vectors.flags.c_contiguous:
-        raise IndexDamaged(path, f"it holds {vectors.dtype} {vectors.shape}, expected ({file.count}, {file.dim})")
+        raise _other_content(path, f"{vectors.dtype} {vectors.shape}", f"float32 ({file.count}, {file.dim})")
     return vectors
+
+
+def _other_content(path: Path, found: str | int, expected: str | int) -> IndexDamaged:
+    return IndexDamaged(Damage(path, DamageKind.OTHER_CONTENT, found=found, expected=expected))
 
 
 def _renamed(file: SegmentFile, name: str, segment: int) -> SegmentFile:

@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.library.catalog.records import Locations
+from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import IndexDamaged
 from models.foundation.files import ARRAY_ERRORS, sha256_of
 from models.foundation.vectors import Vectors
+from models.foundation.wording import Readable, os_wording
 
 Places: TypeAlias = npt.NDArray[np.int64]  # (n,), shard number * 2**32 + row
 
@@ -83,7 +85,7 @@ class ShardFiles:
         shards, rows = shards_of(places), rows_of(places)
         for number in np.unique(shards).tolist():
             if rows[shards == number].max() >= self.count(number):
-                raise self._damaged(number, "rows are missing")
+                raise self._damaged(number, DamageKind.ROWS_MISSING)
 
     def gather(self, places: Places) -> Vectors:
         """Return `float32 (n, dim)`, read-only, one row for each place. Raises IndexDamaged."""
@@ -106,7 +108,7 @@ class ShardFiles:
             ]
         )
         if len(data) != len(places) * row_bytes:
-            raise self._damaged(int(shards_of(places[-1:])[0]), "rows are missing")
+            raise self._damaged(int(shards_of(places[-1:])[0]), DamageKind.ROWS_MISSING)
         return np.frombuffer(data, np.float32).reshape(-1, self.dim)
 
     def blocks(self, number: int) -> Iterator[tuple[int, Vectors]]:
@@ -118,7 +120,7 @@ class ShardFiles:
             block = buffer[: min(step, file.rows - start)]
             read = os.preadv(file.descriptor, [block.data.cast("B")], file.offset + start * 4 * self.dim)
             if read != block.nbytes:
-                raise self._damaged(number, "rows are missing")
+                raise self._damaged(number, DamageKind.ROWS_MISSING)
             yield start, block
 
     def close(self) -> None:
@@ -134,31 +136,38 @@ class ShardFiles:
             if number not in self._open:
                 try:
                     self._open[number] = _ShardFile(self.path(number), self.dim)
+                except OSError as error:
+                    raise self._damaged(number, DamageKind.FAILING, why=os_wording(error)) from error
                 except ARRAY_ERRORS as error:
-                    why = error.strerror if isinstance(error, OSError) else str(error)
-                    raise self._damaged(number, why or "it cannot be read") from error
+                    raise self._damaged(number, DamageKind.UNREADABLE) from error
             return self._open[number]
 
-    def _damaged(self, number: int, why: str) -> IndexDamaged:
-        return IndexDamaged(self.path(number), why, command="xuntu index update")
+    def _damaged(self, number: int, kind: DamageKind, why: Readable | None = None) -> IndexDamaged:
+        return _damaged(Damage(self.path(number), kind, why=why))
+
+
+def _damaged(damage: Damage) -> IndexDamaged:
+    return IndexDamaged(damage, command="xuntu index update")
 
 
 class _ShardFile:
     """One open file. Closed when nobody reads it any more."""
 
     def __init__(self, path: Path, dim: int) -> None:
-        """Open and check. Raises OSError or ValueError."""
+        """Open and check. Raises IndexDamaged, or one of ARRAY_ERRORS."""
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
             if version != (1, 0):
-                raise ValueError(f"its format {version} is not known")
+                raise _damaged(Damage(path, DamageKind.UNKNOWN_FORMAT, found=str(version)))
             shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
             self.offset = file.tell()
             size = os.fstat(file.fileno()).st_size
             if fortran or dtype != np.float32 or len(shape) != 2 or shape[1] != dim:
-                raise ValueError(f"it holds {dtype} {shape}, expected float32 (n, {dim})")
-            if size != self.offset + 4 * shape[0] * dim:
-                raise ValueError(f"it has {size} bytes, not {self.offset + 4 * shape[0] * dim}")
+                found, wanted = f"{dtype} {shape}", f"float32 (n, {dim})"
+                raise _damaged(Damage(path, DamageKind.OTHER_CONTENT, found=found, expected=wanted))
+            expected = self.offset + 4 * shape[0] * dim
+            if size != expected:
+                raise _damaged(Damage(path, DamageKind.OTHER_SIZE, found=size, expected=expected))
             self.rows = int(shape[0])
             self.descriptor = os.dup(file.fileno())
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from indexer.library.catalog.records import Locations, Shard
+from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import IndexDamaged, LibraryUnwritable
 from models.foundation.files import ARRAY_ERRORS, replace_file, sha256_of
 from models.foundation.vectors import Ids, Vectors, check_vectors
+from models.foundation.wording import os_wording
 
 
 class VectorStore:
@@ -32,7 +34,7 @@ class VectorStore:
                 np.save(buffer, array, allow_pickle=False)
                 replace_file(path, buffer.getvalue())
         except OSError as error:
-            raise LibraryUnwritable(self.folder, error.strerror or str(error)) from error
+            raise LibraryUnwritable(self.folder, os_wording(error)) from error
         return Shard(
             number=number,
             rows=len(ids),
@@ -47,9 +49,11 @@ class VectorStore:
         try:
             vectors: Vectors = np.load(path, mmap_mode="r", allow_pickle=False)
         except ARRAY_ERRORS as error:
-            raise IndexDamaged(path, "it cannot be read", command="xuntu index update") from error
+            raise IndexDamaged(Damage(path, DamageKind.UNREADABLE), command="xuntu index update") from error
         if vectors.ndim != 2 or vectors.shape[1] != self.dim or vectors.dtype != np.float32:
-            raise IndexDamaged(path, f"it holds {vectors.dtype} {vectors.shape}", command="xuntu index update")
+            found, expected = f"{vectors.dtype} {vectors.shape}", f"float32 (n, {self.dim})"
+            damage = Damage(path, DamageKind.OTHER_CONTENT, found=found, expected=expected)
+            raise IndexDamaged(damage, command="xuntu index update")
         return vectors
 
     def gather(self, locations: Locations) -> Vectors:
@@ -59,20 +63,21 @@ class VectorStore:
             chosen = locations.shards == number
             shard, rows = self.read(int(number)), locations.rows[chosen]
             if rows.max() >= len(shard):
-                raise IndexDamaged(self._path(int(number)), "rows are missing", command="xuntu index update")
+                damage = Damage(self._path(int(number)), DamageKind.ROWS_MISSING)
+                raise IndexDamaged(damage, command="xuntu index update")
             vectors[chosen] = shard[rows]
         return vectors
 
-    def find_damage(self, shard: Shard) -> str | None:
+    def find_damage(self, shard: Shard) -> Damage | None:
         """Return what is wrong with a shard's files, or None."""
         for path, expected in (
             (self._path(shard.number), shard.sha256),
             (self._ids_path(shard.number), shard.ids_sha256),
         ):
             if not path.is_file():
-                return f"{path.name} is missing"
+                return Damage(path, DamageKind.MISSING)
             if sha256_of(path) != expected:
-                return f"{path.name} has changed since it was written"
+                return Damage(path, DamageKind.CHANGED)
         return None
 
     def stamp(self, number: int) -> str:
@@ -91,7 +96,7 @@ class VectorStore:
                 if path not in kept and not path.is_dir():  # a NAS keeps folders of its own everywhere
                     path.unlink(missing_ok=True)
         except OSError as error:
-            raise LibraryUnwritable(self.folder, error.strerror or str(error)) from error
+            raise LibraryUnwritable(self.folder, os_wording(error)) from error
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:05d}.npy"

@@ -169,7 +169,8 @@ class Run:
     def _scan(self, folders: Sequence[Path]) -> list[Changes]:
         """Look at every root of the library. New ones become part of it only if the library has a picture then."""
         started = time.perf_counter()
-        with self.catalog.writing():
+        failure: ImageSearchError | None = None
+        with self.catalog.writing() as transaction:
             self._put_encoders()
             self.catalog.put_annotators(self.records)
             for encoder in self.encoders.values():
@@ -179,7 +180,10 @@ class Run:
             changes = [self._scan_root(root, [other.path for other in roots if other != root]) for root in roots]
             nothing = not any(change.seen or change.removed or change.forgotten for change in changes)
             if nothing and self.options.only is None:
-                raise self._nothing_found()
+                failure = self._nothing_found()
+                transaction.undo()
+        if failure:
+            raise failure
         self.progress.add("scan", time.perf_counter() - started)
         return changes
 

@@ -344,7 +344,7 @@ def duplicates(
         print_table(
             ("group", "why", "file", "pixels", "bytes", "date"), [(number, *_in_row(one)) for number, one in numbered]
         )
-    spare = sum(one.picture.size for one in found.others)
+    spare = sum(one.picture.stamp.size or 0 for one in found.others)
     sizes = {"groups": len(found.groups), "others": len(found.others), "mb": spare / 1e6, "all": found.compared}
     tell(_DUPLICATES[language()]["found"].format(**sizes))
 
@@ -472,7 +472,7 @@ def _in_row(one: "Duplicate") -> tuple[object, ...]:
     picture = one.picture
     why = _DUPLICATES[language()][one.why].format(bits=one.bits, cosine=one.cosine)
     date = one.taken_at or one.modified_at
-    return why, picture.place, f"{picture.width} x {picture.height}", picture.size, date[:19]
+    return why, picture.place, f"{picture.width} x {picture.height}", picture.stamp.size or 0, date[:19]
 
 
 def _describe(entry: "IndexEntry") -> dict[str, object]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from api.evaluation.datasets import Caption, CaptionSet, Picture, language_of_most
 from api.evaluation.errors import InvalidDataSet
-from api.evaluation.pictures import Gallery, ReadingOptions, is_base64_table, list_pictures, read_base64_table
+from api.evaluation.pictures import Gallery, is_base64_table, list_pictures, read_base64_table
+from indexer.library.ports import ReadOptions
 from models.foundation.text_encoding import detect_text_encoding, open_text
 
 FORM = "chinese-clip"
@@ -28,7 +29,7 @@ def is_chinese_clip_file(path: Path) -> bool:
     return isinstance(first, dict) and {"text", "image_ids"} <= first.keys()
 
 
-def read_chinese_clip_file(texts: Path, pictures: Sequence[Path], reading: ReadingOptions) -> CaptionSet:
+def read_chinese_clip_file(texts: Path, pictures: Sequence[Path], reading: ReadOptions) -> CaptionSet:
     """Return the data set of a file of texts.
 
     `pictures` are tables of base64 (none: the one beside the texts), which are ranked as a whole, as their authors do

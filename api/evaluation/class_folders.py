@@ -9,13 +9,14 @@ from pathlib import Path, PurePosixPath
 from api.evaluation.columns import read_columns
 from api.evaluation.datasets import ClassName, ClassSet, language_of
 from api.evaluation.errors import InvalidDataSet
-from api.evaluation.pictures import ReadingOptions, list_pictures
+from api.evaluation.pictures import list_pictures
+from indexer.library.ports import ReadOptions
 
 FORM = "classes"
 COLUMNS = {"class": "class folder 类别 文件夹", "name": "name 名称", "language": "language lang 语言"}
 
 
-def read_class_folders(paths: Sequence[Path], reading: ReadingOptions, *, names: Path | None = None) -> ClassSet:
+def read_class_folders(paths: Sequence[Path], reading: ReadOptions, *, names: Path | None = None) -> ClassSet:
     """Return the pictures below folders or in shards, by the folder each lies in.
 
     Raises InvalidDataSet, InvalidRoot or InvalidPattern.

@@ -20,9 +20,11 @@ from api.search.errors import InvalidQuery
 from api.search.options import Match
 from api.search.query import Clause, Query
 from api.search.results import SearchHit
-from indexer.library.catalog.records import MAX_INT64, Root, is_address
 from indexer.library.catalog.writer import Catalog
+from indexer.library.errors import UnknownSource
 from indexer.library.index.base import positions_of
+from indexer.library.items import MAX_INT64, Root
+from indexer.library.source_kinds import open_source
 from models.foundation.errors import UnknownWords
 from models.foundation.vectors import Ids, Vectors
 from models.relevance.curves import KINDS, Kind, kind_of
@@ -229,15 +231,10 @@ def _find(catalog: Catalog, roots: Sequence[Root], text: str) -> list[int]:
 def _find_path(catalog: Catalog, roots: Sequence[Root], text: str) -> list[int]:
     found = []
     for root in roots:
-        path = _below(root, text)
-        known = catalog.known_files(root, (), [path]).get(path)
+        try:
+            key = open_source(root).key_of(text)
+        except UnknownSource:
+            continue
+        known = catalog.known_items(root, (), [key]).get(key)
         found += [known.id] if known is not None else []
     return list(catalog.get_images(found))
-
-
-def _below(root: Root, text: str) -> str:
-    """Return a path as the catalog has it for pictures of `root`."""
-    if is_address(text):
-        return text
-    folder = root.path.parent if root.kind == "list" else root.path
-    return os.path.normpath(text).removeprefix(f"{folder}/")

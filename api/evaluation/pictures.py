@@ -5,30 +5,20 @@ import binascii
 import codecs
 import posixpath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from api.evaluation.datasets import Picture
 from api.evaluation.errors import InvalidDataSet
 from indexer.errors import InvalidList, InvalidRoot
-from indexer.library.catalog.records import ImageFile, Root
-from indexer.sources.addresses import Fetching
-from indexer.sources.reading import read_source
-from indexer.sources.scanning import Sight, kind_of, scan_root
+from indexer.library.items import Item, Root
+from indexer.library.ports import ReadOptions, ScanContext, Source
+from indexer.sources.places import source_at
 from models.foundation.errors import DecodeError
 from models.pictures.decode import DecodeLimits, read_image_file
 
 _SNIFFED = 4096
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadingOptions:
-    """How picture files are read."""
-
-    limits: DecodeLimits
-    fetching: Fetching
 
 
 class Gallery:
@@ -87,15 +77,15 @@ def _only(found: Sequence[Picture], name: str, where: Path) -> Picture:
     return first
 
 
-def list_pictures(paths: Sequence[Path], reading: ReadingOptions) -> list[Picture]:
+def list_pictures(paths: Sequence[Path], reading: ReadOptions) -> list[Picture]:
     """Return the pictures in folders, WebDataset shards and lists, by their paths below them.
 
     Raises InvalidDataSet, InvalidRoot, ShardDamaged or BackendNotInstalled.
     """
     return [
-        Picture(file.path, partial(_read_file, file, reading))
+        Picture(item.locator.label, partial(_read_item, source, item, reading))
         for number, path in enumerate(paths)
-        for file in _scan(number, path)
+        for source, item in _scan(number, path)
     ]
 
 
@@ -130,21 +120,25 @@ def read_base64_table(path: Path, limits: DecodeLimits) -> list[Picture]:
     return list(pictures.values())
 
 
-def _scan(number: int, path: Path) -> Iterator[ImageFile]:
+def _scan(number: int, path: Path) -> Iterator[tuple[Source, Item]]:
     path = path.expanduser().absolute()
     if not path.exists():
         raise InvalidRoot(path, why_en="there is no such folder or file", why_zh="没有这个文件夹或文件")
-    sight = Sight()
+    make = source_at(path)
+    source, context = make(Root(id=number, path=path, kind=make.kind)), ScanContext()
     try:
-        yield from scan_root(Root(id=number, path=path, kind=kind_of(path)), other_roots=(), sight=sight)
+        for item in source.scan(context):
+            yield source, item
     except InvalidList as error:
         raise InvalidDataSet(path, row=error.row, why_en=error.why[0], why_zh=error.why[1]) from error
-    for warning in sight.warnings:  # of a tar file that is cut short: what would be missing has no name
+    for warning in context.warnings:  # of a tar file that is cut short: what would be missing has no name
         raise warning
 
 
-def _read_file(file: ImageFile, reading: ReadingOptions) -> bytes:
-    return read_source(file, reading.limits, reading.fetching)[1]
+def _read_item(source: Source, item: Item, reading: ReadOptions) -> bytes:
+    if item.problem is not None:
+        raise DecodeError(*item.problem)
+    return source.read(item, reading)[1]
 
 
 def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:

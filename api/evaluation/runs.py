@@ -15,7 +15,7 @@ from api.evaluation.encoding import Encoding
 from api.evaluation.errors import InvalidDataSet, OptionUnsuitable
 from api.evaluation.labelled import Labelled
 from api.evaluation.library import Asked, Asking, ask, label_answers, make_results, resolve
-from api.evaluation.pictures import ReadingOptions, is_base64_table, list_pictures
+from api.evaluation.pictures import is_base64_table, list_pictures
 from api.evaluation.ranking import OnStep
 from api.evaluation.results import EvaluationReport
 from api.evaluation.routes import measure_routes
@@ -25,8 +25,8 @@ from api.search.engine import SearchEngine
 from indexer.config import IndexerSettings
 from indexer.library.errors import LibraryUnwritable
 from indexer.library.layout import Layout
+from indexer.library.ports import ReadOptions
 from indexer.library.routing import Routing
-from indexer.sources.addresses import Fetching
 from indexer.sources.tables import LIST_SUFFIXES
 from models.encoders.registry import DEFAULT_ENCODER, get_installed_spec
 from models.encoders.spec import EncoderSpec
@@ -88,8 +88,8 @@ def evaluate(request: Request, settings: IndexerSettings, on_step: OnStep) -> Ev
         return _evaluate_library(request, settings, on_step)
     started = time.perf_counter()
     encoding = _encoding(request, settings)
-    reading = ReadingOptions(
-        limits=encoding.limits, fetching=Fetching(offline=settings.offline, timeout_s=settings.fetch_timeout_seconds)
+    reading = ReadOptions(
+        limits=encoding.limits, offline=settings.offline, fetch_timeout_s=settings.fetch_timeout_seconds
     )
     outcome, missing = _evaluate_data_set(form, request, encoding, reading, on_step)
     if not outcome.results:
@@ -137,7 +137,7 @@ def _encoding(request: Request, settings: IndexerSettings) -> Encoding:
 
 
 def _evaluate_data_set(
-    form: str, request: Request, encoding: Encoding, reading: ReadingOptions, on_step: OnStep
+    form: str, request: Request, encoding: Encoding, reading: ReadOptions, on_step: OnStep
 ) -> tuple[Outcome, Sequence[str]]:
     """Return what is found, and the names of the pictures that are not there."""
     if form == class_folders.FORM:

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from indexer.library.catalog.annotations import Values
-from indexer.library.catalog.fields import Choice, Field, FieldType
+from indexer.library.annotations import Values
+from indexer.library.fields import Choice, Field, FieldType
 from indexer.library.ports import AnnotatedPicture, Needs
 
 # The order is part of the catalog (bit positions): append only.

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from PIL import ExifTags, Image
 
-from indexer.library.catalog.annotations import Values
-from indexer.library.catalog.fields import Field, FieldType
+from indexer.library.annotations import Values
+from indexer.library.fields import Field, FieldType
 from indexer.library.ports import AnnotatedPicture, Needs
 
 _WHEN = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized, ExifTags.Base.DateTime)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from indexer.library.catalog.annotations import Values
-from indexer.library.catalog.fields import Field, FieldType
+from indexer.library.annotations import Values
+from indexer.library.fields import Field, FieldType
 from indexer.library.looks import NO_HASH, to_signed
 from indexer.library.ports import AnnotatedPicture, Needs
 

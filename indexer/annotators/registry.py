@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from indexer.annotators.colours import ColourAnnotator
 from indexer.annotators.exif import ExifAnnotator
 from indexer.annotators.phash import PerceptualHashAnnotator
-from indexer.library.catalog.fields import BASE_FIELDS
+from indexer.library.fields import BASE_FIELDS
 from indexer.library.ports import Annotator
 
 logger = logging.getLogger(__name__)

@@ -9,8 +9,10 @@ import numpy as np
 
 from indexer.library.catalog.records import ImageRow
 from indexer.library.duplicates import Grouping, OnStep, calibrate_build, group
+from indexer.library.errors import UnknownSource
 from indexer.library.looks import Looks
 from indexer.library.opened import OpenBuild, open_build
+from indexer.library.source_kinds import open_source
 
 Why = Literal["kept", "copy", "near"]
 COLUMNS = ("group", "why", "bits", "cosine", "id", "file", "width", "height", "bytes", "taken_at", "modified_at")
@@ -32,13 +34,13 @@ class Duplicate:
     @property
     def modified_at(self) -> str:
         """The time of the file, ISO 8601 in UTC."""
-        return datetime.fromtimestamp(self.picture.mtime_ns // 10**9, UTC).isoformat()
+        return datetime.fromtimestamp((self.picture.stamp.mtime_ns or 0) // 10**9, UTC).isoformat()
 
     def to_dict(self) -> dict[str, object]:
         """Return the picture as it is printed for programs."""
         picture = self.picture
         values = (self.why, self.bits, self.cosine, picture.id, picture.place, picture.width, picture.height)
-        return dict(zip(COLUMNS[1:], (*values, picture.size, self.taken_at, self.modified_at), strict=True))
+        return dict(zip(COLUMNS[1:], (*values, picture.stamp.size or 0, self.taken_at, self.modified_at), strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,20 +120,35 @@ def _without_other_names(found: list[Duplicate]) -> list[Duplicate]:
     for one in found:
         place = _place_on_disk(one.picture)
         first = files.setdefault(place, one)
-        if first is not one and first.picture.file.is_symlink() and not one.picture.file.is_symlink():
+        if first is not one and _is_link(first.picture) and not _is_link(one.picture):
             files[place] = replace(first, picture=one.picture)
     return list(files.values())
 
 
 def _place_on_disk(picture: ImageRow) -> tuple[object, ...]:
-    if picture.address is not None:
-        return (picture.address,)
+    file = _file_of(picture)
+    if file is None:
+        return (picture.place,)
     try:
-        info = picture.file.stat()
+        info = file.stat()
     except OSError:
-        return str(picture.file), picture.offset
-    return info.st_dev, info.st_ino, picture.offset
+        return str(file), picture.locator.part
+    return info.st_dev, info.st_ino, picture.locator.part
+
+
+def _is_link(picture: ImageRow) -> bool:
+    file = _file_of(picture)
+    return file is not None and file.is_symlink()
+
+
+def _file_of(picture: ImageRow) -> Path | None:
+    """Return the file that holds a picture; None where it is at an address, or nobody can read its source."""
+    try:
+        source = open_source(picture.source)
+    except UnknownSource:
+        return None
+    return None if source.address(picture.path) else source.file(picture.path)
 
 
 def _spare_bytes(found: list[Duplicate]) -> int:
-    return sum(one.picture.size for one in found[1:])
+    return sum(one.picture.stamp.size or 0 for one in found[1:])

@@ -5,6 +5,7 @@ LibraryError
 ├─ InvalidFilter                        a `where` that cannot be read
 ├─ CatalogTooNew, CatalogCorrupt        refuses, never guesses
 ├─ CatalogTooOld                        readers do not change the catalog; one update brings it up to date
+├─ UnknownSource                        pictures of a source whose class is in a package that is not installed
 ├─ IndexUnavailable                     the catalog cannot be reached just now
 ├─ LibraryBusy                          another process is writing
 ├─ LibraryUnwritable                    no room, or no permission
@@ -24,7 +25,7 @@ from pathlib import Path
 
 from indexer.library.damage import Damage, DamageKind
 from models.foundation.errors import ImageSearchError
-from models.foundation.wording import Readable
+from models.foundation.wording import Readable, Wording
 
 
 class LibraryError(ImageSearchError):
@@ -108,6 +109,29 @@ class CatalogCorrupt(LibraryError):
             path=path,
             folder=path.parent,
             why=why,
+        )
+
+
+class UnknownSource(LibraryError):
+    """A source of a kind that nothing here can read; its pictures stay in the library and are found."""
+
+    code = "unknown_source"
+    users_mistake = True
+
+    def __init__(self, path: Path, kind: str, package: str) -> None:
+        self.path, self.kind, self.package = path, kind, package
+        what = Wording(
+            f"the package {package}: pip install {package}" if package else "the package that has it",
+            f"软件包 {package}：pip install {package}" if package else "提供它的软件包",
+        )
+        super().__init__(
+            en="{path} is a source of the kind {kind}, which nothing that is installed can read. Its pictures stay in "
+            "the library. To read them again, install {what}",
+            zh="{path} 是 {kind} 类型的来源，已安装的软件都不能读取。其中的图片仍保留在图片库里。若要再次读取，"
+            "请安装{what}",
+            path=path,
+            kind=kind,
+            what=what,
         )
 
 

@@ -1,22 +1,35 @@
 """The pictures of a library as they lie where they came from."""
 
-import hashlib
-
 from indexer.library.catalog.records import ImageRow
+from indexer.library.errors import UnknownSource
+from indexer.library.ports import Bytes, FilePath, Original, Redirect
+from indexer.library.source_kinds import open_source
 from models.foundation.errors import DecodeError
 from models.pictures.decode import DecodeLimits, read_image_file
 
 
-def read_original(row: ImageRow, limits: DecodeLimits) -> bytes:
-    """Return the bytes of a picture of the library; nothing is fetched from an address. Raises DecodeError.
+def find_original(row: ImageRow, limits: DecodeLimits) -> Original:
+    """Return a picture of the library as its source has it. Raises DecodeError or UnknownSource."""
+    return open_source(row.source).original(row, limits)
 
-    A tar file may have been written anew since, with something else at the place; that is not given out.
+
+def read_original(row: ImageRow, limits: DecodeLimits) -> bytes:
+    """Return the bytes of a picture of the library; none are fetched from an address.
+
+    Raises DecodeError or UnknownSource.
     """
-    if row.address is not None:
-        raise DecodeError("not_found")
-    if row.offset is None:
-        return read_image_file(row.file, limits)
-    data = read_image_file(row.file, limits, part=(row.offset, row.size))
-    if hashlib.sha256(data).hexdigest() != row.sha256:
-        raise DecodeError("not_found")
-    return data
+    match find_original(row, limits):
+        case FilePath(path):
+            return read_image_file(path, limits)
+        case Bytes(data):
+            return data
+        case Redirect():
+            raise DecodeError("not_found")
+
+
+def address_of(row: ImageRow) -> str | None:
+    """Return where a picture was fetched from, None for one of this machine."""
+    try:
+        return open_source(row.source).address(row.path)
+    except UnknownSource:
+        return None

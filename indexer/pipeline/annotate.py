@@ -2,8 +2,8 @@
 
 import logging
 
-from indexer.library.catalog.annotations import Annotation, Failure, to_annotation
-from indexer.library.catalog.fields import AnnotatorRecord
+from indexer.library.annotations import Annotation, Failure, to_annotation
+from indexer.library.fields import AnnotatorRecord
 from indexer.library.ports import AnnotatedPicture, Annotator
 
 logger = logging.getLogger(__name__)

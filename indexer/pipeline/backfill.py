@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from indexer.library.catalog.annotations import Annotation
+from indexer.library.annotations import Annotation
 from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.writer import Catalog
 from indexer.library.layout import Layout

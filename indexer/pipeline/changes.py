@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from indexer.library.catalog.records import NOWHERE, UNKNOWN_SIZE, ImageFile, KnownFile
+from indexer.library.items import Item, KnownItem, Name
 
 # Reasons that may have gone although the file is the same; files that failed for another are tried once they change.
 RETRIED = frozenset(
@@ -19,10 +19,10 @@ RETRIED = frozenset(
 class Changes:
     """What a scan found in one root, against the catalog."""
 
-    changed: list[ImageFile] = field(default_factory=list)  # to be done, at paths that are known
-    new: list[ImageFile] = field(default_factory=list)  # to be done, at others
+    changed: list[Item] = field(default_factory=list)  # to be done, at paths that are known
+    new: list[Item] = field(default_factory=list)  # to be done, at others
     changing: set[int] = field(default_factory=set)  # ids of indexed pictures whose file is in `changed`
-    described: list[tuple[int, ImageFile]] = field(default_factory=list)  # unchanged, with another caption or tags
+    described: list[tuple[int, Item]] = field(default_factory=list)  # unchanged, with another caption or tags
     returned: list[int] = field(default_factory=list)  # ids that were gone and are back unchanged
     removed: list[int] = field(default_factory=list)  # ids of indexed pictures whose file is gone
     forgotten: list[int] = field(default_factory=list)  # ids of failed files that are gone
@@ -36,50 +36,51 @@ class Changes:
 
 
 def compare(
-    files: Iterable[ImageFile],
-    known: Mapping[str, KnownFile],
+    items: Iterable[Item],
+    known: Mapping[Name, KnownItem],
     unreadable: Sequence[str] = (),
     *,
     retry: bool = False,
 ) -> Changes:
-    """Sort the files of one root by what has to be done with them. Unchanged means: same size, mtime and offset.
+    """Sort the items of one source by what has to be done with them. Unchanged means: same stamp, and same part.
 
-    Of what lies at an address nothing is known without fetching it, so what was fetched once is unchanged.
-    What lies below an `unreadable` folder is not gone, only out of sight. With `retry` every failed file is to be done.
+    Of what is remote nothing is known without fetching it, so what was fetched once is unchanged.
+    What lies below an `unreadable` folder is not gone, only out of sight. With `retry` every failed item is to be done.
     """
     changes = Changes()
     unseen = dict(known)
-    for file in files:
-        _sort(file, unseen.pop(file.path, None), changes, retry=retry)
-    for path, before in unseen.items():
-        if before.status != "removed" and not path.startswith(tuple(unreadable)):
+    for item in items:
+        _sort(item, unseen.pop(item.locator.name, None), changes, retry=retry)
+    hidden = tuple(unreadable)
+    for name, before in unseen.items():
+        if before.status != "removed" and not (name.startswith(hidden) if isinstance(name, str) else "" in hidden):
             (changes.removed if before.status == "indexed" else changes.forgotten).append(before.id)
     return changes
 
 
-def _sort(file: ImageFile, before: KnownFile | None, changes: Changes, *, retry: bool) -> None:
+def _sort(item: Item, before: KnownItem | None, changes: Changes, *, retry: bool) -> None:
     if before is None:
-        changes.new.append(file)
-    elif before.status == "indexed" and (file.size, file.mtime_ns) == (0, 0) and file.absolute.is_symlink():
-        changes.unchanged += 1  # a link whose file is out of sight, as folders that cannot be read are
-    elif _has_changed(file, before):
-        changes.changed.append(file)
+        changes.new.append(item)
+    elif before.status == "indexed" and item.dangling:
+        changes.unchanged += 1  # its file is out of sight, as folders that cannot be read are
+    elif _has_changed(item, before):
+        changes.changed.append(item)
         if before.status == "indexed":
             changes.changing.add(before.id)
     elif before.status == "failed" and before.reason not in RETRIED and not retry:
         changes.still_failed += 1
     elif before.status == "failed" or before.reason is not None or not before.encoded:  # failed before it was gone
-        changes.changed.append(file)
+        changes.changed.append(item)
     else:
         if before.status == "removed":
             changes.returned.append(before.id)
         else:
             changes.unchanged += 1
-        if (before.caption, before.tags) != (file.caption, file.tags):
-            changes.described.append((before.id, replace(file, size=before.size, mtime_ns=before.mtime_ns)))
+        if (before.caption, before.tags) != (item.caption, item.tags):
+            changes.described.append((before.id, replace(item, stamp=before.stamp)))
 
 
-def _has_changed(file: ImageFile, before: KnownFile) -> bool:
-    if file.size == UNKNOWN_SIZE:
-        return before.size == NOWHERE
-    return (before.size, before.mtime_ns, before.offset) != (file.size, file.mtime_ns, file.offset)
+def _has_changed(item: Item, before: KnownItem) -> bool:
+    if before.stale or item.remote:
+        return before.stale
+    return (before.stamp, before.part) != (item.stamp, item.locator.part)

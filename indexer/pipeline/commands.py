@@ -24,7 +24,7 @@ from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import AnnotatorCounts, OnAnnotate, backfill, count_annotations
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.run import BuildOptions, BuildReport, Run
-from indexer.sources.scanning import kind_of
+from indexer.sources.places import source_at
 
 __all__ = [
     "BuildOptions",
@@ -260,7 +260,7 @@ def _checked_path(path: Path, layout: Layout) -> Path:
     folder = path.expanduser().resolve()
     if not folder.exists():
         raise InvalidRoot(path, why_en="there is no such folder or file", why_zh="没有这个文件夹或文件")
-    kind_of(folder)
+    source_at(folder)
     if folder == layout.data.resolve():
         raise InvalidRoot(
             path,

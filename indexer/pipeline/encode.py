@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from indexer.errors import EncodersDiffer
-from indexer.library.catalog.annotations import Annotation
-from indexer.library.catalog.fields import AnnotatorRecord
-from indexer.library.catalog.records import ImageFile
+from indexer.library.annotations import Annotation
 from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder
+from indexer.library.fields import AnnotatorRecord
+from indexer.library.items import Item
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.read import FILES_A_WORKER, FailureRecord, ImageDataset, ImageRecord, Record, load_records
 from models.foundation.vectors import Pixels, Vectors
@@ -49,10 +49,10 @@ OwnVectors = dict[str, Vectors]
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedFile:
-    """A file, what was found in it, and the vectors that were made of it."""
+class EncodedItem:
+    """An item, what was found in it, and the vectors that were made of it."""
 
-    file: ImageFile
+    item: Item
     record: Record
     vectors: OwnVectors
 
@@ -89,7 +89,7 @@ class EncodeRun:
         self._changing = set() if changing is None else changing
         self._annotators = annotators
         self.progress = progress
-        self._pending: list[EncodedFile] = []
+        self._pending: list[EncodedItem] = []
         self._flushed_at = time.monotonic()
         self._repeated_sizes: set[int] = set()
         self._met: set[str] = set()  # checksums of contents that may come again
@@ -115,8 +115,8 @@ class EncodeRun:
             for encoders in devices.values():
                 encoders.load()
 
-        sizes = Counter(file.size for file in dataset.files)
-        self._repeated_sizes = {size for size, count in sizes.items() if count > 1}
+        sizes = Counter(item.stamp.size for item in dataset.items)
+        self._repeated_sizes = {size for size, count in sizes.items() if count > 1 and size is not None}
         workers = min(workers, 1 + len(dataset) // FILES_A_WORKER)
         under_way: deque[UnderWay] = deque()
         try:
@@ -170,7 +170,7 @@ class EncodeRun:
 
     def _record(
         self,
-        found: EncodedFile,
+        found: EncodedItem,
         vectors: dict[int, OwnVectors],
         annotations: dict[str, list[tuple[int, Annotation]]],
     ) -> None:
@@ -180,7 +180,7 @@ class EncodeRun:
         """
         record = found.record
         if isinstance(record, FailureRecord):
-            self._changing.discard(self._catalog.put_failure(found.file, record.reason, record.detail))
+            self._changing.discard(self._catalog.put_failure(found.item, record.reason, record.detail))
             return
         if isinstance(record, ImageRecord) and record.content is not None:
             known = self._catalog.put_content(record.content)
@@ -195,7 +195,7 @@ class EncodeRun:
         if found.vectors:
             vectors[content_id] = found.vectors
         image_id = self._catalog.put_image(
-            record.file, content_id, changing=self._changing, has_new_vector=content_id in vectors
+            record.item, content_id, changing=self._changing, has_new_vector=content_id in vectors
         )
         self._changing.discard(image_id)
 
@@ -217,14 +217,14 @@ class EncodeRun:
 
     def _pixels(self, record: ImageRecord, name: str) -> Pixels | None:
         """Return what an encoder has to encode of a picture, None where its vector is there."""
-        # Of what lies at an address nothing was known before it was fetched.
-        if record.file.address and self._catalog.is_encoded(record.sha256, self._encoders[name].id):
+        # Of what is remote nothing was known before it was fetched.
+        if record.item.remote and self._catalog.is_encoded(record.sha256, self._encoders[name].id):
             return None
         return record.pixels.get(name)
 
     def _is_repeat(self, record: ImageRecord) -> bool:
         """Say whether the same content has been met before in this run; its vectors will be there."""
-        if record.file.size not in self._repeated_sizes and record.file.address is None:
+        if record.item.stamp.size not in self._repeated_sizes and not record.item.remote:
             return False
         repeat = record.sha256 in self._met
         self._met.add(record.sha256)
@@ -242,7 +242,7 @@ class EncodeRun:
                 vectors.setdefault(index, {})[name] = vector
         # One append: an interrupt leaves a batch whole or not at all.
         self._pending += [
-            EncodedFile(dataset.files[record.index], record, vectors.get(record.index, {})) for record in batch
+            EncodedItem(dataset.items[record.index], record, vectors.get(record.index, {})) for record in batch
         ]
         under_way.popleft()
         failed = sum(isinstance(record, FailureRecord) for record in batch)

@@ -10,29 +10,28 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from indexer.library.catalog.annotations import Annotation
-from indexer.library.catalog.records import Content, ImageFile
+from indexer.library.annotations import Annotation
+from indexer.library.catalog.records import Content
+from indexer.library.items import Item
 from indexer.library.layout import Layout
-from indexer.library.ports import AnnotatedPicture, Annotator
+from indexer.library.ports import AnnotatedPicture, Annotator, ReadOptions, Source
 from indexer.library.thumbnails import DECODED_SIDE, decoded_side, write_thumbnail
 from indexer.pipeline.annotate import annotate
-from indexer.sources.addresses import Fetching
-from indexer.sources.reading import read_source
 from models.encoders.encoder import Preprocess
 from models.foundation.errors import BackendNotInstalled, DecodeError
-from models.pictures.decode import DecodedImage, DecodeLimits, decode_image
+from models.pictures.decode import DecodedImage, decode_image
 
 logger = logging.getLogger(__name__)
 
 PREFETCH = 4  # batches each worker prepares ahead
-_FETCHED_AT_ONCE = 8  # addresses, by each worker
+_FETCHED_AT_ONCE = 8  # remote items, by each worker
 FILES_A_WORKER = 64  # fewer are not worth another process
 
 
@@ -40,13 +39,13 @@ FILES_A_WORKER = 64  # fewer are not worth another process
 class ImageRecord:
     """A decoded picture: its position in the data set, pixels by the name of an encoder, and what the catalog keeps.
 
-    `file` is the file as it was when it was read; an encoder that has its vector has no `pixels`; `content` is None
+    `item` is as it was when it was read; an encoder that has its vector has no `pixels`; `content` is None
     where the catalog has it; `annotations` are what each annotator found in one that is new, by their names; `seconds`
     are those spent reading and decoding, and on thumbnail and annotations.
     """
 
     index: int
-    file: ImageFile
+    item: Item
     sha256: str
     pixels: Mapping[str, npt.NDArray[np.uint8]]
     content: Content | None
@@ -56,10 +55,10 @@ class ImageRecord:
 
 @dataclass(frozen=True, slots=True)
 class CopyRecord:
-    """A file whose content is known and has its vectors: a copy, or one that was moved. Nothing of it is decoded."""
+    """An item whose content is known and has its vectors: a copy, or one that was moved. Nothing of it is decoded."""
 
     index: int
-    file: ImageFile
+    item: Item
     sha256: str
 
 
@@ -96,19 +95,19 @@ class EncoderView:
 class ImageDataset:
     """A map-style data set. An item is a record and never an exception, so a bad file cannot stop a run.
 
-    Each picture is read and decoded once for all encoders, to the size that the largest of them wants. `views` has one
-    for each encoder, by its name.
+    Each picture is read and decoded once for all encoders, to the size that the largest of them wants. `sources` has
+    those of the items by their ids, `views` one for each encoder by its name.
     """
 
-    files: Sequence[ImageFile]
+    items: Sequence[Item]
+    sources: Mapping[int, Source]
     views: Mapping[str, EncoderView]
     layout: Layout
-    limits: DecodeLimits
-    fetching: Fetching = field(default_factory=Fetching)
+    options: ReadOptions = field(default_factory=ReadOptions)
     annotators: Sequence[Annotator] = ()
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.items)
 
     def __getitem__(self, index: int) -> Record:
         try:
@@ -116,30 +115,35 @@ class ImageDataset:
         except DecodeError as error:
             return FailureRecord(index, error.reason, error.detail)
         except Exception:
-            logger.warning("reading %s failed", self.files[index].absolute, exc_info=True)
+            locator = self.items[index].locator
+            logger.warning("reading %s failed", self.sources[locator.source_id].place(locator), exc_info=True)
             return FailureRecord(index, "crashed")
 
     def __getitems__(self, indices: Sequence[int]) -> list[Record]:
         """Return several records, as a DataLoader asks for them; servers are waited for side by side."""
-        if not any(self.files[index].address for index in indices):
+        if not any(self.items[index].remote for index in indices):
             return [self[index] for index in indices]
         with ThreadPoolExecutor(_FETCHED_AT_ONCE) as pool:
             return list(pool.map(self.__getitem__, indices))
 
     def _read(self, index: int) -> ImageRecord | CopyRecord:
         started = time.perf_counter()
-        file, data = read_source(self.files[index], self.limits, self.fetching)
+        item = self.items[index]
+        if item.problem is not None:
+            raise DecodeError(*item.problem)
+        stamp, data = self.sources[item.locator.source_id].read(item, self.options)
+        item = replace(item, stamp=stamp)
         sha256 = hashlib.sha256(data).hexdigest()
         wanted = {name: view for name, view in self.views.items() if sha256 not in view.encoded.get(len(data), ())}
         if not wanted:
-            return CopyRecord(index, file, sha256)
-        decoded = decode_image(data, short_side=self._short_side, long_side=DECODED_SIDE, limits=self.limits)
+            return CopyRecord(index, item, sha256)
+        decoded = decode_image(data, short_side=self._short_side, long_side=DECODED_SIDE, limits=self.options.limits)
         decoded_at = time.perf_counter()
         is_new = len(wanted) == len(self.views)
         content, annotations = self._describe(sha256, data, decoded) if is_new else (None, {})
         pixels = {name: view.preprocess(decoded.image) for name, view in wanted.items()}
         seconds = decoded_at - started, time.perf_counter() - decoded_at
-        return ImageRecord(index, file, sha256, pixels, content, annotations, seconds)
+        return ImageRecord(index, item, sha256, pixels, content, annotations, seconds)
 
     @property
     def _short_side(self) -> int:

@@ -21,11 +21,13 @@ from indexer.errors import (
 )
 from indexer.library.builds.current import is_untouched, read_current
 from indexer.library.builds.manifest import Manifest
-from indexer.library.catalog.records import NOWHERE, ImageFile, KnownFile, Root
 from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder, choose_encoders, merge_small_shards, open_encoders
-from indexer.library.errors import IndexDamaged, NoIndex
+from indexer.library.errors import IndexDamaged, NoIndex, UnknownSource
+from indexer.library.items import Item, KnownItem, Locator, Name, Root, Stamp
 from indexer.library.layout import Layout
+from indexer.library.ports import ReadOptions, ScanContext, Source
+from indexer.library.source_kinds import open_source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare
@@ -33,11 +35,8 @@ from indexer.pipeline.encode import EncodeRun, OnProgress, Progress
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.read import EncoderView, ImageDataset
-from indexer.sources.addresses import Fetching
-from indexer.sources.folders import compile_patterns, needs_whole, reaches, scan_paths
-from indexer.sources.lists import is_out_of_sight
-from indexer.sources.scanning import Sight, kind_of, scan_root
-from indexer.sources.shards import known_members, stamp_of
+from indexer.sources.folders import compile_patterns
+from indexer.sources.places import source_at
 from models.encoders.registry import get_installed_spec, get_preprocess
 from models.foundation.devices import count_cpus
 from models.foundation.errors import BackendNotInstalled, ImageSearchError
@@ -114,7 +113,7 @@ class Run:
         self.progress = Progress(total=0)
         self.warnings: list[ImageSearchError] = []
         self.named: Sequence[Path] = ()
-        self.stamps: dict[str, str] = {}  # of shards that were read to their end
+        self.stamps: dict[int, Stamp] = {}  # of sources that were read to their end, by root
 
     def run(self, folders: Sequence[Path]) -> BuildReport:
         """Scan, encode, publish. Raises InvalidList for a list among `folders`; later it is a warning."""
@@ -130,8 +129,8 @@ class Run:
             encoder.store.delete_all_but(self.catalog.list_shards(encoder.id))
         self._encode(
             # Known paths first: then a copy that has come finds its original settled, and not about to change.
-            [file for change in changes for file in change.changed]
-            + [file for change in changes for file in change.new],
+            [item for change in changes for item in change.changed]
+            + [item for change in changes for item in change.new],
             {image_id for change in changes for image_id in change.changing},
         )
         self._record_stamps()
@@ -227,82 +226,82 @@ class Run:
         options = self.options
         for folder in folders:
             known = self.catalog.list_roots()
-            kind = kind_of(folder)
-            added = folder in [root.path for root in known] or not any(reaches(root, folder) for root in known)
-            if added or kind != "folder":
+            if folder in [root.path for root in known] or not any(_reaches(root, folder) for root in known):
                 compile_patterns([*options.include, *options.exclude])
                 self.catalog.put_root(
                     folder,
-                    kind=kind,
+                    kind=source_at(folder).kind,
                     include=options.include,
                     exclude=options.exclude,
                     hidden=options.hidden,
-                    columns=options.columns if kind == "list" else {},
+                    columns=options.columns,
                 )
 
     def _scan_root(self, root: Root, others: Sequence[Path]) -> Changes:
-        only = self.options.only
-        if only is not None and root.path not in only:
-            changes = self._scan_part(root, others, only)
-            if changes is not None:
-                return changes
-        known = self.catalog.known_files(root, self.encoder_ids)
-        sight = Sight()
         try:
-            found = self._find_files(root, others, known, sight)
-        except (InvalidList, BackendNotInstalled) as error:
+            source = open_source(root)
+            only = self.options.only
+            if only is not None and root.path not in only:
+                changes = self._scan_part(source, others, only)
+                if changes is not None:
+                    return changes
+            return self._scan_whole(source, others)
+        except (InvalidList, BackendNotInstalled, UnknownSource) as error:
             if root.path in self.named:
                 raise
             self.warnings.append(error)
             return Changes()
-        self.warnings += sight.warnings
-        indexed = sum(file.status == "indexed" for file in known.values())
-        nothing = not found or (root.kind == "list" and is_out_of_sight(found, known))
-        if indexed and nothing and not self.options.allow_empty:
+
+    def _scan_whole(self, source: Source, others: Sequence[Path]) -> Changes:
+        root = source.root
+        known = self.catalog.known_items(root, self.encoder_ids)
+        context = ScanContext(other_roots=others)
+        found = self._find_items(source, known, context)
+        self.warnings += context.warnings
+        indexed = sum(item.status == "indexed" for item in known.values())
+        if indexed and not self.options.allow_empty and source.is_out_of_sight(found, known):
             self.warnings.append(RootEmptied(root.path, indexed))
             return Changes()
-        gone = [] if self.options.allow_empty else self._find_gone_mounts(root, sight.mounts, found, known)
-        self.catalog.put_mounts(root, sorted({*sight.mounts, *gone}))
-        return compare(found, known, [*sight.unreadable, *gone] if found else [], retry=self.options.retry)
+        gone = [] if self.options.allow_empty else self._find_gone_mounts(root, context.mounts, found, known)
+        self.catalog.put_mounts(root, sorted({*context.mounts, *gone}))
+        return compare(found, known, [*context.unreadable, *gone] if found else [], retry=self.options.retry)
 
-    def _find_files(
-        self, root: Root, others: Sequence[Path], known: Mapping[str, KnownFile], sight: Sight
-    ) -> list[ImageFile]:
-        """Return the pictures that a root names. A shard that has not been touched is not read again."""
-        key, stamp = f"shard {root.id}", stamp_of(root) if root.kind == "tar" else ""
-        to_look_at = self.options.retry or any(file.size == NOWHERE for file in known.values())
-        if stamp and stamp == self.catalog.get_meta(key) and not to_look_at:
-            return known_members(root, known)
-        found: list[ImageFile] = []
-        for file in scan_root(root, other_roots=others, sight=sight):
-            found.append(file)
+    def _find_items(self, source: Source, known: Mapping[Name, KnownItem], context: ScanContext) -> list[Item]:
+        """Return the items of a source. One that says that it has not been touched is not read again."""
+        stamp = source.stamp()
+        to_look_at = self.options.retry or any(item.stale for item in known.values())
+        if stamp.is_known and stamp == source.root.stamp and not to_look_at:
+            return _items_as_known(source.root, known)
+        found: list[Item] = []
+        for item in source.scan(context):
+            found.append(item)
             if len(found) % 1000 == 0:
                 self.options.on_scan(len(found))
-        if stamp and not sight.warnings:
-            self.stamps[key] = stamp
+        if stamp.is_known and not context.warnings:
+            self.stamps[source.root.id] = stamp
         return found
 
-    def _scan_part(self, root: Root, others: Sequence[Path], only: Sequence[Path]) -> Changes | None:
-        """Look at some paths of a root; None if only a scan of the whole can tell what has become of them."""
+    def _scan_part(self, source: Source, others: Sequence[Path], only: Sequence[Path]) -> Changes | None:
+        """Look at some paths of a source; None if only a scan of the whole can tell what has become of them."""
+        root = source.root
         paths = [str(path.relative_to(root.path)) for path in only if path.is_relative_to(root.path)]
-        if any(needs_whole(root, path) for path in paths):
+        if any(source.needs_whole(path) for path in paths):
             return None
-        unreadable: list[str] = []
-        known = self.catalog.known_files(root, self.encoder_ids, paths)
-        found = list(scan_paths(root, paths, other_roots=others, unreadable=unreadable))
-        changes = compare(found, known, unreadable)
+        context = ScanContext(other_roots=others)
+        known = self.catalog.known_items(root, self.encoder_ids, paths)
+        changes = compare(source.scan_paths(paths, context), known, context.unreadable)
         lost = len(changes.removed)
         # So much at once may be a drive that is not connected, which the whole scan finds out.
         return None if lost and 2 * lost >= self.catalog.count_indexed(root) else changes
 
     def _find_gone_mounts(
-        self, root: Root, mounts: Sequence[str], found: Sequence[ImageFile], known: dict[str, KnownFile]
+        self, root: Root, mounts: Sequence[str], found: Sequence[Item], known: Mapping[Name, KnownItem]
     ) -> list[str]:
         """Return the folders that were another drive's, are not any more, and miss most of their pictures."""
         gone = []
         for folder in set(root.mounts) - set(mounts):
-            before = sum(file.status == "indexed" and path.startswith(folder) for path, file in known.items())
-            now = sum(file.path.startswith(folder) for file in found)
+            before = sum(item.status == "indexed" and str(name).startswith(folder) for name, item in known.items())
+            now = sum(item.locator.key.startswith(folder) for item in found)
             if 2 * now < before:
                 gone.append(folder)
                 self.warnings.append(MountGone(root.path / folder, before - now))
@@ -321,25 +320,30 @@ class Run:
                 self.catalog.put_seen(described)
 
     def _record_stamps(self) -> None:
-        """Note which shards need not be read again, now that all that they name is in the catalog."""
+        """Note which sources need not be read again, now that all that they name is in the catalog."""
         if self.stamps:
             with self.catalog.writing():
-                for key, stamp in self.stamps.items():
-                    self.catalog.put_meta(key, stamp)
+                for root_id, stamp in self.stamps.items():
+                    self.catalog.put_source_stamp(root_id, stamp)
 
-    def _encode(self, files: Sequence[ImageFile], changing: set[int]) -> None:
-        self.progress.total = len(files)
-        if not files:
+    def _encode(self, items: Sequence[Item], changing: set[int]) -> None:
+        self.progress.total = len(items)
+        if not items:
             return
         self.options.on_progress(self.progress)
         settings = self.settings
-        sizes = {file.size for file in files}
+        sizes = {item.stamp.size for item in items if item.stamp.size is not None}
+        needed = {item.locator.source_id for item in items}
         dataset = ImageDataset(
-            files,
+            items,
+            {root.id: open_source(root) for root in self.catalog.list_roots() if root.id in needed},
             {name: self._view(encoder, sizes) for name, encoder in self.encoders.items()},
             self.layout,
-            settings.decode_limits,
-            Fetching(offline=settings.offline, timeout_s=settings.fetch_timeout_seconds),
+            ReadOptions(
+                limits=settings.decode_limits,
+                offline=settings.offline,
+                fetch_timeout_s=settings.fetch_timeout_seconds,
+            ),
             self.annotators,
         )
         with ExitStack() as stack:
@@ -404,3 +408,20 @@ class Run:
         now = datetime.now(UTC)
         if now < datetime.fromisoformat(before.created_at):
             self.warnings.append(ClockJumped(now.isoformat(timespec="seconds"), before.created_at))
+
+
+def _reaches(root: Root, folder: Path) -> bool:
+    try:
+        return open_source(root).reaches(folder)
+    except UnknownSource:
+        return False
+
+
+def _items_as_known(root: Root, known: Mapping[Name, KnownItem]) -> list[Item]:
+    """Return the items of a source that has not been touched since the catalog saw all of it."""
+    found = []
+    for name, item in known.items():
+        if item.status != "removed":
+            key, row = (name, None) if isinstance(name, str) else ("", name)
+            found.append(Item(Locator(root.id, key, item.part, row), item.stamp, item.caption, item.tags))
+    return found

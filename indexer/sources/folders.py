@@ -1,19 +1,63 @@
 """Folders -> the picture files below them."""
 
+import contextlib
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING, ClassVar
 
 from indexer.errors import InvalidPattern
-from indexer.library.catalog.records import MAX_INT64, ImageFile, Root
+from indexer.library.items import MAX_INT64, Item, Locator, Root, Stamp
+from indexer.library.ports import FilePath, Original, ReadOptions, ScanContext, Source, StoredItem
+from models.pictures.decode import DecodeLimits, read_image_file
 from models.pictures.formats import SUFFIXES
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 # A folder with both of these is the data folder of a library: its thumbnails are no pictures of anybody's.
 _LIBRARY_FILES = {"catalog.sqlite3", "write.lock"}
+
+
+class FolderSource(Source):
+    """The picture files in a folder and those below it."""
+
+    kind: ClassVar[str] = "folder"
+
+    @classmethod
+    def accepts(cls, place: str) -> bool:
+        """Take every folder."""
+        return os.path.isdir(place)
+
+    def scan(self, context: ScanContext) -> Iterator[Item]:
+        """Yield the pictures, folder by folder."""
+        return scan(self.root, other_roots=context.other_roots, unreadable=context.unreadable, mounts=context.mounts)
+
+    def needs_whole(self, path: str) -> bool:
+        """Say so where links and drives lie on the way."""
+        return needs_whole(self.root, path)
+
+    def scan_paths(self, paths: Sequence[str], context: ScanContext) -> Iterator[Item]:
+        """Yield the pictures at some paths, files or whole folders."""
+        return scan_paths(self.root, paths, other_roots=context.other_roots, unreadable=context.unreadable)
+
+    def read(self, item: Item, options: ReadOptions) -> tuple[Stamp, bytes]:
+        """Read the file."""
+        return read_file(self.root.path / item.locator.key, item.stamp, options.limits)
+
+    def reaches(self, folder: Path) -> bool:
+        """Say whether a scan looks into a folder."""
+        return folder.is_dir() and reaches(self.root, folder)
+
+    def file(self, key: str) -> Path:
+        """Return the file itself."""
+        return self.root.path / key
+
+    def original(self, picture: StoredItem, _limits: DecodeLimits) -> Original:
+        """Return the file itself."""
+        return FilePath(self.file(picture.locator.key))
 
 
 def scan(
@@ -23,7 +67,7 @@ def scan(
     unreadable: list[str] | None = None,
     mounts: list[str] | None = None,
     start: str = "",
-) -> Iterator[ImageFile]:
+) -> Iterator[Item]:
     """Yield the pictures below `root`, folder by folder, names in order. Raises InvalidPattern.
 
     Links are followed; a folder reached twice (a loop, two links) is read once, under its real name where that
@@ -61,7 +105,7 @@ def scan(
                 if wanted.folder(path):
                     (links if entry.is_symlink() else subfolders).append((path + "/", identity[0]))
             elif wanted.file(path):
-                yield image_file(root, path, Path(entry.path), entry)
+                yield file_item(root, path, Path(entry.path), entry)
             elif entry.is_symlink() and not Path(entry.path).exists():
                 unreadable.append(path + "/")
         folders += reversed(subfolders)
@@ -69,7 +113,7 @@ def scan(
 
 def scan_paths(
     root: Root, paths: Iterable[str], *, other_roots: Sequence[Path] = (), unreadable: list[str] | None = None
-) -> Iterator[ImageFile]:
+) -> Iterator[Item]:
     """Yield the pictures at some paths below `root`, files or whole folders, that a scan of it would find there.
 
     The paths must not need a scan of the whole: see `needs_whole`.
@@ -83,7 +127,7 @@ def scan_paths(
             if reaches(root, absolute):
                 yield from scan(root, other_roots=other_roots, unreadable=unreadable, start=f"{path}/")
         elif absolute.exists() and reaches(root, absolute.parent) and wanted.file(path):
-            yield image_file(root, path, absolute)
+            yield file_item(root, path, absolute)
 
 
 def needs_whole(root: Root, path: str) -> bool:
@@ -136,8 +180,10 @@ class PathRules:
         return self._hidden or not path.rpartition("/")[2].startswith(".")
 
 
-def compile_patterns(patterns: Sequence[str]) -> GitIgnoreSpec:
+def compile_patterns(patterns: Sequence[str]) -> "GitIgnoreSpec":
     """Return patterns of .gitignore files, ready to match. Raises InvalidPattern."""
+    from pathspec import GitIgnoreSpec
+
     for pattern in patterns:
         try:
             GitIgnoreSpec.from_lines([pattern])
@@ -159,14 +205,24 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def image_file(root: Root, path: str, absolute: Path, entry: os.DirEntry[str] | None = None) -> ImageFile:
+def file_item(root: Root, key: str, path: Path, entry: os.DirEntry[str] | None = None) -> Item:
     """Describe a file. One that is no regular file, or a link to nothing, is kept for the report."""
     try:
-        info = absolute.stat() if entry is None else entry.stat()
-        size, mtime_ns = (info.st_size, info.st_mtime_ns) if stat.S_ISREG(info.st_mode) else (0, 0)
+        stamp = _stamp_of(path.stat() if entry is None else entry.stat())
     except OSError:
-        size, mtime_ns = 0, 0
-    return ImageFile(root.id, path, absolute, size, clamp_mtime(mtime_ns))
+        stamp = Stamp()
+    return Item(Locator(root.id, key), stamp, dangling=not stamp.is_known and path.is_symlink())
+
+
+def read_file(path: Path, seen: Stamp, limits: DecodeLimits) -> tuple[Stamp, bytes]:
+    """Return the bytes of a file and its stamp now: a later change will be seen as one. Raises DecodeError."""
+    with contextlib.suppress(OSError, ValueError):  # reading it says what is wrong
+        seen = _stamp_of(path.stat())
+    return seen, read_image_file(path, limits)
+
+
+def _stamp_of(info: os.stat_result) -> Stamp:
+    return Stamp(info.st_size, clamp_mtime(info.st_mtime_ns)) if stat.S_ISREG(info.st_mode) else Stamp()
 
 
 def clamp_mtime(mtime_ns: int) -> int:

@@ -6,20 +6,20 @@ A picture that is named twice is one picture, with the captions and tags of both
 
 import os
 import re
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import ClassVar
+from urllib.parse import unquote, urlsplit
 
 from indexer.errors import InvalidList
-from indexer.library.catalog.records import UNKNOWN_SIZE, ImageFile, KnownFile, Root
-from indexer.sources.folders import image_file
+from indexer.library.items import Item, KnownItem, Locator, Name, Root, Stamp
+from indexer.library.ports import FilePath, Original, ReadOptions, Redirect, ScanContext, Source, StoredItem
+from indexer.sources.folders import clamp_mtime, file_item, read_file
 from indexer.sources.tables import LIST_SUFFIXES, read_rows
-
-__all__ = ["COLUMNS", "LIST_SUFFIXES", "is_out_of_sight", "join_tags", "scan_list", "text_of"]
+from models.pictures.decode import DecodeLimits
 
 # What a column is called -> its names, the first that is there counts.
 COLUMNS: Mapping[str, str] = {
@@ -32,13 +32,85 @@ _PLACES = {"path", "url"}
 _MAX_CHARS = 20_000  # of a caption, and of all tags of a picture
 _MAX_PLACE_CHARS = 8_192
 _ROWS_FOR_COLUMNS = 100  # rows of JSON lines need not all have every column
+_SCHEMES = ("http://", "https://")
 _SEPARATOR = re.compile(r"[;；,，、|\n]")
 _SERVER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://[^/?#]*")
 
 
-def scan_list(root: Root) -> Iterator[ImageFile]:
+class ListSource(Source):
+    """The files and addresses that a table names."""
+
+    kind: ClassVar[str] = "list"
+
+    @classmethod
+    def accepts(cls, place: str) -> bool:
+        """Take every table file."""
+        return place.lower().endswith(LIST_SUFFIXES) and os.path.isfile(place)
+
+    def scan(self, _context: ScanContext) -> Iterator[Item]:
+        """Yield what the list names. It is read whole before the first is yielded."""
+        return scan_list(self.root)
+
+    def read(self, item: Item, options: ReadOptions) -> tuple[Stamp, bytes]:
+        """Read the file, or fetch what is at the address."""
+        address = self.address(item.locator.key)
+        if address is None:
+            return read_file(self.file(item.locator.key), item.stamp, options.limits)
+        from indexer.sources.addresses import Fetching, fetch_address
+
+        fetching = Fetching(offline=options.offline, timeout_s=options.fetch_timeout_s)
+        data, mtime_ns = fetch_address(address, options.limits, fetching)
+        return Stamp(len(data), clamp_mtime(mtime_ns)), data
+
+    def is_out_of_sight(self, items: Collection[Item], known: Mapping[Name, KnownItem]) -> bool:
+        """Say so where, of the files of this machine that are named, some were there and now none is."""
+        if not items:
+            return True
+        local = [item for item in items if not item.remote and item.problem is None]
+        before = [known.get(item.locator.name) for item in local]
+        held = any(one is not None and one.status == "indexed" for one in before)
+        return held and not any(item.stamp.is_known for item in local)
+
+    def file(self, key: str) -> Path:
+        """Return a file; its key may be its whole path."""
+        return self.root.path.parent / key
+
+    def address(self, key: str) -> str | None:
+        """Return the key of what was fetched."""
+        return key if is_address(key) else None
+
+    def original(self, picture: StoredItem, _limits: DecodeLimits) -> Original:
+        """Return the file, or the address."""
+        address = self.address(picture.locator.key)
+        return FilePath(self.file(picture.locator.key)) if address is None else Redirect(address)
+
+    def place(self, locator: Locator) -> str:
+        """Return a file's whole path, an address, or a row of the list."""
+        if locator.row is not None:
+            return super().place(locator)
+        return locator.key if "://" in locator.key else str(self.file(locator.key))
+
+    def key_of(self, place: str) -> str:
+        """Return an address as it is, a file's path as the list may have it."""
+        if is_address(place):
+            return place
+        return os.path.normpath(place).removeprefix(f"{self.root.path.parent}/")
+
+    def words(self, key: str) -> str:
+        """Return what a path says; of an address neither server nor parameters count."""
+        if "://" not in key:
+            return key
+        return unquote(key.partition("://")[2].partition("/")[2].partition("?")[0].partition("#")[0])
+
+
+def is_address(key: str) -> bool:
+    """Say whether a key is an address: no path has two slashes in a row."""
+    return key.startswith(_SCHEMES)
+
+
+def scan_list(root: Root) -> Iterator[Item]:
     """Yield what a list names, each picture once, in the order of the list. Raises InvalidList, BackendNotInstalled."""
-    found: dict[str, ImageFile] = {}
+    found: dict[Name, Item] = {}
     usable = False
     rows = read_rows(root.path, lambda names: _columns_of(root, names).values())
     first = list(islice(rows, _ROWS_FOR_COLUMNS))
@@ -48,29 +120,18 @@ def scan_list(root: Root) -> Iterator[ImageFile]:
         if values and not values.keys() <= names.keys():
             names |= dict.fromkeys(values)
             columns = _columns_of(root, [*columns.values(), *values]) | columns
-        file = _read_row(root, number, values, columns)
-        usable |= file.problem is None or file.problem[0] == "url_invalid"
-        before = found.get(file.path)
-        found[file.path] = file if before is None else _merged(before, file)
+        item = _read_row(root, number, values, columns)
+        usable |= item.locator.row is None
+        before = found.get(item.locator.name)
+        found[item.locator.name] = item if before is None else _merged(before, item)
     if found and not usable:
-        file = next(iter(found.values()))
         raise InvalidList(
             root.path,
-            row=int(file.path[1:]),
+            row=next(iter(found.values())).locator.row,
             why_en="none of its rows names a picture. Give each a path or an address, as text",
             why_zh="没有一行写明图片。请为每一行给出文本形式的路径或网址",
         )
     yield from found.values()
-
-
-def is_out_of_sight(files: Iterable[ImageFile], known: Mapping[str, KnownFile]) -> bool:
-    """Say whether, of the files of this machine that a list names, some were there and now none is.
-
-    So it is when the drive they are on is not plugged in.
-    """
-    local = [file for file in files if file.address is None and file.problem is None]
-    held = any(file.path in known and known[file.path].status == "indexed" for file in local)
-    return held and not any(file.size or file.mtime_ns for file in local)
 
 
 def text_of(value: object) -> str:
@@ -124,21 +185,21 @@ def _columns_of(root: Root, present: Sequence[str]) -> dict[str, str]:
     return columns
 
 
-def _read_row(root: Root, number: int, row: Mapping[str, object] | None, columns: Mapping[str, str]) -> ImageFile:
+def _read_row(root: Root, number: int, row: Mapping[str, object] | None, columns: Mapping[str, str]) -> Item:
     if row is None:
-        return _problem(root, f"#{number}", "row_unreadable")
+        return _problem(Locator(root.id, "", row=number), "row_unreadable")
     values = {what: row.get(name) for what, name in columns.items()}
     place = _place_of(values.get("path")) or _place_of(values.get("url"))
     if not place:
-        return _problem(root, f"#{number}", "row_without_picture")
+        return _problem(Locator(root.id, "", row=number), "row_without_picture")
     caption, tags = text_of(values.get("caption")), join_tags(values.get("tags"))
     server = _SERVER.match(place)
     if not server:
-        return replace(image_file(root, *_local(root.path.parent, place)), caption=caption, tags=tags)
+        return replace(file_item(root, *_local(root.path.parent, place)), caption=caption, tags=tags)
     place = server[1].lower() + place.removeprefix(server[1])
     if not _is_fetchable(server[0].lower()):
-        return _problem(root, place, "url_invalid", place)
-    return ImageFile(root.id, place, root.path, UNKNOWN_SIZE, 0, None, caption, tags)
+        return _problem(Locator(root.id, place), "url_invalid", place)
+    return Item(Locator(root.id, place), Stamp(), caption, tags, remote=True)
 
 
 def _place_of(value: object) -> str:
@@ -171,15 +232,14 @@ def _local(folder: Path, place: str) -> tuple[str, Path]:
     absolute = os.path.normpath(os.path.join(folder, place))
     if "\\" in place and not os.path.exists(absolute):  # a list made on Windows
         absolute = os.path.normpath(os.path.join(folder, place.replace("\\", "/")))
-    path = absolute.removeprefix(os.path.join(folder, ""))
-    return absolute if path.startswith("#") else path, Path(absolute)  # "#7" stands for a row
+    return absolute.removeprefix(os.path.join(folder, "")), Path(absolute)
 
 
-def _problem(root: Root, path: str, reason: str, detail: str = "") -> ImageFile:
-    return ImageFile(root.id, path, root.path, 0, zlib.crc32(reason.encode()), problem=(reason, detail))
+def _problem(locator: Locator, reason: str, detail: str = "") -> Item:
+    return Item(locator, Stamp(fingerprint=reason), problem=(reason, detail))
 
 
-def _merged(first: ImageFile, second: ImageFile) -> ImageFile:
+def _merged(first: Item, second: Item) -> Item:
     """Return a picture that two rows name, with what both say of it."""
 
     def lines(one: str, other: str) -> str:

@@ -10,17 +10,19 @@ import contextlib
 import json
 import posixpath
 import tarfile
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 from indexer.errors import DescriptionsUnreadable, ShardDamaged
-from indexer.library.catalog.records import MAX_INT64, ImageFile, KnownFile, Root
+from indexer.library.items import MAX_INT64, ByteRange, Item, Locator, Root, Stamp
+from indexer.library.ports import ReadOptions, ScanContext, Source
 from indexer.sources.folders import PathRules, clamp_mtime
 from indexer.sources.lists import COLUMNS, join_tags, text_of
-from models.foundation.errors import ImageSearchError
+from models.foundation.errors import DecodeError, ImageSearchError
 from models.foundation.wording import Wording, os_wording
+from models.pictures.decode import read_image_file
 
 _READING = 1  # a shard that was read by a version with another number is read again
 _MAX_TEXT_BYTES = 1 << 20
@@ -33,9 +35,44 @@ _UNREADABLE = (
 _PACKERS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")
 
 
-def scan_shard(root: Root, *, unreadable: list[str], warnings: list[ImageSearchError]) -> Iterator[ImageFile]:
+class TarSource(Source):
+    """The pictures in a tar file."""
+
+    kind: ClassVar[str] = "tar"
+
+    @classmethod
+    def accepts(cls, place: str) -> bool:
+        """Take every plain tar."""
+        return place.lower().endswith(".tar") and Path(place).is_file()
+
+    def stamp(self) -> Stamp:
+        """Return what tells whether the tar has been touched, or is read in another way; unknown if it is gone."""
+        try:
+            info = self.root.path.stat()
+        except OSError:
+            return Stamp()
+        seen = (info.st_size, info.st_mtime_ns, info.st_ctime_ns)
+        return Stamp(fingerprint=repr((_READING, *seen, self.root.include, self.root.exclude, self.root.hidden)))
+
+    def scan(self, context: ScanContext) -> Iterator[Item]:
+        """Yield the pictures by name."""
+        return scan_shard(self.root, unreadable=context.unreadable, warnings=context.warnings)
+
+    def read(self, item: Item, options: ReadOptions) -> tuple[Stamp, bytes]:
+        """Read a part of the tar; the time of its stamp is that of the tar when it was scanned."""
+        part = item.locator.part
+        if part is None:  # a link, which has a problem
+            raise DecodeError("not_found")
+        return item.stamp, read_image_file(self.root.path, options.limits, part=(part.start, part.length))
+
+    def file(self, _key: str) -> Path:
+        """Return the tar."""
+        return self.root.path
+
+
+def scan_shard(root: Root, *, unreadable: list[str], warnings: list[ImageSearchError]) -> Iterator[Item]:
     """Yield the pictures of a shard by name. One that cannot be read to its end is added to both lists."""
-    found: dict[str, ImageFile] = {}
+    found: dict[str, Item] = {}
     links: dict[str, str] = {}
     described: dict[str, tuple[str, str]] = {}
     broken: list[str] = []
@@ -57,29 +94,11 @@ def scan_shard(root: Root, *, unreadable: list[str], warnings: list[ImageSearchE
         warnings.append(ShardDamaged(root.path, _explain(error, root.path)))
     if broken:
         warnings.append(DescriptionsUnreadable(root.path, broken[0], len(broken)))
-    for name, file in found.items():
-        target = found.get(links[name], file)
+    for name, item in found.items():
+        target = found.get(links[name], item)
+        meant = item if target.locator.part is None else target
         caption, tags = described.get(_key(name), ("", ""))
-        yield replace(file if target.offset is None else target, path=name, caption=caption, tags=tags)
-
-
-def stamp_of(root: Root) -> str:
-    """Return what tells whether a shard has been touched, or is read in another way; "" if it is not there."""
-    try:
-        info = root.path.stat()
-    except OSError:
-        return ""
-    seen = (info.st_size, info.st_mtime_ns, info.st_ctime_ns)
-    return repr((_READING, *seen, root.include, root.exclude, root.hidden))
-
-
-def known_members(root: Root, known: Mapping[str, KnownFile]) -> list[ImageFile]:
-    """Return the pictures of a shard that has not been touched since the catalog saw all of it."""
-    return [
-        ImageFile(root.id, name, root.path, file.size, file.mtime_ns, file.offset, file.caption, file.tags)
-        for name, file in known.items()
-        if file.status != "removed"
-    ]
+        yield replace(meant, locator=replace(meant.locator, key=name), caption=caption, tags=tags)
 
 
 def _members(path: Path, size: int) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
@@ -138,11 +157,13 @@ def _is_plain(member: tarfile.TarInfo) -> bool:
     return member.isreg() and member.sparse is None
 
 
-def _picture(root: Root, member: tarfile.TarInfo, name: str, mtime_ns: int) -> ImageFile:
+def _picture(root: Root, member: tarfile.TarInfo, name: str, mtime_ns: int) -> Item:
     if _is_plain(member):
-        return ImageFile(root.id, name, root.path, member.size, mtime_ns, member.offset_data)
+        part = ByteRange(member.offset_data, member.size)
+        return Item(Locator(root.id, name, part), Stamp(member.size, mtime_ns))
     kind = f"link to {member.linkname}" if member.linkname else "sparse file" if member.isreg() else "device"
-    return ImageFile(root.id, name, root.path, 0, zlib.crc32(b"link"), problem=("not_a_regular_file", kind))
+    reason = "not_a_regular_file"
+    return Item(Locator(root.id, name), Stamp(fingerprint=reason), problem=(reason, kind))
 
 
 def _target(member: tarfile.TarInfo, name: str) -> str:

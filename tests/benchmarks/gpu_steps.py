@@ -103,17 +103,18 @@ def _decode(device: str, name: str, folder: str) -> dict[str, Any]:
     """Return how fast the workers of an index build hand over records when nothing is encoded."""
     import torch.utils.data  # noqa: F401  # so that its import is not timed
 
-    from indexer.library.catalog.records import Root
+    from indexer.library.items import Root
     from indexer.library.layout import Layout
+    from indexer.library.ports import ScanContext
+    from indexer.library.source_kinds import open_source
     from indexer.pipeline.engines import DeviceEncoders
     from indexer.pipeline.read import FILES_A_WORKER, EncoderView, ImageDataset, ImageRecord, load_records
-    from indexer.sources.folders import scan
     from models.encoders.registry import get_preprocess, get_spec
     from models.encoders.runtime import Runtime
-    from models.pictures.decode import DecodeLimits
 
     spec, effort = get_spec(name), effort_for(device)
-    files = list(scan(Root(id=1, path=Path(folder))))
+    source = open_source(Root(id=1, path=Path(folder)))
+    files = list(source.scan(ScanContext()))
     workers = min(count_cpus(), 1 + len(files) // FILES_A_WORKER)
     with DeviceEncoders(spec, Runtime(device=device)) as encoders:
         batch_size = encoders.batch_size
@@ -121,7 +122,7 @@ def _decode(device: str, name: str, folder: str) -> dict[str, Any]:
     for _ in range(effort.rounds):
         with tempfile.TemporaryDirectory(dir=Path(folder).parent, prefix="gpu-thumbnails-") as scratch:
             views = {name: EncoderView(get_preprocess(name), spec.image_size)}
-            dataset = ImageDataset(files, views, Layout(Path(scratch)), DecodeLimits())
+            dataset = ImageDataset(files, {1: source}, views, Layout(Path(scratch)))
             started = time.perf_counter()
             batches = load_records(dataset, workers=workers, batch_size=batch_size)
             read = sum(isinstance(record, ImageRecord) for batch in batches for record in batch)

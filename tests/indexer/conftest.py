@@ -130,7 +130,7 @@ class Album:
 
     def rows(self) -> dict[str, ImageRow]:
         """Return path relative to `pictures` -> picture, of the index in use."""
-        return {os.path.relpath(row.file, self.pictures): row for row in self.indexed()}
+        return {os.path.relpath(row.place, self.pictures): row for row in self.indexed()}
 
     def annotations(self, name: str) -> dict[str, object]:
         """Return what annotators found in a picture (below `pictures`), by the names of their fields."""

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from indexer.library.originals import address_of
 from indexer.sources.addresses import Fetching, fetch_address
 from models.foundation.errors import DECODE_REASONS, DecodeError
 from models.pictures.decode import DecodeLimits
@@ -86,15 +87,15 @@ def test_addresses_are_fetched_once(album):
         report = album.build(table)
         assert (report.encoded, report.failed) == (2, 1)
         row = album.by_path()[f"{url}/a.png"]
-        assert (row.address, row.size, row.caption) == (f"{url}/a.png", len(picture(0)), "a cat")
-        assert row.mtime_ns == 1714557600 * 10**9
+        assert (address_of(row), row.stamp.size, row.caption) == (f"{url}/a.png", len(picture(0)), "a cat")
+        assert row.stamp.mtime_ns == 1714557600 * 10**9
         assert album.layout.thumbnail(row.sha256).is_file()
         assert album.failed() == {f"{url}/gone.png": "url_status"}
         asked.clear()
         album.write_list(f"url,caption\n{url}/a.png,another\n{url}/猫.png?x=猫#part,猫\n{url}/gone.png,\n")
         album.update()
         assert asked == ["/gone.png"]
-        assert (album.by_path()[f"{url}/a.png"].caption, album.by_path()[f"{url}/a.png"].size) == (
+        assert (album.by_path()[f"{url}/a.png"].caption, album.by_path()[f"{url}/a.png"].stamp.size) == (
             "another",
             len(picture(0)),
         )

@@ -14,14 +14,14 @@ import pytest
 from PIL import Image
 
 from indexer.config import IndexerSettings
+from indexer.library.annotations import Failure, from_kept, to_annotation
 from indexer.library.builds.current import read_current
-from indexer.library.catalog.annotations import Failure, from_kept, to_annotation
-from indexer.library.catalog.fields import AnnotatorRecord, Choice, Field, FieldType
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.filters import Filter
 from indexer.library.catalog.writer import Catalog
 from indexer.library.duplicate_report import find_duplicates
 from indexer.library.errors import CatalogTooOld
+from indexer.library.fields import AnnotatorRecord, Choice, Field, FieldType
 from indexer.library.layout import Layout
 from indexer.library.opened import open_build
 from indexer.pipeline.commands import BuildOptions, build, verify
@@ -33,8 +33,8 @@ PLUGIN = """
 import hashlib
 from collections.abc import Sequence
 
-from indexer.library.catalog.annotations import Failure
-from indexer.library.catalog.fields import Choice, Field, FieldType
+from indexer.library.annotations import Failure
+from indexer.library.fields import Choice, Field, FieldType
 
 
 class Brightness:
@@ -301,7 +301,7 @@ def test_an_annotator_that_is_not_installed_is_named_in_both_languages(shades):
         "class Brightness: name = 'Bad Name'; version = 1; fields = (); needs = 'bytes'",
         "class Brightness: name = 'exif'; version = 1; fields = (); needs = 'bytes'",
         """
-from indexer.library.catalog.fields import Field, FieldType
+from indexer.library.fields import Field, FieldType
 class Brightness:
     name = 'b'; version = 1; needs = 'bytes'
     fields = (Field(name='width', type=FieldType.WHOLE, label='w', label_zh='宽'),)

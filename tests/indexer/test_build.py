@@ -48,7 +48,7 @@ def test_the_vectors_are_those_the_encoder_gives(full_album):
     index = full_album.open().index
     check_vectors(index.fetch(index.list_ids()), spec.dim)
     for row in full_album.rows().values():
-        with Image.open(row.file) as image:
+        with Image.open(row.place) as image:
             pixels = preprocess(image.convert("RGB"))
         expected = encoder.encode_image(pixels[None])
         np.testing.assert_allclose(index.fetch(np.array([row.id])), expected, atol=1e-6)
@@ -81,7 +81,7 @@ def test_a_file_that_was_only_touched_is_not_encoded_again(full_album):
     report = full_album.update()
     assert (report.encoded, report.reused, report.build) == (0, 5, build)
     after = full_album.rows()
-    assert after["b.jpg"].mtime_ns == 1_700_000_000_000_000_000
+    assert after["b.jpg"].stamp.mtime_ns == 1_700_000_000_000_000_000
     assert {name: row.id for name, row in after.items()} == {name: row.id for name, row in before.items()}
 
 

@@ -245,7 +245,7 @@ def test_copies_and_changed_versions_are_grouped_and_nothing_else(shelf):
     for found in report.groups:
         for one in found:
             assert (one.bits is not None) == (one.cosine is not None) == (one.why == "near")
-    spare = [sum(one.picture.size for one in found[1:]) for found in report.groups]
+    spare = [sum(one.picture.stamp.size for one in found[1:]) for found in report.groups]
     assert spare == sorted(spare, reverse=True)
 
 
@@ -287,7 +287,7 @@ def test_one_file_under_several_names_is_no_duplicate_of_itself(album):
     table = album.write_list("path\npictures/kept.png\npictures/copied.png\n")
     assert album.build(album.pictures, table).failed == 0
     (found,) = find_duplicates(album.data).groups
-    assert {one.picture.file for one in found} == {album.pictures / "copied.png", album.pictures / "copy.png"}
+    assert {Path(one.picture.place) for one in found} == {album.pictures / "copied.png", album.pictures / "copy.png"}
     assert [one.why for one in found] == ["kept", "copy"]
 
 

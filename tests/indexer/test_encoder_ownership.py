@@ -12,15 +12,16 @@ from PIL import Image
 from indexer.errors import EncodersDiffer
 from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder
+from indexer.library.ports import ScanContext
+from indexer.library.source_kinds import open_source
 from indexer.library.vectors.store import VectorStore
 from indexer.pipeline.encode import EncodeRun, Progress
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.read import EncoderView, ImageDataset
-from indexer.sources.folders import scan
 from models.encoders import hash as hash_encoder
 from models.encoders.runtime import Runtime
 from models.foundation.vectors import Pixels, Vectors
-from models.pictures.decode import DecodeLimits, decode_image
+from models.pictures.decode import decode_image
 
 NAMES = ["north", "east", "south"]  # of one length, so that vectors of each would fit into the store of another
 SPECS = {name: replace(hash_encoder.SPEC, name=name) for name in NAMES}
@@ -75,7 +76,8 @@ def test_vectors_stay_with_their_encoder_however_encoders_are_ordered(album, see
         for name in shuffled(chance)
     }
     views = {name: view_of(name) for name in shuffled(chance)}
-    dataset = ImageDataset(list(scan(root)), views, album.layout, DecodeLimits())
+    source = open_source(root)
+    dataset = ImageDataset(list(source.scan(ScanContext())), {root.id: source}, views, album.layout)
     EncodeRun(catalog, encoders, Progress(total=len(dataset))).run(
         dataset,
         {name: Turned(name) for name in shuffled(chance)},
@@ -106,7 +108,7 @@ def test_a_run_whose_encoders_differ_encodes_nothing(album):
         (mixed, views),
     ]:
         run = EncodeRun(None, encoders, Progress(total=0))
-        dataset = ImageDataset([], those_views, album.layout, DecodeLimits())
+        dataset = ImageDataset([], {}, those_views, album.layout)
         with pytest.raises(EncodersDiffer) as caught:
             run.run(dataset, those_devices, workers=0, batch_size=1, on_progress=lambda _: None)
         assert "north" in caught.value.en

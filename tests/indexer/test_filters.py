@@ -12,14 +12,15 @@ from PIL import Image
 
 from indexer.annotators.colours import CHOICES, NAMES
 from indexer.annotators.registry import list_annotators
+from indexer.library.annotations import to_annotation
 from indexer.library.catalog import filter_parser
-from indexer.library.catalog.annotations import to_annotation
-from indexer.library.catalog.fields import FieldSet
 from indexer.library.catalog.filters import AllOf, AnyOf, Filter, Period, Range
-from indexer.library.catalog.records import Content, ImageFile
+from indexer.library.catalog.records import Content
 from indexer.library.catalog.sql import to_sql
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import InvalidFilter
+from indexer.library.fields import FieldSet
+from indexer.library.items import Item, Locator, Stamp
 from indexer.pipeline.annotate import record_of
 from models.pictures.formats import FORMATS
 
@@ -301,7 +302,7 @@ def enter(catalog: Catalog, wanted: list[Picture]) -> dict[int, Picture]:
         root = catalog.list_roots()[-1]
         for picture in wanted:
             mtime_ns = int(picture.modified.timestamp() * 10**9)
-            file = ImageFile(root.id, picture.path, root.path / picture.path, 1, mtime_ns, tags="\n".join(picture.tags))
+            item = Item(Locator(root.id, picture.path), Stamp(1, mtime_ns), tags="\n".join(picture.tags))
             content_id = catalog.put_content(
                 Content(
                     sha256=f"{number} {len(entered)}",
@@ -316,7 +317,7 @@ def enter(catalog: Catalog, wanted: list[Picture]) -> dict[int, Picture]:
             }
             for name, values in found.items():
                 catalog.put_annotations(RECORDS[name], [(content_id, to_annotation(RECORDS[name], values))])
-            entered[catalog.put_image(file, content_id)] = picture
+            entered[catalog.put_image(item, content_id)] = picture
     return entered
 
 

@@ -29,7 +29,7 @@ def vectors_of(album) -> dict[str, np.ndarray]:
     rows = opened.catalog.get_images(ids.tolist())
     vectors = opened.index.fetch(ids)
     opened.catalog.close()
-    return {os.path.relpath(rows[i].file, album.pictures): vectors[n] for n, i in enumerate(ids.tolist())}
+    return {os.path.relpath(rows[i].place, album.pictures): vectors[n] for n, i in enumerate(ids.tolist())}
 
 
 def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
@@ -378,7 +378,17 @@ def _go_back_to_the_first_format(album) -> None:
     for n, row in enumerate(rows):
         connection.execute(
             "INSERT INTO images VALUES (?, ?, ?, ?, ?, 'indexed', NULL, NULL, ?, ?, ?, ?, NULL, NULL, 0, '[]', 0)",
-            (row.id, root.id, row.path, row.size, row.mtime_ns, row.sha256, row.format, row.width, row.height),
+            (
+                row.id,
+                root.id,
+                row.path,
+                row.stamp.size,
+                row.stamp.mtime_ns,
+                row.sha256,
+                row.format,
+                row.width,
+                row.height,
+            ),
         )
         connection.execute("INSERT INTO vectors VALUES (?, ?, 0, ?)", (encoder.id, row.id, n))
     connection.close()

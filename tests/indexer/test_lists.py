@@ -22,12 +22,12 @@ def test_a_list_names_pictures_with_captions_and_tags(album):
     report = album.build(table)
     assert (report.encoded, report.failed) == (3, 0)
     found = album.by_path()
-    assert {path: (row.kind, row.caption, row.tags) for path, row in found.items()} == {
+    assert {path: (row.source.kind, row.caption, row.tags) for path, row in found.items()} == {
         "pictures/a.png": ("list", "一只猫, 在草地上", "猫\n草地"),
         "pictures/b.jpg": ("list", "a dog", ""),
         "pictures/sub/c.webp": ("list", "", ""),
     }
-    assert found["pictures/a.png"].file == album.pictures / "a.png"
+    assert found["pictures/a.png"].place == str(album.pictures / "a.png")
 
 
 def test_what_is_unchanged_is_not_read_again_and_captions_follow(album):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from indexer.annotators.exif import ExifAnnotator
-from indexer.library.catalog.annotations import Values
+from indexer.library.annotations import Values
 from indexer.library.ports import AnnotatedPicture
 from models.pictures.decode import decode_image
 

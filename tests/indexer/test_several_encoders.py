@@ -14,13 +14,13 @@ from PIL import Image
 
 from indexer.errors import MountGone, VectorsLost
 from indexer.library.builds.current import read_current, roll_back
-from indexer.library.catalog.records import Root
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import EncoderNotInLibrary, EncodersLeftOut, IndexMismatch, LastEncoder
+from indexer.library.items import Root
+from indexer.library.ports import ScanContext
+from indexer.library.source_kinds import open_source
 from indexer.pipeline.read import CopyRecord, EncoderView, ImageDataset, ImageRecord
-from indexer.sources.folders import scan
 from models.encoders.registry import get_preprocess, get_spec, load_image_encoder
-from models.pictures.decode import DecodeLimits
 
 BOTH = ["hash", "starter"]
 
@@ -34,7 +34,7 @@ def held_by(album) -> dict[str, dict[str, np.ndarray]]:
         rows = opened.catalog.get_images(ids.tolist())
         vectors = one.index.fetch(ids)
         held[one.entry.encoder] = {
-            os.path.relpath(rows[image_id].file, album.pictures): vectors[n] for n, image_id in enumerate(ids.tolist())
+            os.path.relpath(rows[image_id].place, album.pictures): vectors[n] for n, image_id in enumerate(ids.tolist())
         }
     opened.catalog.close()
     return held
@@ -92,7 +92,8 @@ def test_each_index_holds_what_its_encoder_sees(pair):
 
 def test_a_picture_is_read_once_for_all_who_have_not_seen_it(album):
     data = album.draw("a.jpg").read_bytes()
-    (file,) = scan(Root(id=1, path=album.pictures))
+    source = open_source(Root(id=1, path=album.pictures))
+    (item,) = source.scan(ScanContext())
     known = {len(data): frozenset([hashlib.sha256(data).hexdigest()])}
 
     def read(*seen):
@@ -100,7 +101,7 @@ def test_a_picture_is_read_once_for_all_who_have_not_seen_it(album):
             name: EncoderView(get_preprocess(name), get_spec(name).image_size, known if has_seen else {})
             for name, has_seen in zip(BOTH, seen, strict=True)
         }
-        return ImageDataset([file], views, album.layout, DecodeLimits())[0]
+        return ImageDataset([item], {1: source}, views, album.layout)[0]
 
     new, added, copy = read(False, False), read(True, False), read(True, True)
     assert isinstance(new, ImageRecord)

@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from indexer.errors import DescriptionsUnreadable, NoPictures, ShardDamaged
-from indexer.library.catalog.records import Root
 from indexer.library.catalog.writer import Catalog
+from indexer.library.items import Root
+from indexer.library.originals import address_of
 from indexer.sources.shards import scan_shard
 
 Members = Sequence[tuple[str, bytes]]
@@ -54,13 +55,15 @@ def test_a_shard_gives_its_pictures_with_captions_and_tags(album):
     report = album.build(path)
     assert (report.encoded, report.failed) == (3, 0)
     found = album.by_path()
-    assert {name: (row.kind, row.caption, row.tags) for name, row in found.items()} == {
+    assert {name: (row.source.kind, row.caption, row.tags) for name, row in found.items()} == {
         "000.jpg": ("tar", "草地上的猫", ""),
         "001.png": ("tar", "a dog", "pet\n狗"),
         "sub/002.mask.png": ("tar", "", ""),
     }
     row = found["001.png"]
-    assert path.read_bytes()[row.offset : row.offset + row.size] == picture(1)
+    start = row.locator.part.start
+    assert row.locator.part.length == row.stamp.size
+    assert path.read_bytes()[start : start + row.stamp.size] == picture(1)
     assert album.update().encoded == 0
 
 
@@ -82,7 +85,7 @@ def test_an_unchanged_shard_is_not_read_again_a_changed_one_is(album):
     assert {name: row.id for name, row in found.items() if name != "c.png"} == before
     content = path.read_bytes()
     for name, seed in (("a.png", 0), ("b.png", 3), ("c.png", 4)):
-        assert content[found[name].offset :].startswith(picture(seed))
+        assert content[found[name].locator.part.start :].startswith(picture(seed))
 
 
 def test_hostile_names_are_only_labels(album):
@@ -100,7 +103,7 @@ def test_hostile_names_are_only_labels(album):
     assert album.build(path).encoded == len(names)
     found = album.by_path()
     assert set(found) == set(names)
-    assert all(row.file == path and row.address is None for row in found.values())
+    assert all(row.place == f"{path}/{name}" and address_of(row) is None for name, row in found.items())
     assert {p for p in album.folder.rglob("*") if not p.is_relative_to(album.data)} == set(before)
 
 
@@ -108,7 +111,7 @@ def test_of_members_with_one_name_the_last_counts(album):
     path = write_tar(album.folder / "s.tar", [("a.png", picture(0)), ("a.png", picture(1)), ("b.png", picture(2))])
     assert album.build(path).encoded == 2
     row = album.by_path()["a.png"]
-    assert path.read_bytes()[row.offset :].startswith(picture(1))
+    assert path.read_bytes()[row.locator.part.start :].startswith(picture(1))
 
 
 @pytest.mark.parametrize("cut", [0.45, 0.8])
@@ -167,7 +170,7 @@ def test_links_are_the_members_they_lead_to(album):
     report = album.build(path)
     assert (report.encoded, report.reused, report.failed, report.warnings) == (2, 3, 3, ())
     found = album.by_path()
-    assert found["c.png"].offset == found["sub/e.png"].offset == found["a.png"].offset
+    assert found["c.png"].locator.part == found["sub/e.png"].locator.part == found["a.png"].locator.part
     assert found["sub/d.png"].content_id == found["sub/b.png"].content_id
     assert found["c.png"].caption == "linked"
     assert album.failed() == dict.fromkeys(
@@ -218,7 +221,7 @@ def test_a_shard_that_ends_between_two_members_is_known_to_be_cut(album):
     path = write_tar(album.folder / "s.tar", [(f"{n}.png", picture(n)) for n in range(4)])
     album.build(path)
     whole = path.read_bytes()
-    path.write_bytes(whole[: album.by_path()["3.png"].offset - 512])
+    path.write_bytes(whole[: album.by_path()["3.png"].locator.part.start - 512])
     report = album.update()
     assert ([type(warning) for warning in report.warnings], report.removed) == ([ShardDamaged], 0)
     assert len(album.by_path()) == 4
@@ -292,10 +295,10 @@ def test_what_cannot_be_read_in_a_shard_is_tried_again_only_when_it_changes(albu
         os.utime(path, ns=(stamp, stamp))
         album.update()
     catalog = Catalog(album.layout.catalog)
-    known = catalog.known_files(catalog.list_roots()[0], [1])
+    known = catalog.known_items(catalog.list_roots()[0], [1])
     catalog.close()
     content = path.read_bytes()
-    assert all(content[file.offset :].startswith((b"broken", b"\x89PNG")) for file in known.values())
+    assert all(content[item.part.start :].startswith((b"broken", b"\x89PNG")) for item in known.values())
 
 
 def test_damaged_headers_end_no_run(album):
@@ -317,7 +320,7 @@ def test_damaged_headers_end_no_run(album):
                         damaged[start + 148 : start + 156] = b"%06o\0 " % sum(damaged[start : start + 512])
             path.write_bytes(damaged)
             found = list(scan_shard(Root(id=1, path=path, kind="tar"), unreadable=[], warnings=[]))
-            assert len({file.path for file in found}) == len(found) <= 10
+            assert len({item.locator.key for item in found}) == len(found) <= 10
 
 
 def test_patterns_choose_among_members(album):

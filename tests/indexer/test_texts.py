@@ -1,11 +1,14 @@
 """The words of captions, tags and names: what is found, in which order, and after which changes."""
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 
 from indexer.library.catalog.texts import ask_for, name_words, split_words
 from indexer.library.catalog.writer import Catalog
+from indexer.library.items import Root
+from indexer.library.source_kinds import open_source
 
 FOUND = (
     "草地|草|地上|猫在|草地上|Ｉｍｇ|img|beijing|Beijing|BEIJING|2024|北京|beij|cafe|café|img_2024beijing|img_2024Beijing.png"
@@ -184,9 +187,10 @@ def test_what_was_only_touched_needs_no_words_anew(full_album):
     ],
 )
 def test_the_words_of_names(kind, path, words):
-    assert name_words(kind, path) == words
+    says = open_source(Root(id=1, path=Path("/pictures"), kind=kind)).words
+    assert name_words(says(path)) == words
 
 
 def test_a_file_name_that_is_no_unicode_does_no_harm():
     assert split_words(b"a\xff\nb".decode("utf-8", "surrogateescape")).split() in (["a", "b"], ["ab"])
-    assert name_words("folder", b"\xff\xfe.png".decode("utf-8", "surrogateescape")) == ""
+    assert name_words(b"\xff\xfe.png".decode("utf-8", "surrogateescape")) == ""

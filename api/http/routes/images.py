@@ -26,8 +26,10 @@ from api.http.mapping import (
 from api.search.errors import FileGone
 from api.search.query import Clause
 from indexer.library.catalog.records import ImageRow
+from indexer.library.errors import UnknownSource
 from indexer.library.layout import Layout
-from indexer.library.originals import read_original
+from indexer.library.originals import address_of, find_original, read_original
+from indexer.library.ports import Bytes, FilePath, Redirect
 from indexer.library.thumbnails import THUMBNAIL_SIDE, make_thumbnail
 from models.foundation.errors import DecodeError
 from models.pictures.decode import DecodeLimits, decode_image
@@ -51,15 +53,15 @@ async def describe_image(image_id: int, service: ServiceDep, language: LanguageD
         width=row.width,
         height=row.height,
         format=row.format,
-        bytes=row.size,
-        modified_at=datetime.fromtimestamp(row.mtime_ns / 1e9, UTC).isoformat(timespec="seconds"),
+        bytes=row.stamp.size or 0,
+        modified_at=datetime.fromtimestamp((row.stamp.mtime_ns or 0) / 1e9, UTC).isoformat(timespec="seconds"),
         taken_at=found.get("taken"),
         camera=found.get("camera"),
         has_gps=bool(found.get("has_gps")),
         colours=[schemas.Colour(name=name, hex=mean, share=share) for name, mean, share in found.get("dominant") or ()],
         caption=row.caption,
         tags=row.tags.split("\n") if row.tags else [],
-        url=row.address,
+        url=address_of(row),
         annotations=list_annotations(engine.fields(), found),
         details=list_details(engine.fields(), found, language),
     )
@@ -69,20 +71,22 @@ async def describe_image(image_id: int, service: ServiceDep, language: LanguageD
 async def download_image(image_id: int, service: ServiceDep) -> Response:
     """Return the file as it is; of a picture that was fetched from an address, the way there."""
     row = await asyncio.to_thread(service.serving.engine.get_image, image_id)
-    if row.address is not None:
-        return RedirectResponse(row.address, headers=_CACHE)
-    if not await asyncio.to_thread(row.file.is_file):
-        raise FileGone(image_id)
-    kind, name = f"image/{row.format}", displayable(row.path.rpartition("/")[2])
-    if row.offset is None:
-        return FileResponse(row.file, media_type=kind, filename=name, headers=_CACHE)
     limits = DecodeLimits(max_bytes=service.settings.max_file_bytes)
     try:
-        data = await asyncio.to_thread(read_original, row, limits)
+        original = await asyncio.to_thread(find_original, row, limits)
     except DecodeError as error:
         raise FileGone(image_id) from error
-    disposition = f"attachment; filename*=utf-8''{quote(name, safe='')}"
-    return Response(data, media_type=kind, headers={**_CACHE, "Content-Disposition": disposition})
+    kind, name = f"image/{row.format}", displayable(row.path.rpartition("/")[2])
+    match original:
+        case Redirect(address):
+            return RedirectResponse(address, headers=_CACHE)
+        case FilePath(path):
+            if not await asyncio.to_thread(path.is_file):
+                raise FileGone(image_id)
+            return FileResponse(path, media_type=kind, filename=name, headers=_CACHE)
+        case Bytes(data):
+            disposition = f"attachment; filename*=utf-8''{quote(name, safe='')}"
+            return Response(data, media_type=kind, headers={**_CACHE, "Content-Disposition": disposition})
 
 
 @router.get("/{image_id}/thumbnail", response_class=Response)
@@ -130,7 +134,7 @@ def _thumbnail(layout: Layout, row: ImageRow, size: int, limits: DecodeLimits) -
             return _webp(make_thumbnail(image.convert("RGB"), size))
     try:
         decoded = decode_image(read_original(row, limits), short_side=1, long_side=size, limits=limits)
-    except DecodeError as error:
+    except (DecodeError, UnknownSource) as error:
         if stored.is_file():  # the file has gone since; a smaller picture is better than none
             return stored.read_bytes()
         raise FileGone(row.id) from error

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from PIL import ImageStat
 
-from indexer.library.catalog.annotations import Values
-from indexer.library.catalog.fields import Field, FieldType
+from indexer.library.annotations import Values
+from indexer.library.fields import Field, FieldType
 from indexer.library.ports import AnnotatedPicture, Needs
 
 

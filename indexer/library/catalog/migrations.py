@@ -226,5 +226,69 @@ SCRIPTS: tuple[str, ...] = (
         (SELECT count(*) FROM encoders)
     );
     DELETE FROM meta WHERE key = 'encoder_order';
+
+    ALTER TABLE roots ADD COLUMN package TEXT NOT NULL DEFAULT '';     -- that has the class for its kind; '': xuntu
+    ALTER TABLE roots ADD COLUMN stamp TEXT NOT NULL DEFAULT '';       -- JSON: size, mtime_ns, fingerprint; '': unknown
+    UPDATE roots SET stamp = coalesce(
+        (SELECT json_array(NULL, NULL, value) FROM meta WHERE key = 'shard ' || roots.id), ''
+    );
+    DELETE FROM meta WHERE key LIKE 'shard %';
+
+    -- Sizes, times and paths stood for what they are not: -1 for what has to be looked at again, -2 for what is known
+    -- once it has been fetched, 0 and 0 for what cannot be read, checksums of reasons as times, and '#7' for row 7.
+    CREATE TABLE located_images (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        root_id INTEGER NOT NULL REFERENCES roots (id),
+        path TEXT,                               -- the key in its source, '/' between names; NULL for a row
+        list_row INTEGER,                        -- of a list, where it names no picture; else NULL
+        size INTEGER,                            -- bytes; NULL: not known
+        mtime_ns INTEGER,
+        fingerprint TEXT,                        -- what else tells that it is unchanged
+        stale INTEGER NOT NULL DEFAULT 0,        -- 1: it has to be looked at again
+        status TEXT NOT NULL CHECK (status IN ('indexed', 'failed', 'removed')),
+        reason TEXT,
+        detail TEXT,
+        content_id INTEGER REFERENCES contents (id),
+        generation INTEGER NOT NULL DEFAULT 1,
+        offset INTEGER,                          -- where its bytes begin in a file that holds others
+        caption TEXT NOT NULL DEFAULT '',
+        tags TEXT NOT NULL DEFAULT '',
+        UNIQUE (root_id, path),
+        CHECK ((path IS NULL) <> (list_row IS NULL))
+    ) STRICT;
+    INSERT INTO located_images (id, root_id, path, list_row, size, mtime_ns, fingerprint, stale, status, reason, detail,
+            content_id, generation, offset, caption, tags)
+        SELECT id, root_id,
+            iif(is_row, NULL, path), iif(is_row, CAST(substr(path, 2) AS INTEGER), NULL),
+            iif(is_unknown OR size < 0, NULL, size), iif(is_unknown, NULL, mtime_ns), iif(is_problem, reason, NULL),
+            size = -1, status, reason, detail, content_id, generation, offset, caption, tags
+        FROM (
+            SELECT *, is_problem OR size = -2 OR (size = 0 AND mtime_ns = 0) AS is_unknown FROM (
+                SELECT images.*,
+                    kind = 'list' AND images.path GLOB '#[0-9]*' AND substr(images.path, 2) NOT GLOB '*[^0-9]*'
+                        AS is_row,
+                    size = 0 AND coalesce(mtime_ns = CASE reason
+                        WHEN 'row_unreadable' THEN 1758761662
+                        WHEN 'row_without_picture' THEN 1462008235
+                        WHEN 'url_invalid' THEN 1189752028
+                        WHEN 'not_a_regular_file' THEN 917281265
+                    END, 0) AS is_problem
+                FROM images JOIN roots ON roots.id = root_id
+            )
+        );
+    DELETE FROM sqlite_sequence WHERE name = 'located_images';
+    INSERT INTO sqlite_sequence SELECT 'located_images', seq FROM sqlite_sequence WHERE name = 'images';
+    DROP TABLE images;
+    ALTER TABLE located_images RENAME TO images;
+    CREATE UNIQUE INDEX images_by_row ON images (root_id, list_row) WHERE list_row IS NOT NULL;
+    CREATE INDEX images_by_status ON images (status);
+    CREATE INDEX images_by_content ON images (content_id, status);
+    CREATE INDEX images_by_generation ON images (generation);
+    CREATE TRIGGER texts_changed AFTER UPDATE OF root_id, path, status, caption, tags, content_id ON images
+        WHEN (old.root_id, old.path, old.status, old.caption, old.tags, old.content_id)
+            IS NOT (new.root_id, new.path, new.status, new.caption, new.tags, new.content_id)
+        BEGIN INSERT OR IGNORE INTO texts_stale VALUES (old.id); END;
+    CREATE TRIGGER texts_deleted AFTER DELETE ON images
+        BEGIN INSERT OR IGNORE INTO texts_stale VALUES (old.id); END;
     """,
 )

@@ -1,29 +1,18 @@
 """What the catalog says: everything that only reads it."""
 
-import json
-import os
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import numpy as np
 
 from indexer.library.catalog.filters import Filter
-from indexer.library.catalog.records import (
-    ImageRow,
-    IndexChanges,
-    KnownFile,
-    Locations,
-    Root,
-    Shard,
-    StoredEncoder,
-    place_of,
-)
+from indexer.library.catalog.records import ImageRow, IndexChanges, Locations, Shard, StoredEncoder
+from indexer.library.catalog.roots import ROOT_COLUMNS, root_of
 from indexer.library.catalog.sql import to_sql
 from indexer.library.catalog.texts import TextDatabase
+from indexer.library.items import ByteRange, KnownItem, Locator, Name, Part, Root, Stamp
 from indexer.library.looks import Looks
+from indexer.library.source_kinds import place_of
 from models.foundation.vectors import Ids
 
 _LOOKS = (
@@ -36,25 +25,7 @@ _LOOKS = (
 class CatalogReader(TextDatabase):
     """Questions to the library's database, in the product's words."""
 
-    # Roots and encoders
-
-    def list_roots(self) -> list[Root]:
-        """Return the roots of the library in the order they were added."""
-        return [
-            Root(
-                id=row[0],
-                path=Path(row[1]),
-                kind=row[2],
-                include=tuple(json.loads(row[3])),
-                exclude=tuple(json.loads(row[4])),
-                hidden=bool(row[5]),
-                mounts=tuple(_unquoted(name) for name in json.loads(row[6])),
-                columns=json.loads(row[7]),
-            )
-            for row in self._query(
-                "SELECT id, path, kind, include, exclude, hidden, mounts, columns FROM roots ORDER BY id"
-            )
-        ]
+    # Encoders
 
     def list_encoders(self) -> list[StoredEncoder]:
         """Return the library's encoders, the main one first; none before the first build."""
@@ -84,26 +55,26 @@ class CatalogReader(TextDatabase):
 
     # For a run
 
-    def known_files(
+    def known_items(
         self, root: Root, encoder_ids: Sequence[int], paths: Sequence[str] | None = None
-    ) -> dict[str, KnownFile]:
-        """Return path -> what was last seen there, for every file ever seen below `root`.
+    ) -> dict[Name, KnownItem]:
+        """Return name -> what was last seen there, for every item ever seen in `root`.
 
         `encoded` says whether each of the encoders has its vector. With `paths`, only for those, and for what lies
         below those of them that are folders.
         """
         if paths is None:
-            return self._known_files(root, encoder_ids, "1", ())
-        found: dict[str, KnownFile] = {}
+            return self._known_items(root, encoder_ids, "1", ())
+        found: dict[Name, KnownItem] = {}
         for path in paths:
             raw = path_bytes(path)
             below = "path = CAST(? AS TEXT) OR (path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT))"
-            found |= self._known_files(root, encoder_ids, below, (raw, raw + b"/", raw + b"0"))  # 0 comes after /
+            found |= self._known_items(root, encoder_ids, below, (raw, raw + b"/", raw + b"0"))  # 0 comes after /
         return found
 
-    def _known_files(
+    def _known_items(
         self, root: Root, encoder_ids: Sequence[int], condition: str, values: Sequence[object]
-    ) -> dict[str, KnownFile]:
+    ) -> dict[Name, KnownItem]:
         tables = [f"vectors{n}" for n in range(len(encoder_ids))]
         encoded = " AND ".join(f"{table}.content_id IS NOT NULL" for table in tables) or "0"
         joins = " ".join(
@@ -111,11 +82,11 @@ class CatalogReader(TextDatabase):
             for table in tables
         )
         rows = self._query(
-            f"SELECT path, images.id, size, mtime_ns, status, reason, {encoded}, caption, tags, offset "
-            f"FROM images {joins} WHERE root_id = ? AND ({condition})",
+            "SELECT path, list_row, images.id, size, mtime_ns, fingerprint, offset, stale, status, reason, "
+            f"{encoded}, caption, tags FROM images {joins} WHERE root_id = ? AND ({condition})",
             (*encoder_ids, root.id, *values),
         )
-        return {row[0]: KnownFile(*row[1:]) for row in rows}
+        return {row[0] if row[1] is None else row[1]: _known_item(*row[2:]) for row in rows}
 
     def encoded_by_size(self, sizes: Collection[int], encoder_id: int) -> Mapping[int, frozenset[str]]:
         """Return size -> checksums of the files of that size whose content has an encoder's vector, for `sizes`."""
@@ -206,9 +177,10 @@ class CatalogReader(TextDatabase):
         for start in range(0, len(image_ids), 500):
             chunk = [int(image_id) for image_id in image_ids[start : start + 500]]
             rows = self._query(
-                "SELECT images.id, content_id, roots.path, kind, images.path, size, mtime_ns, status, offset, caption, "
-                "tags, sha256, format, width, height FROM images "
-                "JOIN roots ON roots.id = root_id JOIN contents ON contents.id = content_id "
+                "SELECT images.id, content_id, images.path, list_row, size, mtime_ns, fingerprint, offset, status, "
+                "caption, tags, sha256, format, width, height, "
+                f"{ROOT_COLUMNS} FROM images JOIN roots ON roots.id = root_id "
+                "JOIN contents ON contents.id = content_id "
                 f"WHERE images.id IN ({', '.join('?' * len(chunk))})",
                 chunk,
             )
@@ -265,10 +237,14 @@ class CatalogReader(TextDatabase):
     def list_failures(self) -> list[tuple[str, str, str]]:
         """Return (place, reason, detail) of every file that is not indexed because it could not be used."""
         rows = self._query(
-            "SELECT kind, roots.path, images.path, reason, detail FROM images JOIN roots ON roots.id = root_id "
-            "WHERE status = 'failed' ORDER BY roots.id, images.path"
+            f"SELECT images.path, list_row, reason, detail, {ROOT_COLUMNS} "
+            "FROM images JOIN roots ON roots.id = root_id WHERE status = 'failed' "
+            "ORDER BY roots.id, images.path, list_row"
         )
-        return [(place_of(row[0], _folder(row[1]), row[2]), row[3], row[4] or "") for row in rows]
+        return [
+            (place_of(root_of(tuple(root)), Locator(root[0], key or "", row=number)), reason, detail or "")
+            for key, number, reason, detail, *root in rows
+        ]
 
     def counts(self) -> dict[str, int]:
         """Return status -> number of pictures."""
@@ -290,24 +266,27 @@ def path_bytes(path: str) -> bytes:
     return path.encode("utf-8", "surrogateescape")
 
 
-def _unquoted(name: str) -> str:
-    return os.fsdecode(unquote_to_bytes(name))
+def _known_item(
+    image_id: int, size: int | None, mtime_ns: int | None, fingerprint: str | None, offset: int | None, *seen: Any
+) -> KnownItem:
+    stale, status, reason, encoded, caption, tags = seen
+    stamp, part = Stamp(size, mtime_ns, fingerprint), _part(offset, size)
+    return KnownItem(image_id, stamp, bool(stale), status, reason, bool(encoded), caption, tags, part)
 
 
-_folder = lru_cache(Path)  # there are few roots, and a Path is slow to make
+def _part(offset: int | None, size: int | None) -> Part | None:
+    return None if offset is None or size is None else ByteRange(offset, size)
 
 
 def _image_row(row: Sequence[Any]) -> ImageRow:
+    source = root_of(tuple(row[20:]))
     return ImageRow(
         id=row[0],
         content_id=row[1],
-        root=_folder(row[2]),
-        kind=row[3],
-        path=row[4],
-        size=row[5],
-        mtime_ns=row[6],
-        status=row[7],
-        offset=row[8],
+        source=source,
+        locator=Locator(source.id, row[2] or "", _part(row[7], row[4]), row[3]),
+        stamp=Stamp(*row[4:7]),
+        status=row[8],
         caption=row[9],
         tags=row[10],
         sha256=row[11],

@@ -1,17 +1,14 @@
-"""What the catalog keeps, as data: roots, files, contents, shards and places in them."""
+"""What the catalog keeps, as data: encoders, pictures, contents, shards and places in them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from indexer.library.items import Locator, Root, Stamp
+from indexer.library.source_kinds import place_of
 from models.foundation.vectors import Ids
-
-MAX_INT64 = 2**63 - 1  # SQLite holds no larger number; file times are kept within it
-NOWHERE = -1  # a size no file has: what is at that path has to be looked at again
-UNKNOWN_SIZE = -2  # of what lies at an address: it is known once it has been fetched
-_SCHEMES = ("http://", "https://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,64 +18,6 @@ class StoredEncoder:
     id: int
     name: str
     fingerprint: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Root:
-    """Where pictures of the library come from, and how it is scanned; the patterns are those of .gitignore files.
-
-    `kind` is folder, list (a table of paths and addresses) or tar (a WebDataset shard); the last two are files.
-    `mounts` are the folders below it ("" is the root itself) at which another drive was mounted when last seen.
-    `columns` maps path, url, caption and tags to the columns of a list, where they are not found by their names.
-    """
-
-    id: int
-    path: Path
-    kind: str = "folder"
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    hidden: bool = False
-    mounts: tuple[str, ...] = ()
-    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageFile:
-    """A file that looks like a picture. `path` is below its root; size in bytes.
-
-    One that lies in a tar file begins at the byte `offset` of it. In a list, `path` may be an address, or absolute;
-    tags are one a line. `problem` is why there is nothing to read: a key of DECODE_REASONS and its detail.
-    """
-
-    root_id: int
-    path: str
-    absolute: Path
-    size: int
-    mtime_ns: int
-    offset: int | None = None
-    caption: str = ""
-    tags: str = ""
-    problem: tuple[str, str] | None = None
-
-    @property
-    def address(self) -> str | None:
-        """Where to fetch it from, None for a file of this machine."""
-        return self.path if self.offset is None and is_address(self.path) else None
-
-
-@dataclass(frozen=True, slots=True)
-class KnownFile:
-    """What the catalog last saw of a file. `encoded`: its vector is there."""
-
-    id: int
-    size: int
-    mtime_ns: int
-    status: str
-    reason: str | None
-    encoded: bool
-    caption: str = ""
-    tags: str = ""
-    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,36 +32,31 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRow(Content):
-    """A picture as the catalog knows it. `path` is below `root`; size in bytes; copies share a `content_id`."""
+    """A picture as the catalog knows it; copies share a `content_id`."""
 
     id: int
     content_id: int
-    root: Path
-    kind: str
-    path: str
-    size: int
-    mtime_ns: int
+    source: Root
+    locator: Locator
+    stamp: Stamp
     status: str
-    offset: int | None
     caption: str
     tags: str
 
     @property
-    def file(self) -> Path:
-        """The file that holds the picture: it alone, or a tar with others."""
-        if self.kind == "list":
-            return self.root.parent / self.path
-        return self.root if self.kind == "tar" else self.root / self.path
+    def root(self) -> Path:
+        """The folder or file that the picture belongs to."""
+        return self.source.path
 
     @property
-    def address(self) -> str | None:
-        """Where the picture was fetched from, None for one of this machine."""
-        return self.path if self.kind == "list" and is_address(self.path) else None
+    def path(self) -> str:
+        """The key of the picture in its source: below a folder, its path."""
+        return self.locator.key
 
     @property
     def place(self) -> str:
         """Where a person finds the picture."""
-        return place_of(self.kind, self.root, self.path)
+        return place_of(self.source, self.locator)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,15 +105,3 @@ class IndexChanges:
 
     touched: Ids
     added: Locations = field(default_factory=lambda: Locations.of(()))
-
-
-def is_address(path: str) -> bool:
-    """Say whether the path of a listed picture is an address: no path below a root has two slashes in a row."""
-    return path.startswith(_SCHEMES)
-
-
-def place_of(kind: str, root: Path, path: str) -> str:
-    """Return where a person finds a picture: a file, an address, or a name in the tar or a row of the list it is in."""
-    if kind != "list" or (path.startswith("#") and path[1:].isdecimal()):
-        return f"{root}/{path}"
-    return path if "://" in path else str(root.parent / path)

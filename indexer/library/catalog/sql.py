@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from indexer.library.catalog.fields import CatalogField, FieldSet, FieldType
 from indexer.library.catalog.filters import AllOf, AnyOf, Condition, Filter, Period, Range
-from indexer.library.catalog.records import MAX_INT64
 from indexer.library.errors import InvalidFilter
+from indexer.library.fields import CatalogField, FieldSet, FieldType
+from indexer.library.items import MAX_INT64
 
 # Words are kept one a line. Of letters beyond ASCII, SQLite knows no lower case.
 _HAS_WORD = "instr(lower(char(10) || {} || char(10)), lower(char(10) || ? || char(10))) > 0"

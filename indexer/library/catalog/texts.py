@@ -11,12 +11,13 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from urllib.parse import unquote
 
 import numpy as np
 
 from indexer.library.catalog.annotation_tables import AnnotationDatabase
+from indexer.library.catalog.roots import RootDatabase
 from indexer.library.catalog.sql import join_tables
+from indexer.library.source_kinds import what_names_say
 from models.foundation.vectors import Ids
 from models.language.text import normalize_text
 from models.pictures.formats import SUFFIXES
@@ -39,16 +40,17 @@ _MIN_PREFIX = 2  # letters of the last word, from which on it may be the beginni
 _MAX_PARTS = 64
 
 
-class TextDatabase(AnnotationDatabase):
+class TextDatabase(RootDatabase, AnnotationDatabase):
     """The full-text index of a catalog. Triggers note in `texts_stale` which pictures' words are not up to date."""
 
     def sync_texts(self) -> int:
         """Bring the words of changed pictures up to date; return how many were changed. Raises LibraryUnwritable."""
         done = 0
         found, joins = self._found_words()
+        says = {root.id: what_names_say(root) for root in self.list_roots()}
         while rows := self._query(
-            f"SELECT image_id, kind, images.path, caption, tags, {found} FROM texts_stale "
-            "LEFT JOIN images ON images.id = image_id AND status = 'indexed' LEFT JOIN roots ON roots.id = root_id "
+            f"SELECT image_id, root_id, path, caption, tags, {found} FROM texts_stale "
+            "LEFT JOIN images ON images.id = image_id AND status = 'indexed' "
             f"LEFT JOIN contents ON contents.id = images.content_id {joins} ORDER BY image_id LIMIT ?",
             (_CHUNK_ROWS,),
         ):
@@ -58,9 +60,14 @@ class TextDatabase(AnnotationDatabase):
                 self._connection.executemany(
                     "INSERT INTO texts (rowid, caption, tags, name, found) VALUES (?, ?, ?, ?, ?)",
                     (
-                        (image_id, *map(split_words, (caption, tags)), name_words(kind, path), split_words(words))
-                        for image_id, kind, path, caption, tags, words in rows
-                        if kind is not None
+                        (
+                            image_id,
+                            *map(split_words, (caption, tags)),
+                            name_words(says[root_id](path)),
+                            split_words(words),
+                        )
+                        for image_id, root_id, path, caption, tags, words in rows
+                        if root_id is not None
                     ),
                 )
                 self._connection.execute("DELETE FROM texts_stale WHERE image_id <= ?", (last,))
@@ -111,13 +118,8 @@ def split_words(text: str) -> str:
     return " ".join(_words(text))
 
 
-def name_words(kind: str, path: str) -> str:
-    """Return the words of a picture's folders and name, "BeijingTrip" also as two, without the kind of file.
-
-    Of an address neither server nor parameters count.
-    """
-    if kind == "list" and "://" in path:
-        path = unquote(path.partition("://")[2].partition("/")[2].partition("?")[0].partition("#")[0])
+def name_words(path: str) -> str:
+    """Return the words of a picture's folders and name, "BeijingTrip" also as two, without the kind of file."""
     folder, _, name = path.rpartition("/")
     return " ".join(filter(None, (_folder_words(folder), " ".join(_words(_stem(name), humps=True)))))
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from indexer.library.catalog.reader import CatalogReader, path_bytes
-from indexer.library.catalog.records import NOWHERE, Content, ImageFile, Root, Shard, StoredEncoder
+from indexer.library.catalog.records import Content, Shard, StoredEncoder
 from indexer.library.errors import EncodersLeftOut, IndexMismatch
+from indexer.library.items import Item, Locator, Root, Stamp
+from indexer.library.source_kinds import package_of
 
 Named = Sequence[tuple[str, str]]  # encoders: name and fingerprint
 
@@ -38,11 +40,18 @@ class Catalog(CatalogReader):
         """Add a root, or change how it is scanned."""
         patterns = json.dumps(list(include)), json.dumps(list(exclude))
         self._connection.execute(
-            "INSERT INTO roots (path, kind, include, exclude, hidden, columns) VALUES (CAST(? AS TEXT), ?, ?, ?, ?, ?) "
-            "ON CONFLICT (path) DO UPDATE SET kind = excluded.kind, include = excluded.include, "
-            "exclude = excluded.exclude, hidden = excluded.hidden, columns = excluded.columns",
-            (path_bytes(str(path)), kind, *patterns, int(hidden), json.dumps(dict(columns or {}))),
+            "INSERT INTO roots (path, kind, package, include, exclude, hidden, columns) "
+            "VALUES (CAST(? AS TEXT), ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (path) DO UPDATE SET kind = excluded.kind, package = excluded.package, "
+            "include = excluded.include, exclude = excluded.exclude, hidden = excluded.hidden, "
+            "columns = excluded.columns",
+            (path_bytes(str(path)), kind, package_of(kind), *patterns, int(hidden), json.dumps(dict(columns or {}))),
         )
+
+    def put_source_stamp(self, root_id: int, stamp: Stamp) -> None:
+        """Record what a source looked like when everything in it was entered."""
+        values = json.dumps([stamp.size, stamp.mtime_ns, stamp.fingerprint])
+        self._connection.execute("UPDATE roots SET stamp = ? WHERE id = ?", (values, root_id))
 
     def put_mounts(self, root: Root, mounts: Sequence[str]) -> None:
         """Record the folders of a root at which other drives are mounted."""
@@ -116,27 +125,24 @@ class Catalog(CatalogReader):
         return int(content_id)
 
     def put_image(
-        self, file: ImageFile, content_id: int, *, changing: Collection[int] = (), has_new_vector: bool = True
+        self, item: Item, content_id: int, *, changing: Collection[int] = (), has_new_vector: bool = True
     ) -> int:
-        """Record that a file is indexed and holds this content; return the picture's id.
+        """Record that an item is indexed and holds this content; return the picture's id.
 
         A picture keeps its id when its file has been moved or renamed: it is found by its content, among those whose
         file is gone and those in `changing`, whose file now holds something else.
         """
-        here = self._connection.execute(
-            "SELECT id, content_id, status FROM images WHERE root_id = ? AND path = CAST(? AS TEXT)",
-            (file.root_id, path_bytes(file.path)),
-        ).fetchone()
+        here = self._find(item.locator)
         if here and here[1:] == (content_id, "indexed") and not has_new_vector:
-            self.put_seen([(here[0], file)])  # touched, or another caption: nothing that an index holds
+            self.put_seen([(here[0], item)])  # touched, or another caption: nothing that an index holds
             return int(here[0])
         moved = None
         if not here or here[1] != content_id:
             moved = self._find_moved(content_id, changing, here and here[0])
         if moved is not None:
-            self._move(moved, file, here and here[0])
-        image_id = moved or (here and here[0]) or self._insert(file)
-        self.put_seen([(image_id, file)])
+            self._move(moved, item.locator, here and here[0])
+        image_id = moved or (here and here[0]) or self._insert(item.locator)
+        self.put_seen([(image_id, item)])
         self._connection.execute(
             "UPDATE images SET status = 'indexed', reason = NULL, detail = NULL, content_id = ?, generation = ? "
             "WHERE id = ?",
@@ -144,12 +150,29 @@ class Catalog(CatalogReader):
         )
         return int(image_id)
 
-    def put_seen(self, files: Iterable[tuple[int, ImageFile]]) -> None:
-        """Record new times, captions and tags of pictures whose content is what it was."""
+    def put_seen(self, items: Iterable[tuple[int, Item]]) -> None:
+        """Record new stamps, captions and tags of pictures whose content is what it was."""
         self._connection.executemany(
-            "UPDATE images SET size = ?, mtime_ns = ?, offset = ?, caption = ?, tags = ? WHERE id = ?",
-            ((f.size, f.mtime_ns, f.offset, f.caption, f.tags, image_id) for image_id, f in files),
+            "UPDATE images SET size = ?, mtime_ns = ?, fingerprint = ?, stale = 0, offset = ?, caption = ?, tags = ? "
+            "WHERE id = ?",
+            (
+                (
+                    *(item.stamp.size, item.stamp.mtime_ns, item.stamp.fingerprint),
+                    *(item.locator.part and item.locator.part.start, item.caption, item.tags, image_id),
+                )
+                for image_id, item in items
+            ),
         )
+
+    def _find(self, locator: Locator) -> tuple[int, int | None, str] | None:
+        """Return the picture that was seen at a place, its content and its status."""
+        by_key = locator.row is None
+        found: tuple[int, int | None, str] | None = self._connection.execute(
+            "SELECT id, content_id, status FROM images "
+            f"WHERE root_id = ? AND {'path = CAST(? AS TEXT)' if by_key else 'list_row = ?'}",
+            (locator.source_id, path_bytes(locator.key) if by_key else locator.row),
+        ).fetchone()
+        return found
 
     def _find_moved(self, content_id: int, changing: Collection[int], here: int | None) -> int | None:
         """Return the picture that held this content and has lost its file to something else, if there is one."""
@@ -165,44 +188,41 @@ class Catalog(CatalogReader):
         )
         return next((int(row[0]) for row in rows if row[0] in changing and row[0] != here), None)
 
-    def _move(self, image_id: int, file: ImageFile, here: int | None) -> None:
-        """Give a picture the path of `file`; the picture that was there, if any, goes where this one was."""
+    def _move(self, image_id: int, locator: Locator, here: int | None) -> None:
+        """Give a picture another place; the picture that was there, if any, goes where this one was."""
         root_id, path, status = self._connection.execute(
             "SELECT root_id, CAST(path AS BLOB), status FROM images WHERE id = ?", (image_id,)
         ).fetchone()
         place = "UPDATE images SET root_id = ?, path = CAST(? AS TEXT) WHERE id = ?"
         if here is not None:
             self._connection.execute(place, (root_id, b"\0%d" % here, here))
-        self._connection.execute(place, (file.root_id, path_bytes(file.path), image_id))
+        self._connection.execute(place, (locator.source_id, path_bytes(locator.key), image_id))
         if here is not None:
             self._connection.execute(place, (root_id, path, here))
             self._connection.execute(
-                "UPDATE images SET size = ?, status = CASE WHEN ? = 'removed' THEN 'removed' ELSE status END, "
+                "UPDATE images SET stale = 1, status = CASE WHEN ? = 'removed' THEN 'removed' ELSE status END, "
                 "generation = ? WHERE id = ?",
-                (NOWHERE, status, self._next_generation(), here),
+                (status, self._next_generation(), here),
             )
 
-    def _insert(self, file: ImageFile) -> int:
+    def _insert(self, locator: Locator) -> int:
+        key = path_bytes(locator.key) if locator.row is None else None
         cursor = self._connection.execute(
-            "INSERT INTO images (root_id, path, size, mtime_ns, offset, status) "
-            "VALUES (?, CAST(? AS TEXT), ?, ?, ?, 'failed')",
-            (file.root_id, path_bytes(file.path), file.size, file.mtime_ns, file.offset),
+            "INSERT INTO images (root_id, path, list_row, status) VALUES (?, CAST(? AS TEXT), ?, 'failed')",
+            (locator.source_id, key, locator.row),
         )
         return int(cursor.lastrowid or 0)
 
-    def put_failure(self, file: ImageFile, reason: str, detail: str) -> int:
-        """Record why a file is not indexed; return the picture's id."""
-        here = self._connection.execute(
-            "SELECT id, status FROM images WHERE root_id = ? AND path = CAST(? AS TEXT)",
-            (file.root_id, path_bytes(file.path)),
-        ).fetchone()
-        image_id = int(here[0]) if here else self._insert(file)
-        self.put_seen([(image_id, file)])
+    def put_failure(self, item: Item, reason: str, detail: str) -> int:
+        """Record why an item is not indexed; return the picture's id."""
+        here = self._find(item.locator)
+        image_id = here[0] if here else self._insert(item.locator)
+        self.put_seen([(image_id, item)])
         self._connection.execute(
             "UPDATE images SET status = 'failed', reason = ?, detail = ? WHERE id = ?",
             (reason, detail.encode("utf-8", "replace").decode(), image_id),
         )
-        if here and here[1] == "indexed":  # else no index held it
+        if here and here[2] == "indexed":  # else no index held it
             self._connection.execute(
                 "UPDATE images SET generation = ? WHERE id = ?", (self._next_generation(), image_id)
             )

@@ -105,7 +105,7 @@ def scan(
                 if wanted.folder(path):
                     (links if entry.is_symlink() else subfolders).append((path + "/", identity[0]))
             elif wanted.file(path):
-                yield file_item(root, path, Path(entry.path), entry)
+                yield file_item(root, path, entry)
             elif entry.is_symlink() and not Path(entry.path).exists():
                 unreadable.append(path + "/")
         folders += reversed(subfolders)
@@ -205,13 +205,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def file_item(root: Root, key: str, path: Path, entry: os.DirEntry[str] | None = None) -> Item:
+def file_item(root: Root, key: str, file: Path | os.DirEntry[str]) -> Item:
     """Describe a file. One that is no regular file, or a link to nothing, is kept for the report."""
     try:
-        stamp = _stamp_of(path.stat() if entry is None else entry.stat())
+        stamp = _stamp_of(file.stat())
     except OSError:
         stamp = Stamp()
-    return Item(Locator(root.id, key), stamp, dangling=not stamp.is_known and path.is_symlink())
+    return Item(Locator(root.id, key), stamp, dangling=not stamp.is_known and file.is_symlink())
 
 
 def read_file(path: Path, seen: Stamp, limits: DecodeLimits) -> tuple[Stamp, bytes]:

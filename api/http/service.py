@@ -20,7 +20,7 @@ from api.search.results import SearchResult
 from api.search.stages import run_search
 from indexer.library.builds.current import current_build
 from indexer.library.errors import NoIndex
-from indexer.library.index.gpu_vectors import GpuVectors
+from indexer.library.index.faiss.gpu_vectors import GpuVectors
 from indexer.library.layout import Layout
 from indexer.library.opened import open_build
 from models.foundation.errors import ImageSearchError

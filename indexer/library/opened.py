@@ -8,7 +8,7 @@ from indexer.library.builds.manifest import IndexEntry, Manifest
 from indexer.library.catalog.writer import Catalog
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import IndexDamaged, IndexMismatch
-from indexer.library.index.segments import SegmentedIndex
+from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.layout import Layout
 from models.encoders.spec import EncoderSpec
 

@@ -17,7 +17,7 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.encoders import check_vectors_whole, find_damage, open_encoders, rewrite_shards
 from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
-from indexer.library.index.segments import SegmentedIndex
+from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.layout import Layout
 from indexer.library.lock import write_lock
 from indexer.pipeline.annotate import record_of

@@ -11,9 +11,9 @@ from api.search.query import Clause, Query
 from api.search.relevance_scoring import RelevanceScorer, WantedClause
 from api.search.retrievers.vectors import VectorRetriever
 from indexer.library.catalog.records import Locations
-from indexer.library.index.incremental import build_main
+from indexer.library.index.faiss.construction.incremental import build_main
+from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.segments import SegmentedIndex
 from indexer.library.vectors.shard_files import ShardFiles
 from models.foundation.vectors import l2_normalize
 from models.relevance.curves import Fit

@@ -9,8 +9,8 @@ from api.config import Settings
 from api.http.metrics import Metrics
 from api.http.service import Service
 from api.search.query import Query, parse_terms
-from indexer.library.index.gpu import ProcessorInPlace, open_gpu
-from indexer.library.index.gpu_vectors import GpuVectors
+from indexer.library.index.faiss.gpu import ProcessorInPlace, open_gpu
+from indexer.library.index.faiss.gpu_vectors import GpuVectors
 
 CATS = Query(clauses=parse_terms(["一只猫"]), k=5)
 

@@ -25,15 +25,15 @@ from processes import Bench, say
 from tables import Table
 
 from indexer.library.catalog.records import Locations
-from indexer.library.index.files import SegmentFile
-from indexer.library.index.gpu import Gpu, ProcessorInPlace, open_gpu
-from indexer.library.index.gpu_vectors import GpuVectors
+from indexer.library.index.faiss.construction.incremental import build_main
+from indexer.library.index.faiss.construction.recipes import choose_recipe
+from indexer.library.index.faiss.construction.training import add_rows, train_codes
+from indexer.library.index.faiss.files import SegmentFile
+from indexer.library.index.faiss.gpu import Gpu, ProcessorInPlace, open_gpu
+from indexer.library.index.faiss.gpu_vectors import GpuVectors
+from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.hub_offsets import QueryBank
-from indexer.library.index.incremental import build_main
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.recipes import choose_recipe
-from indexer.library.index.segments import SegmentedIndex
-from indexer.library.index.training import add_rows, train_codes
 from indexer.library.vectors.shard_files import ShardFiles, pack_places
 from models.foundation.devices import CPU
 from models.foundation.vectors import Ids, Vectors

@@ -20,17 +20,17 @@ import growth_plot
 import numpy as np
 from dense import SHARD_ROWS, write_dense
 from exact import find_best, read_blocks
-from indexer.library.opened.index import incremental as growth
 from million_size import ADDED, COUNT, DEPTHS, DIM, KINDS, SHARES, plain_fits
 from million_tables import addition_table, filter_table, growth_table, main_table
 from processes import Bench, clean_environment, say
 from tables import Table
 
 from indexer.library.catalog.records import IndexChanges, Locations
-from indexer.library.index.files import SegmentFile
+from indexer.library.index.faiss.construction import incremental
+from indexer.library.index.faiss.files import SegmentFile
+from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.segments import SegmentedIndex
 from indexer.library.vectors.shard_files import ShardFiles
 from models.foundation.vectors import Ids, Vectors
 
@@ -140,7 +140,7 @@ def _time(search, queries: Vectors, own: Ids, truth: Ids, k: int) -> dict[str, f
 def _build(folder: Path, count: int = COUNT, name: str = "build") -> dict:
     spent = {}
     for step in ("train_codes", "add_rows", "tune"):
-        setattr(growth, step, _timed(getattr(growth, step), step, spent))
+        setattr(incremental, step, _timed(getattr(incremental, step), step, spent))
     store = ShardFiles(folder / "store", DIM)
     texts = np.load(folder / "store" / "texts.npy")[:-QUERIES]
     target = folder / name
@@ -148,7 +148,7 @@ def _build(folder: Path, count: int = COUNT, name: str = "build") -> dict:
     target.mkdir()
     started = _clocks()
     bank = QueryBank(id="texts", vectors=texts, sharpness=20.0)
-    index = growth.build_main(_locations(count), store, IndexOptions(hub_correction=False), bank)
+    index = incremental.build_main(_locations(count), store, IndexOptions(hub_correction=False), bank)
     files = index.save(target)
     tuning = spent.get("tune", np.zeros(2))
     wall_s, cpu_s = _clocks() - started - tuning
@@ -277,7 +277,7 @@ def _add(folder: Path) -> dict:
     marks.append(_clocks())
     store = ShardFiles(folder / "store", DIM)
     changes = IndexChanges(added.ids, added)
-    after = growth.next_index(before, changes, lambda: _locations(COUNT), store, IndexOptions())
+    after = incremental.next_index(before, changes, lambda: _locations(COUNT), store, IndexOptions())
     marks.append(_clocks())
     files = after.save(target)
     marks.append(_clocks())

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from indexer.library.index.base import VectorIndex
-from indexer.library.index.gpu import ProcessorInPlace
-from indexer.library.index.gpu_vectors import GpuVectors
+from indexer.library.index.faiss.construction.recipes import IndexRecipe
+from indexer.library.index.faiss.construction.training import add_rows, empty_codes, train_codes
+from indexer.library.index.faiss.gpu import ProcessorInPlace
+from indexer.library.index.faiss.gpu_vectors import GpuVectors
+from indexer.library.index.faiss.ivf import IvfSegment
+from indexer.library.index.faiss.part import IndexPart
+from indexer.library.index.faiss.search_params import SearchParams, SearchParamsTable
+from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.hub_offsets import Offsets, coded_dim, coded_offsets, offsets_at
-from indexer.library.index.ivf import IvfSegment
 from indexer.library.index.numpy_index import NumpyIndex
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.part import IndexPart
-from indexer.library.index.recipes import IndexRecipe
-from indexer.library.index.search_params import SearchParams, SearchParamsTable
-from indexer.library.index.segments import SegmentedIndex
-from indexer.library.index.training import add_rows, empty_codes, train_codes
 from indexer.library.vectors.shard_files import ShardFiles
 from models.foundation.vectors import Ids, Vectors, l2_normalize
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.numpy_index import NumpyIndex
-from indexer.library.index.segments import SegmentedIndex
 from models.foundation.vectors import l2_normalize
 
 TOLERANCE = 2e-6

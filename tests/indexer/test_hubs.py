@@ -10,11 +10,11 @@ from indexer.library.builds import manifest
 from indexer.library.builds.current import read_current, roll_back
 from indexer.library.catalog.records import IndexChanges, Locations, StoredEncoder
 from indexer.library.errors import BuildUnreadable
+from indexer.library.index.faiss.construction.incremental import build_main, next_index
+from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.hub_offsets import QueryBank, weighing
-from indexer.library.index.incremental import build_main, next_index
 from indexer.library.index.numpy_index import NumpyIndex
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.segments import SegmentedIndex
 from indexer.library.vectors.shard_files import ShardFiles
 from indexer.pipeline.commands import BuildOptions, build, compact, rebuild, verify
 from indexer.pipeline.query_bank import encode_query_bank, list_queries, read_query_bank

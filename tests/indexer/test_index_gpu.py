@@ -15,15 +15,15 @@ import pytest
 from indexer.config import IndexerSettings
 from indexer.library.catalog.records import IndexChanges, Locations
 from indexer.library.errors import IndexDamaged
-from indexer.library.index.gpu import ProcessorInPlace, check_gpu, open_gpu
-from indexer.library.index.gpu_vectors import GpuVectors, error_of_half
+from indexer.library.index.faiss.construction.incremental import build_main, next_index
+from indexer.library.index.faiss.construction.recipes import IndexRecipe
+from indexer.library.index.faiss.construction.training import add_rows, empty_codes, train_codes
+from indexer.library.index.faiss.gpu import ProcessorInPlace, check_gpu, open_gpu
+from indexer.library.index.faiss.gpu_vectors import GpuVectors, error_of_half
+from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.hub_offsets import QueryBank
-from indexer.library.index.incremental import build_main, next_index
 from indexer.library.index.numpy_index import NumpyIndex
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.recipes import IndexRecipe
-from indexer.library.index.segments import SegmentedIndex
-from indexer.library.index.training import add_rows, empty_codes, train_codes
 from indexer.library.vectors.shard_files import ShardFiles, pack_places
 from models.foundation.vectors import l2_normalize
 
@@ -436,9 +436,9 @@ def test_a_gpu_that_ends_the_process_ends_another(tmp_path, makes, said, process
     resources = f"class Resources:\n    def __init__(self):\n        {makes}\n"
     (tmp_path / "sitecustomize.py").write_text(
         f"import os\nimport faiss\n{resources}faiss.StandardGpuResources = Resources\n"
-        "from indexer.library.index.gpu import FaissGpu\nFaissGpu.free_bytes = lambda _: 2**30\n"
+        "from indexer.library.index.faiss.gpu import FaissGpu\nFaissGpu.free_bytes = lambda _: 2**30\n"
     )
-    program = "from indexer.library.index.gpu import open_gpu; print(open_gpu('cuda:3'))"
+    program = "from indexer.library.index.faiss.gpu import open_gpu; print(open_gpu('cuda:3'))"
     path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
     environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(

@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 
+from indexer.library.index.faiss.construction.recipes import choose_recipe
+from indexer.library.index.faiss.search_params import SearchParams, SearchParamsTable
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.recipes import choose_recipe
-from indexer.library.index.search_params import SearchParams, SearchParamsTable
 
 EFFORTS = SearchParamsTable(
     picture_few=SearchParams(10, 40),

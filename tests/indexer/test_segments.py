@@ -11,14 +11,14 @@ import pytest
 
 from indexer.library.catalog.records import IndexChanges, Locations
 from indexer.library.errors import IndexDamaged
-from indexer.library.index.files import SegmentFile
-from indexer.library.index.flat import FlatSegment
+from indexer.library.index.faiss.construction.incremental import apply, build_main, next_index
+from indexer.library.index.faiss.files import SegmentFile
+from indexer.library.index.faiss.flat import FlatSegment
+from indexer.library.index.faiss.ivf import IvfSegment
+from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.hub_offsets import QueryBank
-from indexer.library.index.incremental import apply, build_main, next_index
-from indexer.library.index.ivf import IvfSegment
 from indexer.library.index.numpy_index import NumpyIndex
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.segments import SegmentedIndex
 from indexer.library.vectors.shard_files import ShardFiles, pack_places
 from models.foundation.vectors import l2_normalize
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import BuildUnreadable, IndexDamaged
-from indexer.library.index.files import SegmentFile
+from indexer.library.index.faiss.files import SegmentFile
 from models.foundation.files import JSON_ERRORS
 
 FORMAT = 3

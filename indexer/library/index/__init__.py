@@ -1,1 +1,1 @@
-"""Vector indexes: the contract, its reference implementation, and segments on FAISS that grow."""
+"""Vector indexes: what they have in common, the reference implementation, and segments on FAISS that grow."""

@@ -22,12 +22,12 @@ import numpy.typing as npt
 
 from indexer.library.errors import GpuNotUsed, IndexDamaged
 from indexer.library.index.base import SCORE_DECIMALS, QueryKind
-from indexer.library.index.flat import Allowed, Positions, Scores, import_faiss
-from indexer.library.index.gpu import Gpu, failure, open_gpu
+from indexer.library.index.faiss.flat import Allowed, Positions, Scores, import_faiss
+from indexer.library.index.faiss.gpu import Gpu, failure, open_gpu
+from indexer.library.index.faiss.ivf import IvfSegment
+from indexer.library.index.faiss.part import IndexPart, Segment
 from indexer.library.index.hub_offsets import fitting, with_column
-from indexer.library.index.ivf import IvfSegment
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.part import IndexPart, Segment
 from indexer.library.vectors.shard_files import shards_of
 from models.foundation.vectors import Vectors
 

@@ -9,16 +9,16 @@ import numpy.typing as npt
 
 from indexer.library.catalog.records import IndexChanges, Locations
 from indexer.library.index.base import positions_of
-from indexer.library.index.flat import FlatSegment
-from indexer.library.index.gpu import open_gpu
+from indexer.library.index.faiss.construction.recipes import IndexRecipe, choose_recipe, is_scanned_fast
+from indexer.library.index.faiss.construction.training import Progress, add_rows, empty_codes, train_codes
+from indexer.library.index.faiss.construction.tuning import tune
+from indexer.library.index.faiss.flat import FlatSegment
+from indexer.library.index.faiss.gpu import open_gpu
+from indexer.library.index.faiss.ivf import IvfSegment
+from indexer.library.index.faiss.part import IndexPart
+from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.hub_offsets import Offsets, QueryBank, coded_dim, coded_offsets, offsets_at, with_column
-from indexer.library.index.ivf import IvfSegment
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.part import IndexPart
-from indexer.library.index.recipes import IndexRecipe, choose_recipe, is_scanned_fast
-from indexer.library.index.segments import SegmentedIndex
-from indexer.library.index.training import Progress, add_rows, empty_codes, train_codes
-from indexer.library.index.tuning import tune
 from indexer.library.vectors.shard_files import Places, ShardFiles, pack_places
 from models.foundation.vectors import Ids, Vectors, check_vectors
 

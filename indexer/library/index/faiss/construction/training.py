@@ -8,12 +8,12 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from indexer.library.index.faiss_codes import Codes, threads
-from indexer.library.index.flat import import_faiss
-from indexer.library.index.gpu import Gpu, failure
+from indexer.library.index.faiss.codes import Codes, threads
+from indexer.library.index.faiss.construction.recipes import IndexRecipe
+from indexer.library.index.faiss.flat import import_faiss
+from indexer.library.index.faiss.gpu import Gpu, failure
 from indexer.library.index.hub_offsets import Offsets, with_column
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.recipes import IndexRecipe
 from indexer.library.vectors.shard_files import Places, ShardFiles
 from models.foundation.vectors import Vectors
 

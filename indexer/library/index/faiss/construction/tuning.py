@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.library.index.base import QueryKind
-from indexer.library.index.faiss_codes import threads
-from indexer.library.index.flat import import_faiss
+from indexer.library.index.faiss.codes import threads
+from indexer.library.index.faiss.flat import import_faiss
+from indexer.library.index.faiss.ivf import IvfSegment
+from indexer.library.index.faiss.search_params import FEW, MANY, SearchParams, SearchParamsTable
 from indexer.library.index.hub_offsets import fitting, weighing, with_offsets
-from indexer.library.index.ivf import IvfSegment
 from indexer.library.index.options import IndexOptions
-from indexer.library.index.search_params import FEW, MANY, SearchParams, SearchParamsTable
 from indexer.library.vectors.shard_files import rows_of, shards_of
 from models.foundation.vectors import Ids, Vectors
 

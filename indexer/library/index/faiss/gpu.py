@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from indexer.library.errors import GpuNotUsed
-from indexer.library.index.flat import import_faiss
+from indexer.library.index.faiss.flat import import_faiss
 from models.foundation.devices import CPU, list_devices
 from models.foundation.errors import BackendNotInstalled, DeviceUnavailable
 

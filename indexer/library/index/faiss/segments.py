@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from indexer.library.index.base import Neighbors, QueryKind, last_of_each, positions_of, rank
-from indexer.library.index.files import open_parts, save_parts
-from indexer.library.index.flat import FEW_ROWS, Allowed, FlatSegment, Mask, Positions, Scores
-from indexer.library.index.gpu_vectors import GpuVectors, SegmentOnGpu
+from indexer.library.index.faiss.files import open_parts, save_parts
+from indexer.library.index.faiss.flat import FEW_ROWS, Allowed, FlatSegment, Mask, Positions, Scores
+from indexer.library.index.faiss.gpu_vectors import GpuVectors, SegmentOnGpu
+from indexer.library.index.faiss.part import IndexPart, Segment
 from indexer.library.index.hub_offsets import Offsets, offsets_at
-from indexer.library.index.part import IndexPart, Segment
 from models.foundation.vectors import Ids, Vectors
 
 _REMEMBERED = 32  # filters

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.library.index.base import QueryKind
-from indexer.library.index.faiss_codes import Codes
-from indexer.library.index.flat import (
+from indexer.library.index.faiss.codes import Codes
+from indexer.library.index.faiss.flat import (
     Allowed,
     Positions,
     Scores,
@@ -23,8 +23,8 @@ from indexer.library.index.flat import (
     count_above,
     score_rows,
 )
+from indexer.library.index.faiss.search_params import SearchParams, SearchParamsTable, untuned
 from indexer.library.index.hub_offsets import Offsets, coded_queries, offsets_at
-from indexer.library.index.search_params import SearchParams, SearchParamsTable, untuned
 from indexer.library.vectors.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.foundation.vectors import Ids, Vectors
 

@@ -25,12 +25,12 @@ import numpy as np
 
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import IndexDamaged
-from indexer.library.index.faiss_codes import Codes
-from indexer.library.index.flat import Allowed, FlatSegment, import_faiss
+from indexer.library.index.faiss.codes import Codes
+from indexer.library.index.faiss.flat import Allowed, FlatSegment, import_faiss
+from indexer.library.index.faiss.ivf import IvfSegment
+from indexer.library.index.faiss.part import IndexPart
+from indexer.library.index.faiss.search_params import SearchParamsTable
 from indexer.library.index.hub_offsets import Offsets, coded_dim
-from indexer.library.index.ivf import IvfSegment
-from indexer.library.index.part import IndexPart
-from indexer.library.index.search_params import SearchParamsTable
 from indexer.library.vectors.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.foundation.files import ARRAY_ERRORS, sha256_of, sync_folder
 from models.foundation.vectors import Ids, Vectors

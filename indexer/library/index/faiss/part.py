@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from indexer.library.index.base import positions_of
-from indexer.library.index.flat import FEW_ROWS, Allowed, FlatSegment, Mask, Positions
+from indexer.library.index.faiss.flat import FEW_ROWS, Allowed, FlatSegment, Mask, Positions
+from indexer.library.index.faiss.ivf import IvfSegment
 from indexer.library.index.hub_offsets import Offsets
-from indexer.library.index.ivf import IvfSegment
 from models.foundation.vectors import Ids
 
 _DENSE = 8  # ids that span at most this many times their number are looked up in a table

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.library.index.flat import Allowed, import_faiss, score_rows
+from indexer.library.index.faiss.flat import Allowed, import_faiss, score_rows
 from models.foundation.vectors import Vectors
 
 Counts = npt.NDArray[np.int64]

@@ -125,8 +125,10 @@ class QuestionGate:
         answers_before: list[Answer] = []
         before: list[Result] = []
         try:
-            held = np.union1d(new.index.list_ids(), old.index.list_ids()) if old else new.index.list_ids()
-            asked, missing = resolve(new.catalog, held, self._questions)
+            either = [opened.index for opened in (new, old) if opened is not None]
+            asked, missing = resolve(
+                new.catalog, lambda ids: np.any([index.holds(ids) for index in either], axis=0), self._questions
+            )
             encoders = load_encoders(new, self._runtime)
             answers, results = self._ask(new, encoders.values(), asked, on_progress)
             if old is not None:

@@ -1,7 +1,7 @@
 """A person's questions to a library -> results, asked through the search engine as they would be asked in a search."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ from api.search.query import Clause, Query
 from api.search.results import SearchHit
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import UnknownSource
-from indexer.library.index.base import positions_of
 from indexer.library.items import MAX_INT64, Root
+from indexer.library.ports.index import Mask
 from indexer.library.source_kinds import open_source
 from models.foundation.errors import UnknownWords
 from models.foundation.vectors import Ids, Vectors
@@ -84,8 +84,8 @@ class Answer:
     score: float | None
 
 
-def resolve(catalog: Catalog, held: Ids, questions: QuestionSet) -> tuple[list[Asked], list[str]]:
-    """Return the questions that can be asked, and the pictures, as written, that are not among `held`, which ascends.
+def resolve(catalog: Catalog, holds: Callable[[Ids], Mask], questions: QuestionSet) -> tuple[list[Asked], list[str]]:
+    """Return the questions that can be asked, and the pictures, as written, that are not among those it `holds`.
 
     A question that names pictures of which none is there is left out. Raises InvalidDataSet where none can be asked,
     or a picture may be one of several.
@@ -104,7 +104,7 @@ def resolve(catalog: Catalog, held: Ids, questions: QuestionSet) -> tuple[list[A
                     why_en=f"{text} may be {' or '.join(places)}. Write its whole path",
                     why_zh=f"{text} 可能是 {' 或 '.join(places)}。请写出完整路径",
                 )
-        there = {text: ids for text, ids in found.items() if len(positions_of(held, np.array(ids, np.int64)))}
+        there = {text: ids for text, ids in found.items() if holds(np.array(ids, np.int64)).any()}
         missing |= dict.fromkeys(found.keys() - there.keys())
         if there or not question.pictures:
             named = [image_id for ids in there.values() for image_id in ids]

@@ -25,7 +25,7 @@ from api.search.engine import SearchEngine
 from indexer.config import IndexerSettings
 from indexer.library.errors import LibraryUnwritable
 from indexer.library.layout import Layout
-from indexer.library.ports import ReadOptions
+from indexer.library.ports.source import ReadOptions
 from indexer.library.routing import Routing
 from indexer.sources.tables import LIST_SUFFIXES
 from models.encoders.registry import DEFAULT_ENCODER, get_installed_spec
@@ -170,7 +170,7 @@ def _evaluate_library(request: Request, settings: IndexerSettings, on_step: OnSt
     first = engine.get_space(*request.asking.encoders[:1])
     hub_correction = first.hub_correction and request.asking.hub_correction
     opened = engine.opened
-    asked, missing = resolve(opened.catalog, opened.index.list_ids(), asked_for)
+    asked, missing = resolve(opened.catalog, opened.index.holds, asked_for)
     answers = ask(engine, asked, request.asking, asked_for.path, on_step)
     report = _report(
         questions.FORM,

@@ -13,7 +13,7 @@ from api.evaluation.labelled import Labelled, label_names, label_pictures
 from api.evaluation.ranking import OnStep, Positions, best_by_class, rank_classes, rank_first
 from api.evaluation.results import ALL, NONE, Result, make_result
 from api.evaluation.samples import KS, Precisions, Presence, Ranks, number_groups
-from indexer.library.index.hub_offsets import weighing, with_offsets
+from indexer.library.index.hub_offsets import WeightedQueries, with_offsets
 from indexer.library.opened import check_same
 from indexer.pipeline.query_bank import encode_query_bank
 from models.encoders.encoder import TextEncoder
@@ -208,7 +208,8 @@ def _as_searched(
     if not encoding.corrects_hubs:
         return texts, pictures
     offsets = encode_query_bank(tower).measure(pictures)
-    return EncodedTexts(weighing(texts.vectors, 1.0), texts.places), with_offsets(pictures, offsets)
+    queries = WeightedQueries.of(texts.vectors, 1.0).as_rows(pictures.shape[1] + 1)
+    return EncodedTexts(queries, texts.places), with_offsets(pictures, offsets)
 
 
 def _load_text_encoder(encoding: Encoding) -> TextEncoder:

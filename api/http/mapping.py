@@ -18,8 +18,8 @@ from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query, read_options
 from api.search.results import SearchHit, SearchResult
 from indexer.library.catalog.filter_parser import narrow, parse_filter
-from indexer.library.catalog.filters import Filter
 from indexer.library.fields import Choice, Field, FieldSet
+from indexer.library.filters import Filter
 
 
 def get_service(request: Request) -> Service:

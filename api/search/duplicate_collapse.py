@@ -67,7 +67,7 @@ class DuplicateCollapser:
     def _fetch(self, ids: Ids) -> Vectors:
         """Return the main encoder's vectors; of a picture that it has not seen zeros, which resemble nothing."""
         index = self._opened.index
-        held = np.isin(ids, index.list_ids())
+        held = index.holds(ids)
         vectors = np.zeros((len(ids), index.dim), np.float32)
         vectors[held] = index.fetch(ids[held])
         return vectors

@@ -107,7 +107,7 @@ class EncoderSpace:
 
     def holds(self, image_id: int) -> bool:
         """Say whether the index has a picture."""
-        return 0 < image_id < 2**63 and bool(self.index.count(np.array([image_id])))
+        return 0 < image_id < 2**63 and bool(self.index.holds(np.array([image_id]))[0])
 
 
 Spaces: TypeAlias = Mapping[str, EncoderSpace]  # of a build, by the encoder's name, the main one first

@@ -8,6 +8,7 @@ from api.search.duplicate_collapse import Scores
 from api.search.plan import Plan
 from api.search.retrievers.retriever import Retriever
 from api.search.retrievers.vectors import VectorRetriever
+from indexer.library.ports.index import Selection
 from models.foundation.vectors import Ids
 
 FUSED = 1_000  # places of each ranking that are fused into one
@@ -36,7 +37,7 @@ def fuse(rankings: Sequence[Ids], weights: Sequence[float]) -> Ids:
 
 
 def find_fused(
-    plan: Plan, vectors: Sequence[VectorRetriever], words: Retriever, where: Ids | None, start: int, end: int
+    plan: Plan, vectors: Sequence[VectorRetriever], words: Retriever, where: Selection | None, start: int, end: int
 ) -> tuple[Ids, Scores, int]:
     """Return part of the rankings by vectors, and by words if they are looked at, fused; and their number.
 
@@ -69,7 +70,7 @@ def _scored(vectors: Sequence[VectorRetriever], ids: Ids, total: int) -> tuple[I
     missing = np.ones(len(ids), np.bool_)
     for one in vectors:
         index = one.space.index
-        here = missing & np.isin(ids, index.list_ids())
-        scores[here] = index.score(one.vector, ids[here])
+        here = missing & index.holds(ids)
+        scores[here] = index.score(one.query.vector, ids[here], offset_weight=one.query.offset_weight)
         missing &= ~here
     return ids, scores, total

@@ -10,7 +10,6 @@ from api.search.clauses import ReadClause
 from api.search.errors import InvalidQuery
 from api.search.query import Query
 from api.search.results import SearchNote
-from indexer.library.index.hub_offsets import weighing
 from models.encoders.wordings import pool_vectors
 from models.foundation.vectors import Ids, Pixels, Vectors, l2_normalize
 from models.relevance.curves import Kind, kind_of
@@ -48,6 +47,14 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class QueryVector:
+    """What an index is searched with: a unit vector, float32 (1, dim), and how much offsets weigh in its scores."""
+
+    vector: Vectors
+    offset_weight: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class QueryPart:
     """A clause as it is summed: its weight, what kind of query it is, and its unit vector, float32 (dim,).
 
@@ -63,9 +70,9 @@ class QueryPart:
         """Whether it is made of words."""
         return self.kind != "picture"
 
-    def as_query(self, *, hub_correction: bool) -> Vectors:
-        """Return the clause alone as an index takes it, float32 (1, dim + 1): its vector, and the weight of offsets."""
-        return weighing(self.vector[None], 1.0 if hub_correction and self.is_text else 0.0)
+    def as_query(self, *, hub_correction: bool) -> QueryVector:
+        """Return the clause alone as an index takes it."""
+        return QueryVector(self.vector[None], 1.0 if hub_correction and self.is_text else 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,11 +109,11 @@ class EncoderPlan:
         return parts
 
 
-def sum_parts(parts: Sequence[QueryPart], *, hub_correction: bool) -> Vectors:
-    """Return the weighted sum as an index takes it, float32 (1, dim + 1). Raises InvalidQuery.
+def sum_parts(parts: Sequence[QueryPart], *, hub_correction: bool) -> QueryVector:
+    """Return the weighted sum as an index takes it. Raises InvalidQuery.
 
-    The direction of the sum comes first, then how much offsets weigh: with `hub_correction` as much as the texts do
-    together, in lengths of the sum, and never less than nothing.
+    With `hub_correction` offsets weigh as much as the texts do together, in lengths of the sum, and never less than
+    nothing.
     """
     total = np.sum([part.weight * part.vector for part in parts], axis=0, keepdims=True)
     length = float(np.linalg.norm(total))
@@ -116,4 +123,4 @@ def sum_parts(parts: Sequence[QueryPart], *, hub_correction: bool) -> Vectors:
             zh="各条件互相抵消，没有可搜索的内容。",
         )
     texts = sum(part.weight for part in parts if part.is_text) if hub_correction else 0.0
-    return weighing(l2_normalize(total), max(texts, 0.0) / length)
+    return QueryVector(l2_normalize(total), max(texts, 0.0) / length)

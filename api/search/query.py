@@ -7,7 +7,7 @@ from typing import Any
 
 from api.search.errors import InvalidQuery
 from api.search.options import MAX_CLAUSES, OPTIONS, Option, SearchOptions
-from indexer.library.catalog.filters import Filter
+from indexer.library.filters import Filter
 
 MAX_TEXT_CHARS = 500
 MAX_HIDING = 10_000  # offset and k together, where duplicates are hidden: all better hits are compared

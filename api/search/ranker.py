@@ -5,7 +5,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 
@@ -20,8 +19,10 @@ from api.search.relevance_scoring import RelevanceScorer, cannot_tell, make_rele
 from api.search.results import SearchHit, SearchNote, SearchResult
 from api.search.retrievers.vectors import VectorRetriever
 from api.search.retrievers.words import WordRetriever
-from indexer.library.catalog.filters import Filter
+from indexer.library.filters import Filter
+from indexer.library.index.selection import FilterSelection
 from indexer.library.opened import OpenBuild
+from indexer.library.ports.index import Mask, Selection
 from models.foundation.vectors import Ids
 
 _CACHED_FILTERS = 32
@@ -34,7 +35,7 @@ class Ranker:
         self._opened = opened
         self._spaces = spaces
         self._duplicates = DuplicateCollapser(opened)
-        self._filtered: OrderedDict[Filter, Ids] = OrderedDict()
+        self._filtered: OrderedDict[Filter, Selection] = OrderedDict()
         self._filtered_lock = threading.Lock()
 
     def rank(self, plan: Plan, encoded: Mapping[str, Encoded]) -> SearchResult:
@@ -45,7 +46,7 @@ class Ranker:
         names = [one.space.name for one in retrievers]
         if len(names) > 1 and query.min_score is not None:
             raise _no_common_score(names)
-        where = self._ids_where(query.where) if isinstance(query.where, Filter) else None
+        where = self._select(query.where) if isinstance(query.where, Filter) else None
         scorer = self._make_relevance_scorer(plan, retrievers[0]) if len(retrievers) == 1 else None
         page, nearest, notes = self._find_relevant(plan, retrievers, where, scorer)
         hits = self._hits(page, scorer)
@@ -83,7 +84,7 @@ class Ranker:
         )
 
     def _find_relevant(
-        self, plan: Plan, retrievers: Sequence[VectorRetriever], where: Ids | None, scorer: RelevanceScorer | None
+        self, plan: Plan, retrievers: Sequence[VectorRetriever], where: Selection | None, scorer: RelevanceScorer | None
     ) -> tuple[HitPage, list[SearchHit], list[SearchNote]]:
         """Return the page asked for, without what is not relevant enough; where nothing is, the nearest apart."""
         query = plan.query
@@ -104,7 +105,7 @@ class Ranker:
         return page, nearest, [no_good_match(least)] if nearest else []
 
     def _find_page(
-        self, plan: Plan, retrievers: Sequence[VectorRetriever], where: Ids | None, min_score: float | None
+        self, plan: Plan, retrievers: Sequence[VectorRetriever], where: Selection | None, min_score: float | None
     ) -> HitPage:
         """Return the page of a ranking of `where`, down to `min_score`."""
         query = plan.query
@@ -112,7 +113,7 @@ class Ranker:
         def find(start: int, end: int) -> tuple[Ids, Scores, int]:
             if query.match == "vector" and len(retrievers) == 1:
                 return retrievers[0].find_range(plan, where, min_score, start, end)
-            return find_fused(plan, retrievers, WordRetriever(self._ids), where, start, end)
+            return find_fused(plan, retrievers, WordRetriever(self._holds), where, start, end)
 
         start, end = query.offset, query.offset + query.k
         if query.hide_duplicates:
@@ -120,27 +121,21 @@ class Ranker:
         ids, scores, total = find(start, end)
         return HitPage(ids, scores, [0] * len(ids), total, more=end < total)
 
-    @cached_property
-    def _ids(self) -> Ids:
-        """The ids of all pictures that any index has, ascending."""
-        first, *others = (space.index.list_ids() for space in self._spaces.values())
-        for ids in others:
-            first = first if np.array_equal(first, ids) else np.union1d(first, ids)
-        return first
+    def _holds(self, ids: Ids) -> Mask:
+        """Say which pictures any index has."""
+        held = np.zeros(len(ids), np.bool_)
+        for space in self._spaces.values():
+            held[~held] = space.index.holds(ids[~held])
+        return held
 
-    def _ids_where(self, where: Filter) -> Ids:
-        """Return the ids that satisfy `where`, kept for the next page of the same search."""
+    def _select(self, where: Filter) -> Selection:
+        """Return the pictures that satisfy `where`, kept for the next page of the same search."""
         with self._filtered_lock:
-            if where in self._filtered:
-                self._filtered.move_to_end(where)
-                return self._filtered[where]
-        ids = self._opened.catalog.ids_where(where)
-        ids.flags.writeable = False  # so that the index may remember what they stand for
-        with self._filtered_lock:
-            self._filtered[where] = ids
+            selection = self._filtered.setdefault(where, FilterSelection(where, self._opened.catalog.ids_where))
+            self._filtered.move_to_end(where)
             if len(self._filtered) > _CACHED_FILTERS:
                 self._filtered.popitem(last=False)
-        return ids
+        return selection
 
     def _hits(self, page: HitPage, scorer: RelevanceScorer | None) -> list[SearchHit]:
         ids = page.ids.tolist()

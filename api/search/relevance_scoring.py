@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from api.search.duplicate_collapse import Scores
-from api.search.plan import Plan, QueryPart
+from api.search.plan import Plan, QueryPart, QueryVector
 from api.search.reloading_file import ReloadingFile
 from api.search.results import SearchHit, SearchNote
-from indexer.library.index.base import SCORE_DECIMALS, VectorIndex
+from indexer.library.index.base import SCORE_DECIMALS
+from indexer.library.index.selection import IdSelection
+from indexer.library.ports.index import Selection, VectorIndex
 from models.foundation.errors import CalibrationUnreadable, ReferenceUnreadable
 from models.foundation.vectors import Ids, Vectors
 from models.relevance.curves import KINDS, POOR_MATCH, Calibration, Fit, Kind, read_calibration
@@ -78,10 +80,10 @@ class CalibrationFile:
 
 @dataclass(frozen=True, slots=True)
 class WantedClause:
-    """A thing that is looked for: its curve, its query to the index, float32 (1, dim + 1), and the query's level."""
+    """A thing that is looked for: its curve, its query to the index, and the query's level."""
 
     fit: Fit
-    query: Vectors
+    query: QueryVector
     level: float
 
     def relevance(self, score: float) -> float:
@@ -111,8 +113,11 @@ class RelevanceScorer:
         if self.ranks:
             (only,) = self.wanted
             return [only.relevance(round(score, SCORE_DECIMALS)) for score in scores.tolist()]
-        parts = [(one, self.index.score(one.query, ids).round(SCORE_DECIMALS).tolist()) for one in self.wanted]
+        parts = [(one, self._score(one.query, ids).round(SCORE_DECIMALS).tolist()) for one in self.wanted]
         return [min(one.relevance(row[place]) for one, row in parts) for place in range(len(ids))]
+
+    def _score(self, query: QueryVector, ids: Ids) -> Scores:
+        return self.index.score(query.vector, ids, offset_weight=query.offset_weight)
 
     def doubts(self, hits: Sequence[SearchHit]) -> bool:
         """Say whether even the best of some hits, and there are some, is a poor match."""
@@ -122,17 +127,17 @@ class RelevanceScorer:
         """Return the least score of a hit that is so relevant; None where scores do not say it."""
         return self.wanted[0].score_for(relevance) if self.ranks else None
 
-    def among(self, relevance: float, where: Ids | None) -> Ids | None:
-        """Return the ids of `where` that may be hits of that relevance, ascending; all if `score_for` parts them."""
+    def among(self, relevance: float, where: Selection | None) -> Selection | None:
+        """Return the pictures of `where` that may be hits of that relevance; all of them if `score_for` parts them."""
         if self.ranks:
             return where
         for one in self.wanted:
-            least = one.score_for(relevance)
-            count = self.index.count_above(one.query, least, where=where)
+            least, query = one.score_for(relevance), one.query
+            count = self.index.count_above(query.vector, least, where=where, offset_weight=query.offset_weight)
             if not count:
-                return np.empty(0, np.int64)
-            found = self.index.search(one.query, count, where=where)
-            where = np.sort(found.ids[0][(found.ids[0] >= 0) & (found.scores[0] >= np.float32(least))])
+                return IdSelection(np.empty(0, np.int64))
+            found = self.index.search(query.vector, count, where=where, offset_weight=query.offset_weight)
+            where = IdSelection(found.ids[0][(found.ids[0] >= 0) & (found.scores[0] >= np.float32(least))])
         return where
 
 

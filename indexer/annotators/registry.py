@@ -9,7 +9,7 @@ from indexer.annotators.colours import ColourAnnotator
 from indexer.annotators.exif import ExifAnnotator
 from indexer.annotators.phash import PerceptualHashAnnotator
 from indexer.library.fields import BASE_FIELDS
-from indexer.library.ports import Annotator
+from indexer.library.ports.annotator import Annotator
 
 logger = logging.getLogger(__name__)
 

@@ -79,7 +79,7 @@ def find_duplicates(data: Path, *, exact: bool = False, on_step: OnStep = lambda
     opened = open_build(data)
     try:
         looks = opened.catalog.list_looks()
-        looks = looks[np.isin(looks.ids, opened.index.list_ids())]
+        looks = looks[opened.index.holds(looks.ids)]
         rule = None if exact else calibrate_build(opened)
         grouping = group(looks, opened.index.fetch, rule, on_step=on_step)
         unhashed = 0 if exact else len(np.unique(looks.contents[~looks.hashed]))

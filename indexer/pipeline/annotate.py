@@ -4,7 +4,7 @@ import logging
 
 from indexer.library.annotations import Annotation, Failure, to_annotation
 from indexer.library.fields import AnnotatorRecord
-from indexer.library.ports import AnnotatedPicture, Annotator
+from indexer.library.ports.annotator import AnnotatedPicture, Annotator
 
 logger = logging.getLogger(__name__)
 

@@ -29,7 +29,6 @@ from indexer.library.catalog.records import StoredEncoder
 from indexer.library.catalog.writer import Catalog
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
-from indexer.library.index.base import VectorIndex
 from indexer.library.index.faiss.construction.incremental import next_index
 from indexer.library.index.faiss.construction.recipes import choose_recipe
 from indexer.library.index.faiss.files import SegmentFile
@@ -37,6 +36,7 @@ from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.index.options import IndexOptions
 from indexer.library.layout import Layout
+from indexer.library.ports.index import VectorIndex
 from indexer.library.vectors.shard_files import ShardFiles
 from indexer.pipeline.query_bank import read_query_bank
 from models.encoders.registry import get_spec

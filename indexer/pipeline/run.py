@@ -26,7 +26,7 @@ from indexer.library.encoders import LibraryEncoder, choose_encoders, merge_smal
 from indexer.library.errors import IndexDamaged, NoIndex, UnknownSource
 from indexer.library.items import Item, KnownItem, Locator, Name, Root, Stamp
 from indexer.library.layout import Layout
-from indexer.library.ports import ReadOptions, ScanContext, Source
+from indexer.library.ports.source import ReadOptions, ScanContext, Source
 from indexer.library.source_kinds import open_source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate, backfill

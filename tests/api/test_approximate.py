@@ -56,7 +56,7 @@ def test_no_hit_is_below_the_least_score_and_as_many_are_counted_as_can_be_paged
         exact = np.sort(vectors @ vector)[::-1]
         for place in (4, 15, 90):
             least = float(exact[place])
-            counted = index.count_above(nearest.vector, least)
+            counted = index.count_above(nearest.query.vector, least)
             ids, scores, total = nearest.find_range(PLAN, None, least, 0, 500)
             assert scores.min() >= np.float32(least)
             assert len(ids) == total <= counted
@@ -72,7 +72,7 @@ def test_no_hit_of_a_sum_is_less_relevant_than_asked_in_any_of_its_parts(index, 
         judge = RelevanceScorer(index, wanted, ranks=False)
         for place in (5, 12, 60):
             least = FIT.relevance(float(np.sort(vectors @ one)[-place]))
-            kept = judge.among(least, None)
+            kept = judge.among(least, None).ids()
             assert (np.diff(kept) > 0).all()
             assert min(judge.relevances(kept, np.zeros(len(kept), np.float32)), default=math.inf) >= least
             found += len(kept)

@@ -10,7 +10,7 @@ from PIL import Image
 from api.search.engine import SearchEngine
 from api.search.errors import ImageNotFound, InvalidQuery
 from api.search.query import Clause, Query, parse_terms
-from indexer.library.catalog.filters import Filter, Range
+from indexer.library.filters import Filter, Range
 from models.foundation.errors import DecodeError, ImageTooLarge, UnknownWords
 
 

@@ -22,7 +22,7 @@ from api.evaluation.runs import Evaluated, Request, evaluate
 from api.search.errors import InvalidQuery
 from indexer.config import IndexerSettings
 from indexer.library.errors import InvalidFilter
-from indexer.library.index.hub_offsets import weighing, with_offsets
+from indexer.library.index.hub_offsets import WeightedQueries, with_offsets
 from indexer.pipeline.query_bank import encode_query_bank
 from models.encoders.hash import HashEncoder
 from models.language.text import normalize_text
@@ -104,7 +104,8 @@ def test_captions_and_pictures_find_each_other_as_a_sort_of_all_scores_says(pict
         vectors = HashEncoder().encode_text(texts)
         owners = [place // 2 for place in range(40)]
         offsets = encode_query_bank(HashEncoder()).measure(images)
-        searched = (weighing(vectors, 1), with_offsets(images, offsets)) if corrected else (vectors, images)
+        weighted = WeightedQueries.of(vectors, 1).as_rows(vectors.shape[1] + 1)
+        searched = (weighted, with_offsets(images, offsets)) if corrected else (vectors, images)
         assert ranks(report, "text->image", language) == rank_by_sorting(*searched, [[one] for one in owners])
         both = [[2 * place, 2 * place + 1] for place in range(20)]
         assert ranks(report, "image->text", language) == rank_by_sorting(images, vectors, both)

@@ -45,20 +45,21 @@ def scores(engine, query) -> dict[int, float]:
 def test_offsets_weigh_as_much_as_the_texts_of_a_query(parts, texts):
     total = np.sum([part.weight * part.vector for part in parts], axis=0)
     query = sum_parts(parts, hub_correction=True)
-    assert (query.shape, query.dtype) == ((1, 33), np.float32)
-    np.testing.assert_allclose(query[0, :-1], total / np.linalg.norm(total), rtol=0, atol=1e-6)
-    assert query[0, -1] == pytest.approx(texts / np.linalg.norm(total), rel=1e-6)
-    assert sum_parts(parts, hub_correction=False)[0, -1] == 0
+    assert (query.vector.shape, query.vector.dtype) == ((1, 32), np.float32)
+    np.testing.assert_allclose(query.vector[0], total / np.linalg.norm(total), rtol=0, atol=1e-6)
+    assert query.offset_weight == pytest.approx(texts / np.linalg.norm(total), rel=1e-6)
+    assert sum_parts(parts, hub_correction=False).offset_weight == 0
 
 
 def test_a_corrected_sum_is_the_sum_of_corrected_scores():
     rows = l2_normalize(np.random.default_rng(1).standard_normal((50, 32)))
     offsets = np.random.default_rng(2).uniform(-0.3, 0, 50)
     parts = [QueryPart(2.0, "zh", A), QueryPart(-0.5, "en", B), QueryPart(1.0, "picture", PICTURE)]
-    query = sum_parts(parts, hub_correction=True)[0]
+    query = sum_parts(parts, hub_correction=True)
     expected = 2 * (rows @ A + offsets) - 0.5 * (rows @ B + offsets) + rows @ PICTURE
     length = np.linalg.norm(2 * A - 0.5 * B + PICTURE)
-    np.testing.assert_allclose(rows @ query[:-1] + query[-1] * offsets, expected / length, rtol=0, atol=1e-5)
+    found = rows @ query.vector[0] + query.offset_weight * offsets
+    np.testing.assert_allclose(found, expected / length, rtol=0, atol=1e-5)
 
 
 def test_a_hit_of_a_text_scores_its_cosine_and_its_offset(engine):

@@ -31,6 +31,8 @@ from indexer.library.index.faiss.files import SegmentFile
 from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.index.options import IndexOptions
+from indexer.library.index.selection import IdSelection
+from indexer.library.ports.index import Selection
 from indexer.library.vectors.shard_files import ShardFiles
 from models.foundation.vectors import Ids, Vectors
 
@@ -92,9 +94,7 @@ def _queries(folder: Path) -> tuple[Vectors, Ids]:
 
 
 def _filter(share: float) -> Ids:
-    ids = np.flatnonzero(np.random.default_rng(int(share * 10_000)).random(COUNT) < share) + 1
-    ids.flags.writeable = False
-    return ids
+    return np.flatnonzero(np.random.default_rng(int(share * 10_000)).random(COUNT) < share) + 1
 
 
 def _locations(count: int) -> Locations:
@@ -205,7 +205,7 @@ def _serve(folder: Path) -> dict:
             found[f"{kind}_qps"] = TOGETHER / (time.perf_counter() - started)
     found["memory_mb"] = _memory_mb()
     for share in SHARES:
-        where = _filter(share)
+        where = IdSelection(_filter(share))
         for kind, start in zip(KINDS, (0, FILTERED), strict=True):
             part = slice(start, start + FILTERED)
             asked = queries[:FILTERED] if kind == "picture" else queries[QUERIES : QUERIES + FILTERED]
@@ -218,7 +218,7 @@ def _serve(folder: Path) -> dict:
     return found
 
 
-def _ids(index: SegmentedIndex, kind: str, where: Ids | None, query: Vectors, k: int) -> Ids:
+def _ids(index: SegmentedIndex, kind: str, where: Selection | None, query: Vectors, k: int) -> Ids:
     return index.search(query, k, where=where, kind=kind).ids[0]
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.library.index.base import VectorIndex
 from indexer.library.index.faiss.construction.recipes import IndexRecipe
 from indexer.library.index.faiss.construction.training import add_rows, empty_codes, train_codes
 from indexer.library.index.faiss.gpu import ProcessorInPlace
@@ -18,6 +17,7 @@ from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.hub_offsets import Offsets, coded_dim, coded_offsets, offsets_at
 from indexer.library.index.numpy_index import NumpyIndex
 from indexer.library.index.options import IndexOptions
+from indexer.library.ports.index import VectorIndex
 from indexer.library.vectors.shard_files import ShardFiles
 from models.foundation.vectors import Ids, Vectors, l2_normalize
 

@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.numpy_index import NumpyIndex
+from indexer.library.index.selection import IdSelection
 from models.foundation.vectors import l2_normalize
 
 TOLERANCE = 2e-6
@@ -27,16 +28,18 @@ def random_vectors(count: int, dim: int = DIM, seed: int = 0) -> np.ndarray:
     return l2_normalize(np.random.default_rng(seed).standard_normal((count, dim)))
 
 
-def assert_alike(reference, other, queries, k, where=None) -> None:
+def assert_alike(reference, other, queries, k, where=None, weights=0.0) -> None:
     """Same scores; and the same ids, but for neighbours whose scores are as good as equal."""
-    expected, found = reference.search(queries, k, where=where), other.search(queries, k, where=where)
+    expected, found = (one.search(queries, k, where=where, offset_weight=weights) for one in (reference, other))
+    each = np.broadcast_to(weights, len(queries)).tolist()
     assert expected.ids.shape == found.ids.shape == (len(queries), k)
     assert (found.ids.dtype, found.scores.dtype) == (np.int64, np.float32)
     np.testing.assert_allclose(found.scores, expected.scores, rtol=0, atol=TOLERANCE)
-    for query, row, scores in zip(queries, found.ids, found.scores, strict=True):
+    for query, weight, row, scores in zip(queries, each, found.ids, found.scores, strict=True):
         hits = row[row >= 0]
         assert len(set(hits.tolist())) == len(hits) == min(k, reference.count(where))
-        np.testing.assert_allclose(reference.score(query[None], hits), scores[: len(hits)], rtol=0, atol=TOLERANCE)
+        exact = reference.score(query[None], hits, offset_weight=weight)
+        np.testing.assert_allclose(exact, scores[: len(hits)], rtol=0, atol=TOLERANCE)
         assert (row[len(hits) :] == -1).all()
         assert np.isneginf(scores[len(hits) :]).all()
 
@@ -108,24 +111,23 @@ def random_offsets(count: int, seed: int = 6) -> np.ndarray:
 @pytest.mark.parametrize("k", [1, 10, 100, 250])
 def test_offsets_count_as_much_as_each_query_says(pair, dim, k):
     reference, other = pair(random_vectors(200, dim), offsets=random_offsets(200))
-    directions = random_vectors(5, dim, seed=1)
-    queries = np.column_stack([directions, [0, 0.3, 1, 2.5, 4]]).astype(np.float32)
-    assert (reference.search(queries, k).ids != reference.search(directions, k).ids).any()
+    queries, weights = random_vectors(5, dim, seed=1), np.array([0, 0.3, 1, 2.5, 4], np.float32)
+    assert (reference.search(queries, k, offset_weight=weights).ids != reference.search(queries, k).ids).any()
+    assert_alike(reference, other, queries, k, weights=weights)
+    assert_alike(reference, other, queries, k, IdSelection(np.arange(1, 150, 2)), weights)
+    assert_alike(reference, other, queries, k, weights=1.0)
     assert_alike(reference, other, queries, k)
-    assert_alike(reference, other, queries, k, np.arange(1, 150, 2))
-    assert_alike(reference, other, directions, k)
-    for n, weight in enumerate(queries[:, -1]):
-        exact = random_vectors(200, dim) @ directions[n] + weight * random_offsets(200)
-        hits = other.search(queries[n : n + 1], k)
+    for n, weight in enumerate(weights):
+        exact = random_vectors(200, dim) @ queries[n] + weight * random_offsets(200)
+        hits = other.search(queries[n : n + 1], k, offset_weight=float(weight))
         best = np.sort(exact)[::-1][:k]
         np.testing.assert_allclose(hits.scores[0, : len(best)], best, rtol=0, atol=2e-6 * max(1, weight))
 
 
 def test_rows_without_offsets_pass_over_their_weight(pair):
-    vectors, directions = random_vectors(80), random_vectors(4, seed=1)
+    vectors, queries = random_vectors(80), random_vectors(4, seed=1)
     for index in pair(vectors):
-        plain = index.search(directions, 20)
-        weighed = index.search(np.column_stack([directions, np.ones(4)]).astype(np.float32), 20)
+        plain, weighed = index.search(queries, 20), index.search(queries, 20, offset_weight=1.0)
         np.testing.assert_array_equal(weighed.ids, plain.ids)
         np.testing.assert_array_equal(weighed.scores, plain.scores)
 
@@ -133,7 +135,7 @@ def test_rows_without_offsets_pass_over_their_weight(pair):
 def test_offsets_are_replaced_and_removed_with_their_vectors(pair):
     vectors, offsets = random_vectors(60), random_offsets(60)
     reference, other = pair(vectors, offsets=offsets)
-    query = np.append(random_vectors(1, seed=1)[0], 1).astype(np.float32)[None]
+    query = random_vectors(1, seed=1)
     for index in (reference, other):
         index.upsert(ids(5, 70, 5), random_vectors(3, seed=2), np.array([0.5, 0.4, 0.9], np.float32))
         index.upsert(ids(6), vectors[:1])
@@ -142,13 +144,13 @@ def test_offsets_are_replaced_and_removed_with_their_vectors(pair):
         expected = np.append(offsets, [0] * 10)[held - 1]
         expected[np.isin(held, ids(5, 6, 70))] = [0.9, 0, 0.4]
         np.testing.assert_array_equal(index.fetch(ids(5, 6)), np.stack([random_vectors(3, seed=2)[2], vectors[0]]))
-        scores = index.score(query, held)
-        np.testing.assert_allclose(scores, index.fetch(held) @ query[0, :-1] + expected, rtol=0, atol=TOLERANCE)
-        np.testing.assert_array_equal(index.score(query, held[::-1]), scores[::-1])
-        assert index.count_above(query, 0.2) == (scores.round(6) >= np.float32(0.2)).sum()
+        scores = index.score(query, held, offset_weight=1.0)
+        np.testing.assert_allclose(scores, index.fetch(held) @ query[0] + expected, rtol=0, atol=TOLERANCE)
+        np.testing.assert_array_equal(index.score(query, held[::-1], offset_weight=1.0), scores[::-1])
+        assert index.count_above(query, 0.2, offset_weight=1.0) == (scores.round(6) >= np.float32(0.2)).sum()
         with pytest.raises(KeyError):
             index.score(query, ids(5, 7))
-    assert_alike(reference, other, query, 60)
+    assert_alike(reference, other, query, 60, weights=1.0)
 
 
 WHERE = {
@@ -167,16 +169,17 @@ WHERE = {
 @pytest.mark.parametrize("k", [1, 6, 60, 120])
 def test_a_search_among_some_ids_only(pair, where, k):
     reference, other = pair(random_vectors(100))
-    queries = random_vectors(4, seed=1)
-    assert_alike(reference, other, queries, k, where)
+    queries, selection = random_vectors(4, seed=1), IdSelection(where)
+    assert_alike(reference, other, queries, k, selection)
     for index in (reference, other):
-        assert index.count(where) == len(set(where.tolist()) & set(range(1, 101)))
-        hits = index.search(queries, k, where=where).ids
+        assert index.count(selection) == len(set(where.tolist()) & set(range(1, 101)))
+        hits = index.search(queries, k, where=selection).ids
         assert set(hits.ravel().tolist()) <= {*where.tolist(), -1}
 
 
 @pytest.mark.parametrize("where", [None, *WHERE.values()], ids=["no", *WHERE])
 def test_an_empty_index(pair, where):
+    where = None if where is None else IdSelection(where)
     for index in pair(np.empty((0, DIM), np.float32)):
         assert (len(index), index.count(where), index.count_above(random_vectors(1), -1, where=where)) == (0, 0, 0)
         found = index.search(random_vectors(2), 3, where=where)
@@ -184,6 +187,7 @@ def test_an_empty_index(pair, where):
         assert found.ids.shape == found.scores.shape == (2, 3)
         assert index.remove(ids(1, 2)) == 0
         assert index.list_ids().tolist() == []
+        assert index.holds(ids(1, 2)).tolist() == [False, False]
 
 
 def test_no_queries_and_no_hits_keep_their_shapes(pair):
@@ -195,7 +199,7 @@ def test_no_queries_and_no_hits_keep_their_shapes(pair):
 @QUICK
 @given(st.integers(0, 2**16), st.floats(-1, 1, width=32), st.none() | st.lists(st.integers(-5, 130), max_size=60))
 def test_how_many_score_at_least_so_much(heavy, pair, seed, score, chosen):
-    where = None if chosen is None else np.array(chosen, np.int64)
+    where = None if chosen is None else IdSelection(np.array(chosen, np.int64))
     vectors, query = random_vectors(100, seed=seed), random_vectors(1, seed=seed + 1)
     reference, other = pair(vectors)
     near = np.abs(vectors @ query[0] - score) < TOLERANCE
@@ -263,7 +267,7 @@ def test_pages_put_together_are_one_page_of_all(pair, page, kind):
     vectors = random_vectors(150, seed=9) if kind == "random" else EXACT[rng.integers(0, len(EXACT), 150)]
     for index in pair(vectors):
         for query in (random_vectors(1, seed=5), EXACT[:1]):
-            for where in (None, np.arange(1, 150, 3)):
+            for where in (None, IdSelection(np.arange(1, 150, 3))):
                 count = index.count(where)
                 whole = index.search(query, count, where=where)
                 starts = range(0, count, page)
@@ -322,7 +326,7 @@ class BothIndexes(RuleBasedStateMachine):
     )
     def ask(self, where, k, query, score, kind):
         one = EXACT[query : query + 1]
-        for chosen in (None, where):
+        for chosen in (None, IdSelection(where)):
             assert_identical(self.reference, self.other, one, k, chosen, kind=kind)
             assert self.reference.count(chosen) == self.other.count(chosen)
             counts = [index.count_above(one, score, where=chosen) for index in (self.reference, self.other)]
@@ -331,6 +335,8 @@ class BothIndexes(RuleBasedStateMachine):
     @invariant()
     def hold_the_same(self):
         held = self.reference.list_ids()
+        some = np.arange(-1, 60)
+        assert self.other.holds(some).tolist() == np.isin(some, held).tolist()
         assert held.tolist() == sorted(set(held.tolist())) == self.other.list_ids().tolist()
         assert len(self.reference) == len(self.other) == len(held)
         if len(held):

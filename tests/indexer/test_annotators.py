@@ -17,11 +17,11 @@ from indexer.config import IndexerSettings
 from indexer.library.annotations import Failure, from_kept, to_annotation
 from indexer.library.builds.current import read_current
 from indexer.library.catalog.filter_parser import parse_filter
-from indexer.library.catalog.filters import Filter
 from indexer.library.catalog.writer import Catalog
 from indexer.library.duplicate_report import find_duplicates
 from indexer.library.errors import CatalogTooOld
 from indexer.library.fields import AnnotatorRecord, Choice, Field, FieldType
+from indexer.library.filters import Filter
 from indexer.library.layout import Layout
 from indexer.library.opened import open_build
 from indexer.pipeline.commands import BuildOptions, build, verify

@@ -12,7 +12,7 @@ from indexer.library.catalog.records import IndexChanges, Locations, StoredEncod
 from indexer.library.errors import BuildUnreadable
 from indexer.library.index.faiss.construction.incremental import build_main, next_index
 from indexer.library.index.faiss.segments import SegmentedIndex
-from indexer.library.index.hub_offsets import QueryBank, weighing
+from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.index.numpy_index import NumpyIndex
 from indexer.library.index.options import IndexOptions
 from indexer.library.vectors.shard_files import ShardFiles
@@ -35,7 +35,7 @@ def clustered(count: int, seed: int = 0) -> np.ndarray:
 
 BANK = QueryBank(id="test", vectors=clustered(300, seed=5), sharpness=12.0, share=0.7)
 FIELDS = ("ids", "shards", "rows")
-TEXTS = weighing(clustered(60, seed=9), 1.0)
+TEXTS = clustered(60, seed=9)
 
 
 def exact_offsets(vectors: np.ndarray, bank: QueryBank = BANK) -> np.ndarray:
@@ -43,8 +43,8 @@ def exact_offsets(vectors: np.ndarray, bank: QueryBank = BANK) -> np.ndarray:
     return -bank.share * np.log(np.exp(bank.sharpness * scores).mean(axis=1)) / bank.sharpness
 
 
-def recall(index, reference, queries, k=10) -> float:
-    found, expected = index.search(queries, k).ids, reference.search(queries, k).ids
+def recall(index, reference, k=10, offset_weight=1.0) -> float:
+    found, expected = (one.search(TEXTS, k, offset_weight=offset_weight).ids for one in (index, reference))
     return float(np.mean([np.isin(right, row).mean() for right, row in zip(expected, found, strict=True)]))
 
 
@@ -137,23 +137,24 @@ def store(tmp_path):
 
 def test_a_flat_index_ranks_as_the_formula_says(store):
     index = build_main(store.locations, store.files(), FLAT, BANK)
-    expected = store.reference.search(TEXTS, 50)
-    found = index.search(TEXTS, 50)
+    expected = store.reference.search(TEXTS, 50, offset_weight=1.0)
+    found = index.search(TEXTS, 50, offset_weight=1.0)
     np.testing.assert_allclose(found.scores, expected.scores, rtol=0, atol=2e-5)
-    assert recall(index, store.reference, TEXTS, 50) > 0.995, "but for offsets that are rounded"
-    assert (found.ids != index.search(TEXTS[:, :DIM], 50).ids).any()
+    assert recall(index, store.reference, 50) > 0.995, "but for offsets that are rounded"
+    assert (found.ids != index.search(TEXTS, 50).ids).any()
 
 
 def test_an_inverted_file_is_tuned_for_texts_with_their_offsets(store, tmp_path, heavy):
     index = build_main(store.locations, store.files(), INVERTED, BANK)
     assert min(index.parts[0].segment.tuned["recalls"].values()) >= 0.98
-    assert recall(index, store.reference, TEXTS) >= 0.97
-    assert recall(index, store.reference, TEXTS[:, :DIM]) >= 0.97
+    assert recall(index, store.reference) >= 0.97
+    assert recall(index, store.reference, offset_weight=0.0) >= 0.97
     (tmp_path / "build").mkdir()
     files = index.save(tmp_path / "build")
     opened = SegmentedIndex.open(tmp_path / "build", files)
-    for queries in (TEXTS, TEXTS[:, :DIM]):
-        np.testing.assert_array_equal(opened.search(queries, 20).ids, index.search(queries, 20).ids)
+    for weight in (1.0, 0.0):
+        found, expected = (one.search(TEXTS, 20, offset_weight=weight) for one in (opened, index))
+        np.testing.assert_array_equal(found.ids, expected.ids)
     np.testing.assert_array_equal(opened.fetch(opened.list_ids()), store.reference.fetch(opened.list_ids()))
 
 
@@ -167,16 +168,16 @@ def test_what_is_added_has_offsets_wherever_it_comes_to_lie(store, options, heav
         index = next_index(index, changes, lambda: store.locations, store.files(), options, bank=BANK)
     assert len(index.parts) > 1
     held = index.list_ids()
-    expected = store.reference.score(TEXTS[:1], held)
-    np.testing.assert_allclose(index.score(TEXTS[:1], held), expected, rtol=0, atol=2e-5)
-    assert recall(index, store.reference, TEXTS) >= 0.95
+    expected = store.reference.score(TEXTS[:1], held, offset_weight=1.0)
+    np.testing.assert_allclose(index.score(TEXTS[:1], held, offset_weight=1.0), expected, rtol=0, atol=2e-5)
+    assert recall(index, store.reference) >= 0.95
 
 
 def test_without_a_bank_or_the_option_there_are_no_offsets(store, heavy):
     for options, bank in ((FLAT, None), (replace(FLAT, hub_correction=False), BANK), (INVERTED, None)):
         index = build_main(store.locations, store.files(), options, bank)
         assert index.parts[0].segment.offsets is None
-        plain, weighed = index.search(TEXTS[:, :DIM], 10), index.search(TEXTS, 10)
+        plain, weighed = index.search(TEXTS, 10), index.search(TEXTS, 10, offset_weight=1.0)
         np.testing.assert_array_equal(weighed.ids, plain.ids)
 
 
@@ -192,9 +193,9 @@ def test_a_library_has_offsets_and_says_by_which_bank(full_album):
     bank = encode_query_bank(HashEncoder())
     assert entry.bank == bank.id
     index = full_album.open().index
-    held, query = index.list_ids(), weighing(bank.vectors[:1], 1.0)
+    held = index.list_ids()
     expected = index.fetch(held) @ bank.vectors[0] + bank.measure(index.fetch(held))
-    np.testing.assert_allclose(index.score(query, held), expected, rtol=0, atol=2e-5)
+    np.testing.assert_allclose(index.score(bank.vectors[:1], held, offset_weight=1.0), expected, rtol=0, atol=2e-5)
     assert verify(full_album.settings()) == []
     full_album.draw("later.png")
     full_album.update()
@@ -229,7 +230,7 @@ def test_a_library_from_before_offsets_is_opened_and_brought_up_to_date(full_alb
     rewrite_as(full_album, 2)
     index = full_album.open().index
     vectors = index.fetch(index.list_ids())
-    np.testing.assert_array_equal(index.search(weighing(vectors, 1.0), 3).ids, index.search(vectors, 3).ids)
+    np.testing.assert_array_equal(index.search(vectors, 3, offset_weight=1.0).ids, index.search(vectors, 3).ids)
     full_album.draw("2.png")
     full_album.update()
     assert read_current(full_album.layout).indexes[0].bank == encode_query_bank(HashEncoder()).id

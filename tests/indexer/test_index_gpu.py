@@ -24,6 +24,7 @@ from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.index.numpy_index import NumpyIndex
 from indexer.library.index.options import IndexOptions
+from indexer.library.index.selection import IdSelection
 from indexer.library.vectors.shard_files import ShardFiles, pack_places
 from models.foundation.vectors import l2_normalize
 
@@ -39,9 +40,8 @@ def clustered(count: int, seed: int = 0) -> np.ndarray:
     return l2_normalize(centres[rng.integers(0, 60, count)] + 0.5 * rng.standard_normal((count, DIM)))
 
 
-# Every second one weighs offsets.
-DIRECTIONS = clustered(20, seed=4)
-QUERIES = np.column_stack([DIRECTIONS, np.arange(20) % 2]).astype(np.float32)
+QUERIES = clustered(20, seed=4)
+WEIGHTS = (np.arange(20) % 2).astype(np.float32)  # every second one weighs offsets
 BANK = QueryBank(id="test", vectors=clustered(100, seed=5), sharpness=10.0)
 
 
@@ -103,14 +103,18 @@ def reference(library) -> NumpyIndex:
     return library[2]
 
 
+def find(index, k, where=None):
+    return index.search(QUERIES, k, where=None if where is None else IdSelection(where), offset_weight=WEIGHTS)
+
+
 def assert_exact(index, reference, k=10, where=None):
-    expected, found = reference.search(QUERIES, k, where=where), index.search(QUERIES, k, where=where)
+    expected, found = find(reference, k, where), find(index, k, where)
     np.testing.assert_allclose(found.scores, expected.scores, rtol=0, atol=2e-6)
     assert (found.ids == expected.ids).mean() > 0.999, "but for scores that differ in the last place"
 
 
 def misses(index, reference, k=10) -> bool:
-    return bool((reference.search(QUERIES, k).ids != index.search(QUERIES, k).ids).any())
+    return bool((find(reference, k).ids != find(index, k).ids).any())
 
 
 # Searching
@@ -123,7 +127,7 @@ def test_what_a_gpu_finds_is_exact_whatever_the_index_was_tuned_to(opened, refer
     assert opened.on_gpu == len(opened) == len(reference)
     assert_exact(opened, reference, k)
     assert opened.search(np.empty((0, DIM), np.float32), k).ids.shape == (0, k)
-    assert opened.search(QUERIES, 0).ids.shape == (len(QUERIES), 0)
+    assert find(opened, 0).ids.shape == (len(QUERIES), 0)
 
 
 @pytest.mark.parametrize("share", [0.9, 0.5, 0.1])
@@ -132,7 +136,7 @@ def test_filters_that_leave_enough_are_answered_exactly(opened, reference, share
     where = np.sort(np.random.default_rng(2).choice(held, int(share * len(held)), replace=False))
     opened.use(on(StandIn()))
     assert_exact(opened, reference, 10, where)
-    assert opened.count(where) == len(where)
+    assert opened.count(IdSelection(where)) == len(where)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +145,7 @@ def test_filters_that_leave_enough_are_answered_exactly(opened, reference, share
 def test_what_a_gpu_cannot_tell_the_processor_answers(opened, library, k, where):
     without = SegmentedIndex.open(library[0] / "build", library[1])
     opened.use(on(StandIn()))
-    expected, found = without.search(QUERIES, k, where=where), opened.search(QUERIES, k, where=where)
+    expected, found = find(without, k, where), find(opened, k, where)
     np.testing.assert_array_equal(found.ids, expected.ids)
     np.testing.assert_array_equal(found.scores, expected.scores)
 
@@ -171,13 +175,13 @@ def test_rows_that_die_later_are_not_found_and_rows_added_later_are(opened, refe
     vectors = reference.fetch(reference.list_ids())
     changed.upsert(reference.list_ids(), vectors, BANK.measure(vectors))
     opened.use(on(StandIn()))
-    dead = np.unique(reference.search(QUERIES, 30).ids)
+    dead = np.unique(find(reference, 30).ids)
     for index in (changed, opened):
         assert index.remove(dead) == len(dead)
-        index.upsert(np.array([900_001, 900_002]), DIRECTIONS[:2])
+        index.upsert(np.array([900_001, 900_002]), QUERIES[:2])
     assert opened.on_gpu == len(opened) - 2
-    assert not np.isin(opened.search(QUERIES, 100).ids, dead).any()
-    assert opened.search(DIRECTIONS[:2], 1).ids[:, 0].tolist() == [900_001, 900_002]
+    assert not np.isin(find(opened, 100).ids, dead).any()
+    assert opened.search(QUERIES[:2], 1).ids[:, 0].tolist() == [900_001, 900_002]
     assert_exact(opened, changed, 50)
 
 
@@ -200,9 +204,9 @@ def test_parts_side_by_side_are_counted_on():
 def test_whatever_offsets_weigh_the_answer_is_exact(opened, library, weight):
     without = SegmentedIndex.open(library[0] / "build", library[1])
     opened.use(on(StandIn()))
-    queries = np.column_stack([DIRECTIONS, np.full(20, weight)]).astype(np.float32)
-    everything = np.sort(np.stack([without.score(one[None], without.list_ids()) for one in queries]), axis=1)
-    found = opened.search(queries, 10).scores
+    held = without.list_ids()
+    everything = np.sort([without.score(one[None], held, offset_weight=weight) for one in QUERIES], axis=1)
+    found = opened.search(QUERIES, 10, offset_weight=weight).scores
     np.testing.assert_allclose(found, everything[:, ::-1][:, :10], rtol=1e-6, atol=2e-6)
 
 
@@ -239,7 +243,7 @@ def test_small_segments_are_left_to_the_processor(opened):
 
 
 def test_a_gpu_that_is_too_small_is_said_once_and_changes_nothing(opened, library, caplog):
-    before = opened.search(QUERIES, 10)
+    before = find(opened, 10)
     vectors = GpuVectors(StandIn(memory=2 * 36 * COUNT), least_values=0, share=0.9)
     for _ in range(3):
         opened.use(vectors)
@@ -247,7 +251,7 @@ def test_a_gpu_that_is_too_small_is_said_once_and_changes_nothing(opened, librar
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "6000 vectors take 0.00 GiB" in caplog.text
     assert "XUNTU_INDEX__GPU_SHARE" in caplog.text
-    np.testing.assert_array_equal(opened.search(QUERIES, 10).ids, before.ids)
+    np.testing.assert_array_equal(find(opened, 10).ids, before.ids)
 
 
 @pytest.mark.parametrize("indexes", [0, 1])
@@ -272,7 +276,7 @@ def test_memory_that_runs_out_in_a_search(opened, library, caplog):
     opened.use(vectors)
     gpu.run_out_of_memory()
     for _ in range(3):
-        np.testing.assert_array_equal(opened.search(QUERIES, 10).ids, without.search(QUERIES, 10).ids)
+        np.testing.assert_array_equal(find(opened, 10).ids, find(without, 10).ids)
     assert (opened.on_gpu, len(caplog.records)) == (0, 1)
     assert "XUNTU_INDEX__DEVICE=cpu" in caplog.text
     opened.use(vectors)
@@ -314,10 +318,10 @@ def test_what_the_next_build_has_in_common_stays_on_the_gpu(library, tmp_path):
     first.close()
     assert second.search(clustered(10, seed=7), 1).ids[:, 0].tolist() == added.ids.tolist()
     third = SegmentedIndex(DIM)
-    third.upsert(np.arange(5), DIRECTIONS[:5])
+    third.upsert(np.arange(5), QUERIES[:5])
     third.use(vectors)
     assert (second.on_gpu, third.on_gpu) == (0, 5)
-    assert second.search(QUERIES, 10).ids.shape == (len(QUERIES), 10)
+    assert find(second, 10).ids.shape == (len(QUERIES), 10)
 
 
 def test_eight_threads_search_while_builds_come_and_memory_runs_out(library, reference, heavy):
@@ -325,7 +329,7 @@ def test_eight_threads_search_while_builds_come_and_memory_runs_out(library, ref
     gpu = StandIn()
     vectors, index = on(gpu), SegmentedIndex.open(folder / "build", files)
     index.use(vectors)
-    expected = {k: reference.search(QUERIES, k) for k in (1, 10, 50)}
+    expected = {k: find(reference, k) for k in (1, 10, 50)}
     own = reference.fetch(reference.list_ids()[:200])
     start = threading.Barrier(9)
 
@@ -334,9 +338,9 @@ def test_eight_threads_search_while_builds_come_and_memory_runs_out(library, ref
         start.wait()
         for _ in range(60):
             k, row = int(rng.choice([1, 10, 50])), int(rng.integers(len(QUERIES)))
-            found = index.search(QUERIES[row : row + 1], k)
+            found = index.search(QUERIES[row : row + 1], k, offset_weight=float(WEIGHTS[row]))
             assert (found.scores <= expected[k].scores[row] + 2e-6).all(), "nothing dead, nothing made up"
-            exact = reference.score(QUERIES[row : row + 1], found.ids[0])
+            exact = reference.score(QUERIES[row : row + 1], found.ids[0], offset_weight=float(WEIGHTS[row]))
             np.testing.assert_allclose(exact, found.scores[0], rtol=0, atol=2e-6)
             assert index.search(own[seed : seed + 1], 1).scores[0, 0] > 0.9
 
@@ -349,7 +353,7 @@ def test_eight_threads_search_while_builds_come_and_memory_runs_out(library, ref
                 gpu.run_out_of_memory()
             if number % 3 == 2:
                 third = SegmentedIndex(DIM)
-                third.upsert(np.arange(5), DIRECTIONS[:5])
+                third.upsert(np.arange(5), QUERIES[:5])
                 third.use(vectors)
 
     with ThreadPoolExecutor(9) as pool:

@@ -8,6 +8,7 @@ import pytest
 
 from indexer.errors import ClockJumped, RecallMissed
 from indexer.library.builds.current import read_current, roll_back
+from indexer.library.index.selection import IdSelection
 from indexer.pipeline.commands import build, compact, rebuild, verify
 from indexer.pipeline.run import BuildOptions
 
@@ -40,7 +41,7 @@ def test_an_approximate_index_grows_and_shrinks_with_its_library(large):
         assert (found.scores > 1 - 1e-5).mean() > 0.97
         everything = opened.index.search(opened.index.fetch(ids[:1]), len(ids))
         assert sorted(everything.ids[0].tolist()) == ids.tolist()
-        few = opened.index.search(opened.index.fetch(ids[:1]), 50, where=ids[:60])
+        few = opened.index.search(opened.index.fetch(ids[:1]), 50, where=IdSelection(ids[:60]))
         assert set(few.ids[0].tolist()) <= set(ids[:60].tolist())
         opened.catalog.close()
 

@@ -19,6 +19,7 @@ from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.index.numpy_index import NumpyIndex
 from indexer.library.index.options import IndexOptions
+from indexer.library.index.selection import IdSelection
 from indexer.library.vectors.shard_files import ShardFiles, pack_places
 from models.foundation.vectors import l2_normalize
 
@@ -126,19 +127,19 @@ def test_a_filter_is_honoured_inside_the_lists(store, share, heavy):
     index = build_main(store.locations, store.files(), OPTIONS)
     where = np.sort(np.random.default_rng(2).choice(store.locations.ids, int(share * COUNT), replace=False))
     queries = clustered(30, seed=9)
-    for writeable in (True, False, False):
-        where.flags.writeable = writeable
-        found = index.search(queries, 10, where=where)
+    selection = IdSelection(where)
+    for chosen in (selection, selection, IdSelection(where)):
+        found = index.search(queries, 10, where=chosen)
         assert np.isin(found.ids, where).all()
-        assert recall(index, store.reference(), queries, 10, where) >= 0.97
-        assert index.count(where) == len(where)
+        assert recall(index, store.reference(), queries, 10, chosen) >= 0.97
+        assert index.count(chosen) == len(where)
 
 
 def test_a_filter_that_keeps_what_lies_far_from_the_query_still_fills_the_page(store, heavy):
     index = build_main(store.locations, store.files(), OPTIONS)
     query = clustered(1, seed=9)
     far = np.sort(store.locations.ids[np.argsort(store.vectors @ query[0])[:5_000]])
-    found = index.search(query, 50, where=far, kind="picture")
+    found = index.search(query, 50, where=IdSelection(far), kind="picture")
     assert (found.ids >= 0).all()
     assert np.isin(found.ids, far).all()
 

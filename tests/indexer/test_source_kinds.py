@@ -19,7 +19,7 @@ from indexer.library import source_kinds
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import UnknownSource
 from indexer.library.items import Item, Locator, Root, Stamp
-from indexer.library.ports import ReadOptions, ScanContext, Source
+from indexer.library.ports.source import ReadOptions, ScanContext, Source
 from indexer.library.source_kinds import find_source, open_source, package_of, place_of, register_source
 
 ZIP_SOURCE = '''
@@ -29,7 +29,7 @@ import zipfile
 from pathlib import Path
 
 from indexer.library.items import Item, Locator, Stamp
-from indexer.library.ports import Source
+from indexer.library.ports.source import Source
 from models.foundation.errors import DecodeError
 
 

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query
 from api import schemas
 from api.http.mapping import LanguageDep, ServiceDep, label_of, to_filter
 from api.search.engine import SearchEngine
-from indexer.library.catalog.filters import Filter
 from indexer.library.errors import InvalidFilter
 from indexer.library.fields import CatalogField
+from indexer.library.filters import Filter
 
 router = APIRouter(tags=["fields"])
 

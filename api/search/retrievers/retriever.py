@@ -5,6 +5,7 @@ from typing import Protocol
 
 from api.search.duplicate_collapse import Scores
 from api.search.plan import Plan
+from indexer.library.ports.index import Selection
 from models.foundation.vectors import Ids
 
 
@@ -19,6 +20,6 @@ class Ranking:
 class Retriever(Protocol):
     """Finds pictures in one way. Safe to use from several threads."""
 
-    def retrieve(self, plan: Plan, where: Ids | None, k: int) -> Ranking:
+    def retrieve(self, plan: Plan, where: Selection | None, k: int) -> Ranking:
         """Return at most the first `k` of `where`, ids ascending, without those that the plan excludes."""
         ...

@@ -7,19 +7,21 @@ import numpy as np
 
 from api.search.duplicate_collapse import Scores
 from api.search.encoders import EncoderSpace
-from api.search.plan import Plan, QueryPart
+from api.search.plan import Plan, QueryPart, QueryVector
 from api.search.retrievers.retriever import Ranking
-from indexer.library.index.base import SCORE_DECIMALS, QueryKind
-from models.foundation.vectors import Ids, Vectors
+from indexer.library.index.base import SCORE_DECIMALS
+from indexer.library.index_records import QueryKind
+from indexer.library.ports.index import Selection
+from models.foundation.vectors import Ids
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorRetriever:
-    """Finds the pictures of one space that are nearest to a sum: its parts, and as the index takes it (1, dim + 1)."""
+    """Finds the pictures of one space that are nearest to a sum of parts: `query`, as the index takes it."""
 
     space: EncoderSpace
     parts: Sequence[QueryPart]
-    vector: Vectors
+    query: QueryVector
 
     @property
     def kind(self) -> QueryKind:
@@ -32,22 +34,23 @@ class VectorRetriever:
         towards = sum(part.weight for part in self.parts if part.weight > 0)
         return towards or -sum(part.weight for part in self.parts)
 
-    def retrieve(self, plan: Plan, where: Ids | None, k: int) -> Ranking:
+    def retrieve(self, plan: Plan, where: Selection | None, k: int) -> Ranking:
         """Return at most `k` nearest pictures, without those that were asked about, and their scores."""
         index, excluded = self.space.index, self._excluded(plan, where)
         k = min(k, index.count(where) - len(excluded))
         if k <= 0:
             return Ranking(np.empty(0, np.int64), np.empty(0, np.float32))
-        found = index.search(self.vector, k + len(excluded), where=where, kind=self.kind)
+        query, wanted = self.query, k + len(excluded)
+        found = index.search(query.vector, wanted, where=where, offset_weight=query.offset_weight, kind=self.kind)
         kept = (found.ids[0] >= 0) & ~np.isin(found.ids[0], excluded)
         return Ranking(found.ids[0][kept][:k], found.scores[0][kept][:k])
 
-    def count(self, plan: Plan, where: Ids | None) -> int:
+    def count(self, plan: Plan, where: Selection | None) -> int:
         """Return how many pictures there are to be paged to."""
         return self.space.index.count(where) - len(self._excluded(plan, where))
 
     def find_range(
-        self, plan: Plan, where: Ids | None, min_score: float | None, start: int, end: int
+        self, plan: Plan, where: Selection | None, min_score: float | None, start: int, end: int
     ) -> tuple[Ids, Scores, int]:
         """Return part of the ranking down to a score, the scores, and how many there are to be paged to.
 
@@ -58,8 +61,11 @@ class VectorRetriever:
         excluded = self._excluded(plan, where)
         total = index.count(where) - len(excluded)
         if min_score is not None:
-            above = index.score(self.vector, excluded).round(SCORE_DECIMALS) >= np.float32(min_score)
-            total = index.count_above(self.vector, min_score, where=where) - int(above.sum())
+            query = self.query
+            scored = index.score(query.vector, excluded, offset_weight=query.offset_weight)
+            above = scored.round(SCORE_DECIMALS) >= np.float32(min_score)
+            total = index.count_above(query.vector, min_score, where=where, offset_weight=query.offset_weight)
+            total -= int(above.sum())
         wanted = min(end, total)
         if wanted <= start:
             return np.empty(0, np.int64), np.empty(0, np.float32), total
@@ -70,7 +76,7 @@ class VectorRetriever:
             ids, scores, total = ids[:reach], scores[:reach], total if reach == wanted else reach
         return ids[start:], scores[start:], total
 
-    def _excluded(self, plan: Plan, where: Ids | None) -> Ids:
+    def _excluded(self, plan: Plan, where: Selection | None) -> Ids:
         """Return the pictures that were asked about, and so are no answer, among those that may be one; ascending."""
         asked = np.array(sorted({one for one in plan.excluded if self.space.holds(one)}), np.int64)
-        return asked if where is None else asked[np.isin(asked, where)]
+        return asked if where is None or not len(asked) else asked[np.isin(asked, where.ids())]

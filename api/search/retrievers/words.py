@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from api.search.query import MAX_TEXT_CHARS, Clause
 from api.search.retrievers.retriever import Ranking
 from indexer.library.catalog.texts import ask_for
 from indexer.library.catalog.writer import Catalog
+from indexer.library.ports.index import Mask, Selection
 from models.foundation.vectors import Ids
 
 _CACHED = 32
@@ -69,14 +70,14 @@ def among(ids: Ids, allowed: Ids) -> Ids:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordRetriever:
-    """Finds the pictures that say the words of a plan, among those that are `held`, ids ascending."""
+    """Finds the pictures that say the words of a plan, among those that an index `holds`."""
 
-    held: Ids
+    holds: Callable[[Ids], Mask]
 
-    def retrieve(self, plan: Plan, where: Ids | None, k: int) -> Ranking:
+    def retrieve(self, plan: Plan, where: Selection | None, k: int) -> Ranking:
         """Return at most the first `k` that say the words, without those that were asked about; they have no score."""
-        ids = among(plan.matches.ids, self.held)
+        ids = plan.matches.ids[self.holds(plan.matches.ids)]
         if where is not None:
-            ids = among(ids, where)
+            ids = among(ids, where.ids())
         ids = ids[~np.isin(ids, plan.excluded)][:k]
         return Ranking(ids, np.zeros(len(ids), np.float32))

@@ -6,7 +6,7 @@ from PIL import ImageStat
 
 from indexer.library.annotations import Values
 from indexer.library.fields import Field, FieldType
-from indexer.library.ports import AnnotatedPicture, Needs
+from indexer.library.ports.annotator import AnnotatedPicture, Needs
 
 
 class BrightnessAnnotator:

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from indexer.library.catalog.filters import AllOf, AnyOf, Condition, Filter, Period, Range
 from indexer.library.errors import InvalidFilter
 from indexer.library.fields import Field, FieldSet, FieldType
+from indexer.library.filters import AllOf, AnyOf, Condition, Filter, Period, Range
 
 _CONDITION = re.compile(
     r"""\s*(?P<field>[a-z_]+)\s*(?P<operator>>=|<=|\^=|=|>|<)\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s,"]+))\s*""",

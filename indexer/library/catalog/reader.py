@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from indexer.library.catalog.filters import Filter
 from indexer.library.catalog.records import ImageRow, IndexChanges, Locations, Shard, StoredEncoder
 from indexer.library.catalog.roots import ROOT_COLUMNS, root_of
 from indexer.library.catalog.sql import to_sql
 from indexer.library.catalog.texts import TextDatabase
+from indexer.library.filters import Filter
 from indexer.library.items import ByteRange, KnownItem, Locator, Name, Part, Root, Stamp
 from indexer.library.looks import Looks
 from indexer.library.source_kinds import place_of

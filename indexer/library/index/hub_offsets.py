@@ -4,16 +4,18 @@ Some pictures lie near every text, and so turn up for every one: hubs. A bank of
 offset of a picture x is -log(mean of exp(b * B.x)) / b, its score with all of them, in which the best of them count
 most. Adding it to the score of a query ranks like the inverted softmax (Smith et al. 2017; Bogolin et al., "Cross Modal
 Retrieval with Querybank Normalisation", 2022). That is too much where the bank is not of the kind of the library, as
-queries that are written for any library are not; so only a share of it is kept. A query says with one number more how
-much offsets weigh: 1 for a text, 0 for a picture.
+queries that are written for any library are not; so only a share of it is kept. Each query says how much offsets weigh
+in it: 1 for a text, 0 for a picture.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from indexer.library.index_records import OffsetWeight
 from models.foundation.vectors import Vectors
 
 Offsets: TypeAlias = npt.NDArray[np.float32]  # (n,), one for each row
@@ -63,22 +65,36 @@ def with_offsets(vectors: Vectors, offsets: Offsets) -> Vectors:
     return with_column(vectors, offsets, vectors.shape[1] + 1)
 
 
-def weighing(directions: Vectors, weight: float) -> Vectors:
-    """Return queries float32 (n, dim + 1) that weigh offsets so much."""
-    return with_column(directions, np.full(len(directions), weight, np.float32), directions.shape[1] + 1)
+@dataclass(frozen=True, slots=True, eq=False)
+class WeightedQueries:
+    """Queries `vectors`, float32 (n, dim), and how much offsets weigh in each, `weights` float32 (n,)."""
 
+    vectors: Vectors
+    weights: npt.NDArray[np.float32]
 
-def weights_of(queries: Vectors, dim: int) -> npt.NDArray[np.float32]:
-    """Return how much each query weighs offsets, float32 (n,); 0 where it does not say."""
-    weights: npt.NDArray[np.float32] = queries[:, dim] if queries.shape[1] > dim else np.zeros(len(queries), np.float32)
-    return weights
+    @classmethod
+    def of(cls, vectors: Vectors, weight: OffsetWeight) -> "WeightedQueries":
+        """Take queries and the weight that all of them have, or the weights of each."""
+        return cls(vectors, np.broadcast_to(np.asarray(weight, np.float32), len(vectors)))
 
+    def __len__(self) -> int:
+        return len(self.vectors)
 
-def fitting(queries: Vectors, dim: int, width: int, *, scale: float = 1.0) -> Vectors:
-    """Return queries as long as rows of `width`, their weights divided by `scale`; rows of `dim` have no offset."""
-    if width == dim:
-        return np.ascontiguousarray(queries[:, :dim])
-    return with_column(queries[:, :dim], weights_of(queries, dim) / np.float32(scale), width)
+    def __getitem__(self, chosen: slice | Sequence[int]) -> "WeightedQueries":
+        return WeightedQueries(self.vectors[chosen], self.weights[chosen])
+
+    def __iter__(self) -> Iterator["WeightedQueries"]:
+        """Yield each query by itself."""
+        return (self[number : number + 1] for number in range(len(self)))
+
+    def as_rows(self, width: int, *, scale: float = 1.0) -> Vectors:
+        """Return queries as long as rows of `width`, which have offsets if that is more than `dim`.
+
+        Weights are divided by `scale`.
+        """
+        if width == self.vectors.shape[1]:
+            return np.ascontiguousarray(self.vectors)
+        return with_column(self.vectors, self.weights / np.float32(scale), width)
 
 
 def coded_dim(dim: int) -> int:
@@ -92,9 +108,9 @@ def coded_offsets(offsets: Offsets) -> Offsets:
     return coded
 
 
-def coded_queries(queries: Vectors, dim: int, width: int) -> Vectors:
+def coded_queries(queries: WeightedQueries, width: int) -> Vectors:
     """Return queries as they are compared with codes of rows of `width`."""
-    return fitting(queries, dim, width, scale=_IN_CODES)
+    return queries.as_rows(width, scale=_IN_CODES)
 
 
 def offsets_at(offsets: Offsets | None, positions: npt.NDArray[np.int64]) -> Offsets | None:

@@ -1,12 +1,14 @@
-"""The reference: exact search as one matrix product. Every other index must answer like it."""
+"""The reference: exact search by multiplying everything. Every other index must answer like it."""
 
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from indexer.library.index.base import SCORE_DECIMALS, Neighbors, QueryKind, last_of_each, positions_of, rank
-from indexer.library.index.hub_offsets import Offsets, fitting, with_offsets
+from indexer.library.index.base import SCORE_DECIMALS, last_of_each, positions_of, rank, stack_rows
+from indexer.library.index.hub_offsets import Offsets, WeightedQueries, with_offsets
+from indexer.library.index_records import Neighbors, OffsetWeight, QueryKind
+from indexer.library.ports.index import Mask, Selection
 from models.foundation.vectors import Ids, Vectors
 
 
@@ -24,6 +26,10 @@ class NumpyIndex:
     def list_ids(self) -> Ids:
         """Return all ids."""
         return self._ids
+
+    def holds(self, ids: Ids) -> Mask:
+        """Say which are there."""
+        return np.isin(ids, self._ids)
 
     def upsert(self, ids: Ids, vectors: Vectors, offsets: Offsets | None = None) -> None:
         """Add or replace."""
@@ -43,33 +49,33 @@ class NumpyIndex:
         queries: Vectors,
         k: int,
         *,
-        where: Ids | None = None,
+        where: Selection | None = None,
+        offset_weight: OffsetWeight = 0.0,
         kind: QueryKind = "text",  # noqa: ARG002 - everything is looked at, whatever is asked
     ) -> Neighbors:
         """Score everything, sort everything."""
         ids, vectors = self._among(where)
-        rows = [rank(ids, vectors @ query, k) for query in self._fitting(queries)]
-        return Neighbors(
-            np.array([row[0] for row in rows], np.int64).reshape(len(queries), k),
-            np.array([row[1] for row in rows], np.float32).reshape(len(queries), k),
-        )
+        rows = [rank(ids, _multiply(vectors, query), k) for query in self._as_rows(queries, offset_weight)]
+        return stack_rows(rows, k)
 
-    def count(self, where: Ids | None = None) -> int:
+    def count(self, where: Selection | None = None) -> int:
         """Count."""
         return len(self._among(where)[0])
 
-    def count_above(self, query: Vectors, score: float, *, where: Ids | None = None) -> int:
+    def count_above(
+        self, query: Vectors, score: float, *, where: Selection | None = None, offset_weight: float = 0.0
+    ) -> int:
         """Count."""
-        return int(((self._among(where)[1] @ self._fitting(query)[0]).round(SCORE_DECIMALS) >= score).sum())
+        scores = _multiply(self._among(where)[1], self._as_rows(query, offset_weight)[0])
+        return int((scores.round(SCORE_DECIMALS) >= score).sum())
 
     def fetch(self, ids: Ids) -> Vectors:
         """Return the vectors of `ids`. Raises KeyError."""
         return np.ascontiguousarray(self._rows_of(ids)[:, : self.dim])
 
-    def score(self, query: Vectors, ids: Ids) -> npt.NDArray[np.float32]:
+    def score(self, query: Vectors, ids: Ids, *, offset_weight: float = 0.0) -> npt.NDArray[np.float32]:
         """Score. Raises KeyError."""
-        scores: npt.NDArray[np.float32] = self._rows_of(ids) @ self._fitting(query)[0]
-        return scores
+        return _multiply(self._rows_of(ids), self._as_rows(query, offset_weight)[0])
 
     def save(self, path: Path) -> None:
         """Write an .npz file."""
@@ -79,15 +85,21 @@ class NumpyIndex:
     def close(self) -> None:
         """Nothing to release."""
 
-    def _among(self, where: Ids | None) -> tuple[Ids, Vectors]:
+    def _among(self, where: Selection | None) -> tuple[Ids, Vectors]:
         if where is None:
             return self._ids, self._rows
-        positions = positions_of(self._ids, where)
+        positions = positions_of(self._ids, where.ids())
         return self._ids[positions], self._rows[positions]
 
     def _rows_of(self, ids: Ids) -> Vectors:
         positions = {int(i): n for n, i in enumerate(self._ids)}
         return self._rows[[positions[int(i)] for i in ids]]
 
-    def _fitting(self, queries: Vectors) -> Vectors:
-        return fitting(queries, self.dim, self.dim + 1)
+    def _as_rows(self, queries: Vectors, offset_weight: OffsetWeight) -> Vectors:
+        return WeightedQueries.of(queries, offset_weight).as_rows(self.dim + 1)
+
+
+def _multiply(rows: Vectors, query: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return the inner product of each row, which, unlike in a matrix product, is the same wherever the row stands."""
+    products: npt.NDArray[np.float32] = (rows * query).sum(axis=1)
+    return products

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.library.index.faiss.flat import Allowed, import_faiss, score_rows
+from indexer.library.index.faiss.flat import Allowed, import_faiss, multiply
 from models.foundation.vectors import Vectors
 
 Counts = npt.NDArray[np.int64]
@@ -54,7 +54,7 @@ class Codes:
             self._centroids = self.ivf.quantizer.reconstruct_n(0, self.lists)
         with threads(1):
             rotated = self._rotation.apply(query[None])[0]
-        return np.argsort(-score_rows(rotated, self._centroids), kind="stable")
+        return np.argsort(-multiply(rotated, self._centroids), kind="stable")
 
     def count_rows(self, allowed: Allowed | None) -> Counts:
         """Return how many rows each list holds, or how many that are allowed. Not to be changed."""

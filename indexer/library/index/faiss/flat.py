@@ -5,14 +5,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.library.index.base import SCORE_DECIMALS, QueryKind
-from indexer.library.index.hub_offsets import Offsets, offsets_at
+from indexer.library.index.base import SCORE_DECIMALS
+from indexer.library.index.hub_offsets import Offsets, WeightedQueries, offsets_at
+from indexer.library.index_records import QueryKind
+from indexer.library.ports.index import Mask
 from models.foundation.errors import BackendNotInstalled
 from models.foundation.vectors import Ids, Vectors
 
 Positions = npt.NDArray[np.int64]
 Scores = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
 
 _SHORT = 16  # FAISS takes shorter rows several at a time
 FEW_ROWS = 4_096  # so few are copied and scored faster than the others are skipped
@@ -79,7 +80,7 @@ class FlatSegment:
 
     def search(
         self,
-        queries: Vectors,
+        queries: WeightedQueries,
         k: int,
         allowed: Allowed | None,
         kind: QueryKind,  # noqa: ARG002
@@ -100,7 +101,7 @@ class FlatSegment:
                 found.append((best, scores[best]))
         return found
 
-    def count_above(self, query: npt.NDArray[np.float32], score: float, allowed: Allowed | None) -> int:
+    def count_above(self, query: WeightedQueries, score: float, allowed: Allowed | None) -> int:
         """Return how many rows score at least `score`."""
         scores = score_rows(query, self.vectors, self.offsets)
         return count_above(scores if allowed is None else scores[allowed.mask], score)
@@ -110,30 +111,29 @@ class FlatSegment:
         vectors: Vectors = self.vectors[positions]
         return vectors
 
-    def score(self, query: npt.NDArray[np.float32], positions: Positions) -> Scores:
-        """Return the scores of rows."""
+    def score(self, query: WeightedQueries, positions: Positions) -> Scores:
+        """Return the scores of rows for one query."""
         return score_rows(query, self.fetch(positions), offsets_at(self.offsets, positions))
 
 
-def score_rows(query: npt.NDArray[np.float32], vectors: Vectors, offsets: Offsets | None = None) -> Scores:
-    """Return the score of each row, by one thread: handing a part to others takes longer than it saves.
-
-    What `query` has beyond the length of a row is the weight of the offsets. A row's score does not depend on the rows
-    beside it, as it may in a matrix product.
-    """
-    dim = vectors.shape[1]
-    scores = _multiply(np.ascontiguousarray(query[:dim], np.float32), vectors)
-    return add_offsets(scores, query[dim:], offsets)
+def score_rows(query: WeightedQueries, vectors: Vectors, offsets: Offsets | None = None) -> Scores:
+    """Return the score of each row for one query."""
+    return add_offsets(multiply(query.vectors[0], vectors), query, offsets)
 
 
-def add_offsets(scores: Scores, weight: npt.NDArray[np.float32], offsets: Offsets | None) -> Scores:
-    """Add weighed offsets, where there are any, to `scores`, and return them; `weight` has one number or none."""
-    if offsets is not None and weight.any():
-        scores += weight * offsets
+def add_offsets(scores: Scores, query: WeightedQueries, offsets: Offsets | None) -> Scores:
+    """Add the offsets of rows, where there are any, as `query` weighs them to `scores`, and return them."""
+    if offsets is not None and query.weights[0]:
+        scores += query.weights[0] * offsets
     return scores
 
 
-def _multiply(query: npt.NDArray[np.float32], vectors: Vectors) -> Scores:
+def multiply(query: npt.NDArray[np.float32], vectors: Vectors) -> Scores:
+    """Return the inner product of each row, by one thread: handing a part to others takes longer than it saves.
+
+    A row's product does not depend on the rows beside it, as it may in a matrix product.
+    """
+    query = np.ascontiguousarray(query, np.float32)
     if vectors.shape[1] < _SHORT:
         short: Scores = (vectors * query).sum(axis=1)
         return short

@@ -21,13 +21,14 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.library.errors import GpuNotUsed, IndexDamaged
-from indexer.library.index.base import SCORE_DECIMALS, QueryKind
+from indexer.library.index.base import SCORE_DECIMALS
 from indexer.library.index.faiss.flat import Allowed, Positions, Scores, import_faiss
 from indexer.library.index.faiss.gpu import Gpu, failure, open_gpu
 from indexer.library.index.faiss.ivf import IvfSegment
 from indexer.library.index.faiss.part import IndexPart, Segment
-from indexer.library.index.hub_offsets import fitting, with_column
+from indexer.library.index.hub_offsets import WeightedQueries, with_column
 from indexer.library.index.options import IndexOptions
+from indexer.library.index_records import QueryKind
 from indexer.library.vectors.shard_files import shards_of
 from models.foundation.vectors import Vectors
 
@@ -185,14 +186,14 @@ class SegmentOnGpu:
         """Say whether the rows are still there."""
         return bool(self._copy.parts)
 
-    def search(self, queries: Vectors, k: int, allowed: Allowed | None, kind: QueryKind) -> list[Found]:
+    def search(self, queries: WeightedQueries, k: int, allowed: Allowed | None, kind: QueryKind) -> list[Found]:
         """Return for each query positions and exact scores, the k best among them; or what the segment itself finds."""
         found = self._find(queries, k, allowed)
         missing = [number for number, one in enumerate(found) if one is None]
         others = iter(self.segment.search(queries[missing], k, allowed, kind) if missing else ())
         return [next(others) if one is None else one for one in found]
 
-    def _find(self, queries: Vectors, k: int, allowed: Allowed | None) -> list[Found | None]:
+    def _find(self, queries: WeightedQueries, k: int, allowed: Allowed | None) -> list[Found | None]:
         """Return what the GPU surely finds; None where it may have missed one of the k best."""
         found: list[Found | None] = [None] * len(queries)
         rows = len(self.segment)
@@ -204,22 +205,24 @@ class SegmentOnGpu:
         each = rows / count  # rows for each that is allowed
         if most < rows and most < _LEAST_SPARE * k * each:
             return found
-        fitted = fitting(queries, self.segment.dim, self._width)
+        fitted = queries.as_rows(self._width)
         for wanted in sorted({min(math.ceil((_SPARE * k + _MARGIN) * each), most), most}):
             untold = [number for number, one in enumerate(found) if one is None]
             near = self._vectors.find(self._copy, fitted[untold], wanted) if untold else None
             if near is None:
                 break
             for number, positions, scores in zip(untold, *near, strict=True):
-                found[number] = self._confirm(queries[number], positions, scores, k, allowed)
+                found[number] = self._confirm(queries[number : number + 1], positions, scores, k, allowed)
         return found
 
     def _confirm(
-        self, query: npt.NDArray[np.float32], positions: Positions, scores: Scores, k: int, allowed: Allowed | None
+        self, query: WeightedQueries, positions: Positions, scores: Scores, k: int, allowed: Allowed | None
     ) -> Found | None:
         """Return those of the candidates that are allowed, and their exact scores, if no other row can be as good."""
         everything = len(positions) == len(self.segment)
-        others = -np.inf if everything else float(scores[-1]) + error_of_half(query, self._row_norm)
+        others = (
+            -np.inf if everything else float(scores[-1]) + error_of_half(query.as_rows(self._width)[0], self._row_norm)
+        )
         if others == -np.inf and not everything:  # the weight of offsets is more than half precision holds
             return None
         kept = np.sort(positions if allowed is None else positions[allowed.mask[positions]])

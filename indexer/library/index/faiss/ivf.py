@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.library.index.base import QueryKind
 from indexer.library.index.faiss.codes import Codes
 from indexer.library.index.faiss.flat import (
     Allowed,
@@ -21,10 +20,12 @@ from indexer.library.index.faiss.flat import (
     add_offsets,
     best_of,
     count_above,
+    multiply,
     score_rows,
 )
 from indexer.library.index.faiss.search_params import SearchParams, SearchParamsTable, untuned
-from indexer.library.index.hub_offsets import Offsets, coded_queries, offsets_at
+from indexer.library.index.hub_offsets import Offsets, WeightedQueries, coded_queries, offsets_at
+from indexer.library.index_records import QueryKind
 from indexer.library.vectors.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.foundation.vectors import Ids, Vectors
 
@@ -79,16 +80,16 @@ class IvfSegment:
         """Return the vectors of rows."""
         return self.shards.gather(self.places[positions])
 
-    def score(self, query: npt.NDArray[np.float32], positions: Positions) -> Scores:
-        """Return the exact scores of rows."""
+    def score(self, query: WeightedQueries, positions: Positions) -> Scores:
+        """Return the exact scores of rows for one query."""
         return score_rows(query, self.fetch(positions), offsets_at(self.offsets, positions))
 
-    def look(self, queries: Vectors, wanted: int, nprobe: int, allowed: Allowed | None) -> Positions:
+    def look(self, queries: WeightedQueries, wanted: int, nprobe: int, allowed: Allowed | None) -> Positions:
         """Return the positions of the best by their codes, as `Codes.search` does."""
         return self.codes.search(self._coded(queries), wanted, nprobe, allowed)
 
     def search(
-        self, queries: Vectors, k: int, allowed: Allowed | None, kind: QueryKind
+        self, queries: WeightedQueries, k: int, allowed: Allowed | None, kind: QueryKind
     ) -> list[tuple[Positions, Scores]]:
         """Return for each query the positions of candidates and their exact scores; the k best are among them."""
         count = len(self) if allowed is None else allowed.count
@@ -107,19 +108,19 @@ class IvfSegment:
             for query, positions in found
         ]
 
-    def count_above(self, query: npt.NDArray[np.float32], score: float, allowed: Allowed | None) -> int:
+    def count_above(self, query: WeightedQueries, score: float, allowed: Allowed | None) -> int:
         """Return how many rows score at least `score`: of the best found, if that is not all of them; else exactly."""
         count = len(self) if allowed is None else allowed.count
         for k in (k for k in _COUNTED if k < count // 2):
-            _, scores = self.search(query[None], k, allowed, "text")[0]
+            _, scores = self.search(query, k, allowed, "text")[0]
             above = count_above(scores, score)
             if above < k:
                 return above
         scores = self.all_scores(query)
         return count_above(scores if allowed is None else scores[allowed.mask], score)
 
-    def all_scores(self, query: npt.NDArray[np.float32]) -> Scores:
-        """Return the exact score of every row, by reading them all in the order in which they lie."""
+    def all_scores(self, query: WeightedQueries) -> Scores:
+        """Return the exact score of every row for one query, by reading them all in the order in which they lie."""
         scores = np.empty(len(self), np.float32)
         places = self.places if self._order is None else self.places[self._order]
         shards = shards_of(places)
@@ -130,30 +131,31 @@ class IvfSegment:
                 low, high = np.searchsorted(rows, [first, first + len(block)])
                 if low == high:
                     continue
-                found = score_rows(query[: self.dim], block)[rows[low:high] - first]
+                found = multiply(query.vectors[0], block)[rows[low:high] - first]
                 part = slice(begin + low, begin + high)
                 scores[part if self._order is None else self._order[part]] = found
-        return add_offsets(scores, query[self.dim :], self.offsets)
+        return add_offsets(scores, query, self.offsets)
 
-    def _candidates(self, queries: Vectors, k: int, allowed: Allowed | None, kind: QueryKind) -> Iterator[Positions]:
+    def _candidates(
+        self, queries: WeightedQueries, k: int, allowed: Allowed | None, kind: QueryKind
+    ) -> Iterator[Positions]:
         """Yield the positions of the best by their codes for each query."""
         if allowed is None:
             params = self.search_params.choose(kind, k)
             found = self.look(queries, max(params.rerank, k + _MARGIN), params.nprobe, None)
             full = (found >= 0).sum(axis=1) >= min(k, len(self))
-        for number in range(len(queries)):
+        for number, one in enumerate(queries):
             if allowed is None and full[number]:
                 row = found[number]
             else:
-                params = self._spread(queries[number], k, allowed, kind)
-                one = queries[number : number + 1]
+                params = self._spread(one, k, allowed, kind)
                 row = self.look(one, max(params.rerank, k + _MARGIN), params.nprobe, allowed)[0]
             yield row[row >= 0]
 
-    def _spread(self, query: npt.NDArray[np.float32], k: int, allowed: Allowed | None, kind: QueryKind) -> SearchParams:
+    def _spread(self, query: WeightedQueries, k: int, allowed: Allowed | None, kind: QueryKind) -> SearchParams:
         """Return the parameters for one query, which depends on how many of the rows near it are allowed."""
         share = 1.0 if allowed is None else allowed.count / len(self)
-        lists = self.codes.nearest_lists(self._coded(query[None])[0])
+        lists = self.codes.nearest_lists(self._coded(query)[0])
         rows, kept = (np.cumsum(self.codes.count_rows(chosen)[lists]) for chosen in (None, allowed))
         params = self.search_params.choose(kind, k, share)
         nprobe = min(max(params.nprobe, _until(kept, params.rerank)), self.lists)
@@ -162,16 +164,16 @@ class IvfSegment:
             nprobe = max(nprobe, _until(kept, unfiltered))
         return SearchParams(nprobe, params.rerank)
 
-    def _score(self, queries: Vectors, positions: Positions) -> list[tuple[Positions, Scores]]:
+    def _score(self, queries: WeightedQueries, positions: Positions) -> list[tuple[Positions, Scores]]:
         vectors, offsets = self.fetch(positions), offsets_at(self.offsets, positions)
         return [(positions, score_rows(query, vectors, offsets)) for query in queries]
 
-    def _coded(self, queries: Vectors) -> Vectors:
-        return coded_queries(queries, self.dim, int(self.codes.index.d))
+    def _coded(self, queries: WeightedQueries) -> Vectors:
+        return coded_queries(queries, int(self.codes.index.d))
 
-    def _scan(self, query: npt.NDArray[np.float32], k: int, allowed: Allowed | None) -> tuple[Positions, Scores]:
+    def _scan(self, query: WeightedQueries, k: int, allowed: Allowed | None) -> tuple[Positions, Scores]:
         if allowed is not None and allowed.count <= _MOST_RERANKED:
-            return self._score(query[None], allowed.positions)[0]
+            return self._score(query, allowed.positions)[0]
         scores = self.all_scores(query)
         best = best_of(scores, k, None if allowed is None else allowed.mask)
         return best, scores[best]

@@ -7,9 +7,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from indexer.library.index.base import positions_of
-from indexer.library.index.faiss.flat import FEW_ROWS, Allowed, FlatSegment, Mask, Positions
+from indexer.library.index.faiss.flat import FEW_ROWS, Allowed, FlatSegment, Positions
 from indexer.library.index.faiss.ivf import IvfSegment
 from indexer.library.index.hub_offsets import Offsets
+from indexer.library.ports.index import Mask
 from models.foundation.vectors import Ids
 
 _DENSE = 8  # ids that span at most this many times their number are looked up in a table
@@ -52,10 +53,8 @@ class IndexPart:
         """Return those of `positions` that are alive."""
         return positions if self.live is None else positions[self.live.mask[positions]]
 
-    def allowed(self, where: Ids | None) -> Allowed | None:
-        """Return the living rows whose ids are in `where`; None stands for every row."""
-        if where is None:
-            return self.live
+    def allowed(self, where: Ids) -> Allowed:
+        """Return the living rows whose ids are in `where`."""
         ids = self.segment.ids
         if len(where) <= FEW_ROWS or not len(ids):
             return Allowed(len(ids), positions=self.alive(positions_of(ids, where)))

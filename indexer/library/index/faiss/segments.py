@@ -4,22 +4,22 @@ What is added becomes a segment of its own; what is removed is marked dead where
 pictures to millions takes a second, and a search merges what each segment finds. An id is alive in one segment.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from indexer.library.index.base import Neighbors, QueryKind, last_of_each, positions_of, rank
+from indexer.library.index.base import last_of_each, positions_of, rank, stack_rows
 from indexer.library.index.faiss.files import open_parts, save_parts
-from indexer.library.index.faiss.flat import FEW_ROWS, Allowed, FlatSegment, Mask, Positions, Scores
+from indexer.library.index.faiss.flat import Allowed, FlatSegment, Positions, Scores
 from indexer.library.index.faiss.gpu_vectors import GpuVectors, SegmentOnGpu
 from indexer.library.index.faiss.part import IndexPart, Segment
-from indexer.library.index.hub_offsets import Offsets, offsets_at
+from indexer.library.index.hub_offsets import Offsets, WeightedQueries, offsets_at
+from indexer.library.index_records import Neighbors, OffsetWeight, QueryKind
+from indexer.library.ports.index import Mask, Selection
 from models.foundation.vectors import Ids, Vectors
-
-_REMEMBERED = 32  # filters
 
 
 class SegmentedIndex:
@@ -30,7 +30,7 @@ class SegmentedIndex:
         self.parts = tuple(parts)
         self._ids: Ids | None = None
         self._on_gpu: Mapping[Segment, SegmentOnGpu] = {}
-        self._remembered: OrderedDict[int, tuple[Ids, tuple[Allowed | None, ...]]] = OrderedDict()
+        self._chosen: WeakKeyDictionary[Selection, tuple[Allowed | None, ...]] = WeakKeyDictionary()
 
     @classmethod
     def open(cls, folder: Path, segments: Sequence[Any]) -> "SegmentedIndex":
@@ -56,6 +56,13 @@ class SegmentedIndex:
             self._ids = np.sort(np.concatenate([np.empty(0, np.int64), *living]))
         return self._ids
 
+    def holds(self, ids: Ids) -> Mask:
+        """Say which are alive."""
+        held = np.zeros(len(ids), np.bool_)
+        for _, here, _ in self._locate(ids):
+            held |= here
+        return held
+
     def upsert(self, ids: Ids, vectors: Vectors, offsets: Offsets | None = None) -> None:
         """Add or replace: a new segment, and the old rows dead."""
         new_ids, last = last_of_each(ids)
@@ -75,8 +82,17 @@ class SegmentedIndex:
             self._change([part.without(positions) if len(positions) else part for part, positions in pairs])
         return sum(map(len, found))
 
-    def search(self, queries: Vectors, k: int, *, where: Ids | None = None, kind: QueryKind = "text") -> Neighbors:
+    def search(
+        self,
+        queries: Vectors,
+        k: int,
+        *,
+        where: Selection | None = None,
+        offset_weight: OffsetWeight = 0.0,
+        kind: QueryKind = "text",
+    ) -> Neighbors:
         """Search each segment and merge what they find, scored exactly."""
+        weighted = WeightedQueries.of(queries, offset_weight)
         choices = self._choose(where)
         ids: list[list[Ids]] = [[np.empty(0, np.int64)] for _ in queries]
         scores: list[list[Any]] = [[np.empty(0, np.float32)] for _ in queries]
@@ -84,43 +100,44 @@ class SegmentedIndex:
             if not len(queries) or (allowed is not None and not allowed.count):
                 continue
             searched = self._on_gpu.get(part.segment, part.segment)
-            for row, (positions, found) in enumerate(searched.search(queries, k, allowed, kind)):
+            for row, (positions, found) in enumerate(searched.search(weighted, k, allowed, kind)):
                 ids[row].append(part.segment.ids[positions])
                 scores[row].append(found)
         rows = [rank(np.concatenate(ids[row]), np.concatenate(scores[row]), k) for row in range(len(queries))]
-        return Neighbors(
-            np.array([row[0] for row in rows], np.int64).reshape(len(queries), k),
-            np.array([row[1] for row in rows], np.float32).reshape(len(queries), k),
-        )
+        return stack_rows(rows, k)
 
-    def count(self, where: Ids | None = None) -> int:
+    def count(self, where: Selection | None = None) -> int:
         """Count."""
         if where is None:
             return len(self)
         pairs = zip(self.parts, self._choose(where), strict=True)
         return sum(len(part) if allowed is None else allowed.count for part, allowed in pairs)
 
-    def count_above(self, query: Vectors, score: float, *, where: Ids | None = None) -> int:
+    def count_above(
+        self, query: Vectors, score: float, *, where: Selection | None = None, offset_weight: float = 0.0
+    ) -> int:
         """Count in each segment."""
+        weighted = WeightedQueries.of(query, offset_weight)
         pairs = zip(self.parts, self._choose(where), strict=True)
-        return sum(part.segment.count_above(query[0], score, allowed) for part, allowed in pairs)
+        return sum(part.segment.count_above(weighted, score, allowed) for part, allowed in pairs)
 
     def fetch(self, ids: Ids) -> Vectors:
         """Return the vectors of `ids`. Raises KeyError."""
         vectors = np.empty((len(ids), self.dim), np.float32)
-        for part, here, positions in self._locate(ids):
+        for part, here, positions in self._locate_all(ids):
             vectors[here] = part.segment.fetch(positions)
         return vectors
 
-    def score(self, query: Vectors, ids: Ids) -> Scores:
+    def score(self, query: Vectors, ids: Ids, *, offset_weight: float = 0.0) -> Scores:
         """Score rows exactly. Raises KeyError."""
+        weighted = WeightedQueries.of(query, offset_weight)
         scores = np.empty(len(ids), np.float32)
-        for part, here, positions in self._locate(ids):
-            scores[here] = part.segment.score(query[0], positions)
+        for part, here, positions in self._locate_all(ids):
+            scores[here] = part.segment.score(weighted, positions)
         return scores
 
     def _locate(self, ids: Ids) -> Iterator[tuple[IndexPart, Mask, Positions]]:
-        """Yield each part that has some of `ids`, which of them, and where. Raises KeyError if one is missing."""
+        """Yield each part that has some of `ids`, which of them, and where."""
         missing = np.ones(len(ids), np.bool_)
         for part in self.parts:
             held = part.segment.ids
@@ -133,7 +150,14 @@ class SegmentedIndex:
             if here.any():
                 yield part, here, positions[here]
             missing &= ~here
-        if missing.any():
+
+    def _locate_all(self, ids: Ids) -> Iterator[tuple[IndexPart, Mask, Positions]]:
+        """Yield as `_locate`. Raises KeyError if one is missing."""
+        found = 0
+        for part, here, positions in self._locate(ids):
+            found += len(positions)
+            yield part, here, positions
+        if found < len(ids):
             raise KeyError(ids)
 
     def save(
@@ -150,17 +174,14 @@ class SegmentedIndex:
     def _change(self, parts: Sequence[IndexPart]) -> None:
         self.parts = tuple(part for part in parts if len(part))
         self._ids = None
-        self._remembered = OrderedDict()
+        self._chosen = WeakKeyDictionary()
 
-    def _choose(self, where: Ids | None) -> tuple[Allowed | None, ...]:
-        """Return what may be found in each part. What a read-only array stands for is remembered."""
-        if where is None or where.flags.writeable or len(where) <= FEW_ROWS:
-            return tuple(part.allowed(where) for part in self.parts)
-        remembered = self._remembered.get(id(where))
-        if remembered is not None and remembered[0] is where:
-            return remembered[1]
-        choices = tuple(part.allowed(where) for part in self.parts)
-        self._remembered[id(where)] = (where, choices)
-        while len(self._remembered) > _REMEMBERED:
-            self._remembered.popitem(last=False)
+    def _choose(self, where: Selection | None) -> tuple[Allowed | None, ...]:
+        """Return what may be found in each part, worked out once for each selection."""
+        if where is None:
+            return tuple(part.live for part in self.parts)
+        choices = self._chosen.get(where)
+        if choices is None:
+            choices = tuple(part.allowed(where.ids()) for part in self.parts)
+            self._chosen[where] = choices
         return choices

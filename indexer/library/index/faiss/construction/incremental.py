@@ -94,7 +94,7 @@ def apply(
 
 def _holds(index: SegmentedIndex, ids: Ids, vectors: Vectors) -> npt.NDArray[np.bool_]:
     """Say for which ids the index has this very vector already."""
-    held = np.isin(ids, index.list_ids(), assume_unique=True)
+    held = index.holds(ids)
     held[held] = (index.fetch(ids[held]) == vectors[held]).all(axis=1)
     return held
 

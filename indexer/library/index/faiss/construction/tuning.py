@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.library.index.base import QueryKind
 from indexer.library.index.faiss.codes import threads
 from indexer.library.index.faiss.flat import import_faiss
 from indexer.library.index.faiss.ivf import IvfSegment
 from indexer.library.index.faiss.search_params import FEW, MANY, SearchParams, SearchParamsTable
-from indexer.library.index.hub_offsets import fitting, weighing, with_offsets
+from indexer.library.index.hub_offsets import WeightedQueries, with_offsets
 from indexer.library.index.options import IndexOptions
+from indexer.library.index_records import QueryKind
 from indexer.library.vectors.shard_files import rows_of, shards_of
 from models.foundation.vectors import Ids, Vectors
 
@@ -63,7 +63,8 @@ def tune(segment: IvfSegment, texts: Vectors | None, options: IndexOptions) -> T
     if texts is None or not len(texts):
         texts = np.empty((0, segment.dim), np.float32)
     texts = texts[np.sort(rng.choice(len(texts), min(options.tuning_queries, len(texts)), replace=False))]
-    queries = np.concatenate([weighing(segment.fetch(own), 0.0), weighing(texts, 1.0)])
+    weights = np.repeat(np.array([0, 1], np.float32), [len(own), len(texts)])
+    queries = WeightedQueries(np.concatenate([segment.fetch(own), texts]), weights)
     asked: list[tuple[QueryKind, slice]] = [("picture", slice(0, len(own)))]
     if len(texts):
         asked.append(("text", slice(len(own), len(queries))))
@@ -87,12 +88,11 @@ def _guess(params: SearchParams, lists: int) -> SearchParams:
     return SearchParams(min(_TEXT_FACTOR * params.nprobe, lists), _TEXT_FACTOR * params.rerank)
 
 
-def _exact(segment: IvfSegment, queries: Vectors, itself: Ids, options: IndexOptions) -> Ids:
+def _exact(segment: IvfSegment, queries: WeightedQueries, itself: Ids, options: IndexOptions) -> Ids:
     """Return the positions of the 100 best of each query, without itself; int64 (n, 100), the rest -1."""
     faiss = import_faiss()
     wanted = MANY + 1
-    if segment.offsets is None:
-        queries = fitting(queries, segment.dim, segment.dim)
+    rows_asked = queries.as_rows(segment.dim if segment.offsets is None else segment.dim + 1)
     scores = np.full((len(queries), wanted), -np.inf, np.float32)
     best = np.full((len(queries), wanted), -1, np.int64)
     order = np.argsort(segment.places, kind="stable")
@@ -109,7 +109,7 @@ def _exact(segment: IvfSegment, queries: Vectors, itself: Ids, options: IndexOpt
                 chosen = np.ascontiguousarray(block[rows[low:high] - first])
                 if segment.offsets is not None:
                     chosen = with_offsets(chosen, segment.offsets[order[begin + low : begin + high]])
-                near, at = faiss.knn(queries, chosen, min(wanted, len(chosen)), faiss.METRIC_INNER_PRODUCT)
+                near, at = faiss.knn(rows_asked, chosen, min(wanted, len(chosen)), faiss.METRIC_INNER_PRODUCT)
                 both = np.concatenate([scores, near], axis=1)
                 positions = np.concatenate([best, order[begin + low + at]], axis=1)
                 rank = np.argsort(-both, axis=1, kind="stable")[:, :wanted]
@@ -125,7 +125,7 @@ def _without(rows: Ids, itself: Ids) -> Ids:
 
 
 def _tune_kind(
-    segment: IvfSegment, kind: QueryKind, queries: Vectors, truth: Ids, itself: Ids, options: IndexOptions
+    segment: IvfSegment, kind: QueryKind, queries: WeightedQueries, truth: Ids, itself: Ids, options: IndexOptions
 ) -> dict[str, tuple[SearchParams, float]]:
     """Return for 10 and for 100 hits the cheapest parameters and their recall; the most there is where none reaches."""
     nprobes = _nprobes(segment.lists)
@@ -151,7 +151,7 @@ def _tune_kind(
     return {name: (params, recall) for name, (_, params, recall) in chosen.items()}
 
 
-def _look(segment: IvfSegment, queries: Vectors, wanted: int, nprobe: int, options: IndexOptions) -> Ids:
+def _look(segment: IvfSegment, queries: WeightedQueries, wanted: int, nprobe: int, options: IndexOptions) -> Ids:
     with threads(options.processors):
         return segment.look(queries, wanted, nprobe, None)
 

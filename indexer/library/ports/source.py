@@ -1,4 +1,4 @@
-"""The seams of the library: what it asks of a source and of an annotator. Plug-ins implement these Protocols."""
+"""What a library asks of a source, whatever kind of source it is."""
 
 import hashlib
 import os
@@ -6,12 +6,8 @@ from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, TypeAlias
+from typing import ClassVar, Protocol
 
-from PIL import Image
-
-from indexer.library.annotations import Failure, Values
-from indexer.library.fields import Field
 from indexer.library.items import Item, KnownItem, Locator, Name, Root, Stamp
 from models.foundation.errors import DecodeError, ImageSearchError
 from models.pictures.decode import DecodeLimits
@@ -159,52 +155,3 @@ class Source(Protocol):
 def place_within(root: Root, locator: Locator) -> str:
     """Return where a person finds what lies in a source, or a row of it."""
     return f"{root.path}/{locator.label}"
-
-
-Needs: TypeAlias = Literal["bytes", "image", "thumbnail"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnnotatedPicture:
-    """A picture as an annotator gets it.
-
-    `image` is upright RGB, reduced: at least 320 pixels on its longer side where the original has them. `data` are the
-    bytes of the file, and `exif` its EXIF block; empty where the annotator needs less than "bytes".
-    """
-
-    image: Image.Image
-    data: bytes = b""
-    exif: Image.Exif = field(default_factory=Image.Exif)
-
-
-class Annotator(Protocol):
-    """Finds facts in pictures. One object serves several threads, and is copied into worker processes by forking.
-
-    `name` is made of small letters, digits and "_", as are those of `fields`, which no other annotator uses. A new
-    `version` is put to work on everything that an earlier one has seen. `needs` says what is there at least: "bytes" of
-    the file, the decoded "image", or a "thumbnail" of it.
-    """
-
-    @property
-    def name(self) -> str:
-        """What the annotator is called."""
-        ...
-
-    @property
-    def version(self) -> int:
-        """A number that grows when it would find something else."""
-        ...
-
-    @property
-    def fields(self) -> tuple[Field, ...]:
-        """What it finds values for."""
-        ...
-
-    @property
-    def needs(self) -> Needs:
-        """What it looks at."""
-        ...
-
-    def annotate(self, batch: Sequence[AnnotatedPicture]) -> Sequence[Values | Failure]:
-        """Return what was found in each picture: values by the names of fields, or why there are none."""
-        ...

@@ -1,0 +1,58 @@
+"""What a library asks of an annotator."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from PIL import Image
+
+from indexer.library.annotations import Failure, Values
+from indexer.library.fields import Field
+
+Needs: TypeAlias = Literal["bytes", "image", "thumbnail"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotatedPicture:
+    """A picture as an annotator gets it.
+
+    `image` is upright RGB, reduced: at least 320 pixels on its longer side where the original has them. `data` are the
+    bytes of the file, and `exif` its EXIF block; empty where the annotator needs less than "bytes".
+    """
+
+    image: Image.Image
+    data: bytes = b""
+    exif: Image.Exif = field(default_factory=Image.Exif)
+
+
+class Annotator(Protocol):
+    """Finds facts in pictures. One object serves several threads, and is copied into worker processes by forking.
+
+    `name` is made of small letters, digits and "_", as are those of `fields`, which no other annotator uses. A new
+    `version` is put to work on everything that an earlier one has seen. `needs` says what is there at least: "bytes" of
+    the file, the decoded "image", or a "thumbnail" of it.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the annotator is called."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """A number that grows when it would find something else."""
+        ...
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """What it finds values for."""
+        ...
+
+    @property
+    def needs(self) -> Needs:
+        """What it looks at."""
+        ...
+
+    def annotate(self, batch: Sequence[AnnotatedPicture]) -> Sequence[Values | Failure]:
+        """Return what was found in each picture: values by the names of fields, or why there are none."""
+        ...

@@ -12,8 +12,8 @@ from models.foundation.terminal import Data, Json, language, print_csv, print_js
 
 if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs none of it
     from indexer.config import IndexerSettings
-    from indexer.library.builds.manifest import IndexEntry
     from indexer.library.duplicate_report import Duplicate
+    from indexer.library.index_records import IndexEntry
     from indexer.library.layout import Layout
     from indexer.pipeline.commands import BuildOptions, BuildReport
 

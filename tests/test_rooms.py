@@ -65,6 +65,8 @@ def test_a_text_search_needs_neither_torch_nor_the_web_stack_nor_the_image_tower
         "engine = SearchEngine.open(Path(sys.argv[1]))\n"
         "result = engine.search(Query(clauses=[Clause(text='一只猫')], k=1))\n"
         "assert engine.encoders._image is None\n"
+        "assert 'indexer.library.index.faiss.segments' in sys.modules\n"
+        "assert 'indexer.library.index.faiss.construction' not in sys.modules\n"
         "print(result.hits[0].path)"
     )
     done = run_python(code, str(library))

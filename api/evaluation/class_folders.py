@@ -10,7 +10,7 @@ from api.evaluation.columns import read_columns
 from api.evaluation.datasets import ClassName, ClassSet, language_of
 from api.evaluation.errors import InvalidDataSet
 from api.evaluation.pictures import list_pictures
-from indexer.library.ports.source import ReadOptions
+from indexer.library.source_port import ReadOptions
 
 FORM = "classes"
 COLUMNS = {"class": "class folder 类别 文件夹", "name": "name 名称", "language": "language lang 语言"}

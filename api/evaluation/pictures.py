@@ -12,7 +12,7 @@ from api.evaluation.datasets import Picture
 from api.evaluation.errors import InvalidDataSet
 from indexer.errors import InvalidList, InvalidRoot
 from indexer.library.items import Item, Root
-from indexer.library.ports.source import ReadOptions, ScanContext, Source
+from indexer.library.source_port import ReadOptions, ScanContext, Source
 from indexer.sources.places import source_at
 from models.foundation.errors import DecodeError
 from models.pictures.decode import DecodeLimits, read_image_file

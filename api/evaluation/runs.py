@@ -25,8 +25,8 @@ from api.search.engine import SearchEngine
 from indexer.config import IndexerSettings
 from indexer.library.errors import LibraryUnwritable
 from indexer.library.layout import Layout
-from indexer.library.ports.source import ReadOptions
 from indexer.library.routing import Routing
+from indexer.library.source_port import ReadOptions
 from indexer.sources.tables import LIST_SUFFIXES
 from models.encoders.registry import DEFAULT_ENCODER, get_installed_spec
 from models.encoders.spec import EncoderSpec

@@ -21,6 +21,7 @@ from api.search.stages import run_search
 from indexer.library.builds.current import current_build
 from indexer.library.errors import NoIndex
 from indexer.library.index.faiss.gpu_vectors import GpuVectors
+from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.layout import Layout
 from indexer.library.opened import open_build
 from models.foundation.errors import ImageSearchError
@@ -98,7 +99,7 @@ class Service:
         self._decoding = asyncio.Semaphore(_DECODED_AT_ONCE)
         self._follower: asyncio.Task[None] | None = None
         self._gpu: GpuVectors | None = None
-        metrics.gpu_pictures.set_function(lambda: self._serving.engine.opened.index.on_gpu if self._serving else 0)
+        metrics.gpu_pictures.set_function(self._count_on_gpu)
 
     @property
     def serving(self) -> Serving:
@@ -174,8 +175,13 @@ class Service:
 
     async def _use_gpu(self) -> None:
         """Have the GPU, if there is one, search the build in use; until it does, the processor answers."""
-        if self._gpu and self._serving:
-            await asyncio.to_thread(self._serving.engine.opened.index.use, self._gpu)
+        index = self._serving and self._serving.engine.opened.index
+        if self._gpu and isinstance(index, SegmentedIndex):
+            await asyncio.to_thread(index.use, self._gpu)
+
+    def _count_on_gpu(self) -> int:
+        index = self._serving and self._serving.engine.opened.index
+        return index.on_gpu if isinstance(index, SegmentedIndex) else 0
 
     def _load(self) -> Serving:
         settings = self.settings

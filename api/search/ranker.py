@@ -21,8 +21,8 @@ from api.search.retrievers.vectors import VectorRetriever
 from api.search.retrievers.words import WordRetriever
 from indexer.library.filters import Filter
 from indexer.library.index.selection import FilterSelection
+from indexer.library.index_port import Mask, Selection
 from indexer.library.opened import OpenBuild
-from indexer.library.ports.index import Mask, Selection
 from models.foundation.vectors import Ids
 
 _CACHED_FILTERS = 32

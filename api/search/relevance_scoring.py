@@ -18,7 +18,7 @@ from api.search.reloading_file import ReloadingFile
 from api.search.results import SearchHit, SearchNote
 from indexer.library.index.base import SCORE_DECIMALS
 from indexer.library.index.selection import IdSelection
-from indexer.library.ports.index import Selection, VectorIndex
+from indexer.library.index_port import Selection, VectorIndex
 from models.foundation.errors import CalibrationUnreadable, ReferenceUnreadable
 from models.foundation.vectors import Ids, Vectors
 from models.relevance.curves import KINDS, POOR_MATCH, Calibration, Fit, Kind, read_calibration

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from indexer.library.annotations import Values
+from indexer.library.annotator_port import AnnotatedPicture, Needs
 from indexer.library.fields import Choice, Field, FieldType
-from indexer.library.ports.annotator import AnnotatedPicture, Needs
 
 # The order is part of the catalog (bit positions): append only.
 _CHOICES = (

@@ -8,8 +8,8 @@ from datetime import datetime
 from PIL import ExifTags, Image
 
 from indexer.library.annotations import Values
+from indexer.library.annotator_port import AnnotatedPicture, Needs
 from indexer.library.fields import Field, FieldType
-from indexer.library.ports.annotator import AnnotatedPicture, Needs
 
 _WHEN = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized, ExifTags.Base.DateTime)
 _DAMAGE = (KeyError, IndexError, OSError, OverflowError, SyntaxError, TypeError, ValueError, struct.error)

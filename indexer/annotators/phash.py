@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 
 from indexer.library.annotations import Values
+from indexer.library.annotator_port import AnnotatedPicture, Needs
 from indexer.library.fields import Field, FieldType
 from indexer.library.looks import NO_HASH, to_signed
-from indexer.library.ports.annotator import AnnotatedPicture, Needs
 
 _SIDE = 32
 _LOW = 8

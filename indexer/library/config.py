@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field
 
-from indexer.library.index.options import IndexOptions
+from indexer.library.index_records import IndexOptions
 from models.config import EncoderSettings
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 class IndexSettings(BaseModel):
     """How the vector index is made. Environment: XUNTU_INDEX__RECIPE, XUNTU_INDEX__RECALL, ..."""
 
+    backend: str = Field("faiss", description="What makes and searches the index; others come with other packages")
     recipe: Literal["auto", "flat", "ivf"] = Field("auto", description="flat: exact; ivf: for millions; auto: by size")
     recall: float = Field(0.98, gt=0, le=1, description="Share of the exact answers that ivf is tuned to find")
     training_rows: int = Field(131_072, ge=1_000, description="Most vectors that ivf is trained on")

@@ -28,6 +28,7 @@ class DamageKind(Enum):
     MIXED_LENGTHS = "{it} mixes vectors of the lengths {found}", "{it}混有不同长度的向量：{found}"
     SOME_OFFSETS = "{it} has offsets for some of its segments only", "{it}只有部分分段带有偏移量"
     FILES_MISSING = "{it} lacks files of segment {found}", "{it}缺少分段 {found} 的文件"
+    NO_PART = "{it} is no part of an index of segments", "{it}不是分段索引的一部分"
     FAISS_CANNOT_READ = "{it} cannot be read by FAISS", "{it}无法由 FAISS 读取"
     FINDS_TOO_LITTLE = (
         "{it} finds only {found:.0%} of sampled pictures by themselves",
@@ -38,6 +39,7 @@ class DamageKind(Enum):
     NO_BUILD_IN_USE = "builds/{it} is missing: no build is in use", "缺少 builds/{it}：没有正在使用的索引"
     OTHER_PICTURES = "build {it} does not hold the pictures that the catalog says", "索引 {it}的图片与目录文件不一致"
     WITHOUT_VECTOR = "{found} pictures have no vector of {it}", "{found} 张图片没有 {it}的向量"
+    NOT_OPENED = "the index of {it} cannot be opened: {why}", "{it}的索引无法打开：{why}"
     CATALOG = "the catalog is damaged: {why}", "目录文件已损坏：{why}"
 
 

@@ -15,6 +15,8 @@ LibraryError
 ├─ EncoderNotInLibrary                  an encoder to be dropped that the library does not have
 ├─ LastEncoder                          a library keeps one encoder
 ├─ RoutingUnreadable                    the library's file of routes is not what was written
+├─ UnknownIndexBackend                  an index back end that is not installed
+├─ BrokenIndexBackend                   an index back end that cannot be loaded
 ├─ IndexDamaged                         a file of the build or of the vector store is not what was written
 │  └─ BuildUnreadable                   written by another version of the product
 └─ NothingToRollBack                    there is no earlier build
@@ -302,6 +304,35 @@ class BuildUnreadable(IndexDamaged):
     def __init__(self, path: Path, version: str, *, newer: bool) -> None:
         kind = DamageKind.MADE_BY_NEWER if newer else DamageKind.MADE_BY_EARLIER
         super().__init__(Damage(path, kind, found=version))
+
+
+class UnknownIndexBackend(LibraryError):
+    """An index back end that is not installed: a build was made by it, or the settings name it."""
+
+    code = "unknown_index_backend"
+    users_mistake = True
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.name, self.known = name, tuple(known)
+        super().__init__(
+            en=f"There is no index back end {name}; there are: {', '.join(known)}. Install the package that it comes "
+            "with, or make the index with another one: XUNTU_INDEX__BACKEND=faiss xuntu index rebuild",
+            zh=f"没有名为 {name} 的索引后端；现有：{'、'.join(known)}。请安装提供它的软件包，或改用其他后端重建索引："
+            "XUNTU_INDEX__BACKEND=faiss xuntu index rebuild",
+        )
+
+
+class BrokenIndexBackend(LibraryError):
+    """An index back end that is installed and cannot be loaded."""
+
+    code = "broken_index_backend"
+
+    def __init__(self, name: str, why: str) -> None:
+        self.name = name
+        super().__init__(
+            en=f"The index back end {name} cannot be loaded ({why}). Install the package that it comes with anew.",
+            zh=f"无法加载索引后端 {name}（{why}）。请重新安装提供它的软件包。",
+        )
 
 
 class NothingToRollBack(LibraryError):

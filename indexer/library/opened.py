@@ -4,21 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.library.builds.current import read_current
-from indexer.library.builds.manifest import IndexEntry, Manifest
+from indexer.library.builds.manifest import Manifest
 from indexer.library.catalog.writer import Catalog
-from indexer.library.damage import Damage, DamageKind
-from indexer.library.errors import IndexDamaged, IndexMismatch
-from indexer.library.index.faiss.segments import SegmentedIndex
+from indexer.library.errors import IndexMismatch
+from indexer.library.index.backends import open_index
+from indexer.library.index_port import OpenIndex, VectorIndex
+from indexer.library.index_records import IndexEntry
 from indexer.library.layout import Layout
 from models.encoders.spec import EncoderSpec
-
-
-@dataclass(frozen=True, slots=True)
-class OpenIndex:
-    """The index of one encoder, and what the manifest says of it."""
-
-    entry: IndexEntry
-    index: SegmentedIndex
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +32,7 @@ class OpenBuild:
         return self.indexes[0].entry
 
     @property
-    def index(self) -> SegmentedIndex:
+    def index(self) -> VectorIndex:
         """The index of the main encoder."""
         return self.indexes[0].index
 
@@ -58,22 +51,15 @@ def open_build(data: Path, *, catalog: Catalog | None = None, build: str | None 
     """Open the build in use, or the one that `build` names, with the `catalog` if it is open and still the library's.
 
     Whether its encoder is the one on this machine is for those to ask who encode. Raises NoIndex, IndexDamaged,
-    CatalogTooNew or CatalogCorrupt.
+    UnknownIndexBackend, BrokenIndexBackend, CatalogTooNew or CatalogCorrupt.
     """
     layout = Layout(data.absolute())
     manifest = read_current(layout) if build is None else Manifest.read(layout.builds / build)
     folder = layout.builds / manifest.build
-    indexes = tuple(_open_index(folder, entry) for entry in manifest.indexes)
+    indexes = tuple(OpenIndex(entry, open_index(folder, entry)) for entry in manifest.indexes)
     if catalog is None or not catalog.is_current():
         catalog = Catalog(layout.catalog)
     return OpenBuild(layout, manifest, indexes, catalog)
-
-
-def _open_index(folder: Path, entry: IndexEntry) -> OpenIndex:
-    index = SegmentedIndex.open(folder, entry.files)
-    if len(index) != entry.count:
-        raise IndexDamaged(Damage(folder, DamageKind.OTHER_CONTENT, found=len(index), expected=entry.count))
-    return OpenIndex(entry, index)
 
 
 def check_same(expected: EncoderSpec, loaded: EncoderSpec) -> None:

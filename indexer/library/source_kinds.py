@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from indexer.library.errors import UnknownSource
 from indexer.library.items import Locator, Root
-from indexer.library.ports.source import Source, place_within
+from indexer.library.source_port import Source, place_within
 
 logger = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 import logging
 
 from indexer.library.annotations import Annotation, Failure, to_annotation
+from indexer.library.annotator_port import AnnotatedPicture, Annotator
 from indexer.library.fields import AnnotatorRecord
-from indexer.library.ports.annotator import AnnotatedPicture, Annotator
 
 logger = logging.getLogger(__name__)
 

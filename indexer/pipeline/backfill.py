@@ -14,11 +14,11 @@ from pathlib import Path
 from PIL import Image
 
 from indexer.library.annotations import Annotation
+from indexer.library.annotator_port import AnnotatedPicture, Annotator
 from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.writer import Catalog
 from indexer.library.layout import Layout
 from indexer.library.originals import read_original
-from indexer.library.ports.annotator import AnnotatedPicture, Annotator
 from indexer.library.thumbnails import DECODED_SIDE
 from indexer.pipeline.annotate import annotate, record_of
 from models.foundation.devices import count_cpus

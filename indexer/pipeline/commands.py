@@ -17,7 +17,7 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.encoders import check_vectors_whole, find_damage, open_encoders, rewrite_shards
 from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
-from indexer.library.index.faiss.segments import SegmentedIndex
+from indexer.library.index.backends import get_backend, open_index
 from indexer.library.layout import Layout
 from indexer.library.lock import write_lock
 from indexer.pipeline.annotate import record_of
@@ -62,7 +62,7 @@ def build(settings: IndexerSettings, paths: Sequence[Path], options: BuildOption
     folders = [_checked_path(path, layout) for path in paths]
     if not folders and not layout.catalog.exists():
         raise NoIndex(layout.data)
-    with _opened(layout) as catalog:
+    with _opened(layout, settings) as catalog:
         return Run(settings, layout, catalog, options, started).run(folders)
 
 
@@ -77,7 +77,7 @@ def rebuild(
     layout = Layout(settings.data.absolute())
     if not layout.catalog.exists():
         raise NoIndex(layout.data)
-    with _opened(layout) as catalog:
+    with _opened(layout, settings) as catalog:
         stored = _complete_encoders(layout, catalog)
         catalog.check_seal(thorough=True)
         check_vectors_whole(catalog, open_encoders(layout, stored, settings.runtime).values())
@@ -116,7 +116,7 @@ def annotate(
         if name not in known:
             raise UnknownAnnotator(name, list(known))
     chosen = [known[name] for name in dict.fromkeys(names or known)]
-    with _opened(layout) as catalog:
+    with _opened(layout, settings) as catalog:
         catalog.check_seal(thorough=True)
         with catalog.writing():
             catalog.put_annotators(map(record_of, known.values()))
@@ -139,7 +139,7 @@ def compact(settings: IndexerSettings) -> CompactReport:
     if not layout.catalog.exists():
         raise NoIndex(layout.data)
     before = _bytes_below(layout.data)
-    with _opened(layout) as catalog:
+    with _opened(layout, settings) as catalog:
         catalog.check_seal(thorough=True)
         encoders = open_encoders(layout, _library_encoders(catalog), settings.runtime).values()
         check_vectors_whole(catalog, encoders)
@@ -225,7 +225,7 @@ def _find_problems_of_build(layout: Layout, catalog: Catalog) -> list[Damage]:
         found = find_build_damage(layout.builds / manifest.build, manifest)
         if not found and manifest.generation == catalog.generation():
             for entry in (entry for entry in manifest.indexes if entry.encoder in stored):
-                index = SegmentedIndex.open(layout.builds / manifest.build, entry.files)
+                index = open_index(layout.builds / manifest.build, entry)
                 if not np.array_equal(index.list_ids(), catalog.locations(stored[entry.encoder]).ids):
                     found.append(Damage(manifest.build, DamageKind.OTHER_PICTURES))
     except IndexDamaged as error:
@@ -246,8 +246,9 @@ def _distrust(layout: Layout) -> None:
 
 
 @contextmanager
-def _opened(layout: Layout) -> Iterator[Catalog]:
-    """Hold the write lock and the catalog."""
+def _opened(layout: Layout, settings: IndexerSettings) -> Iterator[Catalog]:
+    """Hold the write lock and the catalog; raise at once what would keep a build from being made at the end."""
+    get_backend(settings.index.backend)
     with write_lock(layout):
         catalog = Catalog(layout.catalog, create=True)
         try:

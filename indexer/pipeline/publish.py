@@ -11,10 +11,9 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-
-import numpy as np
 
 from indexer.library.builds.current import (
     current_build,
@@ -24,34 +23,29 @@ from indexer.library.builds.current import (
     stamp_of_build,
     use_build,
 )
-from indexer.library.builds.manifest import IndexEntry, Manifest
+from indexer.library.builds.manifest import Manifest
 from indexer.library.catalog.records import StoredEncoder
 from indexer.library.catalog.writer import Catalog
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
-from indexer.library.index.faiss.construction.incremental import next_index
-from indexer.library.index.faiss.construction.recipes import choose_recipe
-from indexer.library.index.faiss.files import SegmentFile
-from indexer.library.index.faiss.segments import SegmentedIndex
-from indexer.library.index.hub_offsets import QueryBank
-from indexer.library.index.options import IndexOptions
+from indexer.library.index.backends import get_backend
+from indexer.library.index.self_recall import measure_self_recall
+from indexer.library.index_port import IndexBackend, OpenIndex
+from indexer.library.index_records import EncoderVectors, IndexEntry, IndexOptions
 from indexer.library.layout import Layout
-from indexer.library.ports.index import VectorIndex
 from indexer.library.vectors.shard_files import ShardFiles
 from indexer.pipeline.query_bank import read_query_bank
 from models.encoders.registry import get_spec
 from models.encoders.runtime import Runtime
-from models.encoders.spec import EncoderSpec
 from models.foundation.files import replace_file, sync_folder
-from models.foundation.vectors import Ids
 from models.foundation.wording import Wording, os_wording
 
 logger = logging.getLogger(__name__)
 
 Check = Callable[[Layout, Manifest], None]
 
-_RECALL_SAMPLE = 100
-_LEAST_SELF_RECALL = {"flat": 1.0, "ivf": 0.9}  # an approximate index may look past a picture; a broken one does
+_LEAST_SELF_RECALL = {"flat": 1.0}
+_LEAST_APPROXIMATE = 0.9  # an approximate index may look past a picture; a broken one does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,98 +119,49 @@ def _write_index(
     spec = get_spec(encoder.name, options.runtime)
     corrects = options.index.hub_correction and spec.hub_share > 0
     options = replace(options, index=replace(options.index, hub_correction=corrects))
-    bank = read_query_bank(layout, encoder, options.runtime) if _needs_bank(catalog, spec, options) else None
-    index = _make_index(layout, catalog, encoder, bank, options)
-    files = index.save(folder, prefix=f"{encoder.name}-")
-    entry = _describe(index, encoder, spec, files, _bank_id(bank, options))
-    _verify(folder, entry)
+    shards = catalog.list_shards(encoder.id)
+    vectors = EncoderVectors(
+        encoder=spec.name,
+        fingerprint=encoder.fingerprint,
+        space=spec.space,
+        folder=folder,
+        count=catalog.counts()["indexed"],
+        store=ShardFiles(layout.vectors(spec.name), spec.dim, checksums={one.number: one.sha256 for one in shards}),
+        locate=lambda: catalog.locations(encoder.id),
+        catalog=catalog,
+        read_bank=cache(lambda: read_query_bank(layout, encoder, options.runtime)),
+        on_progress=options.on_progress,
+    )
+    previous, since = None if options.anew else _open_previous(layout, catalog, encoder, options.index.backend), 0
+    if previous is not None:
+        since = read_current(layout).generation
+    backend = get_backend(options.index.backend)
+    entry = backend.make(previous, catalog.changes_since(since, encoder.id), vectors, options.index)
+    _verify(backend, folder, entry)
     return entry
 
 
-def _needs_bank(catalog: Catalog, spec: EncoderSpec, options: PublishOptions) -> bool:
-    """Say whether an index gets offsets, or is tuned for texts."""
-    recipe = choose_recipe(catalog.counts()["indexed"], spec.dim, options.index)
-    return options.index.hub_correction or recipe.name == "ivf"
-
-
-def _bank_id(bank: QueryBank | None, options: PublishOptions) -> str:
-    """Return what stands for the offsets of an index, "" where it has none."""
-    return bank.id if bank and options.index.hub_correction else ""
-
-
-def _make_index(
-    layout: Layout, catalog: Catalog, encoder: StoredEncoder, bank: QueryBank | None, options: PublishOptions
-) -> SegmentedIndex:
-    """Return the index of the build in use, brought up to date, or a new one."""
-    spec = get_spec(encoder.name, options.runtime)
-    shards = catalog.list_shards(encoder.id)
-    store = ShardFiles(layout.vectors(spec.name), spec.dim, checksums={shard.number: shard.sha256 for shard in shards})
-    previous, since = None if options.anew else _open_previous(layout, catalog, encoder, _bank_id(bank, options)), 0
-    if previous is not None:
-        since = read_current(layout).generation
-    return next_index(
-        previous,
-        catalog.changes_since(since, encoder.id),
-        lambda: catalog.locations(encoder.id),
-        store,
-        options.index,
-        bank=bank,
-        on_progress=options.on_progress,
-    )
-
-
-def _open_previous(layout: Layout, catalog: Catalog, encoder: StoredEncoder, bank: str) -> SegmentedIndex | None:
+def _open_previous(layout: Layout, catalog: Catalog, encoder: StoredEncoder, backend: str) -> OpenIndex | None:
     """Return the index of the build in use, if a new one can be made of it."""
     try:
         manifest = read_current(layout)
         entry = next((one for one in manifest.indexes if one.encoder == encoder.name), None)
         if entry is None or entry.fingerprint != encoder.fingerprint or not catalog.takes_over(manifest.generation):
             return None
-        if entry.bank != bank:
+        if entry.backend != backend or not is_untouched(layout, manifest, catalog):
             return None
-        if not is_untouched(layout, manifest, catalog):
-            return None
-        return SegmentedIndex.open(layout.builds / manifest.build, entry.files)
+        return OpenIndex(entry, get_backend(backend).open(layout.builds / manifest.build, entry))
     except (IndexDamaged, NoIndex):
         return None
 
 
-def _describe(
-    index: SegmentedIndex, encoder: StoredEncoder, spec: EncoderSpec, files: tuple[SegmentFile, ...], bank: str
-) -> IndexEntry:
-    main = index.parts[0].segment if index.parts else None
-    return IndexEntry(
-        encoder=spec.name,
-        fingerprint=encoder.fingerprint,
-        space=spec.space,
-        dim=spec.dim,
-        metric="inner_product",
-        recipe=main.recipe if main else "flat",
-        count=len(index),
-        files=files,
-        self_recall=_self_recall(index),
-        tuning=dict(getattr(main, "tuned", {})),
-        bank=bank,
-    )
-
-
-def _verify(folder: Path, entry: IndexEntry) -> None:
+def _verify(backend: IndexBackend, folder: Path, entry: IndexEntry) -> None:
     """Read an index back. Raises IndexDamaged if it does not hold what it should."""
-    index = SegmentedIndex.open(folder, entry.files)
+    index = backend.open(folder, entry)
     if len(index) != entry.count or (entry.count and index.dim != entry.dim):
         found, expected = f"{len(index)} x {index.dim}", f"{entry.count} x {entry.dim}"
         raise IndexDamaged(Damage(folder, DamageKind.OTHER_CONTENT, found=found, expected=expected))
-    if entry.self_recall < _LEAST_SELF_RECALL[entry.recipe] or _self_recall(index) != entry.self_recall:
+    least = _LEAST_SELF_RECALL.get(entry.recipe, _LEAST_APPROXIMATE)
+    if entry.self_recall < least or measure_self_recall(index) != entry.self_recall:
         raise IndexDamaged(Damage(folder, DamageKind.FINDS_TOO_LITTLE, found=entry.self_recall))
     index.close()
-
-
-def _self_recall(index: VectorIndex) -> float:
-    """Return the share of sampled vectors that are their own nearest (or as near as an exact copy)."""
-    if not len(index):
-        return 1.0
-    ids: Ids = index.list_ids()
-    sample = np.random.default_rng(0).choice(ids, min(_RECALL_SAMPLE, len(ids)), replace=False)
-    vectors = index.fetch(sample)
-    own = (vectors * vectors).sum(axis=1)
-    return float((index.search(vectors, 1, kind="picture").scores[:, 0] >= own - 1e-5).mean())

@@ -2,7 +2,7 @@
 
 Vectors of texts lie off the distribution of pictures' vectors, and an index that finds neighbours of pictures well may
 find those of texts badly. So the tuner asks it both. And a picture that scores well with all of them says little when
-it scores well with one (see indexer/library/index/hub_offsets.py). `queries.tsv` was written for this project.
+it scores well with one (see indexer/library/vectors/query_bank.py). `queries.tsv` was written for this project.
 """
 
 import csv
@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from indexer.library.catalog.records import StoredEncoder
-from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.layout import Layout
+from indexer.library.vectors.query_bank import QueryBank
 from models.encoders.encoder import TextEncoder
 from models.encoders.registry import get_spec, load_text_encoder
 from models.encoders.runtime import Runtime

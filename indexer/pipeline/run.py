@@ -26,8 +26,8 @@ from indexer.library.encoders import LibraryEncoder, choose_encoders, merge_smal
 from indexer.library.errors import IndexDamaged, NoIndex, UnknownSource
 from indexer.library.items import Item, KnownItem, Locator, Name, Root, Stamp
 from indexer.library.layout import Layout
-from indexer.library.ports.source import ReadOptions, ScanContext, Source
 from indexer.library.source_kinds import open_source
+from indexer.library.source_port import ReadOptions, ScanContext, Source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from indexer.errors import InvalidList
 from indexer.library.items import Item, KnownItem, Locator, Name, Root, Stamp
-from indexer.library.ports.source import FilePath, Original, ReadOptions, Redirect, ScanContext, Source, StoredItem
+from indexer.library.source_port import FilePath, Original, ReadOptions, Redirect, ScanContext, Source, StoredItem
 from indexer.sources.folders import clamp_mtime, file_item, read_file
 from indexer.sources.tables import LIST_SUFFIXES, read_rows
 from models.pictures.decode import DecodeLimits

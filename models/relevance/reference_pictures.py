@@ -3,7 +3,7 @@
 Some queries score high with every picture, so a score that is a match for one is none for another. What a query scores
 with pictures that it does not ask for is its level; scores less the level of their query can be compared. It is the
 same for all hits of a query, and so changes no ranking. A library's own pictures are no reference: in a small one many
-of them are what is asked for. The counterpart, for pictures near to every text: indexer/library/index/hub_offsets.py.
+of them are what is asked for. The counterpart, for pictures near to every text: indexer/library/vectors/query_bank.py.
 """
 
 import hashlib

@@ -28,12 +28,11 @@ from indexer.library.catalog.records import Locations
 from indexer.library.index.faiss.construction.incremental import build_main
 from indexer.library.index.faiss.construction.recipes import choose_recipe
 from indexer.library.index.faiss.construction.training import add_rows, train_codes
-from indexer.library.index.faiss.files import SegmentFile
 from indexer.library.index.faiss.gpu import Gpu, ProcessorInPlace, open_gpu
 from indexer.library.index.faiss.gpu_vectors import GpuVectors
 from indexer.library.index.faiss.segments import SegmentedIndex
-from indexer.library.index.hub_offsets import QueryBank
-from indexer.library.index.options import IndexOptions
+from indexer.library.index_records import IndexFile, IndexOptions
+from indexer.library.vectors.query_bank import QueryBank
 from indexer.library.vectors.shard_files import ShardFiles, pack_places
 from models.foundation.devices import CPU
 from models.foundation.vectors import Ids, Vectors
@@ -140,7 +139,7 @@ def _make(folder: Path, device: str) -> dict[str, Any]:
 def _search(folder: Path, device: str) -> dict[str, Any]:
     """Return what searches find and how long they take, without and with a GPU."""
     files = json.loads((folder / "files.json").read_text(encoding="utf-8"))
-    index = SegmentedIndex.open(folder / "build", [SegmentFile.from_dict(values) for values in files])
+    index = SegmentedIndex.open(folder / "build", [IndexFile.from_dict(values) for values in files])
     found: dict[str, Any] = {"processor": _ask_everything(index, folder)}
     started = time.perf_counter()
     index.use(GpuVectors(_open(device), least_values=0))

@@ -105,8 +105,8 @@ def _decode(device: str, name: str, folder: str) -> dict[str, Any]:
 
     from indexer.library.items import Root
     from indexer.library.layout import Layout
-    from indexer.library.ports.source import ScanContext
     from indexer.library.source_kinds import open_source
+    from indexer.library.source_port import ScanContext
     from indexer.pipeline.engines import DeviceEncoders
     from indexer.pipeline.read import FILES_A_WORKER, EncoderView, ImageDataset, ImageRecord, load_records
     from models.encoders.registry import get_preprocess, get_spec

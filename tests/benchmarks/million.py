@@ -27,12 +27,11 @@ from tables import Table
 
 from indexer.library.catalog.records import IndexChanges, Locations
 from indexer.library.index.faiss.construction import incremental
-from indexer.library.index.faiss.files import SegmentFile
 from indexer.library.index.faiss.segments import SegmentedIndex
-from indexer.library.index.hub_offsets import QueryBank
-from indexer.library.index.options import IndexOptions
 from indexer.library.index.selection import IdSelection
-from indexer.library.ports.index import Selection
+from indexer.library.index_port import Selection
+from indexer.library.index_records import IndexFile, IndexOptions
+from indexer.library.vectors.query_bank import QueryBank
 from indexer.library.vectors.shard_files import ShardFiles
 from models.foundation.vectors import Ids, Vectors
 
@@ -178,7 +177,7 @@ def _timed(function, name, spent):
 
 def _open(folder: Path, name: str = "build") -> SegmentedIndex:
     files = json.loads((folder / name / "files.json").read_text())
-    return SegmentedIndex.open(folder / name, [SegmentFile.from_dict(values) for values in files])
+    return SegmentedIndex.open(folder / name, [IndexFile.from_dict(values) for values in files])
 
 
 def _memory_mb(line: str = "VmRSS:") -> float:

@@ -1,11 +1,13 @@
 """The indexes that have to answer alike, each made of the same vectors."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from indexer.library.index.backends import GROUP
 from indexer.library.index.faiss.construction.recipes import IndexRecipe
 from indexer.library.index.faiss.construction.training import add_rows, empty_codes, train_codes
 from indexer.library.index.faiss.gpu import ProcessorInPlace
@@ -14,10 +16,12 @@ from indexer.library.index.faiss.ivf import IvfSegment
 from indexer.library.index.faiss.part import IndexPart
 from indexer.library.index.faiss.search_params import SearchParams, SearchParamsTable
 from indexer.library.index.faiss.segments import SegmentedIndex
-from indexer.library.index.hub_offsets import Offsets, coded_dim, coded_offsets, offsets_at
+from indexer.library.index.filter_only import FilterOnlyIndex
+from indexer.library.index.hub_offsets import coded_dim, coded_offsets, offsets_at
 from indexer.library.index.numpy_index import NumpyIndex
-from indexer.library.index.options import IndexOptions
-from indexer.library.ports.index import VectorIndex
+from indexer.library.index_port import VectorIndex
+from indexer.library.index_records import IndexOptions
+from indexer.library.vectors.query_bank import Offsets
 from indexer.library.vectors.shard_files import ShardFiles
 from models.foundation.vectors import Ids, Vectors, l2_normalize
 
@@ -27,6 +31,16 @@ OPTIONS = IndexOptions(threads=1)
 
 def random_vectors(count: int, dim: int, seed: int = 0) -> Vectors:
     return l2_normalize(np.random.default_rng(seed).standard_normal((count, dim)))
+
+
+class ChangingIndex(FilterOnlyIndex):
+    """An index that takes filters only, and that can be changed."""
+
+    def upsert(self, ids: Ids, vectors: Vectors, offsets: Offsets | None = None) -> None:
+        self._index.upsert(ids, vectors, offsets)
+
+    def remove(self, ids: Ids) -> int:
+        return self._index.remove(ids)
 
 
 class Maker:
@@ -83,6 +97,14 @@ class Maker:
         """The same, its rows on a GPU, for which a processor stands in. What is changed later is not."""
         return self._mixed(ids, vectors, offsets)
 
+    def _filters_only(self, ids: Ids, vectors: Vectors, offsets: Offsets | None) -> ChangingIndex:
+        """One of another package, which is never handed the ids that it is searched among."""
+        from filters_only import FiltersOnlyIndex
+
+        index = ChangingIndex(FiltersOnlyIndex(vectors.shape[1]))
+        index.upsert(ids, vectors, offsets)
+        return index
+
     def _grown(self, index: SegmentedIndex, ids: Ids, vectors: Vectors, offsets: Offsets | None) -> SegmentedIndex:
         dim = vectors.shape[1]
         others = np.arange(5_000, 5_020)
@@ -115,8 +137,22 @@ class Maker:
         return IvfSegment(ids, places, codes, shards, {"efforts": search_params.to_dict()}, offsets)
 
 
-@pytest.fixture(scope="session", params=["segment", "segments", "ivf", "mixed", "on_gpu"])
-def maker(request, tmp_path_factory) -> Maker:
+@pytest.fixture(scope="session")
+def plugin(tmp_path_factory) -> Iterator[Path]:
+    """Install another package with an index back end, "filters_only", and return where."""
+    installed = tmp_path_factory.mktemp("installed")
+    metadata = installed / "filters_only-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: filters-only\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[{GROUP}]\nfilters_only = filters_only:FiltersOnlyBackend\n")
+    shutil.copy(Path(__file__).with_name("plugin") / "filters_only.py", installed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(installed)
+        yield installed
+
+
+@pytest.fixture(scope="session", params=["segment", "segments", "ivf", "mixed", "on_gpu", "filters_only"])
+def maker(request, tmp_path_factory, plugin) -> Maker:
     """Return what makes an index of one kind."""
     return Maker(tmp_path_factory.mktemp(request.param), request.param)
 

@@ -12,9 +12,9 @@ from indexer.library.catalog.records import IndexChanges, Locations, StoredEncod
 from indexer.library.errors import BuildUnreadable
 from indexer.library.index.faiss.construction.incremental import build_main, next_index
 from indexer.library.index.faiss.segments import SegmentedIndex
-from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.index.numpy_index import NumpyIndex
-from indexer.library.index.options import IndexOptions
+from indexer.library.index_records import IndexOptions
+from indexer.library.vectors.query_bank import QueryBank
 from indexer.library.vectors.shard_files import ShardFiles
 from indexer.pipeline.commands import BuildOptions, build, compact, rebuild, verify
 from indexer.pipeline.query_bank import encode_query_bank, list_queries, read_query_bank
@@ -237,6 +237,20 @@ def test_a_library_from_before_offsets_is_opened_and_brought_up_to_date(full_alb
     assert len(full_album.open().index) == 7
 
 
+def test_a_build_that_names_no_back_end_is_read_as_it_is_and_carried_on(full_album):
+    rewrite_as(full_album, 3)
+    path = full_album.layout.builds / full_album.open().manifest.build / "manifest.json"
+    before = path.read_bytes()
+    assert b"backend" not in before
+    assert read_current(full_album.layout).indexes[0].backend == "faiss"
+    assert full_album.problems() == []
+    assert len(full_album.open().index) == 5
+    full_album.draw("1.png")
+    full_album.update()
+    assert path.read_bytes() == before
+    assert len(full_album.open().index.parts) == 2, "what was there has been taken over"
+
+
 def test_a_build_of_a_later_version_is_named_as_such(full_album):
     rewrite_as(full_album, manifest.FORMAT + 1)
     with pytest.raises(BuildUnreadable):
@@ -247,8 +261,9 @@ def rewrite_as(album, form: int) -> None:
     """Write the manifest of the build in use as another version would."""
     current = read_current(album.layout)
     content = {"format": form, **asdict(current)}
-    for index in content["indexes"] if form < 3 else ():
-        del index["bank"]
+    for index in content["indexes"]:
+        for field in ["backend"] * (form < 4) + ["bank"] * (form < 3):
+            del index[field]
     content = json.loads(json.dumps(content))
     path = album.layout.builds / current.build / "manifest.json"
     path.write_text(json.dumps({**content, "sha256": manifest._checksum(content)}))

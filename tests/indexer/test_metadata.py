@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 
 from indexer.annotators.exif import ExifAnnotator
 from indexer.library.annotations import Values
-from indexer.library.ports.annotator import AnnotatedPicture
+from indexer.library.annotator_port import AnnotatedPicture
 from models.pictures.decode import decode_image
 
 KINDS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif", "heif": ".heic"}

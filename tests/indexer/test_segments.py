@@ -12,14 +12,13 @@ import pytest
 from indexer.library.catalog.records import IndexChanges, Locations
 from indexer.library.errors import IndexDamaged
 from indexer.library.index.faiss.construction.incremental import apply, build_main, next_index
-from indexer.library.index.faiss.files import SegmentFile
 from indexer.library.index.faiss.flat import FlatSegment
 from indexer.library.index.faiss.ivf import IvfSegment
 from indexer.library.index.faiss.segments import SegmentedIndex
-from indexer.library.index.hub_offsets import QueryBank
 from indexer.library.index.numpy_index import NumpyIndex
-from indexer.library.index.options import IndexOptions
 from indexer.library.index.selection import IdSelection
+from indexer.library.index_records import IndexFile, IndexOptions
+from indexer.library.vectors.query_bank import QueryBank
 from indexer.library.vectors.shard_files import ShardFiles, pack_places
 from models.foundation.vectors import l2_normalize
 
@@ -172,7 +171,7 @@ def test_the_same_vectors_give_the_same_files(store, tmp_path, heavy):
 def test_what_comes_back_from_disk_answers_the_same(saved):
     folder, files = saved
     described = json.loads(json.dumps([file.to_dict() for file in files]))
-    index = SegmentedIndex.open(folder, [SegmentFile.from_dict(values) for values in described])
+    index = SegmentedIndex.open(folder, [IndexFile.from_dict(values) for values in described])
     assert {file.name for file in folder.iterdir()} == {file.file for file in files}
     ids = np.setdiff1d(np.concatenate([10 + 2 * EVERYTHING, np.arange(1, 301, 2)]), np.arange(100, 200))
     assert index.list_ids().tolist() == ids.tolist()
@@ -259,13 +258,19 @@ def test_files_of_two_indexes_do_not_mix(saved):
 
 @pytest.mark.parametrize(
     "change",
-    [{"role": "soup"}, {"file": "../secret"}, {"bytes": -1}, {"count": "5"}, {"parameters": []}, {"sha256": None}],
+    [{"role": None}, {"file": "../secret"}, {"bytes": -1}, {"count": "5"}, {"parameters": []}, {"sha256": None}],
     ids=str,
 )
 def test_a_description_that_means_nothing_is_refused(saved, change):
     values = saved[1][0].to_dict() | change
     with pytest.raises((ValueError, TypeError)):
-        SegmentFile.from_dict(values)
+        IndexFile.from_dict(values)
+
+
+def test_a_file_of_no_known_role_is_refused(saved):
+    folder, files = saved
+    with pytest.raises(IndexDamaged, match="no part of an index of segments"):
+        SegmentedIndex.open(folder, [replace(file, role="soup") if file.role == "dead" else file for file in files])
 
 
 def test_a_shard_that_lost_its_end_is_found_out_when_it_is_read(store):

@@ -17,8 +17,8 @@ from indexer.library.builds.current import read_current, roll_back
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import EncoderNotInLibrary, EncodersLeftOut, IndexMismatch, LastEncoder
 from indexer.library.items import Root
-from indexer.library.ports.source import ScanContext
 from indexer.library.source_kinds import open_source
+from indexer.library.source_port import ScanContext
 from indexer.pipeline.read import CopyRecord, EncoderView, ImageDataset, ImageRecord
 from models.encoders.registry import get_preprocess, get_spec, load_image_encoder
 

@@ -19,8 +19,8 @@ from indexer.library import source_kinds
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import UnknownSource
 from indexer.library.items import Item, Locator, Root, Stamp
-from indexer.library.ports.source import ReadOptions, ScanContext, Source
 from indexer.library.source_kinds import find_source, open_source, package_of, place_of, register_source
+from indexer.library.source_port import ReadOptions, ScanContext, Source
 
 ZIP_SOURCE = '''
 """Pictures in a plain zip; the comment of a member is its caption."""
@@ -29,7 +29,7 @@ import zipfile
 from pathlib import Path
 
 from indexer.library.items import Item, Locator, Stamp
-from indexer.library.ports.source import Source
+from indexer.library.source_port import Source
 from models.foundation.errors import DecodeError
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from PIL import ImageStat
 
 from indexer.library.annotations import Values
+from indexer.library.annotator_port import AnnotatedPicture, Needs
 from indexer.library.fields import Field, FieldType
-from indexer.library.ports.annotator import AnnotatedPicture, Needs
 
 
 class BrightnessAnnotator:

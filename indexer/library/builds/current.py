@@ -8,8 +8,9 @@ from indexer.library.builds.manifest import Manifest
 from indexer.library.catalog.writer import Catalog
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex, NothingToRollBack
+from indexer.library.index.backends import find_index_damage
 from indexer.library.layout import Layout
-from models.foundation.files import replace_file, sha256_of
+from models.foundation.files import replace_file
 from models.foundation.wording import os_wording
 
 _BUILD_NAME = re.compile(r"[0-9TZ]{1,32}-[0-9a-f]{1,16}")
@@ -72,16 +73,8 @@ def is_untouched(layout: Layout, manifest: Manifest, catalog: Catalog) -> bool:
 
 
 def find_build_damage(folder: Path, manifest: Manifest) -> list[Damage]:
-    """Return what is wrong with each index file of a build that is not what was written."""
-    found = []
-    for index in manifest.indexes:
-        for file in index.files:
-            path = folder / file.file
-            if not path.is_file():
-                found.append(Damage(path, DamageKind.MISSING, build=manifest.build))
-            elif sha256_of(path) != file.sha256:
-                found.append(Damage(path, DamageKind.CHANGED, build=manifest.build))
-    return found
+    """Return each thing in the indexes of a build that is not what was written."""
+    return [damage for entry in manifest.indexes for damage in find_index_damage(folder, entry)]
 
 
 def delete_builds_but(layout: Layout, kept: set[str | None]) -> None:

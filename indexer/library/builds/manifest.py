@@ -2,45 +2,18 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import BuildUnreadable, IndexDamaged
-from indexer.library.index.faiss.files import SegmentFile
+from indexer.library.index_records import IndexEntry, IndexFile
 from models.foundation.files import JSON_ERRORS
 
-FORMAT = 3
-_READABLE = (2, 3)  # indexes of format 2 have no offsets
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexEntry:
-    """One vector index: the encoder it belongs to, how it was made, and what its files must be.
-
-    `recipe` names the structure of its main part ("flat": exact inner product; "ivf": inverted file, compressed codes,
-    exact re-ranking); `self_recall` is the share of sampled pictures that the index finds first when searched for with
-    their own vector; `tuning` what measuring against exact search found, where the recipe needs it;
-    `bank` stands for the queries that offsets were made with (see index/hub_offsets.py), "" where there are none.
-    """
-
-    encoder: str
-    fingerprint: str
-    space: str
-    dim: int
-    metric: str
-    recipe: str
-    count: int
-    files: tuple[SegmentFile, ...]
-    self_recall: float
-    tuning: dict[str, Any] = field(default_factory=dict)
-    bank: str = ""
-
-    @property
-    def bytes(self) -> int:
-        """The bytes of all its files."""
-        return sum(file.bytes for file in self.files)
+FORMAT = 4
+_READABLE = (2, 3, 4)
+_OLDER = {"bank": "", "backend": "faiss"}  # indexes of format 2 have no offsets, those of format 3 name no back end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +44,7 @@ class Manifest:
             if checksum != _checksum(values):
                 raise IndexDamaged(Damage(path, DamageKind.CHANGED))
             del values["format"]
-            indexes = tuple(_read_entry({"bank": "", **index}) for index in values.pop("indexes"))
+            indexes = tuple(_read_entry({**_OLDER, **index}) for index in values.pop("indexes"))
             manifest = cls(**_checked(cls, {**values, "indexes": indexes}))
         except JSON_ERRORS as error:
             raise IndexDamaged(Damage(path, DamageKind.UNREADABLE)) from error
@@ -86,7 +59,7 @@ def _checksum(content: dict[str, Any]) -> str:
 
 
 def _read_entry(values: dict[str, Any]) -> IndexEntry:
-    files = tuple(SegmentFile.from_dict(file) for file in values.pop("files"))
+    files = tuple(IndexFile.from_dict(file) for file in values.pop("files"))
     return IndexEntry(**_checked(IndexEntry, {**values, "files": files}))
 
 

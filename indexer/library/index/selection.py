@@ -1,4 +1,4 @@
-"""Which pictures a search may find: those that satisfy a filter, or those of a list. See `Selection` in ports.py."""
+"""Which pictures a search may find: those that satisfy a filter, or those of a list (`Selection`)."""
 
 from collections.abc import Callable
 from functools import cached_property

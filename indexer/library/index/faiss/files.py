@@ -17,7 +17,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,7 +30,9 @@ from indexer.library.index.faiss.flat import Allowed, FlatSegment, import_faiss
 from indexer.library.index.faiss.ivf import IvfSegment
 from indexer.library.index.faiss.part import IndexPart
 from indexer.library.index.faiss.search_params import SearchParamsTable
-from indexer.library.index.hub_offsets import Offsets, coded_dim
+from indexer.library.index.hub_offsets import coded_dim
+from indexer.library.index_records import IndexFile
+from indexer.library.vectors.query_bank import Offsets
 from indexer.library.vectors.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.foundation.files import ARRAY_ERRORS, sha256_of, sync_folder
 from models.foundation.vectors import Ids, Vectors
@@ -50,44 +52,9 @@ _NAMES: dict[str, str] = {
 _MAPPED = ("vectors", "shard")  # too big to be read through when they are opened
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SegmentFile:
-    """One file of an index. `segment` is the number of its segment, or its own for a shard.
-
-    `count` rows of length `dim` (0 where a row is a number); `parameters` say how codes were made and tuned.
-    """
-
-    role: Role
-    segment: int
-    file: str
-    bytes: int
-    sha256: str
-    count: int
-    dim: int
-    parameters: dict[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what JSON takes."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "SegmentFile":
-        """Read what `to_dict` returned. Raises ValueError, TypeError or KeyError."""
-        known = {name.name: values[name.name] for name in fields(cls)}
-        text = (known["role"], known["file"], known["sha256"])
-        numbers = (known["segment"], known["bytes"], known["count"], known["dim"])
-        if not all(isinstance(value, str) for value in text) or not all(isinstance(value, int) for value in numbers):
-            raise TypeError(f"{values!r} describes no file")
-        if known["role"] not in (*_NAMES, "shard") or Path(known["file"]).name != known["file"]:
-            raise ValueError(f"{known['role']} {known['file']!r} is no file of an index")
-        if min(numbers) < 0 or not isinstance(known["parameters"], dict):
-            raise ValueError(f"{values!r} describes no file")
-        return cls(**known)
-
-
 def save_parts(
     parts: Sequence[IndexPart], folder: Path, *, prefix: str = "", link: Link | None = None
-) -> tuple[SegmentFile, ...]:
+) -> tuple[IndexFile, ...]:
     """Write parts into `folder`; return its files. Raises OSError."""
     saver = _Saver(folder, prefix, link or os.link)
     for part in sorted(parts, key=lambda part: not part.files):  # shards that are numbered already keep their numbers
@@ -99,7 +66,7 @@ def save_parts(
 class _Saver:
     def __init__(self, folder: Path, prefix: str, link: Link) -> None:
         self.folder, self.prefix, self.link = folder, prefix, link
-        self.written: list[SegmentFile] = []
+        self.written: list[IndexFile] = []
         self._shards: dict[str, int] = {}  # sha256 -> number
 
     def save(self, part: IndexPart) -> None:
@@ -157,7 +124,7 @@ class _Saver:
                 count, dim = segment.shards.count(number), segment.dim
                 self._shards[sha256] = mine
                 self.written.append(
-                    SegmentFile(role="shard", segment=mine, file=name, bytes=size, sha256=sha256, count=count, dim=dim)
+                    IndexFile(role="shard", segment=mine, file=name, bytes=size, sha256=sha256, count=count, dim=dim)
                 )
             renumbered[number] = self._shards[sha256]
         if all(old == new for old, new in renumbered.items()):
@@ -196,7 +163,7 @@ class _Saver:
             file.flush()
             os.fsync(file.fileno())
         self.written.append(
-            SegmentFile(
+            IndexFile(
                 role=role,
                 segment=part.number,
                 file=path.name,
@@ -212,11 +179,13 @@ class _Saver:
         return f"{self.prefix}{number:04d}.{_NAMES[role]}"
 
 
-def open_parts(folder: Path, files: Sequence[SegmentFile]) -> tuple[int, list[IndexPart]]:
+def open_parts(folder: Path, files: Sequence[IndexFile]) -> tuple[int, list[IndexPart]]:
     """Return the length of a vector and the parts of an index. Raises IndexDamaged."""
-    segments: dict[int, dict[str, SegmentFile]] = defaultdict(dict)
-    shards: dict[int, SegmentFile] = {}
+    segments: dict[int, dict[str, IndexFile]] = defaultdict(dict)
+    shards: dict[int, IndexFile] = {}
     for file in files:
+        if file.role not in (*_NAMES, "shard"):
+            raise IndexDamaged(Damage(folder / file.file, DamageKind.NO_PART))
         _check(folder, file)
         if file.role == "shard":
             shards[file.segment] = file
@@ -234,7 +203,7 @@ def open_parts(folder: Path, files: Sequence[SegmentFile]) -> tuple[int, list[In
     return dim, [_open_part(folder, number, segments[number], rows) for number in sorted(segments)]
 
 
-def _check(folder: Path, file: SegmentFile) -> None:
+def _check(folder: Path, file: IndexFile) -> None:
     path = folder / file.file
     try:
         size = path.stat().st_size
@@ -246,7 +215,7 @@ def _check(folder: Path, file: SegmentFile) -> None:
         raise IndexDamaged(Damage(path, DamageKind.FAILING, why=os_wording(error))) from error
 
 
-def _open_part(folder: Path, number: int, files: Mapping[str, SegmentFile], shards: ShardFiles | None) -> IndexPart:
+def _open_part(folder: Path, number: int, files: Mapping[str, IndexFile], shards: ShardFiles | None) -> IndexPart:
     kind = "vectors" if "vectors" in files else "codes"
     if "ids" not in files or kind not in files or shards is None:
         raise IndexDamaged(Damage(folder, DamageKind.FILES_MISSING, found=number))
@@ -272,7 +241,7 @@ def _open_part(folder: Path, number: int, files: Mapping[str, SegmentFile], shar
 
 
 def _open_ivf(
-    folder: Path, files: Mapping[str, SegmentFile], ids: Ids, offsets: Offsets | None, shards: ShardFiles
+    folder: Path, files: Mapping[str, IndexFile], ids: Ids, offsets: Offsets | None, shards: ShardFiles
 ) -> IvfSegment:
     if "places" not in files:
         raise IndexDamaged(Damage(folder, DamageKind.FILES_MISSING, found=files["codes"].segment))
@@ -297,7 +266,7 @@ def _open_ivf(
     return IvfSegment(ids, places, codes, shards, tuned, offsets)
 
 
-def _read_numbers(folder: Path, file: SegmentFile, *, ascending: bool = True) -> Ids:
+def _read_numbers(folder: Path, file: IndexFile, *, ascending: bool = True) -> Ids:
     path = folder / file.file
     try:
         numbers: Ids = np.load(path, allow_pickle=False)
@@ -310,7 +279,7 @@ def _read_numbers(folder: Path, file: SegmentFile, *, ascending: bool = True) ->
     return numbers
 
 
-def _read_offsets(folder: Path, file: SegmentFile, count: int) -> Offsets:
+def _read_offsets(folder: Path, file: IndexFile, count: int) -> Offsets:
     path = folder / file.file
     try:
         offsets: Offsets = np.load(path, allow_pickle=False)
@@ -321,7 +290,7 @@ def _read_offsets(folder: Path, file: SegmentFile, count: int) -> Offsets:
     return offsets
 
 
-def _map_vectors(folder: Path, file: SegmentFile) -> Vectors:
+def _map_vectors(folder: Path, file: IndexFile) -> Vectors:
     path = folder / file.file
     try:
         vectors: Vectors = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
@@ -336,8 +305,8 @@ def _other_content(path: Path, found: str | int, expected: str | int) -> IndexDa
     return IndexDamaged(Damage(path, DamageKind.OTHER_CONTENT, found=found, expected=expected))
 
 
-def _renamed(file: SegmentFile, name: str, segment: int) -> SegmentFile:
-    return SegmentFile(**{**asdict(file), "file": name, "segment": segment})
+def _renamed(file: IndexFile, name: str, segment: int) -> IndexFile:
+    return replace(file, file=name, segment=segment)
 
 
 def _npy(array: Ids | Vectors | Offsets) -> list[bytes | memoryview]:

@@ -6,9 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.library.index.base import SCORE_DECIMALS
-from indexer.library.index.hub_offsets import Offsets, WeightedQueries, offsets_at
+from indexer.library.index.hub_offsets import WeightedQueries, offsets_at
+from indexer.library.index_port import Mask
 from indexer.library.index_records import QueryKind
-from indexer.library.ports.index import Mask
+from indexer.library.vectors.query_bank import Offsets
 from models.foundation.errors import BackendNotInstalled
 from models.foundation.vectors import Ids, Vectors
 

@@ -16,9 +16,10 @@ from indexer.library.index.faiss.files import open_parts, save_parts
 from indexer.library.index.faiss.flat import Allowed, FlatSegment, Positions, Scores
 from indexer.library.index.faiss.gpu_vectors import GpuVectors, SegmentOnGpu
 from indexer.library.index.faiss.part import IndexPart, Segment
-from indexer.library.index.hub_offsets import Offsets, WeightedQueries, offsets_at
+from indexer.library.index.hub_offsets import WeightedQueries, offsets_at
+from indexer.library.index_port import Mask, Selection
 from indexer.library.index_records import Neighbors, OffsetWeight, QueryKind
-from indexer.library.ports.index import Mask, Selection
+from indexer.library.vectors.query_bank import Offsets
 from models.foundation.vectors import Ids, Vectors
 
 

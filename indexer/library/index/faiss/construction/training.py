@@ -12,8 +12,9 @@ from indexer.library.index.faiss.codes import Codes, threads
 from indexer.library.index.faiss.construction.recipes import IndexRecipe
 from indexer.library.index.faiss.flat import import_faiss
 from indexer.library.index.faiss.gpu import Gpu, failure
-from indexer.library.index.hub_offsets import Offsets, with_column
-from indexer.library.index.options import IndexOptions
+from indexer.library.index.hub_offsets import with_column
+from indexer.library.index_records import IndexOptions
+from indexer.library.vectors.query_bank import Offsets
 from indexer.library.vectors.shard_files import Places, ShardFiles
 from models.foundation.vectors import Vectors
 
@@ -27,7 +28,7 @@ Progress = Callable[[int, int], None]  # rows done, rows in all
 
 
 def train_codes(sample: Vectors, recipe: IndexRecipe, options: IndexOptions, gpu: Gpu | None = None) -> Codes:
-    """Return an empty structure trained on `sample`, vectors or vectors with their coded offset (see offsets.py).
+    """Return an empty structure trained on `sample`, vectors or vectors with their coded offset (see hub_offsets.py).
 
     The same sample gives the same structure, without a GPU.
     """

@@ -1,12 +1,16 @@
-"""The seams of a library: what it asks of a vector index, whoever makes it."""
+"""The seams of a library: what it asks of a vector index, and of what makes one."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from indexer.library.catalog.records import IndexChanges
+from indexer.library.damage import Damage
 from indexer.library.filters import Filter
-from indexer.library.index_records import Neighbors, OffsetWeight, QueryKind
+from indexer.library.index_records import EncoderVectors, IndexEntry, IndexOptions, Neighbors, OffsetWeight, QueryKind
 from models.foundation.vectors import Ids, Vectors
 
 Mask = npt.NDArray[np.bool_]
@@ -85,4 +89,42 @@ class VectorIndex(Protocol):
 
     def close(self) -> None:
         """Release memory and files."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIndex:
+    """The index of one encoder, and what the manifest says of it."""
+
+    entry: IndexEntry
+    index: VectorIndex
+
+
+class IndexBackend(Protocol):
+    """Makes and opens vector indexes of one kind, for immutable builds of which each has a folder.
+
+    An index belongs to its build: making the next one, or giving it up, changes nothing in it. `takes_ids`: searches
+    take selections that no filter says, of which the ids are to be asked. Where they do not, and only a filter is
+    handed to the index, its rows are still looked up by their ids (`holds`, `fetch`, `score`).
+    """
+
+    takes_ids: bool
+
+    def make(
+        self, previous: OpenIndex | None, changes: IndexChanges, vectors: EncoderVectors, options: IndexOptions
+    ) -> IndexEntry:
+        """Make the index of a new build, durably, and return what it is, as `vectors.describe` puts it.
+
+        `previous` is that of the build in use, as `open` returned it, if it may be taken over, with `changes` since;
+        without it, or where it does not suit, everything is in `vectors`. `previous` is not to be changed or closed.
+        Raises IndexDamaged, InvalidVectors, OSError, or RuntimeError where it cannot be written.
+        """
+        ...
+
+    def open(self, folder: Path, entry: IndexEntry) -> VectorIndex:
+        """Open an index that was made in the folder of a build. Raises IndexDamaged or BackendNotInstalled."""
+        ...
+
+    def damage(self, folder: Path, entry: IndexEntry) -> list[Damage]:
+        """Return a sentence for each thing that is not what was made; everything is read in full."""
         ...

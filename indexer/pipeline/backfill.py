@@ -17,6 +17,7 @@ from indexer.library.annotations import Annotation
 from indexer.library.annotator_port import AnnotatedPicture, Annotator
 from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.writer import Catalog
+from indexer.library.errors import UnknownSource
 from indexer.library.layout import Layout
 from indexer.library.originals import read_original
 from indexer.library.thumbnails import DECODED_SIDE
@@ -131,7 +132,7 @@ def _read_picture(row: ImageRow, limits: DecodeLimits) -> AnnotatedPicture | Non
     try:
         data = read_original(row, limits)
         decoded = decode_image(data, short_side=DECODED_SIDE, long_side=DECODED_SIDE, limits=limits)
-    except DecodeError as error:
+    except (DecodeError, UnknownSource) as error:
         logger.info("%s is not annotated now: %s", row.place, error)
         return None
     return AnnotatedPicture(image=decoded.image, data=data, exif=decoded.exif)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from indexer.library.items import Item, KnownItem, Name
+from indexer.library.items import Item, KnownItem, Locator, Name, Root
 
 # Reasons that may have gone although the file is the same; files that failed for another are tried once they change.
 RETRIED = frozenset(
@@ -56,6 +56,16 @@ def compare(
         if before.status != "removed" and not (name.startswith(hidden) if isinstance(name, str) else "" in hidden):
             (changes.removed if before.status == "indexed" else changes.forgotten).append(before.id)
     return changes
+
+
+def items_as_known(root: Root, known: Mapping[Name, KnownItem]) -> list[Item]:
+    """Return the items of a source that has not been touched since the catalog saw all of it."""
+    found = []
+    for name, item in known.items():
+        if item.status != "removed":
+            key, row = (name, None) if isinstance(name, str) else ("", name)
+            found.append(Item(Locator(root.id, key, item.part, row), item.stamp, item.caption, item.tags))
+    return found
 
 
 def _sort(item: Item, before: KnownItem | None, changes: Changes, *, retry: bool) -> None:

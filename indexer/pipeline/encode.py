@@ -174,7 +174,7 @@ class EncodeRun:
         vectors: dict[int, OwnVectors],
         annotations: dict[str, list[tuple[int, Annotation]]],
     ) -> None:
-        """Enter a file into the catalog; its new vectors, if there are any, into `vectors` by content id.
+        """Enter an item into the catalog; its new vectors, if there are any, into `vectors` by content id.
 
         What annotators found goes into `annotations`, by their names.
         """

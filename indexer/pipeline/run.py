@@ -24,13 +24,13 @@ from indexer.library.builds.manifest import Manifest
 from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder, choose_encoders, merge_small_shards, open_encoders
 from indexer.library.errors import IndexDamaged, NoIndex, UnknownSource
-from indexer.library.items import Item, KnownItem, Locator, Name, Root, Stamp
+from indexer.library.items import Item, KnownItem, Name, Root, Stamp
 from indexer.library.layout import Layout
 from indexer.library.source_kinds import open_source
 from indexer.library.source_port import ReadOptions, ScanContext, Source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate, backfill
-from indexer.pipeline.changes import Changes, compare
+from indexer.pipeline.changes import Changes, compare, items_as_known
 from indexer.pipeline.encode import EncodeRun, OnProgress, Progress
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.publish import Check, PublishOptions, publish
@@ -123,9 +123,7 @@ class Run:
         self._record_presence(changes)
         if self.options.only is None and not any(change.seen or change.removed for change in changes):
             raise self._nothing_found()
-        for (
-            encoder
-        ) in self.encoders.values():  # leftovers of an interrupted run; nothing else writes while the lock is held
+        for encoder in self.encoders.values():  # leftovers of an interrupted run; nobody else writes under the lock
             encoder.store.delete_all_but(self.catalog.list_shards(encoder.id))
         self._encode(
             # Known paths first: then a copy that has come finds its original settled, and not about to change.
@@ -271,7 +269,7 @@ class Run:
         stamp = source.stamp()
         to_look_at = self.options.retry or any(item.stale for item in known.values())
         if stamp.is_known and stamp == source.root.stamp and not to_look_at:
-            return _items_as_known(source.root, known)
+            return items_as_known(source.root, known)
         found: list[Item] = []
         for item in source.scan(context):
             found.append(item)
@@ -415,13 +413,3 @@ def _reaches(root: Root, folder: Path) -> bool:
         return open_source(root).reaches(folder)
     except UnknownSource:
         return False
-
-
-def _items_as_known(root: Root, known: Mapping[Name, KnownItem]) -> list[Item]:
-    """Return the items of a source that has not been touched since the catalog saw all of it."""
-    found = []
-    for name, item in known.items():
-        if item.status != "removed":
-            key, row = (name, None) if isinstance(name, str) else ("", name)
-            found.append(Item(Locator(root.id, key, item.part, row), item.stamp, item.caption, item.tags))
-    return found

@@ -46,7 +46,7 @@ def test_a_damaged_shard_is_found_and_does_not_touch_the_index_in_use(full_album
     assert len(full_album.names()) == 5
 
 
-def test_what_is_damaged_is_said_in_the_language_of_the_person(full_album):
+def test_what_is_damaged_is_said_in_the_language_of_the_person(full_album, processes):
     (full_album.layout.vectors("hash") / "00000.npy").unlink()
     damage(full_album.layout.builds / full_album.open().manifest.build / "manifest.json", "cut")
     done = full_album.command("verify", "--data", full_album.data, LANG="zh_CN.UTF-8")

@@ -117,7 +117,7 @@ def test_ids_go_on_where_they_were_and_bytes_of_names_stay(catalog_of_format_2):
 
 @pytest.mark.parametrize("problem", ["{}", "broken"])
 def test_rows_that_failed_before_are_unchanged_after(album, problem):
-    """The library is written back to format 2 as the version before wrote it, and updated."""
+    """The library is written back to format 3 as the version before wrote it, and updated."""
     album.draw("a.png")
     table = album.write_list(f'{{"path": "pictures/a.png"}}\n{problem}\n{{"path": "s3://x"}}\n', "list.jsonl")
     before = album.build(table)
@@ -129,7 +129,7 @@ def test_rows_that_failed_before_are_unchanged_after(album, problem):
     kept = [name for name in names if name not in ("list_row", "fingerprint", "stale")]
     connection.execute("DROP TABLE images")
     fresh = sqlite3.connect(":memory:")
-    fresh.executescript(f"{SCRIPTS[0]};{SCRIPTS[1]}")
+    fresh.executescript(";".join(SCRIPTS[:3]))
     scripts = [sql for (sql,) in fresh.execute("SELECT sql FROM sqlite_master WHERE tbl_name = 'images' AND sql <> ''")]
     fresh.close()
     connection.executescript(";".join(scripts))
@@ -143,7 +143,7 @@ def test_rows_that_failed_before_are_unchanged_after(album, problem):
     connection.executescript(
         "ALTER TABLE roots DROP COLUMN package; ALTER TABLE roots DROP COLUMN stamp;"
         "ALTER TABLE encoders DROP COLUMN position; INSERT INTO meta VALUES ('encoder_order', '[\"hash\"]');"
-        "UPDATE meta SET value = '' WHERE key = 'seal'; PRAGMA user_version = 2"
+        "UPDATE meta SET value = '' WHERE key = 'seal'; PRAGMA user_version = 3"
     )
     connection.close()
     report = album.update()

@@ -161,7 +161,7 @@ def test_pictures_of_a_kind_that_nothing_can_read_stay_and_are_found(zipped):
         assert str(zipped.folder) not in problem.json()["detail"]
 
 
-def test_a_library_of_nothing_else_says_what_is_missing(album, zip_source):
+def test_a_library_of_nothing_else_says_what_is_missing(album, zip_source, processes):
     path = write_zip(album.folder / "old.zip", {"a.png": picture(0)})
     album.build(path)
     source_kinds._registered.clear()
@@ -192,7 +192,7 @@ def install(folder: Path) -> None:
     )
 
 
-def test_an_installed_package_adds_a_kind_and_is_named_when_it_is_gone(album):
+def test_an_installed_package_adds_a_kind_and_is_named_when_it_is_gone(album, processes):
     site = album.folder / "site"
     site.mkdir()
     install(site)
@@ -209,7 +209,7 @@ def test_an_installed_package_adds_a_kind_and_is_named_when_it_is_gone(album):
     assert "pip install xuntu-zip" in done.stderr
 
 
-def test_a_zip_is_refused_where_nothing_takes_it(album):
+def test_a_zip_is_refused_where_nothing_takes_it(album, processes):
     path = write_zip(album.folder / "old.zip", {"a.png": picture(0)})
     assert find_source(str(path)) is None
     done = album.command("build", path, "--data", album.data, "--encoder", "hash")
@@ -259,7 +259,7 @@ def test_an_unknown_kind_has_a_place_all_the_same():
     assert place_of(root, Locator(1, "a.png")) == "/x/a.png"
 
 
-def test_the_read_side_loads_sources_only_when_it_meets_them():
+def test_the_read_side_loads_sources_only_when_it_meets_them(processes):
     code = "import sys, api.http.app, api.search.engine; print([m for m in sys.modules if 'indexer.sources' in m])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

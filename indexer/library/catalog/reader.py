@@ -279,7 +279,7 @@ def _part(offset: int | None, size: int | None) -> Part | None:
 
 
 def _image_row(row: Sequence[Any]) -> ImageRow:
-    source = root_of(tuple(row[20:]))
+    source = root_of(tuple(row[15:]))
     return ImageRow(
         id=row[0],
         content_id=row[1],

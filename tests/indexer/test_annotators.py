@@ -67,7 +67,7 @@ class Brightness:
 
 
 @pytest.fixture
-def plug_in(tmp_path):
+def plug_in(tmp_path, processes):
     """Install a plug-in where Python finds it; return what a process needs in its environment to have it."""
 
     def install(version: int = 1, needs: str = "thumbnail") -> dict[str, str]:
@@ -285,7 +285,7 @@ def test_values_stay_when_the_plug_in_is_gone(shades, plug_in):
     assert find_words(shades, "gloomy") == ["dark.png"]
 
 
-def test_an_annotator_that_is_not_installed_is_named_in_both_languages(shades):
+def test_an_annotator_that_is_not_installed_is_named_in_both_languages(shades, processes):
     shades.build()
     done = shades.command("annotate", "smell", "--data", shades.data)
     assert done.returncode == 2
@@ -408,7 +408,7 @@ def test_a_field_of_another_type_in_a_new_version_begins_anew(tmp_path):
     catalog.close()
 
 
-def test_forgetting_a_content_forgets_what_was_found_in_it(full_album):
+def test_forgetting_a_content_forgets_what_was_found_in_it(full_album, processes):
     (full_album.pictures / "a.png").unlink()
     full_album.update()
     full_album.command("compact", "--data", full_album.data)

@@ -44,19 +44,16 @@ def find_fused(
     The first FUSED of each ranking are fused; the others that are near in the fullest space follow, so every picture
     can be paged to. Scores are those of the first space whose index has the picture, 0 where there is none.
     """
-    said = words.retrieve(plan, where, len(plan.matches.ids)).ids
-    rankings, weights = [], []
-    if plan.query.match != "text":
-        share = sum(one.weight for one in vectors)
-        rankings = [one.retrieve(plan, where, FUSED).ids for one in vectors]
-        weights = [one.weight / share for one in vectors]
-    near = any(map(len, rankings))
+    near = vectors if plan.query.match != "text" else ()
+    share = sum(one.weight for one in near)
+    ways: list[tuple[Retriever, float]] = [(one, one.weight / share) for one in near]
     if plan.query.match != "vector":
-        rankings.append(said[:FUSED])
-        weights.append(_LOOSE_WEIGHT if plan.matches.loose else 1.0)
-    if not near:
+        ways.append((words, _LOOSE_WEIGHT if plan.matches.loose else 1.0))
+    rankings = [way.retrieve(plan, where, FUSED).ids for way, _ in ways]
+    if not any(map(len, rankings[: len(near)])):
+        said = words.retrieve(plan, where, len(plan.matches.ids)).ids
         return _scored(vectors, said[start:end], len(said))
-    ids = fuse(rankings, weights)
+    ids = fuse(rankings, [weight for _, weight in ways])
     fullest = max(vectors, key=lambda one: one.space.index.count(where))
     total = max(len(ids), fullest.count(plan, where))
     if end > len(ids):

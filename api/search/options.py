@@ -88,7 +88,7 @@ def _declare(default: Any, **declared: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchOptions:
-    """How a search is made: everything but what is asked and the conditions. The values are those that may be asked."""
+    """How a search is made: everything but what is looked for and the conditions. `Query` refuses impossible values."""
 
     k: int = _declare(
         20,

@@ -44,13 +44,8 @@ class Clause:
 class Query(SearchOptions):
     """Clauses whose weighted vectors are summed; conditions, read or as an expression; and the options of the search.
 
-    `match` says what is looked at: the pictures ("vector"), the words of captions, tags and names ("text"), or both,
-    in one ranking. Of words, only texts know; texts to stay away from leave out the pictures that say them.
-    `hide_duplicates` leaves out exact copies and near-duplicates of better hits; `offset` and `k` count the others.
-    Negation in a text to look for ("a street without people") becomes a clause of its own; with `literal`, words are
-    searched as they are. `min_relevance` leaves out the hits that are less likely right, where that can be told.
-    With `hub_correction`, what a picture scores with any text at all is taken off what it scores with those asked, but
-    not with `min_score`, which is a cosine. `encoders` names those that answer, in place of the library's routes.
+    Where words are looked at (`match`), only texts are looked up; texts to stay away from leave out the pictures that
+    say them. Negation in a text to look for ("a street without people") becomes a clause of its own, if not `literal`.
     """
 
     clauses: Sequence[Clause]

@@ -186,7 +186,8 @@ def test_an_option_stands_in_the_page_s_address_as_declared(option):
         return
     assert f"{option.address.name}=" in link(address)
     assert parse_link(link(address)) == address
-    assert parse_link(f"?q=cat&{option.address.name}=&{option.address.name}=nonsense") == Address(text="cat")
+    if not option.is_list:
+        assert parse_link(f"?q=cat&{option.address.name}=nonsense") == Address(text="cat")
 
 
 @named(OPTIONS)

@@ -17,7 +17,7 @@ MAX_CLAUSES = options.MAX_CLAUSES
 Match = options.Match
 OPTIONS = options.OPTIONS
 Option = options.Option
-Parameter = options.Parameter
+AddressParameter = options.AddressParameter
 SearchOptions = options.SearchOptions
 
 M = TypeVar("M", bound=BaseModel)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from api.schemas import MAX_CLAUSES, OPTIONS, ClauseIn, Match, Option, Parameter, SearchOptions
+from api.schemas import MAX_CLAUSES, OPTIONS, AddressParameter, ClauseIn, Match, Option, SearchOptions
 
 PAGE_SIZE = 30
 AWAY_WEIGHT = -0.5  # a full step away from a word moves too far from what was asked
@@ -223,7 +223,7 @@ def where(filters: Filters) -> dict[str, Any] | None:
     return {name: value for name, value in found.items() if value} or None
 
 
-def _read_option(option: Option, parameter: Parameter, said: Sequence[str]) -> Any:
+def _read_option(option: Option, parameter: AddressParameter, said: Sequence[str]) -> Any:
     """Return the value of an option that a URL says; its default where that cannot be used. The number 0 says nothing.
 
     A number beyond the largest that may be asked is taken for that.
@@ -243,7 +243,7 @@ def _read_option(option: Option, parameter: Parameter, said: Sequence[str]) -> A
     return value if option.accepts(value) else option.default
 
 
-def _write_option(option: Option, parameter: Parameter, value: Any) -> list[str]:
+def _write_option(option: Option, parameter: AddressParameter, value: Any) -> list[str]:
     """Return what a URL says of the value of an option."""
     if value == option.default:
         return []

@@ -18,7 +18,7 @@ Match: TypeAlias = Literal["vector", "text", "both"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
+class AddressParameter:
     """How an option stands in the page's address, where a default value is left out.
 
     `changed` is written for a bool that is not its default. A number is written as a whole one, from 0 up; `per_cent`:
@@ -51,7 +51,7 @@ class Option:
     flag_default: Any = None
     former: str = ""
     former_flag: str = ""
-    address: Parameter | None = None
+    address: AddressParameter | None = None
     about_words: bool = False
     name: str = ""
     type: Any = None
@@ -127,7 +127,7 @@ class SearchOptions:
         en="min_relevance is how likely a hit is right: give a number from 0 to 1.",
         zh="min_relevance 是结果的匹配度，应在 0 到 1 之间。",
         flag="--min-relevance",
-        address=Parameter(name="sure", per_cent=True),
+        address=AddressParameter(name="sure", per_cent=True),
     )
     match: Match = _declare(  # noqa: RUF009 - a field
         "vector",
@@ -135,7 +135,7 @@ class SearchOptions:
         en=f"match cannot be {{value!r}}; known are {', '.join(get_args(Match))}.",
         zh=f"match 不能为 {{value!r}}；可用：{'、'.join(get_args(Match))}。",
         flag="--match",
-        address=Parameter(name="match"),
+        address=AddressParameter(name="match"),
         about_words=True,
     )
     hide_duplicates: bool = _declare(
@@ -143,14 +143,14 @@ class SearchOptions:
         description="Leave out exact copies and near-duplicates of better hits; offset and k count what is left, "
         "total counts everything",
         flag="--hide-duplicates",
-        address=Parameter(name="duplicates", changed="hide"),
+        address=AddressParameter(name="duplicates", changed="hide"),
     )
     literal: bool = _declare(
         False,
         description="Search words as they are. Otherwise negation in them (without people, 不要水印) is read as "
         "something to stay away from; the answer says how",
         flag="--literal",
-        address=Parameter(name="literal"),
+        address=AddressParameter(name="literal"),
         about_words=True,
     )
     hub_correction: bool = _declare(

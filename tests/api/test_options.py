@@ -49,10 +49,9 @@ def as_words(value):
 
 
 class Recorder:
-    """A service that keeps what it is asked."""
+    """Keeps what a service is asked to search."""
 
     def __init__(self) -> None:
-        self.settings = Settings()
         self.query: Query | None = None
 
     async def search(self, query: Query) -> SearchResult:
@@ -62,19 +61,22 @@ class Recorder:
 
 
 @pytest.fixture(scope="module")
-def app():
-    return create_app(Settings())
+def client(library):
+    """The real application on a library."""
+    with TestClient(create_app(Settings(data=library))) as client:
+        yield client
 
 
 @pytest.fixture
-def recorder(app):
-    app.state.service = Recorder()
-    return app.state.service
+def recorder(client, monkeypatch):
+    recorder = Recorder()
+    monkeypatch.setattr(client.app.state.service, "search", recorder.search)
+    return recorder
 
 
 @pytest.fixture
-def http(app, recorder):
-    return TestClient(app)
+def http(client, recorder):
+    return client
 
 
 def ask_everywhere(http, option, name, value):

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from api.search.query import Clause, Query
 from api.search.stages import run_now, run_search
 from indexer.config import IndexerSettings
 from indexer.library.errors import IndexMismatch
-from indexer.library.opened import open_build
+from indexer.library.opened import OpenBuild, open_build
 from indexer.pipeline.commands import BuildOptions, build
 from models.encoders.runtime import Runtime
 
@@ -83,18 +84,26 @@ def test_a_plan_can_be_ranked_again(engine):
     assert first.notes == again.notes
 
 
-def test_encoders_belong_to_their_index_by_name_in_whatever_order_they_come(photographs, tmp_path):
-    build(IndexerSettings(data=tmp_path, workers=0), [photographs], BuildOptions(encoders=["hash", "starter"]))
-    opened = open_build(tmp_path)
-    encoders = load_encoders(opened, Runtime(weights=tmp_path / "weights"))
+@pytest.fixture(scope="module")
+def pair(photographs, made_once) -> OpenBuild:
+    """A build of two encoders."""
+
+    def make(folder: Path) -> None:
+        build(IndexerSettings(data=folder, workers=0), [photographs], BuildOptions(encoders=["hash", "starter"]))
+
+    return open_build(made_once("stages-pair", make))
+
+
+def test_encoders_belong_to_their_index_by_name_in_whatever_order_they_come(pair):
+    encoders = load_encoders(pair, Runtime(weights=pair.layout.data / "weights"))
     turned = dict(reversed(encoders.items()))
     assert list(turned) == ["starter", "hash"]
-    engines = [SearchEngine(opened, given, routing="zh=starter+hash") for given in (encoders, turned)]
+    engines = [SearchEngine(pair, given, routing="zh=starter+hash") for given in (encoders, turned)]
     for engine in engines:
-        assert list(engine.spaces) == list(opened.by_encoder) == ["hash", "starter"]
+        assert list(engine.spaces) == list(pair.by_encoder) == ["hash", "starter"]
         assert all(space.name == name == space.encoders.spec.name for name, space in engine.spaces.items())
     first, second = (engine.search(CAT) for engine in engines)
     assert first.hits == second.hits
     swapped = dict(zip(encoders, turned.values(), strict=True))
     with pytest.raises(IndexMismatch):
-        SearchEngine(opened, swapped)
+        SearchEngine(pair, swapped)

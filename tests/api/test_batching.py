@@ -13,7 +13,7 @@ def test_items_that_come_while_it_is_busy_go_together():
 
     def run(items: list[int]) -> list[int]:
         batches.append(items)
-        free.wait(10)
+        free.wait(120)
         return [item * 2 for item in items]
 
     async def scenario() -> list[int]:
@@ -34,7 +34,7 @@ def test_too_many_waiting_are_turned_away_and_the_others_answered():
     free = threading.Event()
 
     def run(items: list[int]) -> list[int]:
-        free.wait(10)
+        free.wait(120)
         return items
 
     async def scenario() -> list[object]:
@@ -70,7 +70,7 @@ def test_who_gives_up_waiting_disturbs_nobody():
 
     def run(items: list[int]) -> list[int]:
         seen.append(items)
-        free.wait(10)
+        free.wait(120)
         return items
 
     async def scenario() -> int:

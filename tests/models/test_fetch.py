@@ -138,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
         if trouble == "hold":
             self.wfile.flush()
             self.server.holding.set()
-            self.server.release.wait(20)
+            self.server.release.wait(120)
             self.wfile.write(file.data[number:])
 
 
@@ -630,7 +630,7 @@ def test_two_at_the_same_time_do_not_meet(hub, tmp_path):
     hub.put(TENSORS, BODY, ("hold", HALF))
     first = threading.Thread(target=fetch, args=(folder, options_for(hub)))
     first.start()
-    assert hub.holding.wait(20)
+    assert hub.holding.wait(120)
     given = tmp_path / "given.safetensors"
     given.write_bytes(OTHER)
     for second in (lambda: fetch(folder, options_for(hub)), lambda: adopt(folder, given)):

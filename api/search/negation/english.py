@@ -98,10 +98,7 @@ def _negates(text: str, word: re.Match[str]) -> bool:
 
 def _goes_on(text: str, end: int, joined: re.Match[str], *, has_article: bool) -> bool:
     """Say whether what follows is negated too: after "or"; after a comma if the list ends so; after "and" if alike."""
-    joins = joined[0].split()
-    if "or" in joins or "nor" in joins:
-        return True
-    if "and" not in joins:
+    if "and" not in joined[0].split():
         return words.LIST.match(text, end) is not None
     first = words.WORD.match(text, joined.end())
     if not first or first[1] in words.STOPS or words.DOING.match(first[1]) or _negates(text, first):

@@ -152,7 +152,10 @@ def torch() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
-    """Return what has a folder filled by the first worker that needs it, for all of this run; nobody may change it."""
+    """Return what has a folder filled by the first worker that needs it, for all of this run; nobody may change it.
+
+    Nor may anybody open a library there: SQLite keeps files beside a catalog that is open, and takes them away again.
+    """
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made-once"
 
@@ -185,13 +188,13 @@ def copy_photographs(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def library(photographs, made_once) -> Path:
+def library(photographs, made_once, tmp_path_factory) -> Path:
     """A library of the photographs, built with the built-in encoder. Not to be changed."""
 
     def build_library(data: Path) -> None:
         build(IndexerSettings(data=data, workers=0), [photographs], BuildOptions(encoders=["starter"]))
 
-    return made_once("library", build_library)
+    return shutil.copytree(made_once("library", build_library), tmp_path_factory.mktemp("library"), dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -178,9 +178,21 @@ def start_service(servers) -> Iterator[Callable[..., Watched]]:
 
 
 @pytest.fixture(scope="session")
-def drawn_library(made_once) -> Path:
+def copy_of(made_once, tmp_path_factory) -> Callable[..., Path]:
+    """Return what gives this worker a library of so many drawn pictures, by encoders; not to be changed."""
+
+    def copy(count: int, *encoders: str) -> Path:
+        name = "-".join(["drawn", str(count), *encoders])
+        made = made_once(name, lambda folder: build_library(folder, count, *encoders))
+        return shutil.copytree(made, tmp_path_factory.mktemp(name), dirs_exist_ok=True) / "data"
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def drawn_library(copy_of) -> Path:
     """A library of seventy drawn pictures, two of them copies. Not to be changed."""
-    return made_once("drawn", lambda folder: build_library(folder, 70, "hash")) / "data"
+    return copy_of(70, "hash")
 
 
 @pytest.fixture(scope="session")
@@ -204,24 +216,23 @@ def api_url(service) -> str:
 
 
 @pytest.fixture(scope="session")
-def calibrated_service(start_service, drawn_library, tmp_path_factory) -> Watched:
+def calibrated_service(start_service, copy_of) -> Watched:
     """The service of a library whose hits have a relevance."""
-    data = shutil.copytree(drawn_library, tmp_path_factory.mktemp("calibrated") / "data")
+    data = copy_of(70, "hash")
     teach(data)
     return start_service(data)
 
 
 @pytest.fixture(scope="session")
-def fused_service(start_service, made_once) -> Watched:
+def fused_service(start_service, copy_of) -> Watched:
     """The service of a library that two encoders rank."""
-    folder = made_once("fused", lambda folder: build_library(folder, 9, "hash", "starter"))
-    return start_service(folder / "data", routing="en=hash+starter")
+    return start_service(copy_of(9, "hash", "starter"), routing="en=hash+starter")
 
 
 @pytest.fixture(scope="session")
-def small_service(start_service, made_once) -> Watched:
+def small_service(start_service, copy_of) -> Watched:
     """The service of a library of seven pictures."""
-    return start_service(made_once("small", lambda folder: build_library(folder, 7, "hash")) / "data")
+    return start_service(copy_of(7, "hash"))
 
 
 @pytest.fixture(scope="session")

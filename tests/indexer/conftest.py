@@ -90,6 +90,8 @@ class Album:
         self, *arguments: object, prepare: Callable[[], None] | None = None, cwd: Path | None = None, **environment: str
     ) -> "subprocess.CompletedProcess[str]":
         """Run `python -m indexer`, which never shows a traceback whatever happens."""
+        if prepare:
+            environment["COVERAGE_PROCESS_CONFIG"] = ""  # it could not write what was covered
         done = subprocess.run(
             [*INDEXER, *map(str, arguments)],
             capture_output=True,

@@ -66,6 +66,13 @@ def parse_filter(expression: str) -> Filter:
         ("width>=100 and width<=200 and width>=150", where(width=Range(150, 200))),
         ("aspect>=16:9", where(aspect=Range(low=16 / 9))),
         ("aspect<=1.5", where(aspect=Range(high=1.5))),
+        ("aspect>1.5", where(aspect=Range(low=1.5 + 1e-9))),
+        ("aspect<1.5", where(aspect=Range(high=1.5 - 1e-9))),
+        ("aspect=1.5", where(aspect=Range(1.5 - 0.005, 1.5 + 0.005))),
+        ("width>=0", where(width=Range(low=0))),
+        ("width>=0.5", where(width=Range(low=0.5))),
+        ("width>0.5", where(width=Range(low=1))),
+        ("width<0.5", where(width=Range(high=0))),
         ("taken=2024", where(taken=Period(datetime(2024, 1, 1), datetime(2025, 1, 1)))),
         ("taken=2024-05", where(taken=MAY)),
         ("taken=2024-5", where(taken=MAY)),
@@ -138,6 +145,7 @@ def test_a_colour_named_twice_is_one_colour(full_album, expression):
         ("width>=nan", 0),
         ("width>=inf", 0),
         ("width>=1e99", 0),
+        ("width>=1e9", 0),
         ("width^=5", 0),
         ("aspect=16:0", 0),
         ("aspect=1:2:3", 0),
@@ -146,6 +154,8 @@ def test_a_colour_named_twice_is_one_colour(full_album, expression):
         ("tag>a", 0),
         ("tag=a|", 0),
         ('tag=""', 0),
+        ("tag=\ud800", 0),
+        ("tag=sea\udfff", 0),
         ("taken^=2024", 0),
         ("taken=May", 0),
         ("taken=2024-13", 0),
@@ -165,6 +175,32 @@ def test_what_cannot_be_read_is_refused_with_its_place(expression, position):
     assert error.position in (position, len(expression) - len(expression[position:].lstrip()))
     assert f"character {error.position + 1} " in error.en
     assert f"第 {error.position + 1} 个字符" in error.zh
+
+
+@pytest.mark.parametrize(
+    ("expression", "en", "zh"),
+    [
+        ("width", "expected FIELD OPERATOR VALUE, with one of = >= <= > <", "应为“字段 运算符 值”，运算符为"),
+        (
+            "width>=1 height>=5",
+            "expected `and` between conditions; put a value",
+            "条件之间应写 and；含空格的值请加双引号",
+        ),
+        ("size>5", "unknown field size; known are ", "未知字段 size；可用字段为 "),
+        ("path>a", "path cannot be compared with >", "path 不能使用运算符 >"),
+        ("path=/a", "a path starts below the folder that was indexed, as ", "路径应从所索引的文件夹之下写起，如 "),
+        ('path="\ud800"', "the path is not text", "路径不是有效的文字"),
+        ("colour=mauve", "unknown colour mauve; known are ", "；可用："),
+        ('tag=""', "nothing is named; say tag=beach or tag=beach|sea", "没有写明内容；示例：tag=海滩、tag=海滩|大海"),
+        ("width=wide", "wide is not a number that can be used here", "wide 不是可用的数字"),
+        ("taken=May", "May is not a date such as 2024, 2024-05, ", "May 不是日期；示例：2024、2024-05、"),
+    ],
+)
+def test_what_is_refused_is_explained_in_both_languages(expression, en, zh):
+    with pytest.raises(InvalidFilter) as caught:
+        parse_filter(expression)
+    assert en in caught.value.en
+    assert zh in caught.value.zh
 
 
 @given(st.text(max_size=40))

@@ -71,6 +71,11 @@ def test_what_stands_in_quotation_marks_is_not_read(quoted):
             assert parse_negation(sentence.format(quoted.format(text))).negatives == ()
 
 
+def test_what_is_too_long_for_a_thing_is_a_sentence_about_something_else():
+    assert parse_negation("没有" + "红" * 20).negatives[0].text == "红" * 20
+    assert parse_negation("没有" + "红" * 21).negatives == ()
+
+
 def test_the_table_is_large_and_half_of_it_are_traps():
     traps = [text for text, _, negatives in TABLE if not negatives]
     assert len(TABLE) == len({text for text, *_ in TABLE}) >= 250

@@ -1,7 +1,6 @@
 """Settings of the read side. Only the `config.py` of each room reads the environment."""
 
 import ipaddress
-from typing import Annotated
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -11,11 +10,11 @@ from indexer.library.config import LibrarySettings
 class ApiSettings(BaseModel):
     """How the service listens and what it lets in. Environment: XUNTU_API__HOST, XUNTU_API__TOKEN, ..."""
 
-    host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0: any that is free")
     token: SecretStr | None = Field(None, description="Clients must send it as a bearer token")
     allow_anonymous: bool = Field(False, description="Listen beyond this machine without a token")
-    max_upload_bytes: int = Field(32 * 2**20, ge=1)
+    max_upload_bytes: int = Field(32 * 2**20, ge=1, description="Larger pictures are refused; a request: twice that")
     max_batch: int = Field(64, ge=1, description="Texts or pictures encoded at once")
     max_waiting: int = Field(256, ge=1, description="More waiting requests are turned away")
     preload_image: bool = Field(True, description="Load the image tower at the start, not at the first upload")

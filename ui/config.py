@@ -1,4 +1,4 @@
-"""PageSettings of the page: where the REST API is, and the token it asks for.
+"""Settings of the page: where the REST API is, and the token it asks for.
 
 The page is a process of its own, so it reads its two environment variables itself, and no others.
 """
@@ -6,7 +6,7 @@ The page is a process of its own, so it reads its two environment variables itse
 import os
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 API_URL = "XUNTU_UI__API_URL"
 API_TOKEN = "XUNTU_API__TOKEN"  # noqa: S105 - the name of a variable
@@ -17,8 +17,8 @@ class PageSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    api_url: str = "http://127.0.0.1:8000"
-    token: SecretStr = SecretStr("")
+    api_url: str = Field("http://127.0.0.1:8000", description="Where the REST API is")
+    token: SecretStr = Field(SecretStr(""), description="The bearer token that the page sends; empty: none")
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> PageSettings:

@@ -1,7 +1,8 @@
 # The commands for people and for CI. Nothing but Python 3.11 (or later) and make is needed first.
 #   make demo [PICTURES=/folder]   see it work           make serve [DATA=folder]   the API and the page
 #   make check                     lint, and fast tests  make test                  lint, and all but the deepest tests
-#   make test-full                 everything CI checks  make bench                 the figures of the README
+#   make test-full                 everything CI checks  make bench                 the figures of the documents
+#   make docs                      the documents as a site, in out/site
 #   make mutants                   mutation testing of what ranks and filters (docs/development/testing.md)
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ CHECKED := cpu,train,ui,demo,dev
 FAST := not (heavy or processes or servers or browser or torch or depth)
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo check test test-full fast mutants serve bench lint install install-checked clean
+.PHONY: demo check test test-full fast mutants serve bench docs lint install install-checked clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/.installed
@@ -61,6 +62,10 @@ lint: install-checked
 
 bench: install-checked
 	$(BIN)/python tests/benchmarks/run.py
+
+docs: install-checked
+	$(BIN)/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) out mutants .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,338 @@
+"""Write what in the documents is made from the code: docs/generate.py [--check].
+
+Whole files: the reference of commands, of the REST API (and its OpenAPI document) and of the settings. Blocks in pages,
+between `<!-- generated: NAME ... -->` and `<!-- end -->`: the table of encoders, and tables of recorded figures.
+With --check nothing is written: the files that are stale are named, and the exit status is 1.
+"""
+
+import json
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # what is described is this checkout, wherever xuntu is installed
+
+import typer
+from pydantic import AliasChoices, BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+import api.cli
+from api.config import Settings
+from api.http.app import create_app
+from indexer.config import IndexerSettings
+from indexer.library.config import LibrarySettings
+from models.config import EncoderSettings
+from models.encoders.registry import get_spec, list_encoders
+from ui.config import API_TOKEN, API_URL, PageSettings
+
+_NOTICE = "<!-- Made by docs/generate.py from the code: change it there, then run `make docs`. -->\n"
+_BLOCK = re.compile(r"(?P<begin><!-- generated: (?P<what>[^>]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
+_LEFT_OUT = {"--help", "--install-completion", "--show-completion"}
+_SPECIAL_LICENCES = {"starter": {"en": "evaluation and non-commercial use", "zh": "评估与非商业用途"}}
+_BUILT_IN = {"en": "(built in)", "zh": "（内置）"}
+_ENCODER_HEADS = {
+    "en": ("name", "space", "dim", "languages", "parameters", "licence of the weights"),
+    "zh": ("名称", "空间", "维数", "语言", "参数量", "权重许可"),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the files, or name those that are stale."""
+    stale = find_stale(ROOT)
+    if "--check" in arguments:
+        for path in stale:
+            sys.stderr.write(f"stale: {path.relative_to(ROOT)}; run: make docs\n")
+        return 1 if stale else 0
+    for path, text in stale.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        sys.stderr.write(f"written: {path.relative_to(ROOT)}\n")
+    return 0
+
+
+def find_stale(root: Path) -> dict[Path, str]:
+    """Return the files below `root` that are not what they should be, and what they should be."""
+    wanted = {root / "docs" / "reference" / name: text for name, text in make_reference().items()}
+    for path in sorted((root / "docs").rglob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        if path not in wanted and "<!-- generated: " in text:
+            wanted[path] = _BLOCK.sub(partial(_fill, page=path, root=root), text)
+    return {
+        path: text for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text
+    }
+
+
+def make_reference() -> dict[str, str]:
+    """Return the files of the reference by name."""
+    document = create_app(Settings.model_construct()).openapi()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    document["info"]["version"] = project["version"]  # not what is installed
+    return {
+        "cli.md": "".join(_describe_commands()),
+        "rest.md": "".join(_describe_routes(document)),
+        "openapi.json": json.dumps(document, ensure_ascii=False, indent=1) + "\n",
+        "settings.md": "".join(_describe_settings()),
+    }
+
+
+def _fill(found: re.Match[str], page: Path, root: Path) -> str:
+    what, *rest = found["what"].split()
+    if what == "encoders":
+        table = _encoder_table("zh" if page.name.endswith(".zh.md") else "en")
+    elif what == "figures":
+        table = _figures_table(root / "docs" / "figures", *rest)
+    else:
+        message = f"{page}: nothing is called {what!r}"
+        raise ValueError(message)
+    return f"{found['begin']}{table}{found['end']}"
+
+
+def _table(head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(cells)} |\n"
+
+    return line(head) + line(["---"] * len(head)) + "".join(line([_in_cell(cell) for cell in row]) for row in rows)
+
+
+def _in_cell(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("|", "\\|")
+
+
+def _encoder_table(language: str) -> str:
+    specs = [get_spec(name) for name in list_encoders()]
+    return _table(
+        _ENCODER_HEADS[language],
+        [
+            (
+                f"`{spec.name}`" + (f" {_BUILT_IN[language]}" if spec.name == "starter" else ""),
+                spec.space,
+                str(spec.dim),
+                ", ".join(spec.languages) or "–",
+                f"{spec.parameters / 1e6:.0f} M",
+                _SPECIAL_LICENCES.get(spec.name, {}).get(language) or spec.license.partition(" (")[0],
+            )
+            for spec in specs
+        ],
+    ).replace(" （内置）", "（内置）")
+
+
+def _figures_table(folder: Path, record: str, measure: str, number: str = "1") -> str:
+    measures = json.loads((folder / f"{record}.json").read_text(encoding="utf-8"))["measures"]
+    table = measures[measure][int(number) - 1]
+    return _table(table["head"], table["rows"])
+
+
+# Commands
+
+
+def _describe_commands() -> Iterator[str]:
+    yield f"# Commands\n\n{_NOTICE}\n"
+    yield (
+        "`python -m indexer` has the commands of `xuntu index`, without the web stack. The exit status is 0, 2 for a "
+        "mistake in what was asked, 1 for anything else.\n"
+    )
+    yield from _describe_command("xuntu", typer.main.get_command(api.cli.app))
+
+
+def _describe_command(path: str, command: Any) -> Iterator[str]:
+    params = [param for param in command.params if not _LEFT_OUT & set(param.opts)]
+    arguments = [param for param in params if param.param_type_name == "argument"]
+    children = getattr(command, "commands", {})
+    usage = [path, "[OPTIONS]", *(["COMMAND"] if children else []), *(_metavar(one) for one in arguments)]
+    yield f"\n## {path}\n\n{_paragraphs(command.help)}\n\n```text\n{' '.join(usage)}\n```\n"
+    if children:
+        names = ", ".join(f"[`{name}`](#{path.replace(' ', '-')}-{name})" for name in children)
+        yield f"\nCommands: {names}.\n"
+    if params:
+        rows = [(_names(param), param.help or "", _default(param)) for param in params]
+        yield "\n" + _table(("argument or option", "what it does", "default"), rows)
+    for name, child in children.items():
+        yield from _describe_command(f"{path} {name}", child)
+
+
+def _paragraphs(text: str | None) -> str:
+    parts = re.split(r"\n\s*\n", (text or "").strip())
+    return "\n\n".join(re.sub(r"\s+", " ", part) for part in parts)
+
+
+def _metavar(argument: Any) -> str:
+    return argument.metavar or f"[{argument.name.upper()}]"
+
+
+def _names(param: Any) -> str:
+    if param.param_type_name == "argument":
+        return f"`{_metavar(param)}`"
+    value = "" if param.is_flag else f" {param.metavar or _value_of(param.type_descriptor.annotation)}"
+    return ", ".join(f"`{name}{value}`" for name in (*param.opts, *param.secondary_opts))
+
+
+def _value_of(annotation: Any) -> str:
+    kind = next(iter(get_args(annotation)), annotation)
+    return {"str": "TEXT", "Path": "PATH"}.get(kind.__name__, kind.__name__.upper())
+
+
+def _default(param: Any) -> str:
+    if param.required:
+        return "required"
+    if isinstance(param.show_default, str):
+        return param.show_default
+    default = param.default
+    if default is None or default is False or default in ((), [], ""):
+        return ""
+    return f"`{default}`"
+
+
+# REST API
+
+
+def _describe_routes(document: Mapping[str, Any]) -> Iterator[str]:
+    yield f"# REST API\n\n{_NOTICE}\n"
+    yield (
+        "The service shows the same at `/docs`, and the OpenAPI document at `/openapi.json`; "
+        "[it lies here too](openapi.json). How to use it: [from a program](../how-to/rest-api.md).\n\n"
+    )
+    routes = [
+        (method, path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    rows = [
+        (f"[`{method.upper()} {path}`](#{_anchor(method, path)})", operation.get("description", ""))
+        for method, path, operation in routes
+    ]
+    yield _table(("route", "what it answers"), rows)
+    for method, path, operation in routes:
+        yield from _describe_route(method, path, operation)
+    yield "\n## Schemas\n"
+    for name, schema in document["components"]["schemas"].items():
+        if name not in ("HTTPValidationError", "ValidationError"):
+            yield from _describe_schema(name, schema)
+
+
+def _anchor(method: str, path: str) -> str:
+    return re.sub(r"[^\w\- ]", "", f"{method} {path}".lower()).replace(" ", "-")
+
+
+def _describe_route(method: str, path: str, operation: Mapping[str, Any]) -> Iterator[str]:
+    deprecated = " Deprecated." if operation.get("deprecated") else ""
+    yield f"\n## {method.upper()} {path}\n\n{operation.get('description', '')}{deprecated}\n"
+    body = operation.get("requestBody", {}).get("content", {})
+    for kind, content in body.items():
+        yield f"\nBody, `{kind}`: {_type(content['schema'])}.\n"
+    answer = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema")
+    if answer and answer != {}:
+        yield f"\nAnswer: {_type(answer)}.\n"
+    parameters = operation.get("parameters", [])
+    if parameters:
+        rows = [
+            (
+                f"`{one['name']}` ({one['in']})",
+                _type(one["schema"]),
+                "required" if one["required"] else _json_default(one["schema"]),
+                _remark(one, one["schema"]),
+            )
+            for one in parameters
+        ]
+        yield "\n" + _table(("parameter", "type", "default", ""), rows)
+
+
+def _describe_schema(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
+    yield f"\n### {name}\n\n{_paragraphs(schema.get('description'))}\n"
+    required = schema.get("required", ())
+    rows = [
+        (f"`{field}`", _type(of), "required" if field in required else _json_default(of), _remark(of, of))
+        for field, of in schema.get("properties", {}).items()
+    ]
+    if rows:
+        yield "\n" + _table(("field", "type", "default", ""), rows)
+
+
+def _remark(holder: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
+    words = [str(holder.get("description") or schema.get("description") or "").rstrip(".")]
+    if holder.get("deprecated") or schema.get("deprecated"):
+        words.append("deprecated")
+    return "; ".join(filter(None, words))
+
+
+def _json_default(schema: Mapping[str, Any]) -> str:
+    return f"`{json.dumps(schema['default'], ensure_ascii=False)}`" if schema.get("default") is not None else ""
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    """Return a JSON schema in a few words."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    for key in ("anyOf", "oneOf", "allOf"):
+        if key in schema:
+            return " or ".join(_type(one) for one in schema[key] if one.get("type") != "null")
+    if "const" in schema or "enum" in schema:
+        return " or ".join(f"`{json.dumps(one)}`" for one in schema.get("enum", [schema.get("const")]))
+    kind = str(schema.get("type", "anything"))
+    if kind == "array":
+        return f"list of {_type(schema.get('items', {}))}"
+    if kind == "object" and "additionalProperties" in schema:
+        return f"object of {_type(schema['additionalProperties'])}"
+    bounds = [f"{sign} {schema[key]}" for key, sign in _BOUNDS.items() if key in schema]
+    return ", ".join([kind, *bounds])
+
+
+_BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<", "maxLength": "length ≤"}
+
+
+# Settings
+
+
+def _describe_settings() -> Iterator[str]:
+    yield f"# Settings\n\n{_NOTICE}\n"
+    yield (
+        "A flag beats the environment, the environment beats `.env` in the folder where a command is started, `.env` "
+        "beats the default. Numbers that are bytes are written out; yes and no are 1 and 0.\n"
+    )
+    inherited: set[str] = set()
+    for title, model, prefix in (
+        ("Every command", EncoderSettings, "XUNTU_"),
+        ("The library", LibrarySettings, "XUNTU_"),
+        ("Indexing", IndexerSettings, "XUNTU_"),
+        ("The service", Settings, "XUNTU_"),
+    ):
+        own = {name: field for name, field in model.model_fields.items() if name not in inherited}
+        inherited |= own.keys()
+        yield f"\n## {title}\n\n" + _table(_SETTING_HEAD, list(_setting_rows(own, prefix)))
+    page = {API_URL: PageSettings.model_fields["api_url"], API_TOKEN: PageSettings.model_fields["token"]}
+    rows = [_setting_row(name, field) for name, field in page.items()]
+    yield "\n## The page\n\n" + _table(_SETTING_HEAD, rows)
+
+
+_SETTING_HEAD = ("variable", "what it sets", "default")
+
+
+def _setting_rows(fields: Mapping[str, FieldInfo], prefix: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _setting_rows(kind.model_fields, f"{prefix}{name.upper()}__")
+            continue
+        alias = field.validation_alias
+        names = map(str, alias.choices) if isinstance(alias, AliasChoices) else [f"{prefix}{name.upper()}"]
+        yield _setting_row("`, `".join(names), field)
+
+
+def _setting_row(name: str, field: FieldInfo) -> tuple[str, str, str]:
+    default = field.default
+    if isinstance(default, SecretStr):
+        default = default.get_secret_value()
+    shown = "" if default is None or default is PydanticUndefined or default == "" else f"`{default}`"
+    if isinstance(default, bool):
+        shown = f"`{int(default)}`"
+    return f"`{name}`", field.description or "", shown
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

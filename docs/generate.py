@@ -162,7 +162,7 @@ def _paragraphs(text: str | None) -> str:
 
 
 def _metavar(argument: Any) -> str:
-    return argument.metavar or f"[{argument.name.upper()}]"
+    return str(argument.metavar or f"[{argument.name.upper()}]")
 
 
 def _names(param: Any) -> str:
@@ -173,8 +173,8 @@ def _names(param: Any) -> str:
 
 
 def _value_of(annotation: Any) -> str:
-    kind = next(iter(get_args(annotation)), annotation)
-    return {"str": "TEXT", "Path": "PATH"}.get(kind.__name__, kind.__name__.upper())
+    name: str = next(iter(get_args(annotation)), annotation).__name__
+    return "TEXT" if name == "str" else name.upper()
 
 
 def _default(param: Any) -> str:

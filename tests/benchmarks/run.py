@@ -1,7 +1,7 @@
-"""Run the benchmarks: tests/benchmarks/run.py [--pictures N] [--keep DIR] [--only NAME].
+"""Run the benchmarks: tests/benchmarks/run.py [--pictures N] [--keep DIR] [--only NAME] [--record].
 
-Prints a Markdown table for each measure and writes the same to out/bench.json; progress goes to standard error.
-Nothing here fails because something is slow.
+Prints a Markdown table for each measure and writes the same to out/bench.json, with --record to docs/figures/ as well;
+progress goes to standard error. Nothing here fails because something is slow.
 """
 
 import argparse
@@ -27,6 +27,7 @@ import text_query
 import text_tower
 import unchanged
 from processes import Bench, say
+from records import NoCommit, find_commit, write_record
 from tables import describe_machine, machine_line
 
 MEASURES = {
@@ -46,7 +47,9 @@ MEASURES = {
     "million": million.measure,
     "quality": quality.measure,
 }
-RESULT = Path(__file__).resolve().parents[2] / "out" / "bench.json"
+CHECKOUT = Path(__file__).resolve().parents[2]
+RESULT = CHECKOUT / "out" / "bench.json"
+RECORDS = CHECKOUT / "docs" / "figures"
 
 
 def main() -> None:
@@ -57,16 +60,21 @@ def main() -> None:
         "--keep", type=Path, metavar="DIR", help="keep the photographs and libraries here, for next time"
     )
     parser.add_argument("--only", choices=MEASURES, action="append", metavar="NAME", help=f"{', '.join(MEASURES)}")
+    parser.add_argument("--record", action="store_true", help="keep the figures, with the commit, in docs/figures/")
     arguments = parser.parse_args()
     if arguments.pictures < 1:
         parser.error("--pictures: at least 1")
+    try:
+        commit = find_commit(CHECKOUT) if arguments.record else None
+    except NoCommit as error:
+        parser.error(f"--record: {error}")
     with tempfile.TemporaryDirectory(prefix="xuntu-bench-") as scratch:
         folder = (arguments.keep or Path(scratch)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        _run(Bench(folder, arguments.pictures), arguments.only or list(MEASURES))
+        _run(Bench(folder, arguments.pictures), arguments.only or list(MEASURES), commit)
 
 
-def _run(bench: Bench, names: list[str]) -> None:
+def _run(bench: Bench, names: list[str], commit: str | None) -> None:
     machine = describe_machine()
     mean_bytes = bench.prepare()
     say(f"{bench.pictures} photographs of {mean_bytes / 1000:.0f} kB on average in {bench.photographs}")
@@ -78,9 +86,16 @@ def _run(bench: Bench, names: list[str]) -> None:
         measures[name] = [table.to_dict() for table in tables]
     print(machine_line(machine))
     RESULT.parent.mkdir(exist_ok=True)
-    result = {"machine": machine, "photographs_mean_bytes": mean_bytes, "measures": measures}
+    result = {
+        "machine": machine,
+        "photographs": bench.pictures,
+        "photographs_mean_bytes": mean_bytes,
+        "measures": measures,
+    }
     RESULT.write_text(json.dumps(result, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     say(f"also in {RESULT}")
+    if commit is not None:
+        say(f"kept in {write_record(RECORDS, commit, result)}")
 
 
 if __name__ == "__main__":

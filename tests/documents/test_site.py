@@ -1,6 +1,7 @@
 """The documents as a site, as `make docs` builds it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,13 @@ def site(tmp_path_factory) -> Path:
 def test_both_languages_are_built_without_a_warning(site):
     assert "First library in ten minutes" in (site / "tutorial" / "index.html").read_text(encoding="utf-8")
     assert "十分钟建立第一个图片库" in (site / "zh" / "tutorial" / "index.html").read_text(encoding="utf-8")
+
+
+def test_wrapped_chinese_lines_are_shown_without_a_space_between_them(site):
+    shown = (site / "zh" / "tutorial" / "index.html").read_text(encoding="utf-8")
+    assert not re.findall(
+        r"[\u4e00-\u9fff，。]\s+[\u4e00-\u9fff]", re.sub(r"<[^>]+>", "|", shown.partition("<article")[2])
+    )
 
 
 def test_a_page_without_a_translation_is_shown_in_english(site):

@@ -28,7 +28,7 @@ from api.http.app import create_app
 from indexer.config import IndexerSettings
 from indexer.library.config import LibrarySettings
 from models.config import EncoderSettings
-from models.encoders.registry import get_spec, list_encoders
+from models.encoders.registry import get_spec, is_plugged_in, list_encoders
 from ui.config import API_TOKEN, API_URL, PageSettings
 
 _NOTICE = "<!-- Made by docs/generate.py from the code: change it there, then run `make docs`. -->\n"
@@ -105,7 +105,7 @@ def _in_cell(text: str) -> str:
 
 
 def _encoder_table(language: str) -> str:
-    specs = [get_spec(name) for name in list_encoders()]
+    specs = [get_spec(name) for name in list_encoders() if not is_plugged_in(name)]
     return _table(
         _ENCODER_HEADS[language],
         [
@@ -277,7 +277,7 @@ def _type(schema: Mapping[str, Any]) -> str:
     kind = str(schema.get("type", "anything"))
     if kind == "array":
         return f"list of {_type(schema.get('items', {}))}"
-    if kind == "object" and "additionalProperties" in schema:
+    if kind == "object" and isinstance(schema.get("additionalProperties"), dict):  # true: of anything
         return f"object of {_type(schema['additionalProperties'])}"
     bounds = [f"{sign} {schema[key]}" for key, sign in _BOUNDS.items() if key in schema]
     return ", ".join([kind, *bounds])

@@ -11,7 +11,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def generate():
+def generate(heavy):
     spec = importlib.util.spec_from_file_location("generate_documents", CHECKOUT / "docs" / "generate.py")
     module = importlib.util.module_from_spec(spec)
     path = list(sys.path)

@@ -85,13 +85,18 @@ def test_links_lead_somewhere(name):
             assert ((CHECKOUT / name).parent / path).exists(), link
 
 
+@pytest.fixture(scope="module")
+def xuntu():
+    return typer.main.get_command(api.cli.app)
+
+
 @pytest.mark.parametrize("name", [page for page in PAGES if page != "CHANGELOG.md"])
-def test_every_command_and_option_exists(name):
+def test_every_command_and_option_exists(name, xuntu):
     code = [*"\n".join(code_blocks(name)).replace("\\\n", " ").splitlines(), *inline_code(name)]
     for line in code:
         if not (found := re.search(r"(?:^|\s)xuntu ((?:[a-z]|\[OPT).*)", line)):
             continue
-        words, command = found[1].split(), typer.main.get_command(api.cli.app)
+        words, command = found[1].split(), xuntu
         while words and (children := getattr(command, "commands", None)):
             if re.fullmatch(r"[A-Z\[\].…]+", words[0]):
                 break

@@ -26,7 +26,7 @@ def records():
 
 
 @pytest.fixture
-def checkout(tmp_path):
+def checkout(tmp_path, processes):
     identity = ("-c", "user.name=a", "-c", "user.email=a@example.org")
     (tmp_path / "file").write_text("one")
     for command in (("init", "-q"), ("add", "file"), (*identity, "commit", "-qm", "One")):
@@ -46,7 +46,7 @@ def test_a_changed_tree_has_no_commit(records, checkout):
         records.find_commit(checkout)
 
 
-def test_a_folder_without_git_has_no_commit(records, tmp_path, monkeypatch):
+def test_a_folder_without_git_has_no_commit(records, tmp_path, monkeypatch, processes):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(records.NoCommit, match="not a git checkout"):
         records.find_commit(tmp_path)

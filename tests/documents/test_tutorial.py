@@ -25,7 +25,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, processes):
     """Run a line in a shell, in a folder of the tutorial's own; return what it printed. `xuntu` is this checkout."""
     folder = tmp_path_factory.mktemp("tutorial")
     script = folder / "bin" / "xuntu"
@@ -101,7 +101,7 @@ def test_the_service_answers_as_the_tutorial_asks(printed, run, serve):
 
 
 @pytest.mark.parametrize("page", ["how-to/rest-api.md"])
-def test_a_program_of_a_page_runs(page, server):
+def test_a_program_of_a_page_runs(page, server, processes):
     (program,) = blocks(page, "python")
     assert SERVICE in program
     done = subprocess.run(
@@ -112,5 +112,5 @@ def test_a_program_of_a_page_runs(page, server):
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
-def test_make_knows_how_to_install():
+def test_make_knows_how_to_install(processes):
     subprocess.run(["make", "--dry-run", "install", "docs"], cwd=CHECKOUT, check=True, capture_output=True)

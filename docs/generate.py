@@ -141,7 +141,7 @@ def _describe_commands() -> Iterator[str]:
 
 
 def _describe_command(path: str, command: Any) -> Iterator[str]:
-    params = [param for param in command.params if not _LEFT_OUT & set(param.opts)]
+    params = [param for param in command.params if not param.hidden and not _LEFT_OUT & set(param.opts)]
     arguments = [param for param in params if param.param_type_name == "argument"]
     children = getattr(command, "commands", {})
     usage = [path, "[OPTIONS]", *(["COMMAND"] if children else []), *(_metavar(one) for one in arguments)]
@@ -185,7 +185,7 @@ def _default(param: Any) -> str:
     default = param.default
     if default is None or default is False or default in ((), [], ""):
         return ""
-    return f"`{default}`"
+    return f"`{param.opts[0] if default is True else default}`"
 
 
 # REST API

@@ -10,6 +10,7 @@ import pytest
 import typer
 
 import api.cli
+from api.http.metrics import Metrics
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -167,3 +168,16 @@ def test_a_record_of_figures_has_its_form(path):
     for tables in vars(record.measures).values():
         for table in tables:
             assert all(len(row) == len(table.head) for row in table.rows), table.title
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_variable_is_a_setting(name):
+    settings = set(re.findall(r"`(XUNTU_[A-Z_]+)`", read("docs/reference/settings.md"))) | {"XUNTU_DEBUG"}
+    assert set(re.findall(r"XUNTU_[A-Z][A-Z_]*[A-Z]", read(name))) <= settings
+
+
+def test_every_metric_is_in_the_table_of_the_operator():
+    collected = {
+        metric.name + ("_total" if metric.type == "counter" else "") for metric in Metrics().registry.collect()
+    }
+    assert {cell for cell in first_cells("docs/operator.md") if re.fullmatch(r"xuntu_\w+", cell)} == collected

@@ -23,6 +23,8 @@ def generate(heavy):
 @pytest.fixture
 def copy(generate, tmp_path):
     shutil.copytree(CHECKOUT / "docs", tmp_path / "docs")
+    for path, text in generate.find_stale(tmp_path).items():
+        path.write_text(text, encoding="utf-8")
     return tmp_path
 
 

@@ -364,6 +364,8 @@ def test_the_documentation_describes_every_route(http):
         "/v1/images/{image_id}/file",
         "/v1/images/{image_id}/thumbnail",
         "/v1/images/{image_id}/similar",
+        "/v1/fields",
+        "/v1/facets",
         "/v1/index",
         "/healthz",
         "/readyz",

@@ -214,7 +214,7 @@ class Colour(BaseModel):
     share: float
 
 
-class Detail(BaseModel):
+class ShownValue(BaseModel):
     """A fact to be shown, with the name that people have for it in the language of the request."""
 
     name: str
@@ -241,7 +241,7 @@ class ImageDetail(BaseModel):
     tags: list[str] = []
     url: str | None = Field(None, description="Where the original is, if it was fetched from an address")
     annotations: dict[str, Any] = Field({}, description="What annotators found, by the names of their fields")
-    details: list[Detail] = Field([], description="What of it is not said above, and is to be shown")
+    details: list[ShownValue] = Field([], description="What of it is not said above, and is to be shown")
 
 
 class FieldInfo(BaseModel):

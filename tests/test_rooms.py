@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
@@ -40,6 +41,14 @@ def test_nothing_in_ui_is_named_like_a_room_or_a_dependency():
     names = {path.stem for path in (CHECKOUT / "ui").iterdir()} - {"__init__", "__pycache__"}
     taken = set(packages_distributions()) | set(sys.stdlib_module_names) | set(ROOMS)
     assert not names & taken
+
+
+def test_no_class_name_stands_for_two_things():
+    named: dict[str, str] = {}
+    for path in (path for room in ROOMS for path in (CHECKOUT / room).rglob("*.py")):
+        for name in re.findall(r"^\s*class _?(\w+)[(:]", path.read_text("utf-8"), re.MULTILINE):
+            here = str(path.relative_to(CHECKOUT))
+            assert named.setdefault(name, here) == here, f"{name} is in {named[name]} and in {here}"
 
 
 def test_the_fetch_by_name_of_torch_is_used_nowhere():

@@ -153,10 +153,10 @@ def list_annotations(fields: FieldSet, found: Mapping[str, Any]) -> dict[str, An
     return {field.name: found[field.name] for field in useful if field.name in found}
 
 
-def list_details(fields: FieldSet, found: Mapping[str, Any], language: str) -> list[schemas.Detail]:
+def list_details(fields: FieldSet, found: Mapping[str, Any], language: str) -> list[schemas.ShownValue]:
     """Return the values that are to be shown and have no place of their own."""
     return [
-        schemas.Detail(
+        schemas.ShownValue(
             name=one.field.name,
             label=label_of(one.field, language),
             value=_shown(one.field, found[one.field.name], language),

@@ -15,7 +15,7 @@ router = APIRouter(tags=["search"])
 
 
 @schemas.with_options()
-class SearchParams(schemas.FilterParams):
+class SearchByWords(schemas.FilterParams):
     """What can be said in an address. The conditions can be given one by one, as an expression, or both."""
 
     q: str = Field("", description="What is in the picture, in Chinese or English")
@@ -38,7 +38,7 @@ class PictureForm(BaseModel):
 
 @router.get("/search")
 async def search_by_words(
-    params: Annotated[SearchParams, Query()], service: ServiceDep, language: LanguageDep
+    params: Annotated[SearchByWords, Query()], service: ServiceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
     """Find pictures by a text."""
     query = to_query([Clause(text=params.q)], to_filter(service.serving.engine.fields(), params.where, params), params)

@@ -95,6 +95,7 @@ def parse_filter(expression: str) -> Filter:
         ("path=相册/雪山", where(path=(("相册/雪山",),))),
         ("path=a=b", where(path=(("a=b",),))),
         ('path=""', Filter()),
+        ('path^=""', Filter()),
         ("FORMAT=png AND Width>=10", where(format=("png",), width=Range(low=10))),
         ("format=png,width>=10 , height>=20", where(format=("png",), width=Range(low=10), height=Range(low=20))),
         ("  format =  png  and  width >= 10  ", where(format=("png",), width=Range(low=10))),
@@ -201,6 +202,15 @@ def test_what_is_refused_is_explained_in_both_languages(expression, en, zh):
         parse_filter(expression)
     assert en in caught.value.en
     assert zh in caught.value.zh
+
+
+def test_conditions_in_fields_are_refused_in_both_languages_too():
+    with pytest.raises(InvalidFilter) as caught:
+        filter_parser.narrow(Filter(), FIELDS, [("width", ">=", "1"), ("size", ">", "5")])
+    known = FIELDS.list_filterable()
+    assert caught.value.position == 0
+    assert f"unknown field size; known are {', '.join(known)}" in caught.value.en
+    assert f"未知字段 size；可用字段为 {'、'.join(known)}" in caught.value.zh
 
 
 @given(st.text(max_size=40))

@@ -13,7 +13,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
-def xuntu(tmp_path_factory):
+def xuntu(tmp_path_factory, processes):
     """Install the plug-in into a folder of its own; return what runs `xuntu` with or without it in an empty folder."""
     folder = tmp_path_factory.mktemp("plugin")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
@@ -55,7 +55,7 @@ def first(done: subprocess.CompletedProcess[str]) -> str:
     return json.loads(done.stdout)["hits"][0]["path"]
 
 
-def test_its_encoder_is_listed_beside_the_others(xuntu):
+def test_its_encoder_is_listed_beside_the_others(processes, xuntu):
     listed = {one["name"]: one for one in json.loads(xuntu("models", "list", "--json").stdout)}
     assert (listed["palette"]["dim"], listed["palette"]["weights"]) == (4, "plug-in")
     assert listed["starter"]["weights"] == "built in"
@@ -64,21 +64,21 @@ def test_its_encoder_is_listed_beside_the_others(xuntu):
 @pytest.mark.parametrize(
     ("words", "path"), [("红色", "poppy.png"), ("the blue sea", "sea.png"), ("绿", "meadow.png"), ("white", "snow.png")]
 )
-def test_its_encoder_answers_in_both_languages(xuntu, data, words, path):
+def test_its_encoder_answers_in_both_languages(processes, xuntu, data, words, path):
     assert first(xuntu("search", words, "--data", data, "--json")) == path
 
 
-def test_a_word_that_its_encoder_does_not_know_is_named(xuntu, data):
+def test_a_word_that_its_encoder_does_not_know_is_named(processes, xuntu, data):
     done = xuntu("search", "zebra", "--data", data)
     assert (done.returncode, "zebra" in done.stderr) == (2, True)
 
 
-def test_what_its_annotator_finds_is_filtered_by(xuntu, data):
+def test_what_its_annotator_finds_is_filtered_by(processes, xuntu, data):
     found = json.loads(xuntu("search", "red", "--data", data, "--where", "brightness>=0.9", "--json").stdout)
     assert [hit["path"] for hit in found["hits"]] == ["snow.png"]
 
 
-def test_without_the_plug_in_the_library_says_what_is_missing(xuntu, data):
+def test_without_the_plug_in_the_library_says_what_is_missing(processes, xuntu, data):
     done = xuntu("search", "red", "--data", data, plugged_in=False)
     assert done.returncode == 2
     assert "palette" in done.stderr

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from indexer.library.catalog.filters import parse_filter
 from PIL import Image
 
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from indexer.config import IndexerSettings
 from indexer.library.builds.current import read_current, roll_back
+from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.errors import BrokenIndexBackend, UnknownIndexBackend
 from indexer.library.index.backends import GROUP, get_backend, list_backends
 from indexer.library.layout import Layout
@@ -87,7 +87,7 @@ def ask_both(engines, *clauses, **options) -> list:
 
 def asked(engine) -> list:
     """Return the filters that the indexes of an engine were given."""
-    return [one for space in engine.spaces for one in space.index._index.asked]
+    return [one for space in engine.spaces.values() for one in space.index._index.asked]
 
 
 def test_the_library_is_made_verified_and_opened_by_the_other_package(libraries):
@@ -110,7 +110,6 @@ def test_the_library_is_made_verified_and_opened_by_the_other_package(libraries)
     ids=["a text", "a sum", "towards and away", "a picture"],
 )
 def test_both_answer_alike(engines, clauses, where):
-    where = where and parse_filter(where)
     before = len(asked(engines[1]))
     hits = ask_both(engines, *clauses, where=where)
     for k, offset in ((3, 0), (3, 3), (2, 9)):
@@ -118,15 +117,14 @@ def test_both_answer_alike(engines, clauses, where):
         assert [hit.id for hit in page] == [hit.id for hit in hits[offset : offset + k]]
     ask_both(engines, *clauses, where=where, hide_duplicates=True, k=4)
     ask_both(engines, *clauses, where=where, min_score=0.1)
-    ask_both(engines, *clauses, where=where, spaces=BOTH)
+    ask_both(engines, *clauses, where=where, encoders=BOTH)
     assert (len(asked(engines[1])) > before) == (where is not None)
-    assert set(asked(engines[1])) <= {parse_filter(one) for one in FILTERS}
+    assert set(asked(engines[1])) <= {parse_filter(one, engines[1].fields()) for one in FILTERS}
 
 
 @pytest.mark.parametrize("where", [None, "format=png", "path=people/", "width<10"])
 @pytest.mark.parametrize("least", [0.05, 0.5, 0.9, 1.0])
 def test_what_is_not_relevant_enough_is_left_out_by_both(engines, where, least):
-    where = where and parse_filter(where)
     ask_both(engines, text(CAT), where=where, min_relevance=least)
     # Of a sum the hits have to be relevant to each part: they are listed, and the list is searched.
     ask_both(engines, text(CAT), text("an animal"), where=where, min_relevance=least)
@@ -141,14 +139,14 @@ def test_there_is_something_relevant_to_be_found_and_to_be_left_out(engines):
 
 @pytest.mark.parametrize("match", ["text", "both"])
 def test_words_in_names_are_found_among_what_a_filter_leaves(engines, match):
-    for where in (None, *map(parse_filter, FILTERS)):
+    for where in (None, *FILTERS):
         ask_both(engines, text("cat"), where=where, match=match)
         ask_both(engines, text("small"), where=where, match=match, k=2, offset=1)
 
 
 def test_a_picture_that_is_asked_about_is_no_answer_whether_or_not_the_filter_leaves_it(engines):
     for image_id in range(2, 6):
-        for where in (None, *map(parse_filter, FILTERS)):
+        for where in (None, *FILTERS):
             hits = ask_both(engines, Clause(image_id=image_id), where=where)
             assert image_id not in [hit.id for hit in hits]
 
@@ -208,7 +206,7 @@ def test_without_the_package_its_library_is_said_to_lack_it_and_is_made_anew_by_
     assert "现有：faiss" in caught.value.zh
     problems = verify(settings_for(own, "faiss"))
     assert len(problems) == len(BOTH)
-    assert all("filters_only" in problem for problem in problems)
+    assert all("filters_only" in problem.text("en") for problem in problems)
     report = build(settings_for(own, "faiss"), [], BuildOptions(encoders=BOTH))
     assert report.encoded == 0
     assert verify(settings_for(own, "faiss")) == []

@@ -5,12 +5,12 @@ import gc
 import numpy as np
 import pytest
 
-from indexer.library.filters import parse_filter
+from indexer.library.filters import Filter, Range
 from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.selection import FilterSelection, IdSelection
 from models.foundation.vectors import l2_normalize
 
-WIDE = parse_filter("width>=100")
+WIDE = Filter.of({"width": Range(low=100)})
 
 
 def test_a_filter_is_looked_up_once_and_not_before_its_ids_are_asked_for():

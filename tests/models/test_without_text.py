@@ -86,7 +86,7 @@ def test_what_is_asked_of_other_encoders_is_answered_without_the_weights_of_one(
     found = engine.search(words)
     assert (found.encoders, found.hits[0].path) == (["starter"], "cat.png")
     assert engine.search(Query(clauses=[Clause(image_id=found.hits[0].id)])).encoders == ["dinov2-small"]
-    assert engine.search(replace(shown, spaces=["starter"])).hits[0].path == "cat.png"
+    assert engine.search(replace(shown, encoders=["starter"])).hits[0].path == "cat.png"
     with pytest.raises(WeightsMissing if state == "missing" else WeightsCorrupt, match="dinov2-small"):
         engine.search(shown)
     with TestClient(create_app(settings)) as client:
@@ -94,15 +94,15 @@ def test_what_is_asked_of_other_encoders_is_answered_without_the_weights_of_one(
         assert client.get("/v1/search", params={"q": "一只猫"}).json()["hits"][0]["path"] == "cat.png"
         refused = client.post("/v1/search/image", files={"file": picture})
         assert (refused.status_code, refused.json()["code"]) == (503, f"weights_{state.replace('damaged', 'corrupt')}")
-        assert client.post("/v1/search/image", files={"file": picture}, data={"spaces": "starter"}).status_code == 200
+        assert client.post("/v1/search/image", files={"file": picture}, data={"encoders": "starter"}).status_code == 200
 
 
 def test_texts_are_not_routed_to_an_encoder_that_reads_none(dinov2_small, photographs, tmp_path):
     settings = IndexerSettings(data=tmp_path / "data", weights=dinov2_small, workers=0)
     build(settings, [photographs], BuildOptions(encoders=["starter", "dinov2-small"]))
     engine = SearchEngine.open(settings.data, runtime=settings.runtime)
-    names = [space.name for space in engine.spaces]
-    fingerprints = {space.name: space.entry.fingerprint for space in engine.spaces}
+    names = list(engine.spaces)
+    fingerprints = {name: space.entry.fingerprint for name, space in engine.spaces.items()}
     routes = {"zh": ("dinov2-small",), "en": tuple(names), "picture": tuple(names)}
     engine.opened.layout.routing.write_bytes(Routing(fingerprints=fingerprints, routes=routes).to_json())
     assert engine.routes == {"zh": ("starter",), "en": ("starter",), "picture": tuple(names)}
@@ -138,5 +138,5 @@ def test_pictures_go_to_an_encoder_that_reads_no_text_and_texts_to_the_one_besid
     together = engine.search(Query(clauses=[picture, Clause(text="人", weight=-1)]))
     assert together.encoders == ["dinov2-small", "starter"]
     with pytest.raises(NoTextTower, match="reads no text"):
-        engine.search(Query(clauses=[Clause(text="一只猫")], spaces=["dinov2-small"]))
+        engine.search(Query(clauses=[Clause(text="一只猫")], encoders=["dinov2-small"]))
     engine.opened.catalog.close()

@@ -151,7 +151,7 @@ def test_a_picture_that_is_asked_about_is_no_answer_whether_or_not_the_filter_le
             assert image_id not in [hit.id for hit in hits]
 
 
-def test_a_process_finds_the_package_by_its_entry_point(libraries, plugin, tmp_path):
+def test_a_process_finds_the_package_by_its_entry_point(processes, libraries, plugin, tmp_path):
     checkout = Path(__file__).resolve().parents[2]
     program = "from api.cli import main; main()"
     command = [sys.executable, "-c", program, "search", CAT, "--data", libraries["filters_only"], "--k", "1"]
@@ -194,7 +194,7 @@ def test_damage_is_found_by_whoever_made_the_index(own):
     path = Layout(own).builds / manifest.build / manifest.indexes[0].files[0].file
     path.write_bytes(path.read_bytes()[:-1] + b"!")
     (problem,) = verify(settings_for(own, "filters_only"))
-    assert path.name in problem
+    assert path.name in problem.text("en")
     build(settings_for(own, "filters_only"), [], BuildOptions(encoders=BOTH))
     assert verify(settings_for(own, "filters_only")) == []
 

@@ -1,13 +1,13 @@
 """The options of a search, each declared once.
 
 The fields of `SearchOptions` make the request body, the query and the form parameters of the REST API, the options of
-`xuntu search`, what `Query` refuses, and the parameters of the page's address. To add an option, add a field here and
-the code that uses its value.
+`xuntu search`, what `Query` refuses, and the parameters of the page's address. To add an option, add a field here, its
+keyword below, and the code that uses its value.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeAlias, TypedDict, get_args, get_origin, get_type_hints
 
 MAX_K = 500
 MAX_OFFSET = 1_000_000
@@ -178,3 +178,25 @@ def _list_options() -> tuple[Option, ...]:
 
 
 OPTIONS = _list_options()
+
+
+class PictureKeywords(TypedDict, total=False):
+    """The options that mean something where only a picture is asked, as keywords for type checkers.
+
+    A test holds this and `SearchKeywords` to what is declared above.
+    """
+
+    k: int
+    offset: int
+    min_score: float | None
+    min_relevance: float | None
+    hide_duplicates: bool
+    encoders: Sequence[str]
+
+
+class SearchKeywords(PictureKeywords, total=False):
+    """All options of a search as keywords for type checkers."""
+
+    match: Match
+    literal: bool
+    hub_correction: bool

@@ -1,18 +1,16 @@
 """What a person asks: a sum of weighted clauses, and conditions."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from api.search.errors import InvalidQuery
 from api.search.options import MAX_CLAUSES, OPTIONS, Option, SearchOptions
+from api.search.terms import read_terms
 from indexer.library.filters import Filter
 
 MAX_TEXT_CHARS = 500
 MAX_HIDING = 10_000  # offset and k together, where duplicates are hidden: all better hits are compared
-
-_SIGN_AND_WEIGHT = re.compile(r"(?P<sign>[+-]?)(?:(?P<weight>\d+(?:\.\d+)?)[:：](?!\d))?(?P<text>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +117,4 @@ def parse_terms(terms: Sequence[str]) -> list[Clause]:
 
     Words without sign and weight are one text, as they would be inside quotes; the 16 of 16:9 is no weight.
     """
-    plain: list[str] = []
-    signed: list[Clause] = []
-    for term in terms:
-        match = _SIGN_AND_WEIGHT.match(term)
-        if match is None or not (match["sign"] or match["weight"]):
-            plain.append(term)
-            continue
-        weight = float(match["weight"] or 1) * (-1 if match["sign"] == "-" else 1)
-        signed.append(Clause(text=match["text"], weight=weight))
-    return ([Clause(text=" ".join(plain))] if plain else []) + signed
+    return [Clause(text=text, weight=weight) for text, weight in read_terms(terms)]

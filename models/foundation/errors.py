@@ -20,8 +20,10 @@ ImageSearchError                        its text is shown as it stands, in Engli
 │  ├─ ReferenceUnreadable               the reference pictures that came with an encoder are damaged
 │  ├─ InvalidVectors                    wrong shape, not finite, or not of unit length
 │  └─ errors of training                models/training/errors.py
+├─ LibraryError                         indexer/library/errors.py
 ├─ IndexerError                         indexer/errors.py
-└─ SearchError                          api/search/errors.py
+├─ SearchError                          api/search/errors.py
+└─ ApiError                             api/client/errors.py
 """
 
 import errno
@@ -39,7 +41,7 @@ class ImageSearchError(Exception):
     templates that name fields in braces.
     """
 
-    code: ClassVar[str] = "error"
+    code: str = "error"
     users_mistake: ClassVar[bool] = False  # the person can mend it by asking differently
 
     def __init__(self, *, en: str, zh: str, **fields: object) -> None:

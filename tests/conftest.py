@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +21,7 @@ from types import ModuleType
 import pytest
 from filelock import FileLock
 from hypothesis import settings
+from starlette.types import ASGIApp
 
 # Before torch is loaded, here or in a process: its idle threads would spin, and take the processors from other tests.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -223,6 +225,30 @@ def serve(servers, processes) -> Iterator[Callable[..., str]]:
     for process in processes:
         process.terminate()
         process.communicate(timeout=120)
+
+
+@pytest.fixture(scope="session")
+def serve_app(servers) -> Iterator[Callable[[ASGIApp], str]]:
+    """Serve an application in a thread, on a free port of loopback, and return its address; stopped at the end."""
+    import uvicorn
+
+    started: list[tuple[uvicorn.Server, threading.Thread]] = []
+
+    def start(app: ASGIApp) -> str:
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", ws="none"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        started.append((server, thread))
+        thread.start()
+        while not server.started:
+            assert thread.is_alive(), "the service did not start"
+            thread.join(0.01)
+        return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+
+    yield start
+    for server, _ in started:
+        server.should_exit = True
+    for _, thread in started:
+        thread.join(120)
 
 
 @pytest.fixture(scope="session")

@@ -16,14 +16,16 @@ from functools import partial
 from itertools import zip_longest
 from typing import Any
 
+import httpx
 import streamlit as st
 
-from api.schemas import Hit, ImageDetail, IndexInfo, SearchOptions, SearchResponse
+from api.client import Client, RetryPolicy, search_body
+from api.client.errors import ApiError
+from api.schemas import ClauseIn, Hit, ImageDetail, IndexInfo, SearchOptions, SearchResponse
 from ui import components, words
 from ui.address import PAGE_SIZE, Address, clauses, link, params, parse, parse_link, where
 from ui.bar import bar_view, with_form
-from ui.client import ApiClient, ApiError, search_body
-from ui.config import PageSettings, read_settings
+from ui.config import TIMEOUT_S, PageSettings, read_settings
 from ui.detail import detail_view, gone_view
 from ui.pictures import (
     LARGE_SIZE,
@@ -58,10 +60,19 @@ MAX_UPLOADS = 8
 FRESH_S = 15
 
 
-@st.cache_resource(show_spinner=False, on_release=ApiClient.close)
-def get_client(_settings: PageSettings, url: str) -> ApiClient:  # noqa: ARG001
+@st.cache_resource(show_spinner=False, on_release=Client.close)
+def get_client(_settings: PageSettings, url: str) -> Client:
     """Return the one client of this process."""
-    return ApiClient(_settings)
+    return Client(
+        url,
+        _settings.token.get_secret_value(),
+        timeout_s=TIMEOUT_S,
+        retry=RetryPolicy(retries=1),
+        http=httpx.Client(
+            limits=httpx.Limits(max_connections=32, max_keepalive_connections=16),
+            trust_env=False,  # the service is a neighbour: never behind a proxy
+        ),
+    )
 
 
 @st.cache_resource(show_spinner=False, on_release=PictureCache.close)
@@ -71,21 +82,23 @@ def get_pictures() -> PictureCache:
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=128, show_spinner=False)
-def search(_client: ApiClient, url: str, body: str, lang: str) -> SearchResponse:  # noqa: ARG001
+def search(_client: Client, url: str, body: str, lang: str) -> SearchResponse:  # noqa: ARG001
     """Hits of a request as JSON, remembered for a few seconds so that opening a picture does not search again."""
-    return _client.search(json.loads(body), lang=lang)
+    request = json.loads(body)
+    asked = [ClauseIn.model_validate(clause) for clause in request.pop("clauses")]
+    return _client.with_language(lang).search(*asked, **request)
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=128, show_spinner=False)
-def similar(_client: ApiClient, url: str, image_id: int, lang: str) -> SearchResponse:  # noqa: ARG001
+def similar(_client: Client, url: str, image_id: int, lang: str) -> SearchResponse:  # noqa: ARG001
     """Return the nearest of one picture, remembered for a few seconds."""
-    return _client.similar(image_id, k=SIMILAR_K, lang=lang)
+    return _client.with_language(lang).similar(image_id, k=SIMILAR_K)
 
 
 @st.cache_data(ttl=FRESH_S, max_entries=256, show_spinner=False)
-def image(_client: ApiClient, url: str, image_id: int, lang: str) -> ImageDetail:  # noqa: ARG001
+def image(_client: Client, url: str, image_id: int, lang: str) -> ImageDetail:  # noqa: ARG001
     """Return what is known of one picture, remembered for a few seconds."""
-    return _client.image(image_id, lang=lang)
+    return _client.with_language(lang).image(image_id)
 
 
 def get_uploads() -> dict[str, Upload]:
@@ -146,7 +159,7 @@ def on_download() -> None:
 class Page:
     """One run of the page: an address, its language, and what the service says of them."""
 
-    def __init__(self, client: ApiClient, pictures: PictureCache) -> None:
+    def __init__(self, client: Client, pictures: PictureCache) -> None:
         self.client = client
         self.pictures = pictures
         self.address = read_address()
@@ -164,7 +177,7 @@ class Page:
         st.set_page_config(page_title=title, page_icon=str(components.PARTS / "seal.svg"), layout="wide")
         components.page_style()
         try:
-            self.info = self.client.index(lang=self.lang)
+            self.info = self.client.with_language(self.lang).index()
         except ApiError as error:
             self.problem = error
         if st.session_state.get("drawn"):
@@ -209,14 +222,14 @@ class Page:
             try:
                 path = image(self.client, self.client.url, image_id, self.lang).path
             except ApiError as error:
-                log.info("no name for picture %d: %s", image_id, error.message)  # its chip shows the number
+                log.info("no name for picture %d: %s", image_id, error)  # its chip shows the number
             else:
                 names[image_id] = file_name(path)
         return names
 
     def _stage(self) -> dict[str, Any]:
         if self.problem and self.problem.code == "no_index":
-            return empty_view(lang=self.lang, sentence=self.problem.message)
+            return empty_view(lang=self.lang, sentence=self.problem.text(self.lang))
         if self.problem:
             return error_view(self.problem, self.address, lang=self.lang)
         if self.info and not self.info.pictures:
@@ -293,7 +306,7 @@ class Page:
             if len(mixed) < SAMPLE_K // 2:
                 mixed.update({hit.id: hit for hit in self._search(asked, None, self._plain(SAMPLE_K)).hits})
         except ApiError as error:
-            log.info("no sample: %s", error.message)  # the welcome is whole without it
+            log.info("no sample: %s", error)  # the welcome is whole without it
             return []
         return list(mixed.values())[:SAMPLE_K]
 
@@ -329,9 +342,9 @@ class Page:
             size = words.file_size(detail.bytes)
             return {"error": labels(self.lang).download_too_large.format(size=size)}
         try:
-            original = self.client.original(detail.id, lang=self.lang)
+            original = self.client.with_language(self.lang).original(detail.id)
         except ApiError as error:
-            return {"error": error.message}
+            return {"error": error.text(self.lang)}
         return {"name": file_name(detail.path), "src": data_uri(original.content, original.media_type)}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 API_URL = "XUNTU_UI__API_URL"
+TIMEOUT_S = 30.0  # for each answer of the service
 API_TOKEN = "XUNTU_API__TOKEN"  # noqa: S105 - the name of a variable
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from api.client.errors import ApiError
 from api.schemas import Hit, ImageDetail
 from ui import words
 from ui.address import PAGE_SIZE, Address, away_from, link, toward
 from ui.bar import SWATCHES
-from ui.client import ApiError
 from ui.stage import Found, file_name, score_label
 from ui.strings import labels
 
@@ -84,7 +84,7 @@ def gone_view(error: ApiError, address: Address, *, lang: str) -> dict[str, Any]
     return {
         "labels": asdict(text),
         "id": address.detail,
-        "error": error.message,
+        "error": error.text(lang),
         "request_id": text.request_id.format(id=error.request_id) if error.request_id else None,
         **_ways(address, None),
     }

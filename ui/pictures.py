@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ui.client import ApiClient, ApiError
+from api.client import Client
+from api.client.errors import ApiError
 
 log = logging.getLogger(__name__)
 
@@ -51,23 +52,23 @@ class PictureCache:
         """Stop the threads."""
         self._pool.shutdown(wait=True)
 
-    def fetch(self, client: ApiClient, ids: Iterable[int], *, size: int, build: str) -> dict[int, str]:
+    def fetch(self, client: Client, ids: Iterable[int], *, size: int, build: str) -> dict[int, str]:
         """Thumbnails by image id. One that cannot be had is left out, so that the others still show."""
         wanted = list(dict.fromkeys(ids))
         jobs = [self._pool.submit(self._one, client, image_id, size, build) for image_id in wanted]
         found = zip(wanted, (job.result() for job in jobs), strict=True)
         return {image_id: uri for image_id, uri in found if uri is not None}
 
-    def _one(self, client: ApiClient, image_id: int, size: int, build: str) -> str | None:
+    def _one(self, client: Client, image_id: int, size: int, build: str) -> str | None:
         key = (client.url, build, image_id, size)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         try:
-            content = client.thumbnail(image_id, size=size, lang="en")
+            content = client.thumbnail(image_id, size=size)
         except ApiError as error:
-            log.info("no thumbnail of picture %d: %s", image_id, error.message)
+            log.info("no thumbnail of picture %d: %s", image_id, error)
             return None
         uri = data_uri(content, "image/webp")
         with self._lock:

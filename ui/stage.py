@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from api.client.errors import ApiError
 from api.schemas import Hit, SearchResponse
 from ui import words
 from ui.address import NO_FILTERS, PAGE_SIZE, Address, away_from, link, split_text, toward
-from ui.client import ApiError
 from ui.strings import labels
 
 BUILD_COMMAND = "xuntu index build PATH"
@@ -85,7 +85,7 @@ def error_view(error: ApiError, address: Address, *, lang: str) -> dict[str, Any
         "command",
         lang,
         title=text.misunderstood_title if misunderstood else text.error_title,
-        body=error.message,
+        body=error.text(lang),
         command=SERVE_COMMAND if error.code == "unreachable" else None,
         after=None,
         sentence=None,

@@ -111,9 +111,6 @@ class Strings:
 
     error_title: str
     misunderstood_title: str
-    error_unreachable: str
-    error_too_slow: str
-    error_not_api: str
     retry: str
     request_id: str
 
@@ -257,9 +254,6 @@ ZH = Strings(
     copied="已复制",
     error_title="这次没有成功",
     misunderstood_title="没有看懂这个搜索",
-    error_unreachable="连不上搜索服务（{url}）。请先启动它，再重试。",
-    error_too_slow="搜索服务迟迟没有回应（{url}）。它可能正忙，请稍后重试。",
-    error_not_api="{url} 的回应看不懂。请确认这个地址是寻图服务，并且与本页面版本相同。",
     retry="重试",
     request_id="请求编号 {id}",
     close="关闭",
@@ -412,9 +406,6 @@ EN = Strings(
     copied="Copied",
     error_title="That did not work",
     misunderstood_title="That was not understood",
-    error_unreachable="The search service at {url} cannot be reached. Start it, then try again.",
-    error_too_slow="The search service at {url} has not answered in time. It may be busy; try again shortly.",
-    error_not_api="The answer from {url} makes no sense. Is xuntu at this address, in the version of this page?",
     retry="Try again",
     request_id="Request {id}",
     close="Close",

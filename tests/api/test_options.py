@@ -1,18 +1,20 @@
 """Every option of a search that is declared goes through every door: whoever adds one gets these tests with it."""
 
+from typing import get_type_hints
+
 import pytest
 import typer
 from fastapi.testclient import TestClient
 
 import api.cli
+from api.client import calls, search_body
 from api.config import Settings
 from api.http.app import create_app
 from api.search.errors import InvalidQuery
-from api.search.options import OPTIONS, SearchOptions
+from api.search.options import OPTIONS, PictureKeywords, SearchKeywords, SearchOptions
 from api.search.query import Clause, Query, read_options
 from api.search.results import SearchResult
 from ui.address import Address, link, parse_link
-from ui.client import search_body
 
 FORMER = [option for option in OPTIONS if option.former]
 BOUNDED = [option for option in OPTIONS if option.choices or option.low is not None or option.max_items is not None]
@@ -201,3 +203,30 @@ def test_the_page_asks_for_an_option_only_where_it_is_not_the_default(option):
         option.name: value,
     }
     assert search_body(clauses, {"path": "x"}, Address(text="cat")) == {"clauses": clauses, "where": {"path": "x"}}
+
+
+def test_the_keywords_are_the_options():
+    assert get_type_hints(SearchKeywords) == {option.name: option.type for option in OPTIONS}
+    assert set(get_type_hints(PictureKeywords)) == {option.name for option in OPTIONS if not option.about_words}
+
+
+@named(OPTIONS)
+def test_the_client_sends_an_option_only_where_it_is_not_the_default(option):
+    given = {option.name: example(option)}
+    assert calls.search(["cat"], None, None, None, given).arguments["json"] == {
+        "clauses": [{"text": "cat", "weight": 1.0}],
+        **given,
+    }
+    assert calls.search_by_picture(b"bytes", None, 1.0, None, given).arguments["data"] == {"weight": 1.0, **given}
+    if option.about_words:
+        with pytest.raises(TypeError, match=option.name):
+            calls.similar(3, None, given)
+    else:
+        assert calls.similar(3, None, given).arguments["params"] == given
+    default = {option.name: option.default}
+    assert calls.search(["cat"], None, None, None, default).arguments["json"].keys() == {"clauses"}
+
+
+def test_what_is_no_option_is_refused():
+    with pytest.raises(TypeError, match="number"):
+        calls.search(["cat"], None, None, None, {"number": 3})

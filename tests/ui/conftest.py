@@ -1,9 +1,7 @@
 """Fixtures of the page's tests: the real service over drawn pictures, in every state the page has to show."""
 
-import contextlib
 import json
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import streamlit
-import uvicorn
 from PIL import Image
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -111,24 +108,6 @@ class Watched:
                 await self.app(scope, replay, send_in_pieces if self.fault == "slow" else send)
 
 
-@contextlib.contextmanager
-def serving(data: Path, **settings: Any) -> Iterator[Watched]:
-    """Serve a library on a free port of loopback, in a thread."""
-    watched = Watched(create_app(Settings(data=data, **settings)))
-    server = uvicorn.Server(uvicorn.Config(watched, host="127.0.0.1", port=0, log_level="critical", ws="none"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive(), "the service did not start"
-            thread.join(0.01)
-        watched.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        yield watched
-    finally:
-        server.should_exit = True
-        thread.join(120)
-
-
 def draw(path: Path, number: int) -> None:
     """Draw a picture that is mostly of one colour, unlike every other number's; the first knows where it was taken."""
     colour, size = list(COLOURS.values())[number % len(COLOURS)], SIZES[number % len(SIZES)]
@@ -171,10 +150,15 @@ def teach(data: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def start_service(servers) -> Iterator[Callable[..., Watched]]:
+def start_service(serve_app) -> Callable[..., Watched]:
     """Return what serves a library until the session ends."""
-    with contextlib.ExitStack() as stack:
-        yield lambda data, **settings: stack.enter_context(serving(data, **settings))
+
+    def start(data: Path, **settings: Any) -> Watched:
+        watched = Watched(create_app(Settings(data=data, **settings)))
+        watched.url = serve_app(watched)
+        return watched
+
+    return start
 
 
 @pytest.fixture(scope="session")

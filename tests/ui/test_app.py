@@ -6,6 +6,7 @@ from urllib.parse import unquote_plus
 import pytest
 from PIL import Image
 
+from api.client.errors import ServiceTooSlow, ServiceUnreachable
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
 from ui.address import PAGE_SIZE, Address, link, split_text
@@ -173,14 +174,12 @@ def test_a_failing_search_is_a_sentence_with_its_request_id(run, api_url, servic
     assert run(api_url, lang="zh").stage["kind"] == "welcome"
 
 
-@pytest.mark.parametrize(
-    ("fault", "sentence"), [("lost", labels("zh").error_unreachable), ("silent", labels("zh").error_too_slow)]
-)
-def test_a_search_that_gets_no_whole_answer_is_a_sentence(run, api_url, service, monkeypatch, fault, sentence):
-    monkeypatch.setattr("ui.client.TIMEOUT_S", 0.5)
+@pytest.mark.parametrize(("fault", "error"), [("lost", ServiceUnreachable), ("silent", ServiceTooSlow)])
+def test_a_search_that_gets_no_whole_answer_is_a_sentence(run, api_url, service, monkeypatch, fault, error):
+    monkeypatch.setattr("ui.config.TIMEOUT_S", 0.5)
     service.fault = fault
     seen = run(api_url, q="snow", lang="zh")
-    assert (seen.stage["kind"], seen.stage["body"]) == ("command", sentence.format(url=api_url))
+    assert (seen.stage["kind"], seen.stage["body"]) == ("command", error(api_url).zh)
     assert seen.bar["status"]["count"] == "70 张图片"
 
 

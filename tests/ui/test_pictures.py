@@ -3,8 +3,7 @@ import base64
 import httpx
 import pytest
 
-from ui.client import ApiClient
-from ui.config import PageSettings
+from api.client import Client
 from ui.pictures import PictureCache, data_uri, upload_name
 
 
@@ -18,7 +17,7 @@ def served():
         number = request.url.path.split("/")[3]
         return httpx.Response(500 if number == "3" else 200, content=number.encode() * 30)
 
-    client = ApiClient(PageSettings(), transport=httpx.MockTransport(answer))
+    client = Client("http://service.test", http=httpx.Client(transport=httpx.MockTransport(answer)))
     yield client, calls
     client.close()
 

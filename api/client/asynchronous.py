@@ -1,0 +1,181 @@
+"""The typed client of the REST API for asynchronous programs."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+
+from api.client import calls
+from api.client.calls import Call, ClauseLike, File
+from api.client.connection import Connection, Outcome
+from api.client.retries import RetryPolicy
+from api.images import ImageInput
+from api.schemas import Facets, FieldsInfo, FilterIn, Hit, ImageDetail, IndexInfo, SearchResponse, Status
+from api.search.options import PictureKeywords, SearchKeywords
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    import httpx
+
+T = TypeVar("T")
+
+_PAGE = 100  # hits asked for at once where all are wanted
+
+
+class AsyncClient(Connection):
+    """As `Client`, to be awaited; for asyncio and trio.
+
+    Every failure is an `ApiError`. What passes by itself is tried again (`RetryPolicy`).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        *,
+        language: str = "en",
+        timeout_s: float = 30.0,
+        retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        http: "httpx.AsyncClient | None" = None,
+    ) -> None:
+        """Raise BackendNotInstalled without httpx. No connection is made before the first call.
+
+        `http` is a client of httpx with proxies, certificates or a transport of your own; it is closed with this one.
+        """
+        super().__init__(url, token, language, timeout_s, retry)
+        import httpx
+
+        self._http = httpx.AsyncClient() if http is None else http
+
+    async def __aenter__(self) -> "Self":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections, also of what `with_language` returned."""
+        await self._http.aclose()
+
+    # Searching
+
+    async def search(
+        self,
+        *asked: str | ClauseLike,
+        image: "ImageInput | None" = None,
+        like: int | None = None,
+        where: str | FilterIn | Mapping[str, Any] | None = None,
+        **options: Unpack[SearchKeywords],
+    ) -> SearchResponse:
+        """Return a page of the pictures that are like a sum of texts and pictures.
+
+        Texts are read as on the command line: "2:雪山" counts twice, "-人" is away from it, and others are one text;
+        `Clause(text=...)` is taken as it is. `image` is a picture file, its bytes or a PIL image, `like` the id of a
+        picture, `where` an expression or the fields of `FilterIn`. Raises ApiError, and DecodeError for an `image`
+        that cannot be read.
+
+        >>> import asyncio, xuntu
+        >>> async def ask(*texts):  # all at once
+        ...     async with xuntu.connect_async("http://127.0.0.1:8000") as client:  # xuntu serve --data data/demo
+        ...         answers = await asyncio.gather(*(client.search(text, k=1) for text in texts))
+        ...     return [answer.hits[0].path for answer in answers]
+        >>> asyncio.run(ask("一只猫", "a rocket"))
+        ['chelsea.png', 'rocket.jpg']
+        """
+        return await self._send(calls.search(asked, image, like, where, options))
+
+    async def search_all(
+        self,
+        *asked: str | ClauseLike,
+        image: "ImageInput | None" = None,
+        like: int | None = None,
+        where: str | FilterIn | Mapping[str, Any] | None = None,
+        **options: Unpack[SearchKeywords],
+    ) -> AsyncIterator[Hit]:
+        """Yield all hits, which are fetched in pages of `k`. A build that is published meanwhile may repeat some."""
+        offset: int | None = options.get("offset", 0)
+        while offset is not None:
+            page = {"k": _PAGE, **options, "offset": offset}
+            answer = await self._send(calls.search(asked, image, like, where, page))
+            for hit in answer.hits:
+                yield hit
+            offset = answer.next_offset
+
+    async def search_by_picture(
+        self,
+        image: ImageInput,
+        text: str | None = None,
+        *,
+        weight: float = 1.0,
+        where: str | None = None,
+        **options: Unpack[SearchKeywords],
+    ) -> SearchResponse:
+        """Return a page of the pictures like one that is uploaded as it is, and like a text of this `weight`.
+
+        `search` asks the same; this sends a large file with a quarter less. Raises as `search`.
+        """
+        return await self._send(calls.search_by_picture(image, text, weight, where, options))
+
+    async def similar(
+        self, image_id: int, *, where: str | None = None, **options: Unpack[PictureKeywords]
+    ) -> SearchResponse:
+        """Return a page of the pictures like one of the library, which is left out. Raises ApiError."""
+        return await self._send(calls.similar(image_id, where, options))
+
+    # Pictures
+
+    async def image(self, image_id: int) -> ImageDetail:
+        """Return what the catalog knows of a picture. Raises ApiError: ProblemError, image_not_found."""
+        return await self._send(calls.image(image_id))
+
+    async def original(self, image_id: int) -> File:
+        """Return the picture file itself. Raises ApiError: OriginalElsewhere for one that lies at an address."""
+        return await self._send(calls.original(image_id))
+
+    async def thumbnail(self, image_id: int, *, size: int | None = None) -> bytes:
+        """Return a WebP of the picture, upright, within a square of `size` pixels (16 to 2048). Raises ApiError."""
+        return await self._send(calls.thumbnail(image_id, size))
+
+    # The library
+
+    async def fields(self) -> FieldsInfo:
+        """Return what pictures can be filtered and counted by. Raises ApiError."""
+        return await self._send(calls.fields())
+
+    async def facets(self, fields: Sequence[str] | None = None, *, where: str | None = None) -> Facets:
+        """Count the values of `fields` (None: of all that are counted) in the pictures `where`. Raises ApiError."""
+        return await self._send(calls.facets(fields, where))
+
+    async def index(self) -> IndexInfo:
+        """Return what the library holds and what it was built with. Raises ApiError."""
+        return await self._send(calls.index())
+
+    async def health(self) -> Status:
+        """Return that the process answers. Raises ApiError."""
+        return await self._send(calls.health())
+
+    async def readiness(self) -> Status:
+        """Return that searches are answered, and from which build. Raises ApiError: ProblemError where they are not."""
+        return await self._send(calls.readiness())
+
+    async def _send(self, call: Call[T]) -> T:
+        import anyio
+
+        tries = 0
+        while True:
+            tries += 1
+            outcome = await self._try(call)
+            wait_s = self._wait_s(tries, outcome)
+            if wait_s is None:
+                return self._read(call, outcome)
+            await anyio.sleep(wait_s)
+
+    async def _try(self, call: Call[Any]) -> Outcome:
+        import httpx
+
+        try:
+            return await self._http.request(**self._request(call))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return error

@@ -1,0 +1,199 @@
+"""The calls of the REST API as data: what is sent, and how the answer is read. Nothing is sent here."""
+
+import base64
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from urllib.parse import unquote
+
+from pydantic import BaseModel
+
+from api.images import ImageInput, read_image
+from api.schemas import (
+    Facets,
+    FieldsInfo,
+    FilterIn,
+    ImageDetail,
+    IndexInfo,
+    SearchOptions,
+    SearchResponse,
+    Status,
+)
+from api.search.options import OPTIONS
+from api.search.terms import read_terms
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+Headers: TypeAlias = Mapping[str, str]
+
+_FILE_NAME = re.compile(r"""filename\*=utf-8''(?P<quoted>[^;]+)|filename="(?P<plain>[^"]*)\"""", re.IGNORECASE)
+
+
+class ClauseLike(Protocol):
+    """One part of a query: `Clause` of the search core and `ClauseIn` of the REST API are such."""
+
+    @property
+    def text(self) -> str | None:
+        """What is in the picture."""
+        ...
+
+    @property
+    def image(self) -> bytes | str | None:
+        """A picture file: its bytes, or base64."""
+        ...
+
+    @property
+    def image_id(self) -> int | None:
+        """A picture of the library."""
+        ...
+
+    @property
+    def weight(self) -> float:
+        """How much it counts; negative: away from it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A picture file as it lies in the library: what is in it, and its name."""
+
+    content: bytes
+    media_type: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A request, and how the body and the headers of its answer are read. `arguments` are those of httpx.
+
+    Calls only ask, so each may be sent again. Reading raises ValueError for an answer that is not the service's.
+    """
+
+    path: str
+    read: Callable[[bytes, Headers], T]
+    method: str = "GET"
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def search(
+    asked: Sequence[str | ClauseLike],
+    image: "ImageInput | None",
+    like: int | None,
+    where: str | FilterIn | Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+) -> Call[SearchResponse]:
+    """Return the search for a sum of texts and pictures. Raises TypeError for what is no option, and DecodeError."""
+    body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options))
+    return Call("/v1/search", _model(SearchResponse), "POST", {"json": body})
+
+
+def search_by_picture(
+    image: ImageInput, text: str | None, weight: float, where: str | None, options: Mapping[str, Any]
+) -> Call[SearchResponse]:
+    """Return the search for what is like a picture that is sent as it is. Raises as `search`."""
+    form = {"text": text, "weight": weight, "where": where}
+    data = {name: value for name, value in form.items() if value is not None} | _changed(SearchOptions(**options))
+    arguments = {"data": data, "files": {"file": ("picture", read_image(image))}}
+    return Call("/v1/search/image", _model(SearchResponse), "POST", arguments)
+
+
+def similar(image_id: int, where: str | None, options: Mapping[str, Any]) -> Call[SearchResponse]:
+    """Return the search for what is like a picture of the library. Raises TypeError for what is no option of it."""
+    for option in OPTIONS:
+        if option.about_words and option.name in options:
+            raise TypeError(f"similar() takes no option about words: {option.name}")
+    params = _changed(SearchOptions(**options)) | ({"where": where} if where else {})
+    return Call(f"/v1/images/{image_id}/similar", _model(SearchResponse), arguments={"params": params})
+
+
+def image(image_id: int) -> Call[ImageDetail]:
+    """Return the question what is known of a picture."""
+    return Call(f"/v1/images/{image_id}", _model(ImageDetail))
+
+
+def original(image_id: int) -> Call[File]:
+    """Return the request for the file of a picture."""
+    return Call(f"/v1/images/{image_id}/file", _read_file)
+
+
+def thumbnail(image_id: int, size: int | None) -> Call[bytes]:
+    """Return the request for a thumbnail."""
+    params = {} if size is None else {"size": size}
+    return Call(f"/v1/images/{image_id}/thumbnail", lambda content, _: content, arguments={"params": params})
+
+
+def fields() -> Call[FieldsInfo]:
+    """Return the question what pictures can be filtered by."""
+    return Call("/v1/fields", _model(FieldsInfo))
+
+
+def facets(names: Sequence[str] | None, where: str | None) -> Call[Facets]:
+    """Return the request to count the values of fields."""
+    params: dict[str, Any] = {} if names is None else {"fields": list(names)}
+    return Call("/v1/facets", _model(Facets), arguments={"params": params | ({"where": where} if where else {})})
+
+
+def index() -> Call[IndexInfo]:
+    """Return the question what the library holds."""
+    return Call("/v1/index", _model(IndexInfo))
+
+
+def health() -> Call[Status]:
+    """Return the question whether the process is alive."""
+    return Call("/healthz", _model(Status))
+
+
+def readiness() -> Call[Status]:
+    """Return the question whether searches are answered."""
+    return Call("/readyz", _model(Status))
+
+
+def search_body(
+    clauses: Sequence[Mapping[str, Any]],
+    where: str | FilterIn | Mapping[str, Any] | None,
+    options: SearchOptions,
+) -> dict[str, Any]:
+    """Return a `SearchRequest` as JSON, without the options that are as they are by default."""
+    conditions = where.model_dump(exclude_defaults=True) if isinstance(where, FilterIn) else where
+    return {"clauses": list(clauses), **_changed(options), **({"where": conditions} if conditions else {})}
+
+
+def make_clauses(
+    asked: Sequence[str | ClauseLike], image: "ImageInput | None", like: int | None
+) -> list[dict[str, Any]]:
+    """Return what is asked as JSON: texts as `read_terms` reads them, then clauses, then pictures."""
+    texts = read_terms([one for one in asked if isinstance(one, str)])
+    clauses = [{"text": text, "weight": weight} for text, weight in texts]
+    clauses += [_clause(one) for one in asked if not isinstance(one, str)]
+    if image is not None:
+        clauses.append({"image": _base64(read_image(image))})
+    if like is not None:
+        clauses.append({"image_id": like})
+    return clauses
+
+
+def _clause(one: ClauseLike) -> dict[str, Any]:
+    picture = _base64(one.image) if isinstance(one.image, bytes) else one.image
+    found = {"text": one.text, "image": picture, "image_id": one.image_id, "weight": one.weight}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def _changed(options: SearchOptions) -> dict[str, Any]:
+    """Return the options that are not as they are by default."""
+    given = {option.name: (getattr(options, option.name), option.default) for option in OPTIONS}
+    return {name: value for name, (value, default) in given.items() if value != default}
+
+
+def _model(model: type[M]) -> Callable[[bytes, Headers], M]:
+    return lambda content, _: model.model_validate_json(content)
+
+
+def _read_file(content: bytes, headers: Headers) -> File:
+    found = _FILE_NAME.search(headers.get("content-disposition", ""))
+    name = (unquote(found["quoted"]) if found["quoted"] else found["plain"]) if found else ""
+    return File(content, headers.get("content-type", "application/octet-stream"), name)

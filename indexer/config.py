@@ -1,8 +1,33 @@
 """Settings of the write side."""
 
+from pathlib import Path
+from typing import Literal, TypedDict
+
 from pydantic import Field
 
-from indexer.library.config import LibrarySettings
+from indexer.library.config import IndexSettings, LibrarySettings
+
+
+class SettingKeywords(TypedDict, total=False):
+    """The settings of `IndexerSettings` but `data`, as keywords for type checkers. A test holds both together."""
+
+    weights: Path | None
+    precision: Literal["auto", "fp32", "fp16", "int8"]
+    device: str
+    templates: Literal["auto", "on", "off"]
+    threads: int
+    offline: bool
+    hub: Literal["auto", "huggingface", "modelscope"]
+    mirror: str
+    max_pixels: int
+    max_file_bytes: int
+    index: IndexSettings
+    routing: str
+    hub_correction: bool
+    encoder: str
+    workers: int | None
+    batch_size: int | None
+    fetch_timeout_seconds: float
 
 
 class IndexerSettings(LibrarySettings):

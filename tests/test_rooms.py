@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-ROOMS = ("models", "indexer", "api", "ui")
+ROOMS = ("models", "indexer", "api", "ui", "xuntu")
 
 BLOCKER = """
 import sys
@@ -33,12 +33,18 @@ def test_a_room_is_imported_from_this_checkout_and_owned_by_nobody_else(room):
     assert set(packages_distributions().get(room, ["xuntu"])) <= {"xuntu"}
 
 
+@pytest.mark.parametrize("room", ROOMS)
+def test_type_checkers_read_a_room(room):
+    assert (CHECKOUT / room / "py.typed").is_file()
+
+
 def test_tests_are_no_packages():
     assert not list((CHECKOUT / "tests").rglob("__init__.py"))
 
 
 def test_nothing_in_ui_is_named_like_a_room_or_a_dependency():
-    names = {path.stem for path in (CHECKOUT / "ui").iterdir()} - {"__init__", "__pycache__"}
+    modules = (path for path in (CHECKOUT / "ui").iterdir() if path.is_dir() or path.suffix == ".py")
+    names = {path.stem for path in modules} - {"__init__", "__pycache__"}
     taken = set(packages_distributions()) | set(sys.stdlib_module_names) | set(ROOMS)
     assert not names & taken
 
@@ -83,6 +89,6 @@ def test_a_text_search_needs_neither_torch_nor_the_web_stack_nor_the_image_tower
 
 
 def test_importing_a_room_loads_no_library_behind_it(processes):
-    done = run_python("import sys, json, api, indexer, models, ui; print(json.dumps(sorted(sys.modules)))")
+    done = run_python("import sys, json, api, indexer, models, ui, xuntu; print(json.dumps(sorted(sys.modules)))")
     heavy = {"numpy", "onnxruntime", "faiss", "fastapi", "torch", "streamlit", "PIL"}
     assert not heavy & set(json.loads(done.stdout))

@@ -10,6 +10,7 @@ LibraryError
 ├─ LibraryBusy                          another process is writing
 ├─ LibraryUnwritable                    no room, or no permission
 ├─ NoIndex                              nothing has been built yet
+├─ LibraryClosed                        a program goes on with a library that it has closed
 ├─ IndexMismatch                        built with another encoder
 ├─ EncodersLeftOut                      the library has more encoders than were named
 ├─ EncoderNotInLibrary                  an encoder to be dropped that the library does not have
@@ -193,6 +194,20 @@ class NoIndex(LibraryError):
         super().__init__(
             en="There is no picture library here yet. Run: xuntu index build PATH",
             zh="这里还没有图片库。请运行：xuntu index build PATH",
+        )
+
+
+class LibraryClosed(LibraryError):
+    """A program goes on with a library that it has closed."""
+
+    code = "library_closed"
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        super().__init__(
+            en="The library {data} has been closed. Open it again.",
+            zh="图片库 {data} 已关闭。请重新打开。",
+            data=data,
         )
 
 

@@ -20,6 +20,7 @@ from indexer.config import IndexerSettings
 from indexer.library.builds.current import current_build
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.records import ImageRow
+from indexer.library.duplicate_report import DuplicateReport, find_duplicates
 from indexer.library.errors import LibraryClosed, NoIndex
 from indexer.library.layout import Layout
 from indexer.library.opened import open_build
@@ -241,6 +242,14 @@ class Library:
         for start in range(0, len(ids), rows):
             chunk = ids[start : start + rows]
             yield PictureVectors(chunk, index.fetch(chunk))
+
+    def duplicates(self, *, exact: bool = False) -> DuplicateReport:
+        """Return groups of copies and near-duplicates, the one worth keeping first; `exact`: only copies.
+
+        Nothing is deleted. Raises NoIndex.
+        """
+        self._check_open()
+        return find_duplicates(self.folder, exact=exact)
 
     def stats(self) -> LibraryStats:
         """Return what the library holds. Raises NoIndex."""

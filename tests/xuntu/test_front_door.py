@@ -1,8 +1,10 @@
 """The package as a whole: its names, what importing it loads, and that its documentation does what it says."""
 
+import ast
 import doctest
 import importlib
 import json
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -13,6 +15,7 @@ import pytest
 
 import xuntu
 import xuntu.errors
+from api.search.options import SearchKeywords
 from indexer.config import IndexerSettings, SettingKeywords
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -96,3 +99,17 @@ def test_what_is_documented_has_examples():
         "api.client.synchronous.Client.search",
         "api.client.asynchronous.AsyncClient.search",
     }
+
+
+def test_the_page_about_python_names_what_there_is():
+    page = (CHECKOUT / "docs" / "how-to" / "python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    owners = {"xuntu": xuntu, "library": xuntu.Library, "client": xuntu.Client, "errors": xuntu.errors}
+    assert blocks
+    for node in (node for block in blocks for node in ast.walk(ast.parse(block))):
+        if isinstance(node, ast.Attribute):
+            owner = node.value.id if isinstance(node.value, ast.Name) else getattr(node.value, "attr", "")
+            assert owner not in owners or hasattr(owners[owner], node.attr), node.attr
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "library.search":
+            named = {keyword.arg for keyword in node.keywords}
+            assert named <= {"image", "like", "where", *get_type_hints(SearchKeywords)}

@@ -27,10 +27,16 @@ def run_python(code: str, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, check=False)
 
 
+@pytest.fixture(scope="module")
+def owners():
+    """Which distributions own which import packages, looked up once."""
+    return packages_distributions()
+
+
 @pytest.mark.parametrize("room", ROOMS)
-def test_a_room_is_imported_from_this_checkout_and_owned_by_nobody_else(room):
+def test_a_room_is_imported_from_this_checkout_and_owned_by_nobody_else(room, owners):
     assert Path(importlib.util.find_spec(room).origin).parent == CHECKOUT / room
-    assert set(packages_distributions().get(room, ["xuntu"])) <= {"xuntu"}
+    assert set(owners.get(room, ["xuntu"])) <= {"xuntu"}
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -42,10 +48,10 @@ def test_tests_are_no_packages():
     assert not list((CHECKOUT / "tests").rglob("__init__.py"))
 
 
-def test_nothing_in_ui_is_named_like_a_room_or_a_dependency():
+def test_nothing_in_ui_is_named_like_a_room_or_a_dependency(owners):
     modules = (path for path in (CHECKOUT / "ui").iterdir() if path.is_dir() or path.suffix == ".py")
     names = {path.stem for path in modules} - {"__init__", "__pycache__"}
-    taken = set(packages_distributions()) | set(sys.stdlib_module_names) | set(ROOMS)
+    taken = set(owners) | set(sys.stdlib_module_names) | set(ROOMS)
     assert not names & taken
 
 

@@ -11,6 +11,8 @@ from models.encoders.registry import get_spec, load_image_encoder
 from models.encoders.runtime import Runtime
 from models.foundation.errors import DeviceUnavailable, WeightsMissing
 
+pytestmark = pytest.mark.usefixtures("processes")
+
 STARTER = get_spec("starter")
 PICTURE = (STARTER.image_size, STARTER.image_size, 3)
 

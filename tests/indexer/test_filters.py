@@ -215,7 +215,7 @@ def test_conditions_in_fields_are_refused_in_both_languages_too():
 
 @given(st.text(max_size=40))
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
-def test_any_text_is_read_or_refused(expression):
+def test_any_text_is_read_or_refused(heavy, expression):
     try:
         to_sql(parse_filter(expression), FIELDS)
     except InvalidFilter as caught:

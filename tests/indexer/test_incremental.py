@@ -243,7 +243,7 @@ class Changes(RuleBasedStateMachine):
         assert_same(vectors_of(self.album), vectors_of(fresh))
 
 
-def test_any_sequence_of_changes_gives_what_building_from_scratch_gives(tmp_path, album, heavy):
+def test_any_sequence_of_changes_gives_what_building_from_scratch_gives(tmp_path, album, heavy, depth):
     machine = type("Machine", (Changes,), {"folder": tmp_path, "make_album": type(album)})
     run_state_machine_as_test(
         machine,

@@ -23,7 +23,7 @@ def large(album):
     return album
 
 
-def test_an_approximate_index_grows_and_shrinks_with_its_library(large):
+def test_an_approximate_index_grows_and_shrinks_with_its_library(large, depth):
     settings = large.settings(index={"recipe": "ivf", "recall": 0.9})
     report = build(settings, [large.pictures], BuildOptions(encoders=["hash"]))
     assert report.encoded == PICTURES
@@ -68,7 +68,7 @@ def test_an_approximate_index_grows_and_shrinks_with_its_library(large):
     assert verify(settings) == []
 
 
-def test_an_index_that_misses_the_recall_says_so(large):
+def test_an_index_that_misses_the_recall_says_so(large, depth):
     settings = large.settings(index={"recipe": "ivf", "recall": 1.0})
     report = build(settings, [large.pictures], BuildOptions(encoders=["hash"]))
     (entry,) = read_current(large.layout).indexes

@@ -46,7 +46,7 @@ def test_a_list_of_ids_is_put_in_order_and_no_filter_says_it():
     assert IdSelection(given[:0]).ids().tolist() == []
 
 
-def test_an_index_keeps_what_a_selection_stands_for_as_long_as_it_lives():
+def test_an_index_keeps_what_a_selection_stands_for_as_long_as_it_lives(heavy):
     vectors = l2_normalize(np.random.default_rng(0).standard_normal((20, 4)))
     index = SegmentedIndex(4)
     index.upsert(np.arange(20), vectors)

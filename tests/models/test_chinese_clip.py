@@ -47,7 +47,7 @@ def pixels_of(encoder, pictures) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def in_the_form_of_transformers(transformers, draw, tmp_path_factory) -> Path:
+def in_the_form_of_transformers(transformers, draw, tmp_path_factory, depth) -> Path:
     """The folder of weights of a ViT-B/16 as a ChineseCLIPModel, with its config.json.
 
     Half-precision as the authors' own weights are, so that rounding takes nothing away.
@@ -135,7 +135,7 @@ class Sized:
     specs: tuple[EncoderSpec, EncoderSpec]
 
 
-@pytest.fixture(scope="module", params=CONFIGURATIONS)
+@pytest.fixture(scope="module", params=["rn50", pytest.param("vit-b-16", marks=pytest.mark.depth)])
 def sized(request, at, free_memory, cn_clip, pictures) -> Sized:
     size = request.param
     name = f"chinese-clip-{size}"

@@ -93,7 +93,7 @@ def answer(work, pack):
             np.savez(work / f"{stem}-{number:02}.npz", classes=classes, probabilities=probabilities)
 
 
-def test_a_run_ends_in_files_that_encode(pack, words, tmp_path):
+def test_a_run_ends_in_files_that_encode(pack, words, tmp_path, depth):
     from models.encoders.onnx import open_session
     from models.language.tokenizer import NgramTokenizer
 

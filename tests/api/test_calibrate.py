@@ -275,7 +275,7 @@ def test_classes_calibrate_names_in_both_languages_and_pictures(classes, tmp_pat
     assert not calibration.kinds["en"].can_tell
 
 
-def test_the_file_may_be_named(classes, tmp_path):
+def test_the_file_may_be_named(classes, tmp_path, heavy):
     done = run(classes, encoder="hash", data=tmp_path / "library", output=tmp_path / "new" / "relevance.json")
     assert done.calibration[1] == tmp_path / "new" / "relevance.json"
     assert Calibration.read(tmp_path / "new" / "relevance.json") == done.calibration[0]

@@ -136,7 +136,7 @@ def test_what_is_measured_is_held_out():
     assert abs(hold_out(opposite, right, groups) - 0.5).max() < 0.25
 
 
-def test_the_same_relevance_is_the_same_share_right_in_both_languages():
+def test_the_same_relevance_is_the_same_share_right_in_both_languages(heavy):
     """Scores of the two lie and spread apart; relevance does not."""
     curves = {"zh": (60.0, -17.0), "en": (25.0, -10.5)}
     middles = {"zh": 0.2, "en": 0.35}

@@ -1,5 +1,6 @@
 """What routes ask for: the service, the token check, and the translation of schemas into queries."""
 
+import asyncio
 import base64
 import binascii
 import hmac
@@ -44,7 +45,28 @@ ServiceDep = Annotated[Service, Depends(get_service)]
 LanguageDep = Annotated[str, Depends(language_of)]
 
 
-def to_filter(
+async def to_filter(
+    service: Service, where: schemas.FilterIn | str | None, extra: schemas.FilterParams | None = None
+) -> Filter | None:
+    """Return conditions as the engine takes them, read beside the loop: the catalog is asked which fields it has.
+
+    Without conditions nothing is asked. Raises InvalidFilter.
+    """
+    given = [one for one in (where, extra) if isinstance(one, schemas.FilterParams)]
+    has_text = isinstance(where, str) and bool(where.strip())
+    if not has_text and not any(_has_conditions(one) for one in given):
+        return None
+    engine = service.serving.engine
+    return await asyncio.to_thread(lambda: read_filter(engine.fields(), where, extra))
+
+
+def _has_conditions(given: schemas.FilterParams) -> bool:
+    return any(getattr(given, name) is not None for name in schemas.FilterParams.model_fields) or bool(
+        isinstance(given, schemas.FilterIn) and given.fields
+    )
+
+
+def read_filter(
     fields: FieldSet, where: schemas.FilterIn | str | None, extra: schemas.FilterParams | None = None
 ) -> Filter | None:
     """Return conditions on the fields of a library as the engine takes them. Raises InvalidFilter."""

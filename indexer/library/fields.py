@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from models.pictures.formats import FORMATS
@@ -112,6 +113,7 @@ class AnnotatorRecord:
         return json.dumps([one.to_dict() for one in self.fields], ensure_ascii=False)
 
     @classmethod
+    @lru_cache(maxsize=256)  # a catalog says the same for every search
     def read(cls, name: str, version: int, fields_json: str) -> "AnnotatorRecord":
         """Return what a catalog says of an annotator."""
         return cls(name, version, tuple(Field.from_dict(values) for values in json.loads(fields_json)))

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api import schemas
-from api.http.mapping import LanguageDep, ServiceDep, label_of, to_filter
+from api.http.mapping import LanguageDep, ServiceDep, label_of, read_filter
 from api.search.engine import SearchEngine
 from indexer.library.errors import InvalidFilter
 from indexer.library.fields import CatalogField
@@ -51,7 +51,7 @@ async def count_facets(
 
 def _count(engine: SearchEngine, names: list[str] | None, where: str | None, language: str) -> schemas.Facets:
     known = engine.fields()
-    conditions = to_filter(known, where) or Filter()
+    conditions = read_filter(known, where) or Filter()
     chosen = [one for one in known if one.field.faceted]
     if names is not None:
         by_name = {one.field.name: one for one in chosen}

@@ -45,7 +45,7 @@ async def describe_image(image_id: int, service: ServiceDep, language: LanguageD
     """Say what the catalog knows of a picture."""
     engine = service.serving.engine
     row = await asyncio.to_thread(engine.get_image, image_id)
-    found = await asyncio.to_thread(engine.get_annotations, row)
+    fields, found = await asyncio.to_thread(lambda: (engine.fields(), engine.get_annotations(row)))
     return schemas.ImageDetail(
         id=row.id,
         path=shown_path(row.path),
@@ -62,8 +62,8 @@ async def describe_image(image_id: int, service: ServiceDep, language: LanguageD
         caption=row.caption,
         tags=row.tags.split("\n") if row.tags else [],
         url=address_of(row),
-        annotations=list_annotations(engine.fields(), found),
-        details=list_details(engine.fields(), found, language),
+        annotations=list_annotations(fields, found),
+        details=list_details(fields, found, language),
     )
 
 
@@ -120,7 +120,7 @@ async def find_similar(
     image_id: int, params: Annotated[SimilarParams, Query()], service: ServiceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
     """Find pictures like one of the library; that one is left out."""
-    query = to_query([Clause(image_id=image_id)], to_filter(service.serving.engine.fields(), params.where), params)
+    query = to_query([Clause(image_id=image_id)], await to_filter(service, params.where), params)
     return to_response(await service.search(query), offset=query.offset, language=language)
 
 

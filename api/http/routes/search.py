@@ -41,7 +41,7 @@ async def search_by_words(
     params: Annotated[SearchByWords, Query()], service: ServiceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
     """Find pictures by a text."""
-    query = to_query([Clause(text=params.q)], to_filter(service.serving.engine.fields(), params.where, params), params)
+    query = to_query([Clause(text=params.q)], await to_filter(service, params.where, params), params)
     return to_response(await service.search(query), offset=query.offset, language=language)
 
 
@@ -51,7 +51,7 @@ async def search_by_clauses(
 ) -> schemas.SearchResponse:
     """Find pictures by a sum of weighted texts, pictures and ids; a negative weight means away from it."""
     clauses = await asyncio.to_thread(lambda: [to_clause(clause) for clause in body.clauses])
-    query = to_query(clauses, to_filter(service.serving.engine.fields(), body.where), body)
+    query = to_query(clauses, await to_filter(service, body.where), body)
     return to_response(await service.search(query), offset=query.offset, language=language)
 
 
@@ -67,5 +67,5 @@ async def search_by_picture(
     clauses = [Clause(image=data)]
     if form.text:
         clauses.append(Clause(text=form.text, weight=form.weight))
-    query = to_query(clauses, to_filter(service.serving.engine.fields(), form.where), form)
+    query = to_query(clauses, await to_filter(service, form.where), form)
     return to_response(await service.search(query), offset=query.offset, language=language)

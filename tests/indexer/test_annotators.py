@@ -1,5 +1,6 @@
 """Annotators: what they find is kept by content, filtered, searched, counted and made up for in older libraries."""
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -19,7 +20,7 @@ from indexer.library.builds.current import read_current
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.writer import Catalog
 from indexer.library.duplicate_report import find_duplicates
-from indexer.library.errors import CatalogTooOld
+from indexer.library.errors import CatalogCorrupt, CatalogTooOld
 from indexer.library.fields import AnnotatorRecord, Choice, Field, FieldType
 from indexer.library.filters import Filter
 from indexer.library.layout import Layout
@@ -124,10 +125,26 @@ def old_library(tmp_path):
     data, pictures = tmp_path / "data", tmp_path / "pictures"
     connection = sqlite3.connect(Layout(data).catalog)
     connection.execute("UPDATE roots SET path = ? || substr(path, length('/pictures') + 1)", (str(pictures),))
-    connection.execute("UPDATE meta SET value = '' WHERE key = 'seal'")
+    # As much as many pictures take: what is migrated does not wait beside the file until the end of the run.
+    connection.execute("UPDATE images SET detail = ? WHERE path = 'missing.png'", ("x" * 6_000_000,))
     connection.commit()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ((seal,),) = connection.execute("SELECT value FROM meta WHERE key = 'seal'")
     connection.close()
+    write_seal(Layout(data).catalog, seal)
     return data
+
+
+def write_seal(catalog: Path, seal: str) -> None:
+    """Seal a catalog as version 0.1 did."""
+    info = catalog.stat()
+    content = {
+        "seal": seal,
+        "sha256": hashlib.sha256(catalog.read_bytes()).hexdigest(),
+        "stamp": f"{info.st_size}:{info.st_mtime_ns}",
+    }
+    check = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    catalog.with_suffix(".seal").write_text(json.dumps({**content, "check": check}))
 
 
 def vector_files(data: Path) -> dict[str, bytes]:
@@ -156,6 +173,15 @@ def test_a_library_of_version_0_1_is_brought_up_to_date_and_nothing_is_encoded_a
     assert ids_by_path(old_library) == before
     assert verify(IndexerSettings(data=old_library)) == []
     assert build(IndexerSettings(data=old_library, workers=0), [], BuildOptions()).build == report.build
+
+
+def test_a_damaged_catalog_of_version_0_1_is_refused_and_left_as_it_is(old_library):
+    catalog = Layout(old_library).catalog
+    damaged = catalog.read_bytes().replace(b"Canon EOS R5", b"Canon EOS R6")
+    catalog.write_bytes(damaged)
+    with pytest.raises(CatalogCorrupt, match="it has changed since it was written"):
+        build(IndexerSettings(data=old_library, workers=0), [], BuildOptions())
+    assert catalog.read_bytes() == damaged
 
 
 def test_what_version_0_1_found_is_filtered_counted_and_searched_as_before(old_library):

@@ -42,6 +42,9 @@ class Transaction:
         self.is_undone = True
 
 
+_FIRST_SEALED = 2  # version of the schema
+
+
 class Database:
     """A connection. Safe to use from several threads; writing is for the holder of the write lock."""
 
@@ -224,7 +227,9 @@ class Database:
                 raise CatalogTooOld(self.path)
             return
         if version < len(SCRIPTS):  # all at once: a reader never sees a catalog that is half a new one
-            scripts = ";".join(SCRIPTS[version:])
+            if version >= _FIRST_SEALED:
+                self.check_seal(thorough=True)  # what is damaged is not built on, and the seal ends with its format
+            scripts = ";".join([*SCRIPTS[version:], "UPDATE meta SET value = '' WHERE key = 'seal'"])
             self._connection.executescript(f"BEGIN;{scripts};PRAGMA user_version = {len(SCRIPTS)};COMMIT;")
 
 

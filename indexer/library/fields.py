@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+from models.language.text import fold_text
 from models.pictures.formats import FORMATS
 
 
@@ -53,6 +54,11 @@ class Choice:
     zh: str = ""
     aliases: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All that may be written for it."""
+        return (self.name, self.zh, *self.aliases)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
@@ -74,9 +80,10 @@ class Field:
     aliases: tuple[str, ...] = ()
 
     def find_choice(self, text: str) -> str | None:
-        """Return the name of the choice that a text means, None if it means none."""
-        word = text.strip().lower()
-        return next((c.name for c in self.choices if word in (c.name, c.zh, *c.aliases)), None)
+        """Return the name of the choice that a text means, in any case, width or script; None if it means none."""
+        word = fold_text(text).strip()
+        known = ((choice.name, fold_text(name)) for choice in self.choices for name in choice.names)
+        return next((name for name, folded in known if word and word == folded), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON takes."""

@@ -121,6 +121,7 @@ def _path(value: str) -> str:
 def _choice(field: Field, value: str) -> str:
     name = field.find_choice(value)
     if name is None:
+        value = value.strip() or '""'
         raise _Unusable(
             f"unknown {field.name} {value}; known are {', '.join(choice.name for choice in field.choices)}",
             f"未知{field.label_zh} {value}；可用：{'、'.join(choice.zh or choice.name for choice in field.choices)}",

@@ -5,6 +5,7 @@ Nothing heavy is imported before a command needs it: a text search starts withou
 
 import re
 from collections.abc import Callable, Iterator
+from functools import reduce
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +19,8 @@ import models.training.finetune.cli
 from api.search.options import OPTIONS, Option
 from indexer.cli import settings_for
 from indexer.pipeline.gate import MAKE_GATE
-from models.foundation.terminal import Data, Json, language, print_json, print_table, run, tell
+from models.foundation.messages import Message, message, verbatim
+from models.foundation.terminal import Data, Json, language, print_json, print_table, run, say, tell
 
 if TYPE_CHECKING:
     from api.search.results import SearchHit, SearchResult
@@ -127,13 +129,13 @@ def search(
     if any(read.negation for read in result.clauses):
         tell(_reading(result))
     for note in result.notes:
-        tell(note.text(language()))
+        tell(note)
     if sheet is not None:
         from api.demo import describe, write_result_sheet
 
         title = describe(query.clauses, image or [])
         write_result_sheet(engine, [(title, query, result)], sheet)
-        tell(f"Drawn into {sheet}.")
+        tell(message("Drawn into {sheet}.", sheet=sheet))
     _print_result(result, offset=query.offset, as_json=as_json)
 
 
@@ -196,19 +198,20 @@ def _check_terms(terms: list[str]) -> None:
         if re.fullmatch(r"--.*|-[A-Za-z]", term, re.DOTALL):
             word = term.lstrip("-") or "..."
             raise InvalidQuery(
-                en=f'There is no option {term}. To search away from a word, give it a weight: "-1:{word}"',
-                zh=f'没有选项 {term}。要远离某个词，请写上权重："-1:{word}"',
+                message(
+                    'There is no option {term}. To search away from a word, give it a weight: "-1:{word}"',
+                    term=term,
+                    word=word,
+                )
             )
 
 
-def _reading(result: "SearchResult") -> str:
+def _reading(result: "SearchResult") -> Message:
     """Say how the words were read, and how to have them searched as they are."""
-    chinese = language() == "zh"
-    wanted = [read.clause.text for read in result.clauses if read.clause.text and read.clause.weight > 0]
-    unwanted = [f"{'不要' if chinese else 'without'} {read.clause.text}" for read in result.clauses if read.negation]
-    if chinese:
-        return f"理解为：{'；'.join(wanted + unwanted)}。要按字面搜索，请加 --literal。"
-    return f"Read as: {'; '.join(wanted + unwanted)}. To search the words as they are, add --literal."
+    wanted = [verbatim(read.clause.text) for read in result.clauses if read.clause.text and read.clause.weight > 0]
+    unwanted = [message("without {words}", words=read.clause.text) for read in result.clauses if read.negation]
+    parts = reduce(lambda said, part: message("{said}; {part}", said=said, part=part), wanted + unwanted)
+    return message("Read as: {parts}. To search the words as they are, add --literal.", parts=parts)
 
 
 def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None:
@@ -229,13 +232,13 @@ def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None
         )
         return
     if result.nearest:
-        chinese = language() == "zh"
-        print("最接近的，但都不够匹配：" if chinese else "The nearest, of which none is relevant enough:")
+        say(message("The nearest, of which none is relevant enough:"))
     _print_hits(result.nearest or result.hits, first=1 if result.nearest else offset + 1)
     hidden = sum(hit.duplicates for hit in result.hits)
     if hidden:
-        tell(f"{hidden} duplicates of these are hidden.")
-    tell(f"{result.total} pictures ranked in {result.timings_ms['total']:.1f} ms.")
+        tell(message("{hidden} duplicates of these are hidden.", hidden=hidden))
+    took_ms = result.timings_ms["total"]
+    tell(message("{total} pictures ranked in {took_ms:.1f} ms.", total=result.total, took_ms=took_ms))
 
 
 def _hit_fields(hit: "SearchHit") -> dict[str, Any]:
@@ -247,10 +250,10 @@ def _print_hits(hits: "list[SearchHit]", *, first: int) -> None:
     """Print hits as a table, with their relevance in per cent where it can be told."""
     if all(hit.relevance is None for hit in hits):
         rows = [(rank, f"{hit.score:.3f}", hit.id, hit.place) for rank, hit in enumerate(hits, first)]
-        print_table(("rank", "score", "id", "file"), rows)
+        print_table((message("rank"), message("score"), message("id"), message("file")), rows)
         return
     print_table(
-        ("rank", "score", "relevance", "id", "file"),
+        (message("rank"), message("score"), message("relevance"), message("id"), message("file")),
         [
             (rank, f"{hit.score:.3f}", f"{100 * (hit.relevance or 0):.0f} %", hit.id, hit.place)
             for rank, hit in enumerate(hits, first)

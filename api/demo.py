@@ -21,7 +21,8 @@ from indexer.pipeline.progress import ProgressDisplay
 from models.config import load_settings
 from models.foundation.errors import BackendNotInstalled
 from models.foundation.files import replace_file
-from models.foundation.terminal import print_table
+from models.foundation.messages import message
+from models.foundation.terminal import language, print_table, say
 from models.pictures.decode import decode_image
 
 # Photographs that scikit-image and scikit-learn carry; only those that are pictures of something.
@@ -47,13 +48,26 @@ def run_demo(pictures: Path | None, data: Path | None) -> None:
     engine = SearchEngine.open(data, runtime=settings.runtime, hub_correction=settings.hub_correction)
     if not len(engine.opened.index):
         raise NoPictures([folder])
-    counts = f"{report.encoded} encoded, {report.reused} already there, {report.failed} failed"
-    print(f"{report.seen} pictures in {folder}: {counts}, in {report.seconds:.1f} s.\n")
+    say(
+        message(
+            "{seen} pictures in {folder}: {encoded} encoded, {reused} already there, {failed} failed, in "
+            "{seconds:.1f} s.",
+            seen=report.seen,
+            folder=folder,
+            encoded=report.encoded,
+            reused=report.reused,
+            failed=report.failed,
+            seconds=report.seconds,
+        )
+    )
+    print()
     answers = _ask_all(engine)
     sheet = data / "contact-sheet.png"
     write_result_sheet(engine, answers, sheet)
     xuntu = "xuntu" if shutil.which("xuntu") else sys.argv[0]
-    print(f"Contact sheet: {sheet}\n\nNext:")
+    say(message("Contact sheet: {sheet}", sheet=sheet))
+    print()
+    say(message("Next:"))
     print(f'  {xuntu} search --data {data} "一只猫"')
     print(f'  {xuntu} search --data {data} --image PICTURE "-人"')
     print(f"  {xuntu} serve --data {data} --with-ui")
@@ -77,7 +91,7 @@ def write_result_sheet(engine: SearchEngine, answers: Sequence[Answer], path: Pa
         )
         for title, query, result in answers
     ]
-    write_sheet(rows, path)
+    write_sheet(rows, path, language=language())
 
 
 def describe(clauses: Sequence[Clause], pictures: Sequence[Path]) -> str:
@@ -108,7 +122,7 @@ def _ask_all(engine: SearchEngine) -> list[Answer]:
         answers.append((title, query, result))
         print(title)
         print_table(
-            ("rank", "score", "file"),
+            (message("rank"), message("score"), message("file")),
             [(rank, f"{hit.score:.3f}", hit.path) for rank, hit in enumerate(result.hits, start=1)],
         )
         print()

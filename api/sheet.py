@@ -18,6 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from models.foundation.errors import ImageSearchError
 from models.foundation.files import replace_file
+from models.foundation.messages import mark, message, os_message, translate
 
 FONT = Path(__file__).parent / "fonts" / "NotoSansCJKsc-Subset.otf"
 # Suffix -> Pillow's format, and the longest side that it can hold.
@@ -33,7 +34,7 @@ CELL_WIDTH, CELL_HEIGHT, BAR_HEIGHT, RADIUS = (n * DENSITY for n in (176, 132, 2
 BAR_AT, RANK_AT, NAME_AT, FOOT = (n * DENSITY for n in (10, 31, 48, 52))
 TITLE_SIZE, TITLE_LEADING, TITLE_ASCENT, SIGN_INDENT = (n * DENSITY for n in (20, 29, 18, 20))
 RANK_SIZE, NAME_SIZE, MAX_TITLE_LINES = 13 * DENSITY, 12 * DENSITY, 8
-NO_HITS = "no hits / 没有结果"
+NO_HITS = mark("no hits")
 CLAUSE = re.compile(r"(?<!\S)(?=[+\u2212]\s)")
 # Lines may break before a space, an ideograph or kana; not before closing or after opening punctuation.
 WIDE = "\u2e80-\u2fff\u3005-\u3007\u3040-\u9fff\uf900-\ufaff"
@@ -65,10 +66,10 @@ class SheetRow:
     hits: Sequence[SheetHit]
 
 
-def draw_sheet(rows: Sequence[SheetRow], *, columns: int = 6) -> Image.Image:
+def draw_sheet(rows: Sequence[SheetRow], *, columns: int = 6, language: str = "en") -> Image.Image:
     """Draw the searches as one RGB picture, at most `columns` hits a line; more hits take more lines.
 
-    Raises ValueError when there is no row or no column.
+    That there are no hits is said in `language`. Raises ValueError when there is no row or no column.
     """
     if not rows or columns < 1:
         raise ValueError(f"A sheet needs at least one search and one column, not {len(rows)} and {columns}.")
@@ -84,7 +85,10 @@ def draw_sheet(rows: Sequence[SheetRow], *, columns: int = 6) -> Image.Image:
             line = (MARGIN, y - ROW_PADDING - 1, width - MARGIN - 1, y - ROW_PADDING)
             ImageDraw.Draw(sheet).rectangle(line, LINE)
         _draw_query(sheet, row.query_image, title, y)
-        _draw_hits(sheet, row.hits, columns, y)
+        if row.hits:
+            _draw_hits(sheet, row.hits, columns, y)
+        else:
+            _draw_no_hits(sheet, translate(NO_HITS, language), y)
         y += row_height + 2 * ROW_PADDING
     return sheet
 
@@ -96,24 +100,30 @@ class SheetError(ImageSearchError):
     users_mistake = True
 
 
-def write_sheet(rows: Sequence[SheetRow], path: Path) -> None:
+def write_sheet(rows: Sequence[SheetRow], path: Path, *, language: str = "en") -> None:
     """Write the sheet of the searches to `path`, whole or not at all, in the format that its suffix names.
 
     Raises SheetError when the suffix is unknown, the sheet is longer than the format can hold, or the file cannot
     be written.
     """
     if path.suffix.lower() not in FORMATS:
-        known = ", ".join(FORMATS)
         raise SheetError(
-            en=f"A sheet cannot be written as {path.name!r}: its name must end in one of {known}.",
-            zh=f"无法写成 {path.name!r}：文件名须以 {known} 之一结尾。",
+            message(
+                "A sheet cannot be written as {name!r}: its name must end in one of {known}.",
+                name=path.name,
+                known=tuple(FORMATS),
+            )
         )
     form, longest = FORMATS[path.suffix.lower()]
-    sheet = draw_sheet(rows)
+    sheet = draw_sheet(rows, language=language)
     if max(sheet.size) > longest:
         raise SheetError(
-            en=f"The sheet is {max(sheet.size)} pixels long, {form} holds {longest}: write a .png.",
-            zh=f"图片长 {max(sheet.size)} 像素，{form} 最多 {longest}：请改用 .png。",
+            message(
+                "The sheet is {length} pixels long, {form} holds {longest}: write a .png.",
+                length=max(sheet.size),
+                form=form,
+                longest=longest,
+            )
         )
     encoded = io.BytesIO()
     sheet.save(encoded, form, quality=92, subsampling=0)
@@ -121,9 +131,7 @@ def write_sheet(rows: Sequence[SheetRow], path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, encoded.getvalue())
     except OSError as error:
-        raise SheetError(
-            en=f"Cannot write {path}: {error.strerror}.", zh=f"无法写入 {path}：{error.strerror}。"
-        ) from error
+        raise SheetError(message("Cannot write {path}: {why}.", path=path, why=os_message(error))) from error
 
 
 def _measure_row(row: SheetRow, title: Sequence[TitleLine], columns: int) -> int:
@@ -154,11 +162,9 @@ def _draw_query(sheet: Image.Image, picture: Image.Image | None, title: Sequence
 
 
 def _draw_hits(sheet: Image.Image, hits: Sequence[SheetHit], columns: int, y: int) -> None:
-    """Draw the hits of a row in lines of `columns`, or the words that there are none."""
-    left, draw = MARGIN + QUERY_WIDTH + QUERY_GAP, ImageDraw.Draw(sheet)
-    if not hits:
-        draw.text((left, y + TITLE_ASCENT), NO_HITS, MUTED, _load_font(RANK_SIZE), anchor="ls")
-    best = max((hit.score for hit in hits), default=0.0)
+    """Draw the hits of a row in lines of `columns`."""
+    left = MARGIN + QUERY_WIDTH + QUERY_GAP
+    best = max(hit.score for hit in hits)
     for number, (line, height) in enumerate(_split_hits(hits, columns)):
         for column, hit in enumerate(line):
             rank = number * columns + column + 1
@@ -166,6 +172,12 @@ def _draw_hits(sheet: Image.Image, hits: Sequence[SheetHit], columns: int, y: in
             share = share if hit.relevance is None else hit.relevance
             _draw_hit(sheet, hit, rank, share, (left + column * (CELL_WIDTH + CELL_GAP), y + height))
         y += height + FOOT + LINE_GAP
+
+
+def _draw_no_hits(sheet: Image.Image, said: str, y: int) -> None:
+    """Draw the words that there are no hits in a row."""
+    place = (MARGIN + QUERY_WIDTH + QUERY_GAP, y + TITLE_ASCENT)
+    ImageDraw.Draw(sheet).text(place, said, MUTED, _load_font(RANK_SIZE), anchor="ls")
 
 
 def _draw_hit(sheet: Image.Image, hit: SheetHit, rank: int, share: float, foot: tuple[int, int]) -> None:

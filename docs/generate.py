@@ -29,6 +29,7 @@ from indexer.config import IndexerSettings
 from indexer.library.config import LibrarySettings
 from models.config import EncoderSettings
 from models.encoders.registry import get_spec, is_plugged_in, list_encoders
+from models.foundation.command_help import translate_help
 from ui.config import API_TOKEN, API_URL, PageSettings
 
 _NOTICE = "<!-- Made by docs/generate.py from the code: change it there, then run `make docs`. -->\n"
@@ -74,7 +75,8 @@ def make_reference() -> dict[str, str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     document["info"]["version"] = project["version"]  # not what is installed
     return {
-        "cli.md": "".join(_describe_commands()),
+        "cli.md": "".join(_describe_commands("en")),
+        "cli.zh.md": "".join(_describe_commands("zh")),
         "rest.md": "".join(_describe_routes(document)),
         "openapi.json": json.dumps(document, ensure_ascii=False, indent=1) + "\n",
         "settings.md": "".join(_describe_settings()),
@@ -131,29 +133,50 @@ def _figures_table(folder: Path, record: str, measure: str, number: str = "1") -
 # Commands
 
 
-def _describe_commands() -> Iterator[str]:
-    yield f"# Commands\n\n{_NOTICE}\n"
-    yield (
-        "`python -m indexer` has the commands of `xuntu index`, without the web stack. The exit status is 0, 2 for a "
-        "mistake in what was asked, 1 for anything else.\n"
-    )
-    yield from _describe_command("xuntu", typer.main.get_command(api.cli.app))
+_COMMANDS = {
+    "en": {
+        "title": "Commands",
+        "about": "`python -m indexer` has the commands of `xuntu index`, without the web stack. The exit status is 0, "
+        "2 for a mistake in what was asked, 1 for anything else. Help and messages are Chinese where the locale is "
+        "(`LANG=zh_CN.UTF-8`), else English.",
+        "commands": "Commands: {names}.",
+        "comma": ", ",
+        "head": ("argument or option", "what it does", "default"),
+        "required": "required",
+    },
+    "zh": {
+        "title": "命令",
+        "about": "`python -m indexer` 提供 `xuntu index` 的各条命令，不需要网络服务的软件包。退出状态：0 为成功，"
+        "2 为用法有误，1 为其他情况。帮助和提示随系统语言显示：`LANG=zh_CN.UTF-8` 时为中文，否则为英文。",
+        "commands": "子命令：{names}。",
+        "comma": "、",
+        "head": ("参数或选项", "作用", "默认"),
+        "required": "必需",
+    },
+}
 
 
-def _describe_command(path: str, command: Any) -> Iterator[str]:
+def _describe_commands(language: str) -> Iterator[str]:
+    words: Mapping[str, Any] = _COMMANDS[language]
+    yield f"# {words['title']}\n\n{_NOTICE}\n{words['about']}\n"
+    command = translate_help(typer.main.get_command(api.cli.app), language)
+    yield from _describe_command("xuntu", command, words)
+
+
+def _describe_command(path: str, command: Any, words: Mapping[str, Any]) -> Iterator[str]:
     params = [param for param in command.params if not param.hidden and not _LEFT_OUT & set(param.opts)]
     arguments = [param for param in params if param.param_type_name == "argument"]
     children = getattr(command, "commands", {})
     usage = [path, "[OPTIONS]", *(["COMMAND"] if children else []), *(_metavar(one) for one in arguments)]
     yield f"\n## {path}\n\n{_paragraphs(command.help)}\n\n```text\n{' '.join(usage)}\n```\n"
     if children:
-        names = ", ".join(f"[`{name}`](#{path.replace(' ', '-')}-{name})" for name in children)
-        yield f"\nCommands: {names}.\n"
+        names = words["comma"].join(f"[`{name}`](#{path.replace(' ', '-')}-{name})" for name in children)
+        yield f"\n{words['commands'].format(names=names)}\n"
     if params:
-        rows = [(_names(param), param.help or "", _default(param)) for param in params]
-        yield "\n" + _table(("argument or option", "what it does", "default"), rows)
+        rows = [(_names(param), param.help or "", _default(param, words["required"])) for param in params]
+        yield "\n" + _table(words["head"], rows)
     for name, child in children.items():
-        yield from _describe_command(f"{path} {name}", child)
+        yield from _describe_command(f"{path} {name}", child, words)
 
 
 def _paragraphs(text: str | None) -> str:
@@ -177,9 +200,9 @@ def _value_of(annotation: Any) -> str:
     return "TEXT" if name == "str" else name.upper()
 
 
-def _default(param: Any) -> str:
+def _default(param: Any, required: str) -> str:
     if param.required:
-        return "required"
+        return required
     if isinstance(param.show_default, str):
         return param.show_default
     default = param.default

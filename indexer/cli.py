@@ -3,18 +3,18 @@
 import signal
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer.command_output import print_duplicates, print_report, print_stats
 from indexer.pipeline.gate import Force, GateFile, PublicationGate, check_with, make_gate
-from models.foundation.terminal import Data, Json, language, print_csv, print_json, print_table, run, tell
+from models.foundation.errors import InvalidSetting
+from models.foundation.messages import message
+from models.foundation.terminal import Data, Json, language, print_csv, print_json, print_table, run, say, tell
 
 if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs none of it
     from indexer.config import IndexerSettings
-    from indexer.library.duplicate_report import Duplicate
-    from indexer.library.index_records import IndexEntry
-    from indexer.library.layout import Layout
     from indexer.pipeline.commands import BuildOptions, BuildReport
 
 app = typer.Typer(
@@ -154,21 +154,21 @@ def watch(
 
     def report_change(done: "BuildReport") -> None:
         if done.encoded or done.removed or done.failed or done.reused or done.warnings:
-            _print_report(done, as_json=False)
+            print_report(done, as_json=False)
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = settings_for(context, data, workers=workers)
-    tell("Watching. Press Ctrl-C to stop.")
+    tell(message("Watching. Press Ctrl-C to stop."))
     try:
         follow(
             settings,
             poll=poll,
             rescan_hours=rescan,
             on_report=report_change,
-            on_error=lambda error: tell(error.text(language())),
+            on_error=tell,
         )
     except KeyboardInterrupt:
-        tell("Stopped.")
+        tell(message("Stopped."))
 
 
 @app.command()
@@ -199,15 +199,15 @@ def rebuild(
     if reencode:
         _build(settings, [], runner.BuildOptions(encoders=encoder or (), reencode=True), gate=made, as_json=as_json)
     elif encoder:
-        message = "--encoder needs --reencode: vectors of another encoder have to be made first."
-        raise typer.BadParameter(message)
+        why = message("it needs --reencode: vectors of another encoder have to be made first")
+        raise InvalidSetting("--encoder", ", ".join(encoder), why)
     else:
         from indexer.pipeline.progress import ProgressDisplay
 
         with ProgressDisplay() as display:
             check = check_with(made, display.checked)
             done = runner.rebuild(settings, on_index=display.indexed, check=check)
-        _print_report(done, gate=made, as_json=as_json)
+        print_report(done, gate=made, as_json=as_json)
 
 
 @app.command()
@@ -236,12 +236,18 @@ def annotate(
             )
         except KeyboardInterrupt:
             display.stop()
-            tell("Stopped. What was found is kept; run the same command, without --again, to go on.")
+            tell(message("Stopped. What was found is kept; run the same command, without --again, to go on."))
             raise typer.Exit(130) from None
     if as_json:
         print_json([asdict(one) for one in found])
         return
-    head = ("annotator", "version", "annotated", "could not be", "to do")
+    head = (
+        message("annotator"),
+        message("version"),
+        message("annotated"),
+        message("could not be"),
+        message("to do"),
+    )
     print_table(head, [(one.name, one.version, one.annotated, one.problems, one.left) for one in found])
 
 
@@ -259,9 +265,16 @@ def compact(context: typer.Context, *, data: Data = None, as_json: Json = False)
     if as_json:
         print_json(asdict(done))
         return
-    print(
-        f"{done.forgotten} pictures forgotten, {done.thumbnails} thumbnails deleted, "
-        f"{done.freed_bytes / 1e6:.1f} MB given back. Build {done.build}, {done.seconds:.1f} s."
+    say(
+        message(
+            "{forgotten} pictures forgotten, {thumbnails} thumbnails deleted, {freed:.1f} MB given back. "
+            "Build {build}, {seconds:.1f} s.",
+            forgotten=done.forgotten,
+            thumbnails=done.thumbnails,
+            freed=done.freed_bytes / 1e6,
+            build=done.build,
+            seconds=done.seconds,
+        )
     )
 
 
@@ -274,11 +287,12 @@ def verify(context: typer.Context, *, data: Data = None, as_json: Json = False) 
     if as_json:
         print_json({"ok": not problems, "problems": [problem.text("en") for problem in problems]})
     elif problems:
-        print("\n".join(problem.text(language()) for problem in problems))
+        for problem in problems:
+            say(problem)
     else:
-        print("Everything is as it was written.")
+        say(message("Everything is as it was written."))
     if problems:
-        tell(runner.remedy(problems, language()))
+        tell(runner.remedy(problems))
         raise typer.Exit(1)
 
 
@@ -293,23 +307,23 @@ def report(
     """List every file that could not be indexed, and why. To try them again: xuntu index retry."""
     from indexer.library.catalog.writer import Catalog
     from indexer.library.layout import Layout
-    from models.foundation.errors import DECODE_REASONS
+    from models.foundation.errors import decode_reason
 
     catalog = Catalog(Layout(settings_for(context, data).data.absolute()).catalog)
     failed = []
     for file, code, detail in catalog.list_failures():
-        en, zh = (text.format(detail=detail) for text in DECODE_REASONS[code])
-        failed.append({"path": str(file), "code": code, "reason_en": en, "reason_zh": zh})
+        why = decode_reason(code, detail)
+        failed.append({"path": str(file), "code": code, "reason_en": why.text("en"), "reason_zh": why.text("zh")})
     catalog.close()
     if as_json:
         print_json({"failed": failed})
     elif as_csv:
         print_csv(("path", "code", "reason_en", "reason_zh"), [tuple(item.values()) for item in failed])
     elif failed:
-        rows = [(item["path"], item["code"], f"{item['reason_en']} / {item['reason_zh']}") for item in failed]
-        print_table(("file", "code", "reason"), rows)
+        rows = [(item["path"], item["code"], item[f"reason_{language()}"]) for item in failed]
+        print_table((message("file"), message("code"), message("reason")), rows)
     else:
-        print("Every picture is indexed.")
+        say(message("Every picture is indexed."))
 
 
 @app.command()
@@ -326,61 +340,20 @@ def duplicates(
     First comes the picture with most pixels, then the larger file, then the earlier date. A near-duplicate is one on
     which a perceptual hash and the encoder's vector agree: the bits that differ, and the cosine, are printed.
     """
-    from indexer.library.duplicate_report import COLUMNS, find_duplicates
+    from indexer.library.duplicate_report import find_duplicates
     from models.foundation.progress import StepDisplay
 
     with StepDisplay() as display:
         found = find_duplicates(settings_for(context, data).data, exact=exact, on_step=display.advance)
-    if found.unhashed:
-        tell(_DUPLICATES[language()]["unhashed"].format(n=found.unhashed))
-    if as_json:
-        print_json(found.to_dict())
-        return
-    numbered = [(number, one) for number, group in enumerate(found.groups, start=1) for one in group]
-    if as_csv:
-        print_csv(COLUMNS, [(number, *one.to_dict().values()) for number, one in numbered])
-        return
-    if numbered:
-        print_table(
-            ("group", "why", "file", "pixels", "bytes", "date"), [(number, *_in_row(one)) for number, one in numbered]
-        )
-    spare = sum(one.picture.stamp.size or 0 for one in found.others)
-    sizes = {"groups": len(found.groups), "others": len(found.others), "mb": spare / 1e6, "all": found.compared}
-    tell(_DUPLICATES[language()]["found"].format(**sizes))
+    print_duplicates(found, as_csv=as_csv, as_json=as_json)
 
 
 @app.command()
 def stats(context: typer.Context, *, data: Data = None, as_json: Json = False) -> None:
     """Say what the library holds."""
     from indexer.library.opened import open_build
-    from indexer.pipeline.backfill import count_annotations
 
-    opened = open_build(settings_for(context, data).data)
-    counts, roots, routes = opened.catalog.counts(), opened.catalog.list_roots(), _read_routes(opened.layout)
-    facts: dict[str, object] = {
-        "pictures": len(opened.index),
-        "failed": counts["failed"],
-        "formats": opened.catalog.formats(),
-        "roots": [str(root.path) for root in roots],
-        "encoder": opened.entry.encoder,
-        "dim": opened.entry.dim,
-        "recipe": opened.entry.recipe,
-        "recall": opened.entry.tuning.get("recalls") or "exact",
-        "build": opened.manifest.build,
-        "created_at": opened.manifest.created_at,
-        "index_bytes": opened.entry.bytes,
-        "encoders": [_describe(index.entry) for index in opened.indexes],
-        "routes": routes,
-        "annotators": [asdict(one) for one in count_annotations(opened.catalog)],
-    }
-    opened.catalog.close()
-    if as_json:
-        print_json(facts)
-        return
-    facts["encoders"] = [_index_in_words(index.entry) for index in opened.indexes]
-    facts["annotators"] = [f"{one['name']} {one['annotated']}" for one in facts["annotators"]]  # type: ignore[attr-defined]
-    facts["routes"] = _routes_in_words(routes) or "by what encoders are made for"
-    print_table(("", ""), [(name.replace("_", " "), _in_words(value)) for name, value in facts.items()])
+    print_stats(open_build(settings_for(context, data).data), as_json=as_json)
 
 
 @app.command()
@@ -396,7 +369,7 @@ def rollback(context: typer.Context, *, data: Data = None, as_json: Json = False
     if as_json:
         print_json({"build": manifest.build})
     else:
-        print(f"In use again: build {manifest.build} of {manifest.created_at}.")
+        say(message("In use again: build {build} of {created}.", build=manifest.build, created=manifest.created_at))
 
 
 def _build(
@@ -420,106 +393,9 @@ def _build(
             done = runner.build(settings, paths, options)
         except KeyboardInterrupt:
             display.stop()
-            tell("Stopped. What was encoded is kept; run the same command to go on.")
+            tell(message("Stopped. What was encoded is kept; run the same command to go on."))
             raise typer.Exit(130) from None
-    _print_report(done, gate=gate, as_json=as_json)
-
-
-def _print_report(done: "BuildReport", *, gate: PublicationGate | None = None, as_json: bool) -> None:
-    for warning in done.warnings:
-        tell(warning.text(language()))
-    if gate is not None:
-        tell(gate.text(language()))
-    if done.stages:
-        tell("Seconds: " + ", ".join(f"{stage} {seconds:.2f}" for stage, seconds in done.stages.items()))
-    if as_json:
-        print_json(done.to_dict() | ({} if gate is None else {"gate": gate.to_dict()}))
-        return
-    print(
-        f"{done.seen} pictures seen: {done.encoded} encoded, {done.reused} already there, {done.failed} failed; "
-        f"{done.removed} removed. Build {done.build}, {done.seconds:.1f} s."
-    )
-    if len(done.encoders) > 1:
-        print(f"Encoders: {', '.join(done.encoders)}.")
-    if done.dropped:
-        print(f"No longer in the library, their vectors deleted: {', '.join(done.dropped)}.")
-    if done.failed:
-        print("To see which failed and why: xuntu index report")
-
-
-_DUPLICATES = {
-    "en": {
-        "kept": "the one to keep",
-        "copy": "exact copy",
-        "near": "near-duplicate, {bits} bits, cosine {cosine:.3f}",
-        "found": "Groups among {all} pictures: {groups}. Beside those to keep: {others}, {mb:.1f} MB. "
-        "Nothing was deleted.",
-        "unhashed": "Indexed by an earlier version: {n}. Only their exact copies are listed. Once `xuntu index update` "
-        "has run, those with a thumbnail are compared too.",
-    },
-    "zh": {
-        "kept": "建议保留",
-        "copy": "完全相同",
-        "near": "近似，相差 {bits} 位，余弦 {cosine:.3f}",
-        "found": "{all} 张图片中有 {groups} 组重复；除建议保留的以外共 {others} 张，{mb:.1f} MB。没有删除任何文件。",
-        "unhashed": "有 {n} 张图片由旧版本建立索引：只列出与它们完全相同的文件。运行 xuntu index update 之后，"
-        "有缩略图的也会参与比较。",
-    },
-}
-
-
-def _in_row(one: "Duplicate") -> tuple[object, ...]:
-    picture = one.picture
-    why = _DUPLICATES[language()][one.why].format(bits=one.bits, cosine=one.cosine)
-    date = one.taken_at or one.modified_at
-    return why, picture.place, f"{picture.width} x {picture.height}", picture.stamp.size or 0, date[:19]
-
-
-def _describe(entry: "IndexEntry") -> dict[str, object]:
-    """Return what `stats` says of the index of one encoder."""
-    recall = entry.tuning.get("recalls") or "exact"
-    return {
-        "encoder": entry.encoder,
-        "pictures": entry.count,
-        "dim": entry.dim,
-        "recipe": entry.recipe,
-        "recall": recall,
-        "index_bytes": entry.bytes,
-    }
-
-
-def _index_in_words(entry: "IndexEntry") -> str:
-    return f"{entry.encoder} ({entry.count} pictures, {entry.dim} dimensions, {entry.recipe}, {entry.bytes} bytes)"
-
-
-def _read_routes(layout: "Layout") -> dict[str, Any]:
-    """Return the routes of a library by kind of query, each with what was measured; none where none was."""
-    from indexer.library.errors import RoutingUnreadable
-    from indexer.library.routing import Routing
-
-    try:
-        found = Routing.read(layout.routing).to_dict()
-    except FileNotFoundError:
-        return {}
-    except RoutingUnreadable as error:
-        tell(error.text(language()))
-        return {}
-    measured = found["measured"]
-    return {kind: {"encoders": names, "measured": measured.get(kind, [])} for kind, names in found["routes"].items()}
-
-
-def _routes_in_words(routes: dict[str, Any]) -> str:
-    said = []
-    for kind, route in routes.items():
-        shown = [f"{'+'.join(one['encoders'])} {100 * one['recall@10']['value']:.1f} %" for one in route["measured"]]
-        said.append(f"{kind} = {'+'.join(route['encoders'])} (R@10: {', '.join(shown)})")
-    return "; ".join(said)
-
-
-def _in_words(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{count} {name}" for name, count in value.items())
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    print_report(done, gate=gate, as_json=as_json)
 
 
 def main() -> None:

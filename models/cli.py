@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from models.foundation.errors import InvalidSetting
-from models.foundation.terminal import Data, Json, print_json, print_table, tell
+from models.foundation.messages import Readable, Word, mark, message
+from models.foundation.terminal import Data, Json, print_json, print_table, say, tell
 
 if TYPE_CHECKING:
     from models.config import EncoderSettings
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Encoders: what turns pictures and words into vectors.", no_args_is_help=True, pretty_exceptions_enable=False
 )
+
+_WORDS = {  # of status and checks, read by people and programs
+    mark("image"),
+    mark("text"),
+    mark("built in"),
+    mark("plug-in"),
+    mark("checkpoint"),
+    mark("golden vectors"),
+    mark("the authors' code"),
+    mark("weights: evaluation and non-commercial use"),
+}
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="See: xuntu models list", show_default=False)]
 
@@ -41,16 +53,25 @@ def list_models(context: typer.Context, *, data: Data = None, as_json: Json = Fa
     if as_json:
         print_json(found)
         return
-    head = ("name", "space", "dim", "languages", "size", "licence", "weights", "exported")
+    head = (
+        message("name"),
+        message("space"),
+        message("dim"),
+        message("languages"),
+        message("size"),
+        message("licence"),
+        message("weights"),
+        message("exported"),
+    )
     rows = [
         (
-            one["name"] + _remark(one),
+            _named(one),
             one["space"],
             one["dim"],
             " ".join(one["languages"]) or "–",
             f"{one['parameters'] / 1e6:.0f} M" if one["parameters"] else "–",
-            one["license"].partition(" (")[0],
-            one["weights"] or "–",
+            Word(one["license"].partition(" (")[0]),
+            Word(one["weights"] or "–"),
             " ".join(one["exported"]) or "–",
         )
         for one in found
@@ -82,7 +103,7 @@ def pull(
     settings = _settings(context, data, hub=hub)
     published = _published(name, settings)
     if published is None:
-        tell(f"{name} is built in: there is nothing to fetch.")
+        tell(message("{name} is built in: there is nothing to fetch.", name=name))
         return
     folder = published.folder(settings.runtime)
     with StepDisplay(in_bytes=True) as display:
@@ -96,11 +117,18 @@ def pull(
     if as_json:
         print_json({"name": name, "folder": str(folder.path), **asdict(record)})
         return
-    files = ", ".join(file.name for file in record.checkpoint)
-    print(f"{name}: {files} in {folder.path}, from {record.source}.")
+    files = [file.name for file in record.checkpoint]
+    say(
+        message(
+            "{name}: {files} in {folder}, from {source}.",
+            name=name,
+            files=files,
+            folder=folder.path,
+            source=record.source,
+        )
+    )
     here = f" --data {settings.data}" if settings.weights is None and settings.data != Path("data") else ""
-    print(f"To use it: xuntu index build PATH --encoder {name}{here}")
-    print(f"To make it faster: xuntu models export {name} --precision int8{here}")
+    say_next_steps(name, after=here)
 
 
 @app.command()
@@ -129,26 +157,39 @@ def export(
     wanted = list(dict.fromkeys(precision or ["fp32"]))
     for one in wanted:
         if one not in PRECISIONS:
-            raise InvalidSetting("--precision", one, f"it is one of {', '.join(PRECISIONS)}")
+            raise InvalidSetting("--precision", one, message("it is one of {names}", names=PRECISIONS))
     published = _published(name, settings)
     if published is None:
-        tell(f"{name} is built in, and exported already.")
+        tell(message("{name} is built in, and exported already.", name=name))
         return
     paths = list_pictures(pictures, settings.data)
     if not paths:
-        tell("No pictures to measure on: synthetic ones are used. Name a folder with --pictures, or index one first.")
+        tell(
+            message(
+                "No pictures to measure on: synthetic ones are used. Name a folder with --pictures, or index one first."
+            )
+        )
     folder = published.folder(settings.runtime)
     with StepDisplay() as display:
         done = run_export(published, folder, wanted, pictures=paths, on_step=display.advance)
     if as_json:
         print_json([asdict(one) for one in done])
         return
-    head = ("tower", "precision", "MB", "inputs", "real", "lowest cosine", "mean cosine", "10 nearest kept")
+    head = (
+        message("tower"),
+        message("precision"),
+        "MB",
+        message("inputs"),
+        message("real"),
+        message("lowest cosine"),
+        message("mean cosine"),
+        message("10 nearest kept"),
+    )
     print_table(
         head,
         [
             (
-                one.tower,
+                Word(one.tower),
                 one.precision,
                 f"{sum((folder.path / file.name).stat().st_size for file in one.files) / 1e6:.0f}",
                 one.inputs,
@@ -175,21 +216,44 @@ def verify(context: typer.Context, name: Name, *, data: Data = None, as_json: Js
         print_json([asdict(check) for check in checks])
     else:
         rows = [
-            (c.tower, c.form, c.against, f"{c.min_cosine:.6f}", f"{c.least:g}", "ok" if c.ok else "WRONG")
+            (
+                Word(c.tower),
+                Word(c.form),
+                Word(c.against),
+                f"{c.min_cosine:.6f}",
+                f"{c.least:g}",
+                message("ok") if c.ok else message("WRONG"),
+            )
             for c in checks
         ]
-        print_table(("tower", "runs as", "compared with", "lowest cosine", "needed", ""), rows)
+        head = (
+            message("tower"),
+            message("runs as"),
+            message("compared with"),
+            message("lowest cosine"),
+            message("needed"),
+            "",
+        )
+        print_table(head, rows)
     if not all(check.ok for check in checks):
-        tell(f"Run again: xuntu models pull {name}, then xuntu models export {name}")
+        tell(message("Run again: xuntu models pull {name}, then xuntu models export {name}", name=name))
         raise typer.Exit(1)
 
 
-def _remark(encoder: Mapping[str, Any]) -> str:
+def say_next_steps(name: str, *, before: str = "", after: str = "") -> None:
+    """Print the commands that go on with an encoder; `before` and `after` them stands where it lies."""
+    commands = {"name": name, "before": before, "after": after}
+    say(message("To use it: {before}xuntu index build PATH --encoder {name}{after}", **commands))
+    say(message("To make it faster: {before}xuntu models export {name} --precision int8{after}", **commands))
+
+
+def _named(encoder: Mapping[str, Any]) -> Readable | str:
     from models.encoders.registry import DEFAULT_ENCODER
 
+    name: str = encoder["name"]
     if encoder["architecture"]:
-        return f" (fine-tuned {encoder['architecture']})"
-    return " (default)" if encoder["name"] == DEFAULT_ENCODER else ""
+        return message("{name} (fine-tuned {architecture})", name=name, architecture=encoder["architecture"])
+    return message("{name} (default)", name=name) if name == DEFAULT_ENCODER else name
 
 
 def _published(name: str, settings: "EncoderSettings") -> "Published | None":

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.encoders.runtime import Runtime
 from models.foundation.errors import InvalidSetting
+from models.foundation.validation import validation_reason
 
 S = TypeVar("S", bound="EncoderSettings")
 
@@ -61,6 +62,5 @@ def load_settings(kind: type[S], **given: object) -> S:
     except ValidationError as error:
         first = error.errors()[0]
         name = "__".join(str(part) for part in first["loc"]).upper()
-        raise InvalidSetting(
-            name if name.startswith(("XUNTU_", "HF_")) else f"XUNTU_{name}", str(first.get("input")), first["msg"]
-        ) from error
+        name = name if name.startswith(("XUNTU_", "HF_")) else f"XUNTU_{name}"
+        raise InvalidSetting(name, str(first.get("input")), validation_reason(first)) from error

@@ -10,6 +10,7 @@ ApiError                                a call that failed; its sentence can be 
 
 from api.schemas import Problem
 from models.foundation.errors import ImageSearchError
+from models.foundation.messages import message, verbatim
 
 
 class ApiError(ImageSearchError):
@@ -27,10 +28,7 @@ class ServiceUnreachable(ApiError):
 
     def __init__(self, url: str) -> None:
         self.url = url
-        super().__init__(
-            en=f"The search service at {url} cannot be reached. Start it, then try again.",
-            zh=f"连不上搜索服务（{url}）。请先启动它，再重试。",
-        )
+        super().__init__(message("The search service at {url} cannot be reached. Start it, then try again.", url=url))
 
 
 class ServiceTooSlow(ApiError):
@@ -41,8 +39,7 @@ class ServiceTooSlow(ApiError):
     def __init__(self, url: str) -> None:
         self.url = url
         super().__init__(
-            en=f"The search service at {url} has not answered in time. It may be busy; try again shortly.",
-            zh=f"搜索服务迟迟没有回应（{url}）。它可能正忙，请稍后重试。",
+            message("The search service at {url} has not answered in time. It may be busy; try again shortly.", url=url)
         )
 
 
@@ -54,8 +51,10 @@ class NotTheService(ApiError):
     def __init__(self, url: str, status: int) -> None:
         self.url, self.status = url, status
         super().__init__(
-            en=f"The answer from {url} makes no sense. Is xuntu at this address, in the version of this program?",
-            zh=f"{url} 的回应看不懂。请确认这个地址是寻图服务，并且与本程序版本相同。",
+            message(
+                "The answer from {url} makes no sense. Is xuntu at this address, in the version of this program?",
+                url=url,
+            )
         )
 
 
@@ -66,7 +65,7 @@ class OriginalElsewhere(ApiError):
 
     def __init__(self, address: str, status: int) -> None:
         self.address, self.status = address, status
-        super().__init__(en=f"The original of this picture is at {address}", zh=f"这张图片的原图位于 {address}")
+        super().__init__(message("The original of this picture is at {address}", address=address))
 
 
 class ProblemError(ApiError):
@@ -75,4 +74,4 @@ class ProblemError(ApiError):
     def __init__(self, problem: Problem, status: int) -> None:
         self.problem, self.status = problem, status
         self.code, self.request_id = problem.code, problem.request_id
-        super().__init__(en=problem.detail, zh=problem.detail)
+        super().__init__(verbatim(problem.detail))

@@ -11,6 +11,7 @@ from pathlib import Path
 from api.evaluation.datasets import Caption, CaptionSet, Picture, language_of_most
 from api.evaluation.errors import InvalidDataSet
 from api.evaluation.pictures import Gallery
+from models.foundation.messages import message, os_message
 from models.foundation.text_encoding import detect_text_encoding, open_text
 
 FORM = "captions"
@@ -45,9 +46,7 @@ def read_caption_files(
             if place is not None:
                 captions.append(Caption(text, language or unsaid, (place,)))
     if not captions and not gallery.missing:
-        raise InvalidDataSet(
-            paths[0], why_en="no caption of a picture named by --only is in it", why_zh="其中没有 --only 所列图片的描述"
-        )
+        raise InvalidDataSet(paths[0], message("no caption of a picture named by --only is in it"))
     return CaptionSet(form=FORM, pictures=gallery.pictures, captions=captions, missing=gallery.missing)
 
 
@@ -55,7 +54,7 @@ def read_names(path: Path) -> frozenset[str]:
     """Return the names in a file, one a line. Raises InvalidDataSet."""
     names = frozenset(filter(None, (line.strip() for line in _text_lines(path))))
     if not names:
-        raise InvalidDataSet(path, why_en="it names no picture", why_zh="其中没有写明图片")
+        raise InvalidDataSet(path, message("it names no picture"))
     return names
 
 
@@ -67,10 +66,7 @@ def _read(path: Path) -> Iterator[tuple[str, str | None, str]]:
         match = _LINE.fullmatch(line.strip())
         if match is None:
             raise InvalidDataSet(
-                path,
-                row=row,
-                why_en="it is not a caption, such as: name.jpg#zhc#0 两只狗在草地上玩耍",
-                why_zh="不是图片描述，应类似：name.jpg#zhc#0 两只狗在草地上玩耍",
+                path, message("it is not a caption, such as: name.jpg#enc#0 two dogs play on the grass"), row=row
             )
         tag = (match["tag"] or "").lower()
         language = next((one for one in _LANGUAGES if tag.startswith(one)), None)
@@ -81,13 +77,8 @@ def _text_lines(path: Path) -> Iterator[str]:
     try:
         charset = detect_text_encoding(path)
         if charset is None:
-            raise InvalidDataSet(
-                path,
-                why_en="it is neither UTF-8 nor GBK. Save it as UTF-8",
-                why_zh="编码既不是 UTF-8 也不是 GBK。请另存为 UTF-8",
-            )
+            raise InvalidDataSet(path, message("it is neither UTF-8 nor GBK. Save it as UTF-8"))
         with open_text(path, charset) as file:
             yield from file
     except OSError as error:
-        why = error.strerror or str(error)
-        raise InvalidDataSet(path, why_en=f"it cannot be read: {why}", why_zh=f"无法读取：{why}") from error
+        raise InvalidDataSet(path, message("it cannot be read: {why}", why=os_message(error))) from error

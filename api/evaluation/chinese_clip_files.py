@@ -13,6 +13,7 @@ from api.evaluation.datasets import Caption, CaptionSet, Picture, language_of_mo
 from api.evaluation.errors import InvalidDataSet
 from api.evaluation.pictures import Gallery, is_base64_table, list_pictures, read_base64_table
 from indexer.library.source_port import ReadOptions
+from models.foundation.messages import message
 from models.foundation.text_encoding import detect_text_encoding, open_text
 
 FORM = "chinese-clip"
@@ -50,8 +51,9 @@ def _beside(texts: Path) -> Path:
     if not texts.name.endswith(_TEXTS) or not path.is_file():
         raise InvalidDataSet(
             texts,
-            why_en="its pictures are not beside it (…_texts.jsonl and …_imgs.tsv). Say where they are: --pictures FILE",
-            why_zh="旁边没有对应的图片文件（…_texts.jsonl 与 …_imgs.tsv）。请用 --pictures FILE 指定",
+            message(
+                "its pictures are not beside it (…_texts.jsonl and …_imgs.tsv). Say where they are: --pictures FILE"
+            ),
         )
     return path
 
@@ -70,11 +72,12 @@ def _read(path: Path, pictures: Sequence[Picture], *, whole: bool) -> CaptionSet
     if not captions and unanswered:
         raise InvalidDataSet(
             path,
-            why_en="no text names its pictures: the answers of this split are not published. Take the validation split",
-            why_zh="没有一条文本写明对应的图片：这一部分的答案没有公开。请使用验证集",
+            message(
+                "no text names its pictures: the answers of this split are not published. Take the validation split"
+            ),
         )
     if not captions and not gallery.missing:
-        raise InvalidDataSet(path, why_en="it is empty", why_zh="文件是空的")
+        raise InvalidDataSet(path, message("it is empty"))
     return CaptionSet(
         form=FORM, pictures=gallery.pictures, captions=captions, missing=gallery.missing, unanswered=unanswered
     )
@@ -89,10 +92,7 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
                 yield _read_row(json.loads(line))
             except (ValueError, TypeError, KeyError, RecursionError) as error:
                 raise InvalidDataSet(
-                    path,
-                    row=row,
-                    why_en='it is not JSON with "text" and a list "image_ids"',
-                    why_zh='应为含 "text" 和列表 "image_ids" 的 JSON',
+                    path, message('it is not JSON with "text" and a list "image_ids"'), row=row
                 ) from error
 
 

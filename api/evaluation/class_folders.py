@@ -11,6 +11,7 @@ from api.evaluation.datasets import ClassName, ClassSet, language_of
 from api.evaluation.errors import InvalidDataSet
 from api.evaluation.pictures import list_pictures
 from indexer.library.source_port import ReadOptions
+from models.foundation.messages import message
 
 FORM = "classes"
 COLUMNS = {"class": "class folder 类别 文件夹", "name": "name 名称", "language": "language lang 语言"}
@@ -29,16 +30,16 @@ def read_class_folders(paths: Sequence[Path], reading: ReadOptions, *, names: Pa
         if not folder:
             raise InvalidDataSet(
                 paths[0],
-                why_en=f"{picture.name} lies in no folder of a class. Put the pictures of each class into a folder of "
-                "its name",
-                why_zh=f"{picture.name} 不在任何类别文件夹中。请把每一类的图片放进以类别命名的文件夹",
+                message(
+                    "{name} lies in no folder of a class. Put the pictures of each class into a folder of its name",
+                    name=picture.name,
+                ),
             )
         members.append(classes.setdefault(folder, len(classes)))
     if len(classes) < 2:
         raise InvalidDataSet(
             paths[0],
-            why_en=f"it holds {len(classes)} folders with pictures; there must be two classes at least",
-            why_zh=f"其中只有 {len(classes)} 个含图片的文件夹；至少需要两个类别",
+            message("it holds {count} folders with pictures; there must be two classes at least", count=len(classes)),
         )
     called = _names_of_folders(classes) if names is None else _read_names(names, classes)
     return ClassSet(form=FORM, pictures=pictures, classes=list(classes), members=members, names=called)
@@ -55,18 +56,14 @@ def _names_of_folders(classes: dict[str, int]) -> list[ClassName]:
 def _read_names(path: Path, classes: dict[str, int]) -> list[ClassName]:
     """Return the names in a table of those `classes` that are there, as with folders."""
     if not path.is_file():
-        raise InvalidDataSet(path, why_en="there is no such file", why_zh="没有这个文件")
+        raise InvalidDataSet(path, message("there is no such file"))
     called: dict[tuple[str, str], dict[int, None]] = {}
     for row, (folder, name, language) in read_columns(path, COLUMNS, ("class", "name")):
         if not name:
-            raise InvalidDataSet(path, row=row, why_en="its name is empty", why_zh="名称为空")
+            raise InvalidDataSet(path, message("its name is empty"), row=row)
         if folder in classes:
             text = " ".join(name.split())
             called.setdefault((text, language_of(text, language)), {})[classes[folder]] = None
     if not called:
-        raise InvalidDataSet(
-            path,
-            why_en=f"it names none of the classes, such as {next(iter(classes))}",
-            why_zh=f"其中没有这些类别的名称，例如 {next(iter(classes))}",
-        )
+        raise InvalidDataSet(path, message("it names none of the classes, such as {name}", name=next(iter(classes))))
     return [ClassName(text, language, tuple(numbers)) for (text, language), numbers in called.items()]

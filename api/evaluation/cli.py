@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from indexer.cli import settings_for
-from models.foundation.terminal import Data, Json, language, print_json, print_table, tell
+from models.foundation.messages import NOTHING, Message, mark, message
+from models.foundation.terminal import Data, Json, print_json, print_table, tell
 
 if TYPE_CHECKING:
     from api.evaluation.gate import QuestionGate
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from indexer.library.routing import Routing
     from models.relevance.curves import Calibration
 
-_NAMED = 5
+_WARNINGS = 5  # that are shown
 
 
 def evaluate(
@@ -119,7 +120,7 @@ def evaluate(
     if against and not differences:
         from api.evaluation.errors import NotComparable
 
-        raise NotComparable(against, why_en="it asks other things", why_zh="其中的查询不同")
+        raise NotComparable(against, message("it asks other things"))
     if as_json:
         fitted = {"calibration": done.calibration[0].to_dict()} if done.calibration else {}
         routed = {"routing": done.routing.to_dict()} if done.routing else {}
@@ -152,14 +153,11 @@ def _print_calibration(calibration: "Calibration", path: Path) -> None:
 
     print()
     print_table(*calibration_table(calibration))
-    chinese = language() == "zh"
     if not any(fit.can_tell for fit in calibration.kinds.values()):
         tell(
-            "这个编码器的分数说明不了图片是否存在，因此搜索结果不会带有匹配度。"
-            if chinese
-            else "The scores of this encoder do not tell what is there from what is not, so hits get no relevance."
+            message("The scores of this encoder do not tell what is there from what is not, so hits get no relevance.")
         )
-    tell(f"已保存为 {path}。" if chinese else f"Saved as {path}.")
+    tell(message("Saved as {path}.", path=path))
 
 
 def _print_routing(routing: "Routing") -> None:
@@ -167,22 +165,20 @@ def _print_routing(routing: "Routing") -> None:
 
     print()
     print_table(*routing_table(routing))
-    chinese = language() == "zh"
-    tell("已保存：从现在起搜索按此选择编码器。" if chinese else "Saved: searches follow these routes from now on.")
+    tell(message("Saved: searches follow these routes from now on."))
 
 
+# What an evaluation leaves out, by reason.
 _LEFT_OUT = {
-    "missing": ("Pictures that are not there: {n} ({names})", "不存在的图片：{n} 张（{names}）"),
-    "unanswered": ("Queries without a picture that is there: {n}", "没有可用图片的查询：{n} 条"),
-    "unreadable": ("Pictures that cannot be read: {n}", "无法读取的图片：{n} 张"),
-    "alone": (
-        "Pictures alone in their class, which are not asked about: {n}",
-        "所在类别只有一张、不作为查询的图片：{n} 张",
-    ),
+    "missing": mark("Left out. Pictures that are not there: {count} ({names})."),
+    "unanswered": mark("Left out. Queries without a picture that is there: {count}."),
+    "unreadable": mark("Left out. Pictures that cannot be read: {count}."),
+    "alone": mark("Left out. Pictures alone in their class, which are not asked about: {count}."),
 }
 
 
 def _print(done: "Evaluated") -> None:
+    from api.evaluation.names import first_few
     from api.evaluation.results import ALL
     from api.evaluation.tables import result_tables
 
@@ -191,20 +187,21 @@ def _print(done: "Evaluated") -> None:
         if number:
             print()
         print_table(head, rows)
-    chinese = language() == "zh"
-    names = ", ".join(report.missing[:_NAMED]) + ", …" * (len(report.missing) > _NAMED)
+    names = first_few(report.missing)
     for reason, count in report.left_out.items():
         if count:
-            said = _LEFT_OUT[reason][chinese].format(n=count, names=names)
-            tell(f"已略过。{said}。" if chinese else f"Left out. {said}.")
-    for warning in done.warnings[:_NAMED]:
-        tell(warning.text(language()))
+            tell(Message(_LEFT_OUT[reason], {"count": count, "names": names}))
+    for warning in done.warnings[:_WARNINGS]:
+        tell(warning)
     unknown = sum(one.unknown for one in report.results if one.sample.kind == "ranks" and one.language != ALL)
     if unknown:
-        tell(
-            f"有 {unknown} 条查询编码器一个词也不认识，计为未找到。"
-            if chinese
-            else f"Of {unknown} queries the encoder knows no word; they count as not found."
+        tell(message("Of {count} queries the encoder knows no word; they count as not found.", count=unknown))
+    tell(
+        message(
+            "Encoder {encoder} ({fingerprint}){build}, {seconds:.1f} s.",
+            encoder=report.encoder,
+            fingerprint=report.fingerprint,
+            build=message(", build {build}", build=report.build) if report.build else NOTHING,
+            seconds=report.seconds,
         )
-    build = f", build {report.build}" if report.build else ""
-    tell(f"Encoder {report.encoder} ({report.fingerprint}){build}, {report.seconds:.1f} s.")
+    )

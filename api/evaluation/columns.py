@@ -7,6 +7,7 @@ from typing import Any
 from api.evaluation.errors import InvalidDataSet
 from indexer.errors import InvalidList
 from indexer.sources.tables import read_rows
+from models.foundation.messages import message
 
 
 def read_columns(path: Path, columns: Mapping[str, str], needed: Collection[str]) -> Iterator[tuple[int, list[str]]]:
@@ -21,13 +22,15 @@ def read_columns(path: Path, columns: Mapping[str, str], needed: Collection[str]
         known = {_plain(name) for name in present}
         for what in needed:
             if known.isdisjoint(names[what]):
-                listed = ", ".join(map(str, present))
                 raise InvalidDataSet(
                     path,
-                    why_en=f"it has no column {names[what][0]!r}; there are: {listed}. Name the columns in the first "
-                    f"line: {','.join(columns)}",
-                    why_zh=f"没有名为 {names[what][0]!r} 的列；现有的列：{listed}。请在第一行写明列名："
-                    f"{','.join(columns)}",
+                    message(
+                        "it has no column {column!r}; there are: {present}. Name the columns in the first line: "
+                        "{columns}",
+                        column=names[what][0],
+                        present=tuple(present),
+                        columns=",".join(columns),
+                    ),
                 )
         return present
 
@@ -35,7 +38,7 @@ def read_columns(path: Path, columns: Mapping[str, str], needed: Collection[str]
     try:
         for row, values in read_rows(path, choose):
             if values is None:
-                raise InvalidDataSet(path, row=row, why_en="it is not a JSON object", why_zh="不是 JSON 对象")
+                raise InvalidDataSet(path, message("it is not a JSON object"), row=row)
             if not checked:
                 choose(list(values))
                 checked = True
@@ -46,15 +49,14 @@ def read_columns(path: Path, columns: Mapping[str, str], needed: Collection[str]
             if any(isinstance(value, list | dict) for value in found):
                 raise InvalidDataSet(
                     path,
+                    message("a value in it is a list or an object; give each of its values a row of its own"),
                     row=row,
-                    why_en="a value in it is a list or an object; give each of its values a row of its own",
-                    why_zh="其中有的值是列表或对象；请让每个值各占一行",
                 )
             yield row, list(map(_text, found))
     except InvalidList as error:
-        raise InvalidDataSet(path, row=error.row, why_en=error.why[0], why_zh=error.why[1]) from error
+        raise InvalidDataSet(path, error.why, row=error.row) from error
     if not checked:
-        raise InvalidDataSet(path, why_en="it has no rows", why_zh="其中没有内容")
+        raise InvalidDataSet(path, message("it has no rows"))
 
 
 def _plain(name: object) -> str:

@@ -20,6 +20,7 @@ from models.encoders.spec import EncoderSpec
 from models.encoders.wordings import encode_wordings, list_wordings
 from models.foundation.devices import count_cpus
 from models.foundation.errors import DecodeError
+from models.foundation.messages import mark
 from models.foundation.vectors import Vectors
 from models.language.text import normalize_text
 from models.pictures.decode import DecodeLimits, decode_image
@@ -100,7 +101,7 @@ def encode_pictures(pictures: Sequence[Picture], encoding: Encoding, on_step: On
                 batch = []
             while len(under_way) > (encoders.ahead if place + 1 < len(pictures) else 0):
                 parts.append(encoders.result(under_way.popleft()))
-                on_step("Encoding pictures", place + 1, len(pictures))
+                on_step(mark("Encoding pictures"), place + 1, len(pictures))
     return EncodedPictures(np.concatenate(parts), np.array(places, np.int64), failures)
 
 
@@ -116,7 +117,7 @@ def encode_texts(texts: Sequence[str], encoder: TextEncoder, encoding: Encoding,
     vectors = np.empty((len(places), encoder.spec.dim), np.float32)
     order = sorted(range(len(wordings)), key=lambda row: len(wordings[row][-1]))
     for start in range(0, len(order), _TEXT_BATCH):
-        on_step("Encoding texts", start, len(order))
+        on_step(mark("Encoding texts"), start, len(order))
         rows = order[start : start + _TEXT_BATCH]
         vectors[rows] = encode_wordings(encoder, [wordings[row] for row in rows])
     return EncodedTexts(vectors, places)

@@ -4,7 +4,7 @@ Both are asked the same, and every draw of a bootstrap takes the same questions 
 whole interval of the difference in recall@10 lies below 0, over all questions or over those of one language.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from api.evaluation.bootstrap import Estimate
 from api.evaluation.errors import BuildWorse, EvaluationError
 from api.evaluation.library import Answer, Asked, Asking, ask, make_results, resolve
+from api.evaluation.names import first_few
 from api.evaluation.questions import read_questions
 from api.evaluation.results import ALL, Difference, Result, compare_results
 from api.search.encoders import EncoderTowers, load_encoders
@@ -25,9 +26,9 @@ from indexer.library.layout import Layout
 from indexer.library.opened import OpenBuild, open_build
 from models.encoders.runtime import Runtime
 from models.foundation.errors import EncoderError, ImageSearchError
+from models.foundation.messages import Message, Readable, Show, Word, join, message
 
 _METRIC, _FIRST = "recall@10", 10
-_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +53,22 @@ class Verdict:
         """The differences that say that the new build is worse, that of all languages first."""
         return sorted((one for one in self.differences if one.verdict == "worse"), key=lambda one: one.language != ALL)
 
-    def describe(self, difference: Difference) -> str:
-        """Return before, after and difference of a language's recall@10, in signs that are the same in any language."""
+    def describe(self, difference: Difference) -> Message:
+        """Return before, after and difference of a language's recall@10, as a part of a sentence."""
         old, new = (
             next(one for one in results if one.task == difference.task and one.language == difference.language)
             for results in (self.before, self.results)
         )
         changed = difference.metrics[_METRIC]
-        return (
-            f"{_METRIC} {_percent(old.metrics[_METRIC].value)} → {_percent(new.metrics[_METRIC].value)} "
-            f"({difference.language}, n = {new.queries}; {100 * changed.value:+.1f} {_ends(changed, signed=True)})"
+        return message(
+            "{metric} {before} → {after} ({language}, n = {queries}; {change:+.1f} {interval})",
+            metric=_METRIC,
+            before=_percent(old.metrics[_METRIC].value),
+            after=_percent(new.metrics[_METRIC].value),
+            language=Word(difference.language),
+            queries=new.queries,
+            change=100 * changed.value,
+            interval=_ends(changed, signed=True),
         )
 
 
@@ -85,23 +92,22 @@ class QuestionGate:
         try:
             self.verdict = self._compare(layout, build, on_progress)
             if self.verdict.worse:
-                raise BuildWorse("; ".join(map(self.verdict.describe, self.verdict.worse)), self.verdict.lost)
+                raise BuildWorse(join(map(self.verdict.describe, self.verdict.worse), "; "), self.verdict.lost)
         except EvaluationError as error:
             if not self._force:
                 raise
             self._overruled = error
 
-    def text(self, language: str) -> str:
-        """Return what was found as a sentence or two."""
-        chinese = language.startswith("zh")
-        parts = [] if self.verdict is None else [_tell(self.verdict, chinese=chinese)]
+    def text(self, language: str, show: Show = str) -> str:
+        """Return what was found as a sentence or more, in `language`, its paths written by `show`."""
+        sentences: list[Readable] = [] if self.verdict is None else list(_tell(self.verdict))
         if self._overruled is not None and not isinstance(self._overruled, BuildWorse):
-            parts.append(self._overruled.text(language))
+            sentences.append(self._overruled)
         if self._overruled is not None:
-            parts.append("已按 --force 发布。" if chinese else "Published all the same, as --force says.")
-        if not parts:
-            return "没有新的索引需要检查。" if chinese else "The gate had no new build to look at."
-        return "".join(parts) if chinese else " ".join(parts)
+            sentences.append(message("Published all the same, as --force says."))
+        if not sentences:
+            return message("The gate had no new build to look at.").text(language, show)
+        return _in_a_row(sentences).text(language, show)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was found for programs."""
@@ -187,24 +193,39 @@ def _find_lost(asked: Sequence[Asked], now: Sequence[Answer], before: Sequence[A
     return [one.question.text for one, new, old in pairs if old.rank <= _FIRST < new.rank]
 
 
-def _tell(verdict: Verdict, *, chinese: bool) -> str:
+def _tell(verdict: Verdict) -> Iterator[Message]:
+    """Yield what a gate found, a sentence at a time."""
     if verdict.differences:
         overall = next((one for one in verdict.differences if one.language == ALL), verdict.differences[0])
-        said = verdict.describe(overall)
+        yield message("QuestionGate: {found}.", found=verdict.describe(overall))
     else:
         overall_result = next((one for one in verdict.results if one.language == ALL), verdict.results[0])
-        figure = overall_result.metrics[_METRIC]
-        said = f"{_METRIC} {_percent(figure.value)} {_ends(figure)} (n = {overall_result.queries})"
+        estimate = overall_result.metrics[_METRIC]
+        found = message(
+            "{metric} {share} {interval} (n = {queries})",
+            metric=_METRIC,
+            share=_percent(estimate.value),
+            interval=_ends(estimate),
+            queries=overall_result.queries,
+        )
         if verdict.unasked is not None:
-            why = verdict.unasked.zh if chinese else verdict.unasked.en
-            said += f"；当前索引无法查询，未作比较：{why}" if chinese else f"; the build in use cannot be asked: {why}"
+            yield message(
+                "QuestionGate: {found}; the build in use cannot be asked: {why}", found=found, why=verdict.unasked
+            )
         else:
-            said += "；没有可比较的索引" if chinese else "; there is no build in use to compare with"
+            yield message("QuestionGate: {found}; there is no build in use to compare with.", found=found)
     if verdict.missing:
-        names = ", ".join(verdict.missing[:_NAMED]) + ", …" * (len(verdict.missing) > _NAMED)
-        count = len(verdict.missing)
-        said += f"。图片库中没有其中 {count} 张图片：{names}" if chinese else f". Not in the library ({count}): {names}"
-    return f"检查：{said}。" if chinese else f"QuestionGate: {said}."
+        yield message(
+            "Not in the library ({count}): {names}.", count=len(verdict.missing), names=first_few(verdict.missing)
+        )
+
+
+def _in_a_row(sentences: Sequence[Readable]) -> Readable:
+    """Return sentences as one text, with the space between them that a language has there."""
+    first, *others = sentences
+    for other in others:
+        first = message("{one} {next}", one=first, next=other)
+    return first
 
 
 def _percent(share: float) -> str:

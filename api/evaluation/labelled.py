@@ -14,6 +14,7 @@ import numpy.typing as npt
 from api.evaluation.datasets import ClassName
 from api.evaluation.ranking import Floats, OnStep, Positions
 from api.evaluation.samples import Presence, number_groups
+from models.foundation.messages import mark
 from models.foundation.vectors import Vectors
 from models.relevance.curves import KINDS, Kind, kind_of
 from models.relevance.reference_pictures import Reference
@@ -147,7 +148,7 @@ def _label(
     present = np.zeros((len(halves), len(queries)), np.bool_)
     block = max(1, _BLOCK_SCORES // max(1, len(gallery)))
     for start in range(0, len(queries), block):
-        on_step("Ranking", start, len(queries))
+        on_step(mark("Ranking"), start, len(queries))
         part = queries[start : start + block] @ gallery.T
         if own is not None:
             part[np.arange(len(part)), own[start : start + block]] = -np.inf

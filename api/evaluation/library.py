@@ -26,6 +26,7 @@ from indexer.library.index_port import Mask
 from indexer.library.items import MAX_INT64, Root
 from indexer.library.source_kinds import open_source
 from models.foundation.errors import UnknownWords
+from models.foundation.messages import either, mark, message
 from models.foundation.vectors import Ids, Vectors
 from models.relevance.curves import KINDS, Kind, kind_of
 from models.relevance.reference_pictures import Reference
@@ -100,9 +101,8 @@ def resolve(catalog: Catalog, holds: Callable[[Ids], Mask], questions: QuestionS
                 places = [row.place for row in catalog.get_images(ids).values()]
                 raise InvalidDataSet(
                     questions.path,
+                    message("{picture} may be {places}. Write its whole path", picture=text, places=either(places)),
                     row=question.row,
-                    why_en=f"{text} may be {' or '.join(places)}. Write its whole path",
-                    why_zh=f"{text} 可能是 {' 或 '.join(places)}。请写出完整路径",
                 )
         there = {text: ids for text, ids in found.items() if holds(np.array(ids, np.int64)).any()}
         missing |= dict.fromkeys(found.keys() - there.keys())
@@ -112,14 +112,12 @@ def resolve(catalog: Catalog, holds: Callable[[Ids], Mask], questions: QuestionS
     if not any(question.pictures for question in questions.questions):
         raise InvalidDataSet(
             questions.path,
-            why_en="none of its questions names a picture, so there is nothing to find. Name right pictures for some",
-            why_zh="没有一条查询写明图片，因此没有可查找的内容。请为部分查询写明对应的图片",
+            message("none of its questions names a picture, so there is nothing to find. Name right pictures for some"),
         )
     if not any(one.contents for one in asked):
         raise InvalidDataSet(
             questions.path,
-            why_en="the library has none of its pictures. Write paths as `xuntu search` shows them, or ids",
-            why_zh="图片库中没有其中的任何图片。请按 xuntu search 显示的路径填写，或填写编号",
+            message("the library has none of its pictures. Write paths as `xuntu search` shows them, or ids"),
         )
     return asked, sorted(missing)
 
@@ -128,14 +126,13 @@ def ask(engine: SearchEngine, asked: Sequence[Asked], asking: Asking, path: Path
     """Put questions to an engine, one after the other. Raises InvalidDataSet for one that cannot be asked."""
     answers = []
     for number, one in enumerate(asked):
-        on_step("Asking", number, len(asked))
+        on_step(mark("Asking"), number, len(asked))
         try:
             hits = engine.search(asking.make_query(one.question.text)).hits
         except UnknownWords:
             answers.append(Answer(np.inf, None))
         except InvalidQuery as error:
-            why_en, why_zh = error.en.rstrip("."), error.zh.rstrip("。")
-            raise InvalidDataSet(path, row=one.question.row, why_en=why_en, why_zh=why_zh) from error
+            raise InvalidDataSet(path, error, row=one.question.row) from error
         else:
             answers.append(Answer(_rank(engine, hits, one.contents, asking), hits[0].score if hits else UNKNOWN_SCORE))
     return answers
@@ -155,7 +152,7 @@ def label_answers(
     """
     found: dict[Kind, list[tuple[list[float], list[bool], bool, Vectors]]] = {kind: [] for kind in KINDS}
     for number, one in enumerate(asked):
-        on_step("Asking", number, len(asked))
+        on_step(mark("Asking"), number, len(asked))
         kind = kind_of(one.question.text)
         try:
             plan = engine.plan(replace(asking.make_query(one.question.text), k=FIRST))

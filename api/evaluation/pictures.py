@@ -15,6 +15,7 @@ from indexer.library.items import Item, Root
 from indexer.library.source_port import ReadOptions, ScanContext, Source
 from indexer.sources.places import source_at
 from models.foundation.errors import DecodeError
+from models.foundation.messages import either, message
 from models.pictures.decode import DecodeLimits, read_image_file
 
 _SNIFFED = 4096
@@ -68,12 +69,11 @@ def _only(found: Sequence[Picture], name: str, where: Path) -> Picture:
     first, *others = found
     for other in others:
         if other.name == first.name:
-            why_en = f"{name} is in several of the places that --pictures names. Give each picture once"
-            why_zh = f"--pictures 指定的多个位置中都有 {name}。每张图片请只提供一次"
+            why = message("{name} is in several of the places that --pictures names. Give each picture once", name=name)
         else:
-            why_en = f"{name} may be {first.name} or {other.name}. Write it with its folder"
-            why_zh = f"{name} 可能是 {first.name} 或 {other.name}。请写明所在的文件夹"
-        raise InvalidDataSet(where, why_en=why_en, why_zh=why_zh)
+            places = either((first.name, other.name))
+            why = message("{name} may be {places}. Write it with its folder", name=name, places=places)
+        raise InvalidDataSet(where, why)
     return first
 
 
@@ -104,33 +104,28 @@ def read_base64_table(path: Path, limits: DecodeLimits) -> list[Picture]:
     for row, offset, line in _lines(path):
         name, tab, data = line.partition(b"\t")
         if not tab or not name or not data.strip():
-            raise InvalidDataSet(
-                path,
-                row=row,
-                why_en="it is not a picture's id, a tab and the picture in base64",
-                why_zh="应为图片编号、制表符和 base64 编码的图片",
-            )
+            raise InvalidDataSet(path, message("it is not a picture's id, a tab and the picture in base64"), row=row)
         key = name.decode("utf-8", "replace").strip()
         if key in pictures:
-            raise InvalidDataSet(path, row=row, why_en=f"the id {key} comes twice", why_zh=f"编号 {key} 重复出现")
+            raise InvalidDataSet(path, message("the id {key} comes twice", key=key), row=row)
         begin = offset + len(name) + 1
         pictures[key] = Picture(key, partial(_read_base64, path, begin, len(data.rstrip()), limits))
     if not pictures:
-        raise InvalidDataSet(path, why_en="it is empty", why_zh="文件是空的")
+        raise InvalidDataSet(path, message("it is empty"))
     return list(pictures.values())
 
 
 def _scan(number: int, path: Path) -> Iterator[tuple[Source, Item]]:
     path = path.expanduser().absolute()
     if not path.exists():
-        raise InvalidRoot(path, why_en="there is no such folder or file", why_zh="没有这个文件夹或文件")
+        raise InvalidRoot(path, message("there is no such folder or file"))
     make = source_at(path)
     source, context = make(Root(id=number, path=path, kind=make.kind)), ScanContext()
     try:
         for item in source.scan(context):
             yield source, item
     except InvalidList as error:
-        raise InvalidDataSet(path, row=error.row, why_en=error.why[0], why_zh=error.why[1]) from error
+        raise InvalidDataSet(path, error.why, row=error.row) from error
     for warning in context.warnings:  # of a tar file that is cut short: what would be missing has no name
         raise warning
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from api.evaluation.columns import read_columns
 from api.evaluation.datasets import Question, QuestionSet, language_of
 from api.evaluation.errors import InvalidDataSet
+from models.foundation.messages import message
 
 FORM = "questions"
 COLUMNS = {
@@ -20,11 +21,11 @@ COLUMNS = {
 def read_questions(path: Path) -> QuestionSet:
     """Return the questions of a table (CSV, TSV, JSON lines, Parquet). Raises InvalidDataSet, BackendNotInstalled."""
     if not path.is_file():
-        raise InvalidDataSet(path, why_en="there is no such file", why_zh="没有这个文件")
+        raise InvalidDataSet(path, message("there is no such file"))
     asked: dict[tuple[str, str], tuple[int, dict[str, None]]] = {}
     for row, (query, picture, language) in read_columns(path, COLUMNS, ("query", "picture")):
         if not query:
-            raise InvalidDataSet(path, row=row, why_en="its query is empty", why_zh="查询为空")
+            raise InvalidDataSet(path, message("its query is empty"), row=row)
         text = " ".join(query.split())
         _, pictures = asked.setdefault((text, language_of(text, language)), (row, {}))
         if picture:

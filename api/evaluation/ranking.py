@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from models.foundation.messages import mark
 from models.foundation.vectors import Vectors
 
 Floats = npt.NDArray[np.float64]
@@ -75,5 +76,5 @@ def _blocks(queries: Vectors, gallery: Vectors, on_step: OnStep) -> Iterator[tup
     """Yield the first query of each block, and its scores, float32 (rows, len(gallery)), for the caller to change."""
     rows = max(1, _BLOCK_SCORES // max(1, len(gallery)))
     for start in range(0, len(queries), rows):
-        on_step("Ranking", start, len(queries))
+        on_step(mark("Ranking"), start, len(queries))
         yield start, queries[start : start + rows] @ gallery.T

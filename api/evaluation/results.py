@@ -13,6 +13,7 @@ from api.evaluation.bootstrap import DRAWS, LEVEL, Estimate, compare, estimate
 from api.evaluation.errors import NotComparable
 from api.evaluation.samples import Sample, read_sample
 from models.foundation.files import JSON_ERRORS
+from models.foundation.messages import message
 
 FORMAT = 1
 ALL = "all"  # in place of a language: queries in every language
@@ -164,6 +165,6 @@ def read_results(path: Path) -> list[EarlierResult]:
             for one in report["results"]
         ]
     except FileNotFoundError as error:
-        raise NotComparable(path, why_en="there is no such file", why_zh="没有这个文件") from error
+        raise NotComparable(path, message("there is no such file")) from error
     except JSON_ERRORS as error:
-        raise NotComparable(path, why_en="it is not a report of an evaluation", why_zh="不是评测报告") from error
+        raise NotComparable(path, message("it is not a report of an evaluation")) from error

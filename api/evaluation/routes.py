@@ -20,6 +20,7 @@ from api.evaluation.samples import Ranks, number_groups
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from indexer.library.routing import Measured, Routing
+from models.foundation.messages import mark
 from models.relevance.curves import KINDS, Kind, kind_of
 
 LEAST_QUERIES = 20  # fewer say nothing about a kind of query
@@ -99,7 +100,7 @@ def _rank_pictures(
 ) -> Iterator[float]:
     """Yield, for each picture that is asked for, the rank of the first other one that its question names."""
     for number, (group, image_id) in enumerate(pairs):
-        on_step("Asking", number, len(pairs))
+        on_step(mark("Asking"), number, len(pairs))
         hits = engine.search(Query(clauses=[Clause(image_id=image_id)], k=DEPTH, encoders=names)).hits
         looks = engine.opened.catalog.get_looks([image_id, *(hit.id for hit in hits)]).contents.tolist()
         own, contents = looks[0], [content for content in looks[1:] if content != looks[0]]  # copies are no answer

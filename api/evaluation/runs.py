@@ -32,7 +32,7 @@ from models.encoders.registry import DEFAULT_ENCODER, get_installed_spec
 from models.encoders.spec import EncoderSpec
 from models.foundation.errors import ImageSearchError, InvalidSetting
 from models.foundation.files import replace_file
-from models.foundation.wording import os_wording
+from models.foundation.messages import message, os_message
 from models.pictures.decode import DecodeLimits
 from models.relevance.curves import Calibration, Kind
 from models.relevance.reference_pictures import read_reference
@@ -94,12 +94,10 @@ def evaluate(request: Request, settings: IndexerSettings, on_step: OnStep) -> Ev
     outcome, missing = _evaluate_data_set(form, request, encoding, reading, on_step)
     if not outcome.results:
         reason = next(iter(outcome.unreadable), None)
-        because_en, because_zh = (f": {reason.en.rstrip('.')}", f"：{reason.zh.rstrip('。')}") if reason else ("", "")
-        raise InvalidDataSet(
-            request.paths[0],
-            why_en=f"none of its pictures can be used{because_en}",
-            why_zh=f"其中没有可以使用的图片{because_zh}",
-        ) from reason
+        why = message("none of its pictures can be used")
+        if reason is not None:
+            why = message("none of its pictures can be used: {reason}", reason=reason)
+        raise InvalidDataSet(request.paths[0], why) from reason
     report = _report(
         form,
         request,
@@ -227,7 +225,7 @@ def _route(
     try:
         replace_file(path, routing.to_json())
     except OSError as error:
-        raise LibraryUnwritable(path, os_wording(error)) from error
+        raise LibraryUnwritable(path, os_message(error)) from error
     return routing
 
 
@@ -249,7 +247,7 @@ def _calibrate(
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, calibration.to_json())
     except OSError as error:
-        raise InvalidSetting("--output", str(path), error.strerror or str(error)) from error
+        raise InvalidSetting("--output", str(path), os_message(error)) from error
     return calibration, path
 
 
@@ -268,7 +266,7 @@ def _form_of(paths: Sequence[Path]) -> str:
     """Return the form of the data. Raises InvalidDataSet."""
     for path in paths:
         if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for a name that is too long
-            raise InvalidDataSet(path, why_en="there is no such file or folder", why_zh="没有这个文件或文件夹")
+            raise InvalidDataSet(path, message("there is no such file or folder"))
     if all(path.is_dir() or path.suffix.lower() == ".tar" for path in paths):
         return class_folders.FORM
     first, *others = paths
@@ -276,14 +274,14 @@ def _form_of(paths: Sequence[Path]) -> str:
         form = _form_of_file(first)
         alike = form == caption_files.FORM and all(map(caption_files.is_caption_file, others))
     except OSError as error:
-        why = error.strerror or str(error)
-        raise InvalidDataSet(first, why_en=f"it cannot be read: {why}", why_zh=f"无法读取：{why}") from error
+        raise InvalidDataSet(first, message("it cannot be read: {why}", why=os_message(error))) from error
     if others and not alike:
         raise InvalidDataSet(
             others[0],
-            why_en="only caption files about the same pictures, folders and shards are evaluated together. Give one "
-            "data set at a time",
-            why_zh="只有针对同一批图片的描述文件、文件夹和分片可以一起评测。请每次只给一个数据集",
+            message(
+                "only caption files about the same pictures, folders and shards are evaluated together. Give one data "
+                "set at a time"
+            ),
         )
     return form
 
@@ -292,8 +290,7 @@ def _form_of_file(path: Path) -> str:
     if is_base64_table(path):
         raise InvalidDataSet(
             path,
-            why_en="these are the pictures of a data set. Give its texts (…_texts.jsonl), and this with --pictures",
-            why_zh="这是数据集的图片文件。请给出文本文件（…_texts.jsonl），并用 --pictures 指定它",
+            message("these are the pictures of a data set. Give its texts (…_texts.jsonl), and this with --pictures"),
         )
     if path.is_file():
         if chinese_clip_files.is_chinese_clip_file(path):
@@ -304,10 +301,10 @@ def _form_of_file(path: Path) -> str:
             return caption_files.FORM
     raise InvalidDataSet(
         path,
-        why_en="it is none of: captions (name.jpg#zhc#0 text), Chinese-CLIP's texts (…_texts.jsonl), a folder or shard "
-        "with a folder for each class, questions (.csv with the columns query and picture)",
-        why_zh="不属于以下任何一种：图片描述（name.jpg#zhc#0 文字）、Chinese-CLIP 文本（…_texts.jsonl）、"
-        "按类别分文件夹的目录或分片、查询表（含 query 和 picture 列的 .csv）",
+        message(
+            "it is none of: captions (name.jpg#zhc#0 text), Chinese-CLIP's texts (…_texts.jsonl), a folder or shard "
+            "with a folder for each class, questions (.csv with the columns query and picture)"
+        ),
     )
 
 
@@ -330,31 +327,21 @@ def _check_options(request: Request, form: str) -> None:
     }
     for option, value in given.items():
         if value and option not in _OPTIONS[form]:
-            taken = ", ".join(sorted(_OPTIONS[form]))
             raise OptionUnsuitable(
                 option,
-                why_en=f"it means nothing for {request.paths[0]}, which takes {taken}",
-                why_zh=f"不适用于 {request.paths[0]}；可用的选项：{taken}",
+                message(
+                    "it means nothing for {path}, which takes {options}",
+                    path=request.paths[0],
+                    options=sorted(_OPTIONS[form]),
+                ),
             )
     for option in filter(given.get, _NOT_CALIBRATED if request.calibrate else ()):
-        raise OptionUnsuitable(
-            option,
-            why_en="--calibrate asks as a plain search does, and does not take it",
-            why_zh="--calibrate 按普通搜索的方式提问，不能与它一起使用",
-        )
+        raise OptionUnsuitable(option, message("--calibrate asks as a plain search does, and does not take it"))
     if request.output and not request.calibrate:
-        raise OptionUnsuitable(
-            "--output", why_en="it names the file that --calibrate writes", why_zh="它指定 --calibrate 写入的文件"
-        )
+        raise OptionUnsuitable("--output", message("it names the file that --calibrate writes"))
     if request.output and request.output.is_dir():
         raise OptionUnsuitable(
-            "--output",
-            why_en=f"{request.output} is a folder. Name the file that --calibrate writes",
-            why_zh=f"{request.output} 是文件夹。请指定 --calibrate 写入的文件",
+            "--output", message("{output} is a folder. Name the file that --calibrate writes", output=request.output)
         )
     if form == caption_files.FORM and not request.pictures:
-        raise OptionUnsuitable(
-            "--pictures",
-            why_en="say in which folders or shards the pictures of the captions lie",
-            why_zh="请指定描述所对应的图片所在的文件夹或分片",
-        )
+        raise OptionUnsuitable("--pictures", message("say in which folders or shards the pictures of the captions lie"))

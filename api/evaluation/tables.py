@@ -7,21 +7,28 @@ from api.evaluation.bootstrap import Estimate
 from api.evaluation.library import DEPTH
 from api.evaluation.results import Difference, Result
 from indexer.library.routing import Routing
+from models.foundation.messages import Message, Readable, Word, message, verbatim
 from models.relevance.curves import Calibration
 
-Table = tuple[tuple[str, ...], list[Sequence[object]]]
+Head = Readable | str
+Table = tuple[tuple[Head, ...], list[Sequence[object]]]
 
 # kind of sample -> measure -> its head
-_MEASURES = {
+_MEASURES: dict[str, dict[str, Head]] = {
     "ranks": {
         "recall@1": "R@1",
         "recall@5": "R@5",
         "recall@10": "R@10",
-        "mean_recall": "mean recall",
-        "median_rank": "median rank",
+        "mean_recall": message("mean recall"),
+        "median_rank": message("median rank"),
     },
     "precisions": {"map": "mAP", "precision@1": "P@1", "precision@5": "P@5", "precision@10": "P@10"},
-    "presence": {"auroc": "AUROC", "threshold": "threshold", "precision": "precision", "recall": "recall"},
+    "presence": {
+        "auroc": "AUROC",
+        "threshold": message("threshold"),
+        "precision": message("precision"),
+        "recall": message("recall"),
+    },
 }
 
 
@@ -30,12 +37,19 @@ def result_tables(results: Sequence[Result]) -> list[Table]:
     tables = []
     for kind, measures in _MEASURES.items():
         rows: list[Sequence[object]] = [
-            (result.task, result.language, result.queries, result.gallery, *_cells(measures, result.metrics))
+            (
+                Word(result.task),
+                Word(result.language),
+                result.queries,
+                result.gallery,
+                *_cells(measures, result.metrics),
+            )
             for result in results
             if result.sample.kind == kind
         ]
         if rows:
-            tables.append((("task", "language", "queries", "gallery", *measures.values()), rows))
+            head = (message("task"), message("language"), message("queries"), message("gallery"))
+            tables.append(((*head, *measures.values()), rows))
     return tables
 
 
@@ -44,12 +58,12 @@ def difference_tables(differences: Sequence[Difference]) -> list[Table]:
     tables = []
     for measures in _MEASURES.values():
         rows: list[Sequence[object]] = [
-            (one.task, one.language, *_cells(measures, one.metrics, signed=True), one.verdict)
+            (Word(one.task), Word(one.language), *_cells(measures, one.metrics, signed=True), Word(one.verdict))
             for one in differences
             if one.main in measures
         ]
         if rows:
-            tables.append((("change in", "language", *measures.values(), "verdict"), rows))
+            tables.append(((message("change in"), message("language"), *measures.values(), message("verdict")), rows))
     return tables
 
 
@@ -68,37 +82,49 @@ def calibration_table(calibration: Calibration) -> Table:
             for share in (fit.precision, fit.recall, fit.calibration_error)
         ]
         before = "–" if fit.auroc_of_scores is None else f"{100 * fit.auroc_of_scores:.1f}"
-        told = "yes" if fit.can_tell else "no"
-        rows.append((kind, fit.queries, before, show("auroc", auroc), threshold, *shares, told))
-    head = ("relevance of", "queries", "AUROC of scores", "AUROC", "threshold", "precision", "recall", "ECE")
-    return (*head, "can tell"), rows
+        told = message("yes") if fit.can_tell else message("no")
+        rows.append((Word(kind), fit.queries, before, show("auroc", auroc), threshold, *shares, told))
+    head = (
+        message("relevance of"),
+        message("queries"),
+        message("AUROC of scores"),
+        "AUROC",
+        message("threshold"),
+        message("precision"),
+        message("recall"),
+        "ECE",
+        message("can tell"),
+    )
+    return head, rows
 
 
 def routing_table(routing: Routing) -> Table:
     """Return a table of what was measured for each kind of query, and which way answers it."""
     rows: list[Sequence[object]] = [
         (
-            kind,
+            Word(kind),
             " + ".join(one.encoders),
             one.queries,
             show("recall@10", Estimate(one.recall, one.low, one.high)),
-            "yes" if routing.routes.get(kind) == one.encoders else "",
+            message("yes") if routing.routes.get(kind) == one.encoders else "",
         )
         for kind, found in routing.measured.items()
         for one in found
     ]
-    return ("kind", "encoders", "queries", "R@10", "answers"), rows
+    return (message("kind"), message("encoders"), message("queries"), "R@10", message("answers")), rows
 
 
-def show(name: str, estimate: Estimate, *, signed: bool = False) -> str:
+def show(name: str, estimate: Estimate, *, signed: bool = False) -> Message:
     """Return a figure and its interval as `9.2 (8.5 to 9.9)`, of a difference with signs."""
     if math.isnan(estimate.value):
-        return "–"
+        return verbatim("–")
     value, low, high = (_number(name, end, signed=signed) for end in (estimate.value, estimate.low, estimate.high))
-    return value if name == "threshold" else f"{value} ({low} to {high})"
+    if name == "threshold":
+        return verbatim(value)
+    return message("{value} ({low} to {high})", value=value, low=low, high=high)
 
 
-def _cells(measures: Mapping[str, str], metrics: Mapping[str, Estimate], *, signed: bool = False) -> list[str]:
+def _cells(measures: Mapping[str, Head], metrics: Mapping[str, Estimate], *, signed: bool = False) -> list[Message]:
     return [show(name, metrics[name], signed=signed) for name in measures]
 
 

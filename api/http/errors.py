@@ -24,6 +24,8 @@ from models.foundation.errors import (
     WeightsCorrupt,
     WeightsMissing,
 )
+from models.foundation.messages import Message, mark, message, translate
+from models.foundation.validation import validation_reason
 
 logger = logging.getLogger(__name__)
 
@@ -46,43 +48,15 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (ImageSearchError, 500),
 )
 
-_HTTP_ZH = {
-    400: "请求无法解析。",
-    401: "需要访问令牌：请在 Authorization 头中发送 Bearer 令牌。",
-    404: "没有这个地址。",
-    405: "该地址不支持这种请求方法。",
-    413: "请求体过大。",
-    415: "不支持这种内容类型。",
-    500: "服务内部出错。请求编号可帮助查找原因。",
-}
-# What pydantic calls an error -> what to say; the braces hold its context.
-_VALIDATION_ZH = {
-    "missing": "缺少此项",
-    "extra_forbidden": "没有这个参数",
-    "greater_than_equal": "不能小于 {ge}",
-    "less_than_equal": "不能大于 {le}",
-    "int_parsing": "应为整数",
-    "int_type": "应为整数",
-    "int_from_float": "应为整数",
-    "int_parsing_size": "数字过大",
-    "float_parsing": "应为数字",
-    "float_type": "应为数字",
-    "finite_number": "应为有限的数字",
-    "string_type": "应为文字",
-    "string_too_long": "最多 {max_length} 个字符",
-    "list_type": "应为列表",
-    "too_long": "最多 {max_length} 项",
-    "too_short": "至少 {min_length} 项",
-    "model_attributes_type": "应为 JSON 对象",
-}
-_HTTP_EN = {
-    400: "The request cannot be read.",
-    401: "A token is needed: send it as a bearer token in the Authorization header.",
-    404: "There is nothing at this address.",
-    405: "This address does not take that method.",
-    413: "The request is too big.",
-    415: "This content type is not understood.",
-    500: "The service failed. The request id helps to find out why.",
+# What a bare status code means; of others the phrase is said.
+_HTTP: dict[int, str] = {
+    400: mark("The request cannot be read."),
+    401: mark("A token is needed: send it as a bearer token in the Authorization header."),
+    404: mark("There is nothing at this address."),
+    405: mark("This address does not take that method."),
+    413: mark("The request is too big."),
+    415: mark("This content type is not understood."),
+    500: mark("The service failed. The request id helps to find out why."),
 }
 
 
@@ -119,9 +93,8 @@ def problem(
 def http_problem(request: Request, status: int, headers: dict[str, str] | None = None) -> JSONResponse:
     """Return the problem document of a bare status code."""
     phrase = HTTPStatus(status).phrase
-    texts = _HTTP_ZH if language_of(request) == "zh" else _HTTP_EN
-    code = phrase.lower().replace(" ", "_")
-    return problem(request, status=status, code=code, detail=texts.get(status, f"{phrase}."), headers=headers)
+    code, detail = phrase.lower().replace(" ", "_"), translate(_HTTP.get(status, f"{phrase}."), language_of(request))
+    return problem(request, status=status, code=code, detail=detail, headers=headers)
 
 
 def _on_known_error(request: Request, error: Exception) -> JSONResponse:
@@ -140,19 +113,16 @@ def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
     language = language_of(request)
-    details = [_explain(part, language) for part in error.errors()[:3]]
+    details = [_explain(part).text(language) for part in error.errors()[:3]]
     return problem(request, status=422, code="invalid_request", detail=" ".join(details))
 
 
-def _explain(error: Mapping[str, Any], language: str) -> str:
+def _explain(error: Mapping[str, Any]) -> Message:
     """Return one validation error as a sentence that names the field."""
     if error["type"] == "json_invalid":
-        return "请求体不是有效的 JSON。" if language == "zh" else "The body is not valid JSON."
+        return message("The body is not valid JSON.")
     where = ".".join(str(part) for part in error["loc"][1:]) or "body"
-    if language == "en":
-        return f"{where}: {error['msg']}."
-    reason = _VALIDATION_ZH.get(error["type"], "值无效（{msg}）")
-    return f"{where}：{reason.format_map({**error.get('ctx', {}), 'msg': error['msg']})}。"
+    return message("{where}: {why}.", where=where, why=validation_reason(error))
 
 
 def _on_http_error(request: Request, error: Exception) -> JSONResponse:

@@ -21,6 +21,7 @@ from api.search.results import SearchHit, SearchResult
 from indexer.library.catalog.filter_parser import narrow, parse_filter
 from indexer.library.fields import Choice, Field, FieldSet
 from indexer.library.filters import Filter
+from models.foundation.messages import message
 
 
 def get_service(request: Request) -> Service:
@@ -114,7 +115,7 @@ def to_clause(clause: schemas.ClauseIn) -> Clause:
         try:
             image = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError) as error:
-            raise InvalidQuery(en="The image is not base64.", zh="图片不是有效的 base64。") from error
+            raise InvalidQuery(message("The image is not base64.")) from error
     # JSON can hold half a character, which says nothing.
     text = None if clause.text is None else clause.text.encode("utf-8", "ignore").decode()
     return Clause(text=text, image=image, image_id=clause.image_id, weight=clause.weight)
@@ -199,5 +200,5 @@ def _shown(field: Field, value: Any, language: str) -> Any:
 def label_of(named: Field | Choice, language: str) -> str:
     """Return what people call a field or one of its choices."""
     if isinstance(named, Field):
-        return named.label_zh if language == "zh" else named.label
+        return named.title(language)
     return (named.zh if language == "zh" else "") or named.name

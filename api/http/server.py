@@ -18,7 +18,8 @@ from indexer.library.errors import NoIndex
 from indexer.library.opened import open_build
 from models.config import load_settings
 from models.foundation.errors import BackendNotInstalled, ImageSearchError
-from models.foundation.terminal import language, tell
+from models.foundation.messages import Readable, message, os_message
+from models.foundation.terminal import tell
 
 
 class AddressInUse(ImageSearchError):
@@ -27,10 +28,11 @@ class AddressInUse(ImageSearchError):
     code = "address_in_use"
     users_mistake = True
 
-    def __init__(self, host: str, port: int, why: str) -> None:
+    def __init__(self, host: str, port: int, why: Readable) -> None:
         super().__init__(
-            en=f"Cannot listen on {host}:{port}: {why}. Choose another port with --port.",
-            zh=f"无法在 {host}:{port} 上监听：{why}。请用 --port 另选一个端口。",
+            message(
+                "Cannot listen on {host}:{port}: {why}. Choose another port with --port.", host=host, port=port, why=why
+            )
         )
 
 
@@ -42,10 +44,11 @@ class UnsafeBind(ImageSearchError):
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            en=f"Refusing to listen on {host} without a token: everyone who reaches it could see the pictures. Set "
-            "XUNTU_API__TOKEN, or say --allow-anonymous if that is what you want.",
-            zh=f"未设置令牌，拒绝在 {host} 上监听：能访问它的人都能看到图片。请设置 XUNTU_API__TOKEN，"
-            "如确有此意，请加上 --allow-anonymous。",
+            message(
+                "Refusing to listen on {host} without a token: everyone who reaches it could see the pictures. Set "
+                "XUNTU_API__TOKEN, or say --allow-anonymous if that is what you want.",
+                host=host,
+            )
         )
 
 
@@ -57,10 +60,11 @@ class UnsafePage(ImageSearchError):
 
     def __init__(self, host: str) -> None:
         super().__init__(
-            en=f"Refusing to show the page on {host}: it asks nobody for a token, so everyone who reaches it could see "
-            "the pictures. Say --allow-anonymous if that is what you want.",
-            zh=f"拒绝在 {host} 上提供页面：页面不要求令牌，能访问它的人都能看到图片。"
-            "如确有此意，请加上 --allow-anonymous。",
+            message(
+                "Refusing to show the page on {host}: it asks nobody for a token, so everyone who reaches it could see "
+                "the pictures. Say --allow-anonymous if that is what you want.",
+                host=host,
+            )
         )
 
 
@@ -79,11 +83,12 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
     try:
         open_build(settings.data)
     except NoIndex as error:
-        tell(f"{error.text(language())} " + "The service starts and waits for it.")
+        tell(error)
+        tell(message("The service starts and waits for it."))
     with _listen(api.host, api.port) as listener:
         port = listener.getsockname()[1]
         host = f"[{api.host}]" if ":" in api.host else api.host
-        tell(f"The API is at http://{host}:{port}, its documentation at /docs")
+        tell(message("The API is at {address}, its documentation at /docs", address=f"http://{host}:{port}"))
         page = None
         if ui_port is not None:
             reached = "127.0.0.1" if api.host in ("0.0.0.0", "::") else host  # noqa: S104 - nothing is bound here
@@ -105,7 +110,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise AddressInUse(host, port, error.strerror or str(error)) from error
+        raise AddressInUse(host, port, os_message(error)) from error
 
 
 def serve_page(host: str, port: int, api_url: str | None, *, allow_anonymous: bool) -> int:
@@ -136,7 +141,7 @@ def _start_page(host: str, port: int, api_url: str | None, api: ApiSettings) -> 
         [sys.executable, "-m", "streamlit", "run", str(script), *flags],
         env={**os.environ, **{name: value for name, value in given.items() if value}},
     )
-    tell(f"The page is at http://{host}:{port}")
+    tell(message("The page is at {address}", address=f"http://{host}:{port}"))
     return page
 
 

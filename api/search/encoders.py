@@ -15,6 +15,7 @@ from models.encoders.registry import get_installed_spec, get_preprocess, get_spe
 from models.encoders.runtime import Runtime
 from models.encoders.spec import EncoderSpec
 from models.foundation.errors import ImageSearchError, WeightsCorrupt, WeightsMissing
+from models.foundation.messages import message
 from models.foundation.vectors import Pixels, Vectors
 
 Tower = TypeVar("Tower", ImageEncoder, TextEncoder)
@@ -117,8 +118,7 @@ def get_space(spaces: Spaces, name: str) -> EncoderSpace:
     """Return a space by its encoder's name. Raises InvalidQuery."""
     if name not in spaces:
         raise InvalidQuery(
-            en=f"This library has no encoder {name!r}; it has {', '.join(spaces)}.",
-            zh=f"这个图片库没有编码器 {name!r}；现有：{'、'.join(spaces)}。",
+            message("This library has no encoder {name!r}; it has {spaces}.", name=name, spaces=tuple(spaces))
         )
     return spaces[name]
 

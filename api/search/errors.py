@@ -11,6 +11,7 @@ SearchError
 from collections.abc import Sequence
 
 from models.foundation.errors import ImageSearchError
+from models.foundation.messages import message
 
 
 class SearchError(ImageSearchError):
@@ -34,10 +35,7 @@ class ImageNotFound(SearchError):
 
     def __init__(self, image_id: int) -> None:
         self.image_id = image_id
-        super().__init__(
-            en=f"There is no picture with id {image_id} in this library.",
-            zh=f"图片库中没有编号为 {image_id} 的图片。",
-        )
+        super().__init__(message("There is no picture with id {image_id} in this library.", image_id=image_id))
 
 
 class InvalidRouting(SearchError):
@@ -48,12 +46,13 @@ class InvalidRouting(SearchError):
 
     def __init__(self, part: str, known: Sequence[str]) -> None:
         self.part = part
-        names_en, names_zh = ", ".join(known), "、".join(known)
         super().__init__(
-            en=f"The route {part!r} cannot be used. Write zh, en or picture, each once, and encoders that can answer "
-            f"it, as in zh=A en=A+B picture=C; here: {names_en}.",
-            zh=f"路由 {part!r} 无效。请写 zh、en 或 picture（各写一次），以及能够回答的编码器，"
-            f"例如 zh=A en=A+B picture=C；可用：{names_zh}。",
+            message(
+                "The route {part!r} cannot be used. Write zh, en or picture, each once, and encoders that can answer "
+                "it, as in zh=A en=A+B picture=C; here: {known}.",
+                part=part,
+                known=tuple(known),
+            )
         )
 
 
@@ -65,8 +64,10 @@ class FileGone(SearchError):
     def __init__(self, image_id: int) -> None:
         self.image_id = image_id
         super().__init__(
-            en=f"The file of picture {image_id} is no longer there. Bring the library up to date: xuntu index update",
-            zh=f"图片 {image_id} 的文件已不存在。请运行 xuntu index update 更新图片库。",
+            message(
+                "The file of picture {image_id} is no longer there. Bring the library up to date: xuntu index update",
+                image_id=image_id,
+            )
         )
 
 
@@ -78,6 +79,5 @@ class Overloaded(SearchError):
     def __init__(self, retry_after_s: int = 1) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(
-            en=f"Too many searches at once. Try again in {retry_after_s} s.",
-            zh=f"同时进行的搜索太多，请在 {retry_after_s} 秒后重试。",
+            message("Too many searches at once. Try again in {retry_after_s} s.", retry_after_s=retry_after_s)
         )

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias, TypedDict, get_args, get_origin, get_type_hints
 
+from models.foundation.messages import Message, mark
+
 MAX_K = 500
 MAX_OFFSET = 1_000_000
 MAX_ENCODERS = 16
@@ -35,15 +37,15 @@ class Option:
     """What is declared of one option. `name`, `type` and `default` are those of its field.
 
     `description` is the help of the command and the text of the OpenAPI document. Numbers are from `low` to `high`,
-    lists of names hold at most `max_items`. `en` and `zh` say what is wrong with a value that cannot be used, of which
-    `{value}` holds the place. `flag` is its spelling in the command, where its default may be another one. `former` and
-    `former_flag` are names that it had before. `address` is None where it does not stand in the page's address.
-    `about_words`: it says how words are read or ranked, so it means nothing where only a picture is asked.
+    lists of names hold at most `max_items`. `refusal` says what is wrong with a value that cannot be used; it may name
+    `{value}`, `{choices}`, and the bounds as they are declared. `flag` is its spelling in the command, where its
+    default may be another one. `former` and `former_flag` are names that it had before. `address` is None where it does
+    not stand in the page's address. `about_words`: it says how words are read or ranked, so it means nothing where only
+    a picture is asked.
     """
 
     description: str
-    en: str = ""
-    zh: str = ""
+    refusal: str = ""
     low: float | None = None
     high: float | None = None
     max_items: int | None = None
@@ -77,9 +79,10 @@ class Option:
             return self.max_items is None or len(value) <= self.max_items
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
-    def refuse(self, value: Any) -> dict[str, str]:
-        """Return the sentences `en` and `zh` that say why a value cannot be used."""
-        return {"en": self.en.format(value=value), "zh": self.zh.format(value=value)}
+    def refuse(self, value: Any) -> Message:
+        """Return the sentence that says why a value cannot be used."""
+        facts = {"value": value, "choices": self.choices, "low": self.low, "high": self.high}
+        return Message(self.refusal, {**facts, "max_items": self.max_items})
 
 
 def _declare(default: Any, **declared: Any) -> Any:
@@ -95,8 +98,7 @@ class SearchOptions:
         description="Number of hits",
         low=1,
         high=MAX_K,
-        en=f"k is the number of hits: give one from 1 to {MAX_K}.",
-        zh=f"k 是结果的数量，应在 1 到 {MAX_K} 之间。",
+        refusal=mark("k is the number of hits: give one from {low} to {high}."),
         flag="--k",
         flag_default=10,
     )
@@ -105,8 +107,7 @@ class SearchOptions:
         description="Hits to pass over",
         low=0,
         high=MAX_OFFSET,
-        en=f"offset is how many hits are passed over: give a number from 0 to {MAX_OFFSET}.",
-        zh=f"offset 是要跳过的结果数，应在 0 到 {MAX_OFFSET} 之间。",
+        refusal=mark("offset is how many hits are passed over: give a number from {low} to {high}."),
         flag="--offset",
     )
     min_score: float | None = _declare(
@@ -114,8 +115,7 @@ class SearchOptions:
         description="Leave out hits below this cosine",
         low=-1,
         high=1,
-        en="min_score is a cosine: give a number from -1 to 1.",
-        zh="min_score 是余弦值，应在 -1 到 1 之间。",
+        refusal=mark("min_score is a cosine: give a number from {low} to {high}."),
         flag="--min-score",
     )
     min_relevance: float | None = _declare(
@@ -124,16 +124,14 @@ class SearchOptions:
         "nearest are given apart",
         low=0,
         high=1,
-        en="min_relevance is how likely a hit is right: give a number from 0 to 1.",
-        zh="min_relevance 是结果的匹配度，应在 0 到 1 之间。",
+        refusal=mark("min_relevance is how likely a hit is right: give a number from {low} to {high}."),
         flag="--min-relevance",
         address=AddressParameter(name="sure", per_cent=True),
     )
     match: Match = _declare(  # noqa: RUF009 - a field
         "vector",
         description="Look at the pictures (vector), at the words of captions, tags and names (text), or at both",
-        en=f"match cannot be {{value!r}}; known are {', '.join(get_args(Match))}.",
-        zh=f"match 不能为 {{value!r}}；可用：{'、'.join(get_args(Match))}。",
+        refusal=mark("match cannot be {value!r}; known are {choices}."),
         flag="--match",
         address=AddressParameter(name="match"),
         about_words=True,
@@ -164,8 +162,7 @@ class SearchOptions:
         (),
         description="Encoders that answer, by name, in place of the library's routes; may be repeated",
         max_items=MAX_ENCODERS,
-        en=f"encoders names the encoders that answer: at most {MAX_ENCODERS}.",
-        zh=f"encoders 指定回答查询的编码器，最多 {MAX_ENCODERS} 个。",
+        refusal=mark("encoders names the encoders that answer: at most {max_items}."),
         flag="--encoder",
         former="spaces",
         former_flag="--space",

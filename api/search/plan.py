@@ -11,6 +11,7 @@ from api.search.errors import InvalidQuery
 from api.search.query import Query
 from api.search.results import SearchNote
 from models.encoders.wordings import pool_vectors
+from models.foundation.messages import message
 from models.foundation.vectors import Ids, Pixels, Vectors, l2_normalize
 from models.relevance.curves import Kind, kind_of
 
@@ -118,9 +119,6 @@ def sum_parts(parts: Sequence[QueryPart], *, hub_correction: bool) -> QueryVecto
     total = np.sum([part.weight * part.vector for part in parts], axis=0, keepdims=True)
     length = float(np.linalg.norm(total))
     if length < _CANCELLED:
-        raise InvalidQuery(
-            en="The clauses cancel each other out: nothing is left to search for.",
-            zh="各条件互相抵消，没有可搜索的内容。",
-        )
+        raise InvalidQuery(message("The clauses cancel each other out: nothing is left to search for."))
     texts = sum(part.weight for part in parts if part.is_text) if hub_correction else 0.0
     return QueryVector(l2_normalize(total), max(texts, 0.0) / length)

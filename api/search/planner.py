@@ -21,6 +21,7 @@ from indexer.library.opened import OpenBuild
 from indexer.library.thumbnails import DECODED_SIDE, decoded_side
 from models.encoders.wordings import list_wordings
 from models.foundation.errors import NoTextTower, UnknownWords
+from models.foundation.messages import message
 from models.foundation.vectors import Pixels, Vectors
 from models.language.text import normalize_text
 from models.pictures.decode import DecodeLimits, decode_image
@@ -163,11 +164,14 @@ def _check_text(text: str) -> None:
     """Refuse a text that is too long, or empty. Raises InvalidQuery."""
     if len(text) > MAX_TEXT_CHARS:
         raise InvalidQuery(
-            en=f"The text is too long: {len(text)} characters; the most is {MAX_TEXT_CHARS}.",
-            zh=f"文字过长：{len(text)} 个字符，最多 {MAX_TEXT_CHARS} 个。",
+            message(
+                "The text is too long: {length} characters; the most is {most}.",
+                length=len(text),
+                most=MAX_TEXT_CHARS,
+            )
         )
     if not normalize_text(text):
-        raise InvalidQuery(en="The text is empty. Say what is in the picture.", zh="没有输入文字。请描述图片里有什么。")
+        raise InvalidQuery(message("The text is empty. Say what is in the picture."))
 
 
 def _names_words(clauses: Sequence[Clause]) -> bool:
@@ -181,12 +185,7 @@ def _common(words: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _left_out(words: Sequence[str]) -> SearchNote:
-    said = ", ".join(words)
-    return SearchNote(
-        code="unknown_words",
-        en=f"Not understood, so left out: {said}.",
-        zh=f"不认识，已忽略：{said}。",
-    )
+    return SearchNote(code="unknown_words", said=message("Not understood, so left out: {words}.", words=tuple(words)))
 
 
 def _match_notes(query: Query, matches: WordMatches) -> list[SearchNote]:
@@ -195,16 +194,14 @@ def _match_notes(query: Query, matches: WordMatches) -> list[SearchNote]:
         return [
             SearchNote(
                 code="words_in_part",
-                en="No caption, tag or name has all of these words; some have a part of them.",
-                zh="没有说明、标签或文件名包含全部这些词；以下只包含其中一部分。",
+                said=message("No caption, tag or name has all of these words; some have a part of them."),
             )
         ]
     if query.match == "both" and not len(matches.ids):
         return [
             SearchNote(
                 code="words_not_found",
-                en="No caption, tag or name has these words; ranked by what the pictures show.",
-                zh="没有说明、标签或文件名包含这些词；仅按画面排序。",
+                said=message("No caption, tag or name has these words; ranked by what the pictures show."),
             )
         ]
     return []

@@ -8,6 +8,7 @@ from api.search.errors import InvalidQuery
 from api.search.options import MAX_CLAUSES, OPTIONS, Option, SearchOptions
 from api.search.terms import read_terms
 from indexer.library.filters import Filter
+from models.foundation.messages import message
 
 MAX_TEXT_CHARS = 500
 MAX_HIDING = 10_000  # offset and k together, where duplicates are hidden: all better hits are compared
@@ -27,14 +28,13 @@ class Clause:
 
     def __post_init__(self) -> None:
         if sum(part is not None for part in (self.text, self.image, self.image_id)) != 1:
-            raise InvalidQuery(
-                en="Each clause takes exactly one of text, image and image_id.",
-                zh="每个条件只能包含 text、image、image_id 中的一项。",
-            )
+            raise InvalidQuery(message("Each clause takes exactly one of text, image and image_id."))
         if self.weight == 0 or not abs(self.weight) <= 10:
             raise InvalidQuery(
-                en=f"The weight {self.weight:g} cannot be used: give a number from -10 to 10 that is not 0.",
-                zh=f"权重 {self.weight:g} 无效：应为 -10 到 10 之间的非零数。",
+                message(
+                    "The weight {weight:g} cannot be used: give a number from -10 to 10 that is not 0.",
+                    weight=self.weight,
+                )
             )
 
 
@@ -51,38 +51,35 @@ class Query(SearchOptions):
 
     def __post_init__(self) -> None:
         if not self.clauses:
-            raise InvalidQuery(
-                en="Nothing was asked. Say what is in the picture, or show one.",
-                zh="没有输入内容。请描述图片里有什么，或提供一张图片。",
-            )
+            raise InvalidQuery(message("Nothing was asked. Say what is in the picture, or show one."))
         if len(self.clauses) > MAX_CLAUSES:
             raise InvalidQuery(
-                en=f"{len(self.clauses)} clauses are too many; the most is {MAX_CLAUSES}.",
-                zh=f"条件过多（{len(self.clauses)} 个），最多 {MAX_CLAUSES} 个。",
+                message(
+                    "{count} clauses are too many; the most is {most}.",
+                    count=len(self.clauses),
+                    most=MAX_CLAUSES,
+                )
             )
         for option in OPTIONS:
             value = getattr(self, option.name)
             if not option.accepts(value):
-                raise InvalidQuery(**option.refuse(value))
+                raise InvalidQuery(option.refuse(value))
         self._check_together()
 
     def _check_together(self) -> None:
         """Refuse options that contradict each other, or the clauses."""
         if self.hide_duplicates and self.offset + self.k > MAX_HIDING:
             raise InvalidQuery(
-                en=f"With duplicates hidden, only the first {MAX_HIDING} hits can be paged to.",
-                zh=f"隐藏重复图片时，最多只能翻到第 {MAX_HIDING} 张。",
+                message("With duplicates hidden, only the first {most} hits can be paged to.", most=MAX_HIDING)
             )
         if self.match == "text" and any(clause.text is None for clause in self.clauses):
             raise InvalidQuery(
-                en="match=text looks for words in captions, tags and names only. With pictures use vector or both.",
-                zh="match=text 只在说明、标签和文件名中查找文字。用图片搜索时请选 vector 或 both。",
+                message(
+                    "match=text looks for words in captions, tags and names only. With pictures use vector or both."
+                )
             )
         if self.match != "vector" and self.min_score is not None:
-            raise InvalidQuery(
-                en="min_score is a cosine, and words have none: use it with match=vector.",
-                zh="min_score 是余弦值，文字匹配没有余弦值：请与 match=vector 一起使用。",
-            )
+            raise InvalidQuery(message("min_score is a cosine, and words have none: use it with match=vector."))
 
 
 def read_options(given: Mapping[str, Any], *, flags: bool = False) -> dict[str, Any]:
@@ -97,8 +94,11 @@ def read_options(given: Mapping[str, Any], *, flags: bool = False) -> dict[str, 
             if now != option.default:
                 new, old = (option.flag, option.former_flag) if flags else (option.name, option.former)
                 raise InvalidQuery(
-                    en=f"{old} is the former name of {new}, and they say different things. Give {new} alone.",
-                    zh=f"{old} 是 {new} 的旧名称，两者的值不同。请只使用 {new}。",
+                    message(
+                        "{old} is the former name of {new}, and they say different things. Give {new} alone.",
+                        old=old,
+                        new=new,
+                    )
                 )
             now = former
         found[option.name] = now

@@ -23,6 +23,7 @@ from indexer.library.filters import Filter
 from indexer.library.index.selection import FilterSelection
 from indexer.library.index_port import Mask, Selection
 from indexer.library.opened import OpenBuild
+from models.foundation.messages import message
 from models.foundation.vectors import Ids
 
 _CACHED_FILTERS = 32
@@ -167,8 +168,10 @@ def _corrects(space: EncoderSpace, query: Query) -> bool:
 
 def _no_common_score(names: Sequence[str]) -> InvalidQuery:
     return InvalidQuery(
-        en=f"min_score is a cosine, and {', '.join(names)} answer this together, whose scores cannot be compared. "
-        f"Choose one: encoders={names[0]}",
-        zh=f"min_score 是余弦值，而此查询由 {'、'.join(names)} 共同回答，它们的分数无法比较。"
-        f"请选择一个：encoders={names[0]}",
+        message(
+            "min_score is a cosine, and {names} answer this together, whose scores cannot be compared. Choose one: "
+            "encoders={first}",
+            names=tuple(names),
+            first=names[0],
+        )
     )

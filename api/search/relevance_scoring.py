@@ -20,6 +20,7 @@ from indexer.library.index.base import SCORE_DECIMALS
 from indexer.library.index.selection import IdSelection
 from indexer.library.index_port import Selection, VectorIndex
 from models.foundation.errors import CalibrationUnreadable, ReferenceUnreadable
+from models.foundation.messages import message
 from models.foundation.vectors import Ids, Vectors
 from models.relevance.curves import KINDS, POOR_MATCH, Calibration, Fit, Kind, read_calibration
 from models.relevance.reference_pictures import Reference, read_reference
@@ -172,38 +173,40 @@ def cannot_tell(plan: Plan, *, plain: bool) -> SearchNote:
     if plan.query.match != "vector":
         return SearchNote(
             code="cannot_tell",
-            en="Where words rank there is no relevance, so nothing was left out by it. Search with match=vector.",
-            zh="按文字排序时没有匹配度，因此没有按它筛选。请使用 match=vector 搜索。",
+            said=message(
+                "Where words rank there is no relevance, so nothing was left out by it. Search with match=vector."
+            ),
         )
     if len(plan.encoders) > 1:
         return SearchNote(
             code="cannot_tell",
-            en="Several encoders answer this together, and a fused ranking has no relevance, so nothing was left out. "
-            "Choose one of them with encoders=NAME.",
-            zh="此查询由多个编码器共同回答，融合后的排序没有匹配度，因此没有按它筛选。"
-            "可用 encoders=NAME 选择其中一个。",
+            said=message(
+                "Several encoders answer this together, and a fused ranking has no relevance, so nothing was left out. "
+                "Choose one of them with encoders=NAME."
+            ),
         )
     if all(read.clause.weight < 0 for read in plan.clauses):
         return SearchNote(
             code="cannot_tell",
-            en="What only leads away from something has no relevance, so nothing was left out by it. Say what to look "
-            "for.",
-            zh="只有要避开的内容时没有匹配度，因此没有按它筛选。请说明要找什么。",
+            said=message(
+                "What only leads away from something has no relevance, so nothing was left out by it. Say what to look "
+                "for."
+            ),
         )
     if plain:
         return SearchNote(
             code="cannot_tell",
-            en="Relevance is told from scores with hub correction, and this query is ranked without it, so nothing was "
-            "left out. Search without min_score, and with hub correction.",
-            zh="匹配度由经过枢纽校正的分数得出，而此查询没有使用枢纽校正，因此没有筛选。"
-            "请去掉 min_score，并开启枢纽校正。",
+            said=message(
+                "Relevance is told from scores with hub correction, and this query is ranked without it, so nothing "
+                "was left out. Search without min_score, and with hub correction."
+            ),
         )
     return SearchNote(
         code="cannot_tell",
-        en="For this query the encoder's scores do not tell what is a match, so nothing was left out. Questions of "
-        "your own may teach it: xuntu evaluate questions.csv --calibrate",
-        zh="对这个查询，编码器的分数说明不了是否匹配，因此没有筛选。可以用自己的查询来校准："
-        "xuntu evaluate questions.csv --calibrate",
+        said=message(
+            "For this query the encoder's scores do not tell what is a match, so nothing was left out. Questions of "
+            "your own may teach it: xuntu evaluate questions.csv --calibrate"
+        ),
     )
 
 
@@ -212,11 +215,14 @@ def no_good_match(min_relevance: float | None) -> SearchNote:
     if min_relevance is None:
         return SearchNote(
             code="no_good_match",
-            en=f"No good match: even the best of these has a relevance below {100 * POOR_MATCH:.0f} %.",
-            zh=f"没有很匹配的图片：最接近的一张，匹配度也不到 {100 * POOR_MATCH:.0f} %。",
+            said=message(
+                "No good match: even the best of these has a relevance below {percent:.0f} %.", percent=100 * POOR_MATCH
+            ),
         )
     return SearchNote(
         code="no_good_match",
-        en=f"No good match: nothing has a relevance of {100 * min_relevance:g} % or more. The nearest are given apart.",
-        zh=f"没有很匹配的图片：没有一张的匹配度达到 {100 * min_relevance:g} %。最接近的另外列出。",
+        said=message(
+            "No good match: nothing has a relevance of {percent:g} % or more. The nearest are given apart.",
+            percent=100 * min_relevance,
+        ),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.search.clauses import ReadClause
+from models.foundation.messages import Readable, Show
 from models.language.text import Language
 
 
@@ -37,12 +38,11 @@ class SearchNote:
     """Something about how the query was understood that the person should know."""
 
     code: str
-    en: str
-    zh: str
+    said: Readable
 
-    def text(self, language: str) -> str:
-        """Return the sentence in `language`."""
-        return self.zh if language.lower().startswith("zh") else self.en
+    def text(self, language: str, show: Show = str) -> str:
+        """Return the sentence in `language`: Chinese for every tag that starts with "zh", else English."""
+        return self.said.text(language, show)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

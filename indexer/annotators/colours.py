@@ -9,6 +9,7 @@ from PIL import Image
 from indexer.library.annotations import Values
 from indexer.library.annotator_port import AnnotatedPicture, Needs
 from indexer.library.fields import Choice, Field, FieldType
+from models.foundation.messages import mark
 
 # The order is part of the catalog (bit positions): append only.
 _CHOICES = (
@@ -50,15 +51,14 @@ class ColourAnnotator:
         Field(
             name="colour",
             type=FieldType.CHOICES,
-            label="Colour",
-            label_zh="颜色",
+            label=mark("Colour"),
             filterable=True,
             faceted=True,
             shown=False,  # as `colours`, with their shares
             choices=CHOICES,
             aliases=("color", "colours", "colors"),
         ),
-        Field(name="dominant", type=FieldType.DATA, label="Colours", label_zh="颜色"),
+        Field(name="dominant", type=FieldType.DATA, label=mark("Colours")),
     )
 
     def annotate(self, batch: Sequence[AnnotatedPicture]) -> Sequence[Values]:

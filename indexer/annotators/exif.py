@@ -10,6 +10,7 @@ from PIL import ExifTags, Image
 from indexer.library.annotations import Values
 from indexer.library.annotator_port import AnnotatedPicture, Needs
 from indexer.library.fields import Field, FieldType
+from models.foundation.messages import mark
 
 _WHEN = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized, ExifTags.Base.DateTime)
 _DAMAGE = (KeyError, IndexError, OSError, OverflowError, SyntaxError, TypeError, ValueError, struct.error)
@@ -22,9 +23,9 @@ class ExifAnnotator:
     version = 1
     needs: Needs = "bytes"
     fields = (
-        Field(name="taken", type=FieldType.MOMENT, label="Taken", label_zh="拍摄时间", filterable=True, faceted=True),
-        Field(name="camera", type=FieldType.TEXT, label="Camera", label_zh="相机"),
-        Field(name="has_gps", type=FieldType.FLAG, label="Place recorded", label_zh="含有拍摄地点"),
+        Field(name="taken", type=FieldType.MOMENT, label=mark("Taken"), filterable=True, faceted=True),
+        Field(name="camera", type=FieldType.TEXT, label=mark("Camera")),
+        Field(name="has_gps", type=FieldType.FLAG, label=mark("Place recorded")),
     )
 
     def annotate(self, batch: Sequence[AnnotatedPicture]) -> Sequence[Values]:

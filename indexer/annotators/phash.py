@@ -9,6 +9,7 @@ from indexer.library.annotations import Values
 from indexer.library.annotator_port import AnnotatedPicture, Needs
 from indexer.library.fields import Field, FieldType
 from indexer.library.looks import NO_HASH, to_signed
+from models.foundation.messages import mark
 
 _SIDE = 32
 _LOW = 8
@@ -26,7 +27,7 @@ class PerceptualHashAnnotator:
     needs: Needs = "thumbnail"
     fields = (
         Field(
-            name="phash", type=FieldType.WHOLE, label="Perceptual hash", label_zh="感知哈希", shown=False
+            name="phash", type=FieldType.WHOLE, label=mark("Perceptual hash"), shown=False
         ),  # signed, as SQLite keeps integers
     )
 

@@ -4,43 +4,37 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from models.foundation.wording import Readable, Show, Wording
+from models.foundation.messages import Message, Readable, Show, mark, message
 
 
 class DamageKind(Enum):
-    """What is wrong: a sentence in English and one in Chinese. `it` is what is damaged."""
+    """What is wrong, as a sentence of which `it` is what is damaged."""
 
-    MISSING = "{it} is missing", "{it}缺失"
-    CHANGED = "{it} has changed since it was written", "{it}写入后被改动过"
-    UNREADABLE = "{it} cannot be read", "{it}无法读取"
-    FAILING = "{it} cannot be read: {why}", "{it}无法读取：{why}"
-    UNKNOWN_FORMAT = "{it} is in the format {found}, which is not known", "{it}的格式 {found} 无法识别"
-    MADE_BY_NEWER = "{it} was made by a newer xuntu ({found})", "{it}由更新版本的 xuntu（{found}）建立"
-    MADE_BY_EARLIER = "{it} was made by an earlier xuntu ({found})", "{it}由较早版本的 xuntu（{found}）建立"
-    OTHER_SIZE = (
-        "{it} has {found} bytes, not the {expected} that were written",
-        "{it}有 {found} 字节，而写入时为 {expected} 字节",
-    )
-    OTHER_CONTENT = "{it} holds {found}, expected {expected}", "{it}的内容为 {found}，应为 {expected}"
-    ROWS_MISSING = "{it} lacks rows", "{it}缺少若干行"
-    ROWS_UNKNOWN = "{it} names rows that there are not", "{it}指向不存在的行"
-    UNORDERED = "{it} is not in order", "{it}没有按顺序排列"
-    MIXED_LENGTHS = "{it} mixes vectors of the lengths {found}", "{it}混有不同长度的向量：{found}"
-    SOME_OFFSETS = "{it} has offsets for some of its segments only", "{it}只有部分分段带有偏移量"
-    FILES_MISSING = "{it} lacks files of segment {found}", "{it}缺少分段 {found} 的文件"
-    NO_PART = "{it} is no part of an index of segments", "{it}不是分段索引的一部分"
-    FAISS_CANNOT_READ = "{it} cannot be read by FAISS", "{it}无法由 FAISS 读取"
-    FINDS_TOO_LITTLE = (
-        "{it} finds only {found:.0%} of sampled pictures by themselves",
-        "{it}抽样的图片中只有 {found:.0%} 能找到自己",
-    )
-    NAMES_NO_BUILD = "{it} does not name a build", "{it}没有指明索引"
-    NAMES_NO_INDEX = "{it} names no index", "{it}没有列出任何向量索引"
-    NO_BUILD_IN_USE = "builds/{it} is missing: no build is in use", "缺少 builds/{it}：没有正在使用的索引"
-    OTHER_PICTURES = "build {it} does not hold the pictures that the catalog says", "索引 {it}的图片与目录文件不一致"
-    WITHOUT_VECTOR = "{found} pictures have no vector of {it}", "{found} 张图片没有 {it}的向量"
-    NOT_OPENED = "the index of {it} cannot be opened: {why}", "{it}的索引无法打开：{why}"
-    CATALOG = "the catalog is damaged: {why}", "目录文件已损坏：{why}"
+    MISSING = mark("{it} is missing")
+    CHANGED = mark("{it} has changed since it was written")
+    UNREADABLE = mark("{it} cannot be read")
+    FAILING = mark("{it} cannot be read: {why}")
+    UNKNOWN_FORMAT = mark("{it} is in the format {found}, which is not known")
+    MADE_BY_NEWER = mark("{it} was made by a newer xuntu ({found})")
+    MADE_BY_EARLIER = mark("{it} was made by an earlier xuntu ({found})")
+    OTHER_SIZE = mark("{it} has {found} bytes, not the {expected} that were written")
+    OTHER_CONTENT = mark("{it} holds {found}, expected {expected}")
+    ROWS_MISSING = mark("{it} lacks rows")
+    ROWS_UNKNOWN = mark("{it} names rows that there are not")
+    UNORDERED = mark("{it} is not in order")
+    MIXED_LENGTHS = mark("{it} mixes vectors of the lengths {found}")
+    SOME_OFFSETS = mark("{it} has offsets for some of its segments only")
+    FILES_MISSING = mark("{it} lacks files of segment {found}")
+    NO_PART = mark("{it} is no part of an index of segments")
+    FAISS_CANNOT_READ = mark("{it} cannot be read by FAISS")
+    FINDS_TOO_LITTLE = mark("{it} finds only {found:.0%} of sampled pictures by themselves")
+    NAMES_NO_BUILD = mark("{it} does not name a build")
+    NAMES_NO_INDEX = mark("{it} names no index")
+    NO_BUILD_IN_USE = mark("builds/{it} is missing: no build is in use")
+    OTHER_PICTURES = mark("build {it} does not hold the pictures that the catalog says")
+    WITHOUT_VECTOR = mark("{found} pictures have no vector of {it}")
+    NOT_OPENED = mark("the index of {it} cannot be opened: {why}")
+    CATALOG = mark("the catalog is damaged: {why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +54,10 @@ class Damage:
 
     def text(self, language: str, show: Show = str) -> str:
         """Return what is wrong as a sentence that names where, without a full stop."""
-        name = self.name
-        en, zh = (f"{name} of build {self.build}", f"索引 {self.build} 的 {name}") if self.build else (name, name)
-        return self._wording(Wording(en, f"{zh} ")).text(language, show)
+        it = message("{name}", name=self.name)
+        if self.build:
+            it = message("{name} of build {build}", name=self.name, build=self.build)
+        return self._said(it).text(language, show)
 
     @property
     def name(self) -> str:
@@ -70,10 +65,9 @@ class Damage:
         return self.where.name if isinstance(self.where, Path) else self.where
 
     @property
-    def reason(self) -> Wording:
+    def reason(self) -> Message:
         """What is wrong, for a sentence that has named where already."""
-        return self._wording(Wording("it", ""))
+        return self._said(message("it"))
 
-    def _wording(self, it: Wording) -> Wording:
-        en, zh = self.kind.value
-        return Wording(en, zh, {"it": it, "found": self.found, "expected": self.expected, "why": self.why})
+    def _said(self, it: Message) -> Message:
+        return Message(self.kind.value, {"it": it, "found": self.found, "expected": self.expected, "why": self.why})

@@ -24,6 +24,7 @@ from indexer.library.opened import OpenBuild
 from models.encoders.registry import get_spec
 from models.encoders.spec import EncoderSpec
 from models.foundation.errors import ImageSearchError
+from models.foundation.messages import mark
 from models.foundation.vectors import Ids, Vectors
 
 Fetch = Callable[[Ids], Vectors]  # image ids -> their vectors, as VectorIndex.fetch
@@ -144,7 +145,7 @@ class _Near:
     ) -> None:
         """Have contents follow the first that they are near-duplicates of; changes the three arrays."""
         for start in range(0, len(self._usable), _CHUNK):
-            on_step("Comparing", start, len(self._usable))
+            on_step(mark("Comparing"), start, len(self._usable))
             part = self._usable[start : start + _CHUNK]
             part = part[leaders[part] == part]
             limits, found = self._within(self._looks.hashes[part])

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from indexer.library.damage import Damage, DamageKind
 from models.foundation.errors import ImageSearchError
-from models.foundation.wording import Readable, Wording
+from models.foundation.messages import Readable, message
 
 
 class LibraryError(ImageSearchError):
@@ -42,11 +42,14 @@ class GpuNotUsed(LibraryError):
 
     code = "gpu_not_used"
 
-    def __init__(self, device: str, *, why_en: str, why_zh: str) -> None:
+    def __init__(self, device: str, why: Readable) -> None:
         self.device = device
         super().__init__(
-            en=f"The processor takes the place of {device} for the index: {why_en}, or set XUNTU_INDEX__DEVICE=cpu.",
-            zh=f"索引改由处理器代替 {device} 计算：{why_zh}，或设置 XUNTU_INDEX__DEVICE=cpu。",
+            message(
+                "The processor takes the place of {device} for the index: {why}, or set XUNTU_INDEX__DEVICE=cpu.",
+                device=device,
+                why=why,
+            )
         )
 
 
@@ -56,13 +59,16 @@ class InvalidFilter(LibraryError):
     code = "invalid_filter"
     users_mistake = True
 
-    def __init__(self, expression: str, position: int, *, why_en: str, why_zh: str) -> None:
+    def __init__(self, expression: str, position: int, why: Readable) -> None:
         self.expression, self.position = expression, position
         super().__init__(
-            en=f"The filter cannot be read at character {position + 1} ({expression[position : position + 20]!r}): "
-            f"{why_en}. Example: format=jpeg and width>=1000 and taken=2024-05 and colour=blue and path=2024/",
-            zh=f"筛选条件在第 {position + 1} 个字符处（{expression[position : position + 20]!r}）有误：{why_zh}。"
-            "示例：format=jpeg and width>=1000 and taken=2024-05 and colour=blue and path=2024/",
+            message(
+                "The filter cannot be read at character {position} ({found!r}): {why}. Example: format=jpeg and "
+                "width>=1000 and taken=2024-05 and colour=blue and path=2024/",
+                position=position + 1,
+                found=expression[position : position + 20],
+                why=why,
+            )
         )
 
 
@@ -74,11 +80,12 @@ class CatalogTooNew(LibraryError):
     def __init__(self, path: Path, found: int, known: int) -> None:
         self.path, self.found, self.known = path, found, known
         super().__init__(
-            en="{path} was written by a newer xuntu (format {found}; this one reads up to {known}). Upgrade xuntu.",
-            zh="{path} 由更新版本的 xuntu 写入（格式 {found}，当前版本最高支持 {known}）。请升级 xuntu。",
-            path=path,
-            found=found,
-            known=known,
+            message(
+                "{path} was written by a newer xuntu (format {found}; this one reads up to {known}). Upgrade xuntu.",
+                path=path,
+                found=found,
+                known=known,
+            )
         )
 
 
@@ -91,10 +98,11 @@ class CatalogTooOld(LibraryError):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(
-            en="{path} was written by an earlier xuntu. Bring it up to date first; nothing is encoded again: "
-            "xuntu index update",
-            zh="{path} 由较早版本的 xuntu 写入。请先升级它（不会重新编码）：xuntu index update",
-            path=path,
+            message(
+                "{path} was written by an earlier xuntu. Bring it up to date first; nothing is encoded again: xuntu "
+                "index update",
+                path=path,
+            )
         )
 
 
@@ -106,12 +114,13 @@ class CatalogCorrupt(LibraryError):
     def __init__(self, path: Path, why: Readable) -> None:
         self.path, self.why = path, why
         super().__init__(
-            en="The catalog {path} is damaged ({why}). Restore it from a backup, or move the folder {folder} away and "
-            "run: xuntu index build PATH",
-            zh="目录文件 {path} 已损坏（{why}）。请从备份恢复，或将文件夹 {folder} 移走后运行：xuntu index build PATH",
-            path=path,
-            folder=path.parent,
-            why=why,
+            message(
+                "The catalog {path} is damaged ({why}). Restore it from a backup, or move the folder {folder} away and "
+                "run: xuntu index build PATH",
+                path=path,
+                folder=path.parent,
+                why=why,
+            )
         )
 
 
@@ -123,18 +132,17 @@ class UnknownSource(LibraryError):
 
     def __init__(self, path: Path, kind: str, package: str) -> None:
         self.path, self.kind, self.package = path, kind, package
-        what = Wording(
-            f"the package {package}: pip install {package}" if package else "the package that has it",
-            f"软件包 {package}：pip install {package}" if package else "提供它的软件包",
-        )
+        what = message("the package that has it")
+        if package:
+            what = message("the package {package}: pip install {package}", package=package)
         super().__init__(
-            en="{path} is a source of the kind {kind}, which nothing that is installed can read. Its pictures stay in "
-            "the library. To read them again, install {what}",
-            zh="{path} 是 {kind} 类型的来源，已安装的软件都不能读取。其中的图片仍保留在图片库里。若要再次读取，"
-            "请安装{what}",
-            path=path,
-            kind=kind,
-            what=what,
+            message(
+                "{path} is a source of the kind {kind}, which nothing that is installed can read. Its pictures stay in "
+                "the library. To read them again, install {what}",
+                path=path,
+                kind=kind,
+                what=what,
+            )
         )
 
 
@@ -145,12 +153,7 @@ class IndexUnavailable(LibraryError):
 
     def __init__(self, path: Path, why: Readable) -> None:
         self.path, self.why = path, why
-        super().__init__(
-            en="The catalog {path} cannot be read just now ({why}). Try again.",
-            zh="暂时无法读取目录文件 {path}（{why}）。请重试。",
-            path=path,
-            why=why,
-        )
+        super().__init__(message("The catalog {path} cannot be read just now ({why}). Try again.", path=path, why=why))
 
 
 class LibraryBusy(LibraryError):
@@ -161,9 +164,9 @@ class LibraryBusy(LibraryError):
     def __init__(self, data: Path) -> None:
         self.data = data
         super().__init__(
-            en="Another process is indexing into {data}. Wait until it has finished, then run this again.",
-            zh="另一个进程正在写入 {data}。请等它完成后再运行。",
-            data=data,
+            message(
+                "Another process is indexing into {data}. Wait until it has finished, then run this again.", data=data
+            )
         )
 
 
@@ -175,11 +178,12 @@ class LibraryUnwritable(LibraryError):
     def __init__(self, path: Path, why: Readable) -> None:
         self.path, self.why = path, why
         super().__init__(
-            en="Cannot write to {path}: {why}. What was indexed before is untouched; run the same command again "
-            "when there is room and permission.",
-            zh="无法写入 {path}：{why}。已有的索引没有受影响；腾出空间或取得权限后，请重新运行同一命令。",
-            path=path,
-            why=why,
+            message(
+                "Cannot write to {path}: {why}. What was indexed before is untouched; run the same command again when "
+                "there is room and permission.",
+                path=path,
+                why=why,
+            )
         )
 
 
@@ -191,10 +195,7 @@ class NoIndex(LibraryError):
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        super().__init__(
-            en="There is no picture library here yet. Run: xuntu index build PATH",
-            zh="这里还没有图片库。请运行：xuntu index build PATH",
-        )
+        super().__init__(message("There is no picture library here yet. Run: xuntu index build PATH"))
 
 
 class LibraryClosed(LibraryError):
@@ -204,11 +205,7 @@ class LibraryClosed(LibraryError):
 
     def __init__(self, data: Path) -> None:
         self.data = data
-        super().__init__(
-            en="The library {data} has been closed. Open it again.",
-            zh="图片库 {data} 已关闭。请重新打开。",
-            data=data,
-        )
+        super().__init__(message("The library {data} has been closed. Open it again.", data=data))
 
 
 class IndexMismatch(LibraryError):
@@ -220,17 +217,24 @@ class IndexMismatch(LibraryError):
     def __init__(self, built_with: str, asked_for: str) -> None:
         self.built_with, self.asked_for = built_with, asked_for
         name, new = (text.split(maxsplit=1)[0] for text in (built_with, asked_for))
-        other = "" if name == new else name
-        both = f"--encoder {name} --encoder {new}"
-        ways = f"Use --encoder {other}, name both to have both ({both}), or build" if other else "Build"
+        way = message("Build another library")
+        if name != new:
+            way = message(
+                "Use --encoder {name}, name both to have both (--encoder {name} --encoder {new}), or build another "
+                "library",
+                name=name,
+                new=new,
+            )
         super().__init__(
-            en=f"This library was built with the encoder {built_with}, and {asked_for} was asked for; their vectors "
-            f"cannot be mixed. {ways} another library (xuntu index build PATH --data OTHER), or encode this one again: "
-            f"xuntu index rebuild --reencode --encoder {new}",
-            zh=f"这个图片库由编码器 {built_with} 建立，而当前请求的是 {asked_for}；两者的向量不能混用。"
-            f"请{f'使用 --encoder {other}，同时写上两者以便一起使用（{both}），' if other else ''}"
-            "另建一个图片库（xuntu index build PATH --data OTHER），"
-            f"或重新编码本库：xuntu index rebuild --reencode --encoder {new}",
+            message(
+                "This library was built with the encoder {built_with}, and {asked_for} was asked for; their vectors "
+                "cannot be mixed. {way} (xuntu index build PATH --data OTHER), or encode this one again: xuntu index "
+                "rebuild --reencode --encoder {new}",
+                built_with=built_with,
+                asked_for=asked_for,
+                way=way,
+                new=new,
+            )
         )
 
 
@@ -245,10 +249,13 @@ class EncodersLeftOut(LibraryError):
         drop = " ".join(f"--drop-encoder {name}" for name in left_out)
         keep = " ".join(f"--encoder {name}" for name in stored)
         super().__init__(
-            en=f"This library also has the vectors of {', '.join(left_out)}. To keep them, name all of its encoders "
-            f"({keep}) or none; to delete them: xuntu index update {drop}",
-            zh=f"这个图片库还有编码器 {'、'.join(left_out)} 的向量。若要保留，请列出全部编码器（{keep}）或一个也不写；"
-            f"若要删除：xuntu index update {drop}",
+            message(
+                "This library also has the vectors of {left_out}. To keep them, name all of its encoders ({keep}) or "
+                "none; to delete them: xuntu index update {drop}",
+                left_out=self.left_out,
+                keep=keep,
+                drop=drop,
+            )
         )
 
 
@@ -261,8 +268,11 @@ class EncoderNotInLibrary(LibraryError):
     def __init__(self, name: str, stored: Sequence[str]) -> None:
         self.name, self.stored = name, tuple(stored)
         super().__init__(
-            en=f"This library has no encoder {name} that could be dropped; it has {', '.join(stored) or 'none'}.",
-            zh=f"这个图片库没有可删除的编码器 {name}；现有：{'、'.join(stored) or '无'}。",
+            message(
+                "This library has no encoder {name} that could be dropped; it has {stored}.",
+                name=name,
+                stored=self.stored or message("none"),
+            )
         )
 
 
@@ -274,10 +284,11 @@ class LastEncoder(LibraryError):
 
     def __init__(self, stored: Sequence[str]) -> None:
         super().__init__(
-            en=f"A library needs an encoder, and {', '.join(stored)} would be dropped. To go over to another one: "
-            "xuntu index rebuild --reencode --encoder NAME",
-            zh=f"图片库至少需要一个编码器，不能把 {'、'.join(stored)} 全部删除。若要改用其他编码器："
-            "xuntu index rebuild --reencode --encoder NAME",
+            message(
+                "A library needs an encoder, and {stored} would be dropped. To go over to another one: xuntu index "
+                "rebuild --reencode --encoder NAME",
+                stored=stored,
+            )
         )
 
 
@@ -289,9 +300,9 @@ class RoutingUnreadable(LibraryError):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(
-            en="{path} cannot be read. Delete it, or measure again: xuntu evaluate QUESTIONS.csv --route",
-            zh="无法读取 {path}。请删除它，或重新评测：xuntu evaluate QUESTIONS.csv --route",
-            path=path,
+            message(
+                "{path} cannot be read. Delete it, or measure again: xuntu evaluate QUESTIONS.csv --route", path=path
+            )
         )
 
 
@@ -303,11 +314,9 @@ class IndexDamaged(LibraryError):
     def __init__(self, damage: Damage, *, command: str = "xuntu index rebuild") -> None:
         self.damage = damage
         super().__init__(
-            en="{name} is damaged: {reason}. Run: {command}",
-            zh="{name} 已损坏：{reason}。请运行：{command}",
-            name=damage.name,
-            reason=damage.reason,
-            command=command,
+            message(
+                "{name} is damaged: {reason}. Run: {command}", name=damage.name, reason=damage.reason, command=command
+            )
         )
 
 
@@ -330,10 +339,12 @@ class UnknownIndexBackend(LibraryError):
     def __init__(self, name: str, known: Sequence[str]) -> None:
         self.name, self.known = name, tuple(known)
         super().__init__(
-            en=f"There is no index back end {name}; there are: {', '.join(known)}. Install the package that it comes "
-            "with, or make the index with another one: XUNTU_INDEX__BACKEND=faiss xuntu index rebuild",
-            zh=f"没有名为 {name} 的索引后端；现有：{'、'.join(known)}。请安装提供它的软件包，或改用其他后端重建索引："
-            "XUNTU_INDEX__BACKEND=faiss xuntu index rebuild",
+            message(
+                "There is no index back end {name}; there are: {known}. Install the package that it comes with, or "
+                "make the index with another one: XUNTU_INDEX__BACKEND=faiss xuntu index rebuild",
+                name=name,
+                known=known,
+            )
         )
 
 
@@ -342,11 +353,14 @@ class BrokenIndexBackend(LibraryError):
 
     code = "broken_index_backend"
 
-    def __init__(self, name: str, why: str) -> None:
+    def __init__(self, name: str, why: Readable) -> None:
         self.name = name
         super().__init__(
-            en=f"The index back end {name} cannot be loaded ({why}). Install the package that it comes with anew.",
-            zh=f"无法加载索引后端 {name}（{why}）。请重新安装提供它的软件包。",
+            message(
+                "The index back end {name} cannot be loaded ({why}). Install the package that it comes with anew.",
+                name=name,
+                why=why,
+            )
         )
 
 
@@ -357,7 +371,4 @@ class NothingToRollBack(LibraryError):
     users_mistake = True
 
     def __init__(self) -> None:
-        super().__init__(
-            en="There is no earlier build to go back to; the one in use stays.",
-            zh="没有更早的索引可以恢复；当前索引保持不变。",
-        )
+        super().__init__(message("There is no earlier build to go back to; the one in use stays."))

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+from models.foundation.messages import is_chinese, mark, translate
 from models.language.text import fold_text
 from models.pictures.formats import FORMATS
 
@@ -64,20 +65,25 @@ class Choice:
 class Field:
     """A fact that is known of pictures.
 
-    `label` and `label_zh` are what people call it. `searchable`: searching words looks into it; `filterable`: there are
-    conditions on it; `faceted`: its values are counted; `shown`: a person who looks at a picture sees it.
+    `label` is what people call it; its Chinese is `label_zh`, or what a catalogue has. `searchable`: searching words
+    looks into it; `filterable`: there are conditions on it; `faceted`: its values are counted; `shown`: a person who
+    looks at a picture sees it.
     """
 
     name: str
     type: FieldType
     label: str
-    label_zh: str
+    label_zh: str = ""
     searchable: bool = False
     filterable: bool = False
     faceted: bool = False
     shown: bool = True
     choices: tuple[Choice, ...] = ()
     aliases: tuple[str, ...] = ()
+
+    def title(self, language: str) -> str:
+        """Return what people call it in `language`."""
+        return self.label_zh if self.label_zh and is_chinese(language) else translate(self.label, language)
 
     def find_choice(self, text: str) -> str | None:
         """Return the name of the choice that a text means, in any case, width or script; None if it means none."""
@@ -171,12 +177,11 @@ class FieldSet:
 _FORMAT_ALIASES = {"jpeg": ("jpg",), "tiff": ("tif",), "heif": ("heic",), "png": ("apng",)}
 
 BASE_FIELDS = (
-    Field(name="path", type=FieldType.PATH, label="Path", label_zh="路径", filterable=True),
+    Field(name="path", type=FieldType.PATH, label=mark("Path"), filterable=True),
     Field(
         name="format",
         type=FieldType.CHOICE,
-        label="Format",
-        label_zh="格式",
+        label=mark("Format"),
         filterable=True,
         faceted=True,
         choices=tuple(Choice(name=name, aliases=_FORMAT_ALIASES.get(name, ())) for name in FORMATS),
@@ -185,16 +190,15 @@ BASE_FIELDS = (
     Field(
         name="tag",
         type=FieldType.WORDS,
-        label="Tags",
-        label_zh="标签",
+        label=mark("Tags"),
         filterable=True,
         faceted=True,
         aliases=("tags",),
     ),
-    Field(name="width", type=FieldType.WHOLE, label="Width", label_zh="宽度", filterable=True),
-    Field(name="height", type=FieldType.WHOLE, label="Height", label_zh="高度", filterable=True),
-    Field(name="aspect", type=FieldType.RATIO, label="Aspect", label_zh="宽高比", filterable=True),
-    Field(name="modified", type=FieldType.TIME, label="Modified", label_zh="修改时间", filterable=True),
+    Field(name="width", type=FieldType.WHOLE, label=mark("Width"), filterable=True),
+    Field(name="height", type=FieldType.WHOLE, label=mark("Height"), filterable=True),
+    Field(name="aspect", type=FieldType.RATIO, label=mark("Aspect"), filterable=True),
+    Field(name="modified", type=FieldType.TIME, label=mark("Modified"), filterable=True),
 )
 _EXPRESSIONS = {
     "path": "images.path",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from indexer.library.errors import LibraryBusy, LibraryUnwritable
 from indexer.library.layout import Layout
-from models.foundation.wording import os_wording
+from models.foundation.messages import os_message
 
 _held: set[Path] = set()  # by threads of this process, whom its lock on the file does not keep apart
 _held_lock = threading.Lock()
@@ -40,7 +40,7 @@ def _file_lock(layout: Layout) -> Iterator[None]:
         layout.data.mkdir(parents=True, exist_ok=True)
         file = layout.lock.open("a")
     except OSError as error:
-        raise LibraryUnwritable(layout.data, os_wording(error)) from error
+        raise LibraryUnwritable(layout.data, os_message(error)) from error
     with file:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -25,6 +25,7 @@ from indexer.pipeline.backfill import AnnotatorCounts, OnAnnotate, backfill, cou
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.run import BuildOptions, BuildReport, Run
 from indexer.sources.places import source_at
+from models.foundation.messages import Message, message
 
 __all__ = [
     "BuildOptions",
@@ -166,16 +167,11 @@ def _anew(settings: IndexerSettings) -> PublishOptions:
     return PublishOptions(index=settings.index_options, runtime=settings.runtime, anew=True)
 
 
-def remedy(problems: Sequence[Damage], language: str) -> str:
+def remedy(problems: Sequence[Damage]) -> Message:
     """Return what to do about what `verify` found."""
-    chinese = language.startswith("zh")
     if any(problem.kind is DamageKind.CATALOG for problem in problems):
-        if chinese:
-            return "请从备份恢复 catalog.sqlite3，或另建图片库：xuntu index build PATH --data OTHER"
-        return "Restore catalog.sqlite3 from a backup, or build anew: xuntu index build PATH --data OTHER"
-    if chinese:
-        return "请运行 xuntu index update：它会重新编码丢失的部分并建立新的索引。"
-    return "Run `xuntu index update`: it encodes again what is lost and makes a new index."
+        return message("Restore catalog.sqlite3 from a backup, or build anew: xuntu index build PATH --data OTHER")
+    return message("Run `xuntu index update`: it encodes again what is lost and makes a new index.")
 
 
 def verify(settings: IndexerSettings) -> list[Damage]:
@@ -260,14 +256,10 @@ def _opened(layout: Layout, settings: IndexerSettings) -> Iterator[Catalog]:
 def _checked_path(path: Path, layout: Layout) -> Path:
     folder = path.expanduser().resolve()
     if not folder.exists():
-        raise InvalidRoot(path, why_en="there is no such folder or file", why_zh="没有这个文件夹或文件")
+        raise InvalidRoot(path, message("there is no such folder or file"))
     source_at(folder)
     if folder == layout.data.resolve():
-        raise InvalidRoot(
-            path,
-            why_en="this is the library's own data folder; name another one with --data",
-            why_zh="这是图片库自己的数据文件夹；请用 --data 另指定一个",
-        )
+        raise InvalidRoot(path, message("this is the library's own data folder; name another one with --data"))
     return folder
 
 

@@ -16,6 +16,7 @@ from indexer.library.fields import AnnotatorRecord
 from indexer.library.items import Item
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.read import FILES_A_WORKER, FailureRecord, ImageDataset, ImageRecord, Record, load_records
+from models.foundation.messages import mark
 from models.foundation.vectors import Pixels, Vectors
 
 _FLUSH_SECONDS = 5.0  # a killed run loses at most so much work
@@ -157,7 +158,7 @@ class EncodeRun:
                 self._write(encoder, {key: own[name] for key, own in vectors.items() if name in own})
             if vectors:
                 self._catalog.put_vectors_changed(vectors)
-        self.progress.add("write", time.perf_counter() - started)
+        self.progress.add(mark("write"), time.perf_counter() - started)
 
     def _write(self, encoder: LibraryEncoder, vectors: dict[int, Vectors]) -> None:
         """Write vectors by content id to a shard."""
@@ -210,9 +211,9 @@ class EncodeRun:
             if own:
                 indices = [index for index, _ in own]
                 encodings[name] = indices, encoders.submit(np.stack([pixels for _, pixels in own]))
-        self.progress.add("read and decode", sum(record.seconds[0] for record in images))
-        self.progress.add("thumbnail and annotations", sum(record.seconds[1] for record in images))
-        self.progress.add("encode", time.perf_counter() - started)
+        self.progress.add(mark("read and decode"), sum(record.seconds[0] for record in images))
+        self.progress.add(mark("thumbnail and annotations"), sum(record.seconds[1] for record in images))
+        self.progress.add(mark("encode"), time.perf_counter() - started)
         return UnderWay(batch, encodings)
 
     def _pixels(self, record: ImageRecord, name: str) -> Pixels | None:
@@ -249,4 +250,4 @@ class EncodeRun:
         self.progress.encoded += len(vectors)
         self.progress.failed += failed
         self.progress.copied += len(batch) - len(vectors) - failed
-        self.progress.add("encode", time.perf_counter() - started)
+        self.progress.add(mark("encode"), time.perf_counter() - started)

@@ -17,6 +17,7 @@ from models.encoders.runtime import Runtime
 from models.encoders.spec import EncoderSpec
 from models.foundation.devices import CPU, list_devices
 from models.foundation.errors import DeviceUnavailable
+from models.foundation.messages import message
 from models.foundation.vectors import Pixels, Vectors
 
 _CPU_BATCH, _LARGE_BATCH, _GPU_BATCH = 32, 8, 256
@@ -119,7 +120,7 @@ class DeviceEncoders:
         try:
             return encoding.result()
         except BrokenProcessPool as error:
-            why = "one of its processes has ended, perhaps for lack of memory"
+            why = message("one of its processes has ended, perhaps for lack of memory")
             raise DeviceUnavailable(",".join(self._devices), why) from error
 
 

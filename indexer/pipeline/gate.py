@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
+from models.foundation.errors import InvalidSetting
+from models.foundation.messages import Show, message
+
 if TYPE_CHECKING:
     from indexer.config import IndexerSettings
     from indexer.library.builds.manifest import Manifest
@@ -27,7 +30,7 @@ class PublicationGate(Protocol):
         """Raise what is wrong with a build, to keep the one in use; `on_progress` gets questions asked, and of all."""
         ...
 
-    def text(self, language: str) -> str:
+    def text(self, language: str, show: Show = str) -> str:
         """Return what was found as a sentence."""
         ...
 
@@ -51,14 +54,15 @@ Force = Annotated[bool, typer.Option("--force", help="With --gate: publish it al
 def make_gate(
     context: typer.Context, file: Path | None, settings: "IndexerSettings", *, force: bool
 ) -> PublicationGate | None:
-    """Return the gate that was asked for, if any. Raises typer.BadParameter where there is none to be had."""
+    """Return the gate that was asked for, if any. Raises InvalidSetting where there is none to be had."""
     if file is None:
         if force:
-            raise typer.BadParameter("--force needs --gate: there is nothing else to overrule.")
+            raise InvalidSetting("--force", "yes", message("it needs --gate: there is nothing else to overrule"))
         return None
     make = context.meta.get(MAKE_GATE)
     if make is None:
-        raise typer.BadParameter("--gate needs the search engine. Run the same as: xuntu index ...")
+        why = message("it needs the search engine; run the same as: xuntu index ...")
+        raise InvalidSetting("--gate", str(file), why)
     gate: PublicationGate = make(file, settings, force=force)
     return gate
 

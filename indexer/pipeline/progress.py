@@ -9,6 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bar
 
 from indexer.pipeline.encode import Progress
+from models.foundation.messages import NOTHING, Message, message
+from models.foundation.terminal import language
 
 _LINE_SECONDS = 10.0  # between lines where there is no terminal
 
@@ -45,7 +47,7 @@ class ProgressDisplay:
 
     def scanned(self, files: int) -> None:
         """Show that folders are still being read."""
-        self._update("Scanning", files, None, rate="", failed="")
+        self._update(message("Scanning"), files, None)
 
     def advance(self, progress: Progress) -> None:
         """Show how far encoding has come."""
@@ -53,9 +55,10 @@ class ProgressDisplay:
             self._started = time.monotonic()
         elapsed = time.monotonic() - self._started
         rate = progress.done / elapsed if elapsed > 0.5 else 0.0
-        failed = f"{progress.failed} failed" if progress.failed else ""
-        self._update("Encoding", progress.done, progress.total, rate=f"{rate:.0f}/s" if rate else "", failed=failed)
-        self._print_line(progress.done, progress.total, rate, f", {progress.failed} failed")
+        failed = message("{count} failed", count=progress.failed)
+        shown = failed if progress.failed else NOTHING
+        self._update(message("Encoding"), progress.done, progress.total, rate=rate, failed=shown)
+        self._print_line(progress.done, progress.total, rate, message(", {failed}", failed=failed))
 
     def annotated(self, name: str, done: int, total: int) -> None:
         """Show how far an annotator has come with pictures that were indexed before."""
@@ -63,25 +66,36 @@ class ProgressDisplay:
             self._started = time.monotonic()
         elapsed = time.monotonic() - self._started
         rate = done / elapsed if elapsed > 0.5 else 0.0
-        self._update(f"Annotating ({name})", done, total, rate=f"{rate:.0f}/s" if rate else "", failed="")
-        self._print_line(done, total, rate, f" to annotate ({name})")
+        self._update(message("Annotating ({name})", name=name), done, total, rate=rate)
+        self._print_line(done, total, rate, message(" to annotate ({name})", name=name))
 
     def indexed(self, done: int, total: int) -> None:
         """Show how far an index is made."""
-        self._update("Indexing", done, total, rate="", failed="")
+        self._update(message("Indexing"), done, total)
 
     def checked(self, done: int, total: int) -> None:
         """Show how far a build is checked before it is published."""
-        self._update("Checking", done, total, rate="", failed="")
+        self._update(message("Checking"), done, total)
 
-    def _print_line(self, done: int, total: int, rate: float, rest: str) -> None:
+    def _print_line(self, done: int, total: int, rate: float, rest: Message) -> None:
         """Print a line now and then where there is no terminal."""
         if not self._console.is_terminal and time.monotonic() - self._spoke > _LINE_SECONDS and rate and done < total:
             self._spoke = time.monotonic()
-            left = (total - done) / rate
-            self._console.print(f"{done} of {total}, {rate:.0f} a second, {left:.0f} s left{rest}", soft_wrap=True)
+            said = message(
+                "{done} of {total}, {rate:.0f} a second, {seconds:.0f} s left{rest}",
+                done=done,
+                total=total,
+                rate=rate,
+                seconds=(total - done) / rate,
+                rest=rest,
+            )
+            self._console.print(said.text(language()), soft_wrap=True)
 
-    def _update(self, what: str, done: int, total: int | None, **fields: Any) -> None:
+    def _update(
+        self, what: Message, done: int, total: int | None, *, rate: float = 0.0, failed: Message = NOTHING
+    ) -> None:
+        description = what.text(language())
+        fields: dict[str, Any] = {"rate": f"{rate:.0f}/s" if rate else "", "failed": failed.text(language())}
         if self._task is None:
-            self._task = self._bar.add_task(what, total=total, **fields)
-        self._bar.update(self._task, description=what, completed=done, total=total, **fields)
+            self._task = self._bar.add_task(description, total=total, **fields)
+        self._bar.update(self._task, description=description, completed=done, total=total, **fields)

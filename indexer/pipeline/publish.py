@@ -38,7 +38,7 @@ from indexer.pipeline.query_bank import read_query_bank
 from models.encoders.registry import get_spec
 from models.encoders.runtime import Runtime
 from models.foundation.files import replace_file, sync_folder
-from models.foundation.wording import Wording, os_wording
+from models.foundation.messages import message, os_message
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def publish(layout: Layout, catalog: Catalog, encoders: Sequence[StoredEncoder],
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise LibraryUnwritable(layout.builds, os_wording(error)) from error
+        raise LibraryUnwritable(layout.builds, os_message(error)) from error
     try:
         generation = catalog.generation()
         entries = [_write_index(folder, layout, catalog, encoder, options) for encoder in encoders]
@@ -95,9 +95,9 @@ def publish(layout: Layout, catalog: Catalog, encoders: Sequence[StoredEncoder],
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError):
-            raise LibraryUnwritable(layout.builds, os_wording(error)) from error
+            raise LibraryUnwritable(layout.builds, os_message(error)) from error
         if isinstance(error, RuntimeError):  # how FAISS reports a failed write
-            why = Wording("FAISS reports: {said}", "FAISS 报告：{said}", {"said": str(error)})
+            why = message("FAISS reports: {said}", said=str(error))
             raise LibraryUnwritable(layout.builds, why) from error
         raise
     try:

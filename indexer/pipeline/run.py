@@ -40,6 +40,7 @@ from indexer.sources.places import source_at
 from models.encoders.registry import get_installed_spec, get_preprocess
 from models.foundation.devices import count_cpus
 from models.foundation.errors import BackendNotInstalled, ImageSearchError
+from models.foundation.messages import mark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +182,7 @@ class Run:
                 transaction.undo()
         if failure:
             raise failure
-        self.progress.add("scan", time.perf_counter() - started)
+        self.progress.add(mark("scan"), time.perf_counter() - started)
         return changes
 
     def _put_encoders(self) -> None:
@@ -361,7 +362,7 @@ class Run:
     def _sync_texts(self) -> None:
         started = time.perf_counter()
         if self.catalog.sync_texts():
-            self.progress.add("texts", time.perf_counter() - started)
+            self.progress.add(mark("texts"), time.perf_counter() - started)
 
     def _backfill(self) -> None:
         started = time.perf_counter()
@@ -370,7 +371,7 @@ class Run:
             problems = backfill(self.catalog, self.layout, self.annotators, limits, on_annotate=on_annotate)
             if problems:
                 self.progress.problems.update(problems)
-                self.progress.add("annotations", time.perf_counter() - started)
+                self.progress.add(mark("annotations"), time.perf_counter() - started)
         self.warnings += [NotAnnotated(name, count) for name, count in self.progress.problems.items() if count]
 
     def _publish_if_changed(self) -> Manifest:
@@ -396,7 +397,7 @@ class Run:
                 check=self.options.check,
             ),
         )
-        self.progress.add("index and publish", time.perf_counter() - started)
+        self.progress.add(mark("index and publish"), time.perf_counter() - started)
         for tuning in (index.tuning for index in manifest.indexes):
             if tuning.get("target_missed"):
                 self.warnings.append(RecallMissed(tuning["recalls"], tuning["target"]))

@@ -19,6 +19,7 @@ from indexer.library.items import Item, KnownItem, Locator, Name, Root, Stamp
 from indexer.library.source_port import FilePath, Original, ReadOptions, Redirect, ScanContext, Source, StoredItem
 from indexer.sources.folders import clamp_mtime, file_item, read_file
 from indexer.sources.tables import LIST_SUFFIXES, read_rows
+from models.foundation.messages import message
 from models.pictures.decode import DecodeLimits
 
 # What a column is called -> its names, the first that is there counts.
@@ -127,9 +128,8 @@ def scan_list(root: Root) -> Iterator[Item]:
     if found and not usable:
         raise InvalidList(
             root.path,
+            message("none of its rows names a picture. Give each a path or an address, as text"),
             row=next(iter(found.values())).locator.row,
-            why_en="none of its rows names a picture. Give each a path or an address, as text",
-            why_zh="没有一行写明图片。请为每一行给出文本形式的路径或网址",
         )
     yield from found.values()
 
@@ -158,7 +158,7 @@ def _limited(tags: str) -> str:
 def _columns_of(root: Root, present: Sequence[str]) -> dict[str, str]:
     """Return which columns of the list hold what. Raises InvalidList naming the columns there are."""
     there = {str(name).strip().lower(): name for name in reversed(present)}
-    listed = ", ".join(map(str, present))
+    listed = list(map(str, present))
     columns = {}
     for what, names in COLUMNS.items():
         chosen = root.columns.get(what)
@@ -166,9 +166,7 @@ def _columns_of(root: Root, present: Sequence[str]) -> dict[str, str]:
             continue  # the other one is meant
         if chosen is not None and chosen.strip().lower() not in there:
             raise InvalidList(
-                root.path,
-                why_en=f"it has no column {chosen!r}; there are: {listed}",
-                why_zh=f"没有名为 {chosen!r} 的列；现有的列：{listed}",
+                root.path, message("it has no column {chosen!r}; there are: {listed}", chosen=chosen, listed=listed)
             )
         names_of = [chosen.strip().lower()] if chosen else names.split()
         name = next((name for name in names_of if name in there), None)
@@ -177,10 +175,11 @@ def _columns_of(root: Root, present: Sequence[str]) -> dict[str, str]:
     if not columns.keys() & _PLACES:
         raise InvalidList(
             root.path,
-            why_en=f"no column holds paths or addresses; there are: {listed}. Name one `path` or `url` in the first "
-            "line, or say which it is: --path-column NAME, --url-column NAME",
-            why_zh=f"没有路径或网址列；现有的列：{listed}。请在第一行把它命名为 path 或 url，"
-            "或用 --path-column NAME、--url-column NAME 指定",
+            message(
+                "no column holds paths or addresses; there are: {listed}. Name one `path` or `url` in the first line, "
+                "or say which it is: --path-column NAME, --url-column NAME",
+                listed=listed,
+            ),
         )
     return columns
 

@@ -21,7 +21,7 @@ from indexer.library.source_port import ReadOptions, ScanContext, Source
 from indexer.sources.folders import PathRules, clamp_mtime
 from indexer.sources.lists import COLUMNS, join_tags, text_of
 from models.foundation.errors import DecodeError, ImageSearchError
-from models.foundation.wording import Wording, os_wording
+from models.foundation.messages import Message, Quoted, Readable, message, os_message
 from models.pictures.decode import read_image_file
 
 _READING = 1  # a shard that was read by a version with another number is read again
@@ -108,14 +108,12 @@ def _members(path: Path, size: int) -> Iterator[tuple[tarfile.TarFile, tarfile.T
         while (member := tar.next()) is not None:
             tar.members = []  # type: ignore[attr-defined]  # it would keep them all
             if member.offset <= reached or not 0 <= member.size <= MAX_INT64:
-                raise _TarFlaw(
-                    f"a header leads back, at byte {member.offset}", f"第 {member.offset} 字节处的头部指回前面"
-                )
+                raise _TarFlaw(message("a header leads back, at byte {offset}", offset=member.offset))
             reached = member.offset
             if not member.isdir():
                 yield tar, member
             if _is_plain(member) and member.offset_data + member.size > size:
-                raise _TarFlaw(f"{member.name!r} ends behind it", f"{member.name!r} 超出了文件末尾")
+                raise _TarFlaw(message("{name!r} ends behind it", name=member.name))
         _check_end(path, tar.offset)
 
 
@@ -125,31 +123,30 @@ def _check_end(path: Path, offset: int) -> None:
         file.seek(offset)
         block = file.read(_BLOCK)
         if block.strip(b"\0"):
-            raise _TarFlaw(f"no header at byte {offset}", f"第 {offset} 字节处没有头部")
+            raise _TarFlaw(message("no header at byte {offset}", offset=offset))
         if len(block) < _BLOCK:
-            raise _TarFlaw("the mark of its end is missing", "缺少结束标记")
+            raise _TarFlaw(message("the mark of its end is missing"))
         if file.read(_MAX_PADDING_BYTES).strip(b"\0"):
-            en = f"something follows its end at byte {offset}; were several joined?"
-            raise _TarFlaw(en, f"第 {offset} 字节处的结尾之后还有内容；是否由多个文件拼接而成？")
+            raise _TarFlaw(message("something follows its end at byte {offset}; were several joined?", offset=offset))
 
 
 class _TarFlaw(tarfile.ReadError):
-    """What is wrong with a tar, in both languages."""
+    """What is wrong with a tar."""
 
-    def __init__(self, en: str, zh: str) -> None:
-        super().__init__(en)
-        self.wording = Wording(en, zh)
+    def __init__(self, why: Message) -> None:
+        super().__init__(str(why))
+        self.why = why
 
 
-def _explain(error: BaseException, path: Path) -> Wording:
+def _explain(error: BaseException, path: Path) -> Readable:
     with contextlib.suppress(OSError), path.open("rb") as file:
         if file.read(8).startswith(_PACKERS):
-            return Wording("it is compressed; make a plain .tar of it", "它是压缩的；请转成不压缩的 .tar")
+            return message("it is compressed; make a plain .tar of it")
     if isinstance(error, _TarFlaw):
-        return error.wording
+        return error.why
     if isinstance(error, OSError) and error.errno:
-        return os_wording(error)
-    return Wording(str(error) or type(error).__name__, "其中的头部无法读取")
+        return os_message(error)
+    return Quoted(str(error) or type(error).__name__, message("a header of it cannot be read"))
 
 
 def _is_plain(member: tarfile.TarInfo) -> bool:

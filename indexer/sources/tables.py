@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from indexer.errors import InvalidList
 from models.foundation.errors import BackendNotInstalled
+from models.foundation.messages import message, os_message
 from models.foundation.text_encoding import detect_text_encoding, open_text
-from models.foundation.wording import os_wording
 
 if TYPE_CHECKING:
     from pyarrow import DataType, RecordBatch
@@ -47,8 +47,7 @@ def read_rows(path: Path, choose: Choose) -> Iterator[Row]:
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        why = os_wording(error)
-        raise InvalidList(path, why_en=f"it cannot be read: {why.en}", why_zh=f"无法读取：{why.zh}") from error
+        raise InvalidList(path, message("it cannot be read: {why}", why=os_message(error))) from error
 
 
 class _Lines(Iterator[str]):
@@ -67,10 +66,11 @@ class _Lines(Iterator[str]):
         if len(line) == _MAX_LINE_CHARS:
             raise InvalidList(
                 self._path,
+                message(
+                    "this line has more than {count:,} characters. Give each picture a line of its own",
+                    count=_MAX_LINE_CHARS,
+                ),
                 row=self.number,
-                why_en=f"this line has more than {_MAX_LINE_CHARS // 10**6} million characters. Give each picture a "
-                "line of its own",
-                why_zh=f"这一行超过 {_MAX_LINE_CHARS // 10**4} 万个字符。请让每张图片各占一行",
             )
         self.number += 1
         return line
@@ -83,11 +83,7 @@ class _Lines(Iterator[str]):
 def _read_csv(path: Path, choose: Choose) -> Iterator[Row]:
     charset = detect_text_encoding(path)
     if charset is None:
-        raise InvalidList(
-            path,
-            why_en="it is neither UTF-8 nor GBK. Save it as UTF-8",
-            why_zh="编码既不是 UTF-8 也不是 GBK。请另存为 UTF-8",
-        )
+        raise InvalidList(path, message("it is neither UTF-8 nor GBK. Save it as UTF-8"))
     with open_text(path, charset, newline="") as file:
         lines = _Lines(path, file)
         header = next((line for line in lines if line.strip()), "")
@@ -177,8 +173,8 @@ def _read_parquet(path: Path, choose: Choose) -> Iterator[Row]:
                     number += 1
                     yield number, row
     except ArrowException as error:
-        why_en, why_zh = f"it is not readable Parquet ({error})", f"不是可读取的 Parquet（{error}）"
-        raise InvalidList(path, row=number + 1, why_en=why_en, why_zh=why_zh) from error
+        why = message("it is not readable Parquet ({said})", said=str(error))
+        raise InvalidList(path, why, row=number + 1) from error
 
 
 def _shown(name: str, kind: "DataType") -> str:

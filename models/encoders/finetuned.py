@@ -13,6 +13,7 @@ from pathlib import Path
 from models.encoders.spec import EncoderSpec, Publication
 from models.foundation.errors import WeightsCorrupt
 from models.foundation.files import replace_file
+from models.foundation.messages import message
 
 logger = logging.getLogger(__name__)
 
@@ -82,9 +83,7 @@ def read_card(folder: Path) -> Card:
             raise ValueError("another format or another name")
         return Card(**document)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsCorrupt(
-            path, encoder=folder.name, why=("it cannot be read", "无法读取"), is_finetuned=True
-        ) from error
+        raise WeightsCorrupt(path, encoder=folder.name, why=message("it cannot be read"), is_finetuned=True) from error
 
 
 def write_card(folder: Path, card: Card) -> None:

@@ -13,6 +13,7 @@ from models.encoders.encoder import Preprocess, TextReading
 from models.encoders.spec import EncoderSpec
 from models.foundation.devices import CPU, count_cpus
 from models.foundation.errors import BackendNotInstalled, DeviceUnavailable, UnknownWords, WeightsCorrupt
+from models.foundation.messages import message, verbatim
 from models.foundation.vectors import Pixels, Vectors, l2_normalize
 from models.language.tokenizer import Tokenizer
 
@@ -49,12 +50,13 @@ def open_session(path: Path, *, threads: int = 0, device: str = CPU, encoder: st
     except (failures.Fail, failures.InvalidProtobuf, failures.InvalidGraph, failures.RuntimeException) as error:
         first_line = str(error).strip().partition("\n")[0]
         if device != CPU:
-            raise DeviceUnavailable(device, first_line) from error
-        raise WeightsCorrupt(path, encoder=encoder, why=(first_line, first_line), is_export=True) from error
+            raise DeviceUnavailable(device, verbatim(first_line)) from error
+        raise WeightsCorrupt(path, encoder=encoder, why=verbatim(first_line), is_export=True) from error
     # What a build lists, or a caller asks for, says nothing: it falls back without a word.
     wanted = _PROVIDERS.get(device.partition(":")[0])
     if wanted and wanted not in session.get_providers():
-        raise DeviceUnavailable(device, f"ONNX Runtime runs here on {', '.join(session.get_providers())}")
+        providers = session.get_providers()
+        raise DeviceUnavailable(device, message("ONNX Runtime runs here on {providers}", providers=providers))
     return session
 
 

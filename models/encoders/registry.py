@@ -21,13 +21,14 @@ from models.encoders.runtime import Runtime
 from models.encoders.siglip2 import family as siglip2
 from models.encoders.spec import EncoderSpec
 from models.foundation.errors import UnknownEncoder, WeightsCorrupt
+from models.foundation.messages import message
 
 logger = logging.getLogger(__name__)
 
 GROUP = "xuntu.encoders"  # entry points: an EncoderFamily, or whatever makes one when it is called
 DEFAULT_ENCODER = starter.SPEC.name
 _HERE = Runtime()
-_OTHER_ARCHITECTURE = ("it names an architecture that this version does not know", "其中的结构不为本版本所知")
+_OTHER_ARCHITECTURE = message("it names an architecture that this version does not know")
 _FOR_TESTS = (hash_encoder.SPEC.name,)
 
 

@@ -13,6 +13,7 @@ from models.encoders.onnx import pad_ids, read_text
 from models.encoders.spec import EncoderSpec
 from models.foundation.devices import CPU, count_cpus
 from models.foundation.errors import BackendNotInstalled, DeviceUnavailable
+from models.foundation.messages import message
 from models.foundation.vectors import Pixels, Vectors, l2_normalize
 from models.language.tokenizer import Tokenizer
 
@@ -77,9 +78,13 @@ def prepare(device: str, *, threads: int = 0) -> str:
         torch.set_num_threads(threads or count_cpus())
         return device
     if not device.startswith("cuda"):
-        raise DeviceUnavailable(device, "it runs exported encoders only: xuntu models export NAME --precision fp16")
+        why = message("it runs exported encoders only: xuntu models export NAME --precision fp16")
+        raise DeviceUnavailable(device, why)
     if not torch.cuda.is_available() or int(device.partition(":")[2]) >= torch.cuda.device_count():
-        raise DeviceUnavailable(device, f"torch {torch.__version__} sees {torch.cuda.device_count()} GPUs here")
+        why = message(
+            "torch {version} sees {count} GPUs here", version=torch.__version__, count=torch.cuda.device_count()
+        )
+        raise DeviceUnavailable(device, why)
     return device
 
 

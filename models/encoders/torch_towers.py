@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.foundation.errors import BackendNotInstalled, WeightsCorrupt, WeightsUnsuitable
+from models.foundation.messages import Message, message, verbatim
 
 # Keeps declared operators alive for the life of the process.
 _declared: list[Any] = []
@@ -95,14 +96,14 @@ def read_state(path: Path, encoder: str) -> dict[str, Tensor]:
     except BackendNotInstalled:
         raise
     except Exception as error:  # bytes that are no checkpoint make the unpickler raise whatever they like
-        why = (_first_line(error), _first_line(error))
+        why = verbatim(_first_line(error))
         if isinstance(error, pickle.UnpicklingError):  # torch's own words advise to run the file's code
-            why = ("it is no file of tensors, or holds more than tensors", "它不是张量文件，或含有张量以外的内容")
+            why = message("it is no file of tensors, or holds more than tensors")
         raise WeightsCorrupt(path, encoder=encoder, why=why) from error
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsUnsuitable(path, encoder, ("it holds no table of tensors", "其中没有张量表"))
+        raise WeightsUnsuitable(path, encoder, message("it holds no table of tensors"))
     return {str(name).removeprefix("module."): tensor for name, tensor in state.items()}
 
 
@@ -158,14 +159,14 @@ def _as_float(tensor: Tensor) -> Tensor:
     return tensor.float().clone() if tensor.is_floating_point() else tensor.clone()
 
 
-def lacks(missing: Sequence[str]) -> tuple[str, str]:
+def lacks(missing: Sequence[str]) -> Message:
     """Say that tensors are missing."""
-    return f"it lacks {missing[0]}, and {len(missing) - 1} more", f"缺少 {missing[0]} 等 {len(missing)} 个张量"
+    return message("it lacks {first}, and {more} more", first=missing[0], more=len(missing) - 1)
 
 
-def _shapes(name: str, expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> tuple[str, str]:
-    found, wanted = tuple(state[name].shape), tuple(expected[name].shape)
-    return f"its {name} is {found}, not {wanted}", f"{name} 的形状是 {found}，应为 {wanted}"
+def _shapes(name: str, expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Message:
+    found, wanted = (str(tuple(tensors[name].shape)) for tensors in (state, expected))
+    return message("its {name} is {found}, not {wanted}", name=name, found=found, wanted=wanted)
 
 
 def _first_line(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from models.encoders.spec import EncoderSpec
 from models.encoders.torch_towers import lacks, mend_torchvision, read_state
 from models.foundation.errors import BackendNotInstalled, WeightsUnsuitable
+from models.foundation.messages import message
 
 _WIDTH_OF = ("embeddings.cls_token", "text_model.embeddings.token_embedding.weight")
 
@@ -18,21 +19,20 @@ def load_model(kind: Any, config: Any, spec: EncoderSpec, path: Path) -> Any:
     state = read_state(path, spec.name)
     narrow = next((tensor for name, tensor in state.items() if name.endswith(_WIDTH_OF)), None)
     if narrow is None or narrow.shape[-1] != spec.dim:  # found before gigabytes are filled
-        width = narrow.shape[-1] if narrow is not None else 0
-        why = (f"it is {width} wide, not {spec.dim}", f"宽度是 {width}，应为 {spec.dim}")
-        if narrow is None:
-            why = ("it holds something else", "内容不是这个模型")
+        why = message("it holds something else")
+        if narrow is not None:
+            why = message("it is {width} wide, not {wanted}", width=narrow.shape[-1], wanted=spec.dim)
         raise WeightsUnsuitable(path, spec.name, why)
     try:
         model, found = kind.from_pretrained(
             None, config=config, state_dict=state, dtype=torch.float32, output_loading_info=True
         )
     except RuntimeError as error:
-        raise WeightsUnsuitable(path, spec.name, ("its tensors have other shapes", "张量形状不符")) from error
+        raise WeightsUnsuitable(path, spec.name, message("its tensors have other shapes")) from error
     missing = sorted(found["missing_keys"])
     unexpected = sorted(name for name in found["unexpected_keys"] if not name.endswith("position_ids"))
     if unexpected:  # such as the registers of a model that has them
-        why = (f"it holds {unexpected[0]}, which belongs to another model", f"其中的 {unexpected[0]} 属于另一个模型")
+        why = message("it holds {name}, which belongs to another model", name=unexpected[0])
         raise WeightsUnsuitable(path, spec.name, why)
     if missing:
         raise WeightsUnsuitable(path, spec.name, lacks(missing))

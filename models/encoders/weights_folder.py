@@ -19,6 +19,7 @@ from typing import Any
 from models.encoders.spec import EncoderSpec, WeightFile
 from models.foundation.errors import WeightsBusy, WeightsCorrupt, WeightsMissing, WeightsUnwritable
 from models.foundation.files import replace_file, sha256_of
+from models.foundation.messages import NOTHING, Message, Readable, message
 
 _FORMAT = 1
 GOLDEN_FILE = "golden.json"
@@ -168,11 +169,11 @@ class EncoderFolder:
                 raise self.missing(file.name)
             with self.explaining():
                 if not path.is_file() or sha256_of(path) != file.sha256:
-                    why = None if path.is_file() else ("it is missing", "文件缺失")
+                    why = None if path.is_file() else message("it is missing")
                     raise self.corrupt(file.name, why, is_export=file.name not in published)
         return [self.path / file.name for file in files]
 
-    def missing(self, name: str = "", *, why: tuple[str, str] = ("", "")) -> WeightsMissing:
+    def missing(self, name: str = "", *, why: Readable = NOTHING) -> WeightsMissing:
         """Return the error that says what to put here and where to get it."""
         publication = self.spec.publication
         if publication is None:
@@ -187,7 +188,7 @@ class EncoderFolder:
         fetchable = places if publication.is_fetchable else ()
         return WeightsMissing(self.path / wanted, encoder=self.spec.name, places=fetchable, why=why)
 
-    def corrupt(self, name: str, why: tuple[str, str] | None, *, is_export: bool = False) -> WeightsCorrupt:
+    def corrupt(self, name: str, why: Readable | None, *, is_export: bool = False) -> WeightsCorrupt:
         """Return the error that says what is wrong with a file here, and how to get it back."""
         is_finetuned = bool(self.spec.architecture)
         return WeightsCorrupt(
@@ -206,7 +207,7 @@ class EncoderFolder:
                 exports=tuple(Export(**{**e, "files": _files(e["files"])}) for e in document["exports"]),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise self.corrupt(path.name, ("it cannot be read", "无法读取")) from error
+            raise self.corrupt(path.name, message("it cannot be read")) from error
 
 
 def _files(values: Sequence[dict[str, Any]]) -> tuple[WeightFile, ...]:
@@ -215,13 +216,13 @@ def _files(values: Sequence[dict[str, Any]]) -> tuple[WeightFile, ...]:
     return tuple(WeightFile(**value) for value in values)
 
 
-def find_damage(path: Path, name: str = "") -> tuple[str, str] | None:
-    """Return why a checkpoint file cannot be whole, in English and Chinese; None where nothing speaks against it.
+def find_damage(path: Path, name: str = "") -> Message | None:
+    """Return why a checkpoint file cannot be whole; None where nothing speaks against it.
 
     `name` is the one it is published under, where it has another.
     """
     suffix = Path(name or path.name).suffix
-    cut = ("it is cut short", "文件不完整")
+    cut = message("it is cut short")
     try:
         if suffix == ".safetensors":
             with path.open("rb") as file:
@@ -236,5 +237,5 @@ def find_damage(path: Path, name: str = "") -> tuple[str, str] | None:
                 is_archive = file.read(2) == b"PK"
             return cut if is_archive and not zipfile.is_zipfile(path) else None
     except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return ("it is not what its name says", "内容与文件名不符")
+        return message("it is not what its name says")
     return None

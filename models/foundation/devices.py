@@ -6,6 +6,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from models.foundation.errors import DeviceUnavailable
+from models.foundation.messages import message
 
 CPU = "cpu"
 
@@ -29,7 +30,7 @@ def list_devices(asked: str) -> list[str]:
     devices = asked.split(",")
     for device in devices:
         if not re.fullmatch(r"cpu|(cuda|tensorrt):[0-9]+", device):
-            raise DeviceUnavailable(device, "known are auto, cpu, cuda, cuda:N, tensorrt and lists of them")
+            raise DeviceUnavailable(device, message("known are auto, cpu, cuda, cuda:N, tensorrt and lists of them"))
     return devices
 
 

@@ -31,23 +31,40 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from models.foundation.wording import Show, Wording, os_wording
+from models.foundation.messages import (
+    NOTHING,
+    Message,
+    Readable,
+    Show,
+    Word,
+    join,
+    mark,
+    message,
+    os_message,
+    recognise,
+    verbatim,
+)
 
 
 class ImageSearchError(Exception):
-    """The root: a sentence for people in both languages, and a code for programs.
-
-    An error that names paths has them, and whatever else its sentences tell, as `fields`; then both sentences are
-    templates that name fields in braces.
-    """
+    """The root: a sentence for people in both languages, and a code for programs."""
 
     code: str = "error"
     users_mistake: ClassVar[bool] = False  # the person can mend it by asking differently
 
-    def __init__(self, *, en: str, zh: str, **fields: object) -> None:
-        self.wording = Wording(en, zh, fields)
-        self.en, self.zh = self.text("en"), self.text("zh")
-        super().__init__(self.en)
+    def __init__(self, said: Readable) -> None:
+        self.said = said
+        super().__init__(said.text("en"))
+
+    @property
+    def en(self) -> str:
+        """The sentence in English."""
+        return self.text("en")
+
+    @property
+    def zh(self) -> str:
+        """The sentence in Chinese."""
+        return self.text("zh")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel between processes with every field, whatever the constructor takes."""
@@ -58,7 +75,7 @@ class ImageSearchError(Exception):
 
         Paths in it are written by `show`.
         """
-        return self.wording.text(language, show)
+        return self.said.text(language, show)
 
 
 def _restore(kind: type[ImageSearchError], args: tuple[Any, ...], fields: dict[str, Any]) -> ImageSearchError:
@@ -74,11 +91,9 @@ class InvalidSetting(ImageSearchError):
     code = "invalid_setting"
     users_mistake = True
 
-    def __init__(self, name: str, value: str, why: str) -> None:
+    def __init__(self, name: str, value: str, why: Readable) -> None:
         self.name, self.value = name, value
-        super().__init__(
-            en=f"The setting {name} cannot be {value!r}: {why}.", zh=f"设置 {name} 不能为 {value!r}：{why}。"
-        )
+        super().__init__(message("The setting {name} cannot be {value!r}: {why}.", name=name, value=value, why=why))
 
 
 class EncoderError(ImageSearchError):
@@ -95,10 +110,8 @@ class UnknownEncoder(EncoderError):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         self.name, self.known = name, tuple(known)
-        names = ", ".join(known)
         super().__init__(
-            en=f"There is no encoder named {name!r}. Known encoders: {names}.",
-            zh=f"没有名为 {name!r} 的编码器。可用的编码器：{names}。",
+            message("There is no encoder named {name!r}. Known encoders: {known}.", name=name, known=self.known)
         )
 
 
@@ -110,20 +123,19 @@ class WeightsMissing(EncoderError):
 
     code = "weights_missing"
 
-    def __init__(
-        self, path: Path, *, encoder: str = "", places: Sequence[str] = (), why: tuple[str, str] = ("", "")
-    ) -> None:
+    def __init__(self, path: Path, *, encoder: str = "", places: Sequence[str] = (), why: Readable = NOTHING) -> None:
         self.path, self.encoder, self.places = path, encoder, tuple(places)
         if not encoder:
             super().__init__(
-                en="The weight file {name} is missing from {folder}. Install xuntu again to restore it.",
-                zh="{folder} 中缺少权重文件 {name}。请重新安装 xuntu。",
-                folder=path.parent,
-                name=path.name,
+                message(
+                    "The weight file {name} is missing from {folder}. Install xuntu again to restore it.",
+                    folder=path.parent,
+                    name=path.name,
+                )
             )
             return
         fields = {
-            "why": Wording(*why),
+            "why": why,
             "encoder": encoder,
             "folder": path.parent,
             "name": path.name,
@@ -131,30 +143,28 @@ class WeightsMissing(EncoderError):
         }
         if not places:
             super().__init__(
-                en="{why}The weights of {encoder} are not in {folder}. It was fine-tuned, and is published nowhere: "
-                "put back a copy of {name}, or run: {command} --from FILE",
-                zh="{why}{folder} 中没有 {encoder} 的权重。它由微调得到，没有发布：请放回 {name} 的副本，"
-                "或运行：{command} --from FILE",
-                **fields,
+                message(
+                    "{why}The weights of {encoder} are not in {folder}. It was fine-tuned, and is published nowhere: "
+                    "put back a copy of {name}, or run: {command} --from FILE",
+                    **fields,
+                )
             )
             return
         super().__init__(
-            en="{why}The weights of {encoder} are not in {folder}. With network, run: {command}\n"
-            "Without, get {name} from one of{listed}\nand put it into the folder {folder}, or "
-            "run: {command} --from FILE",
-            zh="{why}{folder} 中没有 {encoder} 的权重。有网络时请运行：{command}\n"
-            "没有网络时，请从以下任一地址取得 {name}：{listed}\n放入文件夹 {folder}，或运行："
-            "{command} --from FILE",
-            listed="".join(f"\n  {place}" for place in places),
-            **fields,
+            message(
+                "{why}The weights of {encoder} are not in {folder}. With network, run: {command}\nWithout, get "
+                "{name} from one of{listed}\nand put it into the folder {folder}, or run: {command} --from FILE",
+                listed="".join(f"\n  {place}" for place in places),
+                **fields,
+            )
         )
 
 
-def _command(verb: str, encoder: str, path: Path) -> Wording:
+def _command(verb: str, encoder: str, path: Path) -> Message:
     """Return a command about an encoder whose files lie beside `path`; where they are a library's, it is named."""
     weights = path.parent.parent
     template = "xuntu models {verb} {encoder}" + (" --data {data}" if weights.name == "weights" else "")
-    return Wording(template, template, {"verb": verb, "encoder": encoder, "data": weights.parent})
+    return Message(template, {"verb": verb, "encoder": encoder, "data": weights.parent})
 
 
 class WeightsCorrupt(EncoderError):
@@ -171,25 +181,26 @@ class WeightsCorrupt(EncoderError):
         path: Path,
         *,
         encoder: str = "",
-        why: tuple[str, str] | None = None,
+        why: Readable | None = None,
         is_export: bool = False,
         is_finetuned: bool = False,
     ) -> None:
         self.path, self.encoder = path, encoder
-        remedy = Wording("Install xuntu again to restore it.", "请重新安装 xuntu。")
+        remedy = message("Install xuntu again to restore it.")
         if encoder:
             command = {"command": _command("export" if is_export else "pull", encoder, path)}
-            remedy = Wording("Run: {command}", "请运行：{command}", command)
+            remedy = message("Run: {command}", **command)
             if is_finetuned and not is_export:
-                remedy = Wording("Put back a copy of it, or fine-tune again.", "请放回它的副本，或重新微调。")
+                remedy = message("Put back a copy of it, or fine-tune again.")
             elif not is_export:
-                remedy = Wording("Delete it, then run: {command}", "请删除该文件，然后运行：{command}", command)
+                remedy = message("Delete it, then run: {command}", **command)
         super().__init__(
-            en="The weight file {path} is damaged: {why}. {remedy}",
-            zh="权重文件 {path} 已损坏：{why}。{remedy}",
-            path=path,
-            why=Wording(*(why or ("its checksum is wrong", "校验和不符"))),
-            remedy=remedy,
+            message(
+                "The weight file {path} is damaged: {why}. {remedy}",
+                path=path,
+                why=why or message("its checksum is wrong"),
+                remedy=remedy,
+            )
         )
 
 
@@ -199,17 +210,17 @@ class WeightsUnsuitable(EncoderError):
     code = "weights_unsuitable"
     users_mistake = True
 
-    def __init__(self, path: Path, encoder: str, why: tuple[str, str], belongs_to: str = "") -> None:
+    def __init__(self, path: Path, encoder: str, why: Readable, belongs_to: str = "") -> None:
         self.path, self.encoder, self.belongs_to = path, encoder, belongs_to
-        hint_en = f" It looks like {belongs_to}: xuntu models pull {belongs_to} --from FILE" if belongs_to else ""
-        hint_zh = f"它看起来属于 {belongs_to}：xuntu models pull {belongs_to} --from FILE" if belongs_to else ""
+        hint = message(" It looks like {encoder}: xuntu models pull {encoder} --from FILE", encoder=belongs_to)
         super().__init__(
-            en="{path} is not a checkpoint of {encoder}: {why}.{hint}",
-            zh="{path} 不是 {encoder} 的权重：{why}。{hint}",
-            path=path,
-            encoder=encoder,
-            why=Wording(*why),
-            hint=Wording(hint_en, hint_zh),
+            message(
+                "{path} is not a checkpoint of {encoder}: {why}.{hint}",
+                path=path,
+                encoder=encoder,
+                why=why,
+                hint=hint if belongs_to else NOTHING,
+            )
         )
 
 
@@ -221,10 +232,11 @@ class WeightsBusy(EncoderError):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         super().__init__(
-            en="Another process is fetching, exporting or training into {folder}. Wait until it has ended, then try "
-            "again.",
-            zh="另一个进程正在向 {folder} 下载、导出或训练。请等它结束后再试。",
-            folder=folder,
+            message(
+                "Another process is fetching, exporting or training into {folder}. Wait until it has ended, then try "
+                "again.",
+                folder=folder,
+            )
         )
 
 
@@ -236,39 +248,12 @@ class WeightsUnwritable(EncoderError):
     def __init__(self, path: Path, error: OSError) -> None:
         self.path = path
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            en, zh = "There is no room for {path}. Free some space,", "磁盘空间不足，放不下 {path}。请腾出空间，"
+            said = mark("There is no room for {path}. Free some space, then run the same command again.")
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            en, zh = "No permission for {path}. Allow reading and writing,", "没有访问 {path} 的权限。请允许读写，"
+            said = mark("No permission for {path}. Allow reading and writing, then run the same command again.")
         else:
-            en, zh = "{path} cannot be used: {why}. Mend that,", "无法使用 {path}：{why}。请先解决，"
-        super().__init__(
-            en=f"{en} then run the same command again.",
-            zh=f"{zh}然后重新运行同一命令。",
-            path=path,
-            why=os_wording(error),
-        )
-
-
-_ATTEMPTS_ZH = {
-    "connection refused": "连接被拒绝",
-    "the connection broke off": "连接中断",
-    "the name of the host cannot be resolved": "无法解析主机名",
-    "no secure connection": "无法建立安全连接",
-    "the checksum does not match": "校验和不符",
-    "the file has changed meanwhile": "文件在下载期间发生了变化",
-    "a web page instead of the file": "得到的是网页而不是文件",
-    "404 Not Found": "404 没有这个文件",
-    "401 Unauthorized": "401 需要登录",
-    "403 Forbidden": "403 禁止访问",
-    "429 Too Many Requests": "429 请求过多",
-    "neither length nor checksum is announced": "没有给出长度和校验和",
-}
-
-
-def _in_chinese(why: str) -> str:
-    if why.startswith("no answer within "):
-        return f"{why.removeprefix('no answer within ')} 内没有响应"
-    return _ATTEMPTS_ZH.get(why, why)
+            said = mark("{path} cannot be used: {why}. Mend that, then run the same command again.")
+        super().__init__(Message(said, {"path": path, "why": os_message(error)}))
 
 
 class FetchFailed(EncoderError):
@@ -276,15 +261,11 @@ class FetchFailed(EncoderError):
 
     code = "fetch_failed"
 
-    def __init__(self, missing: WeightsMissing, attempts: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, missing: WeightsMissing, attempts: Sequence[tuple[str, Readable]]) -> None:
         self.attempts, self.path = tuple(attempts), missing.path
-        tried = "".join(f"\n  {address}: {why}" for address, why in attempts)
-        tried_zh = "".join(f"\n  {address}：{_in_chinese(why)}" for address, why in attempts)
+        tried = join(message("\n  {address}: {why}", address=address, why=why) for address, why in attempts)
         super().__init__(
-            en="The weights could not be fetched. Tried:{tried}\n{missing}",
-            zh="无法下载权重。已尝试：{tried}\n{missing}",
-            tried=Wording(tried, tried_zh),
-            missing=missing.wording,
+            message("The weights could not be fetched. Tried:{tried}\n{missing}", tried=tried, missing=missing)
         )
 
 
@@ -298,8 +279,12 @@ class NotExported(EncoderError):
         self.encoder, self.precision = encoder, precision
         command = f"xuntu models export {encoder} --precision {precision}"
         super().__init__(
-            en=f"{encoder} is not exported in {precision}. Run: {command}",
-            zh=f"{encoder} 尚未导出为 {precision}。请运行：{command}",
+            message(
+                "{encoder} is not exported in {precision}. Run: {command}",
+                encoder=encoder,
+                precision=precision,
+                command=command,
+            )
         )
 
 
@@ -311,10 +296,15 @@ class ExportRefused(EncoderError):
     def __init__(self, encoder: str, tower: str, precision: str, *, cosine: float, least: float) -> None:
         self.cosine, self.least = cosine, least
         super().__init__(
-            en=f"The {precision} export of {encoder}'s {tower} tower is refused: the lowest cosine to the original's "
-            f"vectors is {cosine:.6f}, below {least}. Nothing was changed.",
-            zh=f"拒绝 {encoder} 的 {precision} 导出（{tower}）：与原模型向量的最低余弦为 {cosine:.6f}，低于 {least}。"
-            "没有任何改动。",
+            message(
+                "The {precision} export of {encoder}'s {tower} tower is refused: the lowest cosine to the original's "
+                "vectors is {cosine:.6f}, below {least}. Nothing was changed.",
+                precision=precision,
+                encoder=encoder,
+                tower=tower,
+                cosine=cosine,
+                least=least,
+            )
         )
 
 
@@ -327,10 +317,11 @@ class NoTextTower(EncoderError):
     def __init__(self, encoder: str) -> None:
         self.encoder = encoder
         super().__init__(
-            en=f"The encoder {encoder} compares pictures and reads no text. Search by picture instead, or build a "
-            "library with an encoder that reads text (xuntu models list).",
-            zh=f"编码器 {encoder} 只比较图片，不读取文字。请用图片搜索，或用能读文字的编码器建立图片库"
-            "（xuntu models list）。",
+            message(
+                "The encoder {encoder} compares pictures and reads no text. Search by picture instead, or build a "
+                "library with an encoder that reads text (xuntu models list).",
+                encoder=encoder,
+            )
         )
 
 
@@ -340,11 +331,14 @@ class DeviceUnavailable(EncoderError):
     code = "device_unavailable"
     users_mistake = True
 
-    def __init__(self, device: str, why: str) -> None:
+    def __init__(self, device: str, why: Readable) -> None:
         self.device = device
         super().__init__(
-            en=f"The device {device!r} cannot be used: {why}. Set XUNTU_DEVICE=cpu, or leave it out.",
-            zh=f"无法使用设备 {device!r}：{why}。请设置 XUNTU_DEVICE=cpu，或不设置。",
+            message(
+                "The device {device!r} cannot be used: {why}. Set XUNTU_DEVICE=cpu, or leave it out.",
+                device=device,
+                why=why,
+            )
         )
 
 
@@ -356,37 +350,55 @@ class BackendNotInstalled(EncoderError):
     def __init__(self, package: str, extra: str) -> None:
         self.package, self.extra = package, extra
         super().__init__(
-            en=f"The package {package} is not installed. Run: pip install -c constraints.txt '.[{extra}]'",
-            zh=f"没有安装 {package}。请运行：pip install -c constraints.txt '.[{extra}]'",
+            message(
+                "The package {package} is not installed. Run: pip install -c constraints.txt '.[{extra}]'",
+                package=package,
+                extra=extra,
+            )
         )
 
 
-# Why a file is not in the index: code -> (English, Chinese). `{detail}` holds the fact that belongs to it.
-DECODE_REASONS: dict[str, tuple[str, str]] = {
-    "empty_file": ("the file is empty (0 bytes)", "文件是空的（0 字节）"),
-    "not_an_image": ("not a picture in a format that can be read", "不是可读取的图片格式"),
-    "truncated": ("the file is cut short: the picture data ends too early", "文件不完整：图像数据提前结束"),
-    "corrupt": ("the picture data is damaged", "图像数据已损坏"),
-    "out_of_memory": ("not enough memory to decode it", "内存不足，无法解码"),
-    "too_many_pixels": ("too many pixels: {detail}", "像素过多：{detail}"),
-    "too_many_bytes": ("the file is too big: {detail}", "文件过大：{detail}"),
-    "not_a_regular_file": ("not a regular file: {detail}", "不是普通文件：{detail}"),
-    "not_found": ("the file is gone, or is a link to nothing", "文件不存在，或是失效的链接"),
-    "permission_denied": ("no permission to read the file", "没有读取该文件的权限"),
-    "crashed": ("reading the file crashed the decoder", "读取该文件时解码程序崩溃"),
-    "io_error": ("the file could not be read: {detail}", "无法读取文件：{detail}"),
-    "offline": ("XUNTU_OFFLINE is set, so it was not fetched", "已设置 XUNTU_OFFLINE，没有下载"),
-    "url_unreachable": ("the address cannot be reached: {detail}", "无法访问该地址：{detail}"),
-    "url_timeout": ("the address has not answered within {detail} s", "该地址在 {detail} 秒内没有响应"),
-    "url_status": ("the address answers {detail}", "该地址返回 {detail}"),
-    "url_redirects": ("the address leads in circles, or away from http: {detail}", "该地址重定向无效：{detail}"),
-    "url_web_page": ("a web page came instead of a picture", "得到的是网页而不是图片"),
-    "url_invalid": ("not an address that can be fetched: {detail}", "不是可以下载的地址：{detail}"),
-    "base64": ("its base64 text is damaged", "base64 文本已损坏"),
-    "row_unreadable": ("this row cannot be read, or is not a JSON object", "这一行无法读取，或不是 JSON 对象"),
-    "row_without_picture": ("this row names no picture", "这一行没有写明图片"),
-    "row_without_caption": ("this row has no caption", "这一行没有文字说明"),
+# Why a file is not in the index: `{detail}` holds the fact that belongs to it.
+DECODE_REASONS: dict[str, str] = {
+    "empty_file": mark("the file is empty (0 bytes)"),
+    "not_an_image": mark("not a picture in a format that can be read"),
+    "truncated": mark("the file is cut short: the picture data ends too early"),
+    "corrupt": mark("the picture data is damaged"),
+    "out_of_memory": mark("not enough memory to decode it"),
+    "too_many_pixels": mark("too many pixels: {detail}"),
+    "too_many_bytes": mark("the file is too big: {detail}"),
+    "not_a_regular_file": mark("not a regular file: {detail}"),
+    "not_found": mark("the file is gone, or is a link to nothing"),
+    "permission_denied": mark("no permission to read the file"),
+    "crashed": mark("reading the file crashed the decoder"),
+    "io_error": mark("the file could not be read: {detail}"),
+    "offline": mark("XUNTU_OFFLINE is set, so it was not fetched"),
+    "url_unreachable": mark("the address cannot be reached: {detail}"),
+    "url_timeout": mark("the address has not answered within {detail} s"),
+    "url_status": mark("the address answers {detail}"),
+    "url_redirects": mark("the address leads in circles, or away from http: {detail}"),
+    "url_web_page": mark("a web page came instead of a picture"),
+    "url_invalid": mark("not an address that can be fetched: {detail}"),
+    "base64": mark("its base64 text is damaged"),
+    "row_unreadable": mark("this row cannot be read, or is not a JSON object"),
+    "row_without_picture": mark("this row names no picture"),
+    "row_without_caption": mark("this row has no caption"),
 }
+
+
+_DETAILS = (
+    mark("{width} x {height} = {megapixels} megapixels, limit {limit}"),
+    mark("{size} MiB, limit {limit}"),
+    mark("link to {name}"),
+    mark("directory"),
+    mark("device"),
+    mark("sparse file"),
+)
+
+
+def decode_reason(code: str, detail: str = "") -> Message:
+    """Return why a picture cannot be used, as a part of a sentence. `code` is a key of DECODE_REASONS."""
+    return Message(DECODE_REASONS[code], {"detail": recognise(detail, _DETAILS) or Word(detail)})
 
 
 class DecodeError(EncoderError):
@@ -396,11 +408,9 @@ class DecodeError(EncoderError):
     users_mistake = True
 
     def __init__(self, reason: str, detail: str = "", *, name: str = "") -> None:
-        self.reason, self.detail = reason, detail
-        en, zh = (text.format(detail=detail) for text in DECODE_REASONS[reason])
-        super().__init__(
-            en=f"{name or 'The picture'} cannot be used: {en}.", zh=f"无法使用{name or '这张图片'}：{zh}。"
-        )
+        self.reason, self.detail, self.why = reason, detail, decode_reason(reason, detail)
+        it = verbatim(name) if name else message("The picture")
+        super().__init__(message("{it} cannot be used: {why}.", it=it, why=self.why))
 
     def named(self, name: str) -> "DecodeError":
         """Return the same error with the name of the file in its sentence."""
@@ -422,10 +432,11 @@ class NotTrainable(EncoderError):
     def __init__(self, encoder: str) -> None:
         self.encoder = encoder
         super().__init__(
-            en=f"{encoder} cannot be fine-tuned. Every size of Chinese-CLIP can, and what was fine-tuned from one: "
-            "choose it with --encoder (xuntu models list).",
-            zh=f"{encoder} 不能微调。Chinese-CLIP 的各种规格以及由其微调所得的编码器可以：请用 --encoder 选择"
-            "（xuntu models list）。",
+            message(
+                "{encoder} cannot be fine-tuned. Every size of Chinese-CLIP can, and what was fine-tuned from one: "
+                "choose it with --encoder (xuntu models list).",
+                encoder=encoder,
+            )
         )
 
 
@@ -437,10 +448,13 @@ class UnknownWords(EncoderError):
 
     def __init__(self, words: Sequence[str], encoder: str) -> None:
         self.words = tuple(words)
-        named = ", ".join(words) if words else "…"
+        named = self.words or "…"
         super().__init__(
-            en=f"The encoder {encoder!r} knows none of these words: {named}. Try other words, or a longer description.",
-            zh=f"编码器 {encoder!r} 不认识这些词：{named}。请换个说法，或描述得更具体一些。",
+            message(
+                "The encoder {encoder!r} knows none of these words: {named}. Try other words, or a longer description.",
+                encoder=encoder,
+                named=named,
+            )
         )
 
 
@@ -452,11 +466,11 @@ class CalibrationUnreadable(EncoderError):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(
-            en="{path} does not say how likely hits are right: it is damaged, or of another version. Delete it, or "
-            "make it anew: xuntu evaluate questions.csv --calibrate",
-            zh="{path} 已损坏或属于其他版本，无法据此给出匹配度。请删除它，或重新生成："
-            "xuntu evaluate questions.csv --calibrate",
-            path=path,
+            message(
+                "{path} does not say how likely hits are right: it is damaged, or of another version. Delete it, or "
+                "make it anew: xuntu evaluate questions.csv --calibrate",
+                path=path,
+            )
         )
 
 
@@ -468,10 +482,11 @@ class ReferenceUnreadable(EncoderError):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(
-            en="{path} does not hold the reference pictures of the encoder: it is damaged, or of another version. "
-            "Install xuntu again.",
-            zh="{path} 已损坏或属于其他版本，不是该编码器的参考图片。请重新安装 xuntu。",
-            path=path,
+            message(
+                "{path} does not hold the reference pictures of the encoder: it is damaged, or of another version. "
+                "Install xuntu again.",
+                path=path,
+            )
         )
 
 
@@ -480,5 +495,5 @@ class InvalidVectors(EncoderError):
 
     code = "invalid_vectors"
 
-    def __init__(self, why: str) -> None:
-        super().__init__(en=f"Invalid vectors: {why}.", zh=f"向量无效：{why}。")
+    def __init__(self, why: Readable) -> None:
+        super().__init__(message("Invalid vectors: {why}.", why=why))

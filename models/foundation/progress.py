@@ -15,6 +15,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from models.foundation.messages import NOTHING, Message, Readable, message, translate
+from models.foundation.terminal import language
+
 _LINE_SECONDS = 10.0  # between lines where there is no terminal
 
 
@@ -47,9 +50,10 @@ class StepDisplay:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._bar.stop()
 
-    def advance(self, what: str, done: int, total: int, note: str = "") -> None:
+    def advance(self, what: Readable | str, done: int, total: int, note: Readable = NOTHING) -> None:
         """Show how far a step has come; 0 in `total` means that nobody knows. A `note` stands in place of the rate."""
-        now = time.monotonic()
+        now, spoken = time.monotonic(), language()
+        what = what.text(spoken) if isinstance(what, Readable) else translate(what, spoken)
         if what != self._what or self._task is None:
             if self._task is not None:
                 self._bar.remove_task(self._task)
@@ -57,17 +61,20 @@ class StepDisplay:
             self._what, self._first, self._started, self._spoke = what, done, now, now
             if not self._console.is_terminal:
                 self._console.print(what, soft_wrap=True)
-        rate = note or ("" if self._in_bytes else _rate(done - self._first, now - self._started))
+        rate = note.text(spoken)
+        if not rate and not self._in_bytes:
+            rate = _rate(done - self._first, now - self._started).text(spoken)
         self._bar.update(self._task, completed=done, total=total or None, rate=rate)
         if not self._console.is_terminal and done and now - self._spoke > _LINE_SECONDS:
             self._spoke = now
             left = ""
             if total and done > self._first:  # what went on did not begin at nothing
-                left = f"{(total - done) * (now - self._started) / (done - self._first):.0f} s left"
-            said = ", ".join(filter(None, (f"{done / max(total, done):.0%}", rate, left)))
-            self._console.print(f"{what}: {said}", soft_wrap=True)
+                seconds = (total - done) * (now - self._started) / (done - self._first)
+                left = message("{seconds:.0f} s left", seconds=seconds).text(spoken)
+            said = list(filter(None, (f"{done / max(total, done):.0%}", rate, left)))
+            self._console.print(message("{what}: {said}", what=what, said=said).text(spoken), soft_wrap=True)
 
 
-def _rate(done: int, seconds: float) -> str:
+def _rate(done: int, seconds: float) -> Message:
     """Return how many are done in a second, nothing where that is less than one or too early to tell."""
-    return f"{done / seconds:.0f} a second" if seconds > 0.5 and done > seconds else ""
+    return message("{rate:.0f} a second", rate=done / seconds) if seconds > 0.5 and done > seconds else NOTHING

@@ -11,7 +11,9 @@ from typing import Annotated
 
 import typer
 
+from models.foundation.command_help import speaking
 from models.foundation.errors import ImageSearchError
+from models.foundation.messages import Readable, is_chinese, message
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, for programs.")]
 Data = Annotated[
@@ -22,8 +24,8 @@ Data = Annotated[
 
 def language() -> str:
     """Return "zh" if the person's locale is Chinese, else "en"."""
-    chosen = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
-    return "zh" if chosen.lower().startswith("zh") else "en"
+    names = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")  # in the order of gettext, which typer's own words follow
+    return "zh" if is_chinese(next(filter(None, map(os.environ.get, names)), "")) else "en"
 
 
 def print_json(value: object) -> None:
@@ -41,11 +43,11 @@ def print_csv(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     print(buffer.getvalue(), end="")
 
 
-def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows under their heads; Chinese characters count as two columns."""
+def print_table(head: Sequence[Readable | str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under their heads, messages in the person's language; Chinese characters count as two columns."""
     from rich.cells import cell_len
 
-    cells = [[printable(str(cell)) for cell in row] for row in (head, *rows)]
+    cells = [[printable(str(in_words(cell))) for cell in row] for row in (head, *rows)]
     widths = [max(cell_len(row[n]) for row in cells) for n in range(len(head))]
     for row in cells:
         line = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
@@ -58,9 +60,19 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
-def tell(message: str) -> None:
-    """Print a line for the person, on standard error."""
-    print(message.encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
+def in_words(value: object) -> object:
+    """Return the text of a message in the person's language; what is no message as it is."""
+    return value.text(language()) if isinstance(value, Readable) else value
+
+
+def say(said: Readable) -> None:
+    """Print a line of a result, in the person's language, on standard output."""
+    print(said.text(language()))
+
+
+def tell(said: Readable | str) -> None:
+    """Print a line for the person, in their language, on standard error."""
+    print(str(in_words(said)).encode("utf-8", "replace").decode(), file=sys.stderr, flush=True)
 
 
 def run(command: typer.Typer) -> None:
@@ -69,9 +81,11 @@ def run(command: typer.Typer) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a name still gets the rest
     try:
-        typer.main.get_command(command)()  # calling the Typer object would put its own excepthook in place
+        speaking(
+            typer.main.get_command(command), language()
+        )()  # calling the Typer object would put its own excepthook in place
     except ImageSearchError as error:
-        tell(error.text(language()))
+        tell(error)
         sys.exit(2 if error.users_mistake else 1)
     except KeyboardInterrupt:
         sys.exit(130)
@@ -82,4 +96,10 @@ def _say_unexpected(kind: type[BaseException], error: BaseException, trace: Trac
     if "XUNTU_DEBUG" in os.environ:
         sys.__excepthook__(kind, error, trace)
     else:
-        tell(f"Unexpected error: {kind.__name__}: {error}. Set XUNTU_DEBUG=1 to see where it happened.")
+        tell(
+            message(
+                "Unexpected error: {kind}: {error}. Set XUNTU_DEBUG=1 to see where it happened.",
+                kind=kind.__name__,
+                error=str(error),
+            )
+        )

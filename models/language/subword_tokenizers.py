@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.foundation.errors import BackendNotInstalled, WeightsCorrupt
+from models.foundation.messages import verbatim
 from models.language.tokenizer import TokenizedText, is_sign
 
 if TYPE_CHECKING:
@@ -120,8 +121,7 @@ def load_gemma(path: Path, *, context_length: int) -> SubwordTokenizer:
     try:
         tokenizer = from_rust.Tokenizer.from_file(str(path))
     except Exception as error:  # the library has no class of its own
-        why = (str(error), str(error))
-        raise WeightsCorrupt(path, encoder=path.parent.name, why=why) from error
+        raise WeightsCorrupt(path, encoder=path.parent.name, why=verbatim(str(error))) from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
     normalizers = from_rust.normalizers

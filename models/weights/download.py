@@ -25,20 +25,25 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
 from models.foundation.files import replace_file, sha256_of, sync_folder
+from models.foundation.messages import NOTHING, Message, Readable, mark, message, os_message, verbatim
 
 _TRIES = 5  # in a row without one new byte
 _CHUNK_BYTES = 1 << 20
 _REASONS: dict[type[Exception], str] = {
-    ConnectionRefusedError: "connection refused",
-    ConnectionError: "the connection broke off",
-    IncompleteRead: "the connection broke off",
-    socket.gaierror: "the name of the host cannot be resolved",
-    ssl.SSLError: "no secure connection",
+    ConnectionRefusedError: mark("connection refused"),
+    ConnectionError: mark("the connection broke off"),
+    IncompleteRead: mark("the connection broke off"),
+    socket.gaierror: mark("the name of the host cannot be resolved"),
+    ssl.SSLError: mark("no secure connection"),
 }
 
 
 class Failed(Exception):
     """An attempt that came to nothing, and why: this place is of no use."""
+
+    def __init__(self, why: Readable = NOTHING) -> None:
+        super().__init__(why.text("en"))
+        self.why = why
 
 
 class Absent(Failed):
@@ -48,7 +53,7 @@ class Absent(Failed):
 class _Broken(Failed):
     """This place may do better when asked again; `answered` if it has answered at all."""
 
-    def __init__(self, why: str, *, answered: bool = True) -> None:
+    def __init__(self, why: Readable, *, answered: bool = True) -> None:
         super().__init__(why)
         self.answered = answered
 
@@ -72,7 +77,7 @@ def download(
             idle = 0 if part.size > furthest else idle + 1
             furthest = max(furthest, part.size)
             if idle >= _TRIES or not reached:
-                raise Failed(str(broken)) from broken
+                raise Failed(broken.why) from broken
             time.sleep(pause_s)
     return part.finish()
 
@@ -87,7 +92,7 @@ def _transfer(
             part.start(origin)
         elif not part.goes_on(origin, response.headers.get("Content-Range", "")):
             part.discard()
-            raise _Broken("the file has changed meanwhile")
+            raise _Broken(message("the file has changed meanwhile"))
         done = part.size
         need_room(part.path, origin.total - done)
         with part.path.open("ab") as file:
@@ -99,7 +104,7 @@ def _transfer(
     if done > part.origin.total:
         part.discard()
     if not done or done != part.origin.total:
-        raise _Broken("the connection broke off")
+        raise _Broken(message("the connection broke off"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +179,7 @@ class _PartialFile:
         origin = self.origin
         if origin is None or (origin.checksum and origin.checksum != sha256_of(self.path)):
             self.discard()
-            raise Failed("the checksum does not match")
+            raise Failed(message("the checksum does not match"))
         self.path.replace(self.target)
         sync_folder(self.target.parent)
         self.note.unlink(missing_ok=True)
@@ -240,17 +245,19 @@ def _ask(address: str, part: _PartialFile, timeout_s: float) -> tuple[HTTPRespon
             part.discard()
         again = error.code in (408, 416, 429) or error.code >= 500
         kind = _Broken if again else Absent if error.code >= 400 else Failed
-        raise kind(f"{error.code} {error.reason}".strip()) from error
+        raise kind(_status(error.code, error.reason)) from error
     except (OSError, HTTPException, ValueError) as error:
-        via = f" ({redirects.host})" if redirects.host else ""
-        raise _Broken(_explain(error, timeout_s) + via, answered=False) from error
+        why = _explain(error, timeout_s)
+        if redirects.host:
+            why = message("{why} ({host})", why=why, host=redirects.host)
+        raise _Broken(why, answered=False) from error
     origin = _read_origin(address, response, redirects.seen)
     if response.headers.get_content_type() == "text/html":
         response.close()
-        raise Absent("a web page instead of the file")
+        raise Absent(message("a web page instead of the file"))
     if response.length is None and not response.chunked and not origin.checksum:
         response.close()
-        raise Failed("neither length nor checksum is announced")
+        raise Failed(message("neither length nor checksum is announced"))
     return response, origin
 
 
@@ -275,14 +282,30 @@ def _receive(response: HTTPResponse, timeout_s: float) -> Iterator[bytes]:
         raise _Broken(_explain(error, timeout_s)) from error
 
 
-def _explain(error: Exception, timeout_s: float) -> str:
+_STATUSES = {
+    401: mark("401 Unauthorized"),
+    403: mark("403 Forbidden"),
+    404: mark("404 Not Found"),
+    429: mark("429 Too Many Requests"),
+}
+
+
+def _status(code: int, reason: str) -> Message:
+    known = _STATUSES.get(code)
+    return Message(known) if known else verbatim(f"{code} {reason}".strip())
+
+
+def _explain(error: Exception, timeout_s: float) -> Readable:
     cause = error.reason if isinstance(error, URLError) else error
     if isinstance(cause, TimeoutError):  # urllib wraps what happens before the request is sent
-        return f"no answer within {timeout_s if isinstance(error, URLError) else 3 * timeout_s:g} s"
+        seconds = timeout_s if isinstance(error, URLError) else 3 * timeout_s
+        return message("no answer within {seconds:g} s", seconds=seconds)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"the certificate is not accepted: {cause.verify_message}"
-    known = next((why for kind, why in _REASONS.items() if isinstance(cause, kind)), "")
-    return known or getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+        return message("the certificate is not accepted: {why}", why=cause.verify_message)
+    known = next((why for kind, why in _REASONS.items() if isinstance(cause, kind)), None)
+    if known:
+        return Message(known)
+    return os_message(cause) if isinstance(cause, OSError) else verbatim(str(cause) or type(cause).__name__)
 
 
 def need_room(path: Path, wanted_bytes: int) -> None:

@@ -29,6 +29,7 @@ from models.encoders.weights_folder import GOLDEN_FILE, EncoderFolder, Export
 from models.foundation.devices import CPU
 from models.foundation.errors import BackendNotInstalled, DecodeError, ExportRefused
 from models.foundation.files import replace_file, sha256_of, sync_folder
+from models.foundation.messages import Readable, mark, message
 from models.foundation.vectors import Vectors, l2_normalize
 from models.pictures.decode import decode_image, read_image_file
 from models.weights.golden import make_pictures, make_texts
@@ -41,7 +42,7 @@ _SCRATCH = ".export-"
 _NEIGHBOURS = 10
 _CALIBRATION_PICTURES = 96
 
-OnStep = Callable[[str, int, int], None]  # what is being done, steps done, steps in all
+OnStep = Callable[[Readable | str, int, int], None]  # what is being done, steps done, steps in all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +84,7 @@ def _export(
     pictures: Sequence[Path],
     on_step: OnStep,
 ) -> list[Export]:
-    on_step("load", 0, 1)
+    on_step(mark("load"), 0, 1)
     towers = published.load_towers(folder)
     read = _read_pictures(pictures, published.spec.image_size)
     for leftover in folder.path.glob(f"{_SCRATCH}*"):  # of an export that was killed
@@ -239,7 +240,7 @@ def _originals(module: Any, name: str, inputs: Sequence[npt.NDArray[Any]], on_st
     device = prepare("cpu")
     parts = []
     for number, batch in enumerate(inputs):
-        on_step(f"{name} original", number, len(inputs))
+        on_step(message("{tower} original", tower=name), number, len(inputs))
         parts.append(run(module, batch, device))
     return l2_normalize(np.concatenate(parts))
 

@@ -15,12 +15,13 @@ from models.encoders.spec import Publication
 from models.encoders.weights_folder import HUGGINGFACE, MODELSCOPE, EncoderFolder, Record, find_damage
 from models.foundation.errors import EncoderError, FetchFailed, WeightsCorrupt, WeightsMissing, WeightsUnsuitable
 from models.foundation.files import sha256_of, sync_folder
+from models.foundation.messages import NOTHING, Readable, either, message
 from models.weights.download import Absent, Failed, download, need_room
 
 logger = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 1 << 20
-_OFFLINE = ("XUNTU_OFFLINE is set. ", "已设置 XUNTU_OFFLINE。")
+_OFFLINE = message("XUNTU_OFFLINE is set. ")
 _LFS_POINTER = b"version https://git-lfs.github.com/"
 
 
@@ -61,7 +62,7 @@ def fetch(folder: EncoderFolder, options: FetchOptions) -> Record:
         if options.offline or not publication.is_fetchable:
             with contextlib.suppress(WeightsMissing):
                 folder.verified(folder.record().checkpoint)
-            raise folder.missing(why=_OFFLINE if publication.is_fetchable else ("", ""))
+            raise folder.missing(why=_OFFLINE if publication.is_fetchable else NOTHING)
         with folder.locked():
             record, sources = _look(folder, publication)  # again: another process may have finished just now
             return record or _Pull(folder, publication, options, sources).fetch_from(places)
@@ -79,10 +80,7 @@ def adopt(folder: EncoderFolder, given: Path, *, on_progress: Callable[[str, int
         for name, source in sources.items():
             with source.open("rb") as file:
                 if file.read(len(_LFS_POINTER)) == _LFS_POINTER:
-                    why = (
-                        "it is a Git LFS pointer; git lfs pull fetches the weights",
-                        "它是 Git LFS 指针；请用 git lfs pull 取得权重",
-                    )
+                    why = message("it is a Git LFS pointer; git lfs pull fetches the weights")
                     raise WeightsUnsuitable(source, folder.spec.name, why)
             if damage := find_damage(source, name):
                 raise WeightsCorrupt(source, why=damage, encoder=folder.spec.name)
@@ -109,8 +107,7 @@ def _list_places(publication: Publication, options: FetchOptions) -> list[_Place
     }
     if options.hub not in ("auto", *places):
         raise EncoderError(
-            en=f"There is no hub named {options.hub!r}. Known hubs: auto, {', '.join(places)}.",
-            zh=f"没有名为 {options.hub!r} 的下载站。可用的有：auto、{'、'.join(places)}。",
+            message("There is no hub named {hub!r}. Known hubs: auto, {places}.", hub=options.hub, places=list(places))
         )
     return [place for name, place in places.items() if options.hub in ("auto", name)]
 
@@ -151,7 +148,7 @@ class _Pull:
     ) -> None:
         self._folder, self._forms, self._options = folder, publication.checkpoints, options
         self._sources = sources
-        self._attempts: list[tuple[str, str]] = []
+        self._attempts: list[tuple[str, Readable]] = []
 
     def fetch_from(self, places: Sequence[_Place]) -> Record:
         """Return the record of the first form that a place has. Raises FetchFailed."""
@@ -183,7 +180,7 @@ class _Pull:
             )
         except Failed as failed:
             logger.info("%s: %s", address, failed)
-            self._attempts.append((address, str(failed)))
+            self._attempts.append((address, failed.why))
             raise
         self._sources[name] = place.source + (f"@{origin.commit}" if origin.commit else "")
 
@@ -191,23 +188,21 @@ class _Pull:
 def _find_given(folder: EncoderFolder, given: Path) -> dict[str, Path]:
     """Return where each file of a form lies, by its canonical name, in the order of the form."""
     forms = folder.spec.publication.checkpoints if folder.spec.publication else ()
-    known, known_zh = (word.join(" + ".join(names) for names in forms) for word in (" or ", " 或 "))
+    known = either(" + ".join(names) for names in forms)
     if given.is_dir():
         for place in (given, given / folder.spec.name):
             if names := folder.find_checkpoint(place):
                 return {name: place / name for name in names}
-        raise folder.missing(why=(f"{given} does not hold {known}. ", f"{given} 中没有 {known_zh}。"))
+        raise folder.missing(why=message("{given} does not hold {wanted}. ", given=given, wanted=known))
     if not given.is_file():
-        raise folder.missing(why=(f"There is no {given} (wanted: {known}). ", f"{given} 不存在（需要 {known_zh}）。"))
+        raise folder.missing(why=message("There is no {given} (wanted: {wanted}). ", given=given, wanted=known))
     safetensors = given.suffix.lower() == ".safetensors"
     form = next((names for names in forms if names[0].endswith(".safetensors") == safetensors), ())
     if not form:
-        raise WeightsUnsuitable(
-            given, folder.spec.name, (f"that is published as {known}", f"它以 {known_zh} 的形式发布")
-        )
+        raise WeightsUnsuitable(given, folder.spec.name, message("that is published as {wanted}", wanted=known))
     found = {name: given.with_name(name) for name in form} | {form[0]: given}
     if absent := " + ".join(name for name, path in found.items() if not path.is_file()):
-        raise folder.missing(absent, why=(f"{absent} is not beside {given}. ", f"{given} 旁边没有 {absent}。"))
+        raise folder.missing(absent, why=message("{name} is not beside {given}. ", name=absent, given=given))
     return found
 
 

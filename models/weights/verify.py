@@ -16,6 +16,7 @@ from models.encoders.starter import FOLDER
 from models.encoders.weights_folder import GOLDEN_FILE, EncoderFolder
 from models.foundation.errors import BackendNotInstalled, WeightsCorrupt
 from models.foundation.files import replace_file
+from models.foundation.messages import mark, message
 from models.foundation.vectors import Vectors
 from models.weights.golden import GOLDEN_INPUTS, make_pictures, make_texts
 
@@ -53,7 +54,7 @@ def verify(name: str, runtime: Runtime, *, on_step: OnStep = lambda *_: None) ->
         return _compare(own, read_golden(FOLDER / GOLDEN_FILE), "built in", "golden vectors")
     folder = published.folder(runtime)
     record = folder.record()
-    on_step("checksums", 0, 1)
+    on_step(mark("checksums"), 0, 1)
     # Once exported, an encoder needs its checkpoint no more.
     has_checkpoint = not record.exports or all((folder.path / file.name).is_file() for file in record.checkpoint)
     folder.verified(
@@ -101,8 +102,7 @@ def read_golden(path: Path) -> dict[str, Vectors]:
         return {tower: np.array(rows, np.float32) for tower, rows in document.items()}
     except (ValueError, AttributeError) as error:
         encoder = path.parent.name if path.parent != FOLDER else ""
-        why = ("it cannot be read", "无法读取")
-        raise WeightsCorrupt(path, encoder=encoder, why=why, is_export=True) from error
+        raise WeightsCorrupt(path, encoder=encoder, why=message("it cannot be read"), is_export=True) from error
 
 
 def _run_form(published: Published, runtime: Runtime, form: str) -> dict[str, Vectors]:
@@ -121,7 +121,7 @@ def _compare_with_authors(
     checkpoint = folder.path / folder.record().checkpoint[0].name
     if reference is None or checkpoint.suffix != ".pt":  # their code reads no other form
         return []
-    on_step("the authors' code", 0, 1)
+    on_step(mark("the authors' code"), 0, 1)
     image, text = reference(published.spec, checkpoint, make_pictures(GOLDEN_INPUTS), make_texts(GOLDEN_INPUTS))
     return _compare(own, {"image": image, "text": text}, CHECKPOINT, "the authors' code")
 

@@ -346,10 +346,10 @@ def test_classes_are_calibrated_with_reference_pictures(classes, tmp_path, refer
     plain = run(classes, encoder="hash", data=tmp_path / "library").calibration[0]
     assert plain.references == set()
     (head, rows), (_, plain_rows) = calibration_table(calibration), calibration_table(plain)
-    before, after = head.index("AUROC of scores"), head.index("AUROC")
+    before, after = (list(map(str, head)).index(name) for name in ("AUROC of scores", "AUROC"))
     for row, fitted in zip(rows, calibration.kinds.values(), strict=True):
         assert row[before] == f"{100 * fitted.auroc_of_scores:.1f}"
-        assert row[after].startswith(f"{100 * fitted.auroc:.1f} (")
+        assert str(row[after]).startswith(f"{100 * fitted.auroc:.1f} (")
     assert {row[before] for row in plain_rows} == {"–"}
 
 

@@ -132,8 +132,16 @@ def test_a_setting_that_cannot_be_used_is_named(xuntu, library):
         assert (done.returncode, variable in done.stderr) == (2, True), done.stderr
 
 
-def test_people_who_read_chinese_are_answered_in_chinese(xuntu):
+def test_people_who_read_chinese_are_answered_in_chinese(xuntu, library):
     assert "请运行" in xuntu("search", "cat", LANG="zh_CN.UTF-8").stderr
+    done = xuntu("search", "--data", library, "一只猫", "--k", 2, LANG="zh_CN.UTF-8")
+    assert [word for word in done.stdout.splitlines()[0].split() if word != "匹配度"] == [
+        "名次",
+        "分数",
+        "编号",
+        "文件",
+    ]
+    assert "已对 9 张图片排序" in done.stderr
 
 
 def test_every_command_explains_itself(xuntu):

@@ -155,8 +155,8 @@ def test_unknown_words_are_said_and_never_ranked(engine):
     result = ask(engine, "cat", "-zorp", k=9)
     assert result.hits == ask(engine, "cat", k=9).hits
     assert result.notes[0].code == "unknown_words"
-    assert "zorp" in result.notes[0].en
-    assert "zorp" in result.notes[0].zh
+    assert "zorp" in result.notes[0].text("en")
+    assert "zorp" in result.notes[0].text("zh")
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\u3000", "\u200b"])

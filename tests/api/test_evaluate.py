@@ -19,6 +19,7 @@ from api.evaluation.errors import EvaluationError, InvalidDataSet, NotComparable
 from api.evaluation.library import Asking
 from api.evaluation.results import EvaluationReport, Result, compare_results, read_results
 from api.evaluation.runs import Evaluated, Request, evaluate
+from api.evaluation.tables import result_tables
 from api.search.errors import InvalidQuery
 from indexer.config import IndexerSettings
 from indexer.library.errors import InvalidFilter
@@ -199,7 +200,7 @@ def test_texts_are_read_as_a_search_reads_them_unless_it_is_as_they_are_written(
         assert report.settings["as_written"] is as_written
 
 
-def test_a_text_of_which_no_word_is_known_is_not_found(photographs, tmp_path):
+def test_a_text_of_which_no_word_is_known_is_not_found(photographs, tmp_path, heavy):
     path = tmp_path / "captions.txt"
     path.write_text("cat.png#enc#0 a cat\nrocket.jpg#enc#0 qwertyuiop\n", encoding="utf-8")
     report = run(path, pictures=[photographs], encoder="starter").report
@@ -697,8 +698,16 @@ def test_the_command_asks_the_library_that_is_named(xuntu, library, tmp_path):
     write_table(tmp_path / "q.csv", ("query", "picture"), ("一只猫", "cat.png"), ("一只猫", "gone.png"))
     done = xuntu("--data", library, "evaluate", "q.csv", LANG="zh_CN.UTF-8")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[1].split()[:5] == ["text->image", "zh", "1", "9", "100.0"]
+    head, row, *_ = done.stdout.splitlines()
+    assert head.split()[:4] == ["任务", "语言", "查询数", "候选数"]
+    assert row.split()[:5] == ["以文搜图", "中文", "1", "9", "100.0（100.0"]
     assert "不存在的图片：1 张（gone.png）" in done.stderr
+    assert "编码器 starter" in done.stderr
+
+
+def test_a_language_that_nobody_knows_is_shown_as_it_is_written(ask):
+    ((head, ((_, shown, *_),)),) = result_tables(ask(("a cat", "cat.png", "{x}")).report.results)
+    assert (str(head[1]), shown.text("en"), shown.text("zh")) == ("language", "{x}", "{x}")
 
 
 def test_ctrl_c_ends_it_at_once(pictures, tmp_path, processes):

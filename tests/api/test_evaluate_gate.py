@@ -161,6 +161,7 @@ def test_a_build_in_use_that_cannot_be_asked_is_no_measure(library):
     gate = library.gate()
     assert library.update(gate) == library.current
     assert "cannot be asked" in gate.text("en")
+    assert ".." not in gate.text("en")
     assert "无法查询" in gate.text("zh")
 
 

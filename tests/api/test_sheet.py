@@ -9,6 +9,7 @@ from PIL import Image, ImageFont
 
 from api import sheet
 from api.sheet import SheetError, SheetHit, SheetRow, draw_sheet, write_sheet
+from models.foundation.messages import translate
 
 ACCENT = (0xC2, 0x41, 0x2D)
 
@@ -168,10 +169,12 @@ def test_a_score_that_is_not_positive_has_an_empty_bar(score: float) -> None:
     assert not accent(draw_sheet([row(hits=[hit(score)])])).any()
 
 
-def test_no_hits_is_said_quietly() -> None:
-    right = ink(draw_sheet([row()]))[:, sheet.MARGIN + sheet.QUERY_WIDTH + sheet.QUERY_GAP :]
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_hits_is_said_quietly(language: str) -> None:
+    right = ink(draw_sheet([row()], language=language))[:, sheet.MARGIN + sheet.QUERY_WIDTH + sheet.QUERY_GAP :]
     width, height = extent(right)
-    assert width == pytest.approx(sheet._load_font(sheet.RANK_SIZE).getlength(sheet.NO_HITS), abs=4)
+    said = translate(sheet.NO_HITS, language)
+    assert width == pytest.approx(sheet._load_font(sheet.RANK_SIZE).getlength(said), abs=4)
     assert height < 2 * sheet.RANK_SIZE
 
 

@@ -91,12 +91,12 @@ def in_each_way(title: str, search: Callable[[Way], Found]) -> dict[str, Found]:
 def cells(sample: Sample, *measures: str) -> tuple[str, ...]:
     """Return figures in per cent with their intervals."""
     measured = estimate(sample)
-    return tuple(show(name, measured[name]) for name in measures)
+    return tuple(str(show(name, measured[name])) for name in measures)
 
 
 def difference(new: Sample, old: Sample, measure: str) -> str:
     """Return the paired difference with its interval; none of a sample to itself."""
-    return NO_REACH if new is old else show(measure, compare(new, old)[measure], signed=True)
+    return NO_REACH if new is old else str(show(measure, compare(new, old)[measure], signed=True))
 
 
 def changes(samples: Samples, way: str, language: str, *measures: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ PAGES = sorted(
 )
 PAIRS = [(page.replace(".zh.md", ".md"), page) for page in PAGES if page.endswith(".zh.md")]
 DEVELOPMENT = [page for page in PAGES if page.startswith("docs/development/") and "/decisions/" not in page]
-ENGLISH_ONLY = {"docs/reference/cli.md", "docs/reference/rest.md", "docs/reference/settings.md"}
+ENGLISH_ONLY = {"docs/reference/rest.md", "docs/reference/settings.md"}
 
 
 def read(name: str) -> str:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from indexer.library.originals import address_of
 from indexer.sources.addresses import Fetching, fetch_address
-from models.foundation.errors import DECODE_REASONS, DecodeError
+from models.foundation.errors import DECODE_REASONS, DecodeError, decode_reason
 from models.pictures.decode import DecodeLimits
 
 Answer = tuple[int, Mapping[str, str], bytes]
@@ -275,6 +275,7 @@ def test_the_words_of_a_server_are_told_in_short_and_without_control_characters(
 
 
 def test_every_reason_is_said_in_both_languages():
-    for english, chinese in DECODE_REASONS.values():
+    for code in DECODE_REASONS:
+        english, chinese = (decode_reason(code, "410 Gone").text(language) for language in ("en", "zh"))
         assert any("\u4e00" <= char <= "\u9fff" for char in chinese)
-        assert ("{detail}" in english) == ("{detail}" in chinese)
+        assert ("410 Gone" in english) == ("410 Gone" in chinese)

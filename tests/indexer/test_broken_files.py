@@ -14,6 +14,7 @@ from PIL import Image
 
 from indexer.pipeline.read import FailureRecord, Record, load_records
 from models.foundation.errors import DECODE_REASONS
+from models.foundation.messages import translate
 
 
 def picture(kind: str) -> bytes:
@@ -84,8 +85,8 @@ def test_all_of_them_at_once_through_real_workers(album, processes):
     for item in report["failed"]:
         assert item.keys() == {"path", "code", "reason_en", "reason_zh"}
         english, chinese = item["reason_en"], item["reason_zh"]
-        assert english.startswith(DECODE_REASONS[item["code"]][0].split("{")[0])
-        assert chinese.startswith(DECODE_REASONS[item["code"]][1].split("{")[0])
+        assert english.startswith(DECODE_REASONS[item["code"]].split("{")[0])
+        assert chinese.startswith(translate(DECODE_REASONS[item["code"]], "zh").split("{")[0])
         assert "{" not in english + chinese
     assert len(album.names()) == 70
     assert album.problems() == []

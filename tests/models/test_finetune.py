@@ -459,7 +459,7 @@ def test_pictures_that_cannot_be_used_are_named_and_too_few_pairs_refused(begin,
     (own / "4.png").write_bytes((own / "4.png").read_bytes()[:300])
     heard: list[str] = []
     listener = Listener(
-        on_skipped=lambda skipped: heard.extend(f"{Path(one.where).name}: {one.why[0]}" for one in skipped)
+        on_skipped=lambda skipped: heard.extend(f"{Path(one.where).name}: {one.why}" for one in skipped)
     )
     with pytest.raises(TooFewPairs, match="leaves 8 pairs") as caught:
         replace(begin(listener=listener, validation=own / "pairs.csv"), table=own / "pairs.csv").run()

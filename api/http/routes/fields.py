@@ -11,6 +11,7 @@ from api.search.engine import SearchEngine
 from indexer.library.errors import InvalidFilter
 from indexer.library.fields import CatalogField
 from indexer.library.filters import Filter
+from models.foundation.messages import message
 
 router = APIRouter(tags=["fields"])
 
@@ -60,8 +61,11 @@ def _count(engine: SearchEngine, names: list[str] | None, where: str | None, lan
             raise InvalidFilter(
                 missing,
                 0,
-                why_en=f"{missing} is no field that is counted; those are {', '.join(by_name)}",
-                why_zh=f"{missing} 不是可统计的字段；可用：{'、'.join(by_name)}",
+                message(
+                    "{missing} is no field that is counted; those are {counted}",
+                    missing=missing,
+                    counted=tuple(by_name),
+                ),
             )
         chosen = [by_name[name] for name in dict.fromkeys(names)]
     catalog = engine.opened.catalog

@@ -14,6 +14,7 @@ from api.search.retrievers.retriever import Ranking
 from indexer.library.catalog.texts import ask_for
 from indexer.library.catalog.writer import Catalog
 from indexer.library.index_port import Mask, Selection
+from models.foundation.messages import message
 from models.foundation.vectors import Ids
 
 _CACHED = 32
@@ -35,8 +36,7 @@ class WordSearch:
         unwanted = [text for text, weight in texts if weight < 0]
         if not wanted:
             raise InvalidQuery(
-                en="There is no word to look for in captions and names. Give one, or search with match=vector.",
-                zh="没有可在说明和文件名中查找的词。请给出一个词，或使用 match=vector。",
+                message("There is no word to look for in captions and names. Give one, or search with match=vector.")
             )
         asked = ask_for(wanted, unwanted)
         key = (self._catalog.version(), *asked)

@@ -11,7 +11,7 @@ from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex, Not
 from indexer.library.index.backends import find_index_damage
 from indexer.library.layout import Layout
 from models.foundation.files import replace_file
-from models.foundation.wording import os_wording
+from models.foundation.messages import os_message
 
 _BUILD_NAME = re.compile(r"[0-9TZ]{1,32}-[0-9a-f]{1,16}")
 
@@ -23,7 +23,7 @@ def current_build(layout: Layout) -> str:
     except (FileNotFoundError, NotADirectoryError):
         raise NoIndex(layout.data) from None
     except OSError as error:
-        raise IndexDamaged(Damage(layout.current, DamageKind.FAILING, why=os_wording(error))) from error
+        raise IndexDamaged(Damage(layout.current, DamageKind.FAILING, why=os_message(error))) from error
     except UnicodeDecodeError as error:
         raise IndexDamaged(Damage(layout.current, DamageKind.NAMES_NO_BUILD)) from error
     if not _BUILD_NAME.fullmatch(name) or not (layout.builds / name).is_dir():
@@ -105,4 +105,4 @@ def use_build(layout: Layout, name: str) -> None:
     try:
         replace_file(layout.current, f"{name}\n".encode())
     except OSError as error:
-        raise LibraryUnwritable(layout.current, os_wording(error)) from error
+        raise LibraryUnwritable(layout.current, os_message(error)) from error

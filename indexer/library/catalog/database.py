@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from indexer.library.catalog.migrations import SCRIPTS
-from indexer.library.catalog.sqlite_errors import sqlite_wording
+from indexer.library.catalog.sqlite_errors import sqlite_message
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import (
     CatalogCorrupt,
@@ -28,7 +28,7 @@ from indexer.library.errors import (
     NoIndex,
 )
 from models.foundation.files import replace_file, sha256_of, sync_folder
-from models.foundation.wording import Readable, Wording, os_wording
+from models.foundation.messages import Message, Readable, message, os_message
 
 
 class Transaction:
@@ -69,9 +69,9 @@ class Database:
                 self._connection.execute("PRAGMA journal_mode = WAL")
             self._migrate(write=create)
         except sqlite3.OperationalError as error:
-            raise LibraryUnwritable(path, sqlite_wording(error)) from error
+            raise LibraryUnwritable(path, sqlite_message(error)) from error
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the second where names in it are damaged
-            raise CatalogCorrupt(path, sqlite_wording(error)) from error
+            raise CatalogCorrupt(path, sqlite_message(error)) from error
 
     def is_current(self) -> bool:
         """Say whether the file at the path is still the one that was opened, and changes in it are seen."""
@@ -100,9 +100,9 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 if isinstance(error, sqlite3.OperationalError):
-                    raise LibraryUnwritable(self.path, sqlite_wording(error)) from error
+                    raise LibraryUnwritable(self.path, sqlite_message(error)) from error
                 if isinstance(error, (sqlite3.DatabaseError, UnicodeDecodeError)):
-                    raise CatalogCorrupt(self.path, sqlite_wording(error)) from error
+                    raise CatalogCorrupt(self.path, sqlite_message(error)) from error
                 raise
 
     def get_meta(self, key: str) -> str:
@@ -136,9 +136,9 @@ class Database:
                 content = {"seal": seal, "sha256": sha256_of(self.path), "stamp": self._stamp()}
                 replace_file(self._seal_path, json.dumps({**content, "check": _check_of(content)}).encode())
         except sqlite3.OperationalError as error:
-            raise LibraryUnwritable(self.path, sqlite_wording(error)) from error
+            raise LibraryUnwritable(self.path, sqlite_message(error)) from error
         except OSError as error:
-            raise LibraryUnwritable(self.path, os_wording(error)) from error
+            raise LibraryUnwritable(self.path, os_message(error)) from error
 
     def check(self) -> Damage | None:
         """Return what is wrong with the file, or None: what SQLite finds, and whether it is what was sealed."""
@@ -147,7 +147,7 @@ class Database:
             found = "; ".join(str(row[0]) for row in self._query("PRAGMA integrity_check(5)"))
             why = self._broken_seal(thorough=True)
             if found != "ok":
-                why = Wording("{found}", "SQLite 报告 {found}", {"found": found})
+                why = message("SQLite reports {found}", found=found)
         except (CatalogCorrupt, IndexUnavailable) as error:
             why = error.why
         return None if why is None else Damage(self.path, DamageKind.CATALOG, why=why)
@@ -159,36 +159,36 @@ class Database:
         """
         broken = self._broken_seal(thorough=thorough)
         if broken:
-            fields = {"broken": broken, "seal": self._seal_path.name}
-            en, zh = "{broken}; to go on with it as it is, delete {seal}", "{broken}；若要照现状使用，请删除 {seal}"
-            raise CatalogCorrupt(self.path, Wording(en, zh, fields))
+            seal = self._seal_path.name
+            why = message("{broken}; to go on with it as it is, delete {seal}", broken=broken, seal=seal)
+            raise CatalogCorrupt(self.path, why)
 
     def has_readable_seal(self) -> bool:
         """Say whether the file with the seal, where there is one, is what was written."""
         return not self._seal_path.exists() or bool(self._read_seal())
 
-    def _broken_seal(self, *, thorough: bool) -> Wording | None:
+    def _broken_seal(self, *, thorough: bool) -> Message | None:
         rows = self._query("SELECT value FROM meta WHERE key = 'seal'")
         if not rows:
-            return Wording("the note of its seal is gone", "其中的校验记录丢失")
+            return message("the note of its seal is gone")
         written = self._read_seal()
         if not rows[0][0] or not written:
             return None  # a run was interrupted, or readers were in the way: there is nothing to compare with
         if written["seal"] != rows[0][0]:
             name = self._seal_path.name
-            return Wording(f"{name} does not belong to it", f"{name} 不属于它")
+            return message("{name} does not belong to it", name=name)
         if not thorough and written["stamp"] == self._stamp():
             return None
         if written["sha256"] == sha256_of(self.path):
             return None
-        return Wording("it has changed since it was written", "写入后被改动过")
+        return message("it has changed since it was written")
 
     def vacuum(self) -> None:
         """Give back the room of rows that are gone. Raises LibraryUnwritable."""
         try:
             self._connection.execute("VACUUM")
         except sqlite3.OperationalError as error:
-            raise LibraryUnwritable(self.path, sqlite_wording(error)) from error
+            raise LibraryUnwritable(self.path, sqlite_message(error)) from error
 
     @property
     def _seal_path(self) -> Path:
@@ -212,9 +212,9 @@ class Database:
             try:
                 return self._connection.execute(sql, values).fetchall()
             except sqlite3.OperationalError as error:
-                raise IndexUnavailable(self.path, sqlite_wording(error)) from error
+                raise IndexUnavailable(self.path, sqlite_message(error)) from error
             except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-                raise CatalogCorrupt(self.path, sqlite_wording(error)) from error
+                raise CatalogCorrupt(self.path, sqlite_message(error)) from error
 
     def _migrate(self, *, write: bool) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from indexer.library.errors import InvalidFilter
 from indexer.library.fields import Field, FieldSet, FieldType
 from indexer.library.filters import AllOf, AnyOf, Condition, Filter, Period, Range
+from models.foundation.messages import Message, Quoted, message, verbatim
 
 _CONDITION = re.compile(
     r"""\s*(?P<field>[a-z_]+)\s*(?P<operator>>=|<=|\^=|=|>|<)\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s,"]+))\s*""",
@@ -31,17 +32,12 @@ def parse_filter(expression: str, fields: FieldSet) -> Filter:
     while True:
         match = _CONDITION.match(expression, position)
         if not match:
-            raise InvalidFilter(
-                expression,
-                position,
-                why_en="expected FIELD OPERATOR VALUE, with one of = >= <= > <",
-                why_zh="应为“字段 运算符 值”，运算符为 = >= <= > < 之一",
-            )
+            raise InvalidFilter(expression, position, message("expected FIELD OPERATOR VALUE, with one of = >= <= > <"))
         value = match["bare"] if match["quoted"] is None else match["quoted"]
         try:
             result = _add_condition(result, fields, match["field"].lower(), match["operator"], value)
         except _Unusable as error:
-            raise InvalidFilter(expression, match.start("field"), why_en=error.en, why_zh=error.zh) from None
+            raise InvalidFilter(expression, match.start("field"), error.why) from None
         if match.end() == len(expression):
             return result
         joint = _JOINT.match(expression, match.end())
@@ -49,8 +45,7 @@ def parse_filter(expression: str, fields: FieldSet) -> Filter:
             raise InvalidFilter(
                 expression,
                 match.end(),
-                why_en="expected `and` between conditions; put a value with spaces in double quotes",
-                why_zh="条件之间应写 and；含空格的值请加双引号",
+                message("expected `and` between conditions; put a value with spaces in double quotes"),
             )
         position = joint.end()
 
@@ -61,26 +56,24 @@ def narrow(result: Filter, fields: FieldSet, conditions: Iterable[tuple[str, str
         try:
             result = _add_condition(result, fields, field, operator, value)
         except _Unusable as error:
-            raise InvalidFilter(f"{field}{operator}{value}", 0, why_en=error.en, why_zh=error.zh) from None
+            raise InvalidFilter(f"{field}{operator}{value}", 0, error.why) from None
     return result
 
 
 class _Unusable(Exception):
     """A condition that means nothing; its position is known further up."""
 
-    def __init__(self, en: str, zh: str) -> None:
-        super().__init__(en)
-        self.en, self.zh = en, zh
+    def __init__(self, why: Message) -> None:
+        super().__init__(str(why))
+        self.why = why
 
 
 def _add_condition(result: Filter, fields: FieldSet, name: str, operator: str, value: str) -> Filter:
     """Return `result` narrowed by one condition."""
     found = fields.find(name)
     if found is None or not found.field.filterable:
-        known = fields.list_filterable()
-        raise _Unusable(
-            f"unknown field {name}; known are {', '.join(known)}", f"未知字段 {name}；可用字段为 {'、'.join(known)}"
-        )
+        known = list(fields.list_filterable())
+        raise _Unusable(message("unknown field {name}; known are {known}", name=name, known=known))
     field = found.field
     if field.type is FieldType.PATH and not value and operator in ("=", "^="):
         return result  # every path begins with nothing
@@ -102,29 +95,29 @@ def _condition(field: Field, operator: str, value: str) -> Condition:
             return AllOf(((_flag(value),),))
     if field.type is FieldType.PATH and operator in ("=", "^="):
         return AllOf(((_path(value),),))
-    raise _Unusable(f"{field.name} cannot be compared with {operator}", f"{field.name} 不能使用运算符 {operator}")
+    raise _Unusable(message("{name} cannot be compared with {operator}", name=field.name, operator=operator))
 
 
 def _path(value: str) -> str:
     try:
         value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise _Unusable("the path is not text", "路径不是有效的文字") from None
+        raise _Unusable(message("the path is not text")) from None
     if value.startswith("/"):
-        raise _Unusable(
-            "a path starts below the folder that was indexed, as 2024/spring/",
-            "路径应从所索引的文件夹之下写起，如 2024/spring/",
-        )
+        raise _Unusable(message("a path starts below the folder that was indexed, as 2024/spring/"))
     return value.removeprefix("./")
 
 
 def _choice(field: Field, value: str) -> str:
     name = field.find_choice(value)
     if name is None:
-        value = value.strip() or '""'
         raise _Unusable(
-            f"unknown {field.name} {value}; known are {', '.join(choice.name for choice in field.choices)}",
-            f"未知{field.label_zh} {value}；可用：{'、'.join(choice.zh or choice.name for choice in field.choices)}",
+            message(
+                "unknown {field} {value}; known are {choices}",
+                field=Quoted(field.name, verbatim(field.title("zh"))),
+                value=value.strip() or '""',
+                choices=[Quoted(choice.name, verbatim(choice.zh or choice.name)) for choice in field.choices],
+            )
         )
     return name
 
@@ -133,17 +126,14 @@ def _words(field: Field, value: str) -> tuple[str, ...]:
     """Return the texts of which a picture must have one, as the catalog keeps them."""
     words = tuple(" ".join(word.split()) for word in value.split("|"))
     if not all(words) or any("\ud800" <= char <= "\udfff" for char in value):
-        raise _Unusable(
-            f"nothing is named; say {field.name}=beach or {field.name}=beach|sea",
-            f"没有写明内容；示例：{field.name}=海滩、{field.name}=海滩|大海",
-        )
+        raise _Unusable(message("nothing is named; say {name}=beach or {name}=beach|sea", name=field.name))
     return words
 
 
 def _flag(value: str) -> str:
     word = value.strip().lower()
     if word not in (*_YES, *_NO):
-        raise _Unusable(f"{value} is neither yes nor no", f"{value} 既不是 yes（是）也不是 no（否）")
+        raise _Unusable(message("{value} is neither yes nor no", value=value))
     return "yes" if word in _YES else "no"
 
 
@@ -156,7 +146,7 @@ def _number(value: str) -> float:
     except (ValueError, ZeroDivisionError):
         number = float("nan")
     if not 0 <= number < 1e9:
-        raise _Unusable(f"{value} is not a number that can be used here", f"{value} 不是可用的数字")
+        raise _Unusable(message("{value} is not a number that can be used here", value=value))
     return number
 
 
@@ -198,8 +188,7 @@ def _moments(value: str) -> tuple[datetime, datetime]:
         start = datetime(*date, hour or 0, minute or 0, second or 0)
     except ValueError:
         raise _Unusable(
-            f"{value} is not a date such as 2024, 2024-05, 2024-05-03 or 2024-05-03T14:30",
-            f"{value} 不是日期；示例：2024、2024-05、2024-05-03、2024-05-03T14:30",
+            message("{value} is not a date such as 2024, 2024-05, 2024-05-03 or 2024-05-03T14:30", value=value)
         ) from None
     try:
         if month is None:

@@ -7,6 +7,7 @@ from indexer.library.errors import InvalidFilter
 from indexer.library.fields import CatalogField, FieldSet, FieldType
 from indexer.library.filters import AllOf, AnyOf, Condition, Filter, Period, Range
 from indexer.library.items import MAX_INT64
+from models.foundation.messages import message
 
 # Words are kept one a line. Of letters beyond ASCII, SQLite knows no lower case.
 _HAS_WORD = "instr(lower(char(10) || {} || char(10)), lower(char(10) || ? || char(10))) > 0"
@@ -30,7 +31,7 @@ def to_sql(where: Filter, fields: FieldSet) -> SqlCondition:
     for name, condition in where.conditions:
         found = fields.find(name)
         if found is None:
-            raise InvalidFilter(name, 0, why_en=f"unknown field {name}", why_zh=f"未知字段 {name}")
+            raise InvalidFilter(name, 0, message("unknown field {name}", name=name))
         if found.table:
             tables[found.table] = None
         own_terms, own_values = _terms(found, condition)

@@ -2,25 +2,26 @@
 
 import sqlite3
 
-from models.foundation.wording import Wording
+from models.foundation.messages import Message, Quoted, Readable, mark, message
 
-_ZH = {
-    **dict.fromkeys((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), "正被另一个程序占用"),
-    **dict.fromkeys((sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH), "没有权限"),
-    sqlite3.SQLITE_READONLY: "文件是只读的",
-    sqlite3.SQLITE_NOMEM: "内存不足",
-    sqlite3.SQLITE_IOERR: "磁盘读写出错",
-    sqlite3.SQLITE_CORRUPT: "数据库的内容已损坏",
-    sqlite3.SQLITE_FULL: "磁盘空间不足",
-    sqlite3.SQLITE_CANTOPEN: "无法打开文件",
-    sqlite3.SQLITE_NOTADB: "这不是 SQLite 数据库",
-    sqlite3.SQLITE_ERROR: "其中的表不是预期的样子",
+_ERRORS = {
+    **dict.fromkeys((sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED), mark("another program is using it")),
+    **dict.fromkeys((sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH), mark("Permission denied")),
+    sqlite3.SQLITE_READONLY: mark("the file is read-only"),
+    sqlite3.SQLITE_NOMEM: mark("Cannot allocate memory"),
+    sqlite3.SQLITE_IOERR: mark("Input/output error"),
+    sqlite3.SQLITE_CORRUPT: mark("the database is damaged"),
+    sqlite3.SQLITE_FULL: mark("No space left on device"),
+    sqlite3.SQLITE_CANTOPEN: mark("the file cannot be opened"),
+    sqlite3.SQLITE_NOTADB: mark("it is no SQLite database"),
+    sqlite3.SQLITE_ERROR: mark("its tables are not what they should be"),
 }
 
 
-def sqlite_wording(error: sqlite3.Error | UnicodeDecodeError) -> Wording:
+def sqlite_message(error: sqlite3.Error | UnicodeDecodeError) -> Readable:
     """Return the reason for an error; bytes in a name that are damaged are one that SQLite itself never sees."""
     if isinstance(error, UnicodeDecodeError):
-        return Wording("names in it are damaged", "其中的名称已损坏")
+        return message("names in it are damaged")
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest says more than people need
-    return Wording(str(error), _ZH.get(code, f"SQLite 错误 {code}"))
+    known = _ERRORS.get(code)
+    return Quoted(str(error), Message(known) if known else message("SQLite error {code}", code=code))

@@ -8,6 +8,7 @@ from indexer.library.errors import BrokenIndexBackend, IndexDamaged, UnknownInde
 from indexer.library.index.filter_only import FilterOnlyIndex
 from indexer.library.index_port import IndexBackend, VectorIndex
 from indexer.library.index_records import IndexEntry
+from models.foundation.messages import verbatim
 
 GROUP = "xuntu.indexes"  # entry points of other packages; each names a class that takes no arguments
 
@@ -25,7 +26,7 @@ def get_backend(name: str) -> IndexBackend:
         try:
             backend = entry_point.load()()
         except (ImportError, AttributeError, TypeError) as error:
-            raise BrokenIndexBackend(name, str(error)) from error
+            raise BrokenIndexBackend(name, verbatim(str(error))) from error
         return backend
     raise UnknownIndexBackend(name, list_backends())
 

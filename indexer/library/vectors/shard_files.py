@@ -17,8 +17,8 @@ from indexer.library.catalog.records import Locations
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import IndexDamaged
 from models.foundation.files import ARRAY_ERRORS, sha256_of
+from models.foundation.messages import Readable, os_message
 from models.foundation.vectors import Vectors
-from models.foundation.wording import Readable, os_wording
 
 Places: TypeAlias = npt.NDArray[np.int64]  # (n,), shard number * 2**32 + row
 
@@ -137,7 +137,7 @@ class ShardFiles:
                 try:
                     self._open[number] = _ShardFile(self.path(number), self.dim)
                 except OSError as error:
-                    raise self._damaged(number, DamageKind.FAILING, why=os_wording(error)) from error
+                    raise self._damaged(number, DamageKind.FAILING, why=os_message(error)) from error
                 except ARRAY_ERRORS as error:
                     raise self._damaged(number, DamageKind.UNREADABLE) from error
             return self._open[number]

@@ -13,8 +13,8 @@ from indexer.library.catalog.records import Locations, Shard
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import IndexDamaged, LibraryUnwritable
 from models.foundation.files import ARRAY_ERRORS, replace_file, sha256_of
+from models.foundation.messages import os_message
 from models.foundation.vectors import Ids, Vectors, check_vectors
-from models.foundation.wording import os_wording
 
 
 class VectorStore:
@@ -34,7 +34,7 @@ class VectorStore:
                 np.save(buffer, array, allow_pickle=False)
                 replace_file(path, buffer.getvalue())
         except OSError as error:
-            raise LibraryUnwritable(self.folder, os_wording(error)) from error
+            raise LibraryUnwritable(self.folder, os_message(error)) from error
         return Shard(
             number=number,
             rows=len(ids),
@@ -96,7 +96,7 @@ class VectorStore:
                 if path not in kept and not path.is_dir():  # a NAS keeps folders of its own everywhere
                     path.unlink(missing_ok=True)
         except OSError as error:
-            raise LibraryUnwritable(self.folder, os_wording(error)) from error
+            raise LibraryUnwritable(self.folder, os_message(error)) from error
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:05d}.npy"

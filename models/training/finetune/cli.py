@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.cli import say_next_steps
 from models.foundation.errors import BackendNotInstalled, InvalidSetting, NotTrainable
-from models.foundation.terminal import Data, Json, print_json, print_table, tell
+from models.foundation.messages import Message, mark, message
+from models.foundation.terminal import Data, Json, print_json, print_table, say, tell
 
 if TYPE_CHECKING:
     from models.encoders.finetuned import Card
@@ -74,9 +76,9 @@ def finetune(
 
     settings = load_settings(EncoderSettings, data=data or context.obj)
     if math.isinf(epochs):
-        raise InvalidSetting("--epochs", str(epochs), "a training has an end")
+        raise InvalidSetting("--epochs", str(epochs), message("a training has an end"))
     if freeze not in _TOWERS:
-        raise InvalidSetting("--freeze", freeze, f"it is one of {', '.join(_TOWERS)}")
+        raise InvalidSetting("--freeze", freeze, message("it is one of {names}", names=_TOWERS))
     options = FinetuneOptions(
         epochs=epochs,
         batch_size=batch_size,
@@ -93,8 +95,9 @@ def finetune(
     with StepDisplay() as display:
 
         def show(report: TrainingReport) -> None:
-            note = f"loss {sum(report.losses.values()):.3f}, {_speed(report.steps_per_second)}"
-            display.advance("train", report.step, report.steps, note)
+            loss = sum(report.losses.values())
+            note = message("loss {loss:.3f}, {speed}", loss=loss, speed=_speed(report.steps_per_second))
+            display.advance(mark("train"), report.step, report.steps, note)
 
         done = Finetuning(
             table=pairs,
@@ -106,7 +109,13 @@ def finetune(
             listener=Listener(on_step=display.advance, on_skipped=_tell_skipped, on_report=show),
         ).run()
     if isinstance(done, Stopped):
-        tell(f"Stopped after step {done.step} of {done.steps}. The same command goes on from there.")
+        tell(
+            message(
+                "Stopped after step {step} of {steps}. The same command goes on from there.",
+                step=done.step,
+                steps=done.steps,
+            )
+        )
         raise typer.Exit(130)
     if as_json:
         print_json(asdict(done))
@@ -115,33 +124,45 @@ def finetune(
         _print_card(done, before=f"XUNTU_WEIGHTS={output} " if output else "", after="" if output else elsewhere)
     if done.got_worse:
         tell(
-            f"{name} finds less than {done.base} does, on pairs that it has not seen. Try a lower --learning-rate, "
-            "fewer --epochs, --lora 16, or more pairs."
+            message(
+                "{name} finds less than {base} does, on pairs that it has not seen. Try a lower --learning-rate, fewer "
+                "--epochs, --lora 16, or more pairs.",
+                name=name,
+                base=done.base,
+            )
         )
 
 
 def _print_card(card: "Card", *, before: str, after: str) -> None:
     """Print what was gained, and the commands that go on; `before` and `after` them stands where the encoder lies."""
-    head = ("recall", "pairs", "before", "after")
+    head = (message("recall"), message("pairs"), message("before"), message("after"))
     rows = [
         (what, card.held_out_pairs, f"{found:.1%}", f"{card.after[what]:.1%}") for what, found in card.before.items()
     ]
     print_table(head, rows)
-    print(f"{card.name}: {card.base}, trained on {card.pairs} pairs of {card.pictures} pictures ({card.license}).")
-    print(f"To use it: {before}xuntu index build PATH --encoder {card.name}{after}")
-    print(f"To make it faster: {before}xuntu models export {card.name} --precision int8{after}")
+    say(
+        message(
+            "{name}: {base}, trained on {pairs} pairs of {pictures} pictures ({license}).",
+            name=card.name,
+            base=card.base,
+            pairs=card.pairs,
+            pictures=card.pictures,
+            license=card.license,
+        )
+    )
+    say_next_steps(card.name, before=before, after=after)
 
 
 def _tell_skipped(skipped: "Sequence[Skipped]") -> None:
-    tell(f"{len(skipped)} rows are left out (all of them in skipped.tsv beside the training):")
+    tell(message("{count} rows are left out (all of them in skipped.tsv beside the training):", count=len(skipped)))
     for one in skipped[:_NAMED]:
-        tell(f"  {one.where}: {one.why[0]}")
+        tell(message("  {where}: {why}", where=one.where, why=one.why))
 
 
-def _speed(steps_per_second: float) -> str:
+def _speed(steps_per_second: float) -> Message:
     if steps_per_second >= 1:
-        return f"{steps_per_second:.1f} steps a second"
-    return f"{1 / steps_per_second:.1f} s a step"
+        return message("{rate:.1f} steps a second", rate=steps_per_second)
+    return message("{seconds:.1f} s a step", seconds=1 / steps_per_second)
 
 
 def _table_or_share(text: str) -> Path | float:
@@ -150,7 +171,7 @@ def _table_or_share(text: str) -> Path | float:
     except ValueError:
         return Path(text)
     if not 0 < share < 1:
-        raise InvalidSetting("--validation", text, "it is a file, or a share between 0 and 1")
+        raise InvalidSetting("--validation", text, message("it is a file, or a share between 0 and 1"))
     return share
 
 
@@ -159,10 +180,12 @@ def _check_name(name: str) -> None:
     from models.encoders.registry import is_known
 
     if not is_name(name):
-        why = "it is made of small letters, digits, dots, dashes and underscores, and begins with one of the first two"
+        why = message(
+            "it is made of small letters, digits, dots, dashes and underscores, and begins with one of the first two"
+        )
         raise InvalidSetting("--name", name, why)
     if is_known(name):
-        raise InvalidSetting("--name", name, "an encoder that comes with xuntu has that name")
+        raise InvalidSetting("--name", name, message("an encoder that comes with xuntu has that name"))
 
 
 def _trainable(encoder: str, runtime: "Runtime") -> "Published":

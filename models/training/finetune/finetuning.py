@@ -20,6 +20,7 @@ from models.encoders.weights_folder import EncoderFolder
 from models.foundation.devices import CPU, count_cpus, list_devices
 from models.foundation.errors import InvalidSetting
 from models.foundation.files import replace_file, sha256_of
+from models.foundation.messages import mark, message, os_message
 from models.training.checkpoint import save_checkpoint
 from models.training.errors import PairsUnreadable, TrainingDiffers, TrainingDiverged
 from models.training.finetune.job import CHECKPOINT_FILE, Job, OnReport, Stop, run, trained_state
@@ -177,7 +178,7 @@ class Finetuning:
     def _train(self, job: Job, devices: Sequence[str]) -> int:
         try:
             with _stopping() as stop:
-                self.listener.on_step("train", 0, job.steps)
+                self.listener.on_step(mark("train"), 0, job.steps)
                 if len(devices) == 1:
                     return run(job, self.base, devices[0], self.listener.on_report, stop)
                 return launch(job, devices, self.listener.on_report, stop)
@@ -189,7 +190,7 @@ class Finetuning:
         """Write the encoder, measure it as it will be used, and make it known by its card."""
         folder, spec = self.folder, self.base.spec
         (file,) = folder.spec.publication.checkpoints[0] if folder.spec.publication else ("",)
-        self.listener.on_step("write", 0, 1)
+        self.listener.on_step(mark("write"), 0, 1)
         save_checkpoint(folder.path / file, {"state_dict": trained_state(job, self.base)})
         base = self.base.folder(self.runtime).installed_spec()
         folder.remember(f"fine-tuned from {spec.name} ({base.fingerprint})", [file])
@@ -231,7 +232,7 @@ class Finetuning:
         return measure(encoder, runtime, pairs, checksums, device=device, workers=self._workers, on_step=on_step)
 
     def _report_skipped(self, skipped: Sequence[Skipped]) -> None:
-        lines = [f"{one.where}\t{one.why[0]}\t{one.why[1]}\n" for one in skipped]
+        lines = [f"{one.where}\t{one.why.text('en')}\t{one.why.text('zh')}\n" for one in skipped]
         replace_file(self.folder.path / _SKIPPED_FILE, "".join(lines).encode("utf-8", "surrogateescape"))
         self.listener.on_skipped(skipped)
 
@@ -263,7 +264,11 @@ def _check_shares(batch: int, devices: Sequence[str]) -> None:
     """Raise InvalidSetting for a batch that the devices cannot share evenly."""
     if batch % len(devices):
         count = len(devices)
-        why = f"{count} devices cannot share {batch} pairs evenly; give a multiple of {count} that there are pairs for"
+        why = message(
+            "{count} devices cannot share {batch} pairs evenly; give a multiple of {count} that there are pairs for",
+            count=count,
+            batch=batch,
+        )
         raise InvalidSetting("--batch-size", str(batch), why)
 
 
@@ -278,8 +283,7 @@ def _digest(path: Path) -> str:
     try:
         return sha256_of(path)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise PairsUnreadable(path, (reason, reason)) from error
+        raise PairsUnreadable(path, os_message(error)) from error
 
 
 def _count(pairs: Sequence[Pair], checksums: Mapping[Path, str]) -> int:

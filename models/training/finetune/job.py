@@ -14,6 +14,7 @@ from models.encoders.runtime import Runtime
 from models.encoders.torch import prepare
 from models.encoders.torch_towers import TrainableModel
 from models.foundation.errors import InvalidSetting
+from models.foundation.messages import message
 from models.training.finetune.contrastive import TOWERS, Batching, ContrastiveLearner, PairsTask
 from models.training.finetune.feed import Order, Views
 from models.training.finetune.lora import add_adapters
@@ -106,7 +107,7 @@ def run(job: Job, published: Published, device: str, report: OnReport, stop: Sto
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        why = "the device has no memory for so many at once; give a smaller one"
+        why = message("the device has no memory for so many at once; give a smaller one")
         raise InvalidSetting("--micro-batch", str(job.micro_batch), why) from error
 
 

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.foundation.errors import DECODE_REASONS, DecodeError
+from models.foundation.errors import decode_reason
+from models.foundation.messages import Message, message, os_message
 from models.foundation.text_encoding import detect_text_encoding, open_text
 from models.language.text import normalize_text
 from models.pictures.decode import decode_image, read_image_file
@@ -38,13 +39,13 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A row that cannot be used, by its number, or a picture; and why, in English and Chinese.
+    """A row that cannot be used, by its number, or a picture; and why.
 
     Rows count from 1, below a header.
     """
 
     where: str
-    why: tuple[str, str]
+    why: Message
 
 
 def read_pairs(path: Path) -> tuple[list[Pair], list[Skipped]]:
@@ -55,10 +56,9 @@ def read_pairs(path: Path) -> tuple[list[Pair], list[Skipped]]:
     try:
         rows = _read_json(path) if path.suffix.lower() in _JSON_SUFFIXES else _read_csv(path)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise PairsUnreadable(path, (reason, reason)) from error
+        raise PairsUnreadable(path, os_message(error)) from error
     if not rows:
-        raise PairsUnreadable(path, ("it has no rows", "其中没有内容"))
+        raise PairsUnreadable(path, message("it has no rows"))
     picture, caption = (_column(path, rows, names) for names in (_PICTURE_NAMES, _CAPTION_NAMES))
     pairs: dict[Pair, None] = {}
     skipped = []
@@ -68,7 +68,7 @@ def read_pairs(path: Path) -> tuple[list[Pair], list[Skipped]]:
             pairs |= dict.fromkeys(Pair(_locate(path.parent, place), text) for text in captions)
         else:
             problem = "row_unreadable" if not row else "row_without_caption" if place else "row_without_picture"
-            skipped.append(Skipped(f"#{number}", problem_of(DecodeError(problem))))
+            skipped.append(Skipped(f"#{number}", decode_reason(problem)))
     return list(pairs), skipped
 
 
@@ -77,12 +77,6 @@ def look(picture: Path, short_side: int) -> str:
     data = read_image_file(picture)
     decode_image(data, short_side=short_side)
     return hashlib.sha256(data).hexdigest()
-
-
-def problem_of(error: DecodeError) -> tuple[str, str]:
-    """Return what is wrong, in English and Chinese, without a sentence around it."""
-    english, chinese = DECODE_REASONS[error.reason]
-    return english.format(detail=error.detail), chinese.format(detail=error.detail)
 
 
 def split(pairs: Sequence[Pair], checksums: Mapping[Path, str], share: float) -> tuple[list[Pair], list[Pair]]:
@@ -108,7 +102,7 @@ def _read_csv(path: Path) -> list[Mapping[str, object]]:
         return [{str(name).strip(): value for name, value in row.items()} for row in reader]
     except csv.Error as error:
         at = reader.line_num + 1  # where the row begins, however far a quotation mark that is left open leads
-        raise PairsUnreadable(path, (f"line {at}: {error}", f"第 {at} 行：{error}")) from error
+        raise PairsUnreadable(path, message("line {row}: {why}", row=at, why=str(error))) from error
 
 
 def _read_json(path: Path) -> list[Mapping[str, object]]:
@@ -126,7 +120,7 @@ def _read_json(path: Path) -> list[Mapping[str, object]]:
 def _decoded(path: Path) -> str:
     charset = detect_text_encoding(path)
     if charset is None:
-        raise PairsUnreadable(path, ("it is neither UTF-8 nor GBK", "编码既不是 UTF-8 也不是 GBK"))
+        raise PairsUnreadable(path, message("it is neither UTF-8 nor GBK"))
     with open_text(path, charset, newline="") as file:
         return file.read()
 
@@ -138,9 +132,8 @@ def _column(path: Path, rows: Sequence[Mapping[str, object]], names: str) -> str
     for name in wanted:
         if name in found:
             return found[name]
-    here = ", ".join(sorted(found.values())) or "–"
-    why = (f"no column is named {wanted[0]} (there are: {here})", f"没有名为 {wanted[0]} 的列（现有：{here}）")
-    raise PairsUnreadable(path, why)
+    here = sorted(found.values()) or "–"
+    raise PairsUnreadable(path, message("no column is named {name} (there are: {here})", name=wanted[0], here=here))
 
 
 def _place(value: object) -> str:

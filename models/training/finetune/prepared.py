@@ -9,9 +9,10 @@ from pathlib import Path
 from models.encoders.finetuned import Recalls
 from models.foundation.errors import DecodeError
 from models.foundation.files import JSON_ERRORS, replace_file
+from models.foundation.messages import mark
 from models.training.errors import TooFewPairs, TrainingDamaged
 from models.training.finetune.feed import in_workers
-from models.training.finetune.pairs import LEAST_HELD_OUT, Pair, Skipped, look, problem_of, read_pairs, split
+from models.training.finetune.pairs import LEAST_HELD_OUT, Pair, Skipped, look, read_pairs, split
 from models.weights.verify import OnStep
 
 LEAST_PAIRS = 10
@@ -94,7 +95,7 @@ def prepare(
         held_out, more = read_pairs(tables.validation)
         skipped = [*skipped, *more]
     checksums, problems = _look_at([*pairs, *held_out], side, workers, on_step)
-    skipped += [Skipped(str(picture), problem_of(error)) for picture, error in problems.items()]
+    skipped += [Skipped(str(picture), error.why) for picture, error in problems.items()]
     pairs, held_out = ([pair for pair in some if pair.picture in checksums] for some in (pairs, held_out))
     if not isinstance(tables.validation, Path):
         pairs, held_out = split(pairs, checksums, tables.validation)
@@ -129,7 +130,7 @@ def _look_at(
     checksums: dict[Path, str] = {}
     problems: dict[Path, DecodeError] = {}
     for number, found in enumerate(in_workers(partial(_look, short_side=2 * side), chunks, workers)):
-        on_step("look at pictures", number * _LOOKED_AT, len(pictures))
+        on_step(mark("look at pictures"), number * _LOOKED_AT, len(pictures))
         for picture, what in zip(chunks[number], found, strict=True):
             if isinstance(what, DecodeError):
                 problems[picture] = what

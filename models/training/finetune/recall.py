@@ -12,6 +12,7 @@ from models.encoders.finetuned import Recalls
 from models.encoders.published import CHECKPOINT, Published
 from models.encoders.runtime import Runtime
 from models.foundation.errors import DecodeError
+from models.foundation.messages import mark
 from models.foundation.vectors import Vectors
 from models.training.finetune.feed import in_workers, open_picture
 from models.training.finetune.pairs import Pair
@@ -44,13 +45,13 @@ def measure(
     chunks = [paths[start : start + _BATCH] for start in range(0, len(paths), _BATCH)]
     load = partial(_load, preprocess=image.preprocess, side=published.spec.image_size)
     for number, views in enumerate(in_workers(load, chunks, workers)):
-        on_step("measure pictures", number * _BATCH, len(paths))
+        on_step(mark("measure pictures"), number * _BATCH, len(paths))
         parts.append(image.encode_image(np.stack(_whole(views))))
     images = np.concatenate(parts)
     text = published.open_text(runtime, CHECKPOINT, device)
     parts = []
     for start in range(0, len(captions), _BATCH):
-        on_step("measure captions", start, len(captions))
+        on_step(mark("measure captions"), start, len(captions))
         parts.append(text.encode_text(captions[start : start + _BATCH]))
     picture_rows = {checksum: row for row, checksum in enumerate(pictures)}
     caption_rows = {caption: row for row, caption in enumerate(captions)}

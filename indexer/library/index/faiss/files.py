@@ -35,8 +35,8 @@ from indexer.library.index_records import IndexFile
 from indexer.library.vectors.query_bank import Offsets
 from indexer.library.vectors.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.foundation.files import ARRAY_ERRORS, sha256_of, sync_folder
+from models.foundation.messages import os_message
 from models.foundation.vectors import Ids, Vectors
-from models.foundation.wording import os_wording
 
 Role = Literal["ids", "vectors", "codes", "places", "offsets", "dead", "shard"]
 Link = Callable[[Path, Path], None]
@@ -212,7 +212,7 @@ def _check(folder: Path, file: IndexFile) -> None:
         if file.role not in _MAPPED and sha256_of(path) != file.sha256:
             raise IndexDamaged(Damage(path, DamageKind.CHANGED))
     except OSError as error:
-        raise IndexDamaged(Damage(path, DamageKind.FAILING, why=os_wording(error))) from error
+        raise IndexDamaged(Damage(path, DamageKind.FAILING, why=os_message(error))) from error
 
 
 def _open_part(folder: Path, number: int, files: Mapping[str, IndexFile], shards: ShardFiles | None) -> IndexPart:

@@ -15,6 +15,7 @@ from indexer.library.errors import GpuNotUsed
 from indexer.library.index.faiss.flat import import_faiss
 from models.foundation.devices import CPU, list_devices
 from models.foundation.errors import BackendNotInstalled, DeviceUnavailable
+from models.foundation.messages import message
 
 _log = logging.getLogger(__name__)
 _SCRATCH_BYTES = 64 * 2**20  # of a lane
@@ -120,9 +121,7 @@ def _find_refusal(number: int) -> GpuNotUsed | None:
     """Return why FAISS cannot use a GPU, or None. Raises BackendNotInstalled."""
     if not hasattr(import_faiss(), "StandardGpuResources"):
         return GpuNotUsed(
-            f"cuda:{number}",
-            why_en="FAISS is installed without GPUs. Install the extra gpu in place of cpu",
-            why_zh="所安装的 FAISS 不支持 GPU。请用附加项 gpu 代替 cpu 重新安装",
+            f"cuda:{number}", message("FAISS is installed without GPUs. Install the extra gpu in place of cpu")
         )
     command = [sys.executable, "-c", f"from {__name__} import FaissGpu, check_gpu; check_gpu(FaissGpu({number}))"]
     try:
@@ -135,8 +134,9 @@ def _find_refusal(number: int) -> GpuNotUsed | None:
             return None
     return GpuNotUsed(
         f"cuda:{number}",
-        why_en=f"a trial failed ({said}). See that nvidia-smi shows it and its driver is new enough for CUDA 12",
-        why_zh=f"试运行失败（{said}）。请确认 nvidia-smi 能显示它，且驱动支持 CUDA 12",
+        message(
+            "a trial failed ({said}). See that nvidia-smi shows it and its driver is new enough for CUDA 12", said=said
+        ),
     )
 
 
@@ -155,6 +155,5 @@ def failure(name: str, error: Exception) -> GpuNotUsed:
     said = " ".join(str(error).rpartition("failed: ")[2].split()) or type(error).__name__
     return GpuNotUsed(
         name,
-        why_en=f"it failed ({said}), and is tried again with the next build. Leave more of its memory free",
-        why_zh=f"它出错了（{said}），下一次构建时会重试。请为其留出更多显存",
+        message("it failed ({said}), and is tried again with the next build. Leave more of its memory free", said=said),
     )

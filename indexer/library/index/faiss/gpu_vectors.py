@@ -29,6 +29,7 @@ from indexer.library.index.faiss.part import IndexPart, Segment
 from indexer.library.index.hub_offsets import WeightedQueries, with_column
 from indexer.library.index_records import IndexOptions, QueryKind
 from indexer.library.vectors.shard_files import shards_of
+from models.foundation.messages import message
 from models.foundation.vectors import Vectors
 
 Found: TypeAlias = tuple[Positions, Scores]
@@ -272,6 +273,10 @@ def _no_room(name: str, rows: int, size: int, room: int) -> GpuNotUsed:
     takes, may = (f"{max(count, 0) / 2**30:.2f} GiB" for count in (size, room))
     return GpuNotUsed(
         name,
-        why_en=f"{rows} vectors take {takes} of its memory and may take {may}. Raise XUNTU_INDEX__GPU_SHARE",
-        why_zh=f"{rows} 个向量需要 {takes} 显存，可用 {may}。请提高 XUNTU_INDEX__GPU_SHARE",
+        message(
+            "{rows} vectors take {takes} of its memory and may take {may}. Raise XUNTU_INDEX__GPU_SHARE",
+            rows=rows,
+            takes=takes,
+            may=may,
+        ),
     )

@@ -340,7 +340,7 @@ def duplicates(
     First comes the picture with most pixels, then the larger file, then the earlier date. A near-duplicate is one on
     which a perceptual hash and the encoder's vector agree: the bits that differ, and the cosine, are printed.
     """
-    from indexer.library.duplicate_report import find_duplicates
+    from indexer.library.duplicates.report import find_duplicates
     from models.foundation.progress import StepDisplay
 
     with StepDisplay() as display:

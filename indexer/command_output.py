@@ -8,8 +8,8 @@ from models.foundation.messages import Message, Readable, Word, mark, message
 from models.foundation.terminal import print_csv, print_json, print_table, say, tell
 
 if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs none of it
-    from indexer.library.duplicate_report import Duplicate, DuplicateReport
-    from indexer.library.index_records import IndexEntry
+    from indexer.library.duplicates.report import Duplicate, DuplicateReport
+    from indexer.library.index.records import IndexEntry
     from indexer.library.layout import Layout
     from indexer.library.opened import OpenBuild
     from indexer.pipeline.commands import BuildReport
@@ -76,7 +76,7 @@ def print_report(done: "BuildReport", *, gate: "PublicationGate | None" = None, 
 
 def print_duplicates(found: "DuplicateReport", *, as_csv: bool, as_json: bool) -> None:
     """Print groups of duplicates."""
-    from indexer.library.duplicate_report import COLUMNS
+    from indexer.library.duplicates.report import COLUMNS
 
     if found.unhashed:
         tell(

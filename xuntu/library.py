@@ -20,7 +20,7 @@ from indexer.config import IndexerSettings
 from indexer.library.builds.current import current_build
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.records import ImageRow
-from indexer.library.duplicate_report import DuplicateReport, find_duplicates
+from indexer.library.duplicates.report import DuplicateReport, find_duplicates
 from indexer.library.errors import LibraryClosed, NoIndex
 from indexer.library.layout import Layout
 from indexer.library.opened import open_build

@@ -10,7 +10,7 @@ from api.evaluation.columns import read_columns
 from api.evaluation.datasets import ClassName, ClassSet, language_of
 from api.evaluation.errors import InvalidDataSet
 from api.evaluation.pictures import list_pictures
-from indexer.library.source_port import ReadOptions
+from indexer.library.sources.port import ReadOptions
 from models.foundation.messages import message
 
 FORM = "classes"

@@ -22,9 +22,9 @@ from api.search.query import Clause, Query
 from api.search.results import SearchHit
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import UnknownSource
-from indexer.library.index_port import Mask
-from indexer.library.items import MAX_INT64, Root
-from indexer.library.source_kinds import open_source
+from indexer.library.index.port import Mask
+from indexer.library.sources.items import MAX_INT64, Root
+from indexer.library.sources.kinds import open_source
 from models.foundation.errors import UnknownWords
 from models.foundation.messages import either, mark, message
 from models.foundation.vectors import Ids, Vectors

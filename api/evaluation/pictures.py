@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from api.evaluation.datasets import Picture
 from api.evaluation.errors import InvalidDataSet
 from indexer.errors import InvalidList, InvalidRoot
-from indexer.library.items import Item, Root
-from indexer.library.source_port import ReadOptions, ScanContext, Source
+from indexer.library.sources.items import Item, Root
+from indexer.library.sources.port import ReadOptions, ScanContext, Source
 from indexer.sources.places import source_at
 from models.foundation.errors import DecodeError
 from models.foundation.messages import either, message

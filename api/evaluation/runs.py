@@ -26,7 +26,7 @@ from indexer.config import IndexerSettings
 from indexer.library.errors import LibraryUnwritable
 from indexer.library.layout import Layout
 from indexer.library.routing import Routing
-from indexer.library.source_port import ReadOptions
+from indexer.library.sources.port import ReadOptions
 from indexer.sources.tables import LIST_SUFFIXES
 from models.encoders.registry import DEFAULT_ENCODER, get_installed_spec
 from models.encoders.spec import EncoderSpec

@@ -18,8 +18,8 @@ from api.http.service import Service
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query, read_options
 from api.search.results import SearchHit, SearchResult
+from indexer.library.annotations.fields import Choice, Field, FieldSet
 from indexer.library.catalog.filter_parser import narrow, parse_filter
-from indexer.library.fields import Choice, Field, FieldSet
 from indexer.library.filters import Filter
 from models.foundation.messages import message
 

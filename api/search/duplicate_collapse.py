@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.library.duplicates import Rule, calibrate_build, group
+from indexer.library.duplicates.grouping import Rule, calibrate_build, group
 from indexer.library.opened import OpenBuild
 from models.foundation.vectors import Ids, Vectors
 

@@ -13,8 +13,8 @@ from api.search.relevance_scoring import list_kinds
 from api.search.results import SearchResult
 from api.search.routing import Router
 from api.search.stages import run_now, run_search
+from indexer.library.annotations.fields import FieldSet
 from indexer.library.catalog.records import ImageRow
-from indexer.library.fields import FieldSet
 from indexer.library.opened import OpenBuild, open_build
 from indexer.library.routing import Routes, Routing
 from models.encoders.runtime import Runtime

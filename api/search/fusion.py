@@ -8,7 +8,7 @@ from api.search.duplicate_collapse import Scores
 from api.search.plan import Plan
 from api.search.retrievers.retriever import Retriever
 from api.search.retrievers.vectors import VectorRetriever
-from indexer.library.index_port import Selection
+from indexer.library.index.port import Selection
 from models.foundation.vectors import Ids
 
 FUSED = 1_000  # places of each ranking that are fused into one

@@ -20,8 +20,8 @@ from api.search.results import SearchHit, SearchNote, SearchResult
 from api.search.retrievers.vectors import VectorRetriever
 from api.search.retrievers.words import WordRetriever
 from indexer.library.filters import Filter
+from indexer.library.index.port import Mask, Selection
 from indexer.library.index.selection import FilterSelection
-from indexer.library.index_port import Mask, Selection
 from indexer.library.opened import OpenBuild
 from models.foundation.messages import message
 from models.foundation.vectors import Ids

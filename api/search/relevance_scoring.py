@@ -17,8 +17,8 @@ from api.search.plan import Plan, QueryPart, QueryVector
 from api.search.reloading_file import ReloadingFile
 from api.search.results import SearchHit, SearchNote
 from indexer.library.index.base import SCORE_DECIMALS
+from indexer.library.index.port import Selection, VectorIndex
 from indexer.library.index.selection import IdSelection
-from indexer.library.index_port import Selection, VectorIndex
 from models.foundation.errors import CalibrationUnreadable, ReferenceUnreadable
 from models.foundation.messages import message
 from models.foundation.vectors import Ids, Vectors

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from indexer.library.annotations import Values
-from indexer.library.annotator_port import AnnotatedPicture, Needs
-from indexer.library.fields import Choice, Field, FieldType
+from indexer.library.annotations.fields import Choice, Field, FieldType
+from indexer.library.annotations.port import AnnotatedPicture, Needs
+from indexer.library.annotations.values import Values
 from models.foundation.messages import mark
 
 # The order is part of the catalog (bit positions): append only.

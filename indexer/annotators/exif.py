@@ -7,9 +7,9 @@ from datetime import datetime
 
 from PIL import ExifTags, Image
 
-from indexer.library.annotations import Values
-from indexer.library.annotator_port import AnnotatedPicture, Needs
-from indexer.library.fields import Field, FieldType
+from indexer.library.annotations.fields import Field, FieldType
+from indexer.library.annotations.port import AnnotatedPicture, Needs
+from indexer.library.annotations.values import Values
 from models.foundation.messages import mark
 
 _WHEN = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized, ExifTags.Base.DateTime)

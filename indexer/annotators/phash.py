@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from indexer.library.annotations import Values
-from indexer.library.annotator_port import AnnotatedPicture, Needs
-from indexer.library.fields import Field, FieldType
+from indexer.library.annotations.fields import Field, FieldType
+from indexer.library.annotations.port import AnnotatedPicture, Needs
+from indexer.library.annotations.values import Values
 from indexer.library.looks import NO_HASH, to_signed
 from models.foundation.messages import mark
 

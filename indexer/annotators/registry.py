@@ -8,8 +8,8 @@ from importlib.metadata import entry_points
 from indexer.annotators.colours import ColourAnnotator
 from indexer.annotators.exif import ExifAnnotator
 from indexer.annotators.phash import PerceptualHashAnnotator
-from indexer.library.annotator_port import Annotator
-from indexer.library.fields import BASE_FIELDS
+from indexer.library.annotations.fields import BASE_FIELDS
+from indexer.library.annotations.port import Annotator
 
 logger = logging.getLogger(__name__)
 

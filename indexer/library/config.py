@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, Field
 
-from indexer.library.index_records import IndexOptions
+from indexer.library.index.records import IndexOptions
 from models.config import EncoderSettings
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from indexer.library.builds.manifest import Manifest
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import IndexMismatch
 from indexer.library.index.backends import open_index
-from indexer.library.index_port import OpenIndex, VectorIndex
-from indexer.library.index_records import IndexEntry
+from indexer.library.index.port import OpenIndex, VectorIndex
+from indexer.library.index.records import IndexEntry
 from indexer.library.layout import Layout
 from models.encoders.spec import EncoderSpec
 

@@ -2,9 +2,9 @@
 
 import logging
 
-from indexer.library.annotations import Annotation, Failure, to_annotation
-from indexer.library.annotator_port import AnnotatedPicture, Annotator
-from indexer.library.fields import AnnotatorRecord
+from indexer.library.annotations.fields import AnnotatorRecord
+from indexer.library.annotations.port import AnnotatedPicture, Annotator
+from indexer.library.annotations.values import Annotation, Failure, to_annotation
 
 logger = logging.getLogger(__name__)
 

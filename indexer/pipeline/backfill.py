@@ -13,8 +13,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from indexer.library.annotations import Annotation
-from indexer.library.annotator_port import AnnotatedPicture, Annotator
+from indexer.library.annotations.port import AnnotatedPicture, Annotator
+from indexer.library.annotations.values import Annotation
 from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import UnknownSource

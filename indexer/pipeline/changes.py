@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from indexer.library.items import Item, KnownItem, Locator, Name, Root
+from indexer.library.sources.items import Item, KnownItem, Locator, Name, Root
 
 # Reasons that may have gone although the file is the same; files that failed for another are tried once they change.
 RETRIED = frozenset(

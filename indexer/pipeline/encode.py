@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from indexer.errors import EncodersDiffer
-from indexer.library.annotations import Annotation
+from indexer.library.annotations.fields import AnnotatorRecord
+from indexer.library.annotations.values import Annotation
 from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder
-from indexer.library.fields import AnnotatorRecord
-from indexer.library.items import Item
+from indexer.library.sources.items import Item
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.read import FILES_A_WORKER, FailureRecord, ImageDataset, ImageRecord, Record, load_records
 from models.foundation.messages import mark

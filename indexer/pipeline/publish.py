@@ -29,9 +29,9 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
 from indexer.library.index.backends import get_backend
+from indexer.library.index.port import IndexBackend, OpenIndex
+from indexer.library.index.records import EncoderVectors, IndexEntry, IndexOptions
 from indexer.library.index.self_recall import measure_self_recall
-from indexer.library.index_port import IndexBackend, OpenIndex
-from indexer.library.index_records import EncoderVectors, IndexEntry, IndexOptions
 from indexer.library.layout import Layout
 from indexer.library.vectors.shard_files import ShardFiles
 from indexer.pipeline.query_bank import read_query_bank

@@ -17,12 +17,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from indexer.library.annotations import Annotation
-from indexer.library.annotator_port import AnnotatedPicture, Annotator
+from indexer.library.annotations.port import AnnotatedPicture, Annotator
+from indexer.library.annotations.values import Annotation
 from indexer.library.catalog.records import Content
-from indexer.library.items import Item
 from indexer.library.layout import Layout
-from indexer.library.source_port import ReadOptions, Source
+from indexer.library.sources.items import Item
+from indexer.library.sources.port import ReadOptions, Source
 from indexer.library.thumbnails import DECODED_SIDE, decoded_side, write_thumbnail
 from indexer.pipeline.annotate import annotate
 from models.encoders.encoder import Preprocess

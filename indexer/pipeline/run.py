@@ -24,10 +24,10 @@ from indexer.library.builds.manifest import Manifest
 from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder, choose_encoders, merge_small_shards, open_encoders
 from indexer.library.errors import IndexDamaged, NoIndex, UnknownSource
-from indexer.library.items import Item, KnownItem, Name, Root, Stamp
 from indexer.library.layout import Layout
-from indexer.library.source_kinds import open_source
-from indexer.library.source_port import ReadOptions, ScanContext, Source
+from indexer.library.sources.items import Item, KnownItem, Name, Root, Stamp
+from indexer.library.sources.kinds import open_source
+from indexer.library.sources.port import ReadOptions, ScanContext, Source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare, items_as_known

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from indexer.errors import InvalidPattern
-from indexer.library.items import MAX_INT64, Item, Locator, Root, Stamp
-from indexer.library.source_port import FilePath, Original, ReadOptions, ScanContext, Source, StoredItem
+from indexer.library.sources.items import MAX_INT64, Item, Locator, Root, Stamp
+from indexer.library.sources.port import FilePath, Original, ReadOptions, ScanContext, Source, StoredItem
 from models.pictures.decode import DecodeLimits, read_image_file
 from models.pictures.formats import SUFFIXES
 

@@ -15,8 +15,8 @@ from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from indexer.errors import InvalidList
-from indexer.library.items import Item, KnownItem, Locator, Name, Root, Stamp
-from indexer.library.source_port import FilePath, Original, ReadOptions, Redirect, ScanContext, Source, StoredItem
+from indexer.library.sources.items import Item, KnownItem, Locator, Name, Root, Stamp
+from indexer.library.sources.port import FilePath, Original, ReadOptions, Redirect, ScanContext, Source, StoredItem
 from indexer.sources.folders import clamp_mtime, file_item, read_file
 from indexer.sources.tables import LIST_SUFFIXES, read_rows
 from models.foundation.messages import message

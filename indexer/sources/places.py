@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from indexer.errors import InvalidRoot
-from indexer.library.source_kinds import find_source
-from indexer.library.source_port import Source
+from indexer.library.sources.kinds import find_source
+from indexer.library.sources.port import Source
 from models.foundation.messages import message
 
 _PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tar.lz4", ".zip", ".7z", ".rar")

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from indexer.errors import DescriptionsUnreadable, ShardDamaged
-from indexer.library.items import MAX_INT64, ByteRange, Item, Locator, Root, Stamp
-from indexer.library.source_port import ReadOptions, ScanContext, Source
+from indexer.library.sources.items import MAX_INT64, ByteRange, Item, Locator, Root, Stamp
+from indexer.library.sources.port import ReadOptions, ScanContext, Source
 from indexer.sources.folders import PathRules, clamp_mtime
 from indexer.sources.lists import COLUMNS, join_tags, text_of
 from models.foundation.errors import DecodeError, ImageSearchError

@@ -13,7 +13,7 @@ from api.search.retrievers.vectors import VectorRetriever
 from indexer.library.catalog.records import Locations
 from indexer.library.index.faiss.construction.incremental import build_main
 from indexer.library.index.faiss.segments import SegmentedIndex
-from indexer.library.index_records import IndexOptions
+from indexer.library.index.records import IndexOptions
 from indexer.library.vectors.shard_files import ShardFiles
 from models.foundation.vectors import l2_normalize
 from models.relevance.curves import Fit

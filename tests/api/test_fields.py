@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 PLUGIN = """
-from indexer.library.fields import Choice, Field, FieldType
+from indexer.library.annotations.fields import Choice, Field, FieldType
 
 
 class Orientation:

@@ -16,7 +16,7 @@ from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.query import MAX_HIDING, Clause, Query
 from indexer.config import IndexerSettings
-from indexer.library.duplicates import calibrate_build, group
+from indexer.library.duplicates.grouping import calibrate_build, group
 from indexer.pipeline.commands import BuildOptions, build, compact
 
 COPIES = {"cat.png": 5, "coffee.png": 40, "flower.jpg": 3, "rocket.jpg": 1}  # further files with the same bytes

@@ -21,7 +21,7 @@ from PIL import Image
 from processes import INDEXER, Bench, say
 from tables import Table
 
-from indexer.library.duplicates import MAX_BITS, Rule, calibrate_build
+from indexer.library.duplicates.grouping import MAX_BITS, Rule, calibrate_build
 from indexer.library.looks import NO_HASH, Detail, Looks, hamming
 from indexer.library.opened import open_build
 from models.foundation.vectors import Vectors

@@ -31,7 +31,7 @@ from indexer.library.index.faiss.construction.training import add_rows, train_co
 from indexer.library.index.faiss.gpu import Gpu, ProcessorInPlace, open_gpu
 from indexer.library.index.faiss.gpu_vectors import GpuVectors
 from indexer.library.index.faiss.segments import SegmentedIndex
-from indexer.library.index_records import IndexFile, IndexOptions
+from indexer.library.index.records import IndexFile, IndexOptions
 from indexer.library.vectors.query_bank import QueryBank
 from indexer.library.vectors.shard_files import ShardFiles, pack_places
 from models.foundation.devices import CPU

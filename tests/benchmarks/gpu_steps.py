@@ -103,10 +103,10 @@ def _decode(device: str, name: str, folder: str) -> dict[str, Any]:
     """Return how fast the workers of an index build hand over records when nothing is encoded."""
     import torch.utils.data  # noqa: F401  # so that its import is not timed
 
-    from indexer.library.items import Root
     from indexer.library.layout import Layout
-    from indexer.library.source_kinds import open_source
-    from indexer.library.source_port import ScanContext
+    from indexer.library.sources.items import Root
+    from indexer.library.sources.kinds import open_source
+    from indexer.library.sources.port import ScanContext
     from indexer.pipeline.engines import DeviceEncoders
     from indexer.pipeline.read import FILES_A_WORKER, EncoderView, ImageDataset, ImageRecord, load_records
     from models.encoders.registry import get_preprocess, get_spec

@@ -28,9 +28,9 @@ from tables import Table
 from indexer.library.catalog.records import IndexChanges, Locations
 from indexer.library.index.faiss.construction import incremental
 from indexer.library.index.faiss.segments import SegmentedIndex
+from indexer.library.index.port import Selection
+from indexer.library.index.records import IndexFile, IndexOptions
 from indexer.library.index.selection import IdSelection
-from indexer.library.index_port import Selection
-from indexer.library.index_records import IndexFile, IndexOptions
 from indexer.library.vectors.query_bank import QueryBank
 from indexer.library.vectors.shard_files import ShardFiles
 from models.foundation.vectors import Ids, Vectors

@@ -19,8 +19,8 @@ from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.filter_only import FilterOnlyIndex
 from indexer.library.index.hub_offsets import coded_dim, coded_offsets, offsets_at
 from indexer.library.index.numpy_index import NumpyIndex
-from indexer.library.index_port import VectorIndex
-from indexer.library.index_records import IndexOptions
+from indexer.library.index.port import VectorIndex
+from indexer.library.index.records import IndexOptions
 from indexer.library.vectors.query_bank import Offsets
 from indexer.library.vectors.shard_files import ShardFiles
 from models.foundation.vectors import Ids, Vectors, l2_normalize

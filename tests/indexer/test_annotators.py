@@ -15,13 +15,13 @@ import pytest
 from PIL import Image
 
 from indexer.config import IndexerSettings
-from indexer.library.annotations import Failure, from_kept, to_annotation
+from indexer.library.annotations.fields import AnnotatorRecord, Choice, Field, FieldType
+from indexer.library.annotations.values import Failure, from_kept, to_annotation
 from indexer.library.builds.current import read_current
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.writer import Catalog
-from indexer.library.duplicate_report import find_duplicates
+from indexer.library.duplicates.report import find_duplicates
 from indexer.library.errors import CatalogCorrupt, CatalogTooOld
-from indexer.library.fields import AnnotatorRecord, Choice, Field, FieldType
 from indexer.library.filters import Filter
 from indexer.library.layout import Layout
 from indexer.library.opened import open_build
@@ -34,8 +34,8 @@ PLUGIN = """
 import hashlib
 from collections.abc import Sequence
 
-from indexer.library.annotations import Failure
-from indexer.library.fields import Choice, Field, FieldType
+from indexer.library.annotations.values import Failure
+from indexer.library.annotations.fields import Choice, Field, FieldType
 
 
 class Brightness:
@@ -327,7 +327,7 @@ def test_an_annotator_that_is_not_installed_is_named_in_both_languages(shades, p
         "class Brightness: name = 'Bad Name'; version = 1; fields = (); needs = 'bytes'",
         "class Brightness: name = 'exif'; version = 1; fields = (); needs = 'bytes'",
         """
-from indexer.library.fields import Field, FieldType
+from indexer.library.annotations.fields import Field, FieldType
 class Brightness:
     name = 'b'; version = 1; needs = 'bytes'
     fields = (Field(name='width', type=FieldType.WHOLE, label='w', label_zh='宽'),)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from indexer.annotators.colours import CHOICES, NAMES, ColourAnnotator, dominant_colours
-from indexer.library.annotations import from_kept, to_annotation
+from indexer.library.annotations.values import from_kept, to_annotation
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.pipeline.annotate import record_of
 

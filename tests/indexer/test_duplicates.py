@@ -18,8 +18,8 @@ from PIL import Image, ImageDraw, ImageEnhance
 from indexer.annotators.registry import list_annotators
 from indexer.config import IndexerSettings
 from indexer.library.catalog.writer import Catalog
-from indexer.library.duplicate_report import find_duplicates
-from indexer.library.duplicates import MAX_BITS, Rule, _find_by_table, _find_directly, calibrate, group
+from indexer.library.duplicates.grouping import MAX_BITS, Rule, _find_by_table, _find_directly, calibrate, group
+from indexer.library.duplicates.report import find_duplicates
 from indexer.library.layout import Layout
 from indexer.library.looks import Detail, Looks, hamming
 from indexer.pipeline.backfill import backfill

@@ -12,8 +12,8 @@ from PIL import Image
 from indexer.errors import EncodersDiffer
 from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder
-from indexer.library.source_kinds import open_source
-from indexer.library.source_port import ScanContext
+from indexer.library.sources.kinds import open_source
+from indexer.library.sources.port import ScanContext
 from indexer.library.vectors.store import VectorStore
 from indexer.pipeline.encode import EncodeRun, Progress
 from indexer.pipeline.engines import DeviceEncoders

@@ -12,15 +12,15 @@ from PIL import Image
 
 from indexer.annotators.colours import CHOICES, NAMES
 from indexer.annotators.registry import list_annotators
-from indexer.library.annotations import to_annotation
+from indexer.library.annotations.fields import FieldSet
+from indexer.library.annotations.values import to_annotation
 from indexer.library.catalog import filter_parser
 from indexer.library.catalog.records import Content
 from indexer.library.catalog.sql import to_sql
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import InvalidFilter
-from indexer.library.fields import FieldSet
 from indexer.library.filters import AllOf, AnyOf, Filter, Period, Range
-from indexer.library.items import Item, Locator, Stamp
+from indexer.library.sources.items import Item, Locator, Stamp
 from indexer.pipeline.annotate import record_of
 from models.pictures.formats import FORMATS
 

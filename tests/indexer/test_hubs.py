@@ -13,7 +13,7 @@ from indexer.library.errors import BuildUnreadable
 from indexer.library.index.faiss.construction.incremental import build_main, next_index
 from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.numpy_index import NumpyIndex
-from indexer.library.index_records import IndexOptions
+from indexer.library.index.records import IndexOptions
 from indexer.library.vectors.query_bank import QueryBank
 from indexer.library.vectors.shard_files import ShardFiles
 from indexer.pipeline.commands import BuildOptions, build, compact, rebuild, verify

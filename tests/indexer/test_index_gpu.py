@@ -22,8 +22,8 @@ from indexer.library.index.faiss.gpu import ProcessorInPlace, check_gpu, open_gp
 from indexer.library.index.faiss.gpu_vectors import GpuVectors, error_of_half
 from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.numpy_index import NumpyIndex
+from indexer.library.index.records import IndexOptions
 from indexer.library.index.selection import IdSelection
-from indexer.library.index_records import IndexOptions
 from indexer.library.vectors.query_bank import QueryBank
 from indexer.library.vectors.shard_files import ShardFiles, pack_places
 from models.foundation.vectors import l2_normalize

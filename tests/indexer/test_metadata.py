@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from indexer.annotators.exif import ExifAnnotator
-from indexer.library.annotations import Values
-from indexer.library.annotator_port import AnnotatedPicture
+from indexer.library.annotations.port import AnnotatedPicture
+from indexer.library.annotations.values import Values
 from models.pictures.decode import decode_image
 
 KINDS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif", "heif": ".heic"}

@@ -8,7 +8,7 @@ import pytest
 
 from indexer.library.catalog.migrations import SCRIPTS
 from indexer.library.catalog.writer import Catalog
-from indexer.library.items import ByteRange, Item, Locator, Stamp
+from indexer.library.sources.items import ByteRange, Item, Locator, Stamp
 
 ROW = Stamp(fingerprint="row_unreadable")
 

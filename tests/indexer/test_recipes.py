@@ -8,7 +8,7 @@ import pytest
 
 from indexer.library.index.faiss.construction.recipes import choose_recipe
 from indexer.library.index.faiss.search_params import SearchParams, SearchParamsTable
-from indexer.library.index_records import IndexOptions
+from indexer.library.index.records import IndexOptions
 
 EFFORTS = SearchParamsTable(
     picture_few=SearchParams(10, 40),

@@ -16,8 +16,8 @@ from indexer.library.index.faiss.flat import FlatSegment
 from indexer.library.index.faiss.ivf import IvfSegment
 from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.numpy_index import NumpyIndex
+from indexer.library.index.records import IndexFile, IndexOptions
 from indexer.library.index.selection import IdSelection
-from indexer.library.index_records import IndexFile, IndexOptions
 from indexer.library.vectors.query_bank import QueryBank
 from indexer.library.vectors.shard_files import ShardFiles, pack_places
 from models.foundation.vectors import l2_normalize

@@ -16,9 +16,9 @@ from indexer.errors import MountGone, VectorsLost
 from indexer.library.builds.current import read_current, roll_back
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import EncoderNotInLibrary, EncodersLeftOut, IndexMismatch, LastEncoder
-from indexer.library.items import Root
-from indexer.library.source_kinds import open_source
-from indexer.library.source_port import ScanContext
+from indexer.library.sources.items import Root
+from indexer.library.sources.kinds import open_source
+from indexer.library.sources.port import ScanContext
 from indexer.pipeline.read import CopyRecord, EncoderView, ImageDataset, ImageRecord
 from models.encoders.registry import get_preprocess, get_spec, load_image_encoder
 

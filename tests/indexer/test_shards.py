@@ -15,8 +15,8 @@ from PIL import Image
 
 from indexer.errors import DescriptionsUnreadable, NoPictures, ShardDamaged
 from indexer.library.catalog.writer import Catalog
-from indexer.library.items import Root
 from indexer.library.originals import address_of
+from indexer.library.sources.items import Root
 from indexer.sources.shards import scan_shard
 
 Members = Sequence[tuple[str, bytes]]

@@ -15,12 +15,12 @@ from PIL import Image
 from api.config import Settings
 from api.http.app import create_app
 from indexer.errors import NoPictures
-from indexer.library import source_kinds
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import UnknownSource
-from indexer.library.items import Item, Locator, Root, Stamp
-from indexer.library.source_kinds import find_source, open_source, package_of, place_of, register_source
-from indexer.library.source_port import ReadOptions, ScanContext, Source
+from indexer.library.sources import kinds
+from indexer.library.sources.items import Item, Locator, Root, Stamp
+from indexer.library.sources.kinds import find_source, open_source, package_of, place_of, register_source
+from indexer.library.sources.port import ReadOptions, ScanContext, Source
 
 ZIP_SOURCE = '''
 """Pictures in a plain zip; the comment of a member is its caption."""
@@ -28,8 +28,8 @@ ZIP_SOURCE = '''
 import zipfile
 from pathlib import Path
 
-from indexer.library.items import Item, Locator, Stamp
-from indexer.library.source_port import Source
+from indexer.library.sources.items import Item, Locator, Stamp
+from indexer.library.sources.port import Source
 from models.foundation.errors import DecodeError
 
 
@@ -77,7 +77,7 @@ def zip_source() -> Iterator[type[Source]]:
     exec(compile(ZIP_SOURCE, "zip_source.py", "exec"), found)  # noqa: S102 - the plug-in below has the same text
     register_source(found["ZipSource"])
     yield found["ZipSource"]
-    source_kinds._registered.clear()
+    kinds._registered.clear()
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_changes_in_it_are_followed(zipped):
 
 
 def test_pictures_of_a_kind_that_nothing_can_read_stay_and_are_found(zipped):
-    source_kinds._registered.clear()  # as in a process that has not registered it
+    kinds._registered.clear()  # as in a process that has not registered it
     before = zipped.ids()
     zipped.draw("new.png")
     report = zipped.update()
@@ -164,7 +164,7 @@ def test_pictures_of_a_kind_that_nothing_can_read_stay_and_are_found(zipped):
 def test_a_library_of_nothing_else_says_what_is_missing(album, zip_source, processes):
     path = write_zip(album.folder / "old.zip", {"a.png": picture(0)})
     album.build(path)
-    source_kinds._registered.clear()
+    kinds._registered.clear()
     with pytest.raises(UnknownSource):
         album.update()
     assert list(album.by_path()) == ["a.png"]

@@ -7,8 +7,8 @@ import pytest
 
 from indexer.library.catalog.texts import ask_for, name_words, split_words
 from indexer.library.catalog.writer import Catalog
-from indexer.library.items import Root
-from indexer.library.source_kinds import open_source
+from indexer.library.sources.items import Root
+from indexer.library.sources.kinds import open_source
 
 FOUND = (
     "草地|草|地上|猫在|草地上|Ｉｍｇ|img|beijing|Beijing|BEIJING|2024|北京|beij|cafe|café|img_2024beijing|img_2024Beijing.png"

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query
 from api import schemas
 from api.http.mapping import LanguageDep, ServiceDep, label_of, read_filter
 from api.search.engine import SearchEngine
+from indexer.library.annotations.fields import CatalogField
 from indexer.library.errors import InvalidFilter
-from indexer.library.fields import CatalogField
 from indexer.library.filters import Filter
 from models.foundation.messages import message
 

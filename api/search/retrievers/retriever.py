@@ -5,7 +5,7 @@ from typing import Protocol
 
 from api.search.duplicate_collapse import Scores
 from api.search.plan import Plan
-from indexer.library.index_port import Selection
+from indexer.library.index.port import Selection
 from models.foundation.vectors import Ids
 
 

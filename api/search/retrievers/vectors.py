@@ -10,8 +10,8 @@ from api.search.encoders import EncoderSpace
 from api.search.plan import Plan, QueryPart, QueryVector
 from api.search.retrievers.retriever import Ranking
 from indexer.library.index.base import SCORE_DECIMALS
-from indexer.library.index_port import Selection
-from indexer.library.index_records import QueryKind
+from indexer.library.index.port import Selection
+from indexer.library.index.records import QueryKind
 from models.foundation.vectors import Ids
 
 

@@ -13,7 +13,7 @@ from api.search.query import MAX_TEXT_CHARS, Clause
 from api.search.retrievers.retriever import Ranking
 from indexer.library.catalog.texts import ask_for
 from indexer.library.catalog.writer import Catalog
-from indexer.library.index_port import Mask, Selection
+from indexer.library.index.port import Mask, Selection
 from models.foundation.messages import message
 from models.foundation.vectors import Ids
 

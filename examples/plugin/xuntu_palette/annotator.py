@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from PIL import ImageStat
 
-from indexer.library.annotations import Values
-from indexer.library.annotator_port import AnnotatedPicture, Needs
-from indexer.library.fields import Field, FieldType
+from indexer.library.annotations.fields import Field, FieldType
+from indexer.library.annotations.port import AnnotatedPicture, Needs
+from indexer.library.annotations.values import Values
 
 
 class BrightnessAnnotator:

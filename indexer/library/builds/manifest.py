@@ -8,7 +8,7 @@ from typing import Any
 
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import BuildUnreadable, IndexDamaged
-from indexer.library.index_records import IndexEntry, IndexFile
+from indexer.library.index.records import IndexEntry, IndexFile
 from models.foundation.files import JSON_ERRORS
 
 FORMAT = 4

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from indexer.library.annotations import Annotation, from_kept, sql_type
+from indexer.library.annotations.fields import AnnotatorRecord, CatalogField, FieldSet, FieldType
+from indexer.library.annotations.values import Annotation, from_kept, sql_type
 from indexer.library.catalog.database import Database
 from indexer.library.catalog.sql import join_tables, to_sql
-from indexer.library.fields import AnnotatorRecord, CatalogField, FieldSet, FieldType
 from indexer.library.filters import Filter
 
 _MOST_VALUES = 1000  # that are counted of a field

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from indexer.library.annotations.fields import Field, FieldSet, FieldType
 from indexer.library.errors import InvalidFilter
-from indexer.library.fields import Field, FieldSet, FieldType
 from indexer.library.filters import AllOf, AnyOf, Condition, Filter, Period, Range
 from models.foundation.messages import Message, Quoted, message, verbatim
 

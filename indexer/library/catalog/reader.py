@@ -10,9 +10,9 @@ from indexer.library.catalog.roots import ROOT_COLUMNS, root_of
 from indexer.library.catalog.sql import to_sql
 from indexer.library.catalog.texts import TextDatabase
 from indexer.library.filters import Filter
-from indexer.library.items import ByteRange, KnownItem, Locator, Name, Part, Root, Stamp
 from indexer.library.looks import Looks
-from indexer.library.source_kinds import place_of
+from indexer.library.sources.items import ByteRange, KnownItem, Locator, Name, Part, Root, Stamp
+from indexer.library.sources.kinds import place_of
 from models.foundation.vectors import Ids
 
 _LOOKS = (

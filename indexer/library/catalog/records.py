@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.library.items import Locator, Root, Stamp
-from indexer.library.source_kinds import place_of
+from indexer.library.sources.items import Locator, Root, Stamp
+from indexer.library.sources.kinds import place_of
 from models.foundation.vectors import Ids
 
 

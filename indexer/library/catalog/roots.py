@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from indexer.library.catalog.database import Database
-from indexer.library.items import Root, Stamp
+from indexer.library.sources.items import Root, Stamp
 
 ROOT_COLUMNS = (
     "roots.id, roots.path, roots.kind, roots.include, roots.exclude, roots.hidden, roots.mounts, roots.columns, "

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from indexer.library.annotations.fields import CatalogField, FieldSet, FieldType
 from indexer.library.errors import InvalidFilter
-from indexer.library.fields import CatalogField, FieldSet, FieldType
 from indexer.library.filters import AllOf, AnyOf, Condition, Filter, Period, Range
-from indexer.library.items import MAX_INT64
+from indexer.library.sources.items import MAX_INT64
 from models.foundation.messages import message
 
 # Words are kept one a line. Of letters beyond ASCII, SQLite knows no lower case.

@@ -17,7 +17,7 @@ import numpy as np
 from indexer.library.catalog.annotation_tables import AnnotationDatabase
 from indexer.library.catalog.roots import RootDatabase
 from indexer.library.catalog.sql import join_tables
-from indexer.library.source_kinds import what_names_say
+from indexer.library.sources.kinds import what_names_say
 from models.foundation.vectors import Ids
 from models.language.text import normalize_text
 from models.pictures.formats import SUFFIXES

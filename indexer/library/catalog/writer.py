@@ -16,8 +16,8 @@ from urllib.parse import quote
 from indexer.library.catalog.reader import CatalogReader, path_bytes
 from indexer.library.catalog.records import Content, Shard, StoredEncoder
 from indexer.library.errors import EncodersLeftOut, IndexMismatch
-from indexer.library.items import Item, Locator, Root, Stamp
-from indexer.library.source_kinds import package_of
+from indexer.library.sources.items import Item, Locator, Root, Stamp
+from indexer.library.sources.kinds import package_of
 
 Named = Sequence[tuple[str, str]]  # encoders: name and fingerprint
 

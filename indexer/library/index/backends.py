@@ -6,8 +6,8 @@ from pathlib import Path
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import BrokenIndexBackend, IndexDamaged, UnknownIndexBackend
 from indexer.library.index.filter_only import FilterOnlyIndex
-from indexer.library.index_port import IndexBackend, VectorIndex
-from indexer.library.index_records import IndexEntry
+from indexer.library.index.port import IndexBackend, VectorIndex
+from indexer.library.index.records import IndexEntry
 from models.foundation.messages import verbatim
 
 GROUP = "xuntu.indexes"  # entry points of other packages; each names a class that takes no arguments

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from indexer.library.index_records import Neighbors
+from indexer.library.index.records import Neighbors
 from models.foundation.vectors import Ids
 
 SCORE_DECIMALS = 6  # scores that agree so far are a tie, which the lower id wins

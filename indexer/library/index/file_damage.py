@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from indexer.library.damage import Damage, DamageKind
-from indexer.library.index_records import IndexFile
+from indexer.library.index.records import IndexFile
 from models.foundation.files import sha256_of
 
 

@@ -5,8 +5,8 @@ import numpy.typing as npt
 
 from indexer.library.index.base import SCORE_DECIMALS, rank, stack_rows
 from indexer.library.index.hub_offsets import WeightedQueries
-from indexer.library.index_port import Mask, Selection, VectorIndex
-from indexer.library.index_records import Neighbors, OffsetWeight, QueryKind
+from indexer.library.index.port import Mask, Selection, VectorIndex
+from indexer.library.index.records import Neighbors, OffsetWeight, QueryKind
 from models.foundation.vectors import Ids, Vectors
 
 

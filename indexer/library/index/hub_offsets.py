@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.library.index_records import OffsetWeight
+from indexer.library.index.records import OffsetWeight
 from indexer.library.vectors.query_bank import Offsets
 from models.foundation.vectors import Vectors
 

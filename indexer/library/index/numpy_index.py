@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from indexer.library.index.base import SCORE_DECIMALS, last_of_each, positions_of, rank, stack_rows
 from indexer.library.index.hub_offsets import WeightedQueries, with_offsets
-from indexer.library.index_port import Mask, Selection
-from indexer.library.index_records import Neighbors, OffsetWeight, QueryKind
+from indexer.library.index.port import Mask, Selection
+from indexer.library.index.records import Neighbors, OffsetWeight, QueryKind
 from indexer.library.vectors.query_bank import Offsets
 from models.foundation.vectors import Ids, Vectors
 

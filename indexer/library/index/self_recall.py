@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from indexer.library.index_port import VectorIndex
+from indexer.library.index.port import VectorIndex
 
 _SAMPLE = 100
 

@@ -11,8 +11,8 @@ import numpy as np
 from indexer.library.catalog.writer import Catalog
 from indexer.library.index.file_damage import find_file_damage
 from indexer.library.index.numpy_index import NumpyIndex
+from indexer.library.index.records import EncoderVectors, IndexEntry, IndexFile, IndexOptions
 from indexer.library.index.self_recall import measure_self_recall
-from indexer.library.index_records import EncoderVectors, IndexEntry, IndexFile, IndexOptions
 from indexer.library.vectors.shard_files import pack_places
 from models.foundation.files import sha256_of
 

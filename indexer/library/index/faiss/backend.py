@@ -6,9 +6,9 @@ from indexer.library.catalog.records import IndexChanges
 from indexer.library.damage import Damage
 from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.file_damage import find_file_damage
+from indexer.library.index.port import IndexBackend, OpenIndex
+from indexer.library.index.records import EncoderVectors, IndexEntry, IndexOptions
 from indexer.library.index.self_recall import measure_self_recall
-from indexer.library.index_port import IndexBackend, OpenIndex
-from indexer.library.index_records import EncoderVectors, IndexEntry, IndexOptions
 
 
 class FaissBackend(IndexBackend):

@@ -31,7 +31,7 @@ from indexer.library.index.faiss.ivf import IvfSegment
 from indexer.library.index.faiss.part import IndexPart
 from indexer.library.index.faiss.search_params import SearchParamsTable
 from indexer.library.index.hub_offsets import coded_dim
-from indexer.library.index_records import IndexFile
+from indexer.library.index.records import IndexFile
 from indexer.library.vectors.query_bank import Offsets
 from indexer.library.vectors.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.foundation.files import ARRAY_ERRORS, sha256_of, sync_folder

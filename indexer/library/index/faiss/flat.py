@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from indexer.library.index.base import SCORE_DECIMALS
 from indexer.library.index.hub_offsets import WeightedQueries, offsets_at
-from indexer.library.index_port import Mask
-from indexer.library.index_records import QueryKind
+from indexer.library.index.port import Mask
+from indexer.library.index.records import QueryKind
 from indexer.library.vectors.query_bank import Offsets
 from models.foundation.errors import BackendNotInstalled
 from models.foundation.vectors import Ids, Vectors

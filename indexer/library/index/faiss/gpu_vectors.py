@@ -27,7 +27,7 @@ from indexer.library.index.faiss.gpu import Gpu, failure, open_gpu
 from indexer.library.index.faiss.ivf import IvfSegment
 from indexer.library.index.faiss.part import IndexPart, Segment
 from indexer.library.index.hub_offsets import WeightedQueries, with_column
-from indexer.library.index_records import IndexOptions, QueryKind
+from indexer.library.index.records import IndexOptions, QueryKind
 from indexer.library.vectors.shard_files import shards_of
 from models.foundation.messages import message
 from models.foundation.vectors import Vectors

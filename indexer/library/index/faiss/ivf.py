@@ -25,7 +25,7 @@ from indexer.library.index.faiss.flat import (
 )
 from indexer.library.index.faiss.search_params import SearchParams, SearchParamsTable, untuned
 from indexer.library.index.hub_offsets import WeightedQueries, coded_queries, offsets_at
-from indexer.library.index_records import QueryKind
+from indexer.library.index.records import QueryKind
 from indexer.library.vectors.query_bank import Offsets
 from indexer.library.vectors.shard_files import Places, ShardFiles, rows_of, shards_of
 from models.foundation.vectors import Ids, Vectors

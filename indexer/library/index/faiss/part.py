@@ -9,7 +9,7 @@ import numpy as np
 from indexer.library.index.base import positions_of
 from indexer.library.index.faiss.flat import FEW_ROWS, Allowed, FlatSegment, Positions
 from indexer.library.index.faiss.ivf import IvfSegment
-from indexer.library.index_port import Mask
+from indexer.library.index.port import Mask
 from indexer.library.vectors.query_bank import Offsets
 from models.foundation.vectors import Ids
 

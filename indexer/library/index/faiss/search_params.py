@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from indexer.library.index_records import QueryKind
+from indexer.library.index.records import QueryKind
 
 _SLACK = 1.2
 FEW, MANY = 10, 100  # the numbers of hits that are tuned for

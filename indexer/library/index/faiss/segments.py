@@ -17,8 +17,8 @@ from indexer.library.index.faiss.flat import Allowed, FlatSegment, Positions, Sc
 from indexer.library.index.faiss.gpu_vectors import GpuVectors, SegmentOnGpu
 from indexer.library.index.faiss.part import IndexPart, Segment
 from indexer.library.index.hub_offsets import WeightedQueries, offsets_at
-from indexer.library.index_port import Mask, Selection
-from indexer.library.index_records import Neighbors, OffsetWeight, QueryKind
+from indexer.library.index.port import Mask, Selection
+from indexer.library.index.records import Neighbors, OffsetWeight, QueryKind
 from indexer.library.vectors.query_bank import Offsets
 from models.foundation.vectors import Ids, Vectors
 

@@ -18,7 +18,7 @@ from indexer.library.index.faiss.ivf import IvfSegment
 from indexer.library.index.faiss.part import IndexPart
 from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.hub_offsets import coded_dim, coded_offsets, offsets_at, with_column
-from indexer.library.index_records import IndexOptions
+from indexer.library.index.records import IndexOptions
 from indexer.library.vectors.query_bank import Offsets, QueryBank
 from indexer.library.vectors.shard_files import Places, ShardFiles, pack_places
 from models.foundation.vectors import Ids, Vectors, check_vectors

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from indexer.library.index_records import IndexOptions
+from indexer.library.index.records import IndexOptions
 
 _LEAST_ROWS = 1_000  # fewer train nothing
 _ROWS_A_LIST = 64  # to train a list with, where there are so many

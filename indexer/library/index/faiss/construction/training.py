@@ -13,7 +13,7 @@ from indexer.library.index.faiss.construction.recipes import IndexRecipe
 from indexer.library.index.faiss.flat import import_faiss
 from indexer.library.index.faiss.gpu import Gpu, failure
 from indexer.library.index.hub_offsets import with_column
-from indexer.library.index_records import IndexOptions
+from indexer.library.index.records import IndexOptions
 from indexer.library.vectors.query_bank import Offsets
 from indexer.library.vectors.shard_files import Places, ShardFiles
 from models.foundation.vectors import Vectors

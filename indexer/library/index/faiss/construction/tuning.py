@@ -11,7 +11,7 @@ from indexer.library.index.faiss.flat import import_faiss
 from indexer.library.index.faiss.ivf import IvfSegment
 from indexer.library.index.faiss.search_params import FEW, MANY, SearchParams, SearchParamsTable
 from indexer.library.index.hub_offsets import WeightedQueries, with_offsets
-from indexer.library.index_records import IndexOptions, QueryKind
+from indexer.library.index.records import IndexOptions, QueryKind
 from indexer.library.vectors.shard_files import rows_of, shards_of
 from models.foundation.vectors import Ids, Vectors
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from indexer.library.catalog.records import IndexChanges
 from indexer.library.damage import Damage
 from indexer.library.filters import Filter
-from indexer.library.index_records import EncoderVectors, IndexEntry, IndexOptions, Neighbors, OffsetWeight, QueryKind
+from indexer.library.index.records import EncoderVectors, IndexEntry, IndexOptions, Neighbors, OffsetWeight, QueryKind
 from models.foundation.vectors import Ids, Vectors
 
 Mask = npt.NDArray[np.bool_]

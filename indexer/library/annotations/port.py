@@ -6,8 +6,8 @@ from typing import Literal, Protocol, TypeAlias
 
 from PIL import Image
 
-from indexer.library.annotations import Failure, Values
-from indexer.library.fields import Field
+from indexer.library.annotations.fields import Field
+from indexer.library.annotations.values import Failure, Values
 
 Needs: TypeAlias = Literal["bytes", "image", "thumbnail"]
 

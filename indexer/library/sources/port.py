@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from indexer.library.items import Item, KnownItem, Locator, Name, Root, Stamp
+from indexer.library.sources.items import Item, KnownItem, Locator, Name, Root, Stamp
 from models.foundation.errors import DecodeError, ImageSearchError
 from models.pictures.decode import DecodeLimits
 

@@ -102,7 +102,7 @@ class KnownItem:
 class Root:
     """A source as the catalog keeps it: where pictures come from, and how it is scanned.
 
-    `kind` names the class that reads it (see source_kinds.py), `package` the package that has it, "" for xuntu's own;
+    `kind` names the class that reads it (see kinds.py), `package` the package that has it, "" for xuntu's own;
     the patterns are those of .gitignore files. `mounts` are the folders below it ("" is the root itself) at which
     another drive was mounted when last seen. `columns` maps path, url, caption and tags to the columns of a list, where
     they are not found by their names. `stamp` is what the source looked like when it was last scanned to its end.

@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 
 from indexer.library.catalog.records import ImageRow
-from indexer.library.duplicates import Grouping, OnStep, calibrate_build, group
+from indexer.library.duplicates.grouping import Grouping, OnStep, calibrate_build, group
 from indexer.library.errors import UnknownSource
 from indexer.library.looks import Looks
 from indexer.library.opened import OpenBuild, open_build
-from indexer.library.source_kinds import open_source
+from indexer.library.sources.kinds import open_source
 
 Why = Literal["kept", "copy", "near"]
 COLUMNS = ("group", "why", "bits", "cosine", "id", "file", "width", "height", "bytes", "taken_at", "modified_at")

@@ -18,7 +18,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from indexer.library.index_records import IndexEntry
+from indexer.library.index.records import IndexEntry
 from indexer.library.looks import NO_HASH, Detail, Hashes, Looks, hamming
 from indexer.library.opened import OpenBuild
 from models.encoders.registry import get_spec

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from indexer.library.fields import AnnotatorRecord, Field, FieldType
+from indexer.library.annotations.fields import AnnotatorRecord, Field, FieldType
 
 Values: TypeAlias = Mapping[str, Any]  # by the names of fields; a field without a value is left out, or None
 _Kept: TypeAlias = str | int | float | None

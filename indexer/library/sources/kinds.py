@@ -11,8 +11,8 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
 from indexer.library.errors import UnknownSource
-from indexer.library.items import Locator, Root
-from indexer.library.source_port import Source, place_within
+from indexer.library.sources.items import Locator, Root
+from indexer.library.sources.port import Source, place_within
 
 logger = logging.getLogger(__name__)
 

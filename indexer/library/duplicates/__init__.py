@@ -1,0 +1,1 @@
+"""Copies and near-duplicates: how pictures are grouped, and what is reported."""

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 # asked of an encoder, sets of characters. What the product says is not among them.
 UNDERSTOOD = {
     "api/demo.py",
-    "api/evaluation/class_folders.py",
-    "api/evaluation/questions.py",
+    "api/evaluation/data/class_folders.py",
+    "api/evaluation/data/questions.py",
     "api/http/service.py",
     "api/sheet.py",
     "api/search/negation/chinese.py",

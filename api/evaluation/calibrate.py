@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from api.evaluation.bootstrap import estimate
 from api.evaluation.errors import TooFewQueries
 from api.evaluation.labelled import Labelled, Mask
-from api.evaluation.ranking import Floats, Positions
+from api.evaluation.measures.bootstrap import estimate
+from api.evaluation.measures.ranking import Floats, Positions
 from models.encoders.spec import EncoderSpec
 from models.relevance.curves import GOOD_MATCH, Calibration, Fit, Kind
 

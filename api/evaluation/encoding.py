@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from api.evaluation.datasets import Picture
-from api.evaluation.ranking import OnStep, Positions
+from api.evaluation.data.datasets import Picture
+from api.evaluation.measures.ranking import OnStep, Positions
 from indexer.library.thumbnails import DECODED_SIDE
 from indexer.pipeline.engines import DeviceEncoders
 from models.encoders.encoder import Preprocess, TextEncoder

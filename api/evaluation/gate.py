@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from api.evaluation.bootstrap import Estimate
+from api.evaluation.data.questions import read_questions
 from api.evaluation.errors import BuildWorse, EvaluationError
 from api.evaluation.library import Answer, Asked, Asking, ask, make_results, resolve
+from api.evaluation.measures.bootstrap import Estimate
 from api.evaluation.names import first_few
-from api.evaluation.questions import read_questions
 from api.evaluation.results import ALL, Difference, Result, compare_results
 from api.search.encoders import EncoderTowers, load_encoders
 from api.search.engine import SearchEngine

@@ -11,9 +11,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from api.evaluation.datasets import ClassName
-from api.evaluation.ranking import Floats, OnStep, Positions
-from api.evaluation.samples import Presence, number_groups
+from api.evaluation.data.datasets import ClassName
+from api.evaluation.measures.ranking import Floats, OnStep, Positions
+from api.evaluation.measures.samples import Presence, number_groups
 from models.foundation.messages import mark
 from models.foundation.vectors import Vectors
 from models.relevance.curves import KINDS, Kind, kind_of

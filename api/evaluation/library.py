@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from api.evaluation.datasets import Question, QuestionSet
+from api.evaluation.data.datasets import Question, QuestionSet
 from api.evaluation.errors import InvalidDataSet
 from api.evaluation.labelled import FIRST, Labelled, label_hits
-from api.evaluation.ranking import OnStep
+from api.evaluation.measures.ranking import OnStep
+from api.evaluation.measures.samples import Presence, Ranks, number_groups
 from api.evaluation.results import Result, make_result
-from api.evaluation.samples import Presence, Ranks, number_groups
 from api.evaluation.tasks import UNKNOWN_SCORE, by_language
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery

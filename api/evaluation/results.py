@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from api.evaluation.bootstrap import DRAWS, LEVEL, Estimate, compare, estimate
 from api.evaluation.errors import NotComparable
-from api.evaluation.samples import Sample, read_sample
+from api.evaluation.measures.bootstrap import DRAWS, LEVEL, Estimate, compare, estimate
+from api.evaluation.measures.samples import Sample, read_sample
 from models.foundation.files import JSON_ERRORS
 from models.foundation.messages import message
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from api.evaluation.bootstrap import compare, estimate
 from api.evaluation.errors import NothingToRoute
 from api.evaluation.library import DEPTH, Asked, Asking, ask
-from api.evaluation.ranking import OnStep
-from api.evaluation.samples import Ranks, number_groups
+from api.evaluation.measures.bootstrap import compare, estimate
+from api.evaluation.measures.ranking import OnStep
+from api.evaluation.measures.samples import Ranks, number_groups
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from indexer.library.routing import Measured, Routing

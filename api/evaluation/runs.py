@@ -9,14 +9,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from api.evaluation import caption_files, chinese_clip_files, class_folders, questions
 from api.evaluation.calibrate import calibrate
+from api.evaluation.data import caption_files, chinese_clip_files, class_folders, questions
+from api.evaluation.data.pictures import is_base64_table, list_pictures
 from api.evaluation.encoding import Encoding
 from api.evaluation.errors import InvalidDataSet, OptionUnsuitable
 from api.evaluation.labelled import Labelled
 from api.evaluation.library import Asked, Asking, ask, label_answers, make_results, resolve
-from api.evaluation.pictures import is_base64_table, list_pictures
-from api.evaluation.ranking import OnStep
+from api.evaluation.measures.ranking import OnStep
 from api.evaluation.results import EvaluationReport
 from api.evaluation.routes import measure_routes
 from api.evaluation.tasks import Outcome, evaluate_captions, evaluate_classes

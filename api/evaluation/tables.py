@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from api.evaluation.bootstrap import Estimate
 from api.evaluation.library import DEPTH
+from api.evaluation.measures.bootstrap import Estimate
 from api.evaluation.results import Difference, Result
 from indexer.library.routing import Routing
 from models.foundation.messages import Message, Readable, Word, message, verbatim

@@ -6,13 +6,13 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from api.evaluation.datasets import CaptionSet, ClassName, ClassSet, Picture
+from api.evaluation.data.datasets import CaptionSet, ClassName, ClassSet, Picture
 from api.evaluation.encoding import EncodedPictures, EncodedTexts, Encoding, encode_pictures, encode_texts
 from api.evaluation.errors import PicturesMissing
 from api.evaluation.labelled import Labelled, label_names, label_pictures
-from api.evaluation.ranking import OnStep, Positions, best_by_class, rank_classes, rank_first
+from api.evaluation.measures.ranking import OnStep, Positions, best_by_class, rank_classes, rank_first
+from api.evaluation.measures.samples import KS, Precisions, Presence, Ranks, number_groups
 from api.evaluation.results import ALL, NONE, Result, make_result
-from api.evaluation.samples import KS, Precisions, Presence, Ranks, number_groups
 from indexer.library.index.hub_offsets import WeightedQueries, with_offsets
 from indexer.library.opened import check_same
 from indexer.pipeline.query_bank import encode_query_bank

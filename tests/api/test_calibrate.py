@@ -12,7 +12,7 @@ from PIL import Image
 
 import models.relevance.reference_pictures
 from api.evaluation.calibrate import calibrate, calibration_error, fit, fit_logistic, hold_out
-from api.evaluation.datasets import ClassName
+from api.evaluation.data.datasets import ClassName
 from api.evaluation.errors import OptionUnsuitable, TooFewQueries
 from api.evaluation.labelled import FIRST, Labelled, label_hits, label_names, label_pictures
 from api.evaluation.library import Asking

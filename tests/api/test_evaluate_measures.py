@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.evaluation.bootstrap import compare, estimate
-from api.evaluation.ranking import best_by_class, rank_classes, rank_first
-from api.evaluation.samples import KS, Precisions, Presence, Ranks, number_groups, read_sample, weighted_median
+from api.evaluation.measures.bootstrap import compare, estimate
+from api.evaluation.measures.ranking import best_by_class, rank_classes, rank_first
+from api.evaluation.measures.samples import KS, Precisions, Presence, Ranks, number_groups, read_sample, weighted_median
 from models.foundation.vectors import Vectors, l2_normalize
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from api.evaluation.measures.samples import Ranks
 from api.evaluation.routes import choose
-from api.evaluation.samples import Ranks
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery, InvalidRouting
 from api.search.fusion import fuse

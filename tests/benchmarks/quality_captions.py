@@ -6,8 +6,8 @@ from quality_sets import CAPTIONS, HeldOut
 from quality_ways import DEFAULT, RAW, WAYS, Samples, Way, cells, changes, difference, figures, in_each_way
 from tables import Table
 
-from api.evaluation.datasets import CaptionSet
-from api.evaluation.samples import Sample
+from api.evaluation.data.datasets import CaptionSet
+from api.evaluation.measures.samples import Sample
 from api.evaluation.tasks import evaluate_captions
 from models.encoders.registry import DEFAULT_ENCODER, get_spec
 

@@ -8,8 +8,8 @@ from quality_sets import NAMES, HeldOut, place_of
 from quality_ways import RAW, WAYS, Samples, Shares, Way, cells, changes, figures, in_each_way
 from tables import Table
 
-from api.evaluation.datasets import ClassName, ClassSet
-from api.evaluation.samples import Ranks, Sample, number_groups
+from api.evaluation.data.datasets import ClassName, ClassSet
+from api.evaluation.measures.samples import Ranks, Sample, number_groups
 from api.evaluation.tasks import evaluate_classes
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query

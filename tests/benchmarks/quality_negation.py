@@ -16,7 +16,7 @@ from quality_sets import NAMES, Shelf, place_of
 from quality_ways import DEFAULT, WAYS, Shares, cells, difference, figures
 from tables import NO_REACH, Table
 
-from api.evaluation.samples import number_groups
+from api.evaluation.measures.samples import number_groups
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from processes import INDEXER, Bench, say
 
-from api.evaluation.datasets import Caption, CaptionSet, ClassName, ClassSet, Picture
+from api.evaluation.data.datasets import Caption, CaptionSet, ClassName, ClassSet, Picture
 from models.training.starter.pack import PackedPicture, TrainingPack
 
 CAPTIONS = {"en": "English", "zh": "Chinese, by people", "zh-mt": "Chinese, by machine"}

@@ -8,10 +8,10 @@ from typing import ClassVar, TypeVar
 from processes import say
 from tables import NO_REACH
 
-from api.evaluation.bootstrap import Estimate, compare, estimate
 from api.evaluation.encoding import Encoding
-from api.evaluation.ranking import Floats, Positions
-from api.evaluation.samples import Sample
+from api.evaluation.measures.bootstrap import Estimate, compare, estimate
+from api.evaluation.measures.ranking import Floats, Positions
+from api.evaluation.measures.samples import Sample
 from api.evaluation.tables import show
 from api.search.engine import SearchEngine
 from models.encoders.registry import DEFAULT_ENCODER, get_spec

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from api.evaluation.datasets import Picture
+from api.evaluation.data.datasets import Picture
 from api.evaluation.errors import InvalidDataSet
 from indexer.errors import InvalidList, InvalidRoot
 from indexer.library.sources.items import Item, Root

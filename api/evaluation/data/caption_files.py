@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from api.evaluation.datasets import Caption, CaptionSet, Picture, language_of_most
+from api.evaluation.data.datasets import Caption, CaptionSet, Picture, language_of_most
+from api.evaluation.data.pictures import Gallery
 from api.evaluation.errors import InvalidDataSet
-from api.evaluation.pictures import Gallery
 from models.foundation.messages import message, os_message
 from models.foundation.text_encoding import detect_text_encoding, open_text
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from api.evaluation.datasets import Caption, CaptionSet, Picture, language_of_most
+from api.evaluation.data.datasets import Caption, CaptionSet, Picture, language_of_most
+from api.evaluation.data.pictures import Gallery, is_base64_table, list_pictures, read_base64_table
 from api.evaluation.errors import InvalidDataSet
-from api.evaluation.pictures import Gallery, is_base64_table, list_pictures, read_base64_table
 from indexer.library.sources.port import ReadOptions
 from models.foundation.messages import message
 from models.foundation.text_encoding import detect_text_encoding, open_text

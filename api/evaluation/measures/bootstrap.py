@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from api.evaluation.ranking import Floats, Positions
-from api.evaluation.samples import Sample
+from api.evaluation.measures.ranking import Floats, Positions
+from api.evaluation.measures.samples import Sample
 
 DRAWS = 2_000
 LEVEL = 0.95

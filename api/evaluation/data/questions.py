@@ -5,8 +5,8 @@ A query with several right pictures has several rows. One whose picture is empty
 
 from pathlib import Path
 
-from api.evaluation.columns import read_columns
-from api.evaluation.datasets import Question, QuestionSet, language_of
+from api.evaluation.data.columns import read_columns
+from api.evaluation.data.datasets import Question, QuestionSet, language_of
 from api.evaluation.errors import InvalidDataSet
 from models.foundation.messages import message
 

@@ -6,10 +6,10 @@ A table with the columns class, name and language calls them otherwise, in sever
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from api.evaluation.columns import read_columns
-from api.evaluation.datasets import ClassName, ClassSet, language_of
+from api.evaluation.data.columns import read_columns
+from api.evaluation.data.datasets import ClassName, ClassSet, language_of
+from api.evaluation.data.pictures import list_pictures
 from api.evaluation.errors import InvalidDataSet
-from api.evaluation.pictures import list_pictures
 from indexer.library.sources.port import ReadOptions
 from models.foundation.messages import message
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from api.evaluation.ranking import Floats, Positions
+from api.evaluation.measures.ranking import Floats, Positions
 
 KS = (1, 5, 10)
 

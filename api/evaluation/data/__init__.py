@@ -1,0 +1,1 @@
+"""Data sets and questions, as people have them: captions, classes, Chinese-CLIP's files, tables, and their pictures."""

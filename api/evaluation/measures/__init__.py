@@ -1,0 +1,1 @@
+"""Rankings -> recall, precision, rank, and their intervals."""

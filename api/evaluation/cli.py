@@ -40,7 +40,12 @@ def evaluate(
     only: Annotated[Path | None, typer.Option(help="Only the pictures this file names, one a line: a split.")] = None,
     names: Annotated[Path | None, typer.Option(help="What classes are called (.csv: class,name,language).")] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="For data sets. See: xuntu models list", show_default="the built-in one")
+        list[str] | None,
+        typer.Option(
+            help="What a data set is measured with (see: xuntu models list), or what answers questions; for those it "
+            "may be repeated.",
+            show_default="the built-in one; for questions as in a search",
+        ),
     ] = None,
     as_written: Annotated[
         bool, typer.Option("--as-written", help="Encode texts as they are, not in the form that a search gives them.")
@@ -55,9 +60,7 @@ def evaluate(
         bool,
         typer.Option("--no-hub-correction", help="Do not lower pictures that score well with any text."),
     ] = False,
-    space: Annotated[
-        list[str] | None, typer.Option(help="For questions: an encoder that answers; may be repeated.")
-    ] = None,
+    space: Annotated[list[str] | None, typer.Option(hidden=True)] = None,  # the former name of --encoder
     against: Annotated[
         Path | None, typer.Option(help="What --json printed for the same data before: show what changed since.")
     ] = None,
@@ -99,7 +102,7 @@ def evaluate(
         pictures=pictures or (),
         only=only,
         names=names,
-        encoder=encoder,
+        encoders=[*(encoder or ()), *(space or ())],
         as_written=as_written,
         allow_missing=allow_missing,
         asking=Asking(
@@ -107,7 +110,6 @@ def evaluate(
             where=where,
             literal=literal,
             hub_correction=not no_hub_correction,
-            encoders=tuple(space or ()),
         ),
         calibrate=calibrate,
         output=output,

@@ -43,16 +43,17 @@ class Request:
     """What to evaluate: `paths` are the data, all of one form; the rest is for some forms only.
 
     `pictures` are where those of captions lie, `only` a file of the names to look at, `names` a table of what classes
-    are called; `encoder` and `as_written` are for data sets, `asking` for questions to a library, and
-    for data sets what it says of hubs. `calibrate`: fit how likely hits are right, and save it in the library, or as
-    the file `output`. `route`: choose which encoder answers which kind of query, and save that in the library.
+    are called. `encoders` are the one that a data set is measured with, or those that answer questions to a library.
+    `as_written` is for data sets, `asking` for questions, and for data sets what it says of hubs. `calibrate`: fit how
+    likely hits are right, and save it in the library, or as the file `output`. `route`: choose which encoder answers
+    which kind of query, and save that in the library.
     """
 
     paths: Sequence[Path]
     pictures: Sequence[Path] = ()
     only: Path | None = None
     names: Path | None = None
-    encoder: str | None = None
+    encoders: Sequence[str] = ()
     as_written: bool = False
     allow_missing: bool = False
     asking: Asking = field(default_factory=Asking)
@@ -75,7 +76,7 @@ _OPTIONS = {  # which options a form of data takes
     caption_files.FORM: {"--pictures", "--only", "--encoder", "--as-written", "--allow-missing"},
     chinese_clip_files.FORM: {"--pictures", "--encoder", "--as-written", "--allow-missing"},
     class_folders.FORM: {"--names", "--encoder", "--as-written", "--calibrate", "--output"},
-    questions.FORM: {"--match", "--where", "--literal", "--space", "--calibrate", "--output", "--route"},
+    questions.FORM: {"--match", "--where", "--literal", "--encoder", "--calibrate", "--output", "--route"},
 }
 _NOT_CALIBRATED = ("--as-written", "--match", "--where", "--literal")  # as a plain search is not asked
 
@@ -85,7 +86,8 @@ def evaluate(request: Request, settings: IndexerSettings, on_step: OnStep) -> Ev
     form = _form_of(request.paths)
     _check_options(request, form)
     if form == questions.FORM:
-        return _evaluate_library(request, settings, on_step)
+        asking = replace(request.asking, encoders=tuple(request.encoders))
+        return _evaluate_library(replace(request, asking=asking), settings, on_step)
     started = time.perf_counter()
     encoding = _encoding(request, settings)
     reading = ReadOptions(
@@ -124,7 +126,7 @@ def evaluate(request: Request, settings: IndexerSettings, on_step: OnStep) -> Ev
 
 def _encoding(request: Request, settings: IndexerSettings) -> Encoding:
     return Encoding(
-        spec=get_installed_spec(request.encoder or DEFAULT_ENCODER, settings.runtime),
+        spec=get_installed_spec(next(iter(request.encoders), DEFAULT_ENCODER), settings.runtime),
         runtime=settings.runtime,
         limits=DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes),
         threads=settings.workers or 0,
@@ -314,7 +316,7 @@ def _check_options(request: Request, form: str) -> None:
         "--pictures": request.pictures,
         "--only": request.only,
         "--names": request.names,
-        "--encoder": request.encoder,
+        "--encoder": request.encoders,
         "--as-written": request.as_written,
         "--allow-missing": request.allow_missing,
         "--match": request.asking.match != "vector",
@@ -322,7 +324,6 @@ def _check_options(request: Request, form: str) -> None:
         "--literal": request.asking.literal,
         "--calibrate": request.calibrate,
         "--output": request.output,
-        "--space": request.asking.encoders,
         "--route": request.route,
     }
     for option, value in given.items():
@@ -335,6 +336,8 @@ def _check_options(request: Request, form: str) -> None:
                     options=sorted(_OPTIONS[form]),
                 ),
             )
+    if form != questions.FORM and len(request.encoders) > 1:
+        raise OptionUnsuitable("--encoder", message("a data set is measured with one encoder at a time"))
     for option in filter(given.get, _NOT_CALIBRATED if request.calibrate else ()):
         raise OptionUnsuitable(option, message("--calibrate asks as a plain search does, and does not take it"))
     if request.output and not request.calibrate:

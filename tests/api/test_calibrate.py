@@ -264,7 +264,7 @@ def run(*paths: Path, data: Path, **options: object):
 
 
 def test_classes_calibrate_names_in_both_languages_and_pictures(classes, tmp_path):
-    done = run(classes, encoder="hash", data=tmp_path / "library")
+    done = run(classes, encoders=["hash"], data=tmp_path / "library")
     calibration, path = done.calibration
     assert path == Layout(tmp_path / "library").relevance("hash", SPEC.fingerprint)
     assert Calibration.read(path) == calibration
@@ -276,13 +276,13 @@ def test_classes_calibrate_names_in_both_languages_and_pictures(classes, tmp_pat
 
 
 def test_the_file_may_be_named(classes, tmp_path, heavy):
-    done = run(classes, encoder="hash", data=tmp_path / "library", output=tmp_path / "new" / "relevance.json")
+    done = run(classes, encoders=["hash"], data=tmp_path / "library", output=tmp_path / "new" / "relevance.json")
     assert done.calibration[1] == tmp_path / "new" / "relevance.json"
     assert Calibration.read(tmp_path / "new" / "relevance.json") == done.calibration[0]
     assert not (tmp_path / "library").exists()
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidSetting, match="--output"):
-        run(classes, encoder="hash", data=tmp_path, output=tmp_path / "file" / "relevance.json")
+        run(classes, encoders=["hash"], data=tmp_path, output=tmp_path / "file" / "relevance.json")
 
 
 def write_questions(path: Path, rows: list[tuple[str, str]]) -> Path:
@@ -339,11 +339,11 @@ def reference(tmp_path, monkeypatch, photographs) -> Reference:
 
 
 def test_classes_are_calibrated_with_reference_pictures(classes, tmp_path, reference, heavy):
-    done = run(classes, encoder="starter", data=tmp_path / "library")
+    done = run(classes, encoders=["starter"], data=tmp_path / "library")
     calibration, path = done.calibration
     assert calibration.references == {reference.digest}
     assert Calibration.read(path) == calibration
-    plain = run(classes, encoder="hash", data=tmp_path / "library").calibration[0]
+    plain = run(classes, encoders=["hash"], data=tmp_path / "library").calibration[0]
     assert plain.references == set()
     (head, rows), (_, plain_rows) = calibration_table(calibration), calibration_table(plain)
     before, after = (list(map(str, head)).index(name) for name in ("AUROC of scores", "AUROC"))
@@ -368,8 +368,8 @@ def test_questions_are_calibrated_with_reference_pictures(own, tmp_path, referen
 def test_damaged_reference_pictures_are_told_before_anything_is_encoded(classes, tmp_path, reference):
     models.relevance.reference_pictures.SHIPPED.write_bytes(b"damaged")
     with pytest.raises(ReferenceUnreadable, match=r"reference\.npy"):
-        run(classes, encoder="starter", data=tmp_path)
-    run(classes, encoder="hash", data=tmp_path / "library")
+        run(classes, encoders=["starter"], data=tmp_path)
+    run(classes, encoders=["hash"], data=tmp_path / "library")
 
 
 def test_too_few_questions_are_refused_with_how_many_it_takes(own, tmp_path):

@@ -33,8 +33,8 @@ CHINESE = ("红色的裙子", "两只狗在跑", "骑马的男人", "雪")
 
 
 def run(*paths: Path, settings: IndexerSettings | None = None, **options: object) -> Evaluated:
-    if not {"asking", "encoder"} & options.keys():
-        options["encoder"] = "hash"
+    if not {"asking", "encoders"} & options.keys():
+        options["encoders"] = ["hash"]
     request = Request(paths=paths, **options)
     return evaluate(request, settings or IndexerSettings(workers=1, device="cpu"), lambda *_: None)
 
@@ -97,7 +97,7 @@ def rank_by_sorting(queries: np.ndarray, gallery: np.ndarray, right: Sequence[Se
 @pytest.mark.parametrize("corrected", [True, False])
 def test_captions_and_pictures_find_each_other_as_a_sort_of_all_scores_says(pictures, captions, corrected):
     asking = Asking(hub_correction=corrected)
-    report = run(*captions, pictures=[pictures], encoder="hash", asking=asking).report
+    report = run(*captions, pictures=[pictures], encoders=["hash"], asking=asking).report
     assert report.settings["hub_correction"] == corrected
     images = vectors_of(pictures, [f"{number:03}.png" for number in range(20)])
     for language, path in zip(("en", "zh"), captions, strict=True):
@@ -194,7 +194,7 @@ def test_texts_are_read_as_a_search_reads_them_unless_it_is_as_they_are_written(
     own = [[place] for place in range(20)]
     for as_written, read in ((False, [normalize_text(text) for text in texts]), (True, texts)):
         asking = Asking(hub_correction=as_written)  # texts as they are written are never corrected
-        report = run(path, pictures=[pictures], encoder="hash", as_written=as_written, asking=asking).report
+        report = run(path, pictures=[pictures], encoders=["hash"], as_written=as_written, asking=asking).report
         assert report.settings["hub_correction"] is False
         assert ranks(report, "text->image", "zh") == rank_by_sorting(HashEncoder().encode_text(read), images, own)
         assert report.settings["as_written"] is as_written
@@ -203,7 +203,7 @@ def test_texts_are_read_as_a_search_reads_them_unless_it_is_as_they_are_written(
 def test_a_text_of_which_no_word_is_known_is_not_found(photographs, tmp_path, heavy):
     path = tmp_path / "captions.txt"
     path.write_text("cat.png#enc#0 a cat\nrocket.jpg#enc#0 qwertyuiop\n", encoding="utf-8")
-    report = run(path, pictures=[photographs], encoder="starter").report
+    report = run(path, pictures=[photographs], encoders=["starter"]).report
     found = result(report, "text->image", "en")
     assert (found.sample.ranks.tolist(), found.unknown) == ([1, np.inf], 1)
     assert ranks(report, "image->text", "en") == [1, np.inf]
@@ -239,7 +239,7 @@ def test_the_form_of_chinese_clip_is_counted_as_its_authors_do(pictures, tmp_pat
     evaluation_tr = pytest.importorskip("cn_clip.eval.evaluation_tr")
     rows = [(f"商品 {number}", [number % 22, (7 * number + 1) % 22]) for number in range(40)]
     texts = write_chinese_clip(tmp_path, pictures, rows)
-    report = run(texts, encoder="hash", asking=Asking(hub_correction=False)).report
+    report = run(texts, encoders=["hash"], asking=Asking(hub_correction=False)).report
 
     images = vectors_of(pictures, [path.name for path in sorted(pictures.iterdir())])
     queries = HashEncoder().encode_text([text for text, _ in rows])
@@ -386,7 +386,7 @@ def test_scores_tell_what_is_there_where_names_and_pictures_agree(photographs, t
     }.items():
         (folder / name).mkdir(parents=True)
         shutil.copyfile(photographs / file, folder / name / file)
-    report = run(folder, encoder="starter").report
+    report = run(folder, encoders=["starter"]).report
     assert {one.task for one in report.results} == {"name->image", "presence"}  # one picture a class finds no other
     assert report.left_out["alone"] == 4
     assert result(report, "presence", "all").metrics["auroc"].value > 0.8
@@ -551,7 +551,7 @@ def lines(*texts: str) -> str:
         ("a" * 300 + ".csv", None, {}, InvalidDataSet, "no such file"),
         ("q.csv", "query,answer\na,b\n", {}, InvalidDataSet, "no column 'picture'; there are: query, answer"),
         ("q.csv", "query,picture\na dog,nowhere.png\n", {}, InvalidDataSet, "none of its pictures"),
-        ("q.csv", "query,picture\n!,cat.png\n", {"encoder": "hash"}, OptionUnsuitable, "--encoder"),
+        ("c.txt", "a.jpg#enc#0 a cat\n", {"encoders": ["hash", "starter"]}, OptionUnsuitable, "one encoder at a time"),
         ("q.csv", f"query,picture\n{'a' * 600},cat.png\n", {}, InvalidDataSet, "line 2: The text is too long"),
         ("valid_imgs.tsv", "1\t" + "A" * 400 + "\n", {}, InvalidDataSet, "_texts.jsonl"),
     ],

@@ -396,7 +396,7 @@ def test_routes_are_chosen_by_questions(own, tmp_path, processes):
     assert "zh = hash (R@10: hash 100.0 %" in run_xuntu("index", "stats", "--data", own).stdout
     stats = json.loads(run_xuntu("index", "stats", "--data", own, "--json").stdout)
     assert stats["routes"]["zh"] == {"encoders": ["hash"], "measured": routing["measured"]["zh"]}
-    report = json.loads(run_xuntu("evaluate", questions, "--space", "starter", "--data", own, "--json").stdout)
+    report = json.loads(run_xuntu("evaluate", questions, "--encoder", "starter", "--data", own, "--json").stdout)
     assert (report["encoder"], report["settings"]["spaces"]) == ("starter", ["starter"])
     asked = run_xuntu("evaluate", questions, "--space", "nobody", "--data", own)
     assert (asked.returncode, "hash, starter" in asked.stderr) == (2, True)

@@ -10,6 +10,8 @@ import ast
 import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from string import Formatter
 from typing import NamedTuple
@@ -54,7 +56,7 @@ def po_file(room: str, root: Path = ROOT) -> Path:
 
 
 def list_said(room: str, root: Path = ROOT) -> Iterator[Said]:
-    """Yield the messages of a room; those of `api` with the help of all commands, of `models` with typer's own words.
+    """Yield the messages of a room with the help of its commands; those of `models` with typer's own words.
 
     Raises NotLiteral.
     """
@@ -63,13 +65,20 @@ def list_said(room: str, root: Path = ROOT) -> Iterator[Said]:
     if room == "models":
         for path in sorted(_TYPER.rglob("*.py")):
             yield from _said_in(path, f"typer/{path.name}", {"_"})
-    if room == "api":
-        sys.path.insert(0, str(root))
-        from api.cli import app
-        from models.foundation.command_help import list_help
+    if room in ROOMS:
+        below = {text for lower in ROOMS[: ROOMS.index(room)] for text in list_help(lower)}
+        for text in list_help(room):
+            if text not in below:
+                yield Said(text, "help", set())
 
-        for text in list_help(typer.main.get_command(app)):
-            yield Said(text, "help", set())
+
+@cache
+def list_help(room: str) -> list[str]:
+    """Return the texts that `--help` shows of the commands of a room, and of those that it has from others."""
+    sys.path.insert(0, str(ROOT))
+    from models.foundation import command_help
+
+    return list(command_help.list_help(typer.main.get_command(import_module(f"{room}.cli").app)))
 
 
 def _said_in(path: Path, name: str, functions: set[str]) -> Iterator[Said]:

@@ -14,7 +14,6 @@ from models.foundation.messages import DOMAIN, Message, is_chinese, mark, recogn
 from models.foundation.validation import validation_reason
 
 _SHOWN = ("help", "short_help", "epilog", "show_default", "deprecated")
-_HELP_OF_HELP = mark("Show this message and exit.")
 _REFUSAL: type[Exception] = typer.BadParameter.__mro__[2]  # what typer raises for every mistake in a command line
 # What typer says of mistakes; it has its other words translated itself.
 _COMPLAINTS = (

@@ -161,6 +161,19 @@ def test_errors_speak_the_language_of_the_locale(album, locale, sentence):
     assert sentence in done.stderr
 
 
+def test_the_first_setting_of_the_language_counts(album):
+    done = album.command("build", "missing", LANG="en_GB.UTF-8", LC_ALL="zh_CN.UTF-8")
+    assert "没有这个文件夹" in done.stderr
+    done = album.command("build", "missing", LANGUAGE="en_GB:zh", LC_ALL="zh_CN.UTF-8")
+    assert "there is no such folder" in done.stderr
+
+
+def test_without_the_other_rooms_help_is_chinese_too(album):
+    said = album.command("build", "--help", LANG="zh_CN.UTF-8", COLUMNS="200").stdout
+    assert "把文件夹、列表和分片加入图片库" in said
+    assert "参见：xuntu models list。" in said
+
+
 def test_names_that_are_not_utf8_can_be_read_back_from_json(album):
     name = os.fsdecode(b"caf\xe9 \xf0\x9f\x8f\x94.png")
     (album.pictures / name).write_bytes(b"")

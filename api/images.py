@@ -5,7 +5,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from models.foundation.errors import DecodeError
+from models.pictures.errors import DecodeError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -307,7 +307,7 @@ def report(
     """List every file that could not be indexed, and why. To try them again: xuntu index retry."""
     from indexer.library.catalog.writer import Catalog
     from indexer.library.layout import Layout
-    from models.foundation.errors import decode_reason
+    from models.pictures.errors import decode_reason
 
     catalog = Catalog(Layout(settings_for(context, data).data.absolute()).catalog)
     failed = []

@@ -34,7 +34,6 @@ from indexer.library.errors import (
 )
 from models.foundation.errors import (
     BackendNotInstalled,
-    DecodeError,
     EncoderError,
     ImageSearchError,
     InvalidSetting,
@@ -43,6 +42,7 @@ from models.foundation.errors import (
     UnknownWords,
     WeightsMissing,
 )
+from models.pictures.errors import DecodeError
 
 __all__ = [
     "ApiError",

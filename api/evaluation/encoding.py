@@ -19,11 +19,11 @@ from models.encoders.runtime import Runtime
 from models.encoders.spec import EncoderSpec
 from models.encoders.wordings import encode_wordings, list_wordings
 from models.foundation.devices import count_cpus
-from models.foundation.errors import DecodeError
 from models.foundation.messages import mark
 from models.foundation.vectors import Vectors
 from models.language.text import normalize_text
 from models.pictures.decode import DecodeLimits, decode_image
+from models.pictures.errors import DecodeError
 
 _TEXT_BATCH = 64
 _AHEAD = 4  # batches of pictures that are decoded before they are wanted

@@ -18,8 +18,8 @@ from indexer.library.opened import check_same
 from indexer.pipeline.query_bank import encode_query_bank
 from models.encoders.encoder import TextEncoder
 from models.encoders.registry import load_text_encoder
-from models.foundation.errors import DecodeError
 from models.foundation.vectors import Vectors
+from models.pictures.errors import DecodeError
 from models.relevance.curves import Kind
 from models.relevance.reference_pictures import Reference
 

@@ -15,9 +15,7 @@ from api.search.errors import FileGone, ImageNotFound, InvalidQuery, Overloaded
 from indexer.library.errors import InvalidFilter, LibraryError
 from models.foundation.errors import (
     BackendNotInstalled,
-    DecodeError,
     ImageSearchError,
-    ImageTooLarge,
     NoTextTower,
     UnknownEncoder,
     UnknownWords,
@@ -26,6 +24,7 @@ from models.foundation.errors import (
 )
 from models.foundation.messages import Message, mark, message, translate
 from models.foundation.validation import validation_reason
+from models.pictures.errors import DecodeError, ImageTooLarge
 
 logger = logging.getLogger(__name__)
 

@@ -23,8 +23,8 @@ from indexer.library.originals import read_original
 from indexer.library.thumbnails import DECODED_SIDE
 from indexer.pipeline.annotate import annotate, record_of
 from models.foundation.devices import count_cpus
-from models.foundation.errors import DecodeError
 from models.pictures.decode import DecodeLimits, decode_image
+from models.pictures.errors import DecodeError
 
 logger = logging.getLogger(__name__)
 

@@ -26,8 +26,9 @@ from indexer.library.sources.port import ReadOptions, Source
 from indexer.library.thumbnails import DECODED_SIDE, decoded_side, write_thumbnail
 from indexer.pipeline.annotate import annotate
 from models.encoders.encoder import Preprocess
-from models.foundation.errors import BackendNotInstalled, DecodeError
+from models.foundation.errors import BackendNotInstalled
 from models.pictures.decode import DecodedImage, decode_image
+from models.pictures.errors import DecodeError
 
 logger = logging.getLogger(__name__)
 

@@ -20,9 +20,10 @@ from indexer.library.sources.items import MAX_INT64, ByteRange, Item, Locator, R
 from indexer.library.sources.port import ReadOptions, ScanContext, Source
 from indexer.sources.folders import PathRules, clamp_mtime
 from indexer.sources.lists import COLUMNS, join_tags, text_of
-from models.foundation.errors import DecodeError, ImageSearchError
+from models.foundation.errors import ImageSearchError
 from models.foundation.messages import Message, Quoted, Readable, message, os_message
 from models.pictures.decode import read_image_file
+from models.pictures.errors import DecodeError
 
 _READING = 1  # a shard that was read by a version with another number is read again
 _MAX_TEXT_BYTES = 1 << 20

@@ -12,8 +12,7 @@ ImageSearchError                        its text is shown as it stands, in Engli
 │  ├─ NoTextTower                       a text for an encoder that sees pictures only
 │  ├─ DeviceUnavailable                 a device asked for by name cannot be used
 │  ├─ BackendNotInstalled               a package of one of the extras is not installed
-│  ├─ DecodeError                       bytes that are not a picture we can read
-│  │  └─ ImageTooLarge                  more bytes or pixels than allowed
+│  ├─ DecodeError                       models/pictures/errors.py
 │  ├─ NotTrainable                      an encoder that cannot be fine-tuned
 │  ├─ UnknownWords                      a text of which the encoder knows no word
 │  ├─ CalibrationUnreadable             a file of how likely hits are right is damaged, or of another version
@@ -36,13 +35,10 @@ from models.foundation.messages import (
     Message,
     Readable,
     Show,
-    Word,
     join,
     mark,
     message,
     os_message,
-    recognise,
-    verbatim,
 )
 
 
@@ -356,71 +352,6 @@ class BackendNotInstalled(EncoderError):
                 extra=extra,
             )
         )
-
-
-# Why a file is not in the index: `{detail}` holds the fact that belongs to it.
-DECODE_REASONS: dict[str, str] = {
-    "empty_file": mark("the file is empty (0 bytes)"),
-    "not_an_image": mark("not a picture in a format that can be read"),
-    "truncated": mark("the file is cut short: the picture data ends too early"),
-    "corrupt": mark("the picture data is damaged"),
-    "out_of_memory": mark("not enough memory to decode it"),
-    "too_many_pixels": mark("too many pixels: {detail}"),
-    "too_many_bytes": mark("the file is too big: {detail}"),
-    "not_a_regular_file": mark("not a regular file: {detail}"),
-    "not_found": mark("the file is gone, or is a link to nothing"),
-    "permission_denied": mark("no permission to read the file"),
-    "crashed": mark("reading the file crashed the decoder"),
-    "io_error": mark("the file could not be read: {detail}"),
-    "offline": mark("XUNTU_OFFLINE is set, so it was not fetched"),
-    "url_unreachable": mark("the address cannot be reached: {detail}"),
-    "url_timeout": mark("the address has not answered within {detail} s"),
-    "url_status": mark("the address answers {detail}"),
-    "url_redirects": mark("the address leads in circles, or away from http: {detail}"),
-    "url_web_page": mark("a web page came instead of a picture"),
-    "url_invalid": mark("not an address that can be fetched: {detail}"),
-    "base64": mark("its base64 text is damaged"),
-    "row_unreadable": mark("this row cannot be read, or is not a JSON object"),
-    "row_without_picture": mark("this row names no picture"),
-    "row_without_caption": mark("this row has no caption"),
-}
-
-
-_DETAILS = (
-    mark("{width} x {height} = {megapixels} megapixels, limit {limit}"),
-    mark("{size} MiB, limit {limit}"),
-    mark("link to {name}"),
-    mark("directory"),
-    mark("device"),
-    mark("sparse file"),
-)
-
-
-def decode_reason(code: str, detail: str = "") -> Message:
-    """Return why a picture cannot be used, as a part of a sentence. `code` is a key of DECODE_REASONS."""
-    return Message(DECODE_REASONS[code], {"detail": recognise(detail, _DETAILS) or Word(detail)})
-
-
-class DecodeError(EncoderError):
-    """Bytes that are not a picture we can read. `reason` is a key of DECODE_REASONS."""
-
-    code = "unreadable_image"
-    users_mistake = True
-
-    def __init__(self, reason: str, detail: str = "", *, name: str = "") -> None:
-        self.reason, self.detail, self.why = reason, detail, decode_reason(reason, detail)
-        it = verbatim(name) if name else message("The picture")
-        super().__init__(message("{it} cannot be used: {why}.", it=it, why=self.why))
-
-    def named(self, name: str) -> "DecodeError":
-        """Return the same error with the name of the file in its sentence."""
-        return type(self)(self.reason, self.detail, name=name)
-
-
-class ImageTooLarge(DecodeError):
-    """More bytes or pixels than allowed; found before any pixel is decoded."""
-
-    code = "image_too_large"
 
 
 class NotTrainable(EncoderError):

@@ -20,7 +20,7 @@ import numpy as np
 import pillow_heif
 from PIL import AvifImagePlugin, GifImagePlugin, Image, ImageCms, ImageFile, TiffImagePlugin, WebPImagePlugin
 
-from models.foundation.errors import DecodeError, ImageTooLarge
+from models.pictures.errors import DecodeError, ImageTooLarge
 
 logger = logging.getLogger(__name__)
 

@@ -27,11 +27,12 @@ from models.encoders.published import Published
 from models.encoders.spec import WeightFile
 from models.encoders.weights_folder import GOLDEN_FILE, EncoderFolder, Export
 from models.foundation.devices import CPU
-from models.foundation.errors import BackendNotInstalled, DecodeError, ExportRefused
+from models.foundation.errors import BackendNotInstalled, ExportRefused
 from models.foundation.files import replace_file, sha256_of, sync_folder
 from models.foundation.messages import Readable, mark, message
 from models.foundation.vectors import Vectors, l2_normalize
 from models.pictures.decode import decode_image, read_image_file
+from models.pictures.errors import DecodeError
 from models.weights.golden import make_pictures, make_texts
 from models.weights.verify import LEAST_COSINE, run_golden, write_golden
 

@@ -23,7 +23,8 @@ from api.http.errors import http_problem, problem
 from api.schemas import ClauseIn, FilterIn
 from api.search.errors import Overloaded
 from api.search.query import Clause
-from models.foundation.errors import DecodeError, ImageSearchError
+from models.foundation.errors import ImageSearchError
+from models.pictures.errors import DecodeError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 AT_ONCE = RetryPolicy(backoff_s=0)

@@ -11,7 +11,8 @@ from api.search.engine import SearchEngine
 from api.search.errors import ImageNotFound, InvalidQuery
 from api.search.query import Clause, Query, parse_terms
 from indexer.library.filters import Filter, Range
-from models.foundation.errors import DecodeError, ImageTooLarge, UnknownWords
+from models.foundation.errors import UnknownWords
+from models.pictures.errors import DecodeError, ImageTooLarge
 
 
 @pytest.fixture(scope="module")

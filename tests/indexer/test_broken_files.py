@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from indexer.pipeline.read import FailureRecord, Record, load_records
-from models.foundation.errors import DECODE_REASONS
 from models.foundation.messages import translate
+from models.pictures.errors import DECODE_REASONS
 
 
 def picture(kind: str) -> bytes:

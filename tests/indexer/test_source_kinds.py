@@ -30,7 +30,7 @@ from pathlib import Path
 
 from indexer.library.sources.items import Item, Locator, Stamp
 from indexer.library.sources.port import Source
-from models.foundation.errors import DecodeError
+from models.pictures.errors import DecodeError
 
 
 class ZipSource(Source):

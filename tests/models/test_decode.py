@@ -16,8 +16,8 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
-from models.foundation.errors import DecodeError, ImageTooLarge
 from models.pictures.decode import DecodedImage, DecodeLimits, decode_image, read_image_file
+from models.pictures.errors import DecodeError, ImageTooLarge
 
 pillow_heif.register_heif_opener()
 
@@ -733,7 +733,7 @@ import random, resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 from models.pictures.decode import DecodeLimits, decode_image
-from models.foundation.errors import DecodeError
+from models.pictures.errors import DecodeError
 dice, limits, count = random.Random(20), DecodeLimits(max_pixels=4_000_000), 0
 for path in sorted(Path(sys.argv[1]).iterdir()):
     for turn in range(240):

@@ -12,8 +12,9 @@ from babel.messages.mofile import write_mo
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import CatalogCorrupt, IndexDamaged, LibraryUnwritable
 from models.foundation import messages
-from models.foundation.errors import FetchFailed, WeightsCorrupt, WeightsMissing, WeightsUnwritable, decode_reason
+from models.foundation.errors import FetchFailed, WeightsCorrupt, WeightsMissing, WeightsUnwritable
 from models.foundation.messages import Word, add_catalogue, either, join, message, os_message, translate, verbatim
+from models.pictures.errors import decode_reason
 
 
 def name_only(path: Path) -> str:

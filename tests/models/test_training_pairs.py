@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from models.encoders.chinese_clip.spec import make_preprocess
-from models.foundation.errors import DecodeError
 from models.foundation.vectors import l2_normalize
+from models.pictures.errors import DecodeError
 from models.training.finetune.feed import Feed, Order, Views
 from models.training.finetune.pairs import Pair, read_pairs, split
 from models.training.finetune.recall import recalls

@@ -14,9 +14,9 @@ from indexer.errors import InvalidList, InvalidRoot
 from indexer.library.sources.items import Item, Root
 from indexer.library.sources.port import ReadOptions, ScanContext, Source
 from indexer.sources.places import source_at
-from models.foundation.errors import DecodeError
 from models.foundation.messages import either, message
 from models.pictures.decode import DecodeLimits, read_image_file
+from models.pictures.errors import DecodeError
 
 _SNIFFED = 4096
 _STANDARD = bytes.maketrans(b"-_", b"+/")

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from api import schemas
 from api.http.mapping import LanguageDep, ServiceDep, to_clause, to_filter, to_query, to_response
 from api.search.query import Clause
-from models.foundation.errors import ImageTooLarge
+from models.pictures.errors import ImageTooLarge
 
 router = APIRouter(tags=["search"])
 

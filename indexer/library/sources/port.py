@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from indexer.library.sources.items import Item, KnownItem, Locator, Name, Root, Stamp
-from models.foundation.errors import DecodeError, ImageSearchError
+from models.foundation.errors import ImageSearchError
 from models.pictures.decode import DecodeLimits
+from models.pictures.errors import DecodeError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from models.encoders.finetuned import Recalls
-from models.foundation.errors import DecodeError
 from models.foundation.files import JSON_ERRORS, replace_file
 from models.foundation.messages import mark
+from models.pictures.errors import DecodeError
 from models.training.errors import TooFewPairs, TrainingDamaged
 from models.training.finetune.feed import in_workers
 from models.training.finetune.pairs import LEAST_HELD_OUT, Pair, Skipped, look, read_pairs, split

@@ -11,9 +11,9 @@ from models.encoders.encoder import Preprocess
 from models.encoders.finetuned import Recalls
 from models.encoders.published import CHECKPOINT, Published
 from models.encoders.runtime import Runtime
-from models.foundation.errors import DecodeError
 from models.foundation.messages import mark
 from models.foundation.vectors import Vectors
+from models.pictures.errors import DecodeError
 from models.training.finetune.feed import in_workers, open_picture
 from models.training.finetune.pairs import Pair
 from models.weights.verify import OnStep

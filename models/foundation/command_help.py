@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from pydantic import ValidationError
 
 from models.foundation.messages import DOMAIN, Message, is_chinese, mark, recognise, translate
-from models.foundation.validation import validation_reason
 
 _SHOWN = ("help", "short_help", "epilog", "show_default", "deprecated")
 _REFUSAL: type[Exception] = typer.BadParameter.__mro__[2]  # what typer raises for every mistake in a command line
@@ -59,6 +57,10 @@ def speaking(command: Any, language: str) -> Any:
 
 def explain(error: Exception, said: str) -> Message | None:
     """Return what typer `said` of a mistake as a message, None where it says something that is not known here."""
+    from pydantic import ValidationError
+
+    from models.foundation.validation import validation_reason
+
     found = recognise(said, _COMPLAINTS)
     if found and isinstance(error.__cause__, ValidationError):
         return Message(found.template, {**found.fields, "why": validation_reason(error.__cause__.errors()[0])})

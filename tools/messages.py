@@ -76,6 +76,7 @@ def list_said(room: str, root: Path = ROOT) -> Iterator[Said]:
 def list_help(room: str) -> list[str]:
     """Return the texts that `--help` shows of the commands of a room, and of those that it has from others."""
     sys.path.insert(0, str(ROOT))
+    import api.cli  # noqa: F401 - it puts commands of one room under those of another
     from models.foundation import command_help
 
     return list(command_help.list_help(typer.main.get_command(import_module(f"{room}.cli").app)))

@@ -95,7 +95,7 @@ def rank_by_sorting(queries: np.ndarray, gallery: np.ndarray, right: Sequence[Se
 
 
 @pytest.mark.parametrize("corrected", [True, False])
-def test_captions_and_pictures_find_each_other_as_a_sort_of_all_scores_says(pictures, captions, corrected):
+def test_captions_and_pictures_find_each_other_as_a_sort_of_all_scores_says(pictures, captions, corrected, heavy):
     asking = Asking(hub_correction=corrected)
     report = run(*captions, pictures=[pictures], encoders=["hash"], asking=asking).report
     assert report.settings["hub_correction"] == corrected

@@ -30,7 +30,7 @@ def test_the_example_environment_names_real_settings():
         assert field, variable
 
 
-def test_every_package_is_pinned():
+def test_every_package_is_pinned(heavy):
     pins = dict(re.findall(r"^([a-z0-9-]+)==(\S+)$", read("constraints.txt"), re.MULTILINE))
     project = tomllib.loads(read("pyproject.toml"))["project"]
     extras = project["optional-dependencies"].values()

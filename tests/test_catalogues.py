@@ -98,6 +98,13 @@ def test_the_chinese_that_is_there_is_kept_when_a_catalogue_is_brought_up_to_dat
     assert tool.read("room", tmp_path) == {"new": "", "a": "甲"}
 
 
+def test_a_message_that_moves_to_another_room_takes_its_chinese_along(room, tool, tmp_path):
+    room("mark('a'); mark('b')", {"a": "甲", "b": ""})
+    made = tool.make_catalogue("room", tmp_path, elsewhere={"a": "他", "b": "乙"})
+    tool.write("room", made, tmp_path)
+    assert tool.read("room", tmp_path) == {"a": "甲", "b": "乙"}
+
+
 def test_no_chinese_stands_in_the_code_of_what_is_said(heavy):
     found = {
         str(path.relative_to(ROOT)): sorted(chinese)

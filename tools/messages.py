@@ -102,9 +102,13 @@ def read(room: str, root: Path = ROOT) -> dict[str, str]:
         return {str(one.id): str(one.string) for one in read_po(file, locale="zh") if one.id}
 
 
-def make_catalogue(room: str, root: Path = ROOT) -> Chinese:
-    """Return the catalogue with the messages of the code, in their order; the Chinese that there is, is kept."""
-    before, files = read(room, root), dict[str, set[str]]()
+def make_catalogue(room: str, root: Path = ROOT, elsewhere: Mapping[str, str] | None = None) -> Chinese:
+    """Return the catalogue with the messages of the code, in their order; the Chinese that there is, is kept.
+
+    What has come from another room takes its Chinese from `elsewhere`.
+    """
+    before, files = dict(elsewhere or {}), dict[str, set[str]]()
+    before |= {text: chinese for text, chinese in read(room, root).items() if chinese}
     for said in list_said(room, root):
         files.setdefault(said.text, set()).add(said.file)
     catalogue = Chinese(locale="zh", fuzzy=False, header_comment=HEADER.format(room=room))
@@ -181,8 +185,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; say what is wrong and exit with 1")
     if not parser.parse_args().check:
+        elsewhere = {text: chinese for room in ROOMS for text, chinese in read(room).items()}
         for room in ROOMS:
-            write(room, make_catalogue(room))
+            write(room, make_catalogue(room, elsewhere=elsewhere))
     problems = find_problems()
     sys.stdout.write("".join(f"{problem}\n" for problem in problems))
     sys.exit(bool(problems))

@@ -185,7 +185,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; say what is wrong and exit with 1")
     if not parser.parse_args().check:
-        elsewhere = {text: chinese for room in ROOMS for text, chinese in read(room).items()}
+        elsewhere = {text: chinese for room in ROOMS for text, chinese in read(room).items() if chinese}
         for room in ROOMS:
             write(room, make_catalogue(room, elsewhere=elsewhere))
     problems = find_problems()

@@ -2,6 +2,7 @@
 
 import operator
 import re
+import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from PIL import Image
 
 from indexer.annotators.colours import CHOICES, NAMES
 from indexer.annotators.registry import list_annotators
-from indexer.library.annotations.fields import FieldSet
+from indexer.library.annotations.fields import AnnotatorRecord, Field, FieldSet, FieldType
 from indexer.library.annotations.values import to_annotation
 from indexer.library.catalog import filter_parser
 from indexer.library.catalog.records import Content
@@ -66,6 +67,10 @@ def parse_filter(expression: str) -> Filter:
         ("height<1000", where(height=Range(high=999))),
         ("height=480", where(height=Range(480, 480))),
         ("width>=100 and width<=200 and width>=150", where(width=Range(150, 200))),
+        ("width<=100 and width<=50", where(width=Range(high=50))),
+        ("width>=5 and width>=9", where(width=Range(low=9))),
+        ("taken>=2024 and taken>=2024-05", where(taken=Period(start=MAY.start))),
+        ("taken<2025 and taken<2024-06", where(taken=Period(end=MAY.end))),
         ("aspect>=16:9", where(aspect=Range(low=16 / 9))),
         ("aspect<=1.5", where(aspect=Range(high=1.5))),
         ("aspect>1.5", where(aspect=Range(low=1.5 + 1e-9))),
@@ -196,7 +201,7 @@ def test_what_cannot_be_read_is_refused_with_its_place(expression, position):
         ("path>a", "path cannot be compared with >", "path 不能使用运算符 >"),
         ("path=/a", "a path starts below the folder that was indexed, as ", "路径应从所索引的文件夹之下写起，如 "),
         ('path="\ud800"', "the path is not text", "路径不是有效的文字"),
-        ("colour=mauve", "unknown colour mauve; known are ", "；可用："),
+        ("colour=mauve", f"unknown colour mauve; known are {', '.join(NAMES)}.", f"；可用：{'、'.join(NAMES_ZH)}。"),
         ("format=png|", 'unknown format ""; known are ', '未知格式 ""；可用：'),
         ('tag=""', "nothing is named; say tag=beach or tag=beach|sea", "没有写明内容；示例：tag=海滩、tag=海滩|大海"),
         ("width=wide", "wide is not a number that can be used here", "wide 不是可用的数字"),
@@ -217,6 +222,64 @@ def test_conditions_in_fields_are_refused_in_both_languages_too():
     assert caught.value.position == 0
     assert f"unknown field size; known are {', '.join(known)}" in caught.value.en
     assert f"未知字段 size；可用字段为 {'、'.join(known)}" in caught.value.zh
+
+
+def test_a_field_that_the_catalog_does_not_have_is_refused_by_name():
+    with pytest.raises(InvalidFilter) as caught:
+        to_sql(Filter.of({"size": Range(low=5)}), FIELDS)
+    assert (caught.value.expression, caught.value.position) == ("size", 0)
+    assert "unknown field size" in caught.value.en
+    assert "未知字段 size" in caught.value.zh
+
+
+LENSES = FieldSet.of(
+    [
+        AnnotatorRecord(
+            "lens",
+            1,
+            (
+                Field(name="sharp", type=FieldType.FLAG, label="Sharp", filterable=True),
+                Field(name="lens", type=FieldType.TEXT, label="Lens", filterable=True),
+                Field(name="makers", type=FieldType.WORDS, label="Makers", filterable=True),
+            ),
+        )
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("sharp=yes", {"a"}),
+        ("sharp=是", {"a"}),
+        ("sharp=TRUE", {"a"}),
+        ("sharp=0", {"b"}),
+        ("sharp=否", {"b"}),
+        ("lens=50mm", {"a", "b"}),
+        ('lens="ef 50"', {"a"}),
+        ("lens=nikkor|ef", {"a", "b"}),
+        ("lens=nikkor and lens=85", set()),
+        ("makers=canon", {"a"}),
+        ("makers=can", set()),
+        ("makers=nikon|canon", {"a", "b"}),
+    ],
+)
+def test_flags_texts_and_words_of_an_annotator(expression, expected):
+    catalog = sqlite3.connect(":memory:")
+    catalog.execute("CREATE TABLE annotation_lens (name, sharp, lens, makers)")
+    values = [("a", 1, "EF 50mm f/1.8", "Canon"), ("b", 0, "Nikkor 50MM", "Nikon\nSigma"), ("c", None, None, None)]
+    catalog.executemany("INSERT INTO annotation_lens VALUES (?, ?, ?, ?)", values)
+    found = to_sql(filter_parser.parse_filter(expression, LENSES), LENSES)
+    rows = catalog.execute(f"SELECT name FROM annotation_lens WHERE {found.condition}", found.values)  # noqa: S608
+    assert {name for (name,) in rows} == expected
+    catalog.close()
+
+
+def test_a_flag_is_yes_or_no():
+    with pytest.raises(InvalidFilter) as caught:
+        filter_parser.parse_filter("sharp=maybe", LENSES)
+    assert "maybe is neither yes nor no" in caught.value.en
+    assert "maybe 既不是 yes（是）也不是 no（否）" in caught.value.zh
 
 
 @given(st.text(max_size=40))

@@ -177,7 +177,7 @@ def export(
         return
     head = (
         message("tower"),
-        message("precision"),
+        message("runs as"),
         "MB",
         message("inputs"),
         message("real"),

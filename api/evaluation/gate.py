@@ -197,7 +197,7 @@ def _tell(verdict: Verdict) -> Iterator[Message]:
     """Yield what a gate found, a sentence at a time."""
     if verdict.differences:
         overall = next((one for one in verdict.differences if one.language == ALL), verdict.differences[0])
-        yield message("QuestionGate: {found}.", found=verdict.describe(overall))
+        yield message("The gate: {found}.", found=verdict.describe(overall))
     else:
         overall_result = next((one for one in verdict.results if one.language == ALL), verdict.results[0])
         estimate = overall_result.metrics[_METRIC]
@@ -210,10 +210,10 @@ def _tell(verdict: Verdict) -> Iterator[Message]:
         )
         if verdict.unasked is not None:
             yield message(
-                "QuestionGate: {found}; the build in use cannot be asked: {why}", found=found, why=verdict.unasked
+                "The gate: {found}; the build in use cannot be asked: {why}", found=found, why=verdict.unasked
             )
         else:
-            yield message("QuestionGate: {found}; there is no build in use to compare with.", found=found)
+            yield message("The gate: {found}; there is no build in use to compare with.", found=found)
     if verdict.missing:
         yield message(
             "Not in the library ({count}): {names}.", count=len(verdict.missing), names=first_few(verdict.missing)

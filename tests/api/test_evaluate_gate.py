@@ -222,7 +222,7 @@ def test_the_command_refuses_with_2_and_publishes_by_force(library, xuntu):
     assert (forced.returncode, answer["build"], answer["gate"]["overruled"]) == (0, library.current, "build_worse")
     again = xuntu("index", "rebuild", "--data", library.settings.data, "--gate", library.file)
     assert again.returncode == 0
-    assert "QuestionGate: recall@10" in again.stderr
+    assert "The gate: recall@10" in again.stderr
 
 
 def test_a_gate_that_cannot_be_read_is_found_out_before_anything_is_encoded(library, xuntu, tmp_path):

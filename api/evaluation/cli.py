@@ -181,7 +181,6 @@ _LEFT_OUT = {
 
 def _print(done: "Evaluated") -> None:
     from api.evaluation.names import first_few
-    from api.evaluation.results import ALL
     from api.evaluation.tables import result_tables
 
     report = done.report
@@ -195,9 +194,8 @@ def _print(done: "Evaluated") -> None:
             tell(Message(_LEFT_OUT[reason], {"count": count, "names": names}))
     for warning in done.warnings[:_WARNINGS]:
         tell(warning)
-    unknown = sum(one.unknown for one in report.results if one.sample.kind == "ranks" and one.language != ALL)
-    if unknown:
-        tell(message("Of {count} queries the encoder knows no word; they count as not found.", count=unknown))
+    if report.unknown:
+        tell(message("Of {count} queries the encoder knows no word; they count as not found.", count=report.unknown))
     tell(
         message(
             "Encoder {encoder} ({fingerprint}){build}, {seconds:.1f} s.",

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from api.evaluation.data.datasets import Picture
 from api.evaluation.measures.ranking import OnStep, Positions
+from api.evaluation.unknown import knows
 from indexer.library.thumbnails import DECODED_SIDE
 from indexer.pipeline.engines import DeviceEncoders
 from models.encoders.encoder import Preprocess, TextEncoder
@@ -112,7 +113,7 @@ def encode_texts(texts: Sequence[str], encoder: TextEncoder, encoding: Encoding,
     """
     read = _without_half_characters if encoding.as_written else normalize_text
     texts = [read(text) for text in texts]
-    places = np.array([place for place, text in enumerate(texts) if text and encoder.read_text(text).known], np.int64)
+    places = np.array([place for place, text in enumerate(texts) if knows(encoder, text)], np.int64)
     wordings = [_wordings_of(texts[place], encoder, encoding) for place in places.tolist()]
     vectors = np.empty((len(places), encoder.spec.dim), np.float32)
     order = sorted(range(len(wordings)), key=lambda row: len(wordings[row][-1]))

@@ -13,8 +13,8 @@ from api.evaluation.errors import InvalidDataSet
 from api.evaluation.labelled import FIRST, Labelled, label_hits
 from api.evaluation.measures.ranking import OnStep
 from api.evaluation.measures.samples import Presence, Ranks, number_groups
-from api.evaluation.results import Result, make_result
-from api.evaluation.tasks import UNKNOWN_SCORE, by_language
+from api.evaluation.results import Result, by_language, make_result
+from api.evaluation.unknown import LOWEST_SCORE, search
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.options import Match
@@ -128,13 +128,13 @@ def ask(engine: SearchEngine, asked: Sequence[Asked], asking: Asking, path: Path
     for number, one in enumerate(asked):
         on_step(mark("Asking"), number, len(asked))
         try:
-            hits = engine.search(asking.make_query(one.question.text)).hits
-        except UnknownWords:
-            answers.append(Answer(np.inf, None))
+            hits = search(engine, asking.make_query(one.question.text))
         except InvalidQuery as error:
             raise InvalidDataSet(path, error, row=one.question.row) from error
+        if hits is None:
+            answers.append(Answer(np.inf, None))
         else:
-            answers.append(Answer(_rank(engine, hits, one.contents, asking), hits[0].score if hits else UNKNOWN_SCORE))
+            answers.append(Answer(_rank(engine, hits, one.contents, asking), hits[0].score if hits else LOWEST_SCORE))
     return answers
 
 
@@ -188,7 +188,7 @@ def make_results(asked: Sequence[Asked], answers: Sequence[Answer], asking: Aski
 
 
 def _tell_presence(asked: Sequence[Asked], answers: Sequence[Answer], gallery: int) -> Iterator[Result]:
-    scores = np.array([UNKNOWN_SCORE if answer.score is None else answer.score for answer in answers])
+    scores = np.array([LOWEST_SCORE if answer.score is None else answer.score for answer in answers])
     present = np.array([bool(one.contents) for one in asked])
     for language, chosen in by_language([one.question.language for one in asked]):
         if present[chosen].all() or not present[chosen].any():

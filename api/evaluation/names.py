@@ -9,6 +9,7 @@ _WORDS = {  # those that stand in the catalogue
     mark("image->text"),
     mark("image->image"),
     mark("name->image"),
+    mark("zero-shot"),
     mark("presence"),
     mark("zh"),
     mark("en"),

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from api.evaluation.errors import NotComparable
 from api.evaluation.measures.bootstrap import DRAWS, LEVEL, Estimate, compare, estimate
+from api.evaluation.measures.ranking import Positions
 from api.evaluation.measures.samples import Sample, read_sample
 from models.foundation.files import JSON_ERRORS
 from models.foundation.messages import message
@@ -24,9 +26,9 @@ NONE = "–"  # in place of a language: queries without words
 class Result:
     """One task in one language.
 
-    `gallery` counts what was ranked for each query; `unknown` the queries of which the encoder knows no word, which
-    count as not found. `checksum` is that of the queries and their answers: only results in which it agrees are
-    about the same.
+    `gallery` counts what was ranked for each query, `distractors` what of it answers no query at all; `unknown` the
+    texts of which the encoder knows no word, which count as misses (see unknown.py). `checksum` is that of the queries
+    and their answers: only results in which it agrees are about the same.
     """
 
     task: str
@@ -36,6 +38,7 @@ class Result:
     checksum: str
     metrics: Mapping[str, Estimate]
     unknown: int = 0
+    distractors: int = 0
 
     @property
     def queries(self) -> int:
@@ -49,6 +52,7 @@ class Result:
             "language": self.language,
             "queries": self.queries,
             "gallery": self.gallery,
+            "distractors": self.distractors,
             "unknown": self.unknown,
             "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
             "checksum": self.checksum,
@@ -78,6 +82,15 @@ class EvaluationReport:
     seconds: float
     build: str | None = None
 
+    @property
+    def unknown(self) -> int:
+        """Of how many texts the encoder knows no word; each counts once, in however many tasks it is asked."""
+        most: dict[str, int] = defaultdict(int)
+        for one in self.results:
+            if one.language != ALL:
+                most[one.language] = max(most[one.language], one.unknown)
+        return sum(most.values())
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON holds it. Shares are from 0 to 1, and ranks count from 1."""
         names = ("version", "created_at", "seconds", "form", "files", "encoder", "fingerprint", "space", "build")
@@ -88,6 +101,7 @@ class EvaluationReport:
             "settings": dict(self.settings),
             "left_out": dict(self.left_out),
             "missing": list(self.missing),
+            "unknown": self.unknown,
             "interval": {"level": LEVEL, "draws": DRAWS},
             "results": [result.to_dict() for result in self.results],
         }
@@ -105,8 +119,12 @@ class Difference:
     @property
     def verdict(self) -> str:
         """What the interval of the main measure says: "better" or "worse" where it leaves out 0, else "unclear"."""
-        main = self.metrics[self.main]
-        return "worse" if main.high < 0 else "better" if main.low > 0 else "unclear"
+        return self.verdict_by(self.main)
+
+    def verdict_by(self, measure: str) -> str:
+        """Return the same by another measure."""
+        change = self.metrics[measure]
+        return "worse" if change.high < 0 else "better" if change.low > 0 else "unclear"
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON holds it."""
@@ -125,8 +143,24 @@ class EarlierResult:
     sample: Sample = field(repr=False)
 
 
+def by_language(languages: Sequence[str]) -> Iterator[tuple[str, Positions]]:
+    """Yield each language with the places it has, and where there are several, ALL with every place."""
+    known = sorted(set(languages))
+    for language in known:
+        yield language, np.flatnonzero([one == language for one in languages])
+    if len(known) > 1:
+        yield ALL, np.arange(len(languages))
+
+
 def make_result(
-    task: str, language: str, sample: Sample, *, gallery: int, facts: Iterable[object], unknown: int = 0
+    task: str,
+    language: str,
+    sample: Sample,
+    *,
+    gallery: int,
+    facts: Iterable[object],
+    unknown: int = 0,
+    distractors: int = 0,
 ) -> Result:
     """Return a result with its figures; `facts` say what was asked and what is right."""
     checksum = hashlib.sha256()
@@ -140,6 +174,7 @@ def make_result(
         checksum=checksum.hexdigest()[:16],
         metrics=estimate(sample),
         unknown=unknown,
+        distractors=distractors,
     )
 
 

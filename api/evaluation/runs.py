@@ -19,7 +19,9 @@ from api.evaluation.library import Asked, Asking, ask, label_answers, make_resul
 from api.evaluation.measures.ranking import OnStep
 from api.evaluation.results import EvaluationReport
 from api.evaluation.routes import measure_routes
-from api.evaluation.tasks import Outcome, evaluate_captions, evaluate_classes
+from api.evaluation.tasks.captions import evaluate_captions
+from api.evaluation.tasks.classes import evaluate_classes
+from api.evaluation.tasks.outcome import Outcome
 from api.search.encoders import EncoderSpace
 from api.search.engine import SearchEngine
 from indexer.config import IndexerSettings

@@ -13,17 +13,24 @@ from models.relevance.curves import Calibration
 Head = Readable | str
 Table = tuple[tuple[Head, ...], list[Sequence[object]]]
 
-# kind of sample -> measure -> its head
-_MEASURES: dict[str, dict[str, Head]] = {
-    "ranks": {
+# The measure that decides -> all those of a table, each with its head. A result stands in every table of which it has
+# the measures, as in that of recall and in that of precision.
+_TABLES: dict[str, dict[str, Head]] = {
+    "recall@10": {
         "recall@1": "R@1",
         "recall@5": "R@5",
         "recall@10": "R@10",
         "mean_recall": message("mean recall"),
         "median_rank": message("median rank"),
     },
-    "precisions": {"map": "mAP", "precision@1": "P@1", "precision@5": "P@5", "precision@10": "P@10"},
-    "presence": {
+    "map": {"map": "mAP", "precision@1": "P@1", "precision@5": "P@5", "precision@10": "P@10"},
+    "top1": {
+        "top1": message("top-1"),
+        "top5": message("top-5"),
+        "macro_top1": message("top-1, mean of classes"),
+        "macro_top5": message("top-5, mean of classes"),
+    },
+    "auroc": {
         "auroc": "AUROC",
         "threshold": message("threshold"),
         "precision": message("precision"),
@@ -33,9 +40,9 @@ _MEASURES: dict[str, dict[str, Head]] = {
 
 
 def result_tables(results: Sequence[Result]) -> list[Table]:
-    """Return a table for each kind of task there is."""
+    """Return a table for each kind of measures there is; `gallery` is how many were ranked for each query."""
     tables = []
-    for kind, measures in _MEASURES.items():
+    for measures in _TABLES.values():
         rows: list[Sequence[object]] = [
             (
                 Word(result.task),
@@ -45,7 +52,7 @@ def result_tables(results: Sequence[Result]) -> list[Table]:
                 *_cells(measures, result.metrics),
             )
             for result in results
-            if result.sample.kind == kind
+            if measures.keys() <= result.metrics.keys()
         ]
         if rows:
             head = (message("task"), message("language"), message("queries"), message("gallery"))
@@ -54,13 +61,18 @@ def result_tables(results: Sequence[Result]) -> list[Table]:
 
 
 def difference_tables(differences: Sequence[Difference]) -> list[Table]:
-    """Return a table of what changed for each kind of task there is."""
+    """Return a table of what changed for each kind of measures there is, with a verdict by the one that decides."""
     tables = []
-    for measures in _MEASURES.values():
+    for main, measures in _TABLES.items():
         rows: list[Sequence[object]] = [
-            (Word(one.task), Word(one.language), *_cells(measures, one.metrics, signed=True), Word(one.verdict))
+            (
+                Word(one.task),
+                Word(one.language),
+                *_cells(measures, one.metrics, signed=True),
+                Word(one.verdict_by(main)),
+            )
             for one in differences
-            if one.main in measures
+            if measures.keys() <= one.metrics.keys()
         ]
         if rows:
             tables.append(((message("change in"), message("language"), *measures.values(), message("verdict")), rows))

@@ -1,10 +1,15 @@
-"""The `xuntu` command as a process, as a person or a script meets it."""
+"""The `xuntu` command as a process, as a person or a script meets it; and an encoder whose vectors are known."""
 
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from models.encoders import registry
 
 XUNTU = [sys.executable, "-c", "from api.cli import main; main()"]
 
@@ -27,3 +32,19 @@ def xuntu(tmp_path, processes):
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def angles(tmp_path_factory) -> Iterator[str]:
+    """Install another package with the encoder "angles" (see plugin/angles.py), and return its name."""
+    installed = tmp_path_factory.mktemp("installed")
+    metadata = installed / "angles-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: angles\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[{registry.GROUP}]\nangles = angles:AnglesFamily\n")
+    shutil.copy(Path(__file__).with_name("plugin") / "angles.py", installed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(installed)
+        registry._plugged_in.cache_clear()  # plug-ins are looked for once in a process
+        yield "angles"
+    registry._plugged_in.cache_clear()

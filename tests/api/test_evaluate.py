@@ -17,6 +17,7 @@ from PIL import Image
 
 from api.evaluation.errors import EvaluationError, InvalidDataSet, NotComparable, OptionUnsuitable, PicturesMissing
 from api.evaluation.library import Asking
+from api.evaluation.measures.samples import WholeRankings
 from api.evaluation.results import EvaluationReport, Result, compare_results, read_results
 from api.evaluation.runs import Evaluated, Request, evaluate
 from api.evaluation.tables import result_tables
@@ -45,7 +46,8 @@ def result(report: EvaluationReport, task: str, language: str) -> Result:
 
 
 def ranks(report: EvaluationReport, task: str, language: str) -> list[float]:
-    return result(report, task, language).sample.ranks.tolist()
+    sample = result(report, task, language).sample
+    return (sample.ranked if isinstance(sample, WholeRankings) else sample).ranks.tolist()
 
 
 def write_table(path: Path, *rows: Sequence[object]) -> Path:
@@ -206,7 +208,8 @@ def test_a_text_of_which_no_word_is_known_is_not_found(photographs, tmp_path, he
     report = run(path, pictures=[photographs], encoders=["starter"]).report
     found = result(report, "text->image", "en")
     assert (found.sample.ranks.tolist(), found.unknown) == ([1, np.inf], 1)
-    assert ranks(report, "image->text", "en") == [1, np.inf]
+    back = result(report, "image->text", "en")
+    assert (back.sample.ranks.tolist(), back.unknown, report.unknown) == ([1, np.inf], 1, 1)
 
 
 # The form of Chinese-CLIP
@@ -387,7 +390,8 @@ def test_scores_tell_what_is_there_where_names_and_pictures_agree(photographs, t
         (folder / name).mkdir(parents=True)
         shutil.copyfile(photographs / file, folder / name / file)
     report = run(folder, encoders=["starter"]).report
-    assert {one.task for one in report.results} == {"name->image", "presence"}  # one picture a class finds no other
+    # One picture a class finds no other.
+    assert {one.task for one in report.results} == {"name->image", "zero-shot", "presence"}
     assert report.left_out["alone"] == 4
     assert result(report, "presence", "all").metrics["auroc"].value > 0.8
 
@@ -465,6 +469,15 @@ def test_a_question_without_a_picture_asks_for_what_is_not_there(ask):
     presence = result(report, "presence", "zh")
     assert presence.sample.present.tolist() == [True, True, False, False]
     assert result(report, "text->image", "zh").queries == 2
+
+
+def test_a_question_of_which_no_word_is_known_is_a_miss_wherever_it_is_asked(ask):
+    rows = [("qwertyuiop", "rocket.jpg"), ("asdfghjkl", ""), ("qwertyuiop, no cats", ""), ("a dog", "")]
+    done = ask(("a cat", "cat.png"), *rows)
+    found, presence = (result(done.report, task, "en") for task in ("text->image", "presence"))
+    assert (found.sample.ranks.tolist(), found.unknown) == ([1, np.inf], 1)
+    assert (presence.sample.scores[1:4].tolist(), presence.unknown) == ([-2, -2, -2], 3)
+    assert done.report.unknown == 3
 
 
 def test_questions_take_conditions_and_words(ask):

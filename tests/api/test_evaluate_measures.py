@@ -8,8 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.evaluation.measures.bootstrap import compare, estimate
-from api.evaluation.measures.ranking import best_by_class, rank_classes, rank_first
-from api.evaluation.measures.samples import KS, Precisions, Presence, Ranks, number_groups, read_sample, weighted_median
+from api.evaluation.measures.ranking import best_by_class, rank_all, rank_classes, rank_first
+from api.evaluation.measures.samples import (
+    KS,
+    NamedPictures,
+    Precisions,
+    Presence,
+    Ranks,
+    WholeRankings,
+    number_groups,
+    read_sample,
+    weighted_median,
+)
 from models.foundation.vectors import Vectors, l2_normalize
 
 
@@ -54,10 +64,10 @@ def test_of_several_right_answers_the_others_are_not_counted_before_the_best():
 def test_a_tie_counts_against_us():
     collapsed = np.repeat(draw(1), 10, axis=0)
     assert rank_first(collapsed[:2], collapsed, rows([0], [3, 4])).tolist() == [10, 9]
-    average, at_k, asked = rank_classes(collapsed, np.array([0, 0, 1, 1, 1, 2, 2, 2, 2, 2]), KS)
+    found, asked = rank_classes(collapsed, np.array([0, 0, 1, 1, 1, 2, 2, 2, 2, 2]), KS)
     assert asked.tolist() == list(range(10))
-    assert average[0] == pytest.approx(1 / 9)
-    assert at_k[:, 0].tolist() == [0] * 10
+    assert found.average[0] == pytest.approx(1 / 9)
+    assert found.at_k[:, 0].tolist() == [0] * 10
 
 
 def test_many_blocks_rank_as_one_sort_does():
@@ -72,11 +82,30 @@ def test_many_blocks_rank_as_one_sort_does():
 
 def test_average_precision_by_hand():
     vectors, classes = at(0, 10, 30, 65, 110), np.array([0, 1, 0, 1, 2])
-    average, at_k, asked = rank_classes(vectors, classes, (1, 2))
+    found, asked = rank_classes(vectors, classes, (1, 2))
     # From 0: 10, 30*, 65, 110. From 10: 0, 30, 65*. From 30: 10, 0*. From 65: 30, 110, 10*. 110 is alone.
     assert asked.tolist() == [0, 1, 2, 3]
-    assert average.tolist() == pytest.approx([1 / 2, 1 / 3, 1 / 2, 1 / 3])
-    assert at_k.tolist() == [[0, 0.5], [0, 0], [0, 0.5], [0, 0]]
+    assert found.first.tolist() == [2, 3, 2, 3]
+    assert found.average.tolist() == pytest.approx([1 / 2, 1 / 3, 1 / 2, 1 / 3])
+    assert found.at_k.tolist() == [[0, 0.5], [0, 0], [0, 0.5], [0, 0]]
+
+
+def test_the_whole_ranking_by_hand():
+    """Right are the first, the third and the fifth; the second two; the very last; none."""
+    gallery = at(0, 10, 20, 30, 40, 50)
+    found = rank_all(at(0, 0, 0, 0), gallery, rows([4, 0, 2], [1, 0], [5], []), (1, 2, 5, 10))
+    assert found.first.tolist() == [1, 1, 6, np.inf]
+    assert found.average.tolist() == pytest.approx([(1 + 2 / 3 + 3 / 5) / 3, 1, 1 / 6, 0])
+    # Divided by k, whether there are k right answers or pictures or not.
+    assert found.at_k.tolist() == [[1, 0.5, 0.6, 0.3], [1, 1, 0.4, 0.2], [0, 0, 0, 0.1], [0, 0, 0, 0]]
+
+
+def test_a_tie_counts_against_every_right_answer_of_a_whole_ranking():
+    gallery = at(0, 30, 30, 30, 60)
+    found = rank_all(at(0), gallery, rows([2, 4]), (1, 4, 5))
+    assert found.first.tolist() == rank_first(at(0), gallery, rows([2, 4])).tolist() == [4]
+    assert found.average.tolist() == pytest.approx([(1 / 4 + 2 / 5) / 2])
+    assert found.at_k.tolist() == [[0, 1 / 4, 2 / 5]]
 
 
 def test_the_best_of_each_class():
@@ -134,6 +163,25 @@ def test_the_weighted_median_is_that_of_repeated_values(pairs):
     assert weighted_median(values, times[None])[0] == expected
 
 
+def test_names_of_pictures_by_hand():
+    """Of a class of four pictures half are named at first, the only one of another is not, and a third has no name."""
+    sample = NamedPictures(np.array([0, 0, 0, 0, 1, 2]), np.array([1, 1, 2, 6, 3, np.inf]))
+    assert once(sample) == {
+        "top1": pytest.approx(2 / 6),
+        "top5": pytest.approx(4 / 6),
+        "macro_top1": pytest.approx((2 / 4 + 0 + 0) / 3),
+        "macro_top5": pytest.approx((3 / 4 + 1 + 0) / 3),
+    }
+    # The first class drawn twice, the second once, the third not at all: nine pictures, three classes.
+    drawn = {name: float(values[0]) for name, values in sample.measure(np.array([[2, 2, 2, 2, 1, 0]], float)).items()}
+    assert drawn == {
+        "top1": pytest.approx(4 / 9),
+        "top5": pytest.approx(7 / 9),
+        "macro_top1": pytest.approx(2 * (2 / 4) / 3),
+        "macro_top5": pytest.approx((2 * (3 / 4) + 1) / 3),
+    }
+
+
 # Against other code
 
 
@@ -167,12 +215,27 @@ def test_recall_is_that_of_torchmetrics(retrieval):
 
 def test_precision_is_that_of_torchmetrics(retrieval):
     vectors, classes = draw(200), np.random.default_rng(3).integers(0, 20, 200)
-    average, at_k, asked = rank_classes(vectors, classes, KS)
+    found, asked = rank_classes(vectors, classes, KS)
     assert len(asked) == 200
     others = ~np.eye(200, dtype=bool)
     scores = (vectors @ vectors.T)[others].reshape(200, 199)
     relevant = (classes[:, None] == classes)[others].reshape(200, 199)
-    measured = once(Precisions(np.arange(200), average, at_k))
+    measured = once(Precisions(np.arange(200), found.average, found.at_k))
+    assert measured["map"] == pytest.approx(by_query(retrieval.retrieval_average_precision, scores, relevant))
+    for k in KS:
+        expected = by_query(retrieval.retrieval_precision, scores, relevant, top_k=k)
+        assert measured[f"precision@{k}"] == pytest.approx(expected)
+
+
+def test_precision_of_names_is_that_of_torchmetrics(retrieval):
+    queries, gallery = draw(60), draw(300, seed=1)
+    right = draw_relevance(60, 300)
+    relevant = np.zeros((60, 300), bool)
+    for row, places in enumerate(right):
+        relevant[row, places] = True
+    found = rank_all(queries, gallery, right, KS)
+    measured = once(Precisions(np.arange(60), found.average, found.at_k))
+    scores = queries @ gallery.T
     assert measured["map"] == pytest.approx(by_query(retrieval.retrieval_average_precision, scores, relevant))
     for k in KS:
         expected = by_query(retrieval.retrieval_precision, scores, relevant, top_k=k)
@@ -250,6 +313,24 @@ def test_nothing_changed_is_no_difference():
     assert {(one.value, one.low, one.high) for name, one in changes.items()} == {(0, 0, 0)}
 
 
+def test_classes_are_drawn_whole():
+    """Ten pictures of each of ten classes, all named right or none: as sure as ten pictures, not as a hundred."""
+    ranks = np.repeat(np.where(np.arange(10) < 6, 1.0, 9.0), 10)
+    whole = estimate(NamedPictures(np.repeat(np.arange(10), 10), ranks))
+    ten = estimate(NamedPictures(np.arange(10), ranks[::10]))
+    for name, one in whole.items():
+        assert (one.value, one.low, one.high) == pytest.approx((ten[name].value, ten[name].low, ten[name].high))
+    assert whole["top1"].value == pytest.approx(0.6)
+    assert whole["top1"].high - whole["top1"].low > 0.4
+
+
+def test_what_an_earlier_version_measured_less_of_is_compared_by_what_it_measured():
+    ranked = Ranks(np.arange(4), np.array([1, 2, 30, np.inf]))
+    more = WholeRankings(ranked, Precisions(np.arange(4), np.full(4, 0.5), np.zeros((4, 3))))
+    assert compare(more, ranked).keys() == compare(ranked, more).keys() == once(ranked).keys()
+    assert compare(more, more).keys() == once(more).keys() > once(ranked).keys()
+
+
 def test_a_rank_that_was_not_found_is_null_for_programs():
     assert estimate(Ranks(np.arange(3), np.full(3, np.inf)))["median_rank"].to_dict() == {
         "value": None,
@@ -264,6 +345,11 @@ def test_a_rank_that_was_not_found_is_null_for_programs():
         Ranks(np.array([0, 0, 1]), np.array([1, 7, np.inf])),
         Precisions(np.arange(2), np.array([1 / 3, 1]), np.array([[0, 0.2, 0.1], [1, 0.4, 0.2]])),
         Presence(np.array([0, 1, 0]), np.array([1 / 3, 0.25, -1]), np.array([True, False, False])),
+        NamedPictures(np.array([0, 1, 1]), np.array([3, 1, np.inf])),
+        WholeRankings(
+            Ranks(np.array([0, 1]), np.array([2, np.inf])),
+            Precisions(np.array([0, 1]), np.array([1 / 3, 0]), np.array([[0, 0.2, 0.1], [0, 0, 0]])),
+        ),
     ],
 )
 def test_a_sample_survives_json(sample):
@@ -277,6 +363,14 @@ def test_a_sample_survives_json(sample):
 def test_what_is_no_sample_is_refused(change):
     with pytest.raises((ValueError, TypeError)):
         read_sample(Ranks(np.arange(2), np.ones(2)).to_dict() | change)
+
+
+def test_precisions_of_fewer_queries_than_ranks_are_refused():
+    values = WholeRankings(
+        Ranks(np.arange(2), np.ones(2)), Precisions(np.arange(2), np.ones(2), np.ones((2, 3)))
+    ).to_dict()
+    with pytest.raises(ValueError, match="1 and 2 precisions in 2 groups"):
+        read_sample(values | {"average": [1.0]})
 
 
 def test_groups_are_numbered_as_they_come():

@@ -8,7 +8,7 @@ from tables import Table
 
 from api.evaluation.data.datasets import CaptionSet
 from api.evaluation.measures.samples import Sample
-from api.evaluation.tasks import evaluate_captions
+from api.evaluation.tasks.captions import evaluate_captions
 from models.encoders.registry import DEFAULT_ENCODER, get_spec
 
 _RECALLS = ("recall@1", "recall@5", "recall@10")

@@ -10,7 +10,7 @@ from tables import Table
 
 from api.evaluation.data.datasets import ClassName, ClassSet
 from api.evaluation.measures.samples import Ranks, Sample, number_groups
-from api.evaluation.tasks import evaluate_classes
+from api.evaluation.tasks.classes import evaluate_classes
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from models.foundation.errors import UnknownWords

@@ -41,13 +41,17 @@ def estimate(sample: Sample) -> dict[str, Estimate]:
 
 
 def compare(new: Sample, old: Sample) -> dict[str, Estimate]:
-    """Return measure -> `new` minus `old`, both of the same queries in the same order."""
+    """Return measure -> `new` minus `old`, both of the same queries in the same order.
+
+    Only of measures that both have: an earlier version may have measured less.
+    """
     news, olds = _draw(new), _draw(old)
     before = _measure_once(old)
     with np.errstate(invalid="ignore"):  # two ranks that were not found have no difference
         return {
             name: Estimate(float(value - before[name]), *_interval(news[name] - olds[name]))
             for name, value in _measure_once(new).items()
+            if name in before
         }
 
 

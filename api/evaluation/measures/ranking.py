@@ -4,7 +4,8 @@ A tie counts against us: whatever scores within TIE of a right answer is placed 
 which gives everything the same vector, finds nothing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -37,27 +38,62 @@ def rank_first(
     return ranks
 
 
+@dataclass(frozen=True, eq=False)
+class Rankings:
+    """What whole rankings say of each of n queries.
+
+    `first` (n,) is the rank, from 1, of the best right answer, inf where there is none; `average` (n,) the average
+    precision, the mean of the precision at the rank of each right answer; `at_k` (n, len(ks)) the precision at each k:
+    right answers among the first k, divided by k. It is divided by k where fewer than k are right as well, as trec_eval
+    does it: that is the share of a page of hits that is right, and every query is measured alike. Its best value may
+    then be below 1.
+    """
+
+    first: Floats
+    average: Floats
+    at_k: Floats
+
+
+def rank_all(
+    queries: Vectors,
+    gallery: Vectors,
+    right: Iterable[Positions],
+    ks: Sequence[int],
+    *,
+    own: Positions | None = None,
+    on_step: OnStep = lambda *_: None,
+) -> Rankings:
+    """Rank the whole gallery for each query; `right` are the rows that answer it.
+
+    `own` (n,) are the rows of the queries themselves, which are not ranked. A tie counts against every right answer, as
+    in `rank_first`. A query without a right answer has a precision of 0.
+    """
+    found = Rankings(np.full(len(queries), np.inf), np.zeros(len(queries)), np.zeros((len(queries), len(ks))))
+    answers = iter(right)
+    for start, scores in _blocks(queries, gallery, on_step):
+        for row, line in enumerate(scores, start=start):
+            if own is not None:
+                line[own[row]] = -np.inf
+            places = _places(line, next(answers))
+            if len(places):
+                found.first[row] = places[0]
+                found.average[row] = (np.arange(1, len(places) + 1) / places).mean()
+                found.at_k[row] = [np.count_nonzero(places <= k) / k for k in ks]
+    return found
+
+
 def rank_classes(
     vectors: Vectors, classes: Positions, ks: Sequence[int], *, on_step: OnStep = lambda *_: None
-) -> tuple[Floats, Floats, Positions]:
+) -> tuple[Rankings, Positions]:
     """Rank all other pictures for each picture that shares its class with another.
 
-    Return the average precision (m,), the precision at each of `ks` (m, len(ks)), and which pictures these are (m,).
-    Average precision is the mean, over the pictures of the class, of the precision at the rank of each.
+    Return what is found, and which pictures these are (m,).
     """
     asked = np.flatnonzero(np.bincount(classes)[classes] > 1)
-    average, at_k = np.empty(len(asked)), np.empty((len(asked), len(ks)))
-    for start, scores in _blocks(vectors[asked], vectors, on_step):
-        for row, line in enumerate(scores, start=start):
-            own = asked[row]
-            alike = classes == classes[own]
-            line[alike] -= TIE
-            line[own] = -np.inf
-            found = alike[np.argsort(-line, kind="stable")[:-1]]
-            places = np.flatnonzero(found) + 1
-            average[row] = (np.arange(1, len(places) + 1) / places).mean()
-            at_k[row] = [found[:k].sum() / k for k in ks]
-    return average, at_k, asked
+    members = {number: np.flatnonzero(classes == number) for number in np.unique(classes[asked]).tolist()}
+    alike = ((row, members[classes[row]]) for row in asked.tolist())
+    right = (rows[rows != row] for row, rows in alike)  # never all at once, which would be the square of a class
+    return rank_all(vectors[asked], vectors, right, ks, own=asked, on_step=on_step), asked
 
 
 def best_by_class(
@@ -70,6 +106,14 @@ def best_by_class(
     for start, scores in _blocks(queries, vectors[order], on_step):
         best[start : start + len(scores), present] = np.maximum.reduceat(scores, starts, axis=1)
     return best
+
+
+def _places(scores: npt.NDArray[np.float32], right: Positions) -> Positions:
+    """Return the ranks of the rows `right`, from 1 and ascending; other rows within TIE of one stand before it."""
+    best = np.sort(scores[right])[::-1] - TIE
+    others = np.sort(np.delete(scores, right))
+    before: Positions = len(others) - np.searchsorted(others, best)
+    return before + np.arange(1, len(best) + 1)
 
 
 def _blocks(queries: Vectors, gallery: Vectors, on_step: OnStep) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from api.evaluation.measures.ranking import Floats, Positions
 
 KS = (1, 5, 10)
+TOP_KS = (1, 5)
 
 
 class Sample(Protocol):
@@ -59,8 +60,7 @@ class Ranks:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON holds it; null is a rank that was not found."""
-        ranks = [int(rank) if np.isfinite(rank) else None for rank in self.ranks]
-        return {"kind": self.kind, "groups": self.groups.tolist(), "ranks": ranks}
+        return {"kind": self.kind, "groups": self.groups.tolist(), "ranks": _ranks_to_list(self.ranks)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +84,57 @@ class Precisions:
         """Return it as JSON holds it."""
         average, at_k = self.average.tolist(), self.at_k.tolist()
         return {"kind": self.kind, "groups": self.groups.tolist(), "average": average, "at_k": at_k}
+
+
+@dataclass(frozen=True, eq=False)
+class WholeRankings:
+    """The rank of the best right answer to each query, and the precision of its whole ranking."""
+
+    kind: ClassVar[str] = "rankings"
+    main: ClassVar[str] = Ranks.main
+
+    ranked: Ranks
+    precisions: Precisions
+
+    @property
+    def groups(self) -> Positions:
+        """The group of each query."""
+        return self.ranked.groups
+
+    def measure(self, weights: Floats) -> dict[str, Floats]:
+        """Return the measures of both."""
+        return self.ranked.measure(weights) | self.precisions.measure(weights)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        return self.precisions.to_dict() | self.ranked.to_dict() | {"kind": self.kind}
+
+
+@dataclass(frozen=True, eq=False)
+class NamedPictures:
+    """The rank of the best right name of each picture among all names; inf where the encoder knows none of them.
+
+    `groups` are the classes of the pictures.
+    """
+
+    kind: ClassVar[str] = "names"
+    main: ClassVar[str] = "top1"
+
+    groups: Positions
+    ranks: Floats
+
+    def measure(self, weights: Floats) -> dict[str, Floats]:
+        """Return top-1 and top-5 accuracy over all pictures, and their means over classes (macro average)."""
+        total = weights.sum(axis=1)
+        by_class = weights / np.bincount(self.groups)[self.groups]
+        classes = by_class.sum(axis=1)
+        right = {k: (self.ranks <= k).astype(np.float64) for k in TOP_KS}
+        overall = {f"top{k}": weights @ named / total for k, named in right.items()}
+        return overall | {f"macro_top{k}": by_class @ named / classes for k, named in right.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON holds it; null is a rank that no name has."""
+        return {"kind": self.kind, "groups": self.groups.tolist(), "ranks": _ranks_to_list(self.ranks)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,11 +197,17 @@ def read_sample(values: Mapping[str, Any]) -> Sample:
     sample: Sample
     match values["kind"]:
         case Ranks.kind:
-            ranks = np.array([np.inf if rank is None else rank for rank in values["ranks"]], float)
-            sample, length = Ranks(groups, ranks), len(ranks)
+            sample = Ranks(groups, _read_ranks(values))
+            length = len(sample.ranks)
         case Precisions.kind:
-            average, at_k = np.array(values["average"], float), np.array(values["at_k"], float)
-            sample, length = Precisions(groups, average, at_k.reshape(-1, len(KS))), len(average)
+            sample = _read_precisions(groups, values)
+            length = len(sample.average)
+        case WholeRankings.kind:
+            sample = WholeRankings(Ranks(groups, _read_ranks(values)), _read_precisions(groups, values))
+            length = len(sample.ranked.ranks)
+        case NamedPictures.kind:
+            sample = NamedPictures(groups, _read_ranks(values))
+            length = len(sample.ranks)
         case Presence.kind:
             scores, present = np.array(values["scores"], float), np.array(values["present"], bool)
             sample, length = Presence(groups, scores, present), len(scores)
@@ -159,6 +216,21 @@ def read_sample(values: Mapping[str, Any]) -> Sample:
     if length != len(groups):
         raise ValueError(f"{length} values in {len(groups)} groups")
     return sample
+
+
+def _ranks_to_list(ranks: Floats) -> list[int | None]:
+    return [int(rank) if np.isfinite(rank) else None for rank in ranks]
+
+
+def _read_ranks(values: Mapping[str, Any]) -> Floats:
+    return np.array([np.inf if rank is None else rank for rank in values["ranks"]], float)
+
+
+def _read_precisions(groups: Positions, values: Mapping[str, Any]) -> Precisions:
+    average, at_k = np.array(values["average"], float), np.array(values["at_k"], float).reshape(-1, len(KS))
+    if not len(average) == len(at_k) == len(groups):
+        raise ValueError(f"{len(average)} and {len(at_k)} precisions in {len(groups)} groups")
+    return Precisions(groups, average, at_k)
 
 
 def number_groups(labels: Sequence[Any]) -> Positions:

@@ -1,0 +1,1 @@
+"""A data set and an encoder -> results: what is asked for what, and what is right."""

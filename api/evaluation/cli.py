@@ -38,6 +38,13 @@ def evaluate(
         typer.Option(help="Where the pictures of captions are: folders, shards, …_imgs.tsv; may be repeated."),
     ] = None,
     only: Annotated[Path | None, typer.Option(help="Only the pictures this file names, one a line: a split.")] = None,
+    captioned_only: Annotated[
+        bool,
+        typer.Option(
+            "--captioned-only",
+            help="Rank only pictures that have captions, where --pictures holds more than the split that is measured.",
+        ),
+    ] = False,
     names: Annotated[Path | None, typer.Option(help="What classes are called (.csv: class,name,language).")] = None,
     encoder: Annotated[
         list[str] | None,
@@ -101,6 +108,7 @@ def evaluate(
         paths=files,
         pictures=pictures or (),
         only=only,
+        captioned_only=captioned_only,
         names=names,
         encoders=[*(encoder or ()), *(space or ())],
         as_written=as_written,
@@ -194,6 +202,15 @@ def _print(done: "Evaluated") -> None:
             tell(Message(_LEFT_OUT[reason], {"count": count, "names": names}))
     for warning in done.warnings[:_WARNINGS]:
         tell(warning)
+    ranked = [one for one in report.results if one.task == "text->image" and report.build is None]
+    if ranked:
+        tell(
+            message(
+                "Pictures ranked for each caption: {count}, of which {without} have no caption.",
+                count=ranked[0].gallery,
+                without=min(one.distractors for one in ranked),  # those of all languages together
+            )
+        )
     if report.unknown:
         tell(message("Of {count} queries the encoder knows no word; they count as not found.", count=report.unknown))
     tell(

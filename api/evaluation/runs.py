@@ -44,16 +44,18 @@ from models.relevance.reference_pictures import read_reference
 class Request:
     """What to evaluate: `paths` are the data, all of one form; the rest is for some forms only.
 
-    `pictures` are where those of captions lie, `only` a file of the names to look at, `names` a table of what classes
-    are called. `encoders` are the one that a data set is measured with, or those that answer questions to a library.
-    `as_written` is for data sets, `asking` for questions, and for data sets what it says of hubs. `calibrate`: fit how
-    likely hits are right, and save it in the library, or as the file `output`. `route`: choose which encoder answers
-    which kind of query, and save that in the library.
+    `pictures` are where those of captions lie, `only` a file of the names to look at, and with `captioned_only` those
+    without captions are not ranked. `names` is a table of what classes are called. `encoders` are the one that a data
+    set is measured with, or those that answer questions to a library. `as_written` is for data sets, `asking` for
+    questions, and for data sets what it says of hubs. `calibrate`: fit how likely hits are right, and save it in the
+    library, or as the file `output`. `route`: choose which encoder answers which kind of query, and save that in the
+    library.
     """
 
     paths: Sequence[Path]
     pictures: Sequence[Path] = ()
     only: Path | None = None
+    captioned_only: bool = False
     names: Path | None = None
     encoders: Sequence[str] = ()
     as_written: bool = False
@@ -75,8 +77,8 @@ class Evaluated:
 
 
 _OPTIONS = {  # which options a form of data takes
-    caption_files.FORM: {"--pictures", "--only", "--encoder", "--as-written", "--allow-missing"},
-    chinese_clip_files.FORM: {"--pictures", "--encoder", "--as-written", "--allow-missing"},
+    caption_files.FORM: {"--pictures", "--only", "--captioned-only", "--encoder", "--as-written", "--allow-missing"},
+    chinese_clip_files.FORM: {"--pictures", "--captioned-only", "--encoder", "--as-written", "--allow-missing"},
     class_folders.FORM: {"--names", "--encoder", "--as-written", "--calibrate", "--output"},
     questions.FORM: {"--match", "--where", "--literal", "--encoder", "--calibrate", "--output", "--route"},
 }
@@ -111,6 +113,7 @@ def evaluate(request: Request, settings: IndexerSettings, on_step: OnStep) -> Ev
         space=encoding.spec.space,
         settings={
             "as_written": request.as_written,
+            "captioned_only": request.captioned_only,
             "templates": encoding.templates,
             "hub_correction": encoding.corrects_hubs,
             "precision": settings.precision,
@@ -147,10 +150,14 @@ def _evaluate_data_set(
         reference = read_reference(encoding.spec.fingerprint) if request.calibrate else None
         return evaluate_classes(data, encoding, on_step, label=request.calibrate, reference=reference), ()
     if form == chinese_clip_files.FORM:
-        captions = chinese_clip_files.read_chinese_clip_file(request.paths[0], request.pictures, reading)
+        captions = chinese_clip_files.read_chinese_clip_file(
+            request.paths[0], request.pictures, reading, captioned_only=request.captioned_only
+        )
     else:
-        only = caption_files.read_names(request.only) if request.only else None
-        captions = caption_files.read_caption_files(request.paths, list_pictures(request.pictures, reading), only=only)
+        found = list_pictures(request.pictures, reading)
+        captions = caption_files.read_caption_files(
+            request.paths, found, only=request.only, captioned_only=request.captioned_only
+        )
     outcome = evaluate_captions(captions, encoding, on_step, allow_missing=request.allow_missing)
     return outcome, captions.missing
 
@@ -317,6 +324,7 @@ def _check_options(request: Request, form: str) -> None:
     given = {
         "--pictures": request.pictures,
         "--only": request.only,
+        "--captioned-only": request.captioned_only,
         "--names": request.names,
         "--encoder": request.encoders,
         "--as-written": request.as_written,

@@ -101,7 +101,7 @@ def test_captions_and_pictures_find_each_other_as_a_sort_of_all_scores_says(pict
     asking = Asking(hub_correction=corrected)
     report = run(*captions, pictures=[pictures], encoders=["hash"], asking=asking).report
     assert report.settings["hub_correction"] == corrected
-    images = vectors_of(pictures, [f"{number:03}.png" for number in range(20)])
+    images = vectors_of(pictures, [f"{number:03}.png" for number in range(24)])  # four of them without captions
     for language, path in zip(("en", "zh"), captions, strict=True):
         texts = [line.split(" ", 1)[1] for line in path.read_text(encoding="utf-8").splitlines()]
         vectors = HashEncoder().encode_text(texts)
@@ -111,8 +111,10 @@ def test_captions_and_pictures_find_each_other_as_a_sort_of_all_scores_says(pict
         searched = (weighted, with_offsets(images, offsets)) if corrected else (vectors, images)
         assert ranks(report, "text->image", language) == rank_by_sorting(*searched, [[one] for one in owners])
         both = [[2 * place, 2 * place + 1] for place in range(20)]
-        assert ranks(report, "image->text", language) == rank_by_sorting(images, vectors, both)
-        assert result(report, "text->image", language).gallery == 20
+        assert ranks(report, "image->text", language) == rank_by_sorting(images[:20], vectors, both)
+        found = result(report, "text->image", language)
+        assert (found.gallery, found.distractors) == (24, 4)
+        assert result(report, "image->text", language).gallery == 40
         assert result(report, "text->image", language).sample.groups.tolist() == owners
     together = ranks(report, "text->image", "en") + ranks(report, "text->image", "zh")
     assert ranks(report, "text->image", "all") == together
@@ -123,6 +125,38 @@ def test_a_split_names_pictures_with_or_without_suffix(pictures, captions, tmp_p
     (tmp_path / "split.txt").write_text("000.png\n001\n\n002\n", encoding="utf-8")
     report = run(captions[0], pictures=[pictures], only=tmp_path / "split.txt").report
     assert (result(report, "text->image", "en").queries, result(report, "text->image", "en").gallery) == (6, 3)
+
+
+def test_all_pictures_of_a_split_are_ranked_and_those_it_names_must_be_there(pictures, captions, tmp_path):
+    """Pictures from 020 on have no captions."""
+    split = tmp_path / "split.txt"
+    split.write_text("022\n001.png\n020.png\n000\n", encoding="utf-8")
+    whole, captioned = (
+        result(run(captions[0], pictures=[pictures], only=split, captioned_only=one).report, "text->image", "en")
+        for one in (False, True)
+    )
+    assert [(one.queries, one.gallery, one.distractors) for one in (whole, captioned)] == [(4, 4, 2), (4, 2, 0)]
+    split.write_text("000\n099.png\n", encoding="utf-8")
+    with pytest.raises(PicturesMissing, match=r"099\.png"):
+        run(captions[0], pictures=[pictures], only=split)
+    assert run(captions[0], pictures=[pictures], only=split, captioned_only=True).report.missing == []
+
+
+def test_pictures_without_captions_are_in_the_way(angles, tmp_path):
+    """Pictures at 0, 10, 40 and 90 degrees, of which 10 and 90 have no caption; captions at 8 and 44 degrees."""
+    for degrees in (0, 10, 40, 90):
+        Image.new("RGB", (16, 16), (degrees, 0, 0)).save(tmp_path / f"{degrees}.png")
+    path = tmp_path / "captions.txt"
+    path.write_text("0.png#enc#0 at 8\n40.png#enc#0 at 44\n0.png#zhc#0 在 30\n", encoding="utf-8")
+    options = {"pictures": [tmp_path], "encoders": [angles]}
+    done = run(path, **options).report
+    # 8 is nearer to 10 than to 0; 44 is at 40. 30 is nearest to 40, then to 10.
+    assert (ranks(done, "text->image", "en"), ranks(done, "text->image", "zh")) == ([2, 1], [3])
+    assert [result(done, "text->image", one).distractors for one in ("en", "zh", "all")] == [2, 3, 2]
+    assert (ranks(done, "image->text", "en"), result(done, "image->text", "en").gallery) == ([1, 1], 2)
+    captioned = run(path, **options, captioned_only=True).report
+    assert (ranks(captioned, "text->image", "en"), ranks(captioned, "text->image", "zh")) == ([1, 1], [2])
+    assert (captioned.settings["captioned_only"], result(captioned, "text->image", "all").gallery) == (True, 2)
 
 
 def test_captions_without_a_language_are_in_that_of_their_file(pictures, tmp_path):
@@ -145,7 +179,8 @@ def test_names_are_found_however_their_path_is_written(pictures, tmp_path):
     shutil.copytree(pictures, folder / "photos")
     path = tmp_path / "captions.txt"
     path.write_text("photos\\000.png#zhc#0 雪\n./photos/001.png#zhc#0 狗\n002.png#zhc#0 马\n", encoding="utf-8")
-    assert result(run(path, pictures=[folder]).report, "text->image", "zh").gallery == 3
+    found = result(run(path, pictures=[folder]).report, "text->image", "zh")
+    assert (found.queries, found.gallery, found.distractors) == (3, 24, 21)
     with pytest.raises(InvalidDataSet, match=r"002\.png is in several of the places"):
         run(path, pictures=[folder, folder / "photos", pictures])
 
@@ -192,7 +227,7 @@ def test_texts_are_read_as_a_search_reads_them_unless_it_is_as_they_are_written(
     texts = [f"Ｔ恤 和 裙子，{number}" for number in range(20)]
     path = tmp_path / "captions.txt"
     path.write_text("\n".join(f"{number:03}.png#zhc#0 {text}" for number, text in enumerate(texts)), encoding="utf-8")
-    images = vectors_of(pictures, [f"{number:03}.png" for number in range(20)])
+    images = vectors_of(pictures, [f"{number:03}.png" for number in range(24)])
     own = [[place] for place in range(20)]
     for as_written, read in ((False, [normalize_text(text) for text in texts]), (True, texts)):
         asking = Asking(hub_correction=as_written)  # texts as they are written are never corrected
@@ -264,6 +299,8 @@ def test_the_form_of_chinese_clip_is_counted_as_its_authors_do(pictures, tmp_pat
     expected = evaluation_tr.compute_score(tmp_path / "tr.jsonl", tmp_path / "tr_predicted.jsonl")
     assert figures(report, "image->text") == pytest.approx(expected)
     assert result(report, "text->image", "zh").gallery == 24  # two of them without text
+    named = run(texts, encoders=["hash"], captioned_only=True).report
+    assert result(named, "text->image", "zh").gallery == 22
 
 
 def write_lines(path: Path, objects: Sequence[object]) -> None:
@@ -281,8 +318,9 @@ def test_the_pictures_may_lie_in_a_folder_named_by_their_ids(pictures, tmp_path)
     for place, path in enumerate(sorted(pictures.iterdir())):
         shutil.copyfile(path, folder / f"{1000 + place}.png")
     texts = write_chinese_clip(tmp_path, pictures, [("裙子", [3]), ("两只狗", [4, 5])])
-    report = run(texts, pictures=[folder]).report
-    assert (result(report, "text->image", "zh").queries, result(report, "text->image", "zh").gallery) == (2, 3)
+    for captioned_only, gallery in ((False, 24), (True, 3)):
+        found = result(run(texts, pictures=[folder], captioned_only=captioned_only).report, "text->image", "zh")
+        assert (found.queries, found.gallery) == (2, gallery)
 
 
 def test_damaged_base64_is_a_picture_that_cannot_be_read(pictures, tmp_path):
@@ -691,9 +729,10 @@ def test_a_table_for_people_and_json_for_programs(xuntu, pictures, captions, tmp
     head, *rows = done.stdout.splitlines()
     assert head.split()[:6] == ["task", "language", "queries", "gallery", "R@1", "R@5"]
     assert [row.split()[:4] for row in rows][:2] == [
-        ["text->image", "en", "40", "20"],
-        ["text->image", "zh", "40", "20"],
+        ["text->image", "en", "40", "24"],
+        ["text->image", "zh", "40", "24"],
     ]
+    assert "Pictures ranked for each caption: 24, of which 4 have no caption." in done.stderr
     assert "999.png" in done.stderr
 
     printed = xuntu(*arguments, "--allow-missing", "--json")

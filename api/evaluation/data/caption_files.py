@@ -27,32 +27,43 @@ def is_caption_file(path: Path) -> bool:
 
 
 def read_caption_files(
-    paths: Sequence[Path], pictures: Sequence[Picture], *, only: frozenset[str] | None = None
+    paths: Sequence[Path],
+    pictures: Sequence[Picture],
+    *,
+    only: Path | None = None,
+    captioned_only: bool = False,
 ) -> CaptionSet:
-    """Return the captions of several files on the same pictures, those of them that are named.
+    """Return the captions of several files on the same pictures, and all of these, those without captions too.
 
-    `only` are the names of the pictures to look at, with or without suffix, where that is not all. Raises
-    InvalidDataSet.
+    `only` is a file of the names of the pictures to look at, with or without suffix, where that is not all. With
+    `captioned_only` pictures without captions are left out. Raises InvalidDataSet.
     """
+    split = None if only is None else read_names(only)
     gallery = Gallery(pictures, whole=False)
     captions: list[Caption] = []
     for path in paths:
         lines = list(_read(path))
         unsaid = language_of_most(text for _, _, text in lines) if lines else ""
         for name, language, text in lines:
-            if only is not None and name not in only and Path(name).stem not in only:
+            if split is not None and name not in split and Path(name).stem not in split:
                 continue
             place = gallery.place(name, path)
             if place is not None:
                 captions.append(Caption(text, language or unsaid, (place,)))
     if not captions and not gallery.missing:
         raise InvalidDataSet(paths[0], message("no caption of a picture named by --only is in it"))
+    if not captioned_only:
+        if only is None or split is None:
+            gallery.add_others()
+        else:
+            for name in split:
+                gallery.place(name, only)
     return CaptionSet(form=FORM, pictures=gallery.pictures, captions=captions, missing=gallery.missing)
 
 
-def read_names(path: Path) -> frozenset[str]:
-    """Return the names in a file, one a line. Raises InvalidDataSet."""
-    names = frozenset(filter(None, (line.strip() for line in _text_lines(path))))
+def read_names(path: Path) -> dict[str, None]:
+    """Return the names in a file, one a line, in their order. Raises InvalidDataSet."""
+    names = dict.fromkeys(filter(None, (line.strip() for line in _text_lines(path))))
     if not names:
         raise InvalidDataSet(path, message("it names no picture"))
     return names

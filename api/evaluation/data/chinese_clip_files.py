@@ -6,10 +6,11 @@ second the id of a picture, a tab and its file in base64.
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from api.evaluation.data.datasets import Caption, CaptionSet, Picture, language_of_most
+from api.evaluation.data.datasets import Caption, CaptionSet, language_of_most
 from api.evaluation.data.pictures import Gallery, is_base64_table, list_pictures, read_base64_table
 from api.evaluation.errors import InvalidDataSet
 from indexer.library.sources.port import ReadOptions
@@ -30,19 +31,26 @@ def is_chinese_clip_file(path: Path) -> bool:
     return isinstance(first, dict) and {"text", "image_ids"} <= first.keys()
 
 
-def read_chinese_clip_file(texts: Path, pictures: Sequence[Path], reading: ReadOptions) -> CaptionSet:
-    """Return the data set of a file of texts.
+def read_chinese_clip_file(
+    texts: Path, pictures: Sequence[Path], reading: ReadOptions, *, captioned_only: bool = False
+) -> CaptionSet:
+    """Return the data set of a file of texts, with all pictures, those that no text names too.
 
-    `pictures` are tables of base64 (none: the one beside the texts), which are ranked as a whole, as their authors do
-    it; or folders and shards, of which the pictures that are named count. Raises InvalidDataSet.
+    `pictures` are tables of base64 (none: the one beside the texts), or folders and shards. With `captioned_only`
+    pictures that no text names are left out. Raises InvalidDataSet.
     """
     places = list(pictures) or [_beside(texts)]
-    whole = all(is_base64_table(path) for path in places)
-    if whole:
+    are_tables = all(is_base64_table(path) for path in places)
+    if are_tables:
         found = [picture for path in places for picture in read_base64_table(path, reading.limits)]
     else:
         found = list_pictures(places, reading)
-    return _read(texts, found, whole=whole)
+    # Tables keep their order, which earlier reports have: only what asks the same is compared.
+    gallery = Gallery(found, whole=are_tables and not captioned_only)
+    data = _read(texts, gallery)
+    if not captioned_only:
+        gallery.add_others()
+    return replace(data, pictures=gallery.pictures)
 
 
 def _beside(texts: Path) -> Path:
@@ -58,8 +66,7 @@ def _beside(texts: Path) -> Path:
     return path
 
 
-def _read(path: Path, pictures: Sequence[Picture], *, whole: bool) -> CaptionSet:
-    gallery = Gallery(pictures, whole=whole)
+def _read(path: Path, gallery: Gallery) -> CaptionSet:
     rows = list(_rows(path))
     language = language_of_most(text for text, _ in rows) if rows else ""
     captions: list[Caption] = []

@@ -27,7 +27,7 @@ class Caption:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptionSet:
-    """Pictures and captions. All pictures are ranked, those without caption too.
+    """Pictures and captions. All `pictures` are ranked, those without captions too.
 
     `missing` are names of pictures that captions name and nobody has; `unanswered` counts texts without a picture.
     """

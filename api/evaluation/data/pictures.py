@@ -23,11 +23,15 @@ _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 class Gallery:
-    """The pictures of a data set that are ranked: all there are (`whole`), or those that are asked for by name."""
+    """The pictures of a data set that are ranked: those that are asked for by name, and what is added to them.
+
+    With `whole` all pictures are ranked from the start, in their order.
+    """
 
     def __init__(self, pictures: Sequence[Picture], *, whole: bool) -> None:
         self.pictures = list(pictures) if whole else []
         self.missing: list[str] = []
+        self._given = pictures
         self._finder = _PictureFinder(pictures)
         self._places = {picture.name: place for place, picture in enumerate(self.pictures)}
         self._asked: dict[str, int | None] = {}
@@ -46,6 +50,13 @@ class Gallery:
                 self.pictures.append(picture)
             self._asked[name] = None if picture is None else self._places[picture.name]
         return self._asked[name]
+
+    def add_others(self) -> None:
+        """Add all pictures that nobody asked for, in the order of their names, wherever they lie."""
+        for picture in sorted(self._given, key=lambda picture: picture.name):
+            if picture.name not in self._places:
+                self._places[picture.name] = len(self.pictures)
+                self.pictures.append(picture)
 
 
 class _PictureFinder:

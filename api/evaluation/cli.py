@@ -68,6 +68,14 @@ def evaluate(
         typer.Option("--no-hub-correction", help="Do not lower pictures that score well with any text."),
     ] = False,
     space: Annotated[list[str] | None, typer.Option(hidden=True)] = None,  # the former name of --encoder
+    turned: Annotated[
+        bool,
+        typer.Option(
+            "--turned",
+            help="For a folder or shard of any pictures: ask with each as it is turned by 90, 180 and 270 degrees, and "
+            "measure how often its original is found.",
+        ),
+    ] = False,
     against: Annotated[
         Path | None, typer.Option(help="What --json printed for the same data before: show what changed since.")
     ] = None,
@@ -95,8 +103,9 @@ def evaluate(
 ) -> None:
     """Measure how well the right pictures are found, on a data set or with your own questions to the library.
 
-    Recall at 1, 5 and 10, mean recall and median rank; for classes mAP and precision at k, and how well scores tell
-    whether a thing is there at all. Shares are in per cent, with 95 % intervals. A tie counts against the encoder.
+    Recall at 1, 5 and 10, mean recall and median rank; for classes mAP, precision at k, how many pictures are given
+    their name, and how well scores tell whether a thing is there at all. Shares are in per cent, with 95 % intervals. A
+    tie counts against the encoder.
     """
     from api.evaluation.library import Asking
     from api.evaluation.results import compare_results, read_results
@@ -122,6 +131,7 @@ def evaluate(
         calibrate=calibrate,
         output=output,
         route=route,
+        turned=turned,
     )
     before = read_results(against) if against else []
     with StepDisplay() as display:

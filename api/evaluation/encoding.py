@@ -1,5 +1,6 @@
 """Pictures and texts of a data set -> unit vectors, straight through the encoder."""
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from api.evaluation.data.datasets import Picture
 from api.evaluation.measures.ranking import OnStep, Positions
@@ -28,6 +30,7 @@ from models.pictures.errors import DecodeError
 
 _TEXT_BATCH = 64
 _AHEAD = 4  # batches of pictures that are decoded before they are wanted
+_TURNS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
 
 OnePicture = npt.NDArray[np.uint8]  # (image_size, image_size, 3)
 
@@ -63,11 +66,15 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedPictures:
-    """`vectors` float32 (m, dim) are those of the pictures at `places` (m,), which ascend; the others have failed."""
+    """`vectors` float32 (m, dim) are those of the pictures at `places` (m,), which ascend; the others have failed.
+
+    `digests` (m,) are those of the pixels that the encoder sees: pictures that share one are copies of each other.
+    """
 
     vectors: Vectors
     places: Positions
     failures: dict[int, DecodeError]
+    digests: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,11 +85,17 @@ class EncodedTexts:
     places: Positions
 
 
-def encode_pictures(pictures: Sequence[Picture], encoding: Encoding, on_step: OnStep) -> EncodedPictures:
-    """Decode and encode pictures exactly as the indexer does. Raises what `load_image_encoder` raises."""
+def encode_pictures(
+    pictures: Sequence[Picture], encoding: Encoding, on_step: OnStep, *, turned_by: int = 0
+) -> EncodedPictures:
+    """Decode and encode pictures exactly as the indexer does. Raises what `load_image_encoder` raises.
+
+    `turned_by`: how many degrees they are turned first, counterclockwise: 0, 90, 180 or 270.
+    """
     spec = encoding.spec
     parts: list[Vectors] = [np.empty((0, spec.dim), np.float32)]
     places: list[int] = []
+    digests: list[str] = []
     failures: dict[int, DecodeError] = {}
     batch: list[OnePicture] = []
     under_way: deque[Future[Vectors]] = deque()
@@ -90,12 +103,19 @@ def encode_pictures(pictures: Sequence[Picture], encoding: Encoding, on_step: On
         encoders.load()
         size = encoding.batch_size or encoders.batch_size
         preprocess = get_preprocess(spec.name, encoding.runtime)
-        prepare = partial(_prepare, preprocess=preprocess, side=spec.image_size, limits=encoding.limits)
+        prepare = partial(
+            _prepare,
+            preprocess=preprocess,
+            side=spec.image_size,
+            limits=encoding.limits,
+            turn=_TURNS[turned_by] if turned_by else None,
+        )
         for place, pixels in enumerate(_run_ahead(prepare, pictures, encoding.threads, _AHEAD * size)):
             if isinstance(pixels, DecodeError):
                 failures[place] = pixels
             else:
                 places.append(place)
+                digests.append(hashlib.sha256(pixels.tobytes()).hexdigest())
                 batch.append(pixels)
             if batch and (len(batch) == size or place + 1 == len(pictures)):
                 under_way.append(encoders.submit(np.stack(batch)))
@@ -103,7 +123,7 @@ def encode_pictures(pictures: Sequence[Picture], encoding: Encoding, on_step: On
             while len(under_way) > (encoders.ahead if place + 1 < len(pictures) else 0):
                 parts.append(encoders.result(under_way.popleft()))
                 on_step(mark("Encoding pictures"), place + 1, len(pictures))
-    return EncodedPictures(np.concatenate(parts), np.array(places, np.int64), failures)
+    return EncodedPictures(np.concatenate(parts), np.array(places, np.int64), failures, digests)
 
 
 def encode_texts(texts: Sequence[str], encoder: TextEncoder, encoding: Encoding, on_step: OnStep) -> EncodedTexts:
@@ -133,12 +153,14 @@ def _wordings_of(text: str, encoder: TextEncoder, encoding: Encoding) -> tuple[s
     return (text,) if encoding.as_written else list_wordings(text, encoder, templates=encoding.templates)
 
 
-def _prepare(picture: Picture, *, preprocess: Preprocess, side: int, limits: DecodeLimits) -> OnePicture | DecodeError:
+def _prepare(
+    picture: Picture, *, preprocess: Preprocess, side: int, limits: DecodeLimits, turn: Image.Transpose | None
+) -> OnePicture | DecodeError:
     try:
         decoded = decode_image(picture.read(), short_side=2 * side, long_side=DECODED_SIDE, limits=limits)
     except DecodeError as error:
         return error
-    return preprocess(decoded.image)
+    return preprocess(decoded.image if turn is None else decoded.image.transpose(turn))
 
 
 def _run_ahead(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from api.evaluation.calibrate import calibrate
-from api.evaluation.data import caption_files, chinese_clip_files, class_folders, questions
+from api.evaluation.data import caption_files, chinese_clip_files, class_folders, pictures, questions
 from api.evaluation.data.pictures import is_base64_table, list_pictures
 from api.evaluation.encoding import Encoding
 from api.evaluation.errors import InvalidDataSet, OptionUnsuitable
@@ -22,6 +22,7 @@ from api.evaluation.routes import measure_routes
 from api.evaluation.tasks.captions import evaluate_captions
 from api.evaluation.tasks.classes import evaluate_classes
 from api.evaluation.tasks.outcome import Outcome
+from api.evaluation.tasks.turned import evaluate_turned
 from api.search.encoders import EncoderSpace
 from api.search.engine import SearchEngine
 from indexer.config import IndexerSettings
@@ -49,7 +50,7 @@ class Request:
     set is measured with, or those that answer questions to a library. `as_written` is for data sets, `asking` for
     questions, and for data sets what it says of hubs. `calibrate`: fit how likely hits are right, and save it in the
     library, or as the file `output`. `route`: choose which encoder answers which kind of query, and save that in the
-    library.
+    library. `turned`: ask with the pictures of folders as they are turned, and nothing else.
     """
 
     paths: Sequence[Path]
@@ -64,6 +65,7 @@ class Request:
     calibrate: bool = False
     output: Path | None = None
     route: bool = False
+    turned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,7 @@ class Evaluated:
 _OPTIONS = {  # which options a form of data takes
     caption_files.FORM: {"--pictures", "--only", "--captioned-only", "--encoder", "--as-written", "--allow-missing"},
     chinese_clip_files.FORM: {"--pictures", "--captioned-only", "--encoder", "--as-written", "--allow-missing"},
+    pictures.FORM: {"--turned", "--encoder"},
     class_folders.FORM: {"--names", "--encoder", "--as-written", "--calibrate", "--output"},
     questions.FORM: {"--match", "--where", "--literal", "--encoder", "--calibrate", "--output", "--route"},
 }
@@ -88,6 +91,8 @@ _NOT_CALIBRATED = ("--as-written", "--match", "--where", "--literal")  # as a pl
 def evaluate(request: Request, settings: IndexerSettings, on_step: OnStep) -> Evaluated:
     """Evaluate. Raises EvaluationError, and what the search engine, the encoder or reading the pictures raises."""
     form = _form_of(request.paths)
+    if request.turned and form == class_folders.FORM:
+        form = pictures.FORM
     _check_options(request, form)
     if form == questions.FORM:
         asking = replace(request.asking, encoders=tuple(request.encoders))
@@ -145,6 +150,8 @@ def _evaluate_data_set(
     form: str, request: Request, encoding: Encoding, reading: ReadOptions, on_step: OnStep
 ) -> tuple[Outcome, Sequence[str]]:
     """Return what is found, and the names of the pictures that are not there."""
+    if form == pictures.FORM:
+        return evaluate_turned(pictures.read_pictures(request.paths, reading), encoding, on_step), ()
     if form == class_folders.FORM:
         data = class_folders.read_class_folders(request.paths, reading, names=request.names)
         reference = read_reference(encoding.spec.fingerprint) if request.calibrate else None
@@ -335,6 +342,7 @@ def _check_options(request: Request, form: str) -> None:
         "--calibrate": request.calibrate,
         "--output": request.output,
         "--route": request.route,
+        "--turned": request.turned,
     }
     for option, value in given.items():
         if value and option not in _OPTIONS[form]:

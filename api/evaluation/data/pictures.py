@@ -18,6 +18,7 @@ from models.foundation.messages import either, message
 from models.pictures.decode import DecodeLimits, read_image_file
 from models.pictures.errors import DecodeError
 
+FORM = "pictures"  # of any folders and shards, where nothing but pictures is asked for
 _SNIFFED = 4096
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 
@@ -98,6 +99,16 @@ def list_pictures(paths: Sequence[Path], reading: ReadOptions) -> list[Picture]:
         for number, path in enumerate(paths)
         for source, item in _scan(number, path)
     ]
+
+
+def read_pictures(paths: Sequence[Path], reading: ReadOptions) -> list[Picture]:
+    """Return the same where they are a data set by themselves. Raises as well where there are not two."""
+    found = list_pictures(paths, reading)
+    if len(found) < 2:
+        raise InvalidDataSet(
+            paths[0], message("it holds {count} pictures; there must be two at least", count=len(found))
+        )
+    return found
 
 
 def is_base64_table(path: Path) -> bool:

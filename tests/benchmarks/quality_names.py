@@ -1,5 +1,6 @@
 """How well names find their things, and how well scores tell whether there is such a thing at all."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -11,18 +12,20 @@ from tables import Table
 from api.evaluation.data.datasets import ClassName, ClassSet
 from api.evaluation.measures.samples import Ranks, Sample, number_groups
 from api.evaluation.tasks.classes import evaluate_classes
+from api.evaluation.unknown import search
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
-from models.foundation.errors import UnknownWords
 
 FIRST = 10  # hits that are looked at
 _RECALLS = ("recall@1", "recall@5", "recall@10")
-_PRESENCE = ("auroc", "precision", "recall", "threshold")
+_PRECISIONS = {"map": "mAP", "precision@1": "P@1", "precision@5": "P@5", "precision@10": "P@10"}
+_NAMING = {"top1": "top-1", "top5": "top-5", "macro_top1": "top-1, mean of classes"}
+_PRESENCE = {"auroc": "AUROC", "precision": "precision", "recall": "recall", "threshold": "threshold"}
 
 
 def measure(held_out: HeldOut) -> list[Table]:
-    """Search for every name, once where there is such a thing and once where there is none."""
-    return [_find_names(held_out), _tell_presence(held_out)]
+    """Search for every name, and measure with names what `xuntu evaluate` does."""
+    return [_find_names(held_out), *_in_classes(held_out.classes)]
 
 
 def _find_names(held_out: HeldOut) -> Table:
@@ -68,10 +71,7 @@ def _ask(engine: SearchEngine, classes: ClassSet, language: str) -> tuple[Ranks,
 def _first_right(engine: SearchEngine, classes: ClassSet, name: ClassName) -> npt.NDArray[np.bool_]:
     """Return (FIRST,): which of the first hits are right; none where the encoder does not know the name."""
     right = np.zeros(FIRST, np.bool_)
-    try:
-        hits = engine.search(Query(clauses=[Clause(text=name.text)], k=FIRST)).hits
-    except UnknownWords:
-        return right
+    hits = search(engine, Query(clauses=[Clause(text=name.text)], k=FIRST)) or []
     right[: len(hits)] = [classes.members[place_of(hit.path)] in name.classes for hit in hits]
     return right
 
@@ -85,26 +85,37 @@ def _describe(classes: ClassSet, samples: Samples) -> str:
     )
 
 
-def _tell_presence(held_out: HeldOut) -> Table:
-    """Ask for every name in two galleries, of which one has no picture of it."""
-    samples = in_each_way("presence", partial(_ask_presence, held_out.classes))
-    rows = [
-        (title, way, *cells(samples[way][language], *_PRESENCE), *changes(samples, way, language, "auroc"))
-        for language, title in NAMES.items()
-        for way in WAYS
-    ]
-    return Table(
-        title="Is there such a thing",
-        head=("names", "searched by", "AUROC", "precision", "recall", "threshold", "change of AUROC"),
-        rows=rows,
-        notes=(
+def _in_classes(classes: ClassSet) -> list[Table]:
+    """Measure what `xuntu evaluate` measures with names: the whole ranking, naming of pictures, and presence."""
+    found = in_each_way("names in classes", partial(_evaluate, classes))
+
+    def table(task: str, title: str, heads: Mapping[str, str], *notes: str) -> Table:
+        samples = {way: of[task] for way, of in found.items()}
+        main = next(iter(heads))
+        rows = [
+            (name, way, *cells(samples[way][language], *heads), *changes(samples, way, language, main))
+            for language, name in NAMES.items()
+            for way in WAYS
+        ]
+        head = ("names", "searched by", *heads.values(), f"change of {heads[main]}")
+        return Table(title=title, head=head, rows=rows, notes=notes, facts=figures(samples))
+
+    return [
+        table("name->image", "Names over the whole ranking", _PRECISIONS, "Precision at k is divided by k."),
+        table("zero-shot", "Pictures by name", _NAMING, "Each picture is given the nearest of all names."),
+        table(
+            "presence",
+            "Is there such a thing",
+            _PRESENCE,
             "Each name is asked in two galleries, of which one has such a thing and the other has none.",
             "Precision and recall are those of a threshold of the best score. It is chosen on these very names.",
         ),
-        facts=figures(samples),
-    )
+    ]
 
 
-def _ask_presence(classes: ClassSet, way: Way) -> dict[str, Sample]:
-    results = evaluate_classes(classes, way.encoding, lambda *_: None).results
-    return {one.language: one.sample for one in results if one.task == "presence"}
+def _evaluate(classes: ClassSet, way: Way) -> dict[str, dict[str, Sample]]:
+    """Return task -> language -> what was found."""
+    found: dict[str, dict[str, Sample]] = {}
+    for one in evaluate_classes(classes, way.encoding, lambda *_: None).results:
+        found.setdefault(one.task, {})[one.language] = one.sample
+    return found

@@ -17,6 +17,7 @@ from quality_ways import DEFAULT, WAYS, Shares, cells, difference, figures
 from tables import NO_REACH, Table
 
 from api.evaluation.measures.samples import number_groups
+from api.evaluation.unknown import search
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 
@@ -119,7 +120,7 @@ def _search(
         for phrase in PHRASES[language]:
             a, b = getattr(first, language), getattr(second, language)
             text = a if way == _ALONE else phrase.format(a=a, b=b)
-            hits = engine.search(Query(clauses=[Clause(text=text)], k=FIRST, literal=way == _LITERAL)).hits
-            shares.append(np.mean([right[place_of(hit.path)] for hit in hits]))
+            hits = search(engine, Query(clauses=[Clause(text=text)], k=FIRST, literal=way == _LITERAL))
+            shares.append(sum(right[place_of(hit.path)] for hit in hits or ()) / FIRST)
     groups = number_groups([first.en for first, _ in pairs for _ in PHRASES[language]])
     return Shares(groups, np.array(shares))

@@ -212,13 +212,14 @@ def _print(done: "Evaluated") -> None:
             tell(Message(_LEFT_OUT[reason], {"count": count, "names": names}))
     for warning in done.warnings[:_WARNINGS]:
         tell(warning)
-    ranked = [one for one in report.results if one.task == "text->image" and report.build is None]
+    ranked = [(one.distractors, one.gallery) for one in report.results if one.distractors is not None]
     if ranked:
+        without, count = min(ranked)  # that of all languages together
         tell(
             message(
                 "Pictures ranked for each caption: {count}, of which {without} have no caption.",
-                count=ranked[0].gallery,
-                without=min(one.distractors for one in ranked),  # those of all languages together
+                count=count,
+                without=without,
             )
         )
     if report.unknown:

@@ -26,9 +26,9 @@ NONE = "–"  # in place of a language: queries without words
 class Result:
     """One task in one language.
 
-    `gallery` counts what was ranked for each query, `distractors` what of it answers no query at all; `unknown` the
-    texts of which the encoder knows no word, which count as misses (see unknown.py). `checksum` is that of the queries
-    and their answers: only results in which it agrees are about the same.
+    `gallery` counts what was ranked for each query, `distractors` those pictures of it that have no caption, where
+    captions are asked; `unknown` the texts of which the encoder knows no word, which count as misses (see unknown.py).
+    `checksum` is that of the queries and their answers: only results in which it agrees are about the same.
     """
 
     task: str
@@ -38,7 +38,7 @@ class Result:
     checksum: str
     metrics: Mapping[str, Estimate]
     unknown: int = 0
-    distractors: int = 0
+    distractors: int | None = None
 
     @property
     def queries(self) -> int:
@@ -160,7 +160,7 @@ def make_result(
     gallery: int,
     facts: Iterable[object],
     unknown: int = 0,
-    distractors: int = 0,
+    distractors: int | None = None,
 ) -> Result:
     """Return a result with its figures; `facts` say what was asked and what is right."""
     checksum = hashlib.sha256()

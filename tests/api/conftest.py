@@ -34,7 +34,7 @@ def xuntu(tmp_path, processes):
     return run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def angles(tmp_path_factory) -> Iterator[str]:
     """Install another package with the encoder "angles" (see plugin/angles.py), and return its name."""
     installed = tmp_path_factory.mktemp("installed")

@@ -31,12 +31,14 @@ class Publication:
     """Where the authors of an encoder publish its checkpoint; nowhere, for one that was fine-tuned.
 
     `checkpoints` are the forms it comes in, the preferred one first: each the names of all files that it needs, the
-    weights themselves first.
+    weights themselves first. `revision` is the commit that is fetched from Hugging Face and its mirrors, all 40 digits,
+    or empty for the newest; ModelScope counts commits of its own, so there it is always the newest.
     """
 
     huggingface: str  # repository on the Hugging Face hub and its mirrors
     modelscope: str  # repository on ModelScope
     checkpoints: tuple[tuple[str, ...], ...]
+    revision: str = ""
 
     @property
     def is_fetchable(self) -> bool:
@@ -49,9 +51,9 @@ class EncoderSpec:
     """What an encoder is. Two encoders with the same `fingerprint` give the same vectors.
 
     `space` names the set of encoders whose vectors may be compared; `image_size` is the side in pixels of the
-    square picture the image tower sees; `context_length` the number of tokens the text tower reads;
-    `languages` are ISO 639-1 codes, and empty for an encoder without a text tower; `parameters` counts the weights
-    of both towers. `files` are empty for a published encoder until its checkpoint lies on this machine.
+    square picture the image tower sees, or of the square of as many pixels; `context_length` the number of tokens the
+    text tower reads; `languages` are ISO 639-1 codes, and empty for an encoder without a text tower; `parameters`
+    counts the weights of both towers. `files` are empty for a published encoder until its checkpoint lies here.
     `templates`: the name of a thing is found better when it is encoded in several sentences (see wordings.py).
     `architecture`: the published encoder that a fine-tuned one is built like; empty for every other.
     `query_sharpness`: the inverse temperature at which a picture's scores with ordinary texts are averaged, to tell

@@ -99,7 +99,7 @@ def _list_places(publication: Publication, options: FetchOptions) -> list[_Place
     at = f"{(options.mirror or HUGGINGFACE).rstrip('/')}/{publication.huggingface}"
     source = at if options.mirror else f"huggingface:{publication.huggingface}"
     places = {
-        "huggingface": _Place(prefix=f"{at}/resolve/main", source=source),
+        "huggingface": _Place(prefix=f"{at}/resolve/{publication.revision or 'main'}", source=source),
         "modelscope": _Place(
             prefix=f"{options.modelscope.rstrip('/')}/models/{publication.modelscope}/resolve/master",
             source=f"modelscope:{publication.modelscope}",

@@ -70,9 +70,9 @@ class Hub(ThreadingHTTPServer):
     def handle_error(self, request, client_address) -> None:
         """A client that goes away is what some tests are about."""
 
-    def put(self, name: str, data: bytes, *troubles: tuple[str, int], **options) -> Published:
+    def put(self, name: str, data: bytes, *troubles: tuple[str, int], revision: str = "main", **options) -> Published:
         """Publish a file as the Hugging Face hub does."""
-        return self._put(f"/org/toy/resolve/main/{name}", data, troubles, options)
+        return self._put(f"/org/toy/resolve/{revision}/{name}", data, troubles, options)
 
     def put_modelscope(self, name: str, data: bytes, *troubles: tuple[str, int], **options) -> Published:
         return self._put(f"/models/ms/toy/resolve/master/{name}", data, troubles, options)
@@ -217,6 +217,26 @@ def test_a_checkpoint_is_fetched_and_recorded(hub, tmp_path):
     assert seen[-1] == (TENSORS, len(BODY), len(BODY))
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
     assert not leftovers(folder)
+
+
+def test_the_commit_that_is_named_is_fetched_and_not_the_newest(hub, tmp_path):
+    folder = make_folder(tmp_path)
+    pinned = replace(folder.spec, publication=replace(folder.spec.publication, revision="c0ffee"))
+    folder = EncoderFolder(folder.path.parent, pinned)
+    hub.put(TENSORS, OTHER)
+    hub.put(TENSORS, BODY, revision="c0ffee")
+    fetch(folder, options_for(hub))
+    assert (folder.path / TENSORS).read_bytes() == BODY
+    assert [asked.path for asked in hub.asked] == [f"/org/toy/resolve/c0ffee/{TENSORS}"]
+
+
+def test_modelscope_has_commits_of_its_own_and_gives_the_newest(hub, tmp_path):
+    folder = make_folder(tmp_path)
+    pinned = replace(folder.spec, publication=replace(folder.spec.publication, revision="c0ffee"))
+    hub.put_modelscope(TENSORS, BODY)
+    record = fetch(EncoderFolder(folder.path.parent, pinned), options_for(hub, hub="modelscope"))
+    assert record.source == "modelscope:ms/toy"
+    assert hub.asked[-1].path == f"/models/ms/toy/resolve/master/{TENSORS}"
 
 
 @pytest.mark.parametrize("checksum", [sha256(BODY), sha256(BODY).upper()])

@@ -89,6 +89,10 @@ def pull(
         typer.Option("--from", help="A checkpoint file, or a folder with one: nothing is fetched.", show_default=False),
     ] = None,
     hub: Annotated[str | None, typer.Option(help="auto, huggingface or modelscope.", show_default="auto")] = None,
+    accept_licence: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="The licence you have read and accept, where one asks for it."),
+    ] = "",
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -111,7 +115,11 @@ def pull(
             record = adopt(folder, source, on_progress=display.advance)
         else:
             options = FetchOptions(
-                offline=settings.offline, hub=settings.hub, mirror=settings.mirror, on_progress=display.advance
+                offline=settings.offline,
+                hub=settings.hub,
+                mirror=settings.mirror,
+                accepted_licence=accept_licence,
+                on_progress=display.advance,
             )
             record = fetch(folder, options)
     if as_json:

@@ -32,13 +32,15 @@ class Publication:
 
     `checkpoints` are the forms it comes in, the preferred one first: each the names of all files that it needs, the
     weights themselves first. `revision` is the commit that is fetched from Hugging Face and its mirrors, all 40 digits,
-    or empty for the newest; ModelScope counts commits of its own, so there it is always the newest.
+    or empty for the newest; ModelScope counts commits of its own, so there it is always the newest. `terms` is where
+    the licence stands, if a person has to accept it before anything is fetched.
     """
 
     huggingface: str  # repository on the Hugging Face hub and its mirrors
     modelscope: str  # repository on ModelScope
     checkpoints: tuple[tuple[str, ...], ...]
     revision: str = ""
+    terms: str = ""
 
     @property
     def is_fetchable(self) -> bool:

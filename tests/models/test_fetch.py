@@ -16,7 +16,14 @@ import pytest
 
 from models.encoders.spec import EncoderSpec, Publication, WeightFile
 from models.encoders.weights_folder import EncoderFolder, Export
-from models.foundation.errors import EncoderError, FetchFailed, WeightsCorrupt, WeightsMissing, WeightsUnsuitable
+from models.foundation.errors import (
+    EncoderError,
+    FetchFailed,
+    LicenceNotAccepted,
+    WeightsCorrupt,
+    WeightsMissing,
+    WeightsUnsuitable,
+)
 from models.weights.fetch import FetchOptions, adopt, fetch
 
 
@@ -237,6 +244,45 @@ def test_modelscope_has_commits_of_its_own_and_gives_the_newest(hub, tmp_path):
     record = fetch(EncoderFolder(folder.path.parent, pinned), options_for(hub, hub="modelscope"))
     assert record.source == "modelscope:ms/toy"
     assert hub.asked[-1].path == f"/models/ms/toy/resolve/master/{TENSORS}"
+
+
+def under_terms(folder: EncoderFolder) -> EncoderFolder:
+    """Return the folder of the same encoder under a licence that has to be accepted."""
+    publication = replace(folder.spec.publication, terms="https://example.org/terms")
+    return EncoderFolder(folder.path.parent, replace(folder.spec, license="Toy License", publication=publication))
+
+
+@pytest.mark.parametrize("accepted", ["", "MIT", "Toy"])
+def test_nothing_is_asked_for_before_the_licence_is_accepted_by_its_name(hub, tmp_path, accepted):
+    folder = under_terms(make_folder(tmp_path))
+    hub.put(TENSORS, BODY)
+    with pytest.raises(LicenceNotAccepted) as caught:
+        fetch(folder, options_for(hub, accepted_licence=accepted))
+    assert caught.value.users_mistake
+    for language in ("en", "zh"):
+        text = caught.value.text(language)
+        assert "https://example.org/terms" in text
+        assert f"xuntu models pull toy --data {tmp_path} --accept-licence 'Toy License'" in text
+        assert str(folder.path) in text
+    assert not hub.asked
+    assert not folder.path.exists()
+
+
+def test_who_has_accepted_the_licence_gets_the_weights(hub, tmp_path):
+    folder = under_terms(make_folder(tmp_path))
+    hub.put(TENSORS, BODY)
+    fetch(folder, options_for(hub, accepted_licence="toy license"))
+    assert (folder.path / TENSORS).read_bytes() == BODY
+    fetch(folder, options_for(hub))  # what is here needs no consent again
+
+
+def test_files_that_somebody_has_need_no_consent(hub, tmp_path):
+    folder, given = under_terms(make_folder(tmp_path)), tmp_path / TENSORS
+    given.write_bytes(BODY)
+    assert adopt(folder, given).checkpoint == (WeightFile(name=TENSORS, sha256=sha256(BODY)),)
+    (folder.path / "encoder.json").unlink()
+    assert fetch(folder, options_for(hub)).source == str(folder.path)
+    assert not hub.asked
 
 
 @pytest.mark.parametrize("checksum", [sha256(BODY), sha256(BODY).upper()])

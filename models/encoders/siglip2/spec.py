@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from models.encoders.encoder import Preprocess
-from models.encoders.spec import EncoderSpec, Publication
+from models.encoders.spec import EncoderSpec, Publication, PublishedFigure
 from models.pictures.preprocess import Squash
 
 MEAN = STD = (0.5, 0.5, 0.5)
@@ -37,10 +37,13 @@ class Size:
     parameters: int
     revision: str
     weights: tuple[str, ...] = ("model.safetensors",)
+    imagenet: float = 0.0  # its accuracy without training, as published; 0 where none was found
 
 
 _BASE = Tower(768, 12, 12, 3072)
 _SO400M = Tower(1152, 27, 16, 4304)
+
+_SOURCE = "arXiv 2502.14786, as listed by open_clip"
 
 _SIZES = {
     "siglip2-base-patch16-224": Size(
@@ -74,6 +77,7 @@ _SIZES = {
         side=384,
         parameters=1_136_000_000,
         revision="dd658faac399427308559e2c3ac1e99cbe43845d",
+        imagenet=84.1,
     ),
     "siglip2-giant-opt-patch16-384": Size(
         image=Tower(1536, 40, 16, 6144),
@@ -82,6 +86,7 @@ _SIZES = {
         side=384,
         parameters=1_872_000_000,
         revision="a713301b217d38485fb2204c808367d10bc3cc40",
+        imagenet=85.0,
         weights=("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"),
     ),
 }
@@ -107,6 +112,9 @@ def make_spec(name: str) -> EncoderSpec:
             checkpoints=((*size.weights, "tokenizer.json"),),
             revision=size.revision,
         ),
+        figures=(PublishedFigure(dataset="ImageNet", measure="zero-shot, top-1", value=size.imagenet, source=_SOURCE),)
+        if size.imagenet
+        else (),
     )
 
 

@@ -28,7 +28,7 @@ from models.pictures.errors import DecodeError
 _TEXT_BATCH = 64
 _AHEAD = 4  # batches of pictures that are decoded before they are wanted
 
-OnePicture = npt.NDArray[np.uint8]  # (image_size, image_size, 3)
+OnePicture = npt.NDArray[np.uint8]  # (height, width, 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,7 +104,7 @@ def _attend(asking: Tensor, keys: Tensor, values: Tensor, heads: int, mask: Tens
     """Return what tokens (n, asked, width) see of others (n, length, width); `mask`, bool (n, length), where it is."""
 
     def split(tokens: Tensor) -> Tensor:
-        return tokens.unflatten(2, (heads, tokens.shape[2] // heads)).transpose(1, 2)
+        return tokens.reshape(tokens.shape[0], tokens.shape[1], heads, -1).transpose(1, 2)
 
     seen = None if mask is None else mask[:, None, None, :]
     found = functional.scaled_dot_product_attention(split(asking), split(keys), split(values), attn_mask=seen)

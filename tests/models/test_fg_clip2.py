@@ -171,23 +171,30 @@ def test_what_one_head_must_cut_the_other_reads(tiny, weights, at):
     assert list_wordings(text, long) == (text,)
 
 
+def check_exports(published: Published, weights: Path, folder: Path, at, pictures, precisions: list[str]) -> None:
+    """Export a copy, take its checkpoint away, and compare the vectors."""
+    copied = shutil.copytree(weights / published.spec.name, folder / published.spec.name)
+    runtime = at(folder)
+
+    def encode() -> list[np.ndarray]:
+        image, text = published.load_image(runtime), published.load_text(runtime)
+        pixels = np.stack([image.preprocess(picture) for picture in pictures])
+        return [image.encode_image(pixels), text.encode_text(TEXTS)]
+
+    on_torch = encode()
+    exported = export(published, published.folder(runtime), precisions)
+    wanted = [(tower, precision) for tower in ("image", "text") for precision in precisions]
+    assert [(one.tower, one.precision) for one in exported] == wanted
+    (copied / "model.safetensors").unlink()
+    assert max(map(difference, encode(), on_torch)) < 1e-4
+
+
 def test_exports_give_the_vectors_of_the_checkpoint_without_it(tiny, weights, at, pictures, tmp_path):
-    for name in (NAME, LONG):
-        copied = shutil.copytree(weights / name, tmp_path / name)
-        published, runtime = tiny[name], at(tmp_path)
+    check_exports(tiny[NAME], weights, tmp_path, at, pictures, ["fp32"])
 
-        def encode(published=published, runtime=runtime) -> list[np.ndarray]:
-            image, text = published.load_image(runtime), published.load_text(runtime)
-            pixels = np.stack([image.preprocess(picture) for picture in pictures])
-            return [image.encode_image(pixels), text.encode_text(TEXTS)]
 
-        on_torch = encode()
-        exported = export(published, published.folder(runtime), ["fp32", "fp16"])
-        assert [(one.tower, one.precision) for one in exported] == [
-            (tower, precision) for tower in ("image", "text") for precision in ("fp32", "fp16")
-        ]
-        (copied / "model.safetensors").unlink()
-        assert max(map(difference, encode(), on_torch)) < 1e-4
+def test_exports_of_the_long_head_and_in_half_precision_are_accepted(tiny, weights, at, pictures, tmp_path, depth):
+    check_exports(tiny[LONG], weights, tmp_path, at, pictures, ["fp32", "fp16"])
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from indexer.library.config import LibrarySettings
 from models.config import EncoderSettings
 from models.encoders.registry import get_spec, is_plugged_in, list_encoders
 from models.foundation.command_help import translate_help
+from models.foundation.messages import Word
 from ui.config import API_TOKEN, API_URL, PageSettings
 
 _NOTICE = "<!-- Made by docs/generate.py from the code: change it there, then run `make docs`. -->\n"
@@ -40,6 +41,11 @@ _BUILT_IN = {"en": "(built in)", "zh": "（内置）"}
 _ENCODER_HEADS = {
     "en": ("name", "space", "dim", "languages", "parameters", "licence of the weights"),
     "zh": ("名称", "空间", "维数", "语言", "参数量", "权重许可"),
+}
+
+_PUBLISHED_HEADS = {
+    "en": ("name", "published figure", "%", "source"),
+    "zh": ("名称", "已发表的数据", "%", "出处"),
 }
 
 
@@ -87,6 +93,8 @@ def _fill(found: re.Match[str], page: Path, root: Path) -> str:
     what, *rest = found["what"].split()
     if what == "encoders":
         table = _encoder_table("zh" if page.name.endswith(".zh.md") else "en")
+    elif what == "published":
+        table = _published_table("zh" if page.name.endswith(".zh.md") else "en")
     elif what == "figures":
         table = _figures_table(root / "docs" / "figures", *rest)
     else:
@@ -122,6 +130,23 @@ def _encoder_table(language: str) -> str:
             for spec in specs
         ],
     ).replace(" （内置）", "（内置）")
+
+
+def _published_table(language: str) -> str:
+    specs = [get_spec(name) for name in list_encoders() if not is_plugged_in(name)]
+    return _table(
+        _PUBLISHED_HEADS[language],
+        [
+            (
+                f"`{spec.name}`",
+                f"{figure.dataset}, {Word(figure.measure).text(language)}",
+                f"{figure.value:.1f}",
+                figure.source,
+            )
+            for spec in specs
+            for figure in spec.figures
+        ],
+    )
 
 
 def _figures_table(folder: Path, record: str, measure: str, number: str = "1") -> str:

@@ -28,7 +28,13 @@ _WORDS = {  # of status and checks, read by people and programs
     mark("golden vectors"),
     mark("the authors' code"),
     mark("weights: evaluation and non-commercial use"),
+    mark("weights: evaluation and non-commercial use (MODEL_CARD.md)"),
+    mark("non-commercial"),
+    mark("text -> image, R@1"),
+    mark("zero-shot, top-1"),
+    mark("k-NN, top-1"),
 }
+_SHORT = {"weights: evaluation and non-commercial use (MODEL_CARD.md)": "non-commercial"}  # to fit a line of the list
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="See: xuntu models list", show_default=False)]
 
@@ -55,28 +61,62 @@ def list_models(context: typer.Context, *, data: Data = None, as_json: Json = Fa
         return
     head = (
         message("name"),
-        message("space"),
-        message("dim"),
         message("languages"),
+        message("dim"),
         message("size"),
+        message("download"),
         message("licence"),
         message("weights"),
-        message("exported"),
     )
     rows = [
         (
             _named(one),
-            one["space"],
-            one["dim"],
             " ".join(one["languages"]) or "–",
-            f"{one['parameters'] / 1e6:.0f} M" if one["parameters"] else "–",
-            Word(one["license"].partition(" (")[0]),
-            Word(one["weights"] or "–"),
-            " ".join(one["exported"]) or "–",
+            one["dim"],
+            _millions(one["parameters"]),
+            _bytes(one["download_bytes"]),
+            Word(_SHORT.get(one["license"], one["license"]).partition(" (")[0]),
+            _here(one),
         )
         for one in found
     ]
     print_table(head, rows)
+    tell(message("Published figures, and where each comes from: xuntu models show NAME"))
+
+
+@app.command()
+def show(context: typer.Context, name: Name, *, data: Data = None, as_json: Json = False) -> None:
+    """Say all that is known of an encoder: what it is, where it comes from, what is published of how well it does."""
+    from models.weights.status import describe_encoder
+
+    one = describe_encoder(name, _settings(context, data).runtime)
+    if as_json:
+        print_json(one)
+        return
+    rows: list[tuple[Readable | str, object]] = [
+        (message("space"), one["space"]),
+        (message("built like"), one["architecture"]),
+        (message("dim"), one["dim"]),
+        (message("languages"), " ".join(one["languages"])),
+        (message("tokens"), one["context_length"]),
+        (message("size"), _millions(one["parameters"])),
+        (message("licence"), Word(one["license"])),
+        (message("terms to accept"), one["terms"]),
+        (message("download"), _bytes(one["download_bytes"])),
+        *((message("published at"), place) for place in one["places"]),
+        (message("commit"), one["revision"]),
+        (message("weights"), Word(one["weights"]) if one["weights"] else ""),
+        (message("on disk"), _bytes(one["bytes"])),
+        (message("exported"), " ".join(one["exported"])),
+        (message("fingerprint"), one["fingerprint"]),
+    ]
+    known = [(said, value) for said, value in rows if value not in ("", "–", 0, None)]
+    print_table((message("name"), _named(one)), known)
+    if one["figures"]:
+        print()
+        head = (message("published figure"), message("measure"), "%", message("source"))
+        figures = [(f["dataset"], Word(f["measure"]), f"{f['value']:.1f}", f["source"]) for f in one["figures"]]
+        print_table(head, figures)
 
 
 @app.command()
@@ -89,6 +129,10 @@ def pull(
         typer.Option("--from", help="A checkpoint file, or a folder with one: nothing is fetched.", show_default=False),
     ] = None,
     hub: Annotated[str | None, typer.Option(help="auto, huggingface or modelscope.", show_default="auto")] = None,
+    accept_licence: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="The licence you have read and accept, where one asks for it."),
+    ] = "",
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -111,7 +155,11 @@ def pull(
             record = adopt(folder, source, on_progress=display.advance)
         else:
             options = FetchOptions(
-                offline=settings.offline, hub=settings.hub, mirror=settings.mirror, on_progress=display.advance
+                offline=settings.offline,
+                hub=settings.hub,
+                mirror=settings.mirror,
+                accepted_licence=accept_licence,
+                on_progress=display.advance,
             )
             record = fetch(folder, options)
     if as_json:
@@ -247,12 +295,32 @@ def say_next_steps(name: str, *, before: str = "", after: str = "") -> None:
     say(message("To make it faster: {before}xuntu models export {name} --precision int8{after}", **commands))
 
 
+def _millions(parameters: int) -> str:
+    return f"{parameters / 1e6:.0f} M" if parameters else "–"
+
+
+def _bytes(count: int) -> str:
+    if not count:
+        return "–"
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _here(encoder: Mapping[str, Any]) -> Readable | str:
+    """Say in a few words what lies on this machine: precisions, a checkpoint, or nothing."""
+    weights = encoder["weights"]
+    if encoder["exported"]:
+        return " ".join(encoder["exported"])
+    if encoder["fingerprint"] is None:
+        return message("unusable") if weights else "–"
+    return Word(weights if weights in ("built in", "plug-in") else "checkpoint")
+
+
 def _named(encoder: Mapping[str, Any]) -> Readable | str:
     from models.encoders.registry import DEFAULT_ENCODER
 
     name: str = encoder["name"]
     if encoder["architecture"]:
-        return message("{name} (fine-tuned {architecture})", name=name, architecture=encoder["architecture"])
+        return message("{name} (fine-tuned)", name=name)
     return message("{name} (default)", name=name) if name == DEFAULT_ENCODER else name
 
 

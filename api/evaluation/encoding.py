@@ -32,7 +32,7 @@ _TEXT_BATCH = 64
 _AHEAD = 4  # batches of pictures that are decoded before they are wanted
 _TURNS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
 
-OnePicture = npt.NDArray[np.uint8]  # (image_size, image_size, 3)
+OnePicture = npt.NDArray[np.uint8]  # (height, width, 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
+from PIL import Image
 
 from api.config import Settings
 from api.http.batching import MicroBatcher
@@ -231,6 +231,6 @@ def _warm_up(engine: SearchEngine, space: EncoderSpace, *, image: bool) -> None:
     """Run the towers of an encoder and a search once, so that the first person does not wait for it."""
     if image or not space.reads_text:
         side = space.encoders.spec.image_size
-        space.encoders.encode_images([np.zeros((side, side, 3), np.uint8)])
+        space.encoders.encode_images([space.encoders.preprocess(Image.new("RGB", (side, side)))])
     if space.reads_text:
         engine.search(Query(clauses=[Clause(text="一只猫 a cat")], k=1, encoders=[space.name]))

@@ -11,8 +11,9 @@ from PIL import Image
 from models.encoders.spec import EncoderSpec
 from models.foundation.vectors import Pixels, Vectors
 
-# RGB image -> uint8 (image_size, image_size, 3). Sent to worker processes, so it must be picklable. Pixels stay
-# bytes on the way to the encoder, which standardises them where it runs: a quarter of the data between processes.
+# RGB image -> uint8 (height, width, 3), of one shape for all pictures: image_size squared, or what the tower of an
+# encoder that keeps the aspect ratio takes. Sent to worker processes, so it must be picklable. Pixels stay bytes on the
+# way to the encoder, which standardises them where it runs: a quarter of the data between processes.
 Preprocess: TypeAlias = Callable[[Image.Image], npt.NDArray[np.uint8]]
 
 
@@ -39,7 +40,7 @@ class ImageEncoder(Protocol):
         ...
 
     def encode_image(self, pixels: Pixels) -> Vectors:
-        """Return `float32 (n, dim)` for `uint8 (n, image_size, image_size, 3)`."""
+        """Return `float32 (n, dim)` for `uint8 (n, height, width, 3)`, what `preprocess` makes of n pictures."""
         ...
 
 

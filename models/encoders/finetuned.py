@@ -101,5 +101,6 @@ def finetuned_spec(name: str, like: EncoderSpec) -> EncoderSpec:
         space=name,
         architecture=like.architecture or like.name,
         files=(),
+        figures=(),
         publication=Publication(huggingface="", modelscope="", checkpoints=checkpoints),
     )

@@ -27,16 +27,34 @@ class WeightFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedFigure:
+    """What somebody has measured of an encoder and published: not by xuntu, and not with xuntu.
+
+    `value` is a percentage; `source` says where it stands, and what was different from how xuntu runs the encoder.
+    """
+
+    dataset: str
+    measure: str  # English; shown in the person's language where a catalogue has it
+    value: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
     """Where the authors of an encoder publish its checkpoint; nowhere, for one that was fine-tuned.
 
     `checkpoints` are the forms it comes in, the preferred one first: each the names of all files that it needs, the
-    weights themselves first.
+    weights themselves first. `revision` is the commit that is fetched from Hugging Face and its mirrors, all 40 digits,
+    or empty for the newest; ModelScope counts commits of its own, so there it is always the newest. `terms` is where
+    the licence stands, if a person has to accept it before anything is fetched. `bytes_per_parameter` is 4 for float32.
     """
 
     huggingface: str  # repository on the Hugging Face hub and its mirrors
     modelscope: str  # repository on ModelScope
     checkpoints: tuple[tuple[str, ...], ...]
+    revision: str = ""
+    terms: str = ""
+    bytes_per_parameter: int = 4
 
     @property
     def is_fetchable(self) -> bool:
@@ -49,15 +67,16 @@ class EncoderSpec:
     """What an encoder is. Two encoders with the same `fingerprint` give the same vectors.
 
     `space` names the set of encoders whose vectors may be compared; `image_size` is the side in pixels of the
-    square picture the image tower sees; `context_length` the number of tokens the text tower reads;
-    `languages` are ISO 639-1 codes, and empty for an encoder without a text tower; `parameters` counts the weights
-    of both towers. `files` are empty for a published encoder until its checkpoint lies on this machine.
+    square picture the image tower sees, or of the square of as many pixels; `context_length` the number of tokens the
+    text tower reads; `languages` are ISO 639-1 codes, and empty for an encoder without a text tower; `parameters`
+    counts the weights of both towers. `files` are empty for a published encoder until its checkpoint lies here.
     `templates`: the name of a thing is found better when it is encoded in several sentences (see wordings.py).
     `architecture`: the published encoder that a fine-tuned one is built like; empty for every other.
     `query_sharpness`: the inverse temperature at which a picture's scores with ordinary texts are averaged, to tell
     whether it scores well with any; `hub_share`: how much of that average is taken off its score with a text, 0
     where it was not measured to help; `unrelated_cosine`: the mean cosine of pictures that have nothing to do with
-    each other, which differs much between encoders.
+    each other, which differs much between encoders; `figures`: what is published of how well it does, which decides
+    nothing.
     """
 
     name: str
@@ -76,6 +95,13 @@ class EncoderSpec:
     query_sharpness: float = 20.0
     hub_share: float = 0.0
     unrelated_cosine: float = 0.5
+    figures: tuple[PublishedFigure, ...] = ()
+
+    @property
+    def download_bytes(self) -> int:
+        """Return about how many bytes the published checkpoint has; 0 where nothing is to be fetched."""
+        published = self.publication
+        return self.parameters * published.bytes_per_parameter if published and published.is_fetchable else 0
 
     @cached_property
     def fingerprint(self) -> str:

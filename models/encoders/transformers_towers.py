@@ -14,14 +14,23 @@ from models.foundation.messages import message
 _WIDTH_OF = ("embeddings.cls_token", "text_model.embeddings.token_embedding.weight")
 
 
-def load_model(kind: Any, config: Any, spec: EncoderSpec, path: Path) -> Any:
-    """Return a model of transformers with the weights at `path`, which may have the names of an older version of it."""
+def load_model(kind: Any, config: Any, spec: EncoderSpec, path: Path, *more: Path, width: int = 0) -> Any:
+    """Return a model of transformers with the weights at `path`, which may have the names of an older version of it.
+
+    `more`: the further files of a checkpoint that comes in several. `width`: of the tower that tells one size from
+    another, where it is not that of the vectors.
+    """
     state = read_state(path, spec.name)
-    narrow = next((tensor for name, tensor in state.items() if name.endswith(_WIDTH_OF)), None)
-    if narrow is None or narrow.shape[-1] != spec.dim:  # found before gigabytes are filled
+    for further in more:
+        state |= read_state(further, spec.name)
+    narrow, wanted = (
+        next((tensor for name, tensor in state.items() if name.endswith(_WIDTH_OF)), None),
+        width or spec.dim,
+    )
+    if narrow is None or narrow.shape[-1] != wanted:  # found before gigabytes are filled
         why = message("it holds something else")
         if narrow is not None:
-            why = message("it is {width} wide, not {wanted}", width=narrow.shape[-1], wanted=spec.dim)
+            why = message("it is {width} wide, not {wanted}", width=narrow.shape[-1], wanted=wanted)
         raise WeightsUnsuitable(path, spec.name, why)
     try:
         model, found = kind.from_pretrained(

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from models.encoders.spec import EncoderSpec, WeightFile
+from models.encoders.spec import EncoderSpec, Publication, WeightFile
 from models.foundation.errors import WeightsBusy, WeightsCorrupt, WeightsMissing, WeightsUnwritable
 from models.foundation.files import replace_file, sha256_of
 from models.foundation.messages import NOTHING, Message, Readable, message
@@ -180,12 +180,7 @@ class EncoderFolder:
             return WeightsMissing(self.path / name)
         # Of the forms a checkpoint comes in, the last one is the authors' own: every place has it.
         wanted = name or " + ".join(publication.checkpoints[-1])
-        places = (
-            f"{HUGGINGFACE}/{publication.huggingface}",
-            f"{MIRROR}/{publication.huggingface}",
-            f"{MODELSCOPE}/models/{publication.modelscope}",
-        )
-        fetchable = places if publication.is_fetchable else ()
+        fetchable = list_places(publication) if publication.is_fetchable else []
         return WeightsMissing(self.path / wanted, encoder=self.spec.name, places=fetchable, why=why)
 
     def corrupt(self, name: str, why: Readable | None, *, is_export: bool = False) -> WeightsCorrupt:
@@ -208,6 +203,15 @@ class EncoderFolder:
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self.corrupt(path.name, message("it cannot be read")) from error
+
+
+def list_places(publication: Publication) -> list[str]:
+    """Return the addresses of the pages that a checkpoint is published on."""
+    return [
+        f"{HUGGINGFACE}/{publication.huggingface}",
+        f"{MIRROR}/{publication.huggingface}",
+        f"{MODELSCOPE}/models/{publication.modelscope}",
+    ]
 
 
 def _files(values: Sequence[dict[str, Any]]) -> tuple[WeightFile, ...]:

@@ -8,6 +8,7 @@ ImageSearchError                        its text is shown as it stands, in Engli
 │  ├─ WeightsUnsuitable                 a checkpoint of another encoder
 │  ├─ WeightsBusy, WeightsUnwritable    another process writes there; no room or no permission
 │  ├─ FetchFailed                       no place where a file is published could be reached
+│  ├─ LicenceNotAccepted                weights whose licence a person has to accept first
 │  ├─ NotExported, ExportRefused        no export in that precision; an export whose vectors are not the original's
 │  ├─ NoTextTower                       a text for an encoder that sees pictures only
 │  ├─ DeviceUnavailable                 a device asked for by name cannot be used
@@ -262,6 +263,28 @@ class FetchFailed(EncoderError):
         tried = join(message("\n  {address}: {why}", address=address, why=why) for address, why in attempts)
         super().__init__(
             message("The weights could not be fetched. Tried:{tried}\n{missing}", tried=tried, missing=missing)
+        )
+
+
+class LicenceNotAccepted(EncoderError):
+    """Weights whose licence a person has to accept before they are fetched. `terms` is where it stands."""
+
+    code = "licence_not_accepted"
+    users_mistake = True
+
+    def __init__(self, encoder: str, licence: str, terms: str, folder: Path) -> None:
+        self.encoder, self.licence, self.terms = encoder, licence, terms
+        super().__init__(
+            message(
+                "The weights of {encoder} come under the {licence}, which has to be accepted first. Read {terms}\n"
+                "If you accept it, run: {command} --accept-licence '{licence}'\n"
+                "Files that you have already may be put into the folder {folder}, or named with --from.",
+                encoder=encoder,
+                licence=licence,
+                terms=terms,
+                command=_command("pull", encoder, folder / "weights"),
+                folder=folder,
+            )
         )
 
 

@@ -13,7 +13,14 @@ from urllib.parse import quote
 
 from models.encoders.spec import Publication
 from models.encoders.weights_folder import HUGGINGFACE, MODELSCOPE, EncoderFolder, Record, find_damage
-from models.foundation.errors import EncoderError, FetchFailed, WeightsCorrupt, WeightsMissing, WeightsUnsuitable
+from models.foundation.errors import (
+    EncoderError,
+    FetchFailed,
+    LicenceNotAccepted,
+    WeightsCorrupt,
+    WeightsMissing,
+    WeightsUnsuitable,
+)
 from models.foundation.files import sha256_of, sync_folder
 from models.foundation.messages import NOTHING, Readable, either, message
 from models.weights.download import Absent, Failed, download, need_room
@@ -41,6 +48,7 @@ class FetchOptions:
     mirror: str = ""  # address used in place of https://huggingface.co
     modelscope: str = MODELSCOPE
     on_progress: Callable[[str, int, int], None] = _ignore  # file name, bytes done, bytes in total (0: unknown)
+    accepted_licence: str = ""  # the name of the licence that a person has read and accepted, where one asks for that
     timeout_s: float = 10.0
     pause_s: float = 1.0  # before a connection that broke is tried again
 
@@ -48,8 +56,8 @@ class FetchOptions:
 def fetch(folder: EncoderFolder, options: FetchOptions) -> Record:
     """Return the record of the checkpoint, after fetching what is not here or not what was recorded.
 
-    What an interrupted run has fetched is kept. Raises FetchFailed, WeightsMissing (offline), WeightsCorrupt (the
-    record cannot be read, or offline and a file is damaged), WeightsUnwritable or WeightsBusy.
+    What an interrupted run has fetched is kept. Raises LicenceNotAccepted, FetchFailed, WeightsMissing (offline),
+    WeightsCorrupt (the record cannot be read, or offline and a file is damaged), WeightsUnwritable or WeightsBusy.
     """
     publication = folder.spec.publication
     if publication is None:
@@ -63,6 +71,9 @@ def fetch(folder: EncoderFolder, options: FetchOptions) -> Record:
             with contextlib.suppress(WeightsMissing):
                 folder.verified(folder.record().checkpoint)
             raise folder.missing(why=_OFFLINE if publication.is_fetchable else NOTHING)
+        licence = folder.spec.license
+        if publication.terms and options.accepted_licence.casefold() != licence.casefold():
+            raise LicenceNotAccepted(folder.spec.name, licence, publication.terms, folder.path)
         with folder.locked():
             record, sources = _look(folder, publication)  # again: another process may have finished just now
             return record or _Pull(folder, publication, options, sources).fetch_from(places)
@@ -99,7 +110,7 @@ def _list_places(publication: Publication, options: FetchOptions) -> list[_Place
     at = f"{(options.mirror or HUGGINGFACE).rstrip('/')}/{publication.huggingface}"
     source = at if options.mirror else f"huggingface:{publication.huggingface}"
     places = {
-        "huggingface": _Place(prefix=f"{at}/resolve/main", source=source),
+        "huggingface": _Place(prefix=f"{at}/resolve/{publication.revision or 'main'}", source=source),
         "modelscope": _Place(
             prefix=f"{options.modelscope.rstrip('/')}/models/{publication.modelscope}/resolve/master",
             source=f"modelscope:{publication.modelscope}",

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from models.encoders.published import Published
 from models.encoders.registry import get_published, get_spec, is_plugged_in, list_encoders
 from models.encoders.runtime import Runtime
+from models.encoders.spec import EncoderSpec
+from models.encoders.weights_folder import list_places
 from models.foundation.errors import ImageSearchError, WeightsMissing
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".avif")
@@ -16,17 +19,46 @@ _LOOKED_AT = 4096
 _SAMPLED = 400
 
 
+_FIELDS = (
+    "name",
+    "space",
+    "dim",
+    "image_size",
+    "context_length",
+    "languages",
+    "license",
+    "parameters",
+    "download_bytes",
+    "architecture",
+)
+
+
 def describe_encoders(runtime: Runtime) -> list[dict[str, Any]]:
     """Return what `xuntu models list` prints. Checksums are those recorded; no weight file is read."""
-    found = []
-    for name in list_encoders(runtime):
-        spec, published = get_spec(name, runtime), get_published(name, runtime)
-        fields = ("name", "space", "dim", "image_size", "languages", "license", "parameters", "architecture")
-        found.append({field: getattr(spec, field) for field in fields} | _installed(published, runtime))
-        if published is None:
-            weights = "plug-in" if is_plugged_in(name) else "built in"
-            found[-1] |= {"weights": weights, "fingerprint": spec.fingerprint}
+    return [describe_encoder(name, runtime) for name in list_encoders(runtime)]
+
+
+def describe_encoder(name: str, runtime: Runtime) -> dict[str, Any]:
+    """Return what `xuntu models show` prints of one encoder. Raises UnknownEncoder or WeightsCorrupt."""
+    spec, published = get_spec(name, runtime), get_published(name, runtime)
+    found = {field: getattr(spec, field) for field in _FIELDS} | _published(spec) | _installed(published, runtime)
+    if published is None:
+        weights = "plug-in" if is_plugged_in(name) else "built in"
+        found |= {"weights": weights, "fingerprint": spec.fingerprint}
     return found
+
+
+def _published(spec: EncoderSpec) -> dict[str, Any]:
+    publication = spec.publication
+    figures = [asdict(figure) for figure in spec.figures]
+    if publication is None or not publication.is_fetchable:
+        return {"places": [], "revision": "", "terms": "", "figures": figures}
+    return {
+        "places": list_places(publication),
+        "revision": publication.revision,
+        "terms": publication.terms,
+        "figures": figures,
+    }
 
 
 def _installed(published: Published | None, runtime: Runtime) -> dict[str, Any]:

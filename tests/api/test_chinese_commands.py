@@ -100,6 +100,8 @@ def test_a_library_is_kept_in_chinese(chinese, photographs, tmp_path):
 
 
 def test_encoders_are_told_of_in_chinese(chinese):
-    assert "向量空间" in chinese("models", "list")[0]
+    assert "许可" in chinese("models", "list")[0]
+    assert "向量空间" in chinese("models", "show", "fg-clip2-so400m")[0]
+    assert "文搜图" in chinese("models", "show", "fg-clip2-so400m")[0]
     assert "比较对象" in chinese("models", "verify", "starter")[0]
     assert "内置" in chinese("models", "pull", "starter")[0]

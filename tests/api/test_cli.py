@@ -165,7 +165,29 @@ def test_the_encoders_are_listed(xuntu):
     assert [encoder["name"] for encoder in listed] == list_encoders()
     assert listed[0] | {"name": "starter", "dim": 256, "languages": ["zh", "en"], "weights": "built in"} == listed[0]
     assert {encoder["weights"] for encoder in listed[1:]} == {None}
-    assert "starter (default)" in xuntu("models", "list").stdout
+    done = xuntu("models", "list")
+    assert "starter (default)" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    assert "xuntu models show NAME" in done.stderr
+
+
+def test_an_encoder_is_shown_with_what_is_published_of_it_and_where(xuntu):
+    done = xuntu("models", "show", "fg-clip2-so400m")
+    (figure,) = (line for line in done.stdout.splitlines() if line.startswith("Flickr30K-CN"))
+    for part in ("text -> image, R@1", "77.2", "arXiv 2510.10921"):
+        assert part in figure
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    (first, *_) = json.loads(xuntu("models", "show", "fg-clip2-so400m", "--json").stdout)["figures"]
+    assert (first["dataset"], first["value"]) == ("Flickr30K-CN", 77.2)
+    assert xuntu("models", "show", "fg-clip3").returncode == 2
+
+
+def test_a_licence_is_accepted_by_its_name_before_anything_is_fetched(xuntu):
+    for given in ((), ("--accept-licence", "Apache-2.0")):
+        done = xuntu("models", "pull", "dinov3-vits16", *given, XUNTU_OFFLINE="0")
+        assert done.returncode == 2
+        for part in ("DINOv3 License", "https://ai.meta.com", "--accept-licence 'DINOv3 License'", "--from"):
+            assert part in done.stderr, part
 
 
 def test_listening_beyond_this_machine_needs_a_token_or_a_word(xuntu, library):

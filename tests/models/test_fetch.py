@@ -16,7 +16,14 @@ import pytest
 
 from models.encoders.spec import EncoderSpec, Publication, WeightFile
 from models.encoders.weights_folder import EncoderFolder, Export
-from models.foundation.errors import EncoderError, FetchFailed, WeightsCorrupt, WeightsMissing, WeightsUnsuitable
+from models.foundation.errors import (
+    EncoderError,
+    FetchFailed,
+    LicenceNotAccepted,
+    WeightsCorrupt,
+    WeightsMissing,
+    WeightsUnsuitable,
+)
 from models.weights.fetch import FetchOptions, adopt, fetch
 
 
@@ -70,9 +77,9 @@ class Hub(ThreadingHTTPServer):
     def handle_error(self, request, client_address) -> None:
         """A client that goes away is what some tests are about."""
 
-    def put(self, name: str, data: bytes, *troubles: tuple[str, int], **options) -> Published:
+    def put(self, name: str, data: bytes, *troubles: tuple[str, int], revision: str = "main", **options) -> Published:
         """Publish a file as the Hugging Face hub does."""
-        return self._put(f"/org/toy/resolve/main/{name}", data, troubles, options)
+        return self._put(f"/org/toy/resolve/{revision}/{name}", data, troubles, options)
 
     def put_modelscope(self, name: str, data: bytes, *troubles: tuple[str, int], **options) -> Published:
         return self._put(f"/models/ms/toy/resolve/master/{name}", data, troubles, options)
@@ -217,6 +224,65 @@ def test_a_checkpoint_is_fetched_and_recorded(hub, tmp_path):
     assert seen[-1] == (TENSORS, len(BODY), len(BODY))
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
     assert not leftovers(folder)
+
+
+def test_the_commit_that_is_named_is_fetched_and_not_the_newest(hub, tmp_path):
+    folder = make_folder(tmp_path)
+    pinned = replace(folder.spec, publication=replace(folder.spec.publication, revision="c0ffee"))
+    folder = EncoderFolder(folder.path.parent, pinned)
+    hub.put(TENSORS, OTHER)
+    hub.put(TENSORS, BODY, revision="c0ffee")
+    fetch(folder, options_for(hub))
+    assert (folder.path / TENSORS).read_bytes() == BODY
+    assert [asked.path for asked in hub.asked] == [f"/org/toy/resolve/c0ffee/{TENSORS}"]
+
+
+def test_modelscope_has_commits_of_its_own_and_gives_the_newest(hub, tmp_path):
+    folder = make_folder(tmp_path)
+    pinned = replace(folder.spec, publication=replace(folder.spec.publication, revision="c0ffee"))
+    hub.put_modelscope(TENSORS, BODY)
+    record = fetch(EncoderFolder(folder.path.parent, pinned), options_for(hub, hub="modelscope"))
+    assert record.source == "modelscope:ms/toy"
+    assert hub.asked[-1].path == f"/models/ms/toy/resolve/master/{TENSORS}"
+
+
+def under_terms(folder: EncoderFolder) -> EncoderFolder:
+    """Return the folder of the same encoder under a licence that has to be accepted."""
+    publication = replace(folder.spec.publication, terms="https://example.org/terms")
+    return EncoderFolder(folder.path.parent, replace(folder.spec, license="Toy License", publication=publication))
+
+
+@pytest.mark.parametrize("accepted", ["", "MIT", "Toy"])
+def test_nothing_is_asked_for_before_the_licence_is_accepted_by_its_name(hub, tmp_path, accepted):
+    folder = under_terms(make_folder(tmp_path))
+    hub.put(TENSORS, BODY)
+    with pytest.raises(LicenceNotAccepted) as caught:
+        fetch(folder, options_for(hub, accepted_licence=accepted))
+    assert caught.value.users_mistake
+    for language in ("en", "zh"):
+        text = caught.value.text(language)
+        assert "https://example.org/terms" in text
+        assert f"xuntu models pull toy --data {tmp_path} --accept-licence 'Toy License'" in text
+        assert str(folder.path) in text
+    assert not hub.asked
+    assert not folder.path.exists()
+
+
+def test_who_has_accepted_the_licence_gets_the_weights(hub, tmp_path):
+    folder = under_terms(make_folder(tmp_path))
+    hub.put(TENSORS, BODY)
+    fetch(folder, options_for(hub, accepted_licence="toy license"))
+    assert (folder.path / TENSORS).read_bytes() == BODY
+    fetch(folder, options_for(hub))  # what is here needs no consent again
+
+
+def test_files_that_somebody_has_need_no_consent(hub, tmp_path):
+    folder, given = under_terms(make_folder(tmp_path)), tmp_path / TENSORS
+    given.write_bytes(BODY)
+    assert adopt(folder, given).checkpoint == (WeightFile(name=TENSORS, sha256=sha256(BODY)),)
+    (folder.path / "encoder.json").unlink()
+    assert fetch(folder, options_for(hub)).source == str(folder.path)
+    assert not hub.asked
 
 
 @pytest.mark.parametrize("checksum", [sha256(BODY), sha256(BODY).upper()])

@@ -15,7 +15,8 @@ from models.encoders.registry import get_spec, load_image_encoder, load_text_enc
 from models.encoders.runtime import Runtime
 from models.encoders.siglip2 import spec as siglip2
 from models.encoders.siglip2.family import FAMILY
-from models.foundation.errors import NoTextTower
+from models.encoders.siglip2.towers import make_config
+from models.foundation.errors import NoTextTower, WeightsMissing
 from models.foundation.vectors import check_vectors, l2_normalize
 from models.pictures.preprocess import ResizeAndCrop
 from models.weights.export import export
@@ -172,7 +173,9 @@ def _tokenizer_of_letters() -> object:
 @pytest.fixture
 def siglip2_tiny(monkeypatch) -> Published:
     """A size of SigLIP 2 that no one publishes, through the loaders of the product."""
-    monkeypatch.setitem(siglip2._SIZES, "siglip2-tiny", (48, 2, 4, 80, 16, 64, 1_000_000))
+    tower = siglip2.Tower(48, 2, 4, 80)
+    size = siglip2.Size(image=tower, text=tower, patch=16, side=64, parameters=1_000_000, revision="")
+    monkeypatch.setitem(siglip2._SIZES, "siglip2-tiny", size)
     return Published(FAMILY, siglip2.make_spec("siglip2-tiny"))
 
 
@@ -220,14 +223,89 @@ def test_exports_give_the_vectors_of_the_checkpoint_without_it(siglip2_tiny, tin
     assert max(map(difference, encode(), on_torch)) < 1e-4
 
 
-def test_the_sizes_of_siglip2_are_those_published():
-    # From google/siglip2-*/config.json.
+def test_the_sizes_of_siglip2_have_the_parameters_published(transformers):
+    # From the listing of google/siglip2-* in the results of MTEB.
     published = {
-        "siglip2-base-patch16-224": (768, 12, 12, 3072, 16),
-        "siglip2-so400m-patch14-384": (1152, 27, 16, 4304, 14),
+        "siglip2-base-patch16-224": 375_187_970,
+        "siglip2-base-patch16-256": 375_234_050,
+        "siglip2-so400m-patch14-384": 1_136_008_498,
+        "siglip2-so400m-patch16-384": 1_136_039_602,
+        "siglip2-giant-opt-patch16-384": 1_871_885_426,
     }
-    assert {spec.name: siglip2.architecture(spec) for spec in siglip2.SPECS} == published
-    assert all(spec.context_length == 64 for spec in siglip2.SPECS)
+    counted = {}
+    for spec in siglip2.SPECS:
+        with torch.device("meta"):
+            model = transformers.SiglipModel(make_config(transformers, spec))
+        counted[spec.name] = sum(tensor.numel() for tensor in model.parameters())
+        assert spec.parameters == round(counted[spec.name] / 1e6) * 1_000_000
+        assert spec.context_length == 64
+        assert len(spec.publication.revision) == 40
+    assert counted == published
+
+
+@pytest.fixture
+def lopsided(monkeypatch, transformers, draw, tmp_path) -> tuple[Published, Path]:
+    """A size like the giant: its towers differ, and its checkpoint comes in two files."""
+    name, files = "siglip2-lopsided", ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+    image, text = siglip2.Tower(64, 3, 4, 96), siglip2.Tower(48, 2, 4, 80)
+    size = siglip2.Size(image=image, text=text, patch=16, side=64, parameters=1_000_000, revision="", weights=files)
+    monkeypatch.setitem(siglip2._SIZES, name, size)
+    published = Published(FAMILY, siglip2.make_spec(name))
+    model = transformers.SiglipModel(make_config(transformers, published.spec))
+    model.load_state_dict(draw(model.state_dict(), seed=12))
+    model.save_pretrained(tmp_path / name, max_shard_size="49MB")  # the table of tokens fills one
+    _tokenizer_of_letters().save(str(tmp_path / name / "tokenizer.json"))
+    assert sorted(path.name for path in (tmp_path / name).glob("*.safetensors")) == list(files)
+    return published, tmp_path
+
+
+def test_towers_of_two_widths_and_a_checkpoint_in_two_files_give_the_vectors_of_transformers(
+    lopsided, at, transformers, pictures
+):
+    published, weights = lopsided
+    image, text = published.load_image(at(weights)), published.load_text(at(weights))
+    vectors = check_vectors(image.encode_image(np.stack([image.preprocess(picture) for picture in pictures])), 64)
+    words = check_vectors(text.encode_text(["a cat", "一只猫"]), 64)
+    model = transformers.SiglipModel.from_pretrained(weights / published.spec.name).eval()
+    seen = np.stack([np.asarray(picture.resize((64, 64), Image.Resampling.BILINEAR)) for picture in pictures])
+    ids = torch.tensor([[*row, 1, *[0] * (63 - len(row))] for row in map(letters_of, ("a cat", "一只猫"))])
+    with torch.inference_mode():
+        theirs = model.get_image_features(standardised(seen, (0.5,) * 3, (0.5,) * 3)).pooler_output
+        their_words = model.get_text_features(input_ids=ids).pooler_output
+    assert difference(vectors, l2_normalize(theirs.numpy())) < 1e-4
+    assert difference(words, l2_normalize(their_words.numpy())) < 1e-4
+    record = published.folder(at(weights)).record()
+    assert [file.name for file in record.checkpoint] == [
+        *siglip2.size_of(published.spec.name).weights,
+        "tokenizer.json",
+    ]
+
+
+def test_one_file_of_two_is_not_enough(lopsided, at):
+    published, weights = lopsided
+    (weights / published.spec.name / "model-00002-of-00002.safetensors").unlink()
+    with pytest.raises(WeightsMissing, match="00002-of-00002"):
+        published.load_image(at(weights))
+
+
+def letters_of(text: str) -> list[int]:
+    return list(_tokenizer_of_letters().encode(text).ids)
+
+
+def test_small_letters_are_read_whether_the_tokenizer_asks_for_them_or_not(siglip2_tiny, tiny_siglip2, at, tmp_path):
+    # transformers has asked for them since version 5; the file on the hub is older.
+    tokenizers = pytest.importorskip("tokenizers")
+    copied = shutil.copytree(tiny_siglip2 / "siglip2-tiny", tmp_path / "siglip2-tiny")
+    (copied / "encoder.json").unlink(missing_ok=True)
+    asking = tokenizers.Tokenizer.from_file(str(copied / "tokenizer.json"))
+    asking.normalizer = tokenizers.normalizers.Sequence([tokenizers.normalizers.Lowercase(), asking.normalizer])
+    asking.save(str(copied / "tokenizer.json"))
+    texts = ["A CAT and a Dog", "a cat and a dog"]
+    vectors = [siglip2_tiny.load_text(at(weights)).encode_text(texts) for weights in (tiny_siglip2, tmp_path)]
+    assert np.array_equal(*vectors)
+    assert np.array_equal(vectors[0][0], vectors[0][1])
+    before, after = (siglip2_tiny.folder(at(weights)).installed_spec() for weights in (tiny_siglip2, tmp_path))
+    assert before.fingerprint != after.fingerprint  # the file decides, even where the vectors are the same
 
 
 def test_siglip2_is_its_weights_and_its_tokenizer(siglip2_tiny, tiny_siglip2):

@@ -6,7 +6,7 @@ Without torch: what they are, and how they see pictures. The towers are in tower
 from PIL import Image
 
 from models.encoders.encoder import Preprocess
-from models.encoders.spec import EncoderSpec, Publication
+from models.encoders.spec import EncoderSpec, Publication, PublishedFigure
 from models.pictures.preprocess import Squash
 
 # cn_clip resizes before it converts to RGB; decoding has converted already, so palettes and transparency come out as
@@ -22,6 +22,16 @@ _SIZES = {
     "vit-l-14-336": ("ViT-L-14-336", "RoBERTa-wwm-ext-base-chinese", "vit-large-patch14-336px", 768, 336, 407_000_000),
     "vit-h-14": ("ViT-H-14", "RoBERTa-wwm-ext-large-chinese", "vit-huge-patch14", 1024, 224, 958_000_000),
 }
+
+# size -> R@1 of captions without fine-tuning, as the authors published it: Flickr30K-CN, MUGE
+_RECALL = {
+    "rn50": (48.8, 42.6),
+    "vit-b-16": (62.7, 52.1),
+    "vit-l-14": (68.0, 56.3),
+    "vit-l-14-336": (69.0, 59.0),
+    "vit-h-14": (71.2, 63.0),
+}
+_SOURCE = "arXiv 2211.01335; github.com/OFA-Sys/Chinese-CLIP, Results.md"
 
 
 def make_spec(size: str) -> EncoderSpec:
@@ -43,6 +53,10 @@ def make_spec(size: str) -> EncoderSpec:
             modelscope=f"AI-ModelScope/chinese-clip-{repository}",
             # The first two are the form of transformers, which has no RN50.
             checkpoints=(*((("model.safetensors",),) if size != "rn50" else ()), (f"clip_cn_{size}.pt",)),
+        ),
+        figures=tuple(
+            PublishedFigure(dataset=dataset, measure="text -> image, R@1", value=value, source=_SOURCE)
+            for dataset, value in zip(("Flickr30K-CN", "MUGE"), _RECALL[size], strict=True)
         ),
     )
 

@@ -128,7 +128,7 @@ def pull(
         )
     )
     here = f" --data {settings.data}" if settings.weights is None and settings.data != Path("data") else ""
-    say_next_steps(name, after=here)
+    say_next_steps(name, after=here, exportable="int8" in published.family.exports)
 
 
 @app.command()
@@ -240,11 +240,12 @@ def verify(context: typer.Context, name: Name, *, data: Data = None, as_json: Js
         raise typer.Exit(1)
 
 
-def say_next_steps(name: str, *, before: str = "", after: str = "") -> None:
+def say_next_steps(name: str, *, before: str = "", after: str = "", exportable: bool = True) -> None:
     """Print the commands that go on with an encoder; `before` and `after` them stands where it lies."""
     commands = {"name": name, "before": before, "after": after}
     say(message("To use it: {before}xuntu index build PATH --encoder {name}{after}", **commands))
-    say(message("To make it faster: {before}xuntu models export {name} --precision int8{after}", **commands))
+    if exportable:
+        say(message("To make it faster: {before}xuntu models export {name} --precision int8{after}", **commands))
 
 
 def _named(encoder: Mapping[str, Any]) -> Readable | str:

@@ -53,6 +53,8 @@ class EncoderSpec:
     `languages` are ISO 639-1 codes, and empty for an encoder without a text tower; `parameters` counts the weights
     of both towers. `files` are empty for a published encoder until its checkpoint lies on this machine.
     `templates`: the name of a thing is found better when it is encoded in several sentences (see wordings.py).
+    `prompts` are what the authors put around a text and around a picture, and `pooling` what they make one vector of,
+    where an encoder can be used in several ways.
     `architecture`: the published encoder that a fine-tuned one is built like; empty for every other.
     `query_sharpness`: the inverse temperature at which a picture's scores with ordinary texts are averaged, to tell
     whether it scores well with any; `hub_share`: how much of that average is taken off its score with a text, 0
@@ -72,6 +74,8 @@ class EncoderSpec:
     parameters: int = 0
     publication: Publication | None = None
     templates: bool = False
+    prompts: tuple[str, ...] = ()
+    pooling: str = ""
     architecture: str = ""
     query_sharpness: float = 20.0
     hub_share: float = 0.0
@@ -80,6 +84,8 @@ class EncoderSpec:
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits over everything that decides what vectors come out."""
-        decisive = (self.space, self.dim, self.image_size, self.context_length, self.preprocess)
+        decisive: tuple[object, ...] = (self.space, self.dim, self.image_size, self.context_length, self.preprocess)
+        if self.prompts or self.pooling:
+            decisive += (self.prompts, self.pooling)
         checksums = sorted((file.name, file.sha256) for file in self.files)
         return hashlib.sha256(repr((decisive, checksums)).encode()).hexdigest()[:16]

@@ -13,6 +13,7 @@ from models.encoders import hash as hash_encoder
 from models.encoders import starter
 from models.encoders.chinese_clip import family as chinese_clip
 from models.encoders.dinov2 import family as dinov2
+from models.encoders.embedding_gemma2 import family as embedding_gemma2
 from models.encoders.encoder import ImageEncoder, Preprocess, TextEncoder
 from models.encoders.family import EncoderFamily
 from models.encoders.finetuned import CARD_FILE, finetuned_spec, is_finetuned, list_finetuned, read_card
@@ -48,7 +49,10 @@ def _entries_of(*families: EncoderFamily) -> dict[str, _Entry]:
 
 _BUILT_IN: Mapping[str, _Entry] = _entries_of(
     starter.StarterFamily(),
-    *map(PublishedEncoders, (chinese_clip.FAMILY, siglip2.FAMILY, dinov2.FAMILY)),
+    *map(
+        PublishedEncoders,
+        (chinese_clip.FAMILY, siglip2.FAMILY, embedding_gemma2.FAMILY, dinov2.FAMILY),
+    ),
     hash_encoder.HashFamily(),
 )
 

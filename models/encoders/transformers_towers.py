@@ -11,17 +11,36 @@ from models.encoders.torch_towers import lacks, mend_torchvision, read_state
 from models.foundation.errors import BackendNotInstalled, WeightsUnsuitable
 from models.foundation.messages import message
 
-_WIDTH_OF = ("embeddings.cls_token", "text_model.embeddings.token_embedding.weight")
+_WIDTH_OF = (
+    "embeddings.cls_token",
+    "text_model.embeddings.token_embedding.weight",
+    "language_model.embed_tokens.weight",
+)
 
 
-def load_model(kind: Any, config: Any, spec: EncoderSpec, path: Path) -> Any:
-    """Return a model of transformers with the weights at `path`, which may have the names of an older version of it."""
-    state = read_state(path, spec.name)
+def load_model(
+    kind: Any,
+    config: Any,
+    spec: EncoderSpec,
+    path: Path,
+    *,
+    width: int = 0,
+    prefix: str = "",
+    aside: tuple[str, ...] = (),
+) -> Any:
+    """Return a model of transformers with the weights at `path`, which may have the names of an older version of it.
+
+    `width` is that of its tokens, where it is not the vectors'. Names in the file may begin with `prefix`; tensors
+    whose names then begin with one of `aside` are left out.
+    """
+    state = {name.removeprefix(prefix): tensor for name, tensor in read_state(path, spec.name).items()}
+    state = {name: tensor for name, tensor in state.items() if not name.startswith(aside)}
+    width = width or spec.dim
     narrow = next((tensor for name, tensor in state.items() if name.endswith(_WIDTH_OF)), None)
-    if narrow is None or narrow.shape[-1] != spec.dim:  # found before gigabytes are filled
+    if narrow is None or narrow.shape[-1] != width:  # found before gigabytes are filled
         why = message("it holds something else")
         if narrow is not None:
-            why = message("it is {width} wide, not {wanted}", width=narrow.shape[-1], wanted=spec.dim)
+            why = message("it is {width} wide, not {wanted}", width=narrow.shape[-1], wanted=width)
         raise WeightsUnsuitable(path, spec.name, why)
     try:
         model, found = kind.from_pretrained(
@@ -53,14 +72,16 @@ class Pooled(nn.Module):
         return pooled
 
 
-def import_transformers() -> Any:
-    """Return transformers, silenced. Raises BackendNotInstalled."""
+def import_transformers(needed: str = "", version: str = "") -> Any:
+    """Return transformers, silenced. Raises BackendNotInstalled, also where it lacks `needed`, new in `version`."""
     mend_torchvision()
     try:
         import transformers
     except ImportError as error:
         raise BackendNotInstalled("transformers", "torch") from error
     tools: Any = transformers
+    if needed and not hasattr(tools, needed):
+        raise BackendNotInstalled(f"transformers>={version}", "torch")
     tools.logging.set_verbosity_error()  # what it has to say of a checkpoint, WeightsUnsuitable says
     tools.logging.disable_progress_bar()
     return tools

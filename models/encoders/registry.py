@@ -18,6 +18,7 @@ from models.encoders.encoder import ImageEncoder, Preprocess, TextEncoder
 from models.encoders.family import EncoderFamily
 from models.encoders.finetuned import CARD_FILE, finetuned_spec, is_finetuned, list_finetuned, read_card
 from models.encoders.published import Published, PublishedEncoders
+from models.encoders.qwen3_vl import family as qwen3_vl
 from models.encoders.runtime import Runtime
 from models.encoders.siglip2 import family as siglip2
 from models.encoders.spec import EncoderSpec
@@ -51,7 +52,7 @@ _BUILT_IN: Mapping[str, _Entry] = _entries_of(
     starter.StarterFamily(),
     *map(
         PublishedEncoders,
-        (chinese_clip.FAMILY, siglip2.FAMILY, embedding_gemma2.FAMILY, dinov2.FAMILY),
+        (chinese_clip.FAMILY, siglip2.FAMILY, embedding_gemma2.FAMILY, qwen3_vl.FAMILY, dinov2.FAMILY),
     ),
     hash_encoder.HashFamily(),
 )

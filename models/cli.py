@@ -162,6 +162,8 @@ def export(
     if published is None:
         tell(message("{name} is built in, and exported already.", name=name))
         return
+    for one in wanted:
+        published.check_exportable(one)
     paths = list_pictures(pictures, settings.data)
     if not paths:
         tell(

@@ -176,8 +176,11 @@ class Published:
         try:
             return choose(record, tower, runtime.precision, kind, has_torch=has_torch)
         except NotExported as error:
-            self.check_exportable(error.precision)
-            raise
+            precision = error.precision
+            if runtime.precision == "auto":
+                precision = next((one for one in _PREFERENCES[kind] if one in self.family.exports), precision)
+            self.check_exportable(precision)
+            raise NotExported(self.spec.name, precision) from error
 
 
 def choose(record: Record, tower: str, asked: str, kind: str, *, has_torch: bool) -> str:

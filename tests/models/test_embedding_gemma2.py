@@ -9,13 +9,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from models.encoders import registry
+from models.encoders import onnx, registry
 from models.encoders.embedding_gemma2 import spec as gemma
 from models.encoders.embedding_gemma2.family import FAMILY
 from models.encoders.published import Published, PublishedEncoders
 from models.encoders.registry import get_preprocess, get_spec, load_image_encoder, load_text_encoder
 from models.encoders.runtime import Runtime
-from models.foundation.errors import BackendNotInstalled, NotExportable, WeightsMissing, WeightsUnsuitable
+from models.foundation.errors import BackendNotInstalled, NotExportable, NotExported, WeightsMissing, WeightsUnsuitable
 from models.foundation.vectors import check_vectors, l2_normalize
 from models.weights.export import export
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("torch")
 FAMILY_NAME = "embeddinggemma2-tiny"
 DIMS = (24, 16)
 NAMES = [f"{FAMILY_NAME}-{dim}" for dim in DIMS]
-TINY = gemma.Shape(
+TINY = gemma.GemmaShape(
     vocabulary=96,
     width=32,
     layers=6,
@@ -189,6 +189,15 @@ def test_half_precision_is_refused_and_says_what_to_use_instead(weights, at):
     assert not folder.record().exports
 
 
+def test_tensorrt_asks_for_single_precision_and_keeps_to_it(weights, at):
+    with pytest.raises(NotExported, match="--precision fp32") as caught:
+        load_image_encoder(NAMES[0], Runtime(weights=weights, device="tensorrt"))
+    assert not isinstance(caught.value, NotExportable)
+    for in_fp16 in (True, False):
+        (_, options), *_ = onnx._providers("tensorrt:0", Path("image.onnx"), in_fp16=in_fp16)
+        assert options["trt_fp16_enable"] == in_fp16
+
+
 def test_with_an_older_transformers_the_version_is_named(weights, at, transformers, monkeypatch):
     older = ModuleType("transformers")
     older.logging = transformers.logging
@@ -250,7 +259,7 @@ def test_the_fingerprint_depends_on_all_that_decides_a_vector():
         replace(spec, pooling="last token"),
         replace(spec, dim=512),
         replace(spec, image_size=768),
-        replace(spec, preprocess=repr(gemma.make_preprocess(replace(gemma.Shape(), tokens=140)))),
+        replace(spec, preprocess=repr(gemma.make_preprocess(replace(gemma.GemmaShape(), tokens=140)))),
         replace(spec, context_length=256),
         *(get_spec(f"embeddinggemma2-{dim}") for dim in gemma.DIMS[1:]),
     ]
@@ -271,7 +280,7 @@ def test_the_model_has_the_tensors_that_are_published(transformers):
     from models.encoders.embedding_gemma2.towers import _make_config
 
     with torch.device("meta"):
-        state = transformers.EmbeddingGemma2Model(_make_config(transformers, gemma.Shape())).state_dict()
+        state = transformers.EmbeddingGemma2Model(_make_config(transformers, gemma.GemmaShape())).state_dict()
     assert sum(name.startswith("language_model.") for name in state) == 413
     assert sum(name.startswith(("vision_tower.", "embed_vision.")) for name in state) == 211 == len(state) - 413
     shapes = {
@@ -285,4 +294,4 @@ def test_the_model_has_the_tensors_that_are_published(transformers):
         "embed_vision.embedding_projection.weight": (512, 768),
     }
     assert {name: tuple(state[name].shape) for name in shapes} == shapes
-    assert round(sum(tensor.numel() for tensor in state.values()), -6) == gemma.Shape().parameters
+    assert round(sum(tensor.numel() for tensor in state.values()), -6) == gemma.GemmaShape().parameters

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("torch")
 FAMILY_NAME = "qwen3-vl-embedding-tiny"
 DIMS = (32, 16)
 NAMES = [f"{FAMILY_NAME}-{dim}" for dim in DIMS]
-TINY = qwen.Shape(
+TINY = qwen.QwenShape(
     vocabulary=384,
     width=32,
     layers=4,
@@ -237,7 +237,7 @@ def test_the_model_has_the_size_that_is_published(transformers):
     from models.encoders.qwen3_vl.towers import _make_config
 
     with torch.device("meta"):
-        state = transformers.Qwen3VLModel(_make_config(transformers, qwen.Shape(), 151_655)).state_dict()
+        state = transformers.Qwen3VLModel(_make_config(transformers, qwen.QwenShape(), 151_655)).state_dict()
     assert sum(tensor.numel() for tensor in state.values()) == 2_127_532_032
     assert tuple(state["language_model.layers.27.self_attn.k_proj.weight"].shape) == (1024, 2048)
     assert tuple(state["visual.deepstack_merger_list.2.linear_fc2.weight"].shape) == (2048, 4096)

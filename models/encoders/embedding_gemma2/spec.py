@@ -23,7 +23,7 @@ CONTEXT_LENGTH = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class GemmaShape:
     """The sizes of both towers; of heads with two sizes, the second is that of every sixth layer."""
 
     vocabulary: int = 262_144
@@ -45,7 +45,7 @@ class Shape:
     parameters: int = 439_000_000
 
 
-_SHAPES = {"embeddinggemma2": Shape()}
+_SHAPES = {"embeddinggemma2": GemmaShape()}
 
 
 def make_spec(family: str, dim: int) -> EncoderSpec:
@@ -71,7 +71,7 @@ def make_spec(family: str, dim: int) -> EncoderSpec:
     )
 
 
-def make_preprocess(shape: Shape) -> Preprocess:
+def make_preprocess(shape: GemmaShape) -> Preprocess:
     """Return the resize of the published processor: to as many blocks of 3 x 3 patches as there may be tokens."""
     return PackBlocks(
         block=shape.patch * shape.patches,
@@ -82,7 +82,7 @@ def make_preprocess(shape: Shape) -> Preprocess:
     )
 
 
-def architecture(spec: EncoderSpec) -> Shape:
+def architecture(spec: EncoderSpec) -> GemmaShape:
     """Return the sizes of an encoder's towers."""
     return _SHAPES[spec.name.rpartition("-")[0]]
 

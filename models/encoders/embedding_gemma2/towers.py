@@ -4,6 +4,7 @@ What transformers finds out as it runs, such as how many tokens a picture has, i
 both towers have a form in ONNX.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.encoders.block_towers import BlockImageTower
-from models.encoders.embedding_gemma2.spec import PICTURE_PROMPT, PICTURE_TOKENS, Shape, architecture
+from models.encoders.embedding_gemma2.spec import PICTURE_PROMPT, PICTURE_TOKENS, GemmaShape, architecture
 from models.encoders.spec import EncoderSpec
 from models.encoders.torch_towers import ImageTower, TextTower
 from models.encoders.transformers_towers import import_transformers, load_model
@@ -34,15 +35,15 @@ def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> tuple[ImageTower, 
         width=shape.width, aside=_AUDIO,
     )  # fmt: skip
     model.language_model.set_attn_implementation("eager")  # its shared heads have no other form in ONNX
-    text = _TextModel(model.language_model, spec.dim)
-    picture = _Picture(model, text, around, shape)
+    text = _GemmaPooled(model.language_model, spec.dim)
+    picture = _GemmaPicture(model, text, around, shape)
     tower = BlockImageTower(
         picture, (0.0,) * 3, (1.0,) * 3, block=shape.patch * shape.patches, budget=shape.tokens
     )  # the first layer standardises
-    return tower.eval(), TextTower(_Text(text)).eval()
+    return tower.eval(), TextTower(_GemmaText(text)).eval()
 
 
-class _TextModel(nn.Module):
+class _GemmaPooled(nn.Module):
     """Embedded tokens -> the mean of what becomes of those that count, cut to `dim`."""
 
     def __init__(self, model: Any, dim: int) -> None:
@@ -54,19 +55,17 @@ class _TextModel(nn.Module):
         """Return (n, dim) for tokens (n, length, width), their places (n, length), and which count, bool."""
         hidden = torch.zeros(counts.shape, device=tokens.device).masked_fill(~counts, torch.finfo(torch.float32).min)
         mask = hidden[:, None, None, :].expand(-1, 1, counts.shape[1], -1)
-        output = self.model(
-            inputs_embeds=tokens,
-            position_ids=places,
-            attention_mask={"full_attention": mask, "sliding_attention": mask},
-        ).last_hidden_state.float()
+        masks = {"full_attention": mask, "sliding_attention": mask}
+        found = self.model(inputs_embeds=tokens, position_ids=places, attention_mask=masks)
+        output: Tensor = found.last_hidden_state.float()
         weights = counts[:, :, None].float()
         return (output * weights).sum(1)[:, : self.dim] / weights.sum(1)
 
 
-class _Text(nn.Module):
+class _GemmaText(nn.Module):
     """Ids (n, length), 0 being padding -> (n, dim)."""
 
-    def __init__(self, text: _TextModel) -> None:
+    def __init__(self, text: _GemmaPooled) -> None:
         super().__init__()
         self.text = text
 
@@ -76,7 +75,7 @@ class _Text(nn.Module):
         return embedding
 
 
-class _Picture(nn.Module):
+class _GemmaPicture(nn.Module):
     """Blocks of pixels and their rows and columns -> (n, dim).
 
     Attention goes both ways, so tokens may stand in any order as long as their places are told. The prompt comes first
@@ -85,7 +84,7 @@ class _Picture(nn.Module):
 
     prompt: Tensor
 
-    def __init__(self, model: Any, text: _TextModel, around: tuple[int, ...], shape: Shape) -> None:
+    def __init__(self, model: Any, text: _GemmaPooled, around: tuple[int, ...], shape: GemmaShape) -> None:
         super().__init__()
         self.vision, self.embed, self.text = model.vision_tower, model.embed_vision, text
         self.shape = shape
@@ -128,10 +127,11 @@ class _Picture(nn.Module):
         mask = ~absent[:, None, None, :].expand(n, 1, absent.shape[1], absent.shape[1])
         for layer in vision.encoder.layers:
             hidden = layer(hidden, attention_mask=mask, position_embeddings=rotations, position_ids=places)
-        return hidden.float().reshape(n, budget, across**2, -1).mean(2) * shape.seen_width**0.5
+        pooled: Tensor = hidden.float().reshape(n, budget, across**2, -1).mean(2)
+        return pooled * math.sqrt(shape.seen_width)
 
 
-def _make_config(transformers: Any, shape: Shape) -> Any:
+def _make_config(transformers: Any, shape: GemmaShape) -> Any:
     key_heads, head_widths = shape.key_heads, shape.head_widths
     return transformers.EmbeddingGemma2Config(
         text_config={

@@ -28,7 +28,7 @@ LEAST_TOKENS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class QwenShape:
     """The sizes of the language model and of the part that sees."""
 
     vocabulary: int = 151_936
@@ -51,7 +51,7 @@ class Shape:
     parameters: int = 2_127_000_000
 
 
-_SHAPES = {"qwen3-vl-embedding-2b": Shape()}
+_SHAPES = {"qwen3-vl-embedding-2b": QwenShape()}
 
 
 def make_spec(family: str, dim: int) -> EncoderSpec:
@@ -77,7 +77,7 @@ def make_spec(family: str, dim: int) -> EncoderSpec:
     )
 
 
-def make_preprocess(shape: Shape) -> Preprocess:
+def make_preprocess(shape: QwenShape) -> Preprocess:
     """Return the authors' resize: to whole blocks of 2 x 2 patches, smaller only where there would be too many."""
     return PackBlocks(
         block=shape.patch * shape.patches,
@@ -88,7 +88,7 @@ def make_preprocess(shape: Shape) -> Preprocess:
     )
 
 
-def architecture(spec: EncoderSpec) -> Shape:
+def architecture(spec: EncoderSpec) -> QwenShape:
     """Return the sizes of an encoder's model."""
     return _SHAPES[spec.name.rpartition("-")[0]]
 

@@ -13,7 +13,7 @@ from models.encoders.qwen3_vl.spec import (
     PICTURE_TOKEN,
     SPECIAL_TOKENS,
     STD,
-    Shape,
+    QwenShape,
     architecture,
 )
 from models.encoders.spec import EncoderSpec
@@ -43,12 +43,12 @@ def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> tuple[ImageTower, 
         prefix="model.",
         aside=("lm_head.",),
     )
-    picture = _Picture(model, prompt, stand_in, shape, spec.dim)
+    picture = _QwenPicture(model, prompt, stand_in, shape, spec.dim)
     tower = BlockImageTower(picture, MEAN, STD, block=shape.patch * shape.patches, budget=shape.tokens)
-    return tower.eval(), TextTower(_Text(model.language_model, spec.dim)).eval()
+    return tower.eval(), TextTower(_QwenText(model.language_model, spec.dim)).eval()
 
 
-class _Text(nn.Module):
+class _QwenText(nn.Module):
     """Ids (n, length), filled up with 0 at the end -> what becomes of the last before that: (n, dim).
 
     0 is the id of a word as well. A token only sees those before it, so what comes after the last one, which is never
@@ -68,10 +68,10 @@ class _Text(nn.Module):
         return embedding
 
 
-class _Picture(nn.Module):
+class _QwenPicture(nn.Module):
     """Blocks of pixels and their rows and columns -> (n, dim)."""
 
-    def __init__(self, model: Any, prompt: tuple[int, ...], stand_in: int, shape: Shape, dim: int) -> None:
+    def __init__(self, model: Any, prompt: tuple[int, ...], stand_in: int, shape: QwenShape, dim: int) -> None:
         super().__init__()
         self.model = model
         self.shape, self.dim, self.stand_in = shape, dim, stand_in
@@ -106,7 +106,7 @@ class _Picture(nn.Module):
         return frames.reshape(len(blocks) * across**2, 3 * _FRAMES * patch**2)
 
 
-def _make_config(transformers: Any, shape: Shape, stand_in: int) -> Any:
+def _make_config(transformers: Any, shape: QwenShape, stand_in: int) -> Any:
     return transformers.Qwen3VLConfig(
         image_token_id=stand_in,
         text_config={

@@ -7,6 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from api.search.engine import SearchEngine
+from api.search.query import Clause, Query
+from indexer.config import IndexerSettings
+from indexer.pipeline.commands import BuildOptions, build
 from models.encoders import registry
 from models.encoders.published import Published, PublishedEncoders
 from models.encoders.qwen3_vl import spec as qwen
@@ -169,6 +173,17 @@ def test_a_shorter_vector_is_the_beginning_of_the_longer_one(weights, at, pictur
     ):
         longer, shorter = (ask(load(name, at(weights))) for name in NAMES)
         assert np.abs(l2_normalize(longer[:, :16]) - check_vectors(shorter, 16)).max() < 1e-6
+
+
+def test_a_library_is_built_and_searched(weights, at, photographs, tmp_path):
+    settings = IndexerSettings(data=tmp_path, weights=weights, device="cpu", workers=0)
+    build(settings, [photographs], BuildOptions(encoders=[NAMES[0]]))
+    engine = SearchEngine.open(tmp_path, runtime=at(weights))
+    for name in ("cat.png", "rocket.jpg"):
+        found = engine.search(Query(clauses=[Clause(image=(photographs / name).read_bytes())], k=9))
+        assert found.hits[0].path.endswith(name)
+        assert found.hits[0].score > 0.999
+    assert len(engine.search(Query(clauses=[Clause(text="一只猫")], k=9)).hits) == 9
 
 
 def test_an_export_is_refused_and_says_what_runs_it(weights, at):

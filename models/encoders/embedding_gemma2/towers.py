@@ -19,6 +19,7 @@ from models.encoders.transformers_towers import import_transformers, load_model
 from models.language.subword_tokenizers import read_prompt
 
 _AUDIO = ("audio_tower.", "embed_audio.")
+_MEAN, _STD = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # the first layer standardises
 
 
 def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> tuple[ImageTower, TextTower]:
@@ -29,17 +30,15 @@ def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> tuple[ImageTower, 
     transformers = import_transformers("EmbeddingGemma2Model", "5.23")
     weights, tokenizer = checkpoint
     shape = architecture(spec)
-    around, _ = read_prompt(tokenizer, PICTURE_PROMPT, PICTURE_TOKENS)
-    model = load_model(
-        transformers.EmbeddingGemma2Model, _make_config(transformers, shape), spec, weights,
-        width=shape.width, aside=_AUDIO,
-    )  # fmt: skip
+    around, special = read_prompt(tokenizer, PICTURE_PROMPT, PICTURE_TOKENS)
+    config = _make_config(transformers, shape)
+    model = load_model(transformers.EmbeddingGemma2Model, config, spec, weights, width=shape.width, aside=_AUDIO)
     model.language_model.set_attn_implementation("eager")  # its shared heads have no other form in ONNX
     text = _GemmaPooled(model.language_model, spec.dim)
-    picture = _GemmaPicture(model, text, around, shape)
-    tower = BlockImageTower(
-        picture, (0.0,) * 3, (1.0,) * 3, block=shape.patch * shape.patches, budget=shape.tokens
-    )  # the first layer standardises
+    before = around.index(special[PICTURE_TOKENS[0]]) + 1
+    picture = _GemmaPicture(model, text, (around[:before], around[before:]), shape)
+    block = shape.patch * shape.patches
+    tower = BlockImageTower(picture, _MEAN, _STD, block=block, budget=shape.tokens)
     return tower.eval(), TextTower(_GemmaText(text)).eval()
 
 
@@ -84,13 +83,13 @@ class _GemmaPicture(nn.Module):
 
     prompt: Tensor
 
-    def __init__(self, model: Any, text: _GemmaPooled, around: tuple[int, ...], shape: GemmaShape) -> None:
+    def __init__(self, model: Any, text: _GemmaPooled, around: tuple[tuple[int, ...], ...], shape: GemmaShape) -> None:
         super().__init__()
         self.vision, self.embed, self.text = model.vision_tower, model.embed_vision, text
         self.shape = shape
-        self.before = len(around) // 2
-        self.after = len(around) - self.before
-        self.register_buffer("prompt", model.language_model.embed_tokens(torch.tensor([around])).detach())
+        self.before, self.after = map(len, around)
+        prompt = torch.tensor([[number for part in around for number in part]])
+        self.register_buffer("prompt", model.language_model.embed_tokens(prompt).detach())
 
     def forward(self, blocks: Tensor, grid: Tensor) -> Tensor:
         n, budget = blocks.shape[0], self.shape.tokens

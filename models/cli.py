@@ -176,7 +176,7 @@ def pull(
         )
     )
     here = f" --data {settings.data}" if settings.weights is None and settings.data != Path("data") else ""
-    say_next_steps(name, after=here)
+    say_next_steps(name, after=here, exportable="int8" in published.family.exports)
 
 
 @app.command()
@@ -210,6 +210,8 @@ def export(
     if published is None:
         tell(message("{name} is built in, and exported already.", name=name))
         return
+    for one in wanted:
+        published.check_exportable(one)
     paths = list_pictures(pictures, settings.data)
     if not paths:
         tell(
@@ -288,11 +290,12 @@ def verify(context: typer.Context, name: Name, *, data: Data = None, as_json: Js
         raise typer.Exit(1)
 
 
-def say_next_steps(name: str, *, before: str = "", after: str = "") -> None:
+def say_next_steps(name: str, *, before: str = "", after: str = "", exportable: bool = True) -> None:
     """Print the commands that go on with an encoder; `before` and `after` them stands where it lies."""
     commands = {"name": name, "before": before, "after": after}
     say(message("To use it: {before}xuntu index build PATH --encoder {name}{after}", **commands))
-    say(message("To make it faster: {before}xuntu models export {name} --precision int8{after}", **commands))
+    if exportable:
+        say(message("To make it faster: {before}xuntu models export {name} --precision int8{after}", **commands))
 
 
 def _millions(parameters: int) -> str:

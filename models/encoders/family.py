@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from PIL.Image import Image
 
 from models.encoders.encoder import ImageEncoder, Preprocess, TextEncoder
-from models.encoders.runtime import Runtime
+from models.encoders.runtime import PRECISIONS, Runtime
 from models.encoders.spec import EncoderSpec
 from models.encoders.weights_folder import EncoderFolder
 from models.foundation.vectors import Vectors
@@ -56,7 +56,8 @@ class PublishedFamily:
 
     `run_reference` is the authors' own code, where it is another: spec, checkpoint, pictures, texts -> image and text
     vectors. `load_trainable` is there where fine-tuning is. `tokenizer_file` is the name that the tokenizer's file has
-    beside an export; empty without a text tower.
+    beside an export; empty without a text tower. `exports` are the precisions that it can be exported in; none where
+    it runs on torch alone.
     """
 
     specs: tuple[EncoderSpec, ...]
@@ -67,3 +68,4 @@ class PublishedFamily:
     tokenizer_file: str = ""
     find_tokenizer: Callable[[EncoderFolder], Path] = _no_tokenizer
     load_tokenizer: Callable[..., Tokenizer] = _no_tokenizer  # type: ignore[assignment]
+    exports: tuple[str, ...] = PRECISIONS

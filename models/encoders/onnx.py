@@ -24,11 +24,14 @@ _PROVIDERS = {"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionPro
 _CPU_BATCH = 32
 
 
-def open_session(path: Path, *, threads: int = 0, device: str = CPU, encoder: str = "") -> "InferenceSession":
+def open_session(
+    path: Path, *, threads: int = 0, device: str = CPU, encoder: str = "", in_fp16: bool = True
+) -> "InferenceSession":
     """Open an ONNX file on a device (see list_devices); 0 threads means every processor.
 
-    Weights beside the file are mapped into memory; those of matrix products are packed anew on the way. Raises
-    BackendNotInstalled, WeightsCorrupt, or DeviceUnavailable when the session, once open, does not run on the device.
+    TensorRT computes in half precision where it is faster, unless `in_fp16` is false. Weights beside the file are
+    mapped into memory; those of matrix products are packed anew on the way. Raises BackendNotInstalled,
+    WeightsCorrupt, or DeviceUnavailable when the session, once open, does not run on the device.
     """
     try:
         import onnxruntime
@@ -46,7 +49,9 @@ def open_session(path: Path, *, threads: int = 0, device: str = CPU, encoder: st
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a provider is not in this build, which is found out below
-            session = onnxruntime.InferenceSession(str(path), options, providers=_providers(device, path))
+            session = onnxruntime.InferenceSession(
+                str(path), options, providers=_providers(device, path, in_fp16=in_fp16)
+            )
     except (failures.Fail, failures.InvalidProtobuf, failures.InvalidGraph, failures.RuntimeException) as error:
         first_line = str(error).strip().partition("\n")[0]
         if device != CPU:
@@ -60,7 +65,7 @@ def open_session(path: Path, *, threads: int = 0, device: str = CPU, encoder: st
     return session
 
 
-def _providers(device: str, path: Path) -> list[Any]:
+def _providers(device: str, path: Path, *, in_fp16: bool) -> list[Any]:
     kind, _, number = device.partition(":")
     cuda = ("CUDAExecutionProvider", {"device_id": int(number or 0)})
     if kind == "cuda":
@@ -68,7 +73,7 @@ def _providers(device: str, path: Path) -> list[Any]:
     if kind == "tensorrt":
         # An engine takes minutes to build, so it is kept beside the graph.
         own = {"device_id": int(number), "trt_engine_cache_enable": True, "trt_engine_cache_path": str(path.parent)}
-        return [("TensorrtExecutionProvider", {**own, "trt_fp16_enable": True}), cuda, "CPUExecutionProvider"]
+        return [("TensorrtExecutionProvider", {**own, "trt_fp16_enable": in_fp16}), cuda, "CPUExecutionProvider"]
     return ["CPUExecutionProvider"]
 
 

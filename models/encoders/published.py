@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from models.encoders.encoder import ImageEncoder, Preprocess, TextEncoder
@@ -16,10 +17,12 @@ from models.encoders.runtime import Runtime
 from models.encoders.spec import EncoderSpec
 from models.encoders.weights_folder import EncoderFolder, Export, Record
 from models.foundation.devices import CPU, list_devices
-from models.foundation.errors import DeviceUnavailable, NotExported, NoTextTower, NotTrainable
+from models.foundation.errors import DeviceUnavailable, NotExportable, NotExported, NoTextTower, NotTrainable
 from models.language.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
     from models.encoders.torch_towers import TrainableModel
 
 logger = logging.getLogger(__name__)
@@ -92,7 +95,7 @@ class Published:
             tower, _ = self.load_towers(folder)
             return TorchImageEncoder(spec, preprocess, tower, device=device, batch_size=batch_size)
         graph, *_ = folder.verified(self._export(folder, "image", form).files)
-        session = open_session(graph, threads=runtime.threads, device=device, encoder=spec.name)
+        session = self._open(graph, runtime, device)
         return OnnxImageEncoder(spec, preprocess, session, batch_size=batch_size)
 
     def open_text(self, runtime: Runtime, form: str, device: str = CPU) -> TextEncoder:
@@ -109,7 +112,7 @@ class Published:
             return TorchTextEncoder(spec, self.load_tokenizer(folder), tower, device=device)
         graph, *_, vocabulary = folder.verified(self._export(folder, "text", form).files)
         tokenizer = self.family.load_tokenizer(vocabulary, context_length=spec.context_length)
-        session = open_session(graph, threads=runtime.threads, device=device, encoder=spec.name)
+        session = self._open(graph, runtime, device)
         return OnnxTextEncoder(spec, tokenizer, session)
 
     def load_towers(self, folder: EncoderFolder) -> Towers:
@@ -125,6 +128,20 @@ class Published:
     def load_tokenizer(self, folder: EncoderFolder) -> Tokenizer:
         """Return the tokenizer that belongs to the checkpoint."""
         return self.family.load_tokenizer(self.family.find_tokenizer(folder), context_length=self.spec.context_length)
+
+    def check_exportable(self, precision: str) -> None:
+        """Raise NotExportable for a precision that the encoder is never exported in."""
+        if precision not in self.family.exports:
+            raise NotExportable(self.spec.name, precision, self.family.exports)
+
+    def _open(self, graph: Path, runtime: Runtime, device: str) -> "InferenceSession":
+        return open_session(
+            graph,
+            threads=runtime.threads,
+            device=device,
+            encoder=self.spec.name,
+            in_fp16="fp16" in self.family.exports,
+        )
 
     def _export(self, folder: EncoderFolder, tower: str, precision: str) -> Export:
         export = folder.record().find_export(tower, precision)
@@ -156,7 +173,14 @@ class Published:
     def _form(self, record: Record, tower: str, runtime: Runtime, kind: str, *, has_torch: bool) -> str:
         if kind == CHECKPOINT:
             return CHECKPOINT
-        return choose(record, tower, runtime.precision, kind, has_torch=has_torch)
+        try:
+            return choose(record, tower, runtime.precision, kind, has_torch=has_torch)
+        except NotExported as error:
+            precision = error.precision
+            if runtime.precision == "auto":
+                precision = next((one for one in _PREFERENCES[kind] if one in self.family.exports), precision)
+            self.check_exportable(precision)
+            raise NotExported(self.spec.name, precision) from error
 
 
 def choose(record: Record, tower: str, asked: str, kind: str, *, has_torch: bool) -> str:

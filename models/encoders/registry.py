@@ -14,11 +14,13 @@ from models.encoders import starter
 from models.encoders.chinese_clip import family as chinese_clip
 from models.encoders.dinov2 import family as dinov2
 from models.encoders.dinov3 import family as dinov3
+from models.encoders.embedding_gemma2 import family as embedding_gemma2
 from models.encoders.encoder import ImageEncoder, Preprocess, TextEncoder
 from models.encoders.family import EncoderFamily
 from models.encoders.fg_clip2 import family as fg_clip2
 from models.encoders.finetuned import CARD_FILE, finetuned_spec, is_finetuned, list_finetuned, read_card
 from models.encoders.published import Published, PublishedEncoders
+from models.encoders.qwen3_vl import family as qwen3_vl
 from models.encoders.runtime import Runtime
 from models.encoders.siglip2 import family as siglip2
 from models.encoders.spec import EncoderSpec
@@ -50,7 +52,18 @@ def _entries_of(*families: EncoderFamily) -> dict[str, _Entry]:
 
 _BUILT_IN: Mapping[str, _Entry] = _entries_of(
     starter.StarterFamily(),
-    *map(PublishedEncoders, (chinese_clip.FAMILY, fg_clip2.FAMILY, siglip2.FAMILY, dinov2.FAMILY, dinov3.FAMILY)),
+    *map(
+        PublishedEncoders,
+        (
+            chinese_clip.FAMILY,
+            fg_clip2.FAMILY,
+            siglip2.FAMILY,
+            embedding_gemma2.FAMILY,
+            qwen3_vl.FAMILY,
+            dinov2.FAMILY,
+            dinov3.FAMILY,
+        ),
+    ),
     hash_encoder.HashFamily(),
 )
 

@@ -46,7 +46,8 @@ class Publication:
     `checkpoints` are the forms it comes in, the preferred one first: each the names of all files that it needs, the
     weights themselves first. `revision` is the commit that is fetched from Hugging Face and its mirrors, all 40 digits,
     or empty for the newest; ModelScope counts commits of its own, so there it is always the newest. `terms` is where
-    the licence stands, if a person has to accept it before anything is fetched. `bytes_per_parameter` is 4 for float32.
+    the licence stands, if a person has to accept it before anything is fetched. `size` is about how many
+    bytes the checkpoint has, where that is not four for each parameter.
     """
 
     huggingface: str  # repository on the Hugging Face hub and its mirrors
@@ -54,7 +55,7 @@ class Publication:
     checkpoints: tuple[tuple[str, ...], ...]
     revision: str = ""
     terms: str = ""
-    bytes_per_parameter: int = 4
+    size: int = 0
 
     @property
     def is_fetchable(self) -> bool:
@@ -71,6 +72,8 @@ class EncoderSpec:
     text tower reads; `languages` are ISO 639-1 codes, and empty for an encoder without a text tower; `parameters`
     counts the weights of both towers. `files` are empty for a published encoder until its checkpoint lies here.
     `templates`: the name of a thing is found better when it is encoded in several sentences (see wordings.py).
+    `prompts` are what the authors put around a text and around a picture, and `pooling` what they make one vector of,
+    where an encoder can be used in several ways.
     `architecture`: the published encoder that a fine-tuned one is built like; empty for every other.
     `query_sharpness`: the inverse temperature at which a picture's scores with ordinary texts are averaged, to tell
     whether it scores well with any; `hub_share`: how much of that average is taken off its score with a text, 0
@@ -91,6 +94,8 @@ class EncoderSpec:
     parameters: int = 0
     publication: Publication | None = None
     templates: bool = False
+    prompts: tuple[str, ...] = ()
+    pooling: str = ""
     architecture: str = ""
     query_sharpness: float = 20.0
     hub_share: float = 0.0
@@ -101,11 +106,15 @@ class EncoderSpec:
     def download_bytes(self) -> int:
         """Return about how many bytes the published checkpoint has; 0 where nothing is to be fetched."""
         published = self.publication
-        return self.parameters * published.bytes_per_parameter if published and published.is_fetchable else 0
+        if published is None or not published.is_fetchable:
+            return 0
+        return published.size or 4 * self.parameters
 
     @cached_property
     def fingerprint(self) -> str:
         """16 hex digits over everything that decides what vectors come out."""
-        decisive = (self.space, self.dim, self.image_size, self.context_length, self.preprocess)
+        decisive: tuple[object, ...] = (self.space, self.dim, self.image_size, self.context_length, self.preprocess)
+        if self.prompts or self.pooling:
+            decisive += (self.prompts, self.pooling)
         checksums = sorted((file.name, file.sha256) for file in self.files)
         return hashlib.sha256(repr((decisive, checksums)).encode()).hexdigest()[:16]

@@ -11,22 +11,35 @@ from models.encoders.torch_towers import lacks, mend_torchvision, read_state
 from models.foundation.errors import BackendNotInstalled, WeightsUnsuitable
 from models.foundation.messages import message
 
-_WIDTH_OF = ("embeddings.cls_token", "text_model.embeddings.token_embedding.weight")
+_WIDTH_OF = (
+    "embeddings.cls_token",
+    "text_model.embeddings.token_embedding.weight",
+    "language_model.embed_tokens.weight",
+)
 
 
-def load_model(kind: Any, config: Any, spec: EncoderSpec, path: Path, *more: Path, width: int = 0) -> Any:
+def load_model(
+    kind: Any,
+    config: Any,
+    spec: EncoderSpec,
+    path: Path,
+    *more: Path,
+    width: int = 0,
+    prefix: str = "",
+    aside: tuple[str, ...] = (),
+) -> Any:
     """Return a model of transformers with the weights at `path`, which may have the names of an older version of it.
 
     `more`: the further files of a checkpoint that comes in several. `width`: of the tower that tells one size from
-    another, where it is not that of the vectors.
+    another, where it is not that of the vectors. Names in the files may begin with `prefix`; tensors whose names then
+    begin with one of `aside` are left out.
     """
-    state = read_state(path, spec.name)
-    for further in more:
-        state |= read_state(further, spec.name)
-    narrow, wanted = (
-        next((tensor for name, tensor in state.items() if name.endswith(_WIDTH_OF)), None),
-        width or spec.dim,
-    )
+    state: dict[str, torch.Tensor] = {}
+    for file in (path, *more):
+        state |= {name.removeprefix(prefix): tensor for name, tensor in read_state(file, spec.name).items()}
+    state = {name: tensor for name, tensor in state.items() if not name.startswith(aside)}
+    wanted = width or spec.dim
+    narrow = next((tensor for name, tensor in state.items() if name.endswith(_WIDTH_OF)), None)
     if narrow is None or narrow.shape[-1] != wanted:  # found before gigabytes are filled
         why = message("it holds something else")
         if narrow is not None:
@@ -62,14 +75,16 @@ class Pooled(nn.Module):
         return pooled
 
 
-def import_transformers() -> Any:
-    """Return transformers, silenced. Raises BackendNotInstalled."""
+def import_transformers(needed: str = "", version: str = "") -> Any:
+    """Return transformers, silenced. Raises BackendNotInstalled, also where it lacks `needed`, new in `version`."""
     mend_torchvision()
     try:
         import transformers
     except ImportError as error:
         raise BackendNotInstalled("transformers", "torch") from error
     tools: Any = transformers
+    if needed and not hasattr(tools, needed):
+        raise BackendNotInstalled(f"transformers>={version}", "torch")
     tools.logging.set_verbosity_error()  # what it has to say of a checkpoint, WeightsUnsuitable says
     tools.logging.disable_progress_bar()
     return tools

@@ -10,6 +10,7 @@ ImageSearchError                        its text is shown as it stands, in Engli
 │  ├─ FetchFailed                       no place where a file is published could be reached
 │  ├─ LicenceNotAccepted                weights whose licence a person has to accept first
 │  ├─ NotExported, ExportRefused        no export in that precision; an export whose vectors are not the original's
+│  │  └─ NotExportable                  a precision that the encoder is never exported in
 │  ├─ NoTextTower                       a text for an encoder that sees pictures only
 │  ├─ DeviceUnavailable                 a device asked for by name cannot be used
 │  ├─ BackendNotInstalled               a package of one of the extras is not installed
@@ -304,6 +305,27 @@ class NotExported(EncoderError):
                 precision=precision,
                 command=command,
             )
+        )
+
+
+class NotExportable(NotExported):
+    """An encoder is asked for in a precision that it is never exported in. `instead` are those that it is."""
+
+    code = "not_exportable"
+
+    def __init__(self, encoder: str, precision: str, instead: Sequence[str]) -> None:
+        self.encoder, self.precision, self.instead = encoder, precision, tuple(instead)
+        said = mark(
+            "{encoder} cannot be exported in {precision}: its numbers grow beyond what that holds. Use {instead}; a "
+            "GPU runs the checkpoint itself, in bfloat16."
+        )
+        if not instead:
+            said = mark(
+                "{encoder} cannot be exported: it runs on torch alone, from its checkpoint, in float32 on a processor "
+                "and in bfloat16 on a GPU. Leave the precision at auto."
+            )
+        EncoderError.__init__(
+            self, Message(said, {"encoder": encoder, "precision": precision, "instead": self.instead})
         )
 
 

@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from models.foundation.errors import BackendNotInstalled, WeightsCorrupt
-from models.foundation.messages import verbatim
+from models.foundation.errors import BackendNotInstalled, WeightsCorrupt, WeightsUnsuitable
+from models.foundation.messages import message, verbatim
 from models.language.tokenizer import TokenizedText, is_sign
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class SubwordTokenizer:
 
     A text is never read as a special token: "[MASK]" typed by a person is a bracket, a word and a bracket. With `pad`
     every text is filled up to `context_length` with zeros, for encoders that were trained so and see the padding.
+    `prompt` is what every text goes on from, in one piece with it.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class SubwordTokenizer:
         end: tuple[int, ...] = (),
         clean: Callable[[str], str] = str,
         pad: bool = False,
+        prompt: str = "",
     ) -> None:
         self.context_length = context_length
         self._tokenizer = tokenizer
@@ -45,10 +47,11 @@ class SubwordTokenizer:
         self._begin, self._end = begin, end
         self._clean = clean
         self._pad = pad
+        self._prompt = prompt
 
     def tokenize(self, text: str) -> TokenizedText:
         """Return the ids, and the words that have none."""
-        text = self._clean(text)
+        text = self._prompt + self._clean(text)
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         room = self.context_length - len(self._begin) - len(self._end)
         ids = (*self._begin, *encoding.ids[:room], *self._end)
@@ -60,9 +63,9 @@ class SubwordTokenizer:
         )
 
     def _words(self, text: str, encoding: "Encoding", *, unknown: bool) -> tuple[str, ...]:
-        """Return the pieces of `text` that are words or symbols, either the unknown ones or the others."""
+        """Return the pieces of `text` after its prompt that are words or symbols, the unknown ones or the others."""
         pieces = (
-            text[start:end]
+            text[max(start, len(self._prompt)) : end]
             for number, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
             if (number == self._unknown) == unknown
         )
@@ -117,14 +120,7 @@ def _clean_char(char: str) -> str:
 
 def load_gemma(path: Path, *, context_length: int) -> SubwordTokenizer:
     """Return SigLIP 2's tokenizer over Gemma's tokenizer.json: lower case, <eos> last even where a text is cut."""
-    from_rust = _import()
-    try:
-        tokenizer = from_rust.Tokenizer.from_file(str(path))
-    except Exception as error:  # the library has no class of its own
-        raise WeightsCorrupt(path, encoder=path.parent.name, why=verbatim(str(error))) from error
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    normalizers = from_rust.normalizers
+    normalizers, tokenizer = _import().normalizers, _open(path)
     ours: list[object] = [normalizers.Lowercase(), *([tokenizer.normalizer] if tokenizer.normalizer else [])]
     tokenizer.normalizer = normalizers.Sequence(ours)
     tokenizer.encode_special_tokens = True
@@ -137,6 +133,54 @@ def load_gemma(path: Path, *, context_length: int) -> SubwordTokenizer:
         end=() if end is None else (end,),
         pad=True,
     )
+
+
+def load_prompted(
+    path: Path, *, context_length: int, before: str = "", prompt: str = "", after: str = ""
+) -> SubwordTokenizer:
+    """Return the tokenizer of a tokenizer.json for texts between `before` + `prompt` and `after`.
+
+    Special tokens are read in `before` and `after`, not in `prompt` and the text. What the file itself puts around a
+    text stands around all. Raises WeightsCorrupt.
+    """
+    tokenizer = _open(path)
+    bare, whole = (tokenizer.encode("a", add_special_tokens=added).ids for added in (False, True))
+    start = next((at for at in range(len(whole)) if whole[at : at + len(bare)] == bare), 0)
+    first, last = (tokenizer.encode(part, add_special_tokens=False).ids for part in (before, after))
+    tokenizer.encode_special_tokens = True
+    return SubwordTokenizer(
+        tokenizer,
+        context_length=context_length,
+        unknown=-1,
+        begin=(*whole[:start], *first),
+        end=(*last, *whole[start + len(bare) :]),
+        prompt=prompt,
+    )
+
+
+def read_prompt(path: Path, prompt: str, special: Sequence[str]) -> tuple[tuple[int, ...], dict[str, int]]:
+    """Return the ids of a prompt without a text, with what a tokenizer.json puts around it, and those of `special`.
+
+    Raises WeightsCorrupt, or WeightsUnsuitable where the file lacks one of the `special` tokens.
+    """
+    tokenizer = _open(path)
+    ids: dict[str, int | None] = {token: tokenizer.token_to_id(token) for token in special}
+    known = {token: number for token, number in ids.items() if number is not None}
+    if lacking := sorted(ids.keys() - known.keys()):
+        raise WeightsUnsuitable(path, path.parent.name, message("it has no token {token}", token=lacking[0]))
+    return tuple(tokenizer.encode(prompt, add_special_tokens=True).ids), known
+
+
+def _open(path: Path) -> Any:
+    """Return what a tokenizer.json describes, without padding and truncation."""
+    from_rust = _import()
+    try:
+        tokenizer = from_rust.Tokenizer.from_file(str(path))
+    except Exception as error:  # the library has no class of its own
+        raise WeightsCorrupt(path, encoder=path.parent.name, why=verbatim(str(error))) from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
 
 
 def _import() -> Any:

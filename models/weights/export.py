@@ -67,9 +67,11 @@ def export(
     """Export both towers in each of `precisions`, and record them.
 
     `pictures` are files of the library the encoder is for: parity is measured on them, and static quantisation
-    calibrated. Raises BackendNotInstalled, ExportRefused, WeightsMissing, WeightsCorrupt, WeightsUnsuitable,
-    WeightsBusy or WeightsUnwritable.
+    calibrated. Raises NotExportable, BackendNotInstalled, ExportRefused, WeightsMissing, WeightsCorrupt,
+    WeightsUnsuitable, WeightsBusy or WeightsUnwritable.
     """
+    for precision in precisions:
+        published.check_exportable(precision)
     try:
         import onnx  # noqa: F401
     except ImportError as error:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.foundation.errors import WeightsUnsuitable
 from models.language import subword_tokenizers as subword
 
 tokenizers = pytest.importorskip("tokenizers")
@@ -257,3 +258,52 @@ def test_gemma_reads_special_tokens_that_a_person_types_as_words(gemma, special,
 def test_gemma_names_what_it_does_not_know(gemma, text, meaningful, unknown):
     tokens = gemma.tokenize(text)
     assert (tokens.meaningful, tokens.unknown_words) == (meaningful, unknown)
+
+
+# Texts in a prompt.
+
+
+def save_with(gemma_file, path: Path, template: str) -> Path:
+    tokenizer = tokenizers.Tokenizer.from_file(str(gemma_file))
+    specials = [("<bos>", 2), ("<eos>", 1)]
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(template, special_tokens=specials)
+    tokenizer.save(str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("template", "begin", "end"), [("<bos> $A <eos>", (2,), (1,)), ("$A <eos>", (), (1,)), ("$A", (), ())]
+)
+def test_a_prompt_stands_within_what_the_file_puts_around_a_text(gemma_file, tmp_path, template, begin, end):
+    path = save_with(gemma_file, tmp_path / "tokenizer.json", template)
+    tokenizer = subword.load_prompted(path, context_length=20, before="<mask>", prompt="a ", after="<pad>")
+    asked = tokenizer.tokenize("cat dog").ids
+    assert asked == (*begin, *gemma_ids(gemma_file, "<mask>", "a", "▁cat", "▁dog", "<pad>"), *end)
+    ids, special = subword.read_prompt(path, "<mask>a", ["<mask>"])
+    assert ids == (*begin, *gemma_ids(gemma_file, "<mask>", "a"), *end)
+    assert special == {"<mask>": GEMMA_SPECIAL.index("<mask>")}
+
+
+@pytest.mark.parametrize(("length", "truncated"), [(7, False), (8, True), (50, True)])
+def test_a_text_in_a_prompt_is_cut_at_its_own_end(gemma_file, length, truncated):
+    tokenizer = subword.load_prompted(gemma_file, context_length=10, prompt="a/", after="<mask>")  # ends with <eos>
+    tokens = tokenizer.tokenize("x" * (length - 1))
+    assert tokens.truncated == truncated
+    assert len(tokens.ids) == min(length + 3, 10)
+    assert list(tokens.ids[-2:]) == gemma_ids(gemma_file, "<mask>", "<eos>")
+
+
+@pytest.mark.parametrize(
+    ("text", "meaningful"), [("cat", True), ("一只猫", True), ("...!", False), ("", False), ("<mask>", True)]
+)
+def test_a_prompt_says_nothing_of_a_picture(gemma_file, text, meaningful):
+    tokenizer = subword.load_prompted(gemma_file, context_length=40, prompt="dog/ ")
+    tokens = tokenizer.tokenize(text)
+    assert tokens.meaningful == meaningful
+    assert not tokens.unknown_words
+    assert GEMMA_SPECIAL.index("<mask>") not in tokens.ids
+
+
+def test_a_prompt_needs_its_tokens(gemma_file):
+    with pytest.raises(WeightsUnsuitable, match=r"no token <\|image>"):
+        subword.read_prompt(gemma_file, "<|image>", ["<eos>", "<|image>"])

@@ -1,0 +1,31 @@
+"""EmbeddingGemma 2 as a family: its specs, tied to the towers, which are imported only where a checkpoint is opened."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.encoders.embedding_gemma2.spec import SPECS, TEXT_PROMPT, architecture, make_preprocess
+from models.encoders.family import PublishedFamily
+from models.encoders.spec import EncoderSpec
+from models.language.subword_tokenizers import load_prompted
+
+if TYPE_CHECKING:
+    from models.encoders.family import Towers
+
+
+def load_towers(spec: EncoderSpec, checkpoint: list[Path]) -> "Towers":
+    """Return both towers on torch."""
+    from models.encoders.embedding_gemma2 import towers
+
+    return towers.load_towers(spec, checkpoint)
+
+
+FAMILY = PublishedFamily(
+    specs=SPECS,
+    make_preprocess=lambda spec: make_preprocess(architecture(spec)),
+    load_towers=load_towers,
+    tokenizer_file="tokenizer.json",
+    find_tokenizer=lambda folder: folder.path / "tokenizer.json",
+    load_tokenizer=partial(load_prompted, prompt=TEXT_PROMPT),
+    exports=("fp32", "int8"),  # what it computes goes beyond what fp16 holds
+)

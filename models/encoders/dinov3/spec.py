@@ -19,7 +19,7 @@ LICENCE = "DINOv3 License"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
+class Dinov3Size:
     """The shape of the tower, the parameters of the checkpoint, and its commit on Hugging Face."""
 
     width: int
@@ -31,7 +31,7 @@ class Size:
 
 
 _SIZES = {
-    "dinov3-vits16": Size(
+    "dinov3-vits16": Dinov3Size(
         width=384,
         layers=12,
         heads=6,
@@ -39,7 +39,7 @@ _SIZES = {
         parameters=22_000_000,
         revision="114c1379950215c8b35dfcd4e90a5c251dde0d32",
     ),
-    "dinov3-vitb16": Size(
+    "dinov3-vitb16": Dinov3Size(
         width=768,
         layers=12,
         heads=12,
@@ -47,7 +47,7 @@ _SIZES = {
         parameters=86_000_000,
         revision="5931719e67bbdb9737e363e781fb0c67687896bc",
     ),
-    "dinov3-vitl16": Size(
+    "dinov3-vitl16": Dinov3Size(
         width=1024,
         layers=24,
         heads=16,
@@ -81,7 +81,7 @@ def make_spec(name: str) -> EncoderSpec:
     )
 
 
-def size_of(name: str) -> Size:
+def size_of(name: str) -> Dinov3Size:
     """Return the shape of an encoder's tower."""
     return _SIZES[name]
 

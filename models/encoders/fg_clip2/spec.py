@@ -29,7 +29,7 @@ _SOURCE = "arXiv 2510.10921, best size, 1024 patches (wizwand.com)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
+class FgClip2Size:
     """The shape of both towers, which are alike, the parameters of the checkpoint, and its commit on Hugging Face."""
 
     width: int
@@ -42,7 +42,7 @@ class Size:
 
 
 _SIZES = {
-    "fg-clip2-base": Size(
+    "fg-clip2-base": FgClip2Size(
         width=768,
         layers=12,
         heads=12,
@@ -50,7 +50,7 @@ _SIZES = {
         parameters=384_000_000,
         revision="430fbc8a912c86fd4de601381b6245a0edab22f0",
     ),
-    "fg-clip2-large": Size(
+    "fg-clip2-large": FgClip2Size(
         width=1024,
         layers=24,
         heads=16,
@@ -58,7 +58,7 @@ _SIZES = {
         parameters=897_000_000,
         revision="4d1d5dc35c716902f07c172dbfc23b82a7bc6bf3",
     ),
-    "fg-clip2-so400m": Size(
+    "fg-clip2-so400m": FgClip2Size(
         width=1152,
         layers=27,
         heads=16,
@@ -97,7 +97,7 @@ def make_spec(name: str) -> EncoderSpec:
     )
 
 
-def size_of(name: str) -> Size:
+def size_of(name: str) -> FgClip2Size:
     """Return the shape of an encoder's towers."""
     return _SIZES[name.removesuffix(_LONG)]
 

@@ -19,7 +19,7 @@ from models.encoders.fg_clip2.spec import (
     PATCH_SIDE,
     STD,
     VOCABULARY_SIZE,
-    Size,
+    FgClip2Size,
     guess_name,
     head_of,
     size_of,
@@ -81,7 +81,7 @@ class PatchedImageTower(ImageTower):
 class _Model(nn.Module):
     """What is used of the checkpoint, in its names. `side`: of the square grid that positions were learned on."""
 
-    def __init__(self, size: Size, head: str, side: int) -> None:
+    def __init__(self, size: FgClip2Size, head: str, side: int) -> None:
         super().__init__()
         self.vision_model = _Vision(size, side)
         self.text_model = _Text(size, head)
@@ -127,7 +127,7 @@ class _Attention(nn.Module):
 
 
 class _Block(nn.Module):
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: FgClip2Size) -> None:
         super().__init__()
         self.layer_norm1 = nn.LayerNorm(size.width, eps=_EPSILON)
         self.self_attn = _Attention(size.width, size.heads)
@@ -141,7 +141,7 @@ class _Block(nn.Module):
 
 
 class _Encoder(nn.Module):
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: FgClip2Size) -> None:
         super().__init__()
         self.layers = nn.ModuleList(_Block(size) for _ in range(size.layers))
 
@@ -152,7 +152,7 @@ class _Encoder(nn.Module):
 
 
 class _ProbeAttention(nn.Module):
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: FgClip2Size) -> None:
         super().__init__()
         self.heads = size.heads
         self.in_proj_weight = nn.Parameter(torch.empty(3 * size.width, size.width))
@@ -169,7 +169,7 @@ class _ProbeAttention(nn.Module):
 class _PoolingHead(nn.Module):
     """One learned token asks all patches (multi-head attention pooling)."""
 
-    def __init__(self, size: Size) -> None:
+    def __init__(self, size: FgClip2Size) -> None:
         super().__init__()
         self.probe = nn.Parameter(torch.empty(1, 1, size.width))
         self.attention = _ProbeAttention(size)
@@ -215,7 +215,7 @@ class _PatchEmbeddings(nn.Module):
 
 
 class _Vision(nn.Module):
-    def __init__(self, size: Size, side: int) -> None:
+    def __init__(self, size: FgClip2Size, side: int) -> None:
         super().__init__()
         self.embeddings = _PatchEmbeddings(size.width, side)
         self.encoder = _Encoder(size)
@@ -241,7 +241,7 @@ class _TextEmbeddings(nn.Module):
 
 
 class _Text(nn.Module):
-    def __init__(self, size: Size, head: str) -> None:
+    def __init__(self, size: FgClip2Size, head: str) -> None:
         super().__init__()
         self.embeddings = _TextEmbeddings(size.width, head)
         self.encoder = _Encoder(size)

@@ -27,7 +27,7 @@ class Tower:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Size:
+class Siglip2Size:
     """Both towers, the side of a patch and of a picture, and the checkpoint: its parameters, commit and files."""
 
     image: Tower
@@ -46,7 +46,7 @@ _SO400M = Tower(1152, 27, 16, 4304)
 _SOURCE = "arXiv 2502.14786, as listed by open_clip"
 
 _SIZES = {
-    "siglip2-base-patch16-224": Size(
+    "siglip2-base-patch16-224": Siglip2Size(
         image=_BASE,
         text=_BASE,
         patch=16,
@@ -54,7 +54,7 @@ _SIZES = {
         parameters=375_000_000,
         revision="75de2d55ec2d0b4efc50b3e9ad70dba96a7b2fa2",
     ),
-    "siglip2-base-patch16-256": Size(
+    "siglip2-base-patch16-256": Siglip2Size(
         image=_BASE,
         text=_BASE,
         patch=16,
@@ -62,7 +62,7 @@ _SIZES = {
         parameters=375_000_000,
         revision="3f9f96cb90da5dbc758b01813f2f6f1aee24c1ab",
     ),
-    "siglip2-so400m-patch14-384": Size(
+    "siglip2-so400m-patch14-384": Siglip2Size(
         image=_SO400M,
         text=_SO400M,
         patch=14,
@@ -70,7 +70,7 @@ _SIZES = {
         parameters=1_136_000_000,
         revision="e8e487298228002f3d8a82e0cd5c8ea9c567f57f",
     ),
-    "siglip2-so400m-patch16-384": Size(
+    "siglip2-so400m-patch16-384": Siglip2Size(
         image=_SO400M,
         text=_SO400M,
         patch=16,
@@ -79,7 +79,7 @@ _SIZES = {
         revision="dd658faac399427308559e2c3ac1e99cbe43845d",
         imagenet=84.1,
     ),
-    "siglip2-giant-opt-patch16-384": Size(
+    "siglip2-giant-opt-patch16-384": Siglip2Size(
         image=Tower(1536, 40, 16, 6144),
         text=_SO400M,
         patch=16,
@@ -123,7 +123,7 @@ def make_preprocess(side: int) -> Preprocess:
     return Squash(sides=(side,), resample=Image.Resampling.BILINEAR)
 
 
-def size_of(name: str) -> Size:
+def size_of(name: str) -> Siglip2Size:
     """Return the shape of an encoder's towers."""
     return _SIZES[name]
 

@@ -154,7 +154,7 @@ def test_the_end_of_the_input_stops_it(typed):
 
 def test_the_first_build_says_once_how_to_get_a_stronger_encoder(xuntu, photographs, tmp_path):
     build = ("index", "build", photographs, "--workers", "0")
-    first = xuntu(*build)
+    first = xuntu(*build, XUNTU_DEVICE="cpu")
     assert first.returncode == 0, first.stderr
     last = first.stderr.splitlines()[-1]
     assert first.stderr.count("xuntu setup") == 1

@@ -229,13 +229,23 @@ def test_a_hub_that_cannot_be_reached_is_named_with_what_to_try(xuntu, checkpoin
 
 
 def test_a_checkpoint_that_one_has_is_taken_without_a_network(xuntu, checkpoint, tmp_path):
-    for number, place in enumerate((checkpoint, checkpoint / "model.safetensors")):
-        flags = ("--data", tmp_path / str(number), "--from", place, "--json")
-        done = xuntu("setup", "--encoder", NAME, *flags, XUNTU_OFFLINE="1")
-        assert done.returncode == 0, done.stderr
-        answer = json.loads(done.stdout)
-        assert answer["plan"]["download_bytes"] == 0
-        assert answer["next"] == f"xuntu index build FOLDER --encoder {NAME} --data {tmp_path / str(number)}"
+    flags = ("--data", tmp_path / "data", "--from", checkpoint / "model.safetensors", "--json")
+    done = xuntu("setup", "--encoder", NAME, *flags, XUNTU_OFFLINE="1")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["plan"]["download_bytes"] == 0
+    assert answer["next"] == f"xuntu index build FOLDER --encoder {NAME} --data {tmp_path / 'data'}"
+
+
+def test_a_library_on_another_encoder_is_encoded_anew_by_the_command_that_is_named(
+    xuntu, checkpoint, photographs, tmp_path
+):
+    assert xuntu("index", "build", photographs, "--workers", "0").returncode == 0
+    done = xuntu("setup", "--encoder", NAME, "--from", checkpoint, "--json")
+    command = json.loads(done.stdout)["next"]
+    assert command == f"xuntu index rebuild --reencode --encoder {NAME}"
+    done = xuntu(*command.split()[1:], "--workers", "0")
+    assert (done.returncode, "9 encoded" in done.stdout) == (0, True), done.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_named_with_another_way(xuntu, checkpoint, tmp_path):

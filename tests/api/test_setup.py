@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
+from models.foundation.hardware import find_hardware
+
 XUNTU = [sys.executable, "-c", "from api.cli import main; main()"]
 
 
@@ -169,3 +171,40 @@ def test_the_first_build_says_once_how_to_get_a_stronger_encoder(xuntu, photogra
 def test_a_library_that_is_there_is_to_be_encoded_anew(xuntu, library):
     done = xuntu("--data", library, "setup", "--encoder", "starter", "--yes")
     assert done.stdout.splitlines()[-1].endswith(f"Next: xuntu index update --data {library}")
+
+
+@pytest.fixture
+def driver(tmp_path_factory) -> dict[str, str]:
+    """Variables of a machine with a GPU, whose driver is asked, and a package that computes on it."""
+    folder = tmp_path_factory.mktemp("driver")
+    (folder / "nvidia-smi").write_text("#!/bin/sh\necho '0, GPU-5d1c, 24564'\n")
+    (folder / "nvidia-smi").chmod(0o755)
+    metadata = folder / "onnxruntime_gpu-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: onnxruntime-gpu\nVersion: 1.0\n")
+    paths = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    return {"PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": "0"}
+
+
+def test_a_gpu_is_found_with_its_memory(xuntu, driver):
+    done = xuntu("setup", **driver)
+    assert "1 x GPU with 25.8 GB" in done.stdout
+    assert "gpu-25" in done.stdout
+    assert "fp16" in done.stdout
+    assert "1 个 GPU，显存 25.8 GB" in xuntu("setup", **driver, LANG="zh_CN.UTF-8").stdout
+    unknown = xuntu("setup", **driver | {"PATH": "/nowhere"})
+    assert "1 x GPU of unknown memory" in unknown.stdout
+
+
+@pytest.mark.skipif(bool(find_hardware("cuda").gpus), reason="something computes on GPUs here")
+def test_a_gpu_that_nothing_computes_on_is_told_of(xuntu):
+    done = xuntu("setup", CUDA_VISIBLE_DEVICES="0")
+    assert "There is a GPU, and nothing that computes on it." in done.stderr
+    assert "int8" in done.stdout
+
+
+def test_an_export_that_needs_more_memory_than_is_free_is_told_of(xuntu):
+    done = xuntu("setup", "--encoder", "siglip2-giant-opt-patch16-384", "--dry-run", "--json")
+    needed = json.loads(done.stdout)["plan"]["memory_bytes"]
+    said = xuntu("setup", "--encoder", "siglip2-giant-opt-patch16-384", "--dry-run").stderr
+    assert ("more memory than is free" in said) == (0 < find_hardware("cpu").memory_bytes < needed)

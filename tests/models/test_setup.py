@@ -299,3 +299,26 @@ main()
     )
     assert (done.returncode, done.stderr.count(".[torch]")) == (1, 2), done.stderr
     assert server.asked == []
+
+
+def test_for_a_gpu_it_is_exported_in_fp16_and_else_the_checkpoint_runs(xuntu, checkpoint, tmp_path):
+    flags = ("setup", "--encoder", NAME, "--hardware", "gpu-8", "--json")
+    done = xuntu(*flags, "--from", checkpoint)
+    assert done.returncode == 0, done.stderr
+    assert {one["precision"] for one in json.loads(done.stdout)["exports"]} == {"fp16"}
+
+    (tmp_path / "large").mkdir()
+    scale_weights(checkpoint / "model.safetensors", tmp_path / "large" / "model.safetensors", 1e7)
+    done = xuntu(*flags, "--from", tmp_path / "large", "--data", tmp_path / "other")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert (answer["exports"], answer["speed"]["pictures"]) == ([], 32)
+    assert "is refused" in done.stderr
+    assert "The checkpoint itself runs on the GPU instead." in done.stderr
+
+
+def scale_weights(source: Path, target: Path, factor: float) -> None:
+    """Write a checkpoint whose numbers are beyond what float16 holds."""
+    from safetensors.torch import load_file, save_file
+
+    save_file({name: tensor * factor for name, tensor in load_file(source).items()}, target)

@@ -34,8 +34,10 @@ class Hardware:
 
     @property
     def name(self) -> str:
-        """Return it as a person names it: cpu-N with N processors, gpu-N with N GB of memory."""
-        return f"gpu-{self.gpu_bytes // GB}" if self.gpus else f"cpu-{self.cpus}"
+        """Return it as a person names it: cpu-N with N processors, gpu-N with N GB; "gpu" where nobody says how many."""
+        if not self.gpus:
+            return f"cpu-{self.cpus}"
+        return f"gpu-{self.gpu_bytes // GB}" if self.gpu_bytes else "gpu"
 
 
 def parse_hardware(text: str) -> Hardware:

@@ -66,7 +66,8 @@ def test_of_several_gpus_those_that_may_be_seen(machine, visible):
 
 def test_a_driver_that_does_not_answer_leaves_the_memory_unknown(machine):
     machine("NVIDIA-SMI has failed\n", status=9)
-    assert (find_hardware().gpus, find_hardware().gpu_bytes) == (2, 0)
+    hardware = find_hardware()
+    assert (hardware.gpus, hardware.gpu_bytes, hardware.name) == (2, 0, "gpu")
 
 
 def test_a_driver_that_says_something_else_too(machine):

@@ -34,7 +34,7 @@ class Hardware:
 
     @property
     def name(self) -> str:
-        """Return it as a person names it: cpu-N with N processors, gpu-N with N GB; "gpu" where nobody says how many."""
+        """Return it as a person names it: cpu-N with N processors, gpu-N with N GB; "gpu" where that is unknown."""
         if not self.gpus:
             return f"cpu-{self.cpus}"
         return f"gpu-{self.gpu_bytes // GB}" if self.gpu_bytes else "gpu"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import api.evaluation.cli
+import api.setup.cli
 import indexer.cli
 import models.cli
 import models.training.finetune.cli
@@ -34,6 +35,7 @@ app.add_typer(indexer.cli.app, name="index")
 models.cli.app.command()(models.training.finetune.cli.finetune)
 app.add_typer(models.cli.app, name="models")
 app.command()(api.evaluation.cli.evaluate)
+app.command()(api.setup.cli.setup)
 
 
 def _with_search_options(before: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -31,6 +31,7 @@ from models.config import EncoderSettings
 from models.encoders.registry import get_spec, is_plugged_in, list_encoders
 from models.foundation.command_help import translate_help
 from models.foundation.messages import Word
+from models.weights.advice import RULES
 from ui.config import API_TOKEN, API_URL, PageSettings
 
 _NOTICE = "<!-- Made by docs/generate.py from the code: change it there, then run `make docs`. -->\n"
@@ -46,6 +47,11 @@ _ENCODER_HEADS = {
 _PUBLISHED_HEADS = {
     "en": ("name", "published figure", "%", "source"),
     "zh": ("名称", "已发表的数据", "%", "出处"),
+}
+
+_ADVICE_HEADS = {
+    "en": ("hardware", "queries in", "encoder", "download", "runner-up"),
+    "zh": ("硬件", "查询语言", "编码器", "下载", "其次"),
 }
 
 
@@ -95,6 +101,8 @@ def _fill(found: re.Match[str], page: Path, root: Path) -> str:
         table = _encoder_table("zh" if page.name.endswith(".zh.md") else "en")
     elif what == "published":
         table = _published_table("zh" if page.name.endswith(".zh.md") else "en")
+    elif what == "advice":
+        table = _advice_table("zh" if page.name.endswith(".zh.md") else "en")
     elif what == "figures":
         table = _figures_table(root / "docs" / "figures", *rest)
     else:
@@ -130,6 +138,22 @@ def _encoder_table(language: str) -> str:
             for spec in specs
         ],
     ).replace(" （内置）", "（内置）")
+
+
+def _advice_table(language: str) -> str:
+    return _table(
+        _ADVICE_HEADS[language],
+        [
+            (
+                f"`{rule.tier}`",
+                rule.language,
+                f"`{rule.encoder}`",
+                f"{get_spec(rule.encoder).download_bytes / 1e9:.1f} GB",
+                f"`{rule.runner_up}`",
+            )
+            for rule in RULES
+        ],
+    )
 
 
 def _published_table(language: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.command_output import print_duplicates, print_report, print_stats
+from indexer.command_output import print_duplicates, print_report, print_stats, tell_of_stronger_encoder
 from indexer.pipeline.gate import Force, GateFile, PublicationGate, check_with, make_gate
 from models.foundation.errors import InvalidSetting
 from models.foundation.messages import message
@@ -91,6 +91,7 @@ def build(
 
     Stop it at any time: what is done is kept, and the same command goes on from there.
     """
+    from indexer.library.layout import Layout
     from indexer.pipeline.commands import BuildOptions
 
     chosen = {"path": path_column, "url": url_column, "caption": caption_column, "tags": tags_column}
@@ -105,7 +106,10 @@ def build(
     )
     settings = settings_for(context, data, workers=workers)
     made = make_gate(context, gate, settings, force=force)
-    _build(settings, paths, options, gate=made, as_json=as_json)
+    is_first = not Layout(settings.data.absolute()).current.exists()
+    done = _build(settings, paths, options, gate=made, as_json=as_json)
+    if is_first and not as_json:
+        tell_of_stronger_encoder(done, device=settings.device)
 
 
 @app.command()
@@ -379,7 +383,7 @@ def _build(
     *,
     gate: PublicationGate | None = None,
     as_json: bool,
-) -> None:
+) -> "BuildReport":
     from dataclasses import replace
 
     from indexer.pipeline import commands as runner
@@ -396,6 +400,7 @@ def _build(
             tell(message("Stopped. What was encoded is kept; run the same command to go on."))
             raise typer.Exit(130) from None
     print_report(done, gate=gate, as_json=as_json)
+    return done
 
 
 def main() -> None:

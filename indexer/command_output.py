@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from models.foundation.messages import Message, Readable, Word, mark, message
-from models.foundation.terminal import print_csv, print_json, print_table, say, tell
+from models.foundation.terminal import describe_bytes, print_csv, print_json, print_table, say, tell
 
 if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs none of it
     from indexer.library.duplicates.report import Duplicate, DuplicateReport
@@ -72,6 +72,30 @@ def print_report(done: "BuildReport", *, gate: "PublicationGate | None" = None, 
         say(message("No longer in the library, their vectors deleted: {names}.", names=done.dropped))
     if done.failed:
         say(message("To see which failed and why: xuntu index report"))
+
+
+def tell_of_stronger_encoder(done: "BuildReport", *, device: str) -> None:
+    """Say, after the first build on the built-in encoder, how to get a stronger one, and how large that is.
+
+    Times are left out: nothing of that encoder has been measured on this machine.
+    """
+    from models.encoders.registry import DEFAULT_ENCODER, get_spec
+    from models.foundation.hardware import find_hardware
+    from models.weights.advice import advise
+
+    if done.encoders != (DEFAULT_ENCODER,):
+        return
+    spec, count = get_spec(advise("both", find_hardware(device)).encoder), done.seen - done.failed
+    tell(
+        message(
+            "The built-in encoder is a small one. `xuntu setup` brings a stronger one, here {name}: about {download} "
+            "to download; the vectors of these {count} pictures would take about {size}.",
+            name=spec.name,
+            download=describe_bytes(spec.download_bytes),
+            count=count,
+            size=describe_bytes(4 * spec.dim * count),
+        )
+    )
 
 
 def print_duplicates(found: "DuplicateReport", *, as_csv: bool, as_json: bool) -> None:

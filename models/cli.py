@@ -9,7 +9,7 @@ import typer
 
 from models.foundation.errors import InvalidSetting
 from models.foundation.messages import Readable, Word, mark, message
-from models.foundation.terminal import Data, Json, print_json, print_table, say, tell
+from models.foundation.terminal import Data, Json, describe_bytes, print_json, print_table, say, tell
 
 if TYPE_CHECKING:
     from models.config import EncoderSettings
@@ -303,9 +303,7 @@ def _millions(parameters: int) -> str:
 
 
 def _bytes(count: int) -> str:
-    if not count:
-        return "–"
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+    return describe_bytes(count) if count else "–"
 
 
 def _here(encoder: Mapping[str, Any]) -> Readable | str:

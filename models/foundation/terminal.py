@@ -65,6 +65,13 @@ def in_words(value: object) -> object:
     return value.text(language()) if isinstance(value, Readable) else value
 
 
+def describe_bytes(count: int) -> str:
+    """Return a number of bytes as people read it: "28 kB", "188 MB", "1.5 GB"."""
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
 def say(said: Readable) -> None:
     """Print a line of a result, in the person's language, on standard output."""
     print(said.text(language()))

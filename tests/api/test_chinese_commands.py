@@ -65,6 +65,8 @@ def test_help_is_chinese(chinese, command):
         (["index", "update", "--force"], "设置 --force 不能为 'yes'：需要与 --gate 同用"),
         (["models", "pull", "nothing"], "没有名为 'nothing' 的编码器"),
         (["search", "cat"], "请运行：xuntu index build PATH"),
+        (["setup", "--language", "fr"], "设置 --language 不能为 'fr'：应为 zh、en、both 之一"),
+        (["setup", "--hardware", "abacus"], "设置 --hardware 不能为 'abacus'：应为 cpu"),
     ],
 )
 def test_mistakes_are_explained_in_chinese(chinese, command, says):
@@ -78,7 +80,9 @@ def test_a_library_is_kept_in_chinese(chinese, photographs, tmp_path):
     shutil.copytree(photographs, pictures)
     (pictures / "broken.jpg").write_bytes(b"")
     shutil.copy(pictures / "cat.png", pictures / "again.png")
-    assert "失败 1" in chinese("index", "build", pictures, "--data", data)[0]
+    said = chinese("index", "build", pictures, "--data", data)[0]
+    assert "失败 1" in said
+    assert "内置编码器较小。`xuntu setup` 可换用更强的编码器" in said
     assert "文件是空的（0 字节）" in chinese("index", "report", "--data", data)[0]
     assert "完全相同" in chinese("index", "duplicates", "--data", data)[0]
     assert "建立时间" in chinese("index", "stats", "--data", data)[0]
@@ -105,3 +109,17 @@ def test_encoders_are_told_of_in_chinese(chinese):
     assert "文搜图" in chinese("models", "show", "fg-clip2-so400m")[0]
     assert "比较对象" in chinese("models", "verify", "starter")[0]
     assert "内置" in chinese("models", "pull", "starter")[0]
+
+
+@pytest.mark.parametrize("language", ["zh", "en", "both"])
+@pytest.mark.parametrize("hardware", ["cpu-2", "cpu-8", "gpu-4", "gpu-8", "gpu-16"])
+def test_a_stronger_encoder_is_advised_in_chinese(chinese, language, hardware):
+    said, status = chinese("setup", "--language", language, "--hardware", hardware, "--dry-run")
+    assert status == 0
+    assert "其次是" in said
+    assert "并非寻图测得" in said
+
+
+def test_setup_says_in_chinese_that_nothing_was_changed(chinese):
+    assert "什么都没有改动" in chinese("setup")[0]
+    assert "只比较图片" in chinese("setup", "--encoder", "dinov2-small", "--dry-run")[0]

@@ -9,7 +9,7 @@ from PIL import Image
 
 from models.encoders.fg_clip2 import spec as fg_clip2
 from models.encoders.fg_clip2.family import FAMILY
-from models.encoders.fg_clip2.spec import PREPROCESS, SPECS, Size, make_spec
+from models.encoders.fg_clip2.spec import PREPROCESS, SPECS, FgClip2Size, make_spec
 from models.encoders.published import Published
 from models.encoders.registry import get_preprocess, get_spec, list_encoders
 from models.encoders.weights_folder import EncoderFolder
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("torch")
 
 NAME, LONG = "fg-clip2-tiny", "fg-clip2-tiny-long"
 WIDTH = 48
-SIZE = Size(width=WIDTH, layers=2, heads=4, inner=80, parameters=1_000_000, revision="")
+SIZE = FgClip2Size(width=WIDTH, layers=2, heads=4, inner=80, parameters=1_000_000, revision="")
 SHARED = {"hidden_size": WIDTH, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 80}
 LETTERS = ["<pad>", "<eos>", "<bos>", "<unk>", "▁", *"abcdefghijklmnopqrstuvwxyz一只猫狗"]
 TEXTS = ["a cat", "一只猫", "zebra", "a cat and a dog " * 3, "a cat and a dog " * 20, "x"]

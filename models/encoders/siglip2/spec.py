@@ -17,7 +17,7 @@ MEAN = STD = (0.5, 0.5, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Tower:
+class TowerSize:
     """The shape of a transformer."""
 
     width: int
@@ -30,8 +30,8 @@ class Tower:
 class Siglip2Size:
     """Both towers, the side of a patch and of a picture, and the checkpoint: its parameters, commit and files."""
 
-    image: Tower
-    text: Tower
+    image: TowerSize
+    text: TowerSize
     patch: int
     side: int
     parameters: int
@@ -40,8 +40,8 @@ class Siglip2Size:
     imagenet: float = 0.0  # its accuracy without training, as published; 0 where none was found
 
 
-_BASE = Tower(768, 12, 12, 3072)
-_SO400M = Tower(1152, 27, 16, 4304)
+_BASE = TowerSize(768, 12, 12, 3072)
+_SO400M = TowerSize(1152, 27, 16, 4304)
 
 _SOURCE = "arXiv 2502.14786, as listed by open_clip"
 
@@ -80,7 +80,7 @@ _SIZES = {
         imagenet=84.1,
     ),
     "siglip2-giant-opt-patch16-384": Siglip2Size(
-        image=Tower(1536, 40, 16, 6144),
+        image=TowerSize(1536, 40, 16, 6144),
         text=_SO400M,
         patch=16,
         side=384,

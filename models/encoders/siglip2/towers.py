@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from models.encoders.siglip2.spec import MEAN, STD, Tower, size_of
+from models.encoders.siglip2.spec import MEAN, STD, TowerSize, size_of
 from models.encoders.spec import EncoderSpec
 from models.encoders.torch_towers import ImageTower, TextTower
 from models.encoders.transformers_towers import Pooled, import_transformers, load_model
@@ -33,7 +33,7 @@ def make_config(transformers: Any, spec: EncoderSpec) -> Any:
     )
 
 
-def _shape(tower: Tower) -> dict[str, int]:
+def _shape(tower: TowerSize) -> dict[str, int]:
     return {
         "hidden_size": tower.width,
         "num_hidden_layers": tower.layers,

@@ -173,8 +173,8 @@ def _tokenizer_of_letters() -> object:
 @pytest.fixture
 def siglip2_tiny(monkeypatch) -> Published:
     """A size of SigLIP 2 that no one publishes, through the loaders of the product."""
-    tower = siglip2.Tower(48, 2, 4, 80)
-    size = siglip2.Size(image=tower, text=tower, patch=16, side=64, parameters=1_000_000, revision="")
+    tower = siglip2.TowerSize(48, 2, 4, 80)
+    size = siglip2.Siglip2Size(image=tower, text=tower, patch=16, side=64, parameters=1_000_000, revision="")
     monkeypatch.setitem(siglip2._SIZES, "siglip2-tiny", size)
     return Published(FAMILY, siglip2.make_spec("siglip2-tiny"))
 
@@ -247,8 +247,10 @@ def test_the_sizes_of_siglip2_have_the_parameters_published(transformers):
 def lopsided(monkeypatch, transformers, draw, tmp_path) -> tuple[Published, Path]:
     """A size like the giant: its towers differ, and its checkpoint comes in two files."""
     name, files = "siglip2-lopsided", ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
-    image, text = siglip2.Tower(64, 3, 4, 96), siglip2.Tower(48, 2, 4, 80)
-    size = siglip2.Size(image=image, text=text, patch=16, side=64, parameters=1_000_000, revision="", weights=files)
+    image, text = siglip2.TowerSize(64, 3, 4, 96), siglip2.TowerSize(48, 2, 4, 80)
+    size = siglip2.Siglip2Size(
+        image=image, text=text, patch=16, side=64, parameters=1_000_000, revision="", weights=files
+    )
     monkeypatch.setitem(siglip2._SIZES, name, size)
     published = Published(FAMILY, siglip2.make_spec(name))
     model = transformers.SiglipModel(make_config(transformers, published.spec))

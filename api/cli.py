@@ -20,7 +20,7 @@ import models.training.finetune.cli
 from api.search.options import OPTIONS, Option
 from indexer.cli import settings_for
 from indexer.pipeline.gate import MAKE_GATE
-from models.foundation.messages import Message, message, verbatim
+from models.foundation.messages import Message, Word, message, verbatim
 from models.foundation.terminal import Data, Json, language, print_json, print_table, run, say, tell
 
 if TYPE_CHECKING:
@@ -244,23 +244,26 @@ def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None
 
 
 def _hit_fields(hit: "SearchHit") -> dict[str, Any]:
-    names = ("id", "path", "score", "relevance", "width", "height", "duplicates")
+    names = ("id", "path", "score", "relevance", "likelihood", "width", "height", "duplicates")
     return {name: getattr(hit, name) for name in names} | {"root": str(hit.root)}
 
 
 def _print_hits(hits: "list[SearchHit]", *, first: int) -> None:
-    """Print hits as a table, with their relevance in per cent where it can be told."""
-    if all(hit.relevance is None for hit in hits):
+    """Print hits as a table, with their relevance in per cent where it can be told, or in a word."""
+    if all(hit.relevance is None and hit.likelihood is None for hit in hits):
         rows = [(rank, f"{hit.score:.3f}", hit.id, hit.place) for rank, hit in enumerate(hits, first)]
         print_table((message("rank"), message("score"), message("id"), message("file")), rows)
         return
     print_table(
         (message("rank"), message("score"), message("relevance"), message("id"), message("file")),
-        [
-            (rank, f"{hit.score:.3f}", f"{100 * (hit.relevance or 0):.0f} %", hit.id, hit.place)
-            for rank, hit in enumerate(hits, first)
-        ],
+        [(rank, f"{hit.score:.3f}", _show_relevance(hit), hit.id, hit.place) for rank, hit in enumerate(hits, first)],
     )
+
+
+def _show_relevance(hit: "SearchHit") -> object:
+    if hit.relevance is not None:
+        return f"{100 * hit.relevance:.0f} %"
+    return Word(hit.likelihood) if hit.likelihood else ""
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from indexer.pipeline.progress import ProgressDisplay
 from models.config import load_settings
 from models.foundation.errors import BackendNotInstalled
 from models.foundation.files import replace_file
-from models.foundation.messages import message
+from models.foundation.messages import message, translate
 from models.foundation.terminal import language, print_table, say
 from models.pictures.decode import decode_image
 
@@ -85,6 +85,7 @@ def write_result_sheet(engine: SearchEngine, answers: Sequence[Answer], path: Pa
                     caption=Path(hit.path).name,
                     score=hit.score,
                     relevance=hit.relevance,
+                    likelihood=translate(hit.likelihood, language()) if hit.likelihood else "",
                 )
                 for hit in result.hits
             ],

@@ -25,6 +25,7 @@ M = TypeVar("M", bound=BaseModel)
 Language = Annotated[
     Literal["zh", "en", "mixed", "other"], Field(description="zh, en, mixed (Chinese and English), or other")
 ]
+Likelihood = Literal["likely", "maybe", "unlikely"]
 Date = Annotated[str, Field(max_length=40)]
 
 
@@ -131,8 +132,9 @@ class Hit(BaseModel):
 
     Hits are in its order with match=vector only, and where one encoder answers.
 
-    `relevance` is how likely the hit is right, 0..1, and means the same for Chinese, English and pictures: of hits with
-    0.7, seven in ten are right. From 0.5 a hit is a good match. It is null where the encoder's scores cannot tell.
+    `relevance` is how likely the hit is right, 0..1, for this query in this library: of hits with 0.7, seven in ten are
+    right. `likelihood` says it in a word. Each is null where it was not seen to hold for things that the encoder's
+    calibration was not fitted on; then hits are ordered, and no more is said.
 
     `path` is below the root: a folder, a tar file, or a list, where it may be an address.
     """
@@ -142,6 +144,7 @@ class Hit(BaseModel):
     root: str
     score: float
     relevance: float | None = None
+    likelihood: Likelihood | None = None
     width: int
     height: int
     duplicates: int = Field(0, description="Left out because of this hit, with hide_duplicates, as far as was looked")
@@ -189,8 +192,8 @@ class SearchResponse(BaseModel):
 
     `next_offset` is where the next page begins, null after the last. `clauses` say how the query was read, `language`
     in which language it is, null without words. `nearest` are the first k where nothing reaches `min_relevance`; they
-    are no hits, and `total` does not count them. Notes: `no_good_match` (nothing reaches it, or without it, not even
-    the first hit is a good match), `cannot_tell` (nothing was left out), `unknown_words` and others.
+    are no hits, and `total` does not count them. Notes: `no_good_match` (nothing reaches it, or without it, probably
+    none of the pictures is right), `cannot_tell` (nothing was left out), `unknown_words` and others.
     """
 
     hits: list[Hit]
@@ -296,12 +299,27 @@ class EncoderInfo(BaseModel):
     answers: list[Literal["zh", "en", "picture"]] = []
 
 
+class Reliability(BaseModel):
+    """Hits that were said to be right alike often: `said` on average, and the share that was, with a 95 % interval."""
+
+    said: float
+    right: float
+    low: float
+    high: float
+    hits: int
+
+
 class Told(BaseModel):
-    """How well the best score of a query tells what is there from what is not: AUROC and its 95 % interval."""
+    """How well scores tell what is there from what is not, for things that calibration was not fitted on.
+
+    AUROC with its 95 % interval over such things, and `reliability`: the share of hits that was said to be right, and
+    that was, from the lowest relevance to the highest.
+    """
 
     auroc: float
     low: float
     high: float
+    reliability: list[Reliability] = []
 
 
 class Quality(BaseModel):

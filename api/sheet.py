@@ -1,9 +1,9 @@
 """Contact sheets: one picture that shows what some searches found, a row a query.
 
 The query stands at the left, its hits beside it with rank, relevance and file name beneath. Where the relevance
-cannot be told the score stands there, and the bar is relative to the best hit of its row, as scores of different
-queries cannot be compared. All lengths are
-pixels, at twice the size they are meant to be seen at, so that sheets are crisp on dense screens.
+cannot be told a word for it or the score stands there, and the bar is relative to the best hit of its row, as scores of
+different queries cannot be compared. All lengths are pixels, at twice the size they are meant to be seen at, so that
+sheets are crisp on dense screens.
 """
 
 import io
@@ -46,12 +46,16 @@ TitleLine = tuple[str, str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetHit:
-    """A picture found: its thumbnail, what to write beneath it (its file name), its score, and its relevance, 0..1."""
+    """A picture found: its thumbnail, what to write beneath it (its file name), its score, and its relevance, 0..1.
+
+    `likelihood` is a word for the relevance, as it is to be shown where there is no number.
+    """
 
     thumbnail: Image.Image
     caption: str
     score: float
     relevance: float | None = None
+    likelihood: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +192,8 @@ def _draw_hit(sheet: Image.Image, hit: SheetHit, rank: int, share: float, foot: 
     for colour, width in ((TRACK, CELL_WIDTH), (ACCENT, round(share * CELL_WIDTH))):
         if width > 0:
             draw.rectangle((x, y + BAR_AT, x + width - 1, y + BAR_AT + BAR_HEIGHT - 1), fill=colour)
-    score = f"{hit.score:.3f}".replace("-", "\u2212") if hit.relevance is None else f"{100 * hit.relevance:.0f} %"
+    score = hit.likelihood or f"{hit.score:.3f}".replace("-", "\u2212")
+    score = score if hit.relevance is None else f"{100 * hit.relevance:.0f} %"
     name = _elide(_clean(hit.caption), NAME_SIZE, CELL_WIDTH)
     draw.text((x, y + RANK_AT), str(rank), MUTED, _load_font(RANK_SIZE), anchor="ls")
     draw.text((x + CELL_WIDTH, y + RANK_AT), score, INK, _load_font(RANK_SIZE), anchor="rs")

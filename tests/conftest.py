@@ -30,7 +30,10 @@ if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:  # threads of seve
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from indexer.config import IndexerSettings
+from indexer.library.opened import open_build
 from indexer.pipeline.commands import BuildOptions, build
+from models.relevance.curves import Calibration, Fit, ReliabilityBin, Share
+from models.relevance.mixture import LikelihoodRatio
 
 settings.register_profile("any machine", deadline=None)  # how long an example takes says nothing of what it finds
 settings.load_profile("any machine")
@@ -156,6 +159,64 @@ def torch() -> ModuleType:
     torch = pytest.importorskip("torch")
     torch.set_num_threads(1)
     return torch
+
+
+@pytest.fixture(scope="session")
+def make_fit() -> Callable[..., Fit]:
+    """Return what gives a fit of which all holds: right and wrong pictures are as likely at a score, `middle`.
+
+    From there the logarithm of their ratio rises by `slope`; where `is_steep`, it jumps, so that hits above `middle`
+    are right nearly surely and those below nearly never. Further fields may be given.
+    """
+
+    def make(middle: float = 0.2, *, slope: float = 20.0, is_steep: bool = False, **changes: object) -> Fit:
+        ratio = LikelihoodRatio((middle - 1, middle + 1), (-slope, slope), (1.0, 0.0), (1.0, 0.0))
+        if is_steep:
+            points = (middle - 1, middle - 1e-7, middle + 1e-7, middle + 1)
+            ratio = LikelihoodRatio(points, (-5.0, -5.0, 5.0, 5.0), (1.0, 0.0, 0.0, 0.0), (1.0, 1.0, 1.0, 0.0))
+        good, poor = (Share(value=one, low=one - 0.05, high=one + 0.05, count=500) for one in (0.9, 0.1))
+        facts = {
+            "ratio": ratio,
+            "level_weight": 0.0,
+            "caution": 1.0,
+            "queries": 100,
+            "classes": 50,
+            "auroc": 0.9,
+            "auroc_low": 0.85,
+            "auroc_high": 0.94,
+            "precision": good,
+            "recall": good,
+            "likely": good,
+            "unlikely": poor,
+            "no_match": good,
+            "reliability": (ReliabilityBin(said=0.1, right=poor), ReliabilityBin(said=0.9, right=good)),
+        }
+        return Fit(**{**facts, **changes})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def save_fits() -> Callable[..., Path]:
+    """Return what saves fits in a library, of its main encoder and by kind of query, and returns their file."""
+
+    def save(data: Path, **kinds: Fit) -> Path:
+        opened = open_build(data)
+        entry, path = opened.entry, opened.layout.relevance(opened.entry.encoder, opened.entry.fingerprint)
+        calibration = Calibration(
+            encoder=entry.encoder,
+            fingerprint=entry.fingerprint,
+            hub_correction=bool(entry.bank),
+            source="questions",
+            created_at="2026-11-20T09:03:00+00:00",
+            kinds=kinds,
+        )
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(calibration.to_json())
+        opened.catalog.close()
+        return path
+
+    return save
 
 
 @pytest.fixture(scope="session")

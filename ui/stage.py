@@ -166,11 +166,11 @@ def results_view(found: Found, address: Address, *, lang: str, thumbnails: Mappi
 
 
 def score_label(hit: Hit, *, lang: str) -> str:
-    """Return how well a hit matches: its relevance in per cent, or where that cannot be told, its score."""
+    """Return how well a hit matches: its relevance in per cent, or a word for it, or where neither holds, its score."""
     text = labels(lang)
-    if hit.relevance is None:
-        return text.score.format(score=f"{hit.score:.3f}")
-    return text.relevance.format(n=round(100 * hit.relevance))
+    if hit.relevance is not None:
+        return text.relevance.format(n=round(100 * hit.relevance))
+    return text.likelihoods[hit.likelihood] if hit.likelihood else text.score.format(score=f"{hit.score:.3f}")
 
 
 def file_name(path: str) -> str:

@@ -81,6 +81,7 @@ class Strings:
     shown_without_duplicates: str
     score: str
     relevance: str
+    likelihoods: dict[str, str]
     no_match_title: str
     no_match_body: str
     nearest_label: str
@@ -227,6 +228,7 @@ ZH = Strings(
     shown_without_duplicates="第 {first}–{last} 张，连同隐藏的重复图片共 {total} 张",
     score="相似度 {score}",
     relevance="匹配度 {n}%",
+    likelihoods={"likely": "很可能", "maybe": "也许", "unlikely": "不太可能"},
     no_match_title="没有很匹配的图片",
     no_match_body="没有图片的匹配度达到 {n}%。",
     nearest_label="最接近的图片",
@@ -379,6 +381,7 @@ EN = Strings(
     shown_without_duplicates="{first}–{last} of {total}, with hidden duplicates",
     score="Similarity {score}",
     relevance="Relevance {n}%",
+    likelihoods={"likely": "Likely", "maybe": "Maybe", "unlikely": "Unlikely"},
     no_match_title="No good match",
     no_match_body="No picture reaches a relevance of {n}%.",
     nearest_label="The nearest pictures",

@@ -1,33 +1,64 @@
-"""Labelled hits -> how likely a hit of a score is right: logistic calibration, judged on queries that were held out.
+"""Labelled scores -> which share of hits at a score is right, and how far that holds for things it was not fitted on.
 
-The curve is Platt's (1999), with his targets and fitted as Lin, Lin and Weng (2007) do: Newton's method with a
-backtracking line search. How many of the hits were right is a matter of the gallery and says nothing of another, so it
-is taken out again: the intercept is moved to where right and wrong hits would be equally many (King and Zeng 2001).
+Classes are left out whole, half of them at a time and several times over: the rest is fitted on, and what was left out
+is asked for in galleries of half of its pictures, so that half of it is not there. Intervals are over these draws, as
+it is things that differ, not queries. What is kept is fitted on all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import numpy as np
 
 from api.evaluation.errors import TooFewQueries
 from api.evaluation.labelled import Labelled, Mask
-from api.evaluation.measures.bootstrap import estimate
+from api.evaluation.measures.bootstrap import interval
 from api.evaluation.measures.ranking import Floats, Positions
+from api.evaluation.measures.samples import Presence
 from models.encoders.spec import EncoderSpec
-from models.relevance.curves import GOOD_MATCH, Calibration, Fit, Kind
+from models.relevance.curves import (
+    GOOD_MATCH,
+    LIKELY,
+    NO_MATCH,
+    UNLIKELY,
+    Calibration,
+    Fit,
+    Kind,
+    ReliabilityBin,
+    Share,
+)
+from models.relevance.mixture import DEPTH, LikelihoodRatio, read_mixture
 
 MIN_QUERIES = 10  # for things that are there, and as many for things that are not; fewer show nothing
-_FOLDS = 5
-_BINS = 10
+FIRST = 10  # hits of each query that are judged
+_DRAWS = 40
+_MIN_DRAWS = 20  # in which something must be seen for its share to have an interval
+_EDGES = (0.0, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, np.inf)  # of the bins of a reliability table
+_CAUTIONS = (1.0, 2.0, 4.0, 8.0, 16.0)
+_LEVEL_WEIGHTS = (0.0, 0.25, 0.5, 1.0)
+_POINTS = 16  # of a ratio, between which as many right pictures lie
+_WRONG_POINTS = (
+    0.0,
+    0.25,
+    0.5,
+    0.75,
+    0.9,
+    0.97,
+    0.99,
+    0.997,
+    1.0,
+)  # quantiles of wrong pictures that are points besides
+_SMALLEST = 1e-4  # of a relevance of which the logarithm is taken
+_MAX_WRONG = 200_000  # wrong pictures that a ratio is fitted on
 _SEED = 0
-_STEPS, _SMALLEST_STEP, _GRADIENT, _RIDGE = 100, 1e-10, 1e-9, 1e-12  # the paper's, but for a finer gradient
 
 
 def calibrate(
     labelled: Mapping[Kind, Labelled], spec: EncoderSpec, *, hub_correction: bool, source: str
 ) -> Calibration:
-    """Return the curves of every kind of which there are queries enough. Raises TooFewQueries where there is none."""
+    """Return the fit of every kind of which there are queries enough. Raises TooFewQueries where there is none."""
     enough = {kind: one for kind, one in labelled.items() if min(count_queries(one)) >= MIN_QUERIES}
     if not enough:
         raise TooFewQueries({kind: count_queries(one) for kind, one in labelled.items()}, MIN_QUERIES)
@@ -42,109 +73,245 @@ def calibrate(
 
 
 def count_queries(labelled: Labelled) -> tuple[int, int]:
-    """Return for how many things, in some gallery, there was an answer, and for how many there was none."""
+    """Return for how many things there is an answer, in some gallery, and for how many there is none."""
     present = labelled.present
-    return len(np.unique(labelled.groups[present])), len(np.unique(labelled.groups[~present]))
+    if labelled.classes is None:
+        return int(present.sum()), int((~present).sum())
+    things = len(np.unique(labelled.groups[present]))
+    return things, things
 
 
 def fit(labelled: Labelled) -> Fit:
-    """Fit the curve on all hits, and measure it on hits of queries that a curve was not fitted on."""
-    there = np.isfinite(labelled.scores)
-    heights, right = labelled.heights[there], labelled.right[there]
-    slope, intercept = fit_even(heights, right)
-    relevance = hold_out(heights, right, np.broadcast_to(labelled.groups[:, None], there.shape)[there])
-    taken = relevance >= GOOD_MATCH
-    auroc = estimate(labelled.presence)["auroc"]
+    """Fit on all classes, and say of it what was seen on classes that were left out."""
+    said = judge_held_out(labelled)
+    rule = _choose_rule(labelled, np.random.default_rng(_SEED))
+    auroc, low, high = said.auroc()
+    taken = said.relevance >= GOOD_MATCH
+    bins = [_bin(said, (said.relevance >= start) & (said.relevance < end)) for start, end in pairwise(_EDGES)]
     return Fit(
-        slope=slope,
-        intercept=intercept,
-        auroc=auroc.value,
-        auroc_low=auroc.low,
-        auroc_high=auroc.high,
-        queries=labelled.queries,
-        precision=float(right[taken].mean()) if taken.any() else None,
-        recall=float(taken[right].mean()) if right.any() else None,
-        calibration_error=calibration_error(relevance, right),
-        reference=labelled.reference,
-        auroc_of_scores=estimate(labelled.presence_by_score)["auroc"].value if labelled.reference else None,
+        ratio=rule.ratio,
+        level_weight=rule.level_weight,
+        caution=rule.caution,
+        reference=labelled.reference if rule.level_weight else "",
+        queries=len(labelled.groups),
+        classes=len(np.unique(labelled.groups)),
+        auroc=auroc,
+        auroc_low=low,
+        auroc_high=high,
+        precision=said.share_of_hits(taken, said.right),
+        recall=said.share_of_hits(said.right, taken),
+        likely=said.share_of_hits(said.relevance >= LIKELY, said.right),
+        unlikely=said.share_of_hits(said.relevance < UNLIKELY, said.right),
+        no_match=said.share_of_queries(said.presence < NO_MATCH, ~said.present),
+        reliability=tuple(one for one in bins if one is not None),
     )
 
 
-def hold_out(scores: Floats, right: Mask, groups: Positions) -> Floats:
-    """Return the relevance (n,) that curves fitted on the hits of other groups give to each."""
-    folds = np.random.default_rng(_SEED).permutation(int(groups.max()) + 1) % _FOLDS
-    relevance = np.empty(len(scores))
-    for fold in np.unique(folds[groups]):
-        held = folds[groups] == fold
-        slope, intercept = fit_even(scores[~held], right[~held])
-        relevance[held] = _logistic(slope * scores[held] + intercept)
-    return relevance
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOutAnswers:
+    """What was said of queries that were left out, and what was so.
 
-
-def calibration_error(relevance: Floats, right: Mask) -> float:
-    """Return the expected calibration error (Naeini, Cooper and Hauskrecht 2015) over ten equal parts of 0..1.
-
-    Right and wrong hits count as much as each other, as they do in relevance.
+    Of their first hits, (h,): `relevance`, whether they are `right`, and the number of the draw, `hit_draws`. Of the
+    queries, (q,): `presence`, whether what they ask for is `present`, and the number of the draw, `query_draws`.
     """
-    bins = np.minimum((relevance * _BINS).astype(int), _BINS - 1)
-    weights = np.where(right, 0.5 / max(1, right.sum()), 0.5 / max(1, (~right).sum()))
-    said = np.bincount(bins, weights * relevance, minlength=_BINS)
-    was = np.bincount(bins, weights * right, minlength=_BINS)
-    return float(np.abs(said - was).sum() / weights.sum())
+
+    relevance: Floats
+    right: Mask
+    hit_draws: Positions
+    presence: Floats
+    present: Mask
+    query_draws: Positions
+
+    @classmethod
+    def join(cls, parts: Sequence["HeldOutAnswers"]) -> "HeldOutAnswers":
+        """Return those of several galleries as one."""
+        nothing, no_draws, none = np.empty(0), np.empty(0, np.int64), np.empty(0, np.bool_)
+        parts = [cls(nothing, none, no_draws, nothing, none, no_draws), *parts]
+        return cls(
+            relevance=np.concatenate([part.relevance for part in parts]),
+            right=np.concatenate([part.right for part in parts]),
+            hit_draws=np.concatenate([part.hit_draws for part in parts]),
+            presence=np.concatenate([part.presence for part in parts]),
+            present=np.concatenate([part.present for part in parts]),
+            query_draws=np.concatenate([part.query_draws for part in parts]),
+        )
+
+    def auroc(self) -> tuple[float, float, float]:
+        """Return AUROC of presence, the mean of draws, and its interval; 0.5, 0 and 1 where too few have one."""
+        drawn = [self._auroc_of(self.query_draws == draw) for draw in range(_DRAWS)]
+        seen = np.array([one for one in drawn if one is not None])
+        if len(seen) < _MIN_DRAWS:
+            return 0.5, 0.0, 1.0
+        return float(seen.mean()), *interval(seen)
+
+    def share_of_hits(self, among: Mask, those: Mask) -> Share | None:
+        """Return which share of the hits `among` is of `those`."""
+        return _share(those[among], self.hit_draws[among])
+
+    def share_of_queries(self, among: Mask, those: Mask) -> Share | None:
+        """Return which share of the queries `among` is of `those`."""
+        return _share(those[among], self.query_draws[among])
+
+    def _auroc_of(self, chosen: Mask) -> float | None:
+        present = self.present[chosen]
+        if present.all() or not present.any():
+            return None
+        sample = Presence(np.arange(len(present)), self.presence[chosen], present)
+        return float(sample.measure(np.ones((1, len(present))))["auroc"][0])
 
 
-def fit_even(scores: Floats, right: Mask) -> tuple[float, float]:
-    """Return slope and intercept of the curve, where right and wrong hits were equally many."""
-    slope, intercept = fit_logistic(scores, right)
-    hits = int(right.sum())
-    return slope, intercept + float(np.log((len(right) - hits + 1) / (hits + 1)))
+def judge_held_out(labelled: Labelled) -> HeldOutAnswers:
+    """Say of the first hits of queries how likely they are right, by what was fitted without their classes."""
+    parts = []
+    rng = np.random.default_rng(_SEED)
+    for draw in range(_DRAWS):
+        fitted, galleries = _split(labelled, rng)
+        if fitted.right.any() and galleries:
+            rule = _choose_rule(fitted, rng)
+            parts += [_answer(rule.judge(gallery), gallery.present, draw) for gallery in galleries]
+    return HeldOutAnswers.join(parts)
 
 
-def fit_logistic(scores: Floats, right: Mask) -> tuple[float, float]:
-    """Return slope and intercept of the likeliest curve, the slope not below 0.
+def _answer(judged: "_Judged", present: Mask, draw: int) -> HeldOutAnswers:
+    there = np.isfinite(judged.scores)
+    draws = [np.full(int(count), draw, np.int64) for count in (there.sum(), len(present))]
+    return HeldOutAnswers(judged.relevance[there], judged.right[there], draws[0], judged.presence, present, draws[1])
 
-    Where higher scores are wrong rather than right, the slope is 0 and every score has the same relevance. Scores are
-    scaled while fitting, so that how they spread does not matter.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judged:
+    """The first hits of queries in a gallery, (q, FIRST), and what is said of them."""
+
+    scores: Floats
+    relevance: Floats
+    right: Mask
+    presence: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class _ScoreRule:
+    """How scores become shares; see Fit."""
+
+    ratio: LikelihoodRatio
+    level_weight: float
+    caution: float
+
+    def judge(self, gallery: Labelled) -> _Judged:
+        """Say what a search of the gallery would, for each query."""
+        heights = gallery.scores - (self.level_weight * gallery.levels)[:, None]
+        count = min(DEPTH, heights.shape[1])
+        columns = np.argpartition(-heights, count - 1, axis=1)[:, :count]
+        order = np.argsort(-np.take_along_axis(heights, columns, axis=1), axis=1, kind="stable")
+        columns = np.take_along_axis(columns, order, axis=1)
+        first = np.take_along_axis(heights, columns, axis=1)
+        usable = max(1, int(np.isfinite(first).sum(axis=1).min()))  # a picture is no answer to itself
+        mixture = read_mixture(self.ratio, first[:, :usable], heights.shape[1], caution=self.caution)
+        return _Judged(
+            first[:, :FIRST],
+            mixture.relevance(first[:, :FIRST]),
+            np.take_along_axis(gallery.right, columns[:, :FIRST], axis=1),
+            mixture.presence,
+        )
+
+
+def _split(labelled: Labelled, rng: np.random.Generator) -> tuple[Labelled, list[Labelled]]:
+    """Return half of the classes to fit on, and galleries of the other half, in which all of that half is asked for.
+
+    A library that is asked as it is stays whole; half of the questions are left out, of those with an answer and of
+    those without.
     """
-    count, hits = len(right), int(right.sum())
-    targets = np.where(right, (hits + 1) / (hits + 2), 1 / (count - hits + 2))
-    middle, scale = float(scores.mean()), float(scores.std()) or 1.0
-    slope, intercept = _newton((scores - middle) / scale, targets, (count, hits))
-    if slope <= 0:
-        mean = float(targets.mean())
-        return 0.0, float(np.log(mean / (1 - mean)))
-    return slope / scale, intercept - slope * middle / scale
+    if labelled.classes is None:
+        present = np.unique(labelled.groups[labelled.present])
+        absent = np.setdiff1d(labelled.groups, present)
+        held = np.concatenate([rng.permutation(part)[: len(part) // 2] for part in (present, absent)])
+        out = np.isin(labelled.groups, held)
+        every = slice(None)
+        return labelled.select(~out, every), [labelled.select(out, every)]
+    drawn = rng.permutation(np.union1d(labelled.groups, labelled.classes))
+    held = drawn[: len(drawn) // 2]
+    out = np.isin(labelled.groups, held)
+    fitted = labelled.select(~out, ~np.isin(labelled.classes, held))
+    halves = (held[: len(held) // 2], held[len(held) // 2 :])
+    galleries = [labelled.select(out, np.isin(labelled.classes, half)) for half in halves]
+    return fitted, [one for one in galleries if one.scores.size]
 
 
-def _newton(scores: Floats, targets: Floats, counts: tuple[int, int]) -> tuple[float, float]:
-    count, hits = counts
-    at = np.array([0.0, np.log((hits + 1) / (count - hits + 1))])
-    design = np.stack([scores, np.ones(count)], axis=1)
-    loss = _loss(design @ at, targets)
-    for _ in range(_STEPS):
-        likely = _logistic(design @ at)
-        gradient = design.T @ (likely - targets)
-        if np.abs(gradient).max() < _GRADIENT * count:
-            break
-        curvature = design.T @ (design * (likely * (1 - likely))[:, None]) + _RIDGE * np.eye(2)
-        step = -np.linalg.solve(curvature, gradient)
-        size = 1.0
-        while size >= _SMALLEST_STEP:
-            there = at + size * step
-            new = _loss(design @ there, targets)
-            if new < loss + 1e-4 * size * float(gradient @ step):
-                at, loss = there, new
-                break
-            size /= 2
-        else:
-            break
-    return float(at[0]), float(at[1])
+def _choose_rule(labelled: Labelled, rng: np.random.Generator) -> _ScoreRule:
+    """Fit, with the weight of levels and the caution that say best what is right, of classes again left out."""
+    weights = _LEVEL_WEIGHTS if labelled.reference else (0.0,)
+    part, galleries = _split(labelled, rng)
+    tried = (weights[0], _CAUTIONS[-1])  # the most careful, where nothing can be left out
+    if part.right.any() and galleries:
+        found = {}
+        for weight in weights:
+            ratio = _fit_labelled(part, weight)
+            for caution in _CAUTIONS:
+                found[weight, caution] = sum(_loss(_ScoreRule(ratio, weight, caution).judge(one)) for one in galleries)
+        tried = min(found, key=found.__getitem__)
+    return _ScoreRule(_fit_labelled(labelled, tried[0]), *tried)
 
 
-def _loss(logits: Floats, targets: Floats) -> float:
-    return float((np.logaddexp(0, logits) - targets * logits).sum())
+def _loss(judged: _Judged) -> float:
+    """Return how far what was said of first hits is from what is so: the sum of negative logarithms (cross-entropy)."""
+    there = np.isfinite(judged.scores)
+    said, right = np.clip(judged.relevance[there], _SMALLEST, 1 - _SMALLEST), judged.right[there]
+    return float(-np.log(np.where(right, said, 1 - said)).sum())
 
 
-def _logistic(logits: Floats) -> Floats:
-    half: Floats = 0.5 * (1 + np.tanh(0.5 * logits))  # the same, and nothing overflows
-    return half
+def _fit_labelled(labelled: Labelled, level_weight: float) -> LikelihoodRatio:
+    heights = labelled.scores - (level_weight * labelled.levels)[:, None]
+    return fit_ratio(heights[~labelled.right & np.isfinite(heights)], heights[labelled.right])
+
+
+def fit_ratio(wrong: Floats, right: Floats) -> LikelihoodRatio:
+    """Fit how much likelier right pictures have a height than wrong ones, from heights (n,) and (m,) of both.
+
+    Counts between points, as if one more picture were spread over all, made to rise by pooling neighbours that fall
+    (isotonic regression; Barlow and others 1972).
+    """
+    if len(wrong) > _MAX_WRONG:
+        wrong = np.random.default_rng(_SEED).choice(wrong, _MAX_WRONG, replace=False)
+    wrong, right = np.sort(wrong).astype(np.float64), np.sort(right).astype(np.float64)
+    inner = np.concatenate([np.quantile(right, np.linspace(0, 1, _POINTS + 1)), np.quantile(wrong, _WRONG_POINTS)])
+    lowest, highest = min(wrong[0], right[0]), max(wrong[-1], right[-1])
+    edges = np.unique(np.concatenate([inner, [lowest - _TINY, highest + _TINY]]))
+    counts = [np.histogram(one, edges)[0] for one in (right, wrong)]
+    shares = [(one + 1 / len(one)) / (one.sum() + 1) for one in counts]
+    rising = _make_rising(shares[0] / (shares[0] + shares[1]), shares[0] + shares[1])
+    middles = (edges[:-1] + edges[1:]) / 2
+    above = [1 - np.searchsorted(one, middles, side="right") / len(one) for one in (wrong, right)]
+    return LikelihoodRatio(
+        tuple(middles.tolist()), tuple(np.log(rising / (1 - rising)).tolist()), *(tuple(one.tolist()) for one in above)
+    )
+
+
+_TINY = 1e-6  # beyond the lowest and the highest, for them to be counted
+
+
+def _make_rising(values: Floats, weights: Floats) -> Floats:
+    """Return the values nearest to those given, by weighted squares, that do not fall."""
+    blocks: list[tuple[float, float, int]] = []
+    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
+        block = (value, weight, 1)
+        while blocks and blocks[-1][0] >= block[0]:
+            before = blocks.pop()
+            total = before[1] + block[1]
+            block = ((before[0] * before[1] + block[0] * block[1]) / total, total, before[2] + block[2])
+        blocks.append(block)
+    return np.concatenate([np.full(length, value) for value, _, length in blocks])
+
+
+def _bin(said: HeldOutAnswers, among: Mask) -> ReliabilityBin | None:
+    right = said.share_of_hits(among, said.right)
+    return None if right is None else ReliabilityBin(said=float(said.relevance[among].mean()), right=right)
+
+
+def _share(those: Mask, draws: Positions) -> Share | None:
+    """Return the share of `those` (n,) and its interval over the draws that they are of; None of nothing."""
+    if not len(those):
+        return None
+    value = float(those.mean())
+    there, totals = np.unique(draws, return_counts=True)
+    drawn = np.bincount(draws, those)[there] / totals
+    low, high = interval(drawn) if len(there) >= _MIN_DRAWS else (0.0, 1.0)
+    return Share(value=value, low=min(low, value), high=max(high, value), count=len(those))

@@ -83,8 +83,8 @@ def evaluate(
         bool,
         typer.Option(
             "--calibrate",
-            help="Fit how likely a hit of a score is right (relevance), on classes or questions, and save it in the "
-            "library. Pictures that a question does not name count as wrong.",
+            help="Fit how likely a hit of a score is right (relevance), on classes or questions, judge it on those "
+            "left out, and save in the library what holds. Pictures that a question does not name count as wrong.",
         ),
     ] = False,
     output: Annotated[
@@ -145,6 +145,7 @@ def evaluate(
         fitted = {"calibration": done.calibration[0].to_dict()} if done.calibration else {}
         routed = {"routing": done.routing.to_dict()} if done.routing else {}
         print_json(done.report.to_dict() | {"differences": [one.to_dict() for one in differences]} | fitted | routed)
+        _refuse_unusable(done)
         return
     _print(done)
     if done.calibration:
@@ -157,6 +158,7 @@ def evaluate(
         for head, rows in difference_tables(differences):
             print()
             print_table(head, rows)
+    _refuse_unusable(done)
 
 
 def make_gate(file: Path, settings: "IndexerSettings", *, force: bool) -> "QuestionGate":
@@ -168,16 +170,22 @@ def make_gate(file: Path, settings: "IndexerSettings", *, force: bool) -> "Quest
     )
 
 
-def _print_calibration(calibration: "Calibration", path: Path) -> None:
-    from api.evaluation.tables import calibration_table
+def _print_calibration(calibration: "Calibration", path: Path | None) -> None:
+    from api.evaluation.tables import calibration_table, reliability_table
 
-    print()
-    print_table(*calibration_table(calibration))
-    if not any(fit.can_tell for fit in calibration.kinds.values()):
-        tell(
-            message("The scores of this encoder do not tell what is there from what is not, so hits get no relevance.")
-        )
-    tell(message("Saved as {path}.", path=path))
+    for head, rows in (calibration_table(calibration), reliability_table(calibration)):
+        print()
+        print_table(head, rows)
+    if path:
+        tell(message("Saved as {path}.", path=path))
+
+
+def _refuse_unusable(done: "Evaluated") -> None:
+    """Raise ScoresCannotTell where a calibration was fitted of which nothing holds."""
+    if done.calibration and done.calibration[1] is None:
+        from api.evaluation.errors import ScoresCannotTell
+
+        raise ScoresCannotTell(done.calibration[0].encoder)
 
 
 def _print_routing(routing: "Routing") -> None:

@@ -6,6 +6,7 @@ EvaluationError
 ├─ OptionUnsuitable                     an option for another form of data
 ├─ NothingToRoute                       too few questions, or only one encoder, to choose routes
 ├─ TooFewQueries                        not enough queries to calibrate relevance with
+├─ ScoresCannotTell                     a calibration of which nothing holds, and which is not saved
 ├─ NotComparable                        an earlier report about something else
 └─ BuildWorse                           a new build finds less than the one in use
 """
@@ -82,6 +83,22 @@ class TooFewQueries(EvaluationError):
                 "whose pictures are there, all of them named, and {least} for things that are not (an empty picture).",
                 counts=listed or 0,
                 least=least,
+            )
+        )
+
+
+class ScoresCannotTell(EvaluationError):
+    """A calibration that was fitted and not saved: for things it was not fitted on, nothing of it holds."""
+
+    code = "scores_cannot_tell"
+
+    def __init__(self, encoder: str) -> None:
+        self.encoder = encoder
+        super().__init__(
+            message(
+                "Nothing was saved: for things that it was not fitted on, the scores of {encoder} do not tell what is "
+                "there from what is not. Hits get no relevance; they are ranked as before.",
+                encoder=encoder,
             )
         )
 

@@ -1,67 +1,58 @@
-"""Queries whose right answers are known -> their first hits, each labelled right or wrong: what relevance is fitted on.
+"""Queries whose right answers are known -> scores of all pictures, each labelled right or wrong, to calibrate on."""
 
-Half of what is asked for is not there, as in life: names are asked in galleries of half of the classes, drawn at random
-several times, and a person's questions contain some for what the library has not.
-"""
-
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from api.evaluation.data.datasets import ClassName
 from api.evaluation.measures.ranking import Floats, OnStep, Positions
-from api.evaluation.measures.samples import Presence, number_groups
+from api.evaluation.measures.samples import number_groups
 from models.foundation.messages import mark
 from models.foundation.vectors import Vectors
 from models.relevance.curves import KINDS, Kind, kind_of
 from models.relevance.reference_pictures import Reference
 
-FIRST = 10  # hits of each query
-_DRAWS = 5  # of halves of the classes; each is a gallery, and so is the other half
-_MAX_PICTURES = 2_000  # that are asked with
+_MAX_QUERIES = 2_000
+_MAX_PICTURES = 5_000
 _SEED = 0
-_BLOCK_SCORES = 1 << 24  # 64 MB
 
 Mask = npt.NDArray[np.bool_]
-IsRight = Callable[[int, Positions], Mask]  # a query, rows of the gallery -> which of them answer it
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """The first hits of all queries of a kind, each query once for each gallery it was asked in.
+    """All queries of a kind, with the scores of pictures.
 
-    `scores` float64 (q, FIRST) are those that rank, -inf where there are fewer hits; `right` (q, FIRST) says which hits
-    answer the query, `present` (q,) whether the gallery has an answer at all. `groups` (q,) number what belongs
-    together: a thing, whatever it is called and wherever it was asked for. `queries` counts each query once. `levels`
-    (q,) are those of the queries among the pictures of `reference`, its digest; 0 and "" where there is none.
+    `scores` float32 (q, n), -inf for a picture that is no answer because it is the query; `right` (q, n) says which
+    pictures answer which query. `groups` (q,) number what belongs together: a thing, whatever it is called. `classes`
+    (n,) are the groups that pictures show; None where a library is asked as it is. `levels` (q,) are those of the
+    queries among the pictures of `reference`, its digest; 0 and "" where there is none.
     """
 
-    scores: Floats
+    scores: npt.NDArray[np.float32]
     right: Mask
-    present: Mask
     groups: Positions
-    queries: int
+    classes: Positions | None
     levels: Floats
     reference: str = ""
 
-    @cached_property
-    def heights(self) -> Floats:
-        """By how much scores are above the level of their query, float64 (q, FIRST): what curves are fitted on."""
-        heights: Floats = self.scores - self.levels[:, None]
-        return heights
+    def select(self, queries: Mask | slice, pictures: Mask | slice) -> "Labelled":
+        """Return some queries, and some pictures."""
+        return Labelled(
+            self.scores[queries][:, pictures],
+            self.right[queries][:, pictures],
+            self.groups[queries],
+            None if self.classes is None else self.classes[pictures],
+            self.levels[queries],
+            self.reference,
+        )
 
-    @cached_property
-    def presence(self) -> Presence:
-        """How high the best hit of each query is, and whether what it asks for is there."""
-        return Presence(self.groups, self.heights.max(axis=1), self.present)
-
-    @cached_property
-    def presence_by_score(self) -> Presence:
-        """The same by scores alone."""
-        return Presence(self.groups, self.scores.max(axis=1), self.present)
+    @property
+    def present(self) -> Mask:
+        """Which queries any picture answers, (q,)."""
+        return np.asarray(self.right.any(axis=1))
 
 
 def label_names(
@@ -76,21 +67,23 @@ def label_names(
     """Ask for the names of classes, in Chinese and in English apart.
 
     `queries` are the vectors of the names, `gallery` those of pictures in `classes`; score is their inner product. With
-    `reference`, the names have levels.
+    `reference`, the names have levels. A name that several classes share is left out: it could not be held out.
     """
-    kinds = [kind_of(name.text) for name in names]
+    pictures = _sample(len(gallery), _MAX_PICTURES)
     labelled: dict[Kind, Labelled] = {}
-    for kind in KINDS:
-        chosen = [place for place, one in enumerate(kinds) if one == kind]
-        if chosen:
-            wanted = [names[place].classes for place in chosen]
-
-            def is_right(query: int, rows: Positions, wanted: Sequence[tuple[int, ...]] = wanted) -> Mask:
-                return np.isin(classes[rows], wanted[query])
-
-            groups = number_groups([one[0] for one in wanted])
-            found = _label(queries[chosen], gallery, classes, is_right, groups, on_step)
-            labelled[kind] = _with_levels(found, queries[chosen], reference)
+    for number, kind in enumerate(KINDS):
+        on_step(mark("Ranking"), number, len(KINDS))
+        fitting = [row for row, one in enumerate(names) if kind_of(one.text) == kind and len(one.classes) == 1]
+        if fitting:
+            chosen = np.array(fitting)[_sample(len(fitting), _MAX_QUERIES)]
+            groups = np.array([names[row].classes[0] for row in chosen])
+            labelled[kind] = Labelled(
+                queries[chosen] @ gallery[pictures].T,
+                groups[:, None] == classes[pictures],
+                groups,
+                classes[pictures],
+                *_levels(queries[chosen], reference),
+            )
     return labelled
 
 
@@ -98,98 +91,40 @@ def label_pictures(
     gallery: Vectors, classes: Positions, on_step: OnStep, *, reference: Reference | None = None
 ) -> Labelled:
     """Ask with pictures, each for the others of its class; with some of them, where they are many."""
+    on_step(mark("Ranking"), 0, 1)
+    pictures = _sample(len(gallery), _MAX_PICTURES)
+    gallery, classes = gallery[pictures], classes[pictures]
     asked = np.flatnonzero(np.bincount(classes)[classes] > 1)
-    asked = np.sort(np.random.default_rng(_SEED).permutation(asked)[:_MAX_PICTURES])
-
-    def is_right(query: int, rows: Positions) -> Mask:
-        own = asked[query]
-        alike: Mask = (classes[rows] == classes[own]) & (rows != own)
-        return alike
-
-    groups = number_groups(classes[asked].tolist())
-    found = _label(gallery[asked], gallery, classes, is_right, groups, on_step, own=asked)
-    return _with_levels(found, gallery[asked], reference)
+    asked = asked[_sample(len(asked), _MAX_QUERIES)]
+    scores = gallery[asked] @ gallery.T
+    right = classes[asked][:, None] == classes
+    rows = np.arange(len(asked))
+    scores[rows, asked], right[rows, asked] = -np.inf, False
+    return Labelled(scores, right, classes[asked], classes, *_levels(gallery[asked], reference))
 
 
-def label_hits(
-    scores: Sequence[Sequence[float]],
-    right: Sequence[Sequence[bool]],
-    present: Sequence[bool],
+def label_scores(
+    scores: Sequence[npt.NDArray[np.float32]],
+    right: Sequence[Mask],
     queries: Sequence[Vectors],
+    groups: Sequence[object],
     *,
     reference: Reference | None = None,
 ) -> Labelled:
-    """Return hits that were found elsewhere, at most FIRST for each query, as a sample; every query is on its own.
-
-    `queries` are its vectors, each float32 (dim,).
-    """
-    padded, labels = np.full((len(scores), FIRST), -np.inf), np.zeros((len(scores), FIRST), np.bool_)
-    for row, (values, answers) in enumerate(zip(scores, right, strict=True)):
-        padded[row, : len(values)], labels[row, : len(answers)] = values, answers
-    count = len(scores)
-    found = Labelled(padded, labels, np.array(present, np.bool_), np.arange(count), count, np.zeros(count))
-    return _with_levels(found, np.stack(queries), reference)
+    """Return scores (n,) of the same pictures that were found elsewhere, for each of `queries`, float32 (dim,)."""
+    levels, digest = _levels(np.stack(queries), reference)
+    numbers = number_groups(groups)
+    return Labelled(np.stack(scores), np.stack(right), numbers, None, levels, digest)
 
 
-def _label(
-    queries: Vectors,
-    gallery: Vectors,
-    classes: Positions,
-    is_right: IsRight,
-    groups: Positions,
-    on_step: OnStep,
-    *,
-    own: Positions | None = None,
-) -> Labelled:
-    """Ask each query in every half of the classes; `own` are rows of the gallery that are no answer to themselves."""
-    halves = list(_draw_halves(classes))
-    scores = np.full((len(halves), len(queries), FIRST), -np.inf)
-    right = np.zeros((len(halves), len(queries), FIRST), np.bool_)
-    present = np.zeros((len(halves), len(queries)), np.bool_)
-    block = max(1, _BLOCK_SCORES // max(1, len(gallery)))
-    for start in range(0, len(queries), block):
-        on_step(mark("Ranking"), start, len(queries))
-        part = queries[start : start + block] @ gallery.T
-        if own is not None:
-            part[np.arange(len(part)), own[start : start + block]] = -np.inf
-        for half, rows in enumerate(halves):
-            best, values = _first_of(part[:, rows])
-            for place, query in enumerate(range(start, start + len(part))):
-                scores[half, query, : len(best[place])] = values[place]
-                right[half, query, : len(best[place])] = is_right(query, rows[best[place]])
-                present[half, query] = is_right(query, rows).any()
-    flat = (len(halves) * len(queries), FIRST)
-    return Labelled(
-        scores.reshape(flat),
-        right.reshape(flat) & np.isfinite(scores.reshape(flat)),
-        present.ravel(),
-        np.tile(groups, len(halves)),
-        len(queries),
-        np.zeros(flat[0]),
-    )
-
-
-def _with_levels(labelled: Labelled, queries: Vectors, reference: Reference | None) -> Labelled:
-    """Return a sample with the levels of its queries, which may have a weight of offsets behind their vector."""
+def _levels(queries: Vectors, reference: Reference | None) -> tuple[Floats, str]:
+    """Return the levels of queries, which may have a weight of offsets behind their vector, and whose they are."""
     if reference is None:
-        return labelled
-    levels = reference.level(np.ascontiguousarray(queries[:, : reference.vectors.shape[1]])).astype(np.float64)
-    times = len(labelled.scores) // len(queries)
-    return replace(labelled, levels=np.tile(levels, times), reference=reference.digest)
+        return np.zeros(len(queries)), ""
+    vectors = np.ascontiguousarray(queries[:, : reference.vectors.shape[1]])
+    return reference.level(vectors).astype(np.float64), reference.digest
 
 
-def _draw_halves(classes: Positions) -> Iterator[Positions]:
-    """Yield rows of the gallery, those of half of the classes and then those of the other half, for every draw."""
-    rng = np.random.default_rng(_SEED)
-    there = np.unique(classes)
-    for _ in range(_DRAWS):
-        drawn = np.isin(classes, rng.permutation(there)[: len(there) // 2])
-        yield np.flatnonzero(drawn)
-        yield np.flatnonzero(~drawn)
-
-
-def _first_of(scores: npt.NDArray[np.float32]) -> tuple[Positions, npt.NDArray[np.float32]]:
-    """Return the columns of the first hits of each row, in any order, and their scores."""
-    count = min(FIRST, scores.shape[1])
-    columns = np.argpartition(-scores, count - 1, axis=1)[:, :count]
-    return columns, np.take_along_axis(scores, columns, axis=1)
+def _sample(count: int, most: int) -> Positions:
+    """Return at most so many of `count` places, ascending."""
+    return np.sort(np.random.default_rng(_SEED).permutation(count)[:most])

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,13 @@ import numpy as np
 
 from api.evaluation.data.datasets import Question, QuestionSet
 from api.evaluation.errors import InvalidDataSet
-from api.evaluation.labelled import FIRST, Labelled, label_hits
+from api.evaluation.labelled import Labelled, label_scores
 from api.evaluation.measures.ranking import OnStep
 from api.evaluation.measures.samples import Presence, Ranks, number_groups
 from api.evaluation.results import Result, by_language, make_result
 from api.evaluation.unknown import LOWEST_SCORE, search
+from api.search.duplicate_collapse import Scores
+from api.search.encoders import EncoderSpace
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.options import Match
@@ -32,6 +34,7 @@ from models.relevance.curves import KINDS, Kind, kind_of
 from models.relevance.reference_pictures import Reference
 
 DEPTH = 100  # hits that are looked at; a picture further down counts as not found
+_SAMPLED = 5_000  # pictures that no question names, by whose scores a calibration is fitted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,27 +149,41 @@ def label_answers(
     *,
     reference: Reference | None = None,
 ) -> dict[Kind, Labelled]:
-    """Put questions to the one space that `asking` names, and label the first hits of each right or wrong.
+    """Put questions to the one space that `asking` names, and label the pictures right or wrong for each.
 
-    Those of which no word is known, and those that are read as a sum, are left out: no single text has their score.
+    Those of which no word is known, and those that are read as a sum, are left out: no single text has their score. Of
+    a large library a sample of pictures is scored, and all that some question names. Questions that name the same
+    pictures belong together.
     """
-    found: dict[Kind, list[tuple[list[float], list[bool], bool, Vectors]]] = {kind: [] for kind in KINDS}
+    space = engine.get_space(asking.encoders[0])
+    corrects = space.hub_correction and asking.hub_correction
+    ids, contents = _sample_pictures(engine, space, asked)
+    found: dict[Kind, list[tuple[Scores, Mask, Vectors, object]]] = {kind: [] for kind in KINDS}
     for number, one in enumerate(asked):
         on_step(mark("Asking"), number, len(asked))
         kind = kind_of(one.question.text)
         try:
-            plan = engine.plan(replace(asking.make_query(one.question.text), k=FIRST))
+            plan = engine.plan(asking.make_query(one.question.text))
         except UnknownWords:
             continue
-        encoded = engine.encode(plan)
-        result = engine.rank(plan, encoded)
-        if kind is not None and len(result.clauses) == 1 and result.hits:
-            contents = engine.opened.catalog.get_looks([hit.id for hit in result.hits]).contents.tolist()
-            right = [content in one.contents for content in contents]
-            (only,) = plan.encoders
-            (part,) = only.list_parts(*encoded[only.encoder])
-            found[kind].append(([hit.score for hit in result.hits], right, bool(one.contents), part.vector))
-    return {kind: label_hits(*zip(*rows, strict=True), reference=reference) for kind, rows in found.items() if rows}
+        if kind is None or len(plan.clauses) != 1:
+            continue
+        (only,) = plan.encoders
+        (part,) = only.list_parts(*engine.encode(plan)[only.encoder])
+        query = part.as_query(hub_correction=corrects)
+        scores = space.index.score(query.vector, ids, offset_weight=query.offset_weight)
+        group = min(one.contents) if one.contents else one.question.text
+        found[kind].append((scores, np.isin(contents, list(one.contents)), part.vector, group))
+    return {kind: label_scores(*zip(*rows, strict=True), reference=reference) for kind, rows in found.items() if rows}
+
+
+def _sample_pictures(engine: SearchEngine, space: EncoderSpace, asked: Sequence[Asked]) -> tuple[Ids, Ids]:
+    """Return the ids of pictures to score, and their contents: those that questions name, and some of the others."""
+    ids = space.index.list_ids()
+    named = np.isin(ids, [image_id for one in asked for image_id in one.ids])
+    others = np.random.default_rng(0).permutation(ids[~named])[:_SAMPLED]
+    chosen = np.sort(np.concatenate([ids[named], others]))
+    return chosen, engine.opened.catalog.get_looks(chosen.tolist()).contents
 
 
 def make_results(asked: Sequence[Asked], answers: Sequence[Answer], asking: Asking, gallery: int) -> list[Result]:

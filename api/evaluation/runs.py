@@ -70,11 +70,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """A report, what the person should know besides, and what was saved: a calibration with its file, and routes."""
+    """A report, what the person should know besides, a calibration, and routes that were saved.
+
+    A calibration comes with the file that what holds of it was saved as; None where nothing does.
+    """
 
     report: EvaluationReport
     warnings: Sequence[ImageSearchError] = ()
-    calibration: tuple[Calibration, Path] | None = None
+    calibration: tuple[Calibration, Path | None] | None = None
     routing: Routing | None = None
 
 
@@ -154,7 +157,7 @@ def _evaluate_data_set(
         return evaluate_turned(pictures.read_pictures(request.paths, reading), encoding, on_step), ()
     if form == class_folders.FORM:
         data = class_folders.read_class_folders(request.paths, reading, names=request.names)
-        reference = read_reference(encoding.spec.fingerprint) if request.calibrate else None
+        reference = read_reference(encoding.spec.fingerprint, encoding.spec.dim) if request.calibrate else None
         return evaluate_classes(data, encoding, on_step, label=request.calibrate, reference=reference), ()
     if form == chinese_clip_files.FORM:
         captions = chinese_clip_files.read_chinese_clip_file(
@@ -212,7 +215,7 @@ def _evaluate_library(request: Request, settings: IndexerSettings, on_step: OnSt
     asking = replace(request.asking, encoders=(space.name,))
     labelled: Mapping[Kind, Labelled] = {}
     if request.calibrate:
-        reference = read_reference(space.entry.fingerprint)
+        reference = read_reference(space.entry.fingerprint, space.entry.dim)
         labelled = label_answers(engine, asked, asking, on_step, reference=reference)
     calibration = _calibrate(
         questions.FORM,
@@ -255,15 +258,20 @@ def _calibrate(
     labelled: Mapping[Kind, Labelled],
     *,
     hub_correction: bool,
-) -> tuple[Calibration, Path] | None:
-    """Fit and save a calibration if one is asked for. Raises TooFewQueries, or InvalidSetting if it cannot be saved."""
+) -> tuple[Calibration, Path | None] | None:
+    """Fit a calibration if one is asked for, and save of it what holds; without a path where nothing does.
+
+    Raises TooFewQueries, or InvalidSetting if it cannot be saved.
+    """
     if not request.calibrate:
         return None
     calibration = calibrate(labelled, spec, hub_correction=hub_correction, source=form)
+    if not calibration.usable.kinds:
+        return calibration, None
     path = request.output or Layout(settings.data.absolute()).relevance(spec.name, spec.fingerprint)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, calibration.to_json())
+        replace_file(path, calibration.usable.to_json())
     except OSError as error:
         raise InvalidSetting("--output", str(path), os_message(error)) from error
     return calibration, path

@@ -7,8 +7,8 @@ from api.evaluation.library import DEPTH
 from api.evaluation.measures.bootstrap import Estimate
 from api.evaluation.results import Difference, Result
 from indexer.library.routing import Routing
-from models.foundation.messages import Message, Readable, Word, message, verbatim
-from models.relevance.curves import Calibration
+from models.foundation.messages import Message, Readable, Word, join, mark, message, verbatim
+from models.relevance.curves import Calibration, Share
 
 Head = Readable | str
 Table = tuple[tuple[Head, ...], list[Sequence[object]]]
@@ -80,34 +80,50 @@ def difference_tables(differences: Sequence[Difference]) -> list[Table]:
 
 
 def calibration_table(calibration: Calibration) -> Table:
-    """Return a table of the curves and what held-out queries say of them; at the threshold, relevance is 50 %.
+    """Return a table of the fits, as they did on classes that were left out, and of what may be said by each.
 
-    Where there are reference pictures, the threshold is one of scores less the level of their query, and so is AUROC;
-    that of scores as they are stands before it.
+    Precision and recall are of taking hits from a relevance of 50 % for right.
     """
     rows: list[Sequence[object]] = []
     for kind, fit in calibration.kinds.items():
         auroc = Estimate(fit.auroc, fit.auroc_low, fit.auroc_high)
-        threshold = "–" if fit.threshold is None else f"{fit.threshold:.3f}"
-        shares = [
-            "–" if share is None else f"{100 * share:.1f}"
-            for share in (fit.precision, fit.recall, fit.calibration_error)
-        ]
-        before = "–" if fit.auroc_of_scores is None else f"{100 * fit.auroc_of_scores:.1f}"
-        told = message("yes") if fit.can_tell else message("no")
-        rows.append((Word(kind), fit.queries, before, show("auroc", auroc), threshold, *shares, told))
+        shares = (fit.precision, fit.recall, fit.likely, fit.unlikely, fit.no_match)
+        holds = (fit.can_tell, fit.has_words, fit.tells_absence)
+        said = [name for name, may in zip(_SAID, holds, strict=True) if may]
+        told = join([Word(name) for name in said], ", ") if said else message("nothing")
+        rows.append((Word(kind), fit.classes, fit.queries, show("auroc", auroc), *map(_show_share, shares), told))
     head = (
         message("relevance of"),
+        message("things"),
         message("queries"),
-        message("AUROC of scores"),
         "AUROC",
-        message("threshold"),
         message("precision"),
         message("recall"),
-        "ECE",
-        message("can tell"),
+        message("right if likely"),
+        message("right if unlikely"),
+        message("none if no match"),
+        message("is said"),
     )
     return head, rows
+
+
+_SAID = (mark("relevance"), mark("words"), mark("no match"))
+
+
+def reliability_table(calibration: Calibration) -> Table:
+    """Return a table of which share of hits was said to be right, and which was, of classes that were left out."""
+    rows: list[Sequence[object]] = [
+        (Word(kind), one.right.count, f"{100 * one.said:.1f}", _show_share(one.right))
+        for kind, fit in calibration.kinds.items()
+        for one in fit.reliability
+    ]
+    return (message("hits of"), message("hits"), message("said to be right"), message("right")), rows
+
+
+def _show_share(share: Share | None) -> Message:
+    if share is None:
+        return verbatim("–")
+    return show("share", Estimate(share.value, share.low, share.high))
 
 
 def routing_table(routing: Routing) -> Table:

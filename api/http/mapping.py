@@ -151,6 +151,7 @@ def _to_hit(hit: SearchHit) -> schemas.Hit:
         root=displayable(hit.root.name),
         score=hit.score,
         relevance=hit.relevance,
+        likelihood=hit.likelihood,
         width=hit.width,
         height=hit.height,
         duplicates=hit.duplicates,

@@ -6,8 +6,8 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 
+from api.search.calibration_file import CalibrationFile
 from api.search.errors import InvalidQuery
-from api.search.relevance_scoring import CalibrationFile
 from indexer.library.errors import IndexMismatch
 from indexer.library.opened import OpenBuild, check_same
 from models.encoders.encoder import ImageEncoder, TextEncoder
@@ -93,7 +93,7 @@ class EncoderSpace:
         self.encoders = encoders
         self.hub_correction = hub_correction and bool(self.entry.bank)
         self.calibration = CalibrationFile(
-            opened.layout.relevance(self.entry.encoder, self.entry.fingerprint), self.entry.fingerprint
+            opened.layout.relevance(self.entry.encoder, self.entry.fingerprint), self.entry.fingerprint, self.entry.dim
         )
 
     @property

@@ -25,6 +25,7 @@ from indexer.library.index.selection import FilterSelection
 from indexer.library.opened import OpenBuild
 from models.foundation.messages import message
 from models.foundation.vectors import Ids
+from models.relevance.mixture import DEPTH
 
 _CACHED_FILTERS = 32
 
@@ -48,10 +49,12 @@ class Ranker:
         if len(names) > 1 and query.min_score is not None:
             raise _no_common_score(names)
         where = self._select(query.where) if isinstance(query.where, Filter) else None
-        scorer = self._make_relevance_scorer(plan, retrievers[0]) if len(retrievers) == 1 else None
+        if len(retrievers) == 1:
+            retrievers = [self._look_ahead(plan, retrievers[0], where)]
+        scorer = self._make_relevance_scorer(plan, retrievers[0], where) if len(retrievers) == 1 else None
         page, nearest, notes = self._find_relevant(plan, retrievers, where, scorer)
         hits = self._hits(page, scorer)
-        if scorer and query.min_relevance is None and not query.offset and scorer.doubts(hits):
+        if scorer and hits and query.min_relevance is None and not query.offset and scorer.lacks_match:
             notes.append(no_good_match(None))
         done = time.perf_counter()
         names = names or list(self._spaces)[:1]
@@ -78,11 +81,18 @@ class Ranker:
         parts = asked.list_parts(*encoded)
         return VectorRetriever(space, parts, sum_parts(parts, hub_correction=_corrects(space, query)))
 
-    def _make_relevance_scorer(self, plan: Plan, retriever: VectorRetriever) -> RelevanceScorer | None:
+    def _look_ahead(self, plan: Plan, retriever: VectorRetriever, where: Selection | None) -> VectorRetriever:
+        """Find in one search the page and the first hits that relevance is told by, where the same scores do both."""
+        query = plan.query
+        if query.match != "vector" or len(retriever.parts) > 1 or retriever.space.calibration.get() is None:
+            return retriever
+        return retriever.look_ahead(plan, where, max(DEPTH, query.offset + query.k))
+
+    def _make_relevance_scorer(
+        self, plan: Plan, retriever: VectorRetriever, where: Selection | None
+    ) -> RelevanceScorer | None:
         space, hub_correction = retriever.space, _corrects(retriever.space, plan.query)
-        return make_relevance_scorer(
-            plan, retriever.parts, space.index, space.calibration.get(), hub_correction=hub_correction
-        )
+        return make_relevance_scorer(plan, retriever, where, space.calibration.get(), hub_correction=hub_correction)
 
     def _find_relevant(
         self, plan: Plan, retrievers: Sequence[VectorRetriever], where: Selection | None, scorer: RelevanceScorer | None
@@ -90,7 +100,7 @@ class Ranker:
         """Return the page asked for, without what is not relevant enough; where nothing is, the nearest apart."""
         query = plan.query
         least = query.min_relevance
-        if least is None or scorer is None:
+        if least is None or scorer is None or not scorer.shows_relevance:
             plain = any(
                 one.kind == "text" and one.space.hub_correction and not _corrects(one.space, query)
                 for one in retrievers
@@ -141,7 +151,7 @@ class Ranker:
     def _hits(self, page: HitPage, scorer: RelevanceScorer | None) -> list[SearchHit]:
         ids = page.ids.tolist()
         rows = self._opened.catalog.get_images(ids)
-        relevances = scorer.relevances(page.ids, page.scores) if scorer else [None] * len(ids)
+        judged = scorer.judge(page.ids, page.scores) if scorer else [(None, None)] * len(ids)
         return [
             SearchHit(
                 id=image_id,
@@ -152,10 +162,11 @@ class Ranker:
                 width=rows[image_id].width,
                 height=rows[image_id].height,
                 relevance=relevance,
+                likelihood=likelihood,
                 duplicates=duplicates,
             )
-            for image_id, score, relevance, duplicates in zip(
-                ids, page.scores, relevances, page.duplicates, strict=True
+            for image_id, score, (relevance, likelihood), duplicates in zip(
+                ids, page.scores, judged, page.duplicates, strict=True
             )
             if image_id in rows  # the library may have been compacted since this build was opened
         ]

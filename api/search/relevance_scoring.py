@@ -1,99 +1,37 @@
-"""How likely the hits of a query are right, where the scores of the encoder can tell it.
+"""How likely the hits of a query are right, as far as the scores of the encoder tell it.
 
 A sum such as "a cat" and "snow" asks for both, so a hit is as relevant as it is to the least of what is looked for:
 that is an upper bound of the chance that all of it is there, and one perfect half does not make up for the other. What
 a query leads away from changes the order of hits, not what they are hits of, and is not judged.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from api.search.calibration_file import Curves
 from api.search.duplicate_collapse import Scores
 from api.search.plan import Plan, QueryPart, QueryVector
-from api.search.reloading_file import ReloadingFile
-from api.search.results import SearchHit, SearchNote
+from api.search.results import SearchNote
+from api.search.retrievers.vectors import VectorRetriever
 from indexer.library.index.base import SCORE_DECIMALS
 from indexer.library.index.port import Selection, VectorIndex
 from indexer.library.index.selection import IdSelection
-from models.foundation.errors import CalibrationUnreadable, ReferenceUnreadable
 from models.foundation.messages import message
-from models.foundation.vectors import Ids, Vectors
-from models.relevance.curves import KINDS, POOR_MATCH, Calibration, Fit, Kind, read_calibration
-from models.relevance.reference_pictures import Reference, read_reference
+from models.foundation.vectors import Ids
+from models.relevance.curves import KINDS, Fit, Likelihood, QueryFit, word_for
+from models.relevance.mixture import DEPTH, Floats
 
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Curves:
-    """The curves of an encoder, and the reference pictures that it has."""
-
-    calibration: Calibration
-    reference: Reference | None
-
-    def fit_for(self, kind: Kind | None, *, hub_correction: bool) -> Fit | None:
-        """Return the curve for queries of a kind, None where it cannot be told how likely their hits are right."""
-        digest = self.reference.digest if self.reference else ""
-        return self.calibration.fit_for(kind, hub_correction=hub_correction, reference=digest)
-
-    def level(self, fit: Fit, vector: Vectors) -> float:
-        """Return what a curve takes off the scores of a query, whose vector is float32 (dim,)."""
-        return float(self.reference.level(vector[None])[0]) if self.reference and fit.reference else 0.0
-
-
-class CalibrationFile:
-    """The curves of an encoder, read again when a library's own file has changed. Safe to use from threads."""
-
-    def __init__(self, path: Path, fingerprint: str) -> None:
-        self._path = path
-        self._fingerprint = fingerprint
-        self._file = ReloadingFile(path, self._read)
-
-    def get(self) -> Curves | None:
-        """Return the curves; None if there are none, or, which is logged, they cannot be read."""
-        return self._file.get()
-
-    def _read(self) -> Curves | None:
-        try:
-            calibration = read_calibration(self._path, self._fingerprint)
-        except CalibrationUnreadable as error:
-            logger.warning("no hit gets a relevance: %s", error)
-            return None
-        if calibration is None:
-            return None
-        reference = self._read_reference() if calibration.references else None
-        missing = calibration.references - {reference.digest if reference else ""}
-        if missing:
-            logger.warning("some hits get no relevance: there are no reference pictures %s", ", ".join(sorted(missing)))
-        return Curves(calibration, reference)
-
-    def _read_reference(self) -> Reference | None:
-        try:
-            return read_reference(self._fingerprint)
-        except ReferenceUnreadable as error:
-            logger.warning("%s", error)
-            return None
+Judgement = tuple[float | None, Likelihood | None]  # of a hit: its relevance, and what it is called; None: not said
 
 
 @dataclass(frozen=True, slots=True)
 class WantedClause:
-    """A thing that is looked for: its curve, its query to the index, and the query's level."""
+    """A thing that is looked for: what its scores say in this library, and its query to the index."""
 
-    fit: Fit
+    fit: QueryFit
     query: QueryVector
-    level: float
-
-    def relevance(self, score: float) -> float:
-        """Return the relevance of a hit."""
-        return self.fit.relevance(score - self.level)
-
-    def score_for(self, relevance: float) -> float:
-        """Return the least score whose relevance is at least so much."""
-        return self.fit.score_for(relevance) + self.level
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,33 +45,43 @@ class RelevanceScorer:
     wanted: Sequence[WantedClause]
     ranks: bool
 
-    def relevances(self, ids: Ids, scores: Scores) -> list[float]:
-        """Return the relevance of hits; `scores` (n,) are those they are ranked by."""
+    @property
+    def shows_relevance(self) -> bool:
+        """Whether the relevance of hits may be said."""
+        return all(one.fit.fit.can_tell for one in self.wanted)
+
+    @property
+    def lacks_match(self) -> bool:
+        """Whether it is said that there is nothing of what is looked for, or of a part of it."""
+        return any(one.fit.lacks_match for one in self.wanted)
+
+    def judge(self, ids: Ids, scores: Scores) -> list[Judgement]:
+        """Return what is said of hits; `scores` (n,) are those they are ranked by."""
         if not len(ids):
             return []
-        if self.ranks:
-            (only,) = self.wanted
-            return [only.relevance(round(score, SCORE_DECIMALS)) for score in scores.tolist()]
-        parts = [(one, self._score(one.query, ids).round(SCORE_DECIMALS).tolist()) for one in self.wanted]
-        return [min(one.relevance(row[place]) for one, row in parts) for place in range(len(ids))]
+        least = np.min([one.fit.relevances(self._score(one, ids, scores)) for one in self.wanted], axis=0)
+        has_words = all(one.fit.fit.has_words for one in self.wanted)
+        return [
+            (value if self.shows_relevance else None, word_for(value) if has_words else None)
+            for value in least.tolist()
+        ]
 
-    def _score(self, query: QueryVector, ids: Ids) -> Scores:
-        return self.index.score(query.vector, ids, offset_weight=query.offset_weight)
-
-    def doubts(self, hits: Sequence[SearchHit]) -> bool:
-        """Say whether even the best of some hits, and there are some, is a poor match."""
-        return bool(hits) and max(hit.relevance or 0.0 for hit in hits) < POOR_MATCH
+    def _score(self, one: WantedClause, ids: Ids, scores: Scores) -> Floats:
+        if not self.ranks:
+            scores = self.index.score(one.query.vector, ids, offset_weight=one.query.offset_weight)
+        rounded: Floats = scores.round(SCORE_DECIMALS).astype(np.float64)
+        return rounded
 
     def score_for(self, relevance: float) -> float | None:
         """Return the least score of a hit that is so relevant; None where scores do not say it."""
-        return self.wanted[0].score_for(relevance) if self.ranks else None
+        return self.wanted[0].fit.score_for(relevance) if self.ranks else None
 
     def among(self, relevance: float, where: Selection | None) -> Selection | None:
         """Return the pictures of `where` that may be hits of that relevance; all of them if `score_for` parts them."""
         if self.ranks:
             return where
         for one in self.wanted:
-            least, query = one.score_for(relevance), one.query
+            least, query = one.fit.score_for(relevance), one.query
             count = self.index.count_above(query.vector, least, where=where, offset_weight=query.offset_weight)
             if not count:
                 return IdSelection(np.empty(0, np.int64))
@@ -143,29 +91,38 @@ class RelevanceScorer:
 
 
 def make_relevance_scorer(
-    plan: Plan, parts: Sequence[QueryPart], index: VectorIndex, curves: Curves | None, *, hub_correction: bool
+    plan: Plan, retriever: VectorRetriever, where: Selection | None, curves: Curves | None, *, hub_correction: bool
 ) -> RelevanceScorer | None:
-    """Return what tells the relevance of the hits of a plan; None where it cannot be told how likely they are right.
+    """Return what tells the relevance of the hits of a plan among `where`; None where nothing may be said of them.
 
     So it is where words rank, and where a thing that is looked for is not understood or of a kind that cannot be told.
+    A sum takes a search more for each of its parts.
     """
-    looked_for = [part for part in parts if part.weight > 0]
+    looked_for = [part for part in retriever.parts if part.weight > 0]
     asked = sum(read.clause.weight > 0 for read in plan.clauses)
     if curves is None or plan.query.match != "vector" or not looked_for or len(looked_for) < asked:
         return None
     fits = [curves.fit_for(part.kind, hub_correction=hub_correction) for part in looked_for]
-    wanted = [
-        WantedClause(fit, part.as_query(hub_correction=hub_correction), curves.level(fit, part.vector))
-        for fit, part in zip(fits, looked_for, strict=True)
-        if fit is not None
-    ]
-    return RelevanceScorer(index, wanted, ranks=len(parts) == 1) if len(wanted) == len(fits) else None
+    ranks = len(retriever.parts) == 1
+    wanted = []
+    for fit, part in zip(fits, looked_for, strict=True):
+        if fit is None:
+            return None
+        alone = retriever if ranks else _ask_alone(retriever, part, hub_correction=hub_correction)
+        first = alone.retrieve(plan, where, DEPTH).scores.astype(np.float64)
+        read = fit.read(first, alone.count(plan, where), curves.level(fit, part.vector))
+        wanted.append(WantedClause(read, part.as_query(hub_correction=hub_correction)))
+    return RelevanceScorer(retriever.space.index, wanted, ranks)
+
+
+def _ask_alone(retriever: VectorRetriever, part: QueryPart, *, hub_correction: bool) -> VectorRetriever:
+    return VectorRetriever(retriever.space, [part], part.as_query(hub_correction=hub_correction))
 
 
 def list_kinds(curves: Curves | None, *, hub_correction: bool) -> dict[str, Fit]:
-    """Return the curves of the kinds of query whose hits have a relevance."""
+    """Return the fits of the kinds of query whose hits have a relevance."""
     fits = {kind: curves.fit_for(kind, hub_correction=hub_correction) for kind in KINDS} if curves else {}
-    return {kind: fit for kind, fit in fits.items() if fit is not None}
+    return {kind: fit for kind, fit in fits.items() if fit is not None and fit.can_tell}
 
 
 def cannot_tell(plan: Plan, *, plain: bool) -> SearchNote:
@@ -211,13 +168,11 @@ def cannot_tell(plan: Plan, *, plain: bool) -> SearchNote:
 
 
 def no_good_match(min_relevance: float | None) -> SearchNote:
-    """Say that nothing is relevant enough: not as `min_relevance` asks, or without it, that all is a poor match."""
+    """Say that nothing is relevant enough: not as `min_relevance` asks, or without it, that nothing seems to be."""
     if min_relevance is None:
         return SearchNote(
             code="no_good_match",
-            said=message(
-                "No good match: even the best of these has a relevance below {percent:.0f} %.", percent=100 * POOR_MATCH
-            ),
+            said=message("No good match: by their scores, probably none of the pictures is right. These are nearest."),
         )
     return SearchNote(
         code="no_good_match",

@@ -7,6 +7,7 @@ from pathlib import Path
 from api.search.clauses import ReadClause
 from models.foundation.messages import Readable, Show
 from models.language.text import Language
+from models.relevance.curves import Likelihood
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,9 +18,9 @@ class SearchHit:
     several encoders it is the score of the first, and the order is that of all.
 
     In a list, `path` may be absolute or an address; `place` is where a person finds the picture. The score is 0 where
-    only words were found, as the encoder knows none of them. `relevance` is how likely the hit is right, 0..1, the same
-    for every language and for pictures; None where it cannot be told. Width and height are of the upright picture, in
-    pixels. `duplicates` are those left out because of this hit, as far as the search looked.
+    only words were found, as the encoder knows none of them. `relevance` is how likely the hit is right, 0..1, for this
+    query in this library; `likelihood` is the same in a word. Each is None where it does not hold. Width and height are
+    of the upright picture, in pixels. `duplicates` are those left out because of this hit, as far as the search looked.
     """
 
     id: int
@@ -30,6 +31,7 @@ class SearchHit:
     width: int
     height: int
     relevance: float | None = None
+    likelihood: Likelihood | None = None
     duplicates: int = 0
 
 

@@ -14,12 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models.encoders import starter
 from models.foundation.errors import ReferenceUnreadable
 from models.foundation.files import ARRAY_ERRORS, replace_file
 from models.foundation.vectors import Vectors, l2_normalize
-
-SHIPPED = starter.FOLDER / "reference.npy"
+from models.relevance.shipped import find_shipped
 
 # Inverse temperature: a level is made by the pictures that are nearest, as the best hit of a query is.
 _SHARPNESS = 20.0
@@ -74,11 +72,7 @@ def write_reference(path: Path, vectors: Vectors) -> None:
     replace_file(path, file.getvalue())
 
 
-def read_reference(fingerprint: str) -> Reference | None:
+def read_reference(fingerprint: str, dim: int) -> Reference | None:
     """Return the reference pictures of an encoder; None where none came with it. Raises ReferenceUnreadable."""
-    if fingerprint != starter.SPEC.fingerprint:
-        return None
-    try:
-        return Reference.read(SHIPPED, starter.SPEC.dim)
-    except FileNotFoundError:
-        return None
+    path = find_shipped(fingerprint, "reference.npy")
+    return Reference.read(path, dim) if path else None

@@ -16,21 +16,10 @@ from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.records import IndexOptions
 from indexer.library.vectors.shard_files import ShardFiles
 from models.foundation.vectors import l2_normalize
-from models.relevance.curves import Fit
+from models.relevance.mixture import DEPTH
 
 DIM, COUNT = 16, 3_000
 PLAN = Plan(query=Query(clauses=[Clause(text="cat")]), started=0.0)
-FIT = Fit(
-    slope=20.0,
-    intercept=-8.0,
-    auroc=0.9,
-    auroc_low=0.85,
-    auroc_high=0.94,
-    queries=100,
-    precision=0.8,
-    recall=0.7,
-    calibration_error=0.03,
-)
 
 
 @pytest.fixture(scope="module")
@@ -64,16 +53,19 @@ def test_no_hit_is_below_the_least_score_and_as_many_are_counted_as_can_be_paged
     assert missed, "the index has counted what it then did not find"
 
 
-def test_no_hit_of_a_sum_is_less_relevant_than_asked_in_any_of_its_parts(index, vectors):
+def test_no_hit_of_a_sum_is_less_relevant_than_asked_in_any_of_its_parts(index, vectors, make_fit):
     found = 0
     for one, other in zip(vectors[:30], vectors[30:60], strict=True):
         parts = [QueryPart(1.0, "picture", one), QueryPart(1.0, "picture", l2_normalize(one[None] + 0.1 * other)[0])]
-        wanted = [WantedClause(FIT, part.as_query(hub_correction=False), 0.0) for part in parts]
+        first = np.sort(vectors @ one)[::-1].astype(float)
+        read = make_fit(0.5).read(first[:DEPTH], len(vectors))
+        wanted = [WantedClause(read, part.as_query(hub_correction=False)) for part in parts]
         judge = RelevanceScorer(index, wanted, ranks=False)
         for place in (5, 12, 60):
-            least = FIT.relevance(float(np.sort(vectors @ one)[-place]))
+            (least,) = read.relevances(first[place - 1 : place])
             kept = judge.among(least, None).ids()
             assert (np.diff(kept) > 0).all()
-            assert min(judge.relevances(kept, np.zeros(len(kept), np.float32)), default=math.inf) >= least
+            told = [relevance for relevance, _ in judge.judge(kept, np.zeros(len(kept), np.float32))]
+            assert min(told, default=math.inf) >= least
             found += len(kept)
     assert found

@@ -1,4 +1,4 @@
-"""`xuntu evaluate --calibrate`: labelled hits -> curves, against drawn data, other people's code, and real files."""
+"""`xuntu evaluate --calibrate`: labelled scores -> fits, on drawn classes whose truth is known, and on real files."""
 
 import csv
 import json
@@ -10,235 +10,227 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import models.relevance.reference_pictures
-from api.evaluation.calibrate import calibrate, calibration_error, fit, fit_logistic, hold_out
+from api.evaluation.calibrate import count_queries, fit, fit_ratio, judge_held_out
 from api.evaluation.data.datasets import ClassName
 from api.evaluation.errors import OptionUnsuitable, TooFewQueries
-from api.evaluation.labelled import FIRST, Labelled, label_hits, label_names, label_pictures
+from api.evaluation.labelled import Labelled, label_names, label_pictures, label_scores
 from api.evaluation.library import Asking
 from api.evaluation.runs import Request, evaluate
-from api.evaluation.tables import calibration_table
+from api.evaluation.tables import calibration_table, reliability_table
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from indexer.config import IndexerSettings
 from indexer.library.layout import Layout
+from indexer.pipeline.commands import BuildOptions, build
 from models.encoders import starter
 from models.encoders.hash import SPEC
-from models.foundation.errors import InvalidSetting, ReferenceUnreadable
-from models.foundation.vectors import l2_normalize
-from models.relevance.curves import Calibration
-from models.relevance.reference_pictures import Reference, write_reference
+from models.foundation.errors import InvalidSetting
+from models.foundation.vectors import Vectors, l2_normalize
+from models.relevance.curves import Calibration, Fit
+from models.relevance.mixture import DEPTH
+from models.relevance.reference_pictures import Reference, read_reference
 
 SETTINGS = IndexerSettings(workers=1, device="cpu")
+DIM = 32
+
+World = tuple[Vectors, Vectors, np.ndarray]  # a name's vector for each class, vectors of pictures, and their classes
 
 
-def draw(
-    count: int, slope: float, intercept: float, seed: int = 0, middle: float = 0.2
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return scores like cosines, and labels that are right as often as a curve says."""
+def draw_world(classes: int, pictures: int, seed: int, *, noise: float = 1.0) -> World:
+    """Return what a toy encoder makes of a world: every class has a direction, names and pictures lie around it."""
     rng = np.random.default_rng(seed)
-    scores = rng.normal(middle, 0.08, count)
-    return scores, rng.random(count) < 1 / (1 + np.exp(-(slope * scores + intercept)))
+    middles = l2_normalize(rng.standard_normal((classes, DIM)))
+    members = np.repeat(np.arange(classes), pictures)
+    names = l2_normalize(middles + noise * rng.standard_normal(middles.shape) / DIM**0.5)
+    gallery = l2_normalize(middles[members] + noise * rng.standard_normal((len(members), DIM)) / DIM**0.5)
+    return names, gallery, members
 
 
-def draw_labelled(slope: float = 30.0, intercept: float = -7.0, seed: int = 0, middle: float = 0.2) -> Labelled:
-    queries = 400
-    scores, right = (one.reshape(queries, FIRST) for one in draw(queries * FIRST, slope, intercept, seed, middle))
-    return label_hits(scores.tolist(), right.tolist(), right.any(axis=1).tolist(), np.zeros((queries, 8)))
+def label(world: World, **more: object) -> Labelled:
+    names, gallery, members = world
+    called = [ClassName(f"thing {number}", "en", (number,)) for number in range(len(names))]
+    return label_names(called, names, gallery, members, lambda *_: None, **more)["en"]
 
 
-# Fitting
+def library_of(
+    world: World, name: int, count: int, share: float, rng: np.random.Generator
+) -> tuple[Vectors, np.ndarray]:
+    """Return a library of `count` pictures of which a share shows what a name asks for, and which these are."""
+    _, gallery, members = world
+    right = members == name
+    own = rng.choice(np.flatnonzero(right), round(share * count), replace=False)
+    rows = np.concatenate([own, rng.choice(np.flatnonzero(~right), count - len(own), replace=False)])
+    return gallery[rows], right[rows]
 
 
-@pytest.mark.parametrize(("slope", "intercept"), [(25.0, -6.0), (60.0, -14.0), (4.0, 1.0), (1.0, -3.0)])
-def test_a_fit_recovers_the_curve_that_labels_were_drawn_from(slope, intercept):
-    found = fit_logistic(*draw(200_000, slope, intercept))
-    at = np.array([0.1, 0.2, 0.3])
-    expected, fitted = (1 / (1 + np.exp(-(a * at + b))) for a, b in ((slope, intercept), found))
-    assert fitted == pytest.approx(expected, abs=0.01)
-    assert found == pytest.approx((slope, intercept), rel=0.1, abs=0.1)
+@pytest.fixture(scope="module")
+def toy_fit() -> Fit:
+    return fit(label(draw_world(120, 15, 0)))
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_a_fit_agrees_with_scikit_learns_platt_scaling(seed, heavy):
-    calibration = pytest.importorskip("sklearn.calibration", reason="scikit-learn is not installed")
-    scores, right = draw(300, 25.0, -6.0, seed)
-    reference = calibration._SigmoidCalibration().fit(scores, right)
-    assert fit_logistic(scores, right) == pytest.approx((-reference.a_, -reference.b_), rel=1e-3, abs=1e-3)
+@pytest.fixture(scope="module")
+def unseen() -> World:
+    """Classes that have nothing to do with those that were fitted on."""
+    return draw_world(40, 300, 9)
 
 
-def test_the_fit_is_the_likeliest_curve_of_all_nearby():
-    scores, right = draw(500, 25.0, -6.0)
-    hits = right.sum()
-    targets = np.where(right, (hits + 1) / (hits + 2), 1 / (500 - hits + 2))
-
-    def loss(slope, intercept):
-        logits = slope * scores + intercept
-        return (np.logaddexp(0, logits) - targets * logits).sum()
-
-    slope, intercept = fit_logistic(scores, right)
-    best = loss(slope, intercept)
-    for change in (-1e-2, 1e-2):
-        assert loss(slope + change, intercept) > best
-        assert loss(slope, intercept + change) > best
-
-
-def test_labels_that_are_parted_without_error_give_a_curve_all_the_same():
-    scores = np.linspace(-0.2, 0.6, 40)
-    slope, intercept = fit_logistic(scores, scores > 0.2)
-    assert 0 < slope < 1e4
-    assert np.isfinite(intercept)
+def ask(found: Fit, world: World, share: float, count: int = 500) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ask for every name in a library of its own; return what is said of the first hits, what is so, and presence."""
+    rng, said, right, presence = np.random.default_rng(3), [], [], []
+    for name, vector in enumerate(world[0]):
+        pictures, answers = library_of(world, name, count, share, rng)
+        scores = (pictures @ vector).astype(float)
+        order = np.argsort(-scores)
+        read = found.read(scores[order][:DEPTH], count)
+        first = order[: max(10, round(1.5 * share * count))]
+        said.append(read.relevances(scores[first]))
+        right.append(answers[first])
+        presence.append(read.mixture.presence[0])
+    return np.concatenate(said), np.concatenate(right), np.array(presence)
 
 
-@pytest.mark.parametrize("right", [np.zeros(50, bool), np.ones(50, bool), np.arange(50) < 25])
-def test_scores_that_say_nothing_or_the_contrary_give_every_hit_the_same(right):
-    slope, intercept = fit_logistic(np.linspace(0, 0.5, 50), right)
-    assert slope == pytest.approx(0, abs=1e-6)
-    assert 1 / (1 + np.exp(-intercept)) == pytest.approx(right.mean(), abs=0.03)
+# Leaving classes out
 
 
-def test_equal_scores_give_the_share_that_is_right():
-    slope, intercept = fit_logistic(np.full(100, 0.3), np.arange(100) < 20)
-    assert slope * 0.3 + intercept == pytest.approx(np.log(0.2 / 0.8), abs=0.1)
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
+def test_of_hits_on_unseen_classes_as_many_are_right_as_is_said(toy_fit, unseen, share):
+    """However many of a library's pictures are right, or none: that is read from its scores."""
+    found = [ask(toy_fit, unseen, one) for one in (share, 0)]
+    said, right = (np.concatenate([one[part] for one in found]) for part in (0, 1))
+    assert said.mean() == pytest.approx(right.mean(), abs=0.06)
+    for low, high in ((0, 0.1), (0.1, 0.4), (0.4, 0.7), (0.7, 1.01)):
+        part = (said >= low) & (said < high)
+        assert part.sum() > 50
+        assert said[part].mean() == pytest.approx(right[part].mean(), abs=0.12)
 
 
-# Measuring
+def test_what_is_not_there_is_said_to_be_absent(toy_fit, unseen):
+    said, _, absent = ask(toy_fit, unseen, 0)
+    _, _, there = ask(toy_fit, unseen, 0.1)
+    assert np.median(absent) < 0.3
+    assert np.median(there) > 0.9
+    assert said.mean() < 0.1
 
 
-def test_the_calibration_error_by_hand():
-    relevance = np.array([0.05, 0.05, 0.95, 0.95, 1.0])
-    assert calibration_error(relevance, np.array([False, False, True, True, True])) == pytest.approx(
-        0.05 / 2 + 0.1 / 3 / 2
-    )
-    assert calibration_error(relevance, np.array([True, True, False, False, False])) == pytest.approx(
-        0.95 / 2 + 2.9 / 3 / 2
-    )
+def test_a_dozen_pictures_are_enough_to_say_something(toy_fit, unseen):
+    """A right hit in a library of twelve is no 3 %."""
+    said, right, _ = ask(toy_fit, unseen, 1 / 12, 12)
+    assert np.median(said[right]) > 0.25
+    assert said.mean() == pytest.approx(right.mean(), abs=0.05)
 
 
-def test_held_out_queries_find_the_curve_as_good_as_it_is():
-    found = fit(draw_labelled())
-    assert found.calibration_error < 0.03
-    assert found.queries == 400
-    assert 0.5 < found.precision < 1
-    scores, right = draw(400 * FIRST, 30.0, -7.0)
-    taken = np.array([found.relevance(score) >= 0.5 for score in scores])
-    assert found.precision == pytest.approx(right[taken].mean(), abs=0.02)
-    assert found.recall == pytest.approx(taken[right].mean(), abs=0.02)
+def test_what_is_said_of_a_fit_is_what_unseen_classes_show(toy_fit, unseen):
+    assert (toy_fit.can_tell, toy_fit.has_words, toy_fit.tells_absence) == (True, True, True)
+    assert (toy_fit.queries, toy_fit.classes, toy_fit.reference) == (120, 120, "")
+    said, right, _ = ask(toy_fit, unseen, 0.03)
+    assert toy_fit.precision.low - 0.1 < right[said >= 0.5].mean() < toy_fit.precision.high + 0.1
+    assert sum(one.right.count for one in toy_fit.reliability) > 10_000
 
 
-def test_what_is_measured_is_held_out():
-    """Labels that belong to their group alone cannot be learnt from the others."""
-    groups = np.repeat(np.arange(50), 4)
-    right = np.random.default_rng(0).random(50)[groups] < 0.5
-    relevance = hold_out(right + 0.0 * groups, right, groups)
-    assert relevance[right].min() > relevance[~right].max()  # a rule that holds for all
-    opposite = np.where(groups % 2 == 0, right, ~right).astype(float)
-    assert abs(hold_out(opposite, right, groups) - 0.5).max() < 0.25
+def test_scores_that_say_nothing_are_found_out():
+    names, gallery, members = draw_world(60, 10, 0)
+    others = l2_normalize(np.random.default_rng(1).standard_normal(names.shape))
+    found = fit(label((others, gallery, members)))
+    assert found.auroc == pytest.approx(0.5, abs=0.1)
+    assert not found.is_usable
 
 
-def test_the_same_relevance_is_the_same_share_right_in_both_languages(heavy):
-    """Scores of the two lie and spread apart; relevance does not."""
-    curves = {"zh": (60.0, -17.0), "en": (25.0, -10.5)}
-    middles = {"zh": 0.2, "en": 0.35}
-    labelled = {kind: draw_labelled(*curve, middle=middles[kind]) for kind, curve in curves.items()}
-    calibration = calibrate(labelled, SPEC, hub_correction=False, source="classes")
-    shares = {}
-    for kind, (slope, intercept) in curves.items():
-        scores, right = draw(100_000, slope, intercept, 9, middles[kind])
-        relevance = np.array([calibration.kinds[kind].relevance(score) for score in scores])
-        parts = [(relevance > low) & (relevance <= low + 0.2) for low in (0.2, 0.4, 0.6)]
-        of_right, of_wrong = ([mask[part].sum() / mask.sum() for part in parts] for mask in (right, ~right))
-        shares[kind] = [one / (one + other) for one, other in zip(of_right, of_wrong, strict=True)]  # at even odds
-    assert shares["zh"] == pytest.approx(shares["en"], abs=0.06)
-    assert shares["zh"] == pytest.approx([0.3, 0.5, 0.7], abs=0.06)
-    assert calibration.kinds["en"].threshold > calibration.kinds["zh"].threshold + 0.1
+def test_what_a_class_alone_says_cannot_be_learnt_from_the_others():
+    """In every second class the pictures nearest to the name are others': on unseen ones that is seen."""
+    names, gallery, members = draw_world(60, 10, 0, noise=0.5)
+    turned = names.copy()
+    turned[::2] = -names[::2]
+    found = fit(label((turned, gallery, members)))
+    assert found.auroc < 0.85
+    assert not found.can_tell
+
+
+def test_judged_queries_are_of_classes_that_were_left_out():
+    """Each query is asked where there is such a thing and where there is none, as often."""
+    told = judge_held_out(label(draw_world(24, 6, 0)))
+    assert told.present.mean() == pytest.approx(0.5)
+    assert len(np.unique(told.query_draws)) == 40
+    assert np.bincount(told.query_draws).tolist() == [24] * 40  # of twelve classes, in two galleries
+    assert not told.right[told.relevance == 0].any()
+
+
+def test_the_interval_is_wider_where_fewer_things_were_seen(heavy):
+    few, many = (fit(label(draw_world(count, 10, 0, noise=1.6))) for count in (16, 120))
+    assert few.auroc_high - few.auroc_low > many.auroc_high - many.auroc_low
+
+
+def test_a_ratio_of_two_normal_distributions_is_found():
+    rng = np.random.default_rng(0)
+    found = fit_ratio(rng.normal(0, 1, 100_000), rng.normal(2, 1, 20_000))
+    heights = np.array([0.5, 1.0, 1.5, 2.0])
+    assert found.log_at(heights) == pytest.approx(2 * heights - 2, abs=0.3)
+    assert np.interp(1.0, found.heights, found.wrong_above) == pytest.approx(0.159, abs=0.02)
+    assert np.interp(2.0, found.heights, found.right_above) == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [([0.1, 0.2], [0.3]), ([0.3, 0.3], [0.3]), ([0.5, 0.6], [0.1, 0.2]), ([-1.0], [1.0]), ([0.0] * 9, [0.0, 1.0])],
+)
+def test_a_ratio_of_next_to_nothing_is_one_all_the_same(wrong, right):
+    found = fit_ratio(np.array(wrong), np.array(right))
+    assert (np.diff(found.logs) >= 0).all()
+    assert np.isfinite(found.logs).all()
 
 
 # Labelling
 
 
-def make_classes(classes: int, pictures: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return a name's vector for each class, vectors of pictures near it, and the class of each."""
-    rng = np.random.default_rng(5)
-    middles = l2_normalize(rng.standard_normal((classes, 32)))
-    members = np.repeat(np.arange(classes), pictures)
-    gallery = l2_normalize(middles[members] + 0.3 * rng.standard_normal((len(members), 32)))
-    return middles, gallery, members
-
-
-def test_names_are_asked_where_there_is_such_a_thing_and_where_there_is_none():
-    middles, gallery, members = make_classes(12, 15)
-    names = [ClassName(f"thing {number}", "en", (number,)) for number in range(12)]
-    labelled = label_names(names, middles, gallery, members, lambda *_: None)
+def test_names_are_labelled_by_their_class():
+    names, gallery, members = draw_world(12, 15, 5, noise=0.3)
+    called = [*(ClassName(f"thing {one}", "en", (one,)) for one in range(11)), ClassName("two things", "en", (0, 11))]
+    labelled = label_names(called, names, gallery, members, lambda *_: None)
     assert list(labelled) == ["en"]
     sample = labelled["en"]
-    assert (sample.queries, sample.scores.shape) == (12, (120, FIRST))
-    assert sample.present.sum() == 60
-    for group in range(12):
-        assert sample.present[sample.groups == group].sum() == 5
-    assert not sample.right[~sample.present].any()
-    assert sample.right[sample.present].mean() > 0.9
-    best = np.sort(middles @ gallery.T, axis=1)[:, -1]
-    assert sample.scores.max(axis=1).reshape(10, 12).max(axis=0) == pytest.approx(best, abs=1e-6)
+    assert sample.scores == pytest.approx(names[:11] @ gallery.T)  # not of a name that two classes share
+    assert (sample.right == (np.arange(11)[:, None] == members)).all()
+    assert count_queries(sample) == (11, 11)
 
 
 def test_a_picture_is_no_answer_to_itself_and_none_is_asked_that_is_alone():
-    _, gallery, members = make_classes(11, 4)
+    _, gallery, members = draw_world(11, 4, 5)
     gallery, members = gallery[:-3], members[:-3]  # the last class has one picture
     sample = label_pictures(gallery, members, lambda *_: None)
-    assert sample.queries == 40
-    assert (sample.right.sum(axis=1)[sample.present] <= 3).all()
-    assert sample.scores.max() < 0.999
+    assert sample.scores.shape == (40, 41)
+    assert (sample.right.sum(axis=1) == 3).all()
+    assert np.isneginf(sample.scores).sum(axis=1).tolist() == [1] * 40
 
 
-def test_a_small_gallery_has_fewer_hits_and_none_is_made_up():
-    middles, gallery, members = make_classes(4, 2)
-    names = [ClassName(f"东西 {number}", "zh", (number,)) for number in range(4)]
-    sample = label_names(names, middles, gallery, members, lambda *_: None)["zh"]
-    assert np.isfinite(sample.scores).sum(axis=1).tolist() == [4] * 40
-    assert not sample.right[~np.isfinite(sample.scores)].any()
-
-
-# Reference pictures
-
-
-def test_every_query_has_one_level_wherever_it_is_asked():
-    middles, gallery, members = make_classes(12, 15)
-    names = [ClassName(f"thing {number}", "en", (number,)) for number in range(12)]
+def test_every_query_has_the_level_of_its_vector():
+    names, gallery, members = draw_world(12, 15, 5)
     reference = Reference("0123456789abcdef", gallery[::7])
-    with_offsets = np.hstack([middles, np.ones((12, 1), np.float32)])  # as queries weigh offsets
+    with_offsets = np.hstack([names, np.ones((12, 1), np.float32)])  # as queries weigh offsets
     pictures = np.hstack([gallery, np.zeros((len(gallery), 1), np.float32)])
-    sample = label_names(names, with_offsets, pictures, members, lambda *_: None, reference=reference)["en"]
-    assert sample.levels == pytest.approx(np.tile(reference.level(middles), 10), abs=1e-6)
-    assert sample.heights == pytest.approx(sample.scores - sample.levels[:, None])
+    sample = label((with_offsets, pictures, members), reference=reference)
+    assert sample.levels == pytest.approx(reference.level(names), abs=1e-6)
     assert sample.reference == reference.digest
     of_pictures = label_pictures(gallery, members, lambda *_: None, reference=reference)
-    assert of_pictures.levels == pytest.approx(np.tile(reference.level(gallery), 10), abs=1e-6)
-    asked = label_hits([[0.5]] * 12, [[True]] * 12, [True] * 12, middles, reference=reference)
-    assert asked.levels == pytest.approx(reference.level(middles), abs=1e-6)
-    plain = label_names(names, middles, gallery, members, lambda *_: None)["en"]
-    assert (plain.reference, plain.levels.any(), fit(plain).reference) == ("", False, "")
+    assert of_pictures.levels == pytest.approx(reference.level(gallery), abs=1e-6)
+    asked = label_scores([gallery[:, 0]] * 12, [members == 0] * 12, list(names), range(12), reference=reference)
+    assert asked.levels == pytest.approx(reference.level(names), abs=1e-6)
+    assert (label((names, gallery, members)).reference, label((names, gallery, members)).levels.any()) == ("", False)
 
 
-def test_levels_part_queries_that_score_high_with_everything():
-    """Of two sorts of query, the wrong hits of one score above the right hits of the other."""
-    rng = np.random.default_rng(0)
-    towards = np.arange(400) % 2
-    queries = np.eye(8, dtype=np.float32)[towards]
-    reference = Reference("0123456789abcdef", np.eye(8, dtype=np.float32)[[0, 0, 0, 2]])
-    right = rng.random((400, FIRST)) < 0.2
-    levels = reference.level(queries)[:, None]
-    scores = (levels + 0.1 * right + rng.normal(0, 0.02, right.shape)).tolist()
-    before, after = (
-        fit(label_hits(scores, right.tolist(), right.any(axis=1).tolist(), queries, reference=one))
-        for one in (None, reference)
-    )
-    assert before.auroc_of_scores is None
-    assert after.auroc_of_scores == before.auroc < 0.9
-    assert after.auroc > 0.99
-    assert after.threshold == pytest.approx(0.05, abs=0.02)
-    assert after.precision > 0.95
-    assert after.recall > 0.95
+def test_levels_are_taken_off_where_that_tells_more(heavy):
+    """Some names score high with every picture."""
+    names, gallery, members = draw_world(80, 12, 0, noise=0.8)
+    everywhere = np.zeros((1, DIM + 1), np.float32)
+    everywhere[0, -1] = 1
+    lifted = np.random.default_rng(1).uniform(0, 2, (80, 1)).astype(np.float32)
+    queries = l2_normalize(np.hstack([names, lifted]))
+    pictures = l2_normalize(np.hstack([gallery, np.ones((len(gallery), 1), np.float32)]))
+    lengths = np.linalg.norm(np.hstack([names, lifted]), axis=1, keepdims=True)
+    reference = Reference("0123456789abcdef", pictures[::3])
+    plain, above = (fit(label((queries * lengths, pictures, members), reference=one)) for one in (None, reference))
+    assert (plain.level_weight, plain.reference) == (0.0, "")
+    assert above.level_weight > 0
+    assert above.reference == reference.digest
+    assert above.auroc > plain.auroc + 0.05
 
 
 # The command
@@ -263,22 +255,23 @@ def run(*paths: Path, data: Path, **options: object):
     return evaluate(request, SETTINGS.model_copy(update={"data": data}), lambda *_: None)
 
 
-def test_classes_calibrate_names_in_both_languages_and_pictures(classes, tmp_path):
+def test_of_classes_is_saved_what_holds(classes, tmp_path):
     done = run(classes, encoders=["hash"], data=tmp_path / "library")
     calibration, path = done.calibration
     assert path == Layout(tmp_path / "library").relevance("hash", SPEC.fingerprint)
-    assert Calibration.read(path) == calibration
     assert (calibration.fingerprint, calibration.source) == (SPEC.fingerprint, "classes")
-    assert {kind: fitted.queries for kind, fitted in calibration.kinds.items()} == {"zh": 12, "en": 12, "picture": 96}
+    assert {kind: found.queries for kind, found in calibration.kinds.items()} == {"zh": 12, "en": 12, "picture": 96}
     assert calibration.kinds["picture"].can_tell  # nearly the same pictures, nearly the same vectors
-    assert not calibration.kinds["zh"].can_tell  # what the encoder makes of words is drawn by lot
-    assert not calibration.kinds["en"].can_tell
+    assert not calibration.kinds["zh"].is_usable  # what the encoder makes of words is drawn by lot
+    assert not calibration.kinds["en"].is_usable
+    assert Calibration.read(path) == calibration.usable
+    assert list(calibration.usable.kinds) == ["picture"]
 
 
 def test_the_file_may_be_named(classes, tmp_path, heavy):
     done = run(classes, encoders=["hash"], data=tmp_path / "library", output=tmp_path / "new" / "relevance.json")
     assert done.calibration[1] == tmp_path / "new" / "relevance.json"
-    assert Calibration.read(tmp_path / "new" / "relevance.json") == done.calibration[0]
+    assert Calibration.read(tmp_path / "new" / "relevance.json") == done.calibration[0].usable
     assert not (tmp_path / "library").exists()
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidSetting, match="--output"):
@@ -309,67 +302,87 @@ ABSENT = (
 )
 
 
-def test_a_persons_questions_calibrate_their_library(own, tmp_path, xuntu):
+def test_questions_of_which_nothing_holds_are_refused_and_nothing_is_saved(own, tmp_path, xuntu):
+    """Of nine photographs, four of which are asked for, nobody can say what holds for other things."""
     rows = [(text, picture) for picture, texts in HERE.items() for text in texts] + [(text, "") for text in ABSENT]
     rows += [("没有人的街道", ""), ("qwertyuiop", "")]
     table = write_questions(tmp_path / "questions.csv", rows)
     calibration, path = run(table, data=own).calibration
-    assert path.parent == own / "relevance"
-    assert set(calibration.kinds) == {"zh", "en"}
+    assert path is None
+    assert {"zh", "en"} == set(calibration.kinds)
     assert 20 <= calibration.kinds["zh"].queries <= 24  # without the one that is read as a sum
+    assert not (own / "relevance").exists()
     shown = xuntu("evaluate", table, "--calibrate", "--data", own)
-    assert shown.returncode == 0, shown.stderr
+    assert shown.returncode == 2
+    assert "Nothing was saved" in shown.stderr
     head = next(line for line in shown.stdout.splitlines() if line.startswith("relevance of"))
-    assert head.split("  ", 1)[1].split() == [
-        *("queries", "AUROC", "of", "scores", "AUROC", "threshold", "precision", "recall", "ECE", "can", "tell")
+    assert head.split("  ", 1)[1].split()[:3] == ["things", "queries", "AUROC"]
+    assert "nothing" in shown.stdout
+    answer = xuntu("evaluate", table, "--calibrate", "--data", own, "--json")
+    assert answer.returncode == 2
+    assert set(json.loads(answer.stdout)["calibration"]["kinds"]) == {"zh", "en"}
+    assert not (own / "relevance").exists()
+
+
+@pytest.fixture(scope="module")
+def circle(angles, tmp_path_factory) -> Path:
+    """A library of pictures at every twelfth degree, three near each, of an encoder that reads their degrees."""
+    folder = tmp_path_factory.mktemp("circle")
+    (folder / "pictures").mkdir()
+    for degrees in range(12, 252, 12):
+        for number, near in enumerate((0, 1, 2)):
+            Image.new("RGB", (8, 8), (degrees + near, 0, number)).save(folder / "pictures" / f"{degrees}-{number}.png")
+    build(SETTINGS.model_copy(update={"data": folder / "data"}), [folder / "pictures"], BuildOptions(encoders=[angles]))
+    return folder / "data"
+
+
+def test_a_persons_questions_calibrate_their_library(circle, tmp_path, heavy):
+    rows = [
+        (words.format(degrees + away), "" if away else f"{degrees}-{number}.png")
+        for words in ("{} 度", "{} degrees")
+        for degrees in range(12, 252, 12)
+        for away in (0, 6)
+        for number in range(1 if away else 3)
     ]
-    assert f"Saved as {path}" in shown.stderr
-    answer = json.loads(xuntu("evaluate", table, "--calibrate", "--data", own, "--json").stdout)
-    assert set(answer["calibration"]["kinds"]) == {"zh", "en"}
-
-
-@pytest.fixture
-def reference(tmp_path, monkeypatch, photographs) -> Reference:
-    """Have the built-in encoder come with reference pictures, made of noise."""
-    path = tmp_path / "reference.npy"
-    noise = np.random.default_rng(0).standard_normal((30, starter.SPEC.dim))
-    write_reference(path, l2_normalize(noise + 0.5))
-    monkeypatch.setattr("models.relevance.reference_pictures.SHIPPED", path)
-    return Reference.read(path, starter.SPEC.dim)
-
-
-def test_classes_are_calibrated_with_reference_pictures(classes, tmp_path, reference, heavy):
-    done = run(classes, encoders=["starter"], data=tmp_path / "library")
-    calibration, path = done.calibration
-    assert calibration.references == {reference.digest}
-    assert Calibration.read(path) == calibration
-    plain = run(classes, encoders=["hash"], data=tmp_path / "library").calibration[0]
-    assert plain.references == set()
-    (head, rows), (_, plain_rows) = calibration_table(calibration), calibration_table(plain)
-    before, after = (list(map(str, head)).index(name) for name in ("AUROC of scores", "AUROC"))
-    for row, fitted in zip(rows, calibration.kinds.values(), strict=True):
-        assert row[before] == f"{100 * fitted.auroc_of_scores:.1f}"
-        assert str(row[after]).startswith(f"{100 * fitted.auroc:.1f} (")
-    assert {row[before] for row in plain_rows} == {"–"}
-
-
-def test_questions_are_calibrated_with_reference_pictures(own, tmp_path, reference):
-    rows = [(text, picture) for picture, texts in HERE.items() for text in texts] + [(text, "") for text in ABSENT]
     table = write_questions(tmp_path / "questions.csv", rows)
-    calibration, path = run(table, data=own).calibration
-    assert calibration.references == {reference.digest}
-    fitted = calibration.kinds["zh"]
-    path.write_bytes(replace(calibration, kinds={"zh": replace(fitted, auroc_low=0.9)}).to_json())
-    hit = SearchEngine.open(own).search(Query(clauses=[Clause(text="一只猫")])).hits[0]
-    level = float(reference.level(starter.load_text_encoder().encode_text(["一只猫"]))[0])
-    assert hit.relevance == pytest.approx(fitted.relevance(hit.score - level), abs=1.5e-3)
+    before = SearchEngine.open(circle).search(Query(clauses=[Clause(text="24 degrees")], k=5)).hits
+    calibration, path = run(table, data=circle).calibration
+    assert path.parent == circle / "relevance"
+    assert Calibration.read(path) == calibration
+    assert set(calibration.kinds) == {"zh", "en"}
+    assert all(found.can_tell for found in calibration.kinds.values())
+    assert {found.queries for found in calibration.kinds.values()} == {40}
+    engine = SearchEngine.open(circle)
+    hits = engine.search(Query(clauses=[Clause(text="24 degrees")], k=5)).hits
+    assert [(hit.id, hit.score) for hit in hits] == [(hit.id, hit.score) for hit in before]
+    assert min(hit.relevance for hit in hits[:3]) > 0.5 > max(hit.relevance for hit in hits[3:])
+    path.unlink()
 
 
-def test_damaged_reference_pictures_are_told_before_anything_is_encoded(classes, tmp_path, reference):
-    models.relevance.reference_pictures.SHIPPED.write_bytes(b"damaged")
-    with pytest.raises(ReferenceUnreadable, match=r"reference\.npy"):
-        run(classes, encoders=["starter"], data=tmp_path)
-    run(classes, encoders=["hash"], data=tmp_path / "library")
+def test_names_are_calibrated_with_the_reference_pictures_of_their_encoder(classes, tmp_path, heavy):
+    reference = read_reference(starter.SPEC.fingerprint, starter.SPEC.dim)
+    calibration, _ = run(classes, encoders=["starter"], data=tmp_path / "library").calibration
+    assert calibration.references <= {reference.digest}
+    assert all(found.level_weight == 0 or found.reference for found in calibration.kinds.values())
+    plain, _ = run(classes, encoders=["hash"], data=tmp_path / "library").calibration
+    assert plain.references == set()
+
+
+def test_tables_show_what_was_seen_and_what_is_said_by_it(toy_fit):
+    calibration = Calibration(
+        encoder="toy",
+        fingerprint="f" * 16,
+        hub_correction=False,
+        source="classes",
+        created_at="",
+        kinds={"en": toy_fit},
+    )
+    (head, (row,)), (_, bins) = calibration_table(calibration), reliability_table(calibration)
+    assert len(head) == len(row)
+    assert [str(one) for one in row[-1:]] == ["relevance, words, no match"]
+    assert [one[2] for one in bins] == [f"{100 * one.said:.1f}" for one in toy_fit.reliability]
+    blind = replace(calibration, kinds={"en": replace(toy_fit, auroc_low=0.5, likely=None)})
+    assert str(calibration_table(blind)[1][0][-1]) == "nothing"
 
 
 def test_too_few_questions_are_refused_with_how_many_it_takes(own, tmp_path):

@@ -31,7 +31,17 @@ def test_json_for_programs(xuntu, library, photographs):
     assert list(answer)[:4] == ["hits", "nearest", "total", "timings_ms"]
     assert list(answer)[4:] == ["build", "encoder", "encoders", "language", "clauses", "notes"]
     assert [(one["text"], one["weight"], one["language"]) for one in answer["clauses"]] == [("a cat", 1, "en")]
-    assert set(answer["hits"][0]) == {"id", "path", "root", "score", "relevance", "width", "height", "duplicates"}
+    assert set(answer["hits"][0]) == {
+        "id",
+        "path",
+        "root",
+        "score",
+        "relevance",
+        "likelihood",
+        "width",
+        "height",
+        "duplicates",
+    }
     assert (answer["hits"][0]["path"], answer["hits"][0]["root"]) == ("cat.png", str(photographs))
     assert set(answer["timings_ms"]) == {"encode", "search", "total"}
     assert (answer["total"], answer["encoder"], len(answer["hits"])) == (9, "starter", 3)

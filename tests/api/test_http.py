@@ -48,7 +48,17 @@ def test_a_search_answers_hits_with_everything_a_page_needs(http):
         *("hits", "total", "next_offset", "timings_ms", "build", "encoder", "notes"),
         *("language", "clauses", "encoders", "nearest"),
     }
-    assert set(answer["hits"][0]) == {"id", "path", "root", "score", "relevance", "width", "height", "duplicates"}
+    assert set(answer["hits"][0]) == {
+        "id",
+        "path",
+        "root",
+        "score",
+        "relevance",
+        "likelihood",
+        "width",
+        "height",
+        "duplicates",
+    }
     assert (answer["hits"][0]["path"], answer["total"], answer["next_offset"]) == ("cat.png", 9, 2)
     assert (answer["hits"][0]["width"], answer["hits"][0]["height"]) == (451, 300)
     assert set(answer["timings_ms"]) == {"encode", "search", "total"}

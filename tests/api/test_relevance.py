@@ -2,8 +2,8 @@
 
 import json
 import logging
-import math
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,36 +12,17 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-import models.relevance.reference_pictures
 from api.config import Settings
 from api.http.app import create_app
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query, parse_terms
 from models.encoders import starter
-from models.foundation.vectors import l2_normalize
 from models.relevance.curves import Calibration, Fit
-from models.relevance.reference_pictures import Reference, write_reference
+from models.relevance.reference_pictures import read_reference
 
-FIT = Fit(
-    slope=20.0,
-    intercept=-5.0,
-    auroc=0.9,
-    auroc_low=0.85,
-    auroc_high=0.94,
-    queries=100,
-    precision=0.8,
-    recall=0.7,
-    calibration_error=0.03,
-)
-BLIND = replace(FIT, auroc=0.55, auroc_low=0.5, auroc_high=0.6)
 CAT, COFFEE = "一只猫", "a cup of coffee"
 PICTURE = 2  # the first of the library's files is broken
-
-
-def at(score: float, slope: float = 20.0) -> Fit:
-    """Return a curve on which a hit of that score is as likely right as wrong."""
-    return replace(FIT, slope=slope, intercept=-slope * score)
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +35,20 @@ def engine(data) -> SearchEngine:
     return SearchEngine.open(data)
 
 
+@pytest.fixture(scope="module")
+def at(make_fit) -> Callable[..., Fit]:
+    """Return what gives a fit of which all holds; right and wrong pictures are as likely at a score."""
+    return make_fit
+
+
 @pytest.fixture
-def teach(data, engine):
+def blind(at) -> Fit:
+    """A fit of which nothing holds."""
+    return at(auroc=0.55, auroc_low=0.5, auroc_high=0.6, likely=None)
+
+
+@pytest.fixture
+def teach(data, engine, blind):
     """Put a calibration into the library; without kinds, one that can tell nothing."""
 
     def put(*, hub_correction: bool | None = None, fingerprint: str = "", **kinds: Fit) -> None:
@@ -69,7 +62,7 @@ def teach(data, engine):
             hub_correction=corrected,
             source="questions",
             created_at="2026-11-20T09:03:00+00:00",
-            kinds={"zh": BLIND, "en": BLIND, "picture": BLIND, **kinds},
+            kinds={"zh": blind, "en": blind, "picture": blind, **kinds},
         )
         path.write_bytes(calibration.to_json())
 
@@ -85,22 +78,27 @@ def codes(result) -> list[str]:
     return [note.code for note in result.notes]
 
 
+def expected(fit: Fit, hits, *, level: float = 0.0) -> list[float]:
+    """Return the relevance of all hits of a query in the library."""
+    scores = np.array([hit.score for hit in hits], np.float32).astype(float)
+    return fit.read(scores, len(scores), level).relevances(scores).tolist()
+
+
 def between(hits, place: int) -> float:
     """Return the middle of the scores of a hit and the one before it."""
     return (hits[place - 1].score + hits[place].score) / 2
 
 
-def test_every_hit_has_the_relevance_of_its_score(engine, teach):
+def test_every_hit_has_the_relevance_of_its_score(engine, teach, at):
     teach(zh=at(0.2))
     result = ask(engine, CAT)
-    expected = 1 / (1 + np.exp(-20.0 * (np.array([hit.score for hit in result.hits]) - 0.2)))
-    assert [hit.relevance for hit in result.hits] == pytest.approx(expected, abs=6e-4)
+    assert [hit.relevance for hit in result.hits] == pytest.approx(expected(at(0.2), result.hits), abs=1.5e-3)
     assert [hit.relevance for hit in result.hits] == sorted((hit.relevance for hit in result.hits), reverse=True)
 
 
-def test_min_relevance_leaves_out_what_is_less_likely(engine, teach):
+def test_min_relevance_leaves_out_what_is_less_likely(engine, teach, at):
     whole = ask(engine, CAT).hits
-    teach(zh=at(between(whole, 3)))
+    teach(zh=at(between(whole, 3), is_steep=True))
     result = ask(engine, CAT, min_relevance=0.5)
     assert [hit.id for hit in result.hits] == [hit.id for hit in whole[:3]]
     assert (result.total, result.nearest, codes(result)) == (3, [], [])
@@ -110,9 +108,9 @@ def test_min_relevance_leaves_out_what_is_less_likely(engine, teach):
         assert hit.id in [one.id for one in ask(engine, CAT, min_relevance=hit.relevance).hits]
 
 
-def test_pages_and_conditions_count_matches_alone(engine, teach):
+def test_pages_and_conditions_count_matches_alone(engine, teach, at):
     whole = ask(engine, CAT).hits
-    teach(zh=at(between(whole, 5)))
+    teach(zh=at(between(whole, 5), is_steep=True))
     pages = [ask(engine, CAT, min_relevance=0.5, k=2, offset=offset) for offset in (0, 2, 4, 6)]
     assert [[hit.id for hit in page.hits] for page in pages] == [
         [hit.id for hit in whole[start : min(start + 2, 5)]] for start in (0, 2, 4, 6)
@@ -125,16 +123,16 @@ def test_pages_and_conditions_count_matches_alone(engine, teach):
     assert kept.total == len(kept.hits)
 
 
-def test_duplicates_are_hidden_among_matches(engine, teach):
+def test_duplicates_are_hidden_among_matches(engine, teach, at):
     whole = ask(engine, CAT).hits
-    teach(zh=at(between(whole, 4)))
+    teach(zh=at(between(whole, 4), is_steep=True))
     result = ask(engine, CAT, min_relevance=0.5, hide_duplicates=True)
     assert [hit.id for hit in result.hits] == [hit.id for hit in whole[:4]]
     none = ask(engine, CAT, min_relevance=1, hide_duplicates=True, k=3)
     assert (none.hits, [hit.id for hit in none.nearest]) == ([], [hit.id for hit in whole[:3]])
 
 
-def test_where_nothing_reaches_it_the_nearest_are_given_apart(engine, teach):
+def test_where_nothing_reaches_it_the_nearest_are_given_apart(engine, teach, at):
     teach(zh=at(2.0))
     whole = ask(engine, CAT).hits
     for offset in (0, 4):
@@ -151,18 +149,23 @@ def test_where_nothing_reaches_it_the_nearest_are_given_apart(engine, teach):
     assert (nothing.hits, nothing.nearest, codes(nothing)) == ([], [], [])  # no match, however near
 
 
-def test_hits_of_which_even_the_best_is_a_poor_match_come_with_a_note(engine, teach):
+def test_hits_of_which_even_the_best_is_a_poor_match_come_with_a_note(engine, teach, at):
     whole = ask(engine, CAT).hits
-    teach(zh=at(whole[0].score + 0.16))
+    nothing = whole[0].score + 0.3
+    teach(zh=at(nothing))
     result = ask(engine, CAT)
     assert ([hit.id for hit in result.hits], codes(result)) == ([hit.id for hit in whole], ["no_good_match"])
     assert codes(ask(engine, CAT, k=2, offset=2)) == []  # said once
-    teach(zh=at(whole[0].score + 0.1))
+    teach(zh=at(nothing, no_match=None))
+    assert codes(ask(engine, CAT)) == []  # where that does not hold, nothing is said
+    teach(zh=at(nothing, reliability=(), likely=None))
+    assert codes(ask(engine, CAT)) == ["no_good_match"]  # and may be, where nothing else is
+    teach(zh=at(whole[0].score - 0.3))
     assert codes(ask(engine, CAT)) == []
     assert codes(ask(engine, CAT, min_relevance=0.1)) == []
 
 
-def test_each_kind_of_query_has_its_own_curve(engine, teach, photographs):
+def test_each_kind_of_query_has_its_own_curve(engine, teach, photographs, at):
     teach(zh=at(0.1), en=at(0.3), picture=at(0.5))
     for clauses, middle in (
         ([Clause(text=CAT)], 0.1),
@@ -173,12 +176,36 @@ def test_each_kind_of_query_has_its_own_curve(engine, teach, photographs):
         ([Clause(image=(photographs / "cat.png").read_bytes())], 0.5),
     ):
         hits = engine.search(Query(clauses=clauses, k=9)).hits
-        assert [hit.relevance for hit in hits] == pytest.approx(
-            [1 / (1 + np.exp(-20.0 * (hit.score - middle))) for hit in hits], abs=6e-4
-        )
+        assert [hit.relevance for hit in hits] == pytest.approx(expected(at(middle), hits), abs=1.5e-3)
 
 
-def test_a_sum_is_as_relevant_as_the_least_of_what_it_asks_for(engine, teach):
+def test_the_relevance_of_a_hit_is_the_same_on_every_page(engine, teach, at):
+    teach(zh=at(0.2))
+    whole = [(hit.id, hit.relevance) for hit in ask(engine, CAT).hits]
+    pages = [ask(engine, CAT, k=2, offset=offset).hits for offset in range(0, 9, 2)]
+    assert [(hit.id, hit.relevance) for page in pages for hit in page] == whole
+    hidden = ask(engine, CAT, hide_duplicates=True, k=3).hits
+    assert [(hit.id, hit.relevance) for hit in hidden] == whole[:3]
+
+
+def test_where_per_cents_do_not_hold_words_stand_where_they_do(engine, teach, at):
+    teach(zh=at(0.2))
+    both = ask(engine, CAT).hits
+    assert {hit.likelihood for hit in both} <= {"likely", "maybe", "unlikely"}
+    teach(zh=at(0.2, auroc_low=0.7))
+    result = ask(engine, CAT)
+    assert [(hit.relevance, hit.likelihood) for hit in result.hits] == [(None, hit.likelihood) for hit in both]
+    assert codes(ask(engine, CAT, min_relevance=0.5)) == ["cannot_tell"]
+    teach(zh=at(0.2, likely=None))
+    assert [(hit.relevance, hit.likelihood) for hit in ask(engine, CAT).hits] == [(hit.relevance, None) for hit in both]
+    teach(zh=at(0.2, auroc_low=0.7, likely=None))
+    assert [(hit.id, hit.relevance, hit.likelihood) for hit in ask(engine, CAT).hits] == [
+        (hit.id, None, None) for hit in both
+    ]
+    assert list(engine.list_kinds()) == []
+
+
+def test_a_sum_is_as_relevant_as_the_least_of_what_it_asks_for(engine, teach, at):
     teach(zh=at(0.15), en=at(0.12))
     alone = [{hit.id: hit.relevance for hit in ask(engine, text).hits} for text in (CAT, COFFEE)]
     clauses = [Clause(text=CAT), Clause(text=COFFEE, weight=2)]
@@ -194,7 +221,7 @@ def test_a_sum_is_as_relevant_as_the_least_of_what_it_asks_for(engine, teach):
     assert (none.hits, [hit.id for hit in none.nearest]) == ([], [hit.id for hit in both.hits[:2]])
 
 
-def test_what_a_query_leads_away_from_is_not_judged(engine, teach):
+def test_what_a_query_leads_away_from_is_not_judged(engine, teach, at):
     teach(zh=at(0.15))
     alone = {hit.id: hit.relevance for hit in ask(engine, CAT).hits}
     for result in (ask(engine, CAT, "-相机"), ask(engine, "没有相机的猫")):
@@ -211,17 +238,17 @@ def test_what_a_query_leads_away_from_is_not_judged(engine, teach):
 @pytest.mark.parametrize(
     ("query", "kinds"),
     [
-        ({"clauses": [Clause(text=CAT)]}, {"en": FIT}),
-        ({"clauses": [Clause(text="a cat")]}, {"zh": FIT}),
-        ({"clauses": [Clause(image_id=PICTURE)]}, {"zh": FIT, "en": FIT}),
-        ({"clauses": [Clause(text=CAT), Clause(image_id=PICTURE)]}, {"zh": FIT}),
-        ({"clauses": [Clause(text=CAT), Clause(text="qwertyuiop")]}, {"zh": FIT, "en": FIT}),
-        ({"clauses": [Clause(text="cat")], "match": "text"}, {"en": FIT}),
-        ({"clauses": [Clause(text="cat")], "match": "both"}, {"en": FIT}),
+        ({"clauses": [Clause(text=CAT)]}, ["en"]),
+        ({"clauses": [Clause(text="a cat")]}, ["zh"]),
+        ({"clauses": [Clause(image_id=PICTURE)]}, ["zh", "en"]),
+        ({"clauses": [Clause(text=CAT), Clause(image_id=PICTURE)]}, ["zh"]),
+        ({"clauses": [Clause(text=CAT), Clause(text="qwertyuiop")]}, ["zh", "en"]),
+        ({"clauses": [Clause(text="cat")], "match": "text"}, ["en"]),
+        ({"clauses": [Clause(text="cat")], "match": "both"}, ["en"]),
     ],
 )
-def test_where_it_cannot_be_told_nothing_is_left_out_and_it_is_said(engine, teach, query, kinds):
-    teach(**kinds)
+def test_where_it_cannot_be_told_nothing_is_left_out_and_it_is_said(engine, teach, query, kinds, at):
+    teach(**dict.fromkeys(kinds, at()))
     whole = engine.search(Query(**query, k=9))
     asked = engine.search(Query(**query, k=9, min_relevance=0.9))
     assert (asked.hits, asked.total) == (whole.hits, whole.total)
@@ -241,36 +268,36 @@ def test_where_it_cannot_be_told_nothing_is_left_out_and_it_is_said(engine, teac
         ({"clauses": [Clause(image_id=PICTURE)], "min_score": -1}, ("--calibrate", "--calibrate")),
     ],
 )
-def test_it_is_said_what_keeps_relevance_from_being_told(engine, teach, query, said):
-    teach(zh=FIT)
+def test_it_is_said_what_keeps_relevance_from_being_told(engine, teach, query, said, at):
+    teach(zh=at())
     (note,) = engine.search(Query(**query, k=9, min_relevance=0.9)).notes
     assert note.code == "cannot_tell"
     assert said[0] in note.text("en")
     assert said[1] in note.text("zh")
 
 
-def test_a_calibration_of_other_weights_or_other_scores_is_not_used(engine, teach):
+def test_a_calibration_of_other_weights_or_other_scores_is_not_used(engine, teach, at):
     before = ask(engine, CAT).hits
     teach(zh=at(0.3), fingerprint="f" * 16)
     assert ask(engine, CAT).hits == before
-    teach(zh=FIT, picture=FIT, hub_correction=not engine.hub_correction)
+    teach(zh=at(), picture=at(), hub_correction=not engine.hub_correction)
     assert {hit.relevance for hit in ask(engine, CAT).hits} == {None}
     assert None not in {hit.relevance for hit in engine.search(Query(clauses=[Clause(image_id=PICTURE)])).hits}
-    teach(zh=FIT, hub_correction=False)
+    teach(zh=at(), hub_correction=False)
     assert None not in {hit.relevance for hit in ask(engine, CAT, min_score=-1).hits}  # plain cosines
-    teach(zh=FIT, hub_correction=True)
+    teach(zh=at(), hub_correction=True)
     assert {hit.relevance for hit in ask(engine, CAT, min_score=-1).hits} == {None}
 
 
-def test_both_limits_hold(engine, teach):
+def test_both_limits_hold(engine, teach, at):
     plain = ask(engine, CAT, min_score=-1).hits
-    teach(zh=at(between(plain, 5)), hub_correction=False)
+    teach(zh=at(between(plain, 5), is_steep=True), hub_correction=False)
     assert ask(engine, CAT, min_score=between(plain, 3), min_relevance=0.5).total == 3
     assert ask(engine, CAT, min_score=between(plain, 7), min_relevance=0.5).total == 5
 
 
-def test_a_damaged_file_is_logged_once_and_a_whole_one_used_at_once(engine, teach, data, caplog):
-    teach(zh=FIT)
+def test_a_damaged_file_is_logged_once_and_a_whole_one_used_at_once(engine, teach, data, caplog, at):
+    teach(zh=at())
     (path,) = (data / "relevance").iterdir()
     path.write_text("{")
     with caplog.at_level(logging.WARNING):
@@ -279,32 +306,27 @@ def test_a_damaged_file_is_logged_once_and_a_whole_one_used_at_once(engine, teac
             assert (len(result.hits), codes(result)) == (9, ["cannot_tell"])
     assert len(caplog.records) == 1
     assert path.name in caplog.text
-    teach(zh=FIT)
+    teach(zh=at())
     assert None not in {hit.relevance for hit in ask(engine, CAT).hits}
 
 
 # Reference pictures
 
 
-@pytest.fixture
-def reference(tmp_path, monkeypatch) -> Reference:
-    """Have the encoder come with reference pictures."""
-    path, dim = tmp_path / "reference.npy", starter.SPEC.dim
-    write_reference(path, l2_normalize(np.random.default_rng(0).standard_normal((40, dim)) + 0.5))
-    monkeypatch.setattr("models.relevance.reference_pictures.SHIPPED", path)
-    return Reference.read(path, dim)
+@pytest.fixture(scope="module")
+def reference():
+    return read_reference(starter.SPEC.fingerprint, starter.SPEC.dim)
 
 
 def level_of(engine, reference, clause: Clause) -> float:
-    encoders = engine.encoders
     if clause.text is not None:
-        vector = encoders.text.encode_text([clause.text])[0]
+        vector = engine.encoders.text.encode_text([clause.text])[0]
     else:
         vector = engine.opened.index.fetch(np.array([clause.image_id]))[0]
-    return math.log(np.exp(20.0 * (reference.vectors @ vector).astype(float)).mean()) / 20.0
+    return float(reference.level(vector[None])[0])
 
 
-def test_relevance_is_of_the_score_above_the_level_of_its_query(engine, teach, reference):
+def test_relevance_is_of_the_score_above_the_level_of_its_query(engine, teach, reference, at):
     levels = []
     for kind, clause in (
         ("zh", Clause(text=CAT)),
@@ -314,12 +336,11 @@ def test_relevance_is_of_the_score_above_the_level_of_its_query(engine, teach, r
     ):
         query = Query(clauses=[clause], k=9)
         levels.append(level_of(engine, reference, clause))
-        middle = engine.search(query).hits[3].score - levels[-1]
-        teach(**{kind: replace(at(middle), reference=reference.digest)})
+        middle = engine.search(query).hits[3].score - 0.5 * levels[-1]
+        fit = at(middle, level_weight=0.5, reference=reference.digest)
+        teach(**{kind: fit})
         hits = engine.search(query).hits
-        assert [hit.relevance for hit in hits] == pytest.approx(
-            [1 / (1 + np.exp(-20.0 * (hit.score - levels[-1] - middle))) for hit in hits], abs=6e-4
-        )
+        assert [hit.relevance for hit in hits] == pytest.approx(expected(fit, hits, level=levels[-1]), abs=1.5e-3)
         for hit in hits:
             kept = engine.search(replace(query, min_relevance=hit.relevance))
             assert hit.id in [one.id for one in kept.hits]
@@ -327,12 +348,13 @@ def test_relevance_is_of_the_score_above_the_level_of_its_query(engine, teach, r
     assert min(abs(np.diff(levels))) > 1e-3
 
 
-def test_each_part_of_a_sum_has_its_own_level(engine, teach, reference):
+def test_each_part_of_a_sum_has_its_own_level(engine, teach, reference, at):
     middles = {
         kind: ask(engine, text).hits[4].score - level_of(engine, reference, Clause(text=text))
         for kind, text in (("zh", CAT), ("en", COFFEE))
     }
-    teach(**{kind: replace(at(middle), reference=reference.digest) for kind, middle in middles.items()})
+    fits = {kind: at(middle, level_weight=1.0, reference=reference.digest) for kind, middle in middles.items()}
+    teach(**fits)
     alone = [{hit.id: hit.relevance for hit in ask(engine, text).hits} for text in (CAT, COFFEE)]
     query = Query(clauses=[Clause(text=CAT), Clause(text=COFFEE)], k=9)
     both = engine.search(query)
@@ -343,39 +365,44 @@ def test_each_part_of_a_sum_has_its_own_level(engine, teach, reference):
     assert 0 < len(kept.hits) < 9
 
 
-def test_reference_pictures_change_no_ranking_and_no_curve_of_scores_alone(engine, teach, reference):
+def test_reference_pictures_change_no_ranking_and_no_fit_of_scores_alone(engine, teach, reference, at):
     teach(zh=at(0.2))
     alone = ask(engine, CAT).hits
-    assert alone[0].relevance == at(0.2).relevance(alone[0].score)
-    teach(zh=replace(at(0.2), reference=reference.digest))
+    teach(zh=at(0.2, level_weight=1.0, reference=reference.digest))
     assert [(hit.id, hit.score) for hit in ask(engine, CAT).hits] == [(hit.id, hit.score) for hit in alone]
 
 
-@pytest.mark.parametrize("state", ["other", "missing", "damaged"])
-def test_without_its_reference_pictures_a_curve_is_not_used_and_it_is_logged(engine, teach, reference, state, caplog):
-    if state == "other":
-        write_reference(models.relevance.reference_pictures.SHIPPED, reference.vectors[:-1])
-    elif state == "missing":
-        models.relevance.reference_pictures.SHIPPED.unlink()
-    else:
-        models.relevance.reference_pictures.SHIPPED.write_bytes(b"damaged")
-    teach(zh=replace(FIT, reference=reference.digest), en=at(0.2))
+def test_without_its_reference_pictures_a_fit_is_not_used_and_it_is_logged(engine, teach, caplog, at):
+    teach(zh=at(level_weight=1.0, reference="f" * 16), en=at(0.2))
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             result = ask(engine, CAT, min_relevance=0.5)
             assert ({hit.relevance for hit in result.hits}, codes(result)) == ({None}, ["cannot_tell"])
-    assert caplog.text.count(reference.digest) == 1
-    assert caplog.text.count("reference.npy") == (state == "damaged")
+    assert caplog.text.count("f" * 16) == 1
     assert list(engine.list_kinds()) == ["en"]
     assert None not in {hit.relevance for hit in ask(engine, "a cat").hits}
 
 
-def test_the_service_judges_as_the_engine_does(engine, data, teach, reference):
-    teach(zh=replace(at(-0.1), reference=reference.digest))
+def test_a_file_of_an_earlier_version_is_not_used_and_it_is_logged_once(engine, teach, data, caplog, at):
+    teach(zh=at())
+    (path,) = (data / "relevance").iterdir()
+    old = {"slope": 20.0, "intercept": -5.0, "auroc": 0.9, "auroc_low": 0.85, "auroc_high": 0.94}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1, "kinds": {"zh": old}}))
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            result = ask(engine, CAT, min_relevance=0.5)
+            assert (len(result.hits), codes(result)) == (9, ["cannot_tell"])
+    assert len(caplog.records) == 1
+    assert "--calibrate" in caplog.text
+
+
+def test_the_service_judges_as_the_engine_does(engine, data, teach, reference, at):
+    teach(zh=at(-0.1, level_weight=1.0, reference=reference.digest))
     with TestClient(create_app(Settings(data=data))) as client:
         found = client.get("/v1/search", params={"q": CAT, "k": 9}).raise_for_status().json()["hits"]
-    expected = ask(engine, CAT).hits
-    assert [hit["relevance"] for hit in found] == pytest.approx([hit.relevance for hit in expected], abs=1.5e-3)
+    hits = ask(engine, CAT).hits
+    assert [hit["relevance"] for hit in found] == pytest.approx([hit.relevance for hit in hits], abs=1.5e-3)
+    assert [hit["likelihood"] for hit in found] == [hit.likelihood for hit in hits]
     assert None not in {hit["relevance"] for hit in found}
 
 
@@ -394,7 +421,7 @@ def http(data, serve):
         yield client
 
 
-def test_every_way_of_searching_takes_it(http, engine, teach, photographs):
+def test_every_way_of_searching_takes_it(http, engine, teach, photographs, at):
     teach(zh=at(2.0), picture=at(2.0))
     file = (photographs / "cat.png").read_bytes()
     answers = [
@@ -409,7 +436,7 @@ def test_every_way_of_searching_takes_it(http, engine, teach, photographs):
         assert [note["code"] for note in answer["notes"]] == ["no_good_match"]
 
 
-def test_hits_over_http_have_their_relevance_and_the_notes_a_language(http, teach):
+def test_hits_over_http_have_their_relevance_and_the_notes_a_language(http, teach, at):
     teach(zh=at(0.2))
     answer = http.get("/v1/search", params={"q": CAT}).json()
     assert (answer["nearest"], answer["hits"][0]["path"]) == ([], "cat.png")
@@ -419,9 +446,12 @@ def test_hits_over_http_have_their_relevance_and_the_notes_a_language(http, teac
     assert {hit["relevance"] for hit in told["hits"]} == {None}
 
 
-def test_the_index_says_what_can_be_told(http, teach):
-    teach(zh=FIT)
-    assert http.get("/v1/index").json()["relevance"] == {"zh": {"auroc": 0.9, "low": 0.85, "high": 0.94}}
+def test_the_index_says_what_can_be_told(http, teach, at):
+    teach(zh=at())
+    (kind, told), *others = http.get("/v1/index").json()["relevance"].items()
+    assert (kind, others) == ("zh", [])
+    assert [told[name] for name in ("auroc", "low", "high")] == [0.9, 0.85, 0.94]
+    assert told["reliability"][1] == {"said": 0.9, "right": 0.9, "low": 0.85, "high": pytest.approx(0.95), "hits": 500}
 
 
 @pytest.mark.parametrize("value", ["1.5", "-1", "much"])
@@ -441,9 +471,9 @@ def test_the_documentation_says_what_it_means(http):
 # The command
 
 
-def test_the_command_shows_per_cents_and_the_nearest_apart(xuntu, data, engine, teach):
+def test_the_command_shows_per_cents_and_the_nearest_apart(xuntu, data, engine, teach, at):
     whole = ask(engine, CAT).hits
-    teach(zh=at(between(whole, 2)))
+    teach(zh=at(between(whole, 2), is_steep=True))
     lines = xuntu("search", "--data", data, CAT, "--min-relevance", 0.5).stdout.splitlines()
     assert lines[0].split() == ["rank", "score", "relevance", "id", "file"]
     assert len(lines) == 3
@@ -464,10 +494,24 @@ def test_the_command_shows_per_cents_and_the_nearest_apart(xuntu, data, engine, 
     assert xuntu("search", "--data", data, CAT, "--min-relevance", 2).returncode == 2
 
 
-def test_a_sheet_shows_it(xuntu, data, teach, tmp_path):
+def test_a_sheet_shows_it(xuntu, data, teach, tmp_path, at):
     teach(zh=at(0.2))
     done = xuntu("search", "--data", data, CAT, "--sheet", "told.png")
     assert done.returncode == 0, done.stderr
     teach()
     xuntu("search", "--data", data, CAT, "--sheet", "untold.png")
     assert (tmp_path / "told.png").read_bytes() != (tmp_path / "untold.png").read_bytes()
+
+
+def test_the_command_shows_words_where_there_are_no_per_cents(xuntu, data, teach, at):
+    teach(zh=at(0.2, auroc_low=0.7))
+    for tongue, words in (
+        ("C.UTF-8", ("likely", "maybe", "unlikely")),
+        ("zh_CN.UTF-8", ("很可能", "也许", "不太可能")),
+    ):
+        lines = xuntu("search", "--data", data, CAT, LANG=tongue).stdout.splitlines()
+        assert len(lines) == 10
+        assert {line.split()[2] for line in lines[1:]} <= words
+    hits = json.loads(xuntu("search", "--data", data, CAT, "--json").stdout)["hits"]
+    assert {hit["relevance"] for hit in hits} == {None}
+    assert {hit["likelihood"] for hit in hits} <= {"likely", "maybe", "unlikely"}

@@ -5,9 +5,6 @@ import re
 
 import pytest
 
-from indexer.library.opened import open_build
-from models.relevance.curves import Calibration, Fit
-
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = sync_api.expect
 expect.set_options(timeout=120_000)
@@ -269,22 +266,9 @@ def test_words_that_nobody_knows_are_named_and_not_to_be_tried_again(browse, pag
 
 
 @pytest.fixture
-def told(page_library):
+def told(page_library, make_fit, save_fits):
     """Have the library tell how likely hits are right: 50 % from a score that no hit has, and nearly 0 below."""
-    entry, layout = (opened := open_build(page_library)).entry, opened.layout
-    share = {"auroc": 0.9, "auroc_low": 0.85, "auroc_high": 0.95, "precision": 0.8, "recall": 0.8}
-    fit = Fit(slope=8.0, intercept=-8.0, queries=100, calibration_error=0.02, **share)
-    calibration = Calibration(
-        encoder=entry.encoder,
-        fingerprint=entry.fingerprint,
-        hub_correction=bool(entry.bank),
-        source="questions",
-        created_at="2026-11-20T09:03:00+00:00",
-        kinds={"zh": fit, "en": fit},
-    )
-    path = layout.relevance(entry.encoder, entry.fingerprint)
-    path.parent.mkdir()
-    path.write_bytes(calibration.to_json())
+    path = save_fits(page_library, zh=make_fit(2.0), en=make_fit(2.0))
     yield
     path.unlink()
     path.parent.rmdir()

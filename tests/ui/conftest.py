@@ -18,9 +18,7 @@ from api.config import Settings
 from api.http.app import create_app
 from api.http.errors import http_problem
 from indexer.config import IndexerSettings
-from indexer.library.opened import open_build
 from indexer.pipeline.commands import BuildOptions, build
-from models.relevance.curves import Calibration, Fit
 from ui.components import PARTS
 
 APP = PARTS.parent / "app.py"
@@ -37,18 +35,6 @@ COLOURS = {
     "brown": (128, 92, 66),
 }
 SIZES = ((480, 320), (320, 480), (400, 400), (640, 320), (512, 384))
-# On these curves the best hits of the texts asked for have between 0.5 and 0.9, and half of all less than 0.5.
-FIT = Fit(
-    slope=6.0,
-    intercept=0.3,
-    auroc=0.9,
-    auroc_low=0.85,
-    auroc_high=0.94,
-    queries=100,
-    precision=0.8,
-    recall=0.7,
-    calibration_error=0.03,
-)
 
 
 class Seen:
@@ -132,23 +118,6 @@ def build_library(folder: Path, count: int, *encoders: str) -> Path:
     return folder / "data"
 
 
-def teach(data: Path) -> None:
-    """Have a library say how likely its hits are right."""
-    opened = open_build(data)
-    calibration = Calibration(
-        encoder=opened.entry.encoder,
-        fingerprint=opened.entry.fingerprint,
-        hub_correction=bool(opened.entry.bank),
-        source="questions",
-        created_at="2026-11-20T09:03:00+00:00",
-        kinds={"zh": FIT, "en": FIT, "picture": FIT},
-    )
-    path = opened.layout.relevance(opened.entry.encoder, opened.entry.fingerprint)
-    path.parent.mkdir()
-    path.write_bytes(calibration.to_json())
-    opened.catalog.close()
-
-
 @pytest.fixture(scope="session")
 def start_service(serve_app) -> Callable[..., Watched]:
     """Return what serves a library until the session ends."""
@@ -200,10 +169,20 @@ def api_url(service) -> str:
 
 
 @pytest.fixture(scope="session")
-def calibrated_service(start_service, copy_of) -> Watched:
-    """The service of a library whose hits have a relevance."""
+def calibrated_service(start_service, copy_of, make_fit, save_fits) -> Watched:
+    """The service of a library whose hits have a relevance: of the best more than a half, of most less."""
     data = copy_of(70, "hash")
-    teach(data)
+    fit = make_fit(-0.05, slope=25.0, caution=4.0)
+    save_fits(data, zh=fit, en=fit, picture=fit)
+    return start_service(data)
+
+
+@pytest.fixture(scope="session")
+def worded_service(start_service, copy_of, make_fit, save_fits) -> Watched:
+    """The service of a library of whose hits only words may be said."""
+    data = copy_of(70, "hash")
+    fit = make_fit(-0.05, slope=25.0, caution=4.0, auroc_low=0.7)
+    save_fits(data, zh=fit, en=fit, picture=fit)
     return start_service(data)
 
 

@@ -26,6 +26,18 @@ def test_where_it_cannot_be_told_there_is_no_choice_and_the_score_stands(run, ap
     assert seen.stage["tiles"][0]["score"].startswith("Similarity")
 
 
+@pytest.mark.parametrize(
+    ("lang", "words"), [("zh", {"很可能", "也许", "不太可能"}), ("en", {"Likely", "Maybe", "Unlikely"})]
+)
+def test_where_only_words_hold_they_stand_and_there_is_no_choice(run, worded_service, lang, words):
+    seen = run(worded_service.url, q="red circle", lang=lang)
+    tiles = seen.stage["tiles"]
+    assert len({tile["score"] for tile in tiles}) > 1
+    assert {tile["score"] for tile in tiles} <= words
+    assert tiles[0]["bar"] == 1  # a part of the best
+    assert seen.bar["filters"]["sure"] == []
+
+
 def test_how_sure_is_chosen_in_the_bar_and_stands_in_the_link(run, calibrated_service):
     seen = run(calibrated_service.url, q="red circle", lang="en")
     assert "min_relevance" not in calibrated_service.searches[-1]

@@ -37,7 +37,7 @@ class Estimate:
 def estimate(sample: Sample) -> dict[str, Estimate]:
     """Return measure -> its value and interval."""
     drawn = _draw(sample)
-    return {name: Estimate(float(value), *_interval(drawn[name])) for name, value in _measure_once(sample).items()}
+    return {name: Estimate(float(value), *interval(drawn[name])) for name, value in _measure_once(sample).items()}
 
 
 def compare(new: Sample, old: Sample) -> dict[str, Estimate]:
@@ -49,7 +49,7 @@ def compare(new: Sample, old: Sample) -> dict[str, Estimate]:
     before = _measure_once(old)
     with np.errstate(invalid="ignore"):  # two ranks that were not found have no difference
         return {
-            name: Estimate(float(value - before[name]), *_interval(news[name] - olds[name]))
+            name: Estimate(float(value - before[name]), *interval(news[name] - olds[name]))
             for name, value in _measure_once(new).items()
             if name in before
         }
@@ -80,7 +80,7 @@ def _draw_weights(groups: Positions) -> Iterator[Floats]:
         yield times[:, groups].astype(np.float64)
 
 
-def _interval(drawn: Floats) -> tuple[float, float]:
+def interval(drawn: Floats) -> tuple[float, float]:
     """Return the ends of the middle LEVEL of what was drawn, rounded outwards."""
     drawn = np.sort(drawn[~np.isnan(drawn)])
     if not len(drawn):

@@ -31,7 +31,21 @@ async def describe_index(service: ServiceDep) -> schemas.IndexInfo:
         roots=[displayable(root.path.name) for root in roots],
         formats=formats,
         relevance={
-            kind: schemas.Told(auroc=fit.auroc, low=fit.auroc_low, high=fit.auroc_high)
+            kind: schemas.Told(
+                auroc=fit.auroc,
+                low=fit.auroc_low,
+                high=fit.auroc_high,
+                reliability=[
+                    schemas.Reliability(
+                        said=one.said,
+                        right=one.right.value,
+                        low=one.right.low,
+                        high=one.right.high,
+                        hits=one.right.count,
+                    )
+                    for one in fit.reliability
+                ],
+            )
             for kind, fit in engine.list_kinds().items()
         },
         quality={

@@ -1,7 +1,7 @@
 """Vectors -> the pictures nearest to them, in the space of one encoder."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,11 +17,15 @@ from models.foundation.vectors import Ids
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorRetriever:
-    """Finds the pictures of one space that are nearest to a sum of parts: `query`, as the index takes it."""
+    """Finds the pictures of one space that are nearest to a sum of parts: `query`, as the index takes it.
+
+    `first` are the first that were found already, among the pictures that are asked for again.
+    """
 
     space: EncoderSpace
     parts: Sequence[QueryPart]
     query: QueryVector
+    first: Ranking | None = None
 
     @property
     def kind(self) -> QueryKind:
@@ -34,12 +38,18 @@ class VectorRetriever:
         towards = sum(part.weight for part in self.parts if part.weight > 0)
         return towards or -sum(part.weight for part in self.parts)
 
+    def look_ahead(self, plan: Plan, where: Selection | None, k: int) -> "VectorRetriever":
+        """Return the same with the `k` nearest found already; `where` is to be the same from now on."""
+        return replace(self, first=self.retrieve(plan, where, k))
+
     def retrieve(self, plan: Plan, where: Selection | None, k: int) -> Ranking:
         """Return at most `k` nearest pictures, without those that were asked about, and their scores."""
         index, excluded = self.space.index, self._excluded(plan, where)
         k = min(k, index.count(where) - len(excluded))
         if k <= 0:
             return Ranking(np.empty(0, np.int64), np.empty(0, np.float32))
+        if self.first is not None and k <= len(self.first.ids):
+            return Ranking(self.first.ids[:k], self.first.scores[:k])
         query, wanted = self.query, k + len(excluded)
         found = index.search(query.vector, wanted, where=where, offset_weight=query.offset_weight, kind=self.kind)
         kept = (found.ids[0] >= 0) & ~np.isin(found.ids[0], excluded)

@@ -1,0 +1,14 @@
+"""Where the files lie that came with an encoder: its reference pictures, and how likely its hits are right."""
+
+from pathlib import Path
+
+from models.encoders import starter
+
+_FOLDERS = {starter.SPEC.fingerprint: starter.FOLDER}  # of the built-in encoders
+
+
+def find_shipped(fingerprint: str, name: str) -> Path | None:
+    """Return the named file that came with an encoder; None where none did."""
+    folder = _FOLDERS.get(fingerprint)
+    path = folder / name if folder else None
+    return path if path and path.is_file() else None

@@ -1,4 +1,5 @@
-"""How well the right pictures are found: text to picture, names of things, presence, negation, and what that costs.
+"""How well the right pictures are found: text to picture, names of things, presence, relevance, negation, and what
+that costs.
 
 XUNTU_BENCH_PICTURES             a training pack: a folder of shards with index.jsonl (see training/starter/pack.py)
 
@@ -13,6 +14,7 @@ import quality_captions
 import quality_latency
 import quality_names
 import quality_negation
+import quality_relevance
 from processes import Bench, say
 from quality_sets import ensure_held_out
 from tables import Table
@@ -31,6 +33,7 @@ def measure(bench: Bench) -> list[Table]:
     return [
         *quality_captions.measure(held_out),
         *quality_names.measure(held_out),
+        *quality_relevance.measure(held_out.classes),
         quality_negation.measure(held_out.captioned),
         quality_latency.measure(bench, source, folder / "large"),
     ]

@@ -12,5 +12,5 @@ with xuntu.open(folder) as library:
     for note in result.notes:
         print(note.text("en"))
     for hit in result.hits:
-        likely = "" if hit.relevance is None else f"{hit.relevance:.0%}"
-        print(f"{hit.score:.3f}  {likely:>4}  {hit.place}")
+        likely = hit.likelihood or "" if hit.relevance is None else f"{hit.relevance:.0%}"
+        print(f"{hit.score:.3f}  {likely:>8}  {hit.place}")

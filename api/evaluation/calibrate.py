@@ -1,8 +1,8 @@
 """Labelled scores -> which share of hits at a score is right, and how far that holds for things it was not fitted on.
 
 Classes are left out whole, half of them at a time and several times over: the rest is fitted on, and what was left out
-is asked for in galleries of half of its pictures, so that half of it is not there. Intervals are over these draws, as
-it is things that differ, not queries. What is kept is fitted on all.
+is asked for in galleries of half of its pictures, so that half of it is not there, and in small ones. Intervals are
+over these draws, as it is things that differ, not queries. What is kept is fitted on all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,8 @@ FIRST = 10  # hits of each query that are judged
 _DRAWS = 40
 _MIN_DRAWS = 20  # in which something must be seen for its share to have an interval
 _EDGES = (0.0, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, np.inf)  # of the bins of a reliability table
-_CAUTIONS = (1.0, 2.0, 4.0, 8.0, 16.0)
+_SMALL, _FEW = 4, 4  # galleries of a few classes, and of how many
+_CAUTIONS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 16.0)
 _LEVEL_WEIGHTS = (0.0, 0.25, 0.5, 1.0)
 _POINTS = 16  # of a ratio, between which as many right pictures lie
 _WRONG_POINTS = (
@@ -161,21 +162,36 @@ class HeldOutAnswers:
 
 
 def judge_held_out(labelled: Labelled) -> HeldOutAnswers:
-    """Say of the first hits of queries how likely they are right, by what was fitted without their classes."""
+    """Say of the first hits of queries how likely they are right, by what was fitted without their classes.
+
+    Whether a thing is there is judged in the large galleries alone: in small ones it is easily told.
+    """
     parts = []
     rng = np.random.default_rng(_SEED)
     for draw in range(_DRAWS):
-        fitted, galleries = _split(labelled, rng)
-        if fitted.right.any() and galleries:
-            rule = _choose_rule(fitted, rng)
-            parts += [_answer(rule.judge(gallery), gallery.present, draw) for gallery in galleries]
+        split = _split(labelled, rng)
+        if split.fitted.right.any():
+            rule = _choose_rule(split.fitted, rng)
+            parts += [_answer(rule.judge(gallery), gallery.present, draw) for gallery in split.halves]
+            parts += [_answer(rule.judge(gallery), None, draw) for gallery in split.small]
     return HeldOutAnswers.join(parts)
 
 
-def _answer(judged: "_Judged", present: Mask, draw: int) -> HeldOutAnswers:
+def _answer(judged: "_Judged", present: Mask | None, draw: int) -> HeldOutAnswers:
     there = np.isfinite(judged.scores)
+    presence = judged.presence if present is not None else np.empty(0)
+    present = present if present is not None else np.empty(0, np.bool_)
     draws = [np.full(int(count), draw, np.int64) for count in (there.sum(), len(present))]
-    return HeldOutAnswers(judged.relevance[there], judged.right[there], draws[0], judged.presence, present, draws[1])
+    return HeldOutAnswers(judged.relevance[there], judged.right[there], draws[0], presence, present, draws[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Split:
+    """What is fitted on, and galleries of other classes: of halves of them, and `small` ones of a few."""
+
+    fitted: Labelled
+    halves: Sequence[Labelled]
+    small: Sequence[Labelled] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -214,11 +230,12 @@ class _ScoreRule:
         )
 
 
-def _split(labelled: Labelled, rng: np.random.Generator) -> tuple[Labelled, list[Labelled]]:
-    """Return half of the classes to fit on, and galleries of the other half, in which all of that half is asked for.
+def _split(labelled: Labelled, rng: np.random.Generator) -> _Split:
+    """Return half of the classes to fit on, and galleries of the other half.
 
-    A library that is asked as it is stays whole; half of the questions are left out, of those with an answer and of
-    those without.
+    In each half of the other half all of it is asked for; in the small galleries what is there, and as much that is
+    not: the share that is right differs from library to library, and is to be told in all. A library that is asked as
+    it is stays whole; half of the questions are left out, of those with an answer and of those without.
     """
     if labelled.classes is None:
         present = np.unique(labelled.groups[labelled.present])
@@ -226,36 +243,47 @@ def _split(labelled: Labelled, rng: np.random.Generator) -> tuple[Labelled, list
         held = np.concatenate([rng.permutation(part)[: len(part) // 2] for part in (present, absent)])
         out = np.isin(labelled.groups, held)
         every = slice(None)
-        return labelled.select(~out, every), [labelled.select(out, every)]
+        return _Split(labelled.select(~out, every), [labelled.select(out, every)] if out.any() else [])
     drawn = rng.permutation(np.union1d(labelled.groups, labelled.classes))
     held = drawn[: len(drawn) // 2]
-    out = np.isin(labelled.groups, held)
-    fitted = labelled.select(~out, ~np.isin(labelled.classes, held))
-    halves = (held[: len(held) // 2], held[len(held) // 2 :])
-    galleries = [labelled.select(out, np.isin(labelled.classes, half)) for half in halves]
-    return fitted, [one for one in galleries if one.scores.size]
+    middle = len(held) // 2
+    few = [held[start : start + _FEW] for start in range(0, len(held), _FEW)][: _SMALL + 1]
+    return _Split(
+        labelled.select(~np.isin(labelled.groups, held), ~np.isin(labelled.classes, held)),
+        _galleries(labelled, [(held[:middle], held), (held[middle:], held)]),
+        _galleries(labelled, [(some, np.concatenate([some, others])) for some, others in pairwise(few)]),
+    )
+
+
+def _galleries(labelled: Labelled, shown_asked: Sequence[tuple[Positions, Positions]]) -> list[Labelled]:
+    """Return a gallery of the pictures of the first classes for each pair, in which the second are asked for."""
+    classes = np.empty(0, np.int64) if labelled.classes is None else labelled.classes
+    found = [labelled.select(np.isin(labelled.groups, asked), np.isin(classes, shown)) for shown, asked in shown_asked]
+    return [one for one in found if one.scores.size]
 
 
 def _choose_rule(labelled: Labelled, rng: np.random.Generator) -> _ScoreRule:
     """Fit, with the weight of levels and the caution that say best what is right, of classes again left out."""
     weights = _LEVEL_WEIGHTS if labelled.reference else (0.0,)
-    part, galleries = _split(labelled, rng)
+    split = _split(labelled, rng)
     tried = (weights[0], _CAUTIONS[-1])  # the most careful, where nothing can be left out
-    if part.right.any() and galleries:
+    if split.fitted.right.any() and split.halves:
         found = {}
         for weight in weights:
-            ratio = _fit_labelled(part, weight)
+            ratio = _fit_labelled(split.fitted, weight)
             for caution in _CAUTIONS:
-                found[weight, caution] = sum(_loss(_ScoreRule(ratio, weight, caution).judge(one)) for one in galleries)
+                rule = _ScoreRule(ratio, weight, caution)
+                kinds = [[_loss(rule.judge(one)) for one in kind] for kind in (split.halves, split.small) if kind]
+                found[weight, caution] = sum(np.mean(losses) for losses in kinds)
         tried = min(found, key=found.__getitem__)
     return _ScoreRule(_fit_labelled(labelled, tried[0]), *tried)
 
 
 def _loss(judged: _Judged) -> float:
-    """Return how far what was said of first hits is from what is so: the sum of negative logarithms (cross-entropy)."""
+    """Return how far what was said of first hits is from what is so: the mean negative logarithm (cross-entropy)."""
     there = np.isfinite(judged.scores)
     said, right = np.clip(judged.relevance[there], _SMALLEST, 1 - _SMALLEST), judged.right[there]
-    return float(-np.log(np.where(right, said, 1 - said)).sum())
+    return float(-np.log(np.where(right, said, 1 - said)).mean())
 
 
 def _fit_labelled(labelled: Labelled, level_weight: float) -> LikelihoodRatio:

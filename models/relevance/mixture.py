@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-DEPTH = 32  # first hits by which the share is told; of the other pictures only how many there are counts
+DEPTH = 8  # first hits by which the share is told; of the other pictures only how many there are counts
 
 _SHARES = 32  # that are weighed, from one picture to nearly all
 _LARGEST_SHARE = 0.95

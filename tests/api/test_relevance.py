@@ -511,7 +511,7 @@ def test_the_command_shows_words_where_there_are_no_per_cents(xuntu, data, teach
     ):
         lines = xuntu("search", "--data", data, CAT, LANG=tongue).stdout.splitlines()
         assert len(lines) == 10
-        assert {line.split()[2] for line in lines[1:]} <= words
+        assert {line.split()[2] for line in lines[1:]} <= set(words)
     hits = json.loads(xuntu("search", "--data", data, CAT, "--json").stdout)["hits"]
     assert {hit["relevance"] for hit in hits} == {None}
     assert {hit["likelihood"] for hit in hits} <= {"likely", "maybe", "unlikely"}

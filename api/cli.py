@@ -4,7 +4,7 @@ Nothing heavy is imported before a command needs it: a text search starts withou
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -20,11 +20,12 @@ import models.training.finetune.cli
 from api.search.options import OPTIONS, Option
 from indexer.cli import settings_for
 from indexer.pipeline.gate import MAKE_GATE
-from models.foundation.messages import Message, Word, message, verbatim
+from models.foundation.messages import Message, Word, join, message, verbatim
 from models.foundation.terminal import Data, Json, language, print_json, print_table, run, say, tell
 
 if TYPE_CHECKING:
     from api.search.results import SearchHit, SearchResult
+    from models.relevance.curves import Fit
 
 app = typer.Typer(
     help="寻图 xuntu: find pictures by saying what is in them, in Chinese or English, or by showing another.",
@@ -139,6 +140,8 @@ def search(
         write_result_sheet(engine, [(title, query, result)], sheet)
         tell(message("Drawn into {sheet}.", sheet=sheet))
     _print_result(result, offset=query.offset, as_json=as_json)
+    if not as_json and any(hit.relevance is not None for hit in [*result.hits, *result.nearest]):
+        _tell_reliability(engine.list_kinds())
 
 
 @app.command()
@@ -258,6 +261,22 @@ def _print_hits(hits: "list[SearchHit]", *, first: int) -> None:
         (message("rank"), message("score"), message("relevance"), message("id"), message("file")),
         [(rank, f"{hit.score:.3f}", _show_relevance(hit), hit.id, hit.place) for rank, hit in enumerate(hits, first)],
     )
+
+
+def _tell_reliability(fits: "Mapping[str, Fit]") -> None:
+    """Say beside a relevance what was seen of it on things that it was not fitted on."""
+    shares = [
+        join((Word(kind), verbatim(f"{100 * fit.precision.value:.0f} %")), " ")
+        for kind, fit in fits.items()
+        if fit.precision is not None
+    ]
+    if shares:
+        tell(
+            message(
+                "Checked on things that relevance was not fitted on: of hits from 50 %, so many were right: {shares}.",
+                shares=join(shares, ", "),
+            )
+        )
 
 
 def _show_relevance(hit: "SearchHit") -> object:

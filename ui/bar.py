@@ -24,6 +24,7 @@ from ui.address import (
 from ui.pictures import Upload
 from ui.strings import LANG_NAMES, LANGS, Strings, labels
 
+_HALF = 0.5  # of a relevance
 WIDTHS = (1280, 1920, 2560, 3840)
 SWATCHES = {
     "black": "#1d1d1d",
@@ -202,6 +203,7 @@ def _filters(address: Address, text: Strings, info: IndexInfo | None) -> dict[st
             *(option(text.at_least.format(n=width), filters.min_width == width, min_width=width) for width in WIDTHS),
         ],
         "sure": _sure(address, text, info),
+        "sure_seen": _sure_seen(text, info),
         "duplicates": {
             "label": text.hide_duplicates,
             "on": address.hide_duplicates,
@@ -226,6 +228,14 @@ def _sure(address: Address, text: Strings, info: IndexInfo | None) -> list[dict[
         }
         for label, share in steps
     ]
+
+
+def _sure_seen(text: Strings, info: IndexInfo | None) -> str:
+    """Return which share was right of hits with a relevance of a half or more, of things it was not fitted on."""
+    relevance = info.relevance if info else {}
+    bins = [one for told in relevance.values() for one in told.reliability if one.said >= _HALF]
+    hits = sum(one.hits for one in bins)
+    return text.sure_seen.format(n=round(100 * sum(one.right * one.hits for one in bins) / hits)) if hits else ""
 
 
 def _active(address: Address, text: Strings, lang: str) -> list[dict[str, Any]]:

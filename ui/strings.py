@@ -65,6 +65,7 @@ class Strings:
     folded: str
     filter_sure: str
     sure: str
+    sure_seen: str
     shapes: dict[str, str]
     colours: dict[str, str]
 
@@ -197,6 +198,7 @@ ZH = Strings(
     folded="另有 {n} 张重复图片未显示",
     filter_sure="匹配度",
     sure="匹配度 ≥ {n}%",
+    sure_seen="用校准时没有见过的事物检验：50% 以上的结果有 {n}% 正确。",
     shapes={"landscape": "横幅", "portrait": "竖幅", "square": "方形", "panorama": "全景"},
     colours={
         "black": "黑",
@@ -339,6 +341,7 @@ EN = Strings(
     folded="Hides {n} duplicates",
     filter_sure="Relevance",
     sure="Relevance ≥ {n}%",
+    sure_seen="Checked on things that it was not fitted on: of hits from 50%, {n}% were right.",
     shapes={
         "landscape": "Landscape",
         "portrait": "Portrait",

@@ -478,6 +478,8 @@ def test_the_command_shows_per_cents_and_the_nearest_apart(xuntu, data, engine, 
     assert lines[0].split() == ["rank", "score", "relevance", "id", "file"]
     assert len(lines) == 3
     assert " % " in lines[1]
+    seen = xuntu("search", "--data", data, CAT).stderr
+    assert "so many were right: zh 90 %." in seen
     none = xuntu("search", "--data", data, CAT, "--min-relevance", 1, "--k", 2)
     assert "No good match" in none.stderr
     assert "0 pictures ranked" in none.stderr

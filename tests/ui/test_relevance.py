@@ -22,7 +22,7 @@ def test_hits_show_per_cents_and_their_bars_fill_so_far(run, calibrated_service,
 
 def test_where_it_cannot_be_told_there_is_no_choice_and_the_score_stands(run, api_url):
     seen = run(api_url, q="red circle", lang="en")
-    assert seen.bar["filters"]["sure"] == []
+    assert (seen.bar["filters"]["sure"], seen.bar["filters"]["sure_seen"]) == ([], "")
     assert seen.stage["tiles"][0]["score"].startswith("Similarity")
 
 
@@ -41,6 +41,7 @@ def test_where_only_words_hold_they_stand_and_there_is_no_choice(run, worded_ser
 def test_how_sure_is_chosen_in_the_bar_and_stands_in_the_link(run, calibrated_service):
     seen = run(calibrated_service.url, q="red circle", lang="en")
     assert "min_relevance" not in calibrated_service.searches[-1]
+    assert seen.bar["filters"]["sure_seen"].endswith("of hits from 50%, 90% were right.")
     options = seen.bar["filters"]["sure"]
     assert [one["label"] for one in options] == ["Any", *(f"≥ {share}%" for share in SURE)]
     assert [one["on"] for one in options] == [True, False, False, False]

@@ -186,6 +186,7 @@ function panel(part, { filters, labels }) {
     group(labels.filter_duplicates, word(filters.duplicates)),
     filters.sure.length > 0 && group(labels.filter_sure, filters.sure.map((one) =>
       option(one, { class: "word", "data-key": `sure ${one.label}` }, one.label))),
+    filters.sure_seen !== "" && h("p", { class: "quiet" }, filters.sure_seen),
     h("h3", null, labels.filter_folder), folder,
     h("h3", null, labels.filter_taken),
     h("div", { class: "dates" }, day(labels.date_from, filters.from, "taken_from"), h("span", { class: "quiet" }, "–"),

@@ -186,12 +186,38 @@ def _answer(judged: "_Judged", present: Mask | None, draw: int) -> HeldOutAnswer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _RankedGallery:
+    """The first hits of queries among `count` pictures: scores and whether they are right, (q, k), best first.
+
+    `levels` are those of the queries, `present` says for which there is an answer, (q,).
+    """
+
+    scores: Floats
+    right: Mask
+    levels: Floats
+    present: Mask
+    count: int
+
+    @classmethod
+    def of(cls, labelled: Labelled) -> "_RankedGallery":
+        """Ask all queries among all pictures, of both of which there are some."""
+        count = labelled.scores.shape[1]
+        kept = min(max(DEPTH, FIRST), count)
+        columns = np.argpartition(-labelled.scores, kept - 1, axis=1)[:, :kept]
+        order = np.argsort(-np.take_along_axis(labelled.scores, columns, axis=1), axis=1, kind="stable")
+        columns = np.take_along_axis(columns, order, axis=1)
+        scores = np.take_along_axis(labelled.scores, columns, axis=1).astype(np.float64)
+        right = np.take_along_axis(labelled.right, columns, axis=1)
+        return cls(scores, right, labelled.levels, labelled.present, count)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Split:
     """What is fitted on, and galleries of other classes: of halves of them, and `small` ones of a few."""
 
     fitted: Labelled
-    halves: Sequence[Labelled]
-    small: Sequence[Labelled] = ()
+    halves: Sequence[_RankedGallery]
+    small: Sequence[_RankedGallery] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,22 +238,13 @@ class _ScoreRule:
     level_weight: float
     caution: float
 
-    def judge(self, gallery: Labelled) -> _Judged:
+    def judge(self, gallery: _RankedGallery) -> _Judged:
         """Say what a search of the gallery would, for each query."""
         heights = gallery.scores - (self.level_weight * gallery.levels)[:, None]
-        count = min(DEPTH, heights.shape[1])
-        columns = np.argpartition(-heights, count - 1, axis=1)[:, :count]
-        order = np.argsort(-np.take_along_axis(heights, columns, axis=1), axis=1, kind="stable")
-        columns = np.take_along_axis(columns, order, axis=1)
-        first = np.take_along_axis(heights, columns, axis=1)
-        usable = max(1, int(np.isfinite(first).sum(axis=1).min()))  # a picture is no answer to itself
-        mixture = read_mixture(self.ratio, first[:, :usable], heights.shape[1], caution=self.caution)
-        return _Judged(
-            first[:, :FIRST],
-            mixture.relevance(first[:, :FIRST]),
-            np.take_along_axis(gallery.right, columns[:, :FIRST], axis=1),
-            mixture.presence,
-        )
+        usable = max(1, int(np.isfinite(heights).sum(axis=1).min()))  # a picture is no answer to itself
+        mixture = read_mixture(self.ratio, heights[:, :usable], gallery.count, caution=self.caution)
+        first = heights[:, :FIRST]
+        return _Judged(first, mixture.relevance(first), gallery.right[:, :FIRST], mixture.presence)
 
 
 def _split(labelled: Labelled, rng: np.random.Generator) -> _Split:
@@ -243,7 +260,8 @@ def _split(labelled: Labelled, rng: np.random.Generator) -> _Split:
         held = np.concatenate([rng.permutation(part)[: len(part) // 2] for part in (present, absent)])
         out = np.isin(labelled.groups, held)
         every = slice(None)
-        return _Split(labelled.select(~out, every), [labelled.select(out, every)] if out.any() else [])
+        asked = labelled.select(out, every)
+        return _Split(labelled.select(~out, every), [_RankedGallery.of(asked)] if asked.scores.size else [])
     drawn = rng.permutation(np.union1d(labelled.groups, labelled.classes))
     held = drawn[: len(drawn) // 2]
     middle = len(held) // 2
@@ -255,11 +273,11 @@ def _split(labelled: Labelled, rng: np.random.Generator) -> _Split:
     )
 
 
-def _galleries(labelled: Labelled, shown_asked: Sequence[tuple[Positions, Positions]]) -> list[Labelled]:
+def _galleries(labelled: Labelled, shown_asked: Sequence[tuple[Positions, Positions]]) -> list[_RankedGallery]:
     """Return a gallery of the pictures of the first classes for each pair, in which the second are asked for."""
     classes = np.empty(0, np.int64) if labelled.classes is None else labelled.classes
     found = [labelled.select(np.isin(labelled.groups, asked), np.isin(classes, shown)) for shown, asked in shown_asked]
-    return [one for one in found if one.scores.size]
+    return [_RankedGallery.of(one) for one in found if one.scores.size]
 
 
 def _choose_rule(labelled: Labelled, rng: np.random.Generator) -> _ScoreRule:
@@ -298,7 +316,7 @@ def fit_ratio(wrong: Floats, right: Floats) -> LikelihoodRatio:
     (isotonic regression; Barlow and others 1972).
     """
     if len(wrong) > _MAX_WRONG:
-        wrong = np.random.default_rng(_SEED).choice(wrong, _MAX_WRONG, replace=False)
+        wrong = wrong[np.random.default_rng(_SEED).integers(len(wrong), size=_MAX_WRONG)]
     wrong, right = np.sort(wrong).astype(np.float64), np.sort(right).astype(np.float64)
     inner = np.concatenate([np.quantile(right, np.linspace(0, 1, _POINTS + 1)), np.quantile(wrong, _WRONG_POINTS)])
     lowest, highest = min(wrong[0], right[0]), max(wrong[-1], right[-1])

@@ -255,7 +255,7 @@ def run(*paths: Path, data: Path, **options: object):
     return evaluate(request, SETTINGS.model_copy(update={"data": data}), lambda *_: None)
 
 
-def test_of_classes_is_saved_what_holds(classes, tmp_path):
+def test_of_classes_is_saved_what_holds(classes, tmp_path, heavy):
     done = run(classes, encoders=["hash"], data=tmp_path / "library")
     calibration, path = done.calibration
     assert path == Layout(tmp_path / "library").relevance("hash", SPEC.fingerprint)

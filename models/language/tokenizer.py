@@ -9,8 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
+from models.language.text import strip_accents
+
 _RUN = re.compile(r"[a-z0-9']+|[\u4e00-\u9fff]+")
-_ACCENTS = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
 _PLURAL = re.compile(r"(?<=..)(?:s|es)$")
 _BRITISH_OUR = re.compile(r"(?<=[a-z]{2})our(?=$|s$|ful|ite|ed$|ing$)")
 _BRITISH_TRE = re.compile(r"(?<=[a-z]{2})tre(?=s?$)")
@@ -29,13 +30,15 @@ _FUNCTION_WORDS = frozenset(_ENGLISH_FUNCTION_WORDS.split()) | frozenset(_CHINES
 class TokenizedText:
     """Token ids without padding, at most the context length; and the words that gave no token.
 
-    `meaningful`: at least one token says something of a picture.
+    `meaningful`: at least one token says something of a picture. `names` are words left out as names of persons,
+    brands, places or works, which the encoder does not know.
     """
 
     ids: tuple[int, ...]
     unknown_words: tuple[str, ...]
     truncated: bool
     meaningful: bool
+    names: tuple[str, ...] = ()
 
 
 class Tokenizer(Protocol):
@@ -65,7 +68,7 @@ class NgramTokenizer:
 
     def tokenize(self, text: str) -> TokenizedText:
         """Return the ids in the order: runs from left to right, then English word pairs."""
-        text = _without_accents(text.lower())
+        text = strip_accents(text.lower())
         unknown = _words_outside_runs(text)
         tokens: list[str] = []
         english: list[str] = []
@@ -121,13 +124,6 @@ def _says_something(token: str) -> bool:
 
 def _singular(word: str) -> str:
     return _PLURAL.sub("", word) if len(word) > 3 and not word.endswith("ss") else word
-
-
-def _without_accents(text: str) -> str:
-    """Return a text with "cafe" for "café"; other scripts keep their marks."""
-    if text.isascii():
-        return text
-    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", text)))
 
 
 def _forms(word: str) -> Iterator[str]:

@@ -10,7 +10,6 @@ Language: TypeAlias = Literal["zh", "en", "mixed", "other"]
 _HAN = re.compile(r"[\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _KANA_OR_HANGUL = re.compile(r"[\u3041-\u309f\u30a1-\u30fa\u30fd-\u30ff\uac00-\ud7af]")  # not the dot of 哈利・波特
 _LATIN = re.compile(r"[^\W\d_]+")
-_ACCENTS = re.compile(r"(?<=[A-Za-z])[\u0300-\u036f]+")
 _ACRONYM = re.compile(r"[A-Z]{1,4}|[a-z]")  # T恤, KTV, 3D: words of Chinese
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 
@@ -56,13 +55,6 @@ def fold_text(text: str) -> str:
         return folded
     simplified = _simplifier().convert(folded)
     return simplified if len(simplified) == len(text) else folded
-
-
-def strip_accents(text: str) -> str:
-    """Return a text with "cafe" for "café"; other scripts keep their marks."""
-    if text.isascii():
-        return text
-    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", text)))
 
 
 def _fold_char(char: str) -> str:

@@ -9,9 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
-from models.language.text import strip_accents
-
 _RUN = re.compile(r"[a-z0-9']+|[\u4e00-\u9fff]+")
+_ACCENTS = re.compile(r"(?<=[a-z])[\u0300-\u036f]+")
 _PLURAL = re.compile(r"(?<=..)(?:s|es)$")
 _BRITISH_OUR = re.compile(r"(?<=[a-z]{2})our(?=$|s$|ful|ite|ed$|ing$)")
 _BRITISH_TRE = re.compile(r"(?<=[a-z]{2})tre(?=s?$)")
@@ -68,7 +67,7 @@ class NgramTokenizer:
 
     def tokenize(self, text: str) -> TokenizedText:
         """Return the ids in the order: runs from left to right, then English word pairs."""
-        text = strip_accents(text.lower())
+        text = without_accents(text.lower())
         unknown = _words_outside_runs(text)
         tokens: list[str] = []
         english: list[str] = []
@@ -124,6 +123,13 @@ def _says_something(token: str) -> bool:
 
 def _singular(word: str) -> str:
     return _PLURAL.sub("", word) if len(word) > 3 and not word.endswith("ss") else word
+
+
+def without_accents(text: str) -> str:
+    """Return a text with "cafe" for "café"; other scripts keep their marks."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", text)))
 
 
 def _forms(word: str) -> Iterator[str]:

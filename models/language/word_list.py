@@ -13,7 +13,7 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from models.language.text import strip_accents
+from models.language.tokenizer import without_accents
 
 PATH = Path(__file__).with_name("words.txt.gz")
 
@@ -231,7 +231,7 @@ def _has_han(run: str) -> bool:
 
 def word_form(word: str) -> str:
     """Return how a word stands in lists: small letters without accents, and a space for hyphens and dots."""
-    return re.sub(r"[\s.-]+", " ", strip_accents(word.lower())).strip()
+    return re.sub(r"[\s.-]+", " ", without_accents(word.lower())).strip()
 
 
 def english_forms(word: str) -> Iterator[str]:

@@ -193,7 +193,8 @@ class SearchResponse(BaseModel):
     `next_offset` is where the next page begins, null after the last. `clauses` say how the query was read, `language`
     in which language it is, null without words. `nearest` are the first k where nothing reaches `min_relevance`; they
     are no hits, and `total` does not count them. Notes: `no_good_match` (nothing reaches it, or without it, probably
-    none of the pictures is right), `cannot_tell` (nothing was left out), `unknown_words` and others.
+    none of the pictures is right), `cannot_tell` (nothing was left out), `unknown_words` (left out of the query),
+    `names` (of persons, brands, places or works; left out, as the encoder does not know them in pictures) and others.
     """
 
     hits: list[Hit]

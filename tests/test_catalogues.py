@@ -24,6 +24,7 @@ UNDERSTOOD = {
     "indexer/library/catalog/texts.py",
     "indexer/sources/lists.py",
     "models/language/templates.py",
+    "models/language/word_list.py",
     "models/language/subword_tokenizers.py",
     "models/language/tokenizer.py",
     "models/training/finetune/pairs.py",

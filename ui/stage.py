@@ -76,9 +76,16 @@ def empty_view(*, lang: str, sentence: str | None = None) -> dict[str, Any]:
 def error_view(error: ApiError, address: Address, *, lang: str) -> dict[str, Any]:
     """Return the state after a failure: one sentence, what to do, and a small request id.
 
-    What the service could not make sense of (422) is mended by asking differently, not by trying again.
+    What the service could not make sense of (422) is mended by asking differently, not by trying again. Words that no
+    encoder knows may stand in captions, tags and names, so a link looks there.
     """
     text = labels(lang)
+    if error.code == "unknown_words" and address.looks_at != "text":
+        links = [
+            {"label": text.look_at_words, "href": link(address.but(match="text"))},
+            {"label": text.start_over, "href": link(Address(lang=address.lang))},
+        ]
+        return _state("message", lang, title=text.misunderstood_title, body=error.text(lang), tips=[], links=links)
     misunderstood = error.status == 422
     request_id = None if misunderstood or not error.request_id else text.request_id.format(id=error.request_id)
     return _state(

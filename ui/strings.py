@@ -44,6 +44,7 @@ class Strings:
     match_help: str
     matches: dict[str, str]
     look_at_pictures: str
+    look_at_words: str
     tip_match: str
 
     filters: str
@@ -178,6 +179,7 @@ ZH = Strings(
     match_help="看画面，查说明、标签和文件名里的文字，或两者一起",
     matches={"vector": "画面", "text": "文字", "both": "两者"},
     look_at_pictures="改为按画面查找",
+    look_at_words="改为按文字查找",
     tip_match="现在只查说明、标签和文件名里的文字，也可以按画面查找",
     filters="筛选",
     filter_shape="画幅",
@@ -321,6 +323,7 @@ EN = Strings(
     match_help="Look at what the pictures show, at the words of captions, tags and names, or at both",
     matches={"vector": "Pictures", "text": "Words", "both": "Both"},
     look_at_pictures="Look at the pictures instead",
+    look_at_words="Look at the words instead",
     tip_match="Only captions, tags and names are looked at now; look at the pictures too",
     filters="Filters",
     filter_shape="Shape",

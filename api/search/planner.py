@@ -28,11 +28,18 @@ from models.pictures.decode import DecodeLimits, decode_image
 
 
 @dataclass(frozen=True, slots=True)
-class _Unknown:
-    """The words of a query that none of the encoders asked knows, and the first of these encoders."""
+class _LeftOut:
+    """The words of a text that an encoder does not know; `names` are those that it takes for names."""
 
-    words: list[str]
-    encoder: str
+    words: Sequence[str] = ()
+    names: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Unknown(_LeftOut):
+    """What none of the encoders asked knows of a query, and the first of these encoders."""
+
+    encoder: str = ""
 
 
 class Planner:
@@ -67,9 +74,9 @@ class Planner:
         }
         encoders, unknown = self._plan_encoders(query, searched, pictures)
         if not encoders and (query.match == "vector" or (query.match == "both" and not len(matches.ids))):
-            raise UnknownWords(unknown.words, unknown.encoder)
-        if unknown.words and query.match != "text":
-            notes = [*notes, _left_out(unknown.words)]
+            raise UnknownWords(unknown.words, unknown.encoder, names=unknown.names)
+        if query.match != "text":
+            notes = [*notes, *_left_out_notes(query, unknown)]
         return Plan(
             query=query,
             started=started,
@@ -105,29 +112,34 @@ class Planner:
         """Return what each encoder is asked that understands something asked for, and what none of them knows."""
         assigned = self._router.assign(clauses, query.encoders)
         asked: list[EncoderPlan] = []
-        unknown: dict[int, list[list[str]]] = {}  # by clause: the words that each encoder asked does not know
+        left_out: dict[int, list[_LeftOut]] = {}  # by clause: what each encoder asked does not know
         for name, places in assigned.items():
             chosen = {place: clauses[place] for place in places}
             one, words = self._plan_encoder(self._spaces[name], chosen, pictures, query)
             for place in places:
-                unknown.setdefault(place, []).append(words[place])
+                left_out.setdefault(place, []).append(words[place])
             towards = any(clause.weight > 0 for clause in chosen.values())
             if one.weights and (max(one.weights) > 0 or not towards):
                 asked.append(one)
-        common = [word for _, found in sorted(unknown.items()) for word in _common(found)]
-        return asked, _Unknown(common, next(iter(assigned)))
+        common = [word for _, found in sorted(left_out.items()) for word in _common(found)]
+        names = {name for found in left_out.values() for one in found for name in one.names}
+        return asked, _Unknown(
+            words=[word for word in common if word not in names],
+            names=[word for word in common if word in names],
+            encoder=next(iter(assigned)),
+        )
 
     def _plan_encoder(
         self, space: EncoderSpace, clauses: Mapping[int, Clause], pictures: Mapping[int, Image], query: Query
-    ) -> tuple[EncoderPlan, dict[int, list[str]]]:
-        """Return what an encoder is asked, and for the place of each clause the words that it does not know."""
+    ) -> tuple[EncoderPlan, dict[int, _LeftOut]]:
+        """Return what an encoder is asked, and for the place of each clause what it does not know."""
         texts: list[tuple[float, tuple[str, ...]]] = []
         pixels: list[tuple[float, Pixels]] = []
         vectors: list[tuple[float, Vectors]] = []
-        unknown: dict[int, list[str]] = {place: [] for place in clauses}
+        left_out = dict.fromkeys(clauses, _LeftOut())
         for place, clause in clauses.items():
             if clause.text is not None:
-                wordings, unknown[place] = _read_text(space.encoders, clause.text, query)
+                wordings, left_out[place] = _read_text(space.encoders, clause.text, query)
                 if wordings:
                     texts.append((clause.weight, wordings))
             elif place in pictures:
@@ -135,15 +147,15 @@ class Planner:
             else:
                 vectors.append((clause.weight, space.index.fetch(np.array([clause.image_id]))[0]))
         asked = EncoderPlan(encoder=space.name, texts=tuple(texts), pixels=tuple(pixels), vectors=tuple(vectors))
-        return asked, unknown
+        return asked, left_out
 
     def _decode(self, data: bytes) -> Image:
         """Decode exactly as the indexer does, so that a picture of the library finds itself."""
         return decode_image(data, short_side=self._side, long_side=DECODED_SIDE, limits=self._limits).image
 
 
-def _read_text(encoders: EncoderTowers, text: str, query: Query) -> tuple[tuple[str, ...], list[str]]:
-    """Return the wordings of a text for an encoder, none where it knows nothing of it, and the words it does not know.
+def _read_text(encoders: EncoderTowers, text: str, query: Query) -> tuple[tuple[str, ...], _LeftOut]:
+    """Return the wordings of a text for an encoder, none where it knows nothing of it, and what it does not know.
 
     Raises NoTextTower where only vectors are looked at.
     """
@@ -153,11 +165,11 @@ def _read_text(encoders: EncoderTowers, text: str, query: Query) -> tuple[tuple[
     except NoTextTower:
         if query.match == "vector":
             raise
-        return (), [normal]
+        return (), _LeftOut(words=[normal])
+    left_out = _LeftOut(words=reading.unknown_words, names=reading.names)
     if not reading.known:
-        return (), list(reading.unknown_words) or [normal]
-    wordings = list_wordings(normal, encoders.text, templates=encoders.templates)
-    return tuple(wordings), list(reading.unknown_words)
+        return (), left_out if reading.unknown_words or reading.names else _LeftOut(words=[normal])
+    return list_wordings(normal, encoders.text, templates=encoders.templates), left_out
 
 
 def _check_text(text: str) -> None:
@@ -178,14 +190,31 @@ def _names_words(clauses: Sequence[Clause]) -> bool:
     return any(clause.text is not None and clause.weight > 0 for clause in clauses)
 
 
-def _common(words: Sequence[Sequence[str]]) -> list[str]:
-    """Return the words that are in every list, in the order of the first."""
-    first, *others = words
+def _common(found: Sequence[_LeftOut]) -> list[str]:
+    """Return the words that every encoder leaves out, in the order of the first."""
+    first, *others = [(*one.words, *one.names) for one in found]
     return [word for word in first if all(word in other for other in others)]
 
 
-def _left_out(words: Sequence[str]) -> SearchNote:
-    return SearchNote(code="unknown_words", said=message("Not understood, so left out: {words}.", words=tuple(words)))
+def _left_out_notes(query: Query, unknown: _LeftOut) -> list[SearchNote]:
+    notes = []
+    if unknown.words:
+        said = message("Not understood, so left out: {words}.", words=tuple(unknown.words))
+        notes.append(SearchNote(code="unknown_words", said=said))
+    if unknown.names:
+        said = message(
+            "Names of persons, brands, places or works, which are not known in pictures, so left out: {names}. To look "
+            "for them in captions, tags and file names, search words (match: text).",
+            names=tuple(unknown.names),
+        )
+        if query.match == "both":
+            said = message(
+                "Names of persons, brands, places or works, which are not known in pictures, so looked for in words "
+                "alone: {names}.",
+                names=tuple(unknown.names),
+            )
+        notes.append(SearchNote(code="names", said=said))
+    return notes
 
 
 def _match_notes(query: Query, matches: WordMatches) -> list[SearchNote]:

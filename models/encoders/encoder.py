@@ -23,6 +23,7 @@ class TextReading:
 
     known: bool  # it knows at least one word that says something of a picture
     unknown_words: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()  # words that it does not know as they are names: of persons, brands, places, works
     truncated: bool = False  # the text has more tokens than the encoder reads
 
 

@@ -127,7 +127,12 @@ class OnnxTextEncoder:
 def read_text(tokenizer: Tokenizer, text: str) -> TextReading:
     """Say what a text tower makes of `text`."""
     tokens = tokenizer.tokenize(text)
-    return TextReading(known=tokens.meaningful, unknown_words=tokens.unknown_words, truncated=tokens.truncated)
+    return TextReading(
+        known=tokens.meaningful,
+        unknown_words=tokens.unknown_words,
+        names=tokens.names,
+        truncated=tokens.truncated,
+    )
 
 
 def pad_ids(tokenizer: Tokenizer, texts: Sequence[str], encoder: str) -> npt.NDArray[np.int64]:
@@ -135,7 +140,7 @@ def pad_ids(tokenizer: Tokenizer, texts: Sequence[str], encoder: str) -> npt.NDA
     rows = [tokenizer.tokenize(text) for text in texts]
     for row in rows:
         if not row.ids:
-            raise UnknownWords(row.unknown_words, encoder)
+            raise UnknownWords(row.unknown_words, encoder, names=row.names)
     ids = np.zeros((len(rows), max(len(row.ids) for row in rows)), np.int64)
     for number, row in enumerate(rows):
         ids[number, : len(row.ids)] = row.ids

@@ -418,21 +418,32 @@ class NotTrainable(EncoderError):
 
 
 class UnknownWords(EncoderError):
-    """A text of which the encoder knows no word: its vector would have no meaning."""
+    """A text of which the encoder knows no word: its vector would have no meaning.
+
+    `names` are words that it does not know as they are names: of persons, brands, places or works.
+    """
 
     code = "unknown_words"
     users_mistake = True
 
-    def __init__(self, words: Sequence[str], encoder: str) -> None:
-        self.words = tuple(words)
-        named = self.words or "…"
-        super().__init__(
-            message(
-                "The encoder {encoder!r} knows none of these words: {named}. Try other words, or a longer description.",
-                encoder=encoder,
-                named=named,
-            )
+    def __init__(self, words: Sequence[str], encoder: str, *, names: Sequence[str] = ()) -> None:
+        self.words, self.names = tuple(words), tuple(names)
+        known = message(
+            "The encoder {encoder!r} knows none of these words: {named}. Try other words, or a longer description.",
+            encoder=encoder,
+            named=self.words or "…",
         )
+        advice = message(
+            "{names}: names of persons, brands, places or works, which the encoder {encoder!r} does not know in "
+            "pictures. Describe what is to be seen, or look for the name in captions, tags and file names "
+            "(match: text).",
+            encoder=encoder,
+            names=self.names,
+        )
+        if not self.names:
+            super().__init__(known)
+        else:
+            super().__init__(message("{known} {advice}", known=known, advice=advice) if self.words else advice)
 
 
 class CalibrationUnreadable(EncoderError):

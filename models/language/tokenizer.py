@@ -29,13 +29,15 @@ _FUNCTION_WORDS = frozenset(_ENGLISH_FUNCTION_WORDS.split()) | frozenset(_CHINES
 class TokenizedText:
     """Token ids without padding, at most the context length; and the words that gave no token.
 
-    `meaningful`: at least one token says something of a picture.
+    `meaningful`: at least one token says something of a picture. `names` are words left out as names of persons,
+    brands, places or works, which the encoder does not know.
     """
 
     ids: tuple[int, ...]
     unknown_words: tuple[str, ...]
     truncated: bool
     meaningful: bool
+    names: tuple[str, ...] = ()
 
 
 class Tokenizer(Protocol):
@@ -65,7 +67,7 @@ class NgramTokenizer:
 
     def tokenize(self, text: str) -> TokenizedText:
         """Return the ids in the order: runs from left to right, then English word pairs."""
-        text = _without_accents(text.lower())
+        text = without_accents(text.lower())
         unknown = _words_outside_runs(text)
         tokens: list[str] = []
         english: list[str] = []
@@ -123,7 +125,7 @@ def _singular(word: str) -> str:
     return _PLURAL.sub("", word) if len(word) > 3 and not word.endswith("ss") else word
 
 
-def _without_accents(text: str) -> str:
+def without_accents(text: str) -> str:
     """Return a text with "cafe" for "café"; other scripts keep their marks."""
     if text.isascii():
         return text

@@ -160,6 +160,25 @@ def test_unknown_words_are_said_and_never_ranked(engine):
     assert "zorp" in result.notes[0].text("zh")
 
 
+def test_names_are_said_to_be_names_and_the_rest_is_searched(engine):
+    with pytest.raises(UnknownWords) as caught:
+        ask(engine, "张伟")
+    assert (caught.value.words, caught.value.names) == ((), ("张伟",))
+    result = ask(engine, "张伟和二维码在海滩", k=9)
+    assert result.hits == ask(engine, "和 在海滩", k=9).hits
+    assert [note.code for note in result.notes][:2] == ["unknown_words", "names"]
+    assert "二维码" in result.notes[0].text("zh")
+    for language, where in (("zh", "说明、标签和文件名"), ("en", "captions, tags and file names")):
+        assert "张伟" in result.notes[1].text(language)
+        assert where in result.notes[1].text(language)
+
+
+def test_names_are_looked_for_in_words_where_these_are_looked_at(engine):
+    assert "names" not in [note.code for note in ask(engine, "张伟在海滩", match="text").notes]
+    notes = {note.code: note for note in ask(engine, "张伟在海滩", match="both").notes}
+    assert "alone" in notes["names"].text("en")
+
+
 @pytest.mark.parametrize("text", ["", "   ", "\u3000", "\u200b"])
 def test_an_empty_text_is_refused(engine, text):
     with pytest.raises(InvalidQuery, match="empty"):

@@ -4,11 +4,13 @@ import json
 
 import pytest
 
+from api.client.errors import ApiError
 from api.schemas import ImageDetail
+from models.foundation.errors import UnknownWords
 from ui.address import MATCHES, Address, link, parse_link
 from ui.bar import bar_view
 from ui.detail import detail_view
-from ui.stage import file_name, nothing_view
+from ui.stage import error_view, file_name, nothing_view
 from ui.strings import labels
 
 DETAIL = {
@@ -68,6 +70,17 @@ def test_where_no_word_is_found_the_pictures_are_offered():
     assert labels("en").tip_match in view["tips"]
     view = nothing_view(Address(text="snow", lang="en"), lang="en", notes=[])
     assert labels("en").tip_match not in view["tips"]
+
+
+def test_where_no_word_is_known_the_words_of_captions_are_offered():
+    error = ApiError(UnknownWords(["二维码"], "starter", names=["张伟"]).said)
+    error.code, error.status = "unknown_words", 422
+    view = error_view(error, Address(text="张伟的二维码", lang="zh"), lang="zh")
+    assert (view["kind"], view["links"][0]["label"]) == ("message", "改为按文字查找")
+    assert view["links"][0]["href"] == link(Address(text="张伟的二维码", match="text", lang="zh"))
+    assert "张伟" in view["body"]
+    view = error_view(error, Address(text="zorp", match="text", lang="en"), lang="en")
+    assert (view["kind"], view["retry"]) == ("command", None)
 
 
 def show(**more):

@@ -11,6 +11,7 @@ from models.encoders.encoder import ImageEncoder, Preprocess, TextEncoder
 from models.encoders.onnx import OnnxImageEncoder, OnnxTextEncoder, open_session
 from models.encoders.runtime import Runtime
 from models.encoders.spec import EncoderSpec, WeightFile
+from models.language.known_words import KnownWordsTokenizer, load_placed_words
 from models.language.tokenizer import NgramTokenizer
 from models.pictures.preprocess import Squash
 
@@ -26,6 +27,11 @@ _TEXT = WeightFile(
 _TOKENIZER = WeightFile(
     name="tokenizer.json",
     sha256="497baa0d4962be6f922e0c02367c899866af87a6aa8485b923246cc91c40fd28",
+)
+# Not among the files of the spec: it changes which texts have a vector, and no vector.
+_WORDS = WeightFile(
+    name="words.txt.gz",
+    sha256="232cd3a43fa5717b57ea2633b8c52bd1e90b0a54ce29f5a7a987cb5bfc9d78b7",
 )
 
 # Two steps, as in training, whose pictures were stored with 144 pixels a side.
@@ -72,6 +78,7 @@ def load_image_encoder(*, threads: int = 0) -> ImageEncoder:
 
 
 def load_text_encoder() -> TextEncoder:
-    """Load the text tower and its tokenizer."""
-    tokenizer = NgramTokenizer(_TOKENIZER.verified(FOLDER))
+    """Load the text tower, its tokenizer, and the words that it places."""
+    words = load_placed_words(_WORDS.verified(FOLDER))
+    tokenizer = KnownWordsTokenizer(NgramTokenizer(_TOKENIZER.verified(FOLDER)), words)
     return OnnxTextEncoder(SPEC, tokenizer, open_session(_TEXT.verified(FOLDER), threads=1))

@@ -79,7 +79,7 @@ _PEOPLE = 18
 _ENOUGH = 0.3  # of the uses of a word are of something that can be seen
 
 _KIND_OF, _CASE_OF, _SIMILAR, _VALUE_OF = "@", "@i", "&", "="  # WordNet's signs
-_TYPES = {"n": 1, "v": 2, "a": 3, "s": 5}  # as the counts number them
+_TYPES = {"n": 1, "v": 2, "a": 3, "r": 4, "s": 5}  # as the counts number them
 _LINK = re.compile(r"(?:^| )(?:about|and|at|by|for|from|in|of|on|or|that|to|under|used|with)\b")  # after the head
 _MARKER = re.compile(r"\((?:a|p|ip)\)$")  # where an adjective may stand
 
@@ -119,6 +119,43 @@ def nouns(wordnet: Path) -> Iterator[Noun]:
                 frequency=sum(uses for _, uses in used),
                 domain=_SEEN_DOMAINS[synset.domain][0],
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Lemma:
+    """A word or phrase in one of its meanings.
+
+    `is_instance`: one of a kind that has a name, a person or a city; `is_taxon`: a group or a scientific name of
+    biology. `uses` is how often it was meant so in the texts that WordNet counted.
+    """
+
+    word: str
+    is_instance: bool
+    is_taxon: bool
+    uses: int
+
+
+def lemmas(wordnet: Path) -> Iterator[Lemma]:
+    """Return the words of a WordNet folder, once for every meaning. Raises WordListUnreadable."""
+    for name in ("noun", "verb", "adj", "adv"):
+        net = _Net(wordnet, name)
+        genera = {word[6:] for synset in net for word in synset.words if word.startswith("genus ")}
+        for synset in net:
+            is_instance = bool(synset.pointed(_CASE_OF))
+            is_taxon = name == "noun" and any(_TAXON in each.words for each in (synset, *net.broader(synset)))
+            for word, uses in net.used(synset):
+                yield Lemma(word, is_instance, is_taxon or _is_scientific(word, genera), uses)
+
+
+def exceptions(wordnet: Path) -> Iterator[str]:
+    """Return the irregular forms of a WordNet folder: "ran", "geese". Raises WordListUnreadable."""
+    for name in ("noun", "verb", "adj", "adv"):
+        path = wordnet / f"{name}.exc"
+        try:
+            for line in path.read_text(encoding="utf-8").splitlines():
+                yield line.split()[0].replace("_", " ")
+        except (OSError, ValueError, IndexError) as error:
+            raise WordListUnreadable(path, "WordNet 3") from error
 
 
 class SeenWords:

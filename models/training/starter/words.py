@@ -42,6 +42,15 @@ class Sense:
     is_action: bool  # the English is a verb
 
 
+@dataclass(frozen=True, slots=True)
+class DictionaryEntry:
+    """A line of the dictionary: simplified Chinese, its pinyin with numbers for tones, and what it means."""
+
+    zh: str
+    pinyin: str
+    senses: tuple[str, ...]
+
+
 def pairs(cedict: Path) -> Iterator[tuple[str, str]]:
     """Return the Chinese and the English of `senses`. Raises WordListUnreadable."""
     return ((sense.zh, sense.en) for sense in senses(cedict))
@@ -61,21 +70,26 @@ def senses(cedict: Path) -> Iterator[Sense]:
     Left out: notes on the word itself, idioms, slang, what is no longer said, people, counties, explanations.
     """
     told: set[Sense] = set()
-    entries = 0
-    for line in _lines(cedict):
-        entry = _ENTRY.fullmatch(line)
-        if entry is None:
-            continue
-        entries += 1
-        if _CHINESE.fullmatch(entry["zh"]):
-            is_name = entry["pinyin"][:1].isupper()
-            for text in entry["senses"].split("/"):
+    for entry in entries(cedict):
+        if _CHINESE.fullmatch(entry.zh):
+            is_name = entry.pinyin[:1].isupper()
+            for text in entry.senses:
                 for english, is_action in _read_sense(text, is_name=is_name):
-                    sense = Sense(entry["zh"], english, is_action)
+                    sense = Sense(entry.zh, english, is_action)
                     if sense not in told:
                         told.add(sense)
                         yield sense
-    if not entries:
+
+
+def entries(cedict: Path) -> Iterator[DictionaryEntry]:
+    """Return every entry in the dictionary's order. Raises WordListUnreadable."""
+    found = False
+    for line in _lines(cedict):
+        entry = _ENTRY.fullmatch(line)
+        if entry is not None:
+            found = True
+            yield DictionaryEntry(entry["zh"], entry["pinyin"], tuple(entry["senses"].split("/")))
+    if not found:
         raise WordListUnreadable(cedict, "CC-CEDICT")
 
 

@@ -32,15 +32,16 @@ class KnownWordsTokenizer:
         self._is_open = is_open
 
     def tokenize(self, text: str) -> TokenizedText:
-        """Return the ids of what is known of a text, and what was left out: names, and unknown words."""
+        """Return the ids of what is known of a text, none where nothing is, and the names and unknown words in it."""
         words = load_word_list().read(text, self._placed or ())
         names = [word for word in words if word.kind in _NAMES and not self._is_placed(word)]
         unknown = [word for word in words if word not in names and self._is_unknown(word)]
         tokens = self._tokenizer.tokenize(_without(text, sorted([*names, *unknown], key=lambda word: word.start)))
-        found = [text[word.start : word.end] for word in unknown]
+        not_read = [*(text[word.start : word.end] for word in unknown), *tokens.unknown_words]
         return replace(
             tokens,
-            unknown_words=tuple(dict.fromkeys([*found, *tokens.unknown_words])),
+            ids=tokens.ids if tokens.meaningful or not (names or not_read) else (),
+            unknown_words=tuple(dict.fromkeys(not_read)),
             names=tuple(dict.fromkeys(text[word.start : word.end] for word in names)),
         )
 

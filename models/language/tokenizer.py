@@ -68,7 +68,7 @@ class NgramTokenizer:
     def tokenize(self, text: str) -> TokenizedText:
         """Return the ids in the order: runs from left to right, then English word pairs."""
         text = without_accents(text.lower())
-        unknown = _words_outside_runs(text)
+        unknown = words_outside_runs(text)
         tokens: list[str] = []
         english: list[str] = []
         for run in _RUN.findall(text):
@@ -86,7 +86,7 @@ class NgramTokenizer:
             ids=tuple(self._ids[token] for token in known[: self.context_length]),
             unknown_words=tuple(dict.fromkeys(unknown)),
             truncated=len(known) > self.context_length,
-            meaningful=any(_says_something(token) for token in known),
+            meaningful=any(says_something(token) for token in known),
         )
 
     def _translate(self, word: str) -> list[str]:
@@ -116,7 +116,8 @@ def _chinese(run: str) -> list[str]:
     return [*run, *(left + right for left, right in pairwise(run))]
 
 
-def _says_something(token: str) -> bool:
+def says_something(token: str) -> bool:
+    """Say whether a token, or a pair of English ones, says anything of a picture on its own."""
     parts = token.split("_") if token.isascii() else token
     return not _FUNCTION_WORDS.issuperset(parts)
 
@@ -146,7 +147,7 @@ def _forms(word: str) -> Iterator[str]:
         yield from _forms(bare)
 
 
-def _words_outside_runs(text: str) -> list[str]:
+def words_outside_runs(text: str) -> list[str]:
     """Return the words in other scripts, and symbols such as emoji; punctuation is no word."""
     return [word for word in _RUN.sub(" ", text).split() if any(map(is_sign, word))]
 

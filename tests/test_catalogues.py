@@ -28,8 +28,9 @@ UNDERSTOOD = {
     "models/language/subword_tokenizers.py",
     "models/language/tokenizer.py",
     "models/training/finetune/pairs.py",
-    "models/training/starter/space.py",
+    "models/training/starter/task.py",
     "models/training/starter/texts.py",
+    "models/training/starter/training.py",
 }
 
 

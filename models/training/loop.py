@@ -8,7 +8,7 @@ checkpoint ends in the same weights, bit for bit, as one that was never stopped.
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -42,6 +42,7 @@ class Schedule:
     """How the learning rate goes: it rises, stays, and falls to zero over the last steps.
 
     `averaged`: how much of the running mean of the weights stays at each step (Polyak averaging; 0 for none).
+    `slower`: what the rate is multiplied with for parameters whose names begin so.
     """
 
     steps: int
@@ -52,6 +53,7 @@ class Schedule:
     clip: float = 5.0
     averaged: float = 0.0
     seed: int = 1
+    slower: Mapping[str, float] = field(default_factory=dict)
 
     def rate_at(self, step: int) -> float:
         """Return the learning rate of a step, counted from 0."""
@@ -95,7 +97,7 @@ def train(
     while step < schedule.steps and not process_group.any_of(stop(), device):
         torch.manual_seed(schedule.seed * 1_000_003 + step + process_group.rank() * _SEEDS_A_RANK)
         for group in optimizer.param_groups:
-            group["lr"] = schedule.rate_at(step)
+            group["lr"] = schedule.rate_at(step) * group["factor"]
         losses = task.losses(step)
         optimizer.zero_grad(set_to_none=True)
         sum(losses.values()).backward()  # type: ignore[union-attr]
@@ -164,11 +166,16 @@ class _Average:
 
 
 def _optimizer(module: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            decay = schedule.weight_decay if parameter.ndim > 1 else 0.0
+            factor = next((slower for prefix, slower in schedule.slower.items() if name.startswith(prefix)), 1.0)
+            groups.setdefault((factor, decay), []).append(parameter)
     return torch.optim.AdamW(
         [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": schedule.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+            {"params": parameters, "weight_decay": decay, "factor": factor}
+            for (factor, decay), parameters in groups.items()
         ],
         lr=schedule.rate,
         betas=(0.9, 0.98),

@@ -178,3 +178,30 @@ def dinov2_small(make_dinov2) -> Path:
 def dinov2_with_registers_small(make_dinov2) -> Path:
     """The folder of weights with dinov2-with-registers-small. Not to be changed."""
     return make_dinov2("dinov2-with-registers-small")
+
+
+@pytest.fixture(scope="session")
+def write_sentence_weights():
+    return _write_sentence_weights
+
+
+def _write_sentence_weights(path, rows, blocks=17):
+    """Write random weights in the form of the published file, `rows` pieces in each block."""
+    random = np.random.default_rng(0)
+
+    def draw(*shape):
+        return (random.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32)
+
+    arrays = {f"q{block + 1}": random.integers(0, 256, (rows, 512), dtype=np.uint8) for block in range(blocks)}
+    arrays |= {"lo": -random.uniform(1, 2, blocks).astype(np.float32), "eps": np.array(1e-12)}
+    arrays["scale"] = random.uniform(0.005, 0.02, blocks).astype(np.float32)
+    for size in (2, 3, 5):
+        arrays |= {f"proj{size}": draw(512, 256), f"proj_b{size}": draw(256)}
+        arrays |= {f"ln_g{size}": draw(256) + 1, f"ln_b{size}": draw(256)}
+        for layer in (1, 2):
+            arrays |= {f"w{layer}_{size}": draw(256 * size, 256), f"b{layer}_{size}": draw(256)}
+    arrays |= {"ln_g": draw(1280) + 1, "ln_b": draw(1280), "cnn_W": draw(1280, 512), "cnn_b": draw(512)}
+    arrays |= {"d0": draw(512, 320), "d1": draw(320, 320), "d2": draw(320, 512), "d3": draw(512, 512)}
+    arrays |= {"p1": draw(512, 320), "p3": draw(320, 512)}
+    np.savez(path, **arrays)
+    return arrays

@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,86 +9,51 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from models.training.starter.image_distillation import standardised
-from models.training.starter.towers import DIM, StarterImageTower, StarterTextTower
+from models.training.starter.efficientnet import standardised
+from models.training.starter.towers import JointImageTower, JointTextTower
 from models.weights.export import silence
 
 _OPSET = 17
 _BATCH = 32
+_SMALL = 4_096  # numbers, of a weight that is kept as it is
 
 
-def write_graphs(
-    folder: Path, image: StarterImageTower, text: StarterTextTower, calibration: NDArray[np.uint8]
-) -> None:
+def write_graphs(folder: Path, image: JointImageTower, text: JointTextTower, calibration: NDArray[np.uint8]) -> None:
     """Write image_int8.onnx and text.onnx into `folder`.
 
     `calibration` (n, side, side, 3) are pictures as the tower will see them; they give the range of every stage.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write_image(folder / "image_int8.onnx", image.eval(), calibration)
+    _shrink(folder / "image_int8.onnx")
     example = torch.ones(2, 12, dtype=torch.int32)
     axes = {"tokens": {0: "n", 1: "length"}, "embedding": {0: "n"}}
-    _trace(_SmallText(text.eval()), example, folder / "text.onnx", "tokens", axes)
-    _halve(folder / "text.onnx")
+    _trace(text.eval(), example, folder / "text.onnx", "tokens", axes)
+    _shrink(folder / "text.onnx")
 
 
-class _SmallText(nn.Module):
-    """The text tower with 8 bits a number in its table, each row with its own scale."""
+class _FromBytes(nn.Module):
+    """The image tower over bytes (n, side, side, 3)."""
 
-    def __init__(self, tower: StarterTextTower) -> None:
-        super().__init__()
-        table = tower.table.weight.detach()
-        scale = table.abs().amax(1, keepdim=True).clamp_min(1e-6) / 127
-        self.table: Tensor
-        self.scale: Tensor
-        self.importance: Tensor
-        self.register_buffer("table", (table / scale).round().to(torch.int8))
-        self.register_buffer("scale", scale)
-        self.register_buffer("importance", tower.importance.weight.detach().clone())
-        self.tower = tower
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens int32 (n, length) -> unit vectors (n, DIM)."""
-        ids = tokens.long()
-        absent = (ids == 0).float()
-        weight = torch.softmax(self.importance[ids][..., 0] - 1e4 * absent, -1) * (1 - absent)
-        mean = (weight[:, None] @ (self.table[ids].float() * self.scale[ids]))[:, 0]
-        return self.tower.finish(mean)
-
-
-class _ByteWeights(nn.Module):
-    """The image tower over bytes (n, side, side, 3) and their mirror image, its normalisation folded into convolutions.
-
-    The mean of both says more than either: a picture and its mirror image show the same.
-    """
-
-    def __init__(self, tower: StarterImageTower) -> None:
+    def __init__(self, tower: JointImageTower) -> None:
         super().__init__()
         self.tower = tower
-        for module in tower.modules():
-            if isinstance(module, nn.Sequential):
-                for place, (first, second) in enumerate(pairwise(list(module))):
-                    if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
-                        module[place], module[place + 1] = fuse_conv_bn_eval(first, second), nn.Identity()
 
     def forward(self, image: Tensor) -> Tensor:
         """Pixels uint8 (n, side, side, 3) -> unit vectors (n, DIM)."""
-        pixels = standardised(image.permute(0, 3, 1, 2))
-        vectors: Tensor = self.tower(torch.cat([pixels, pixels.flip(3)]))
-        return functional.normalize(vectors.reshape(2, -1, DIM).sum(0), dim=-1)
+        vectors: Tensor = self.tower(standardised(image.permute(0, 3, 1, 2)))
+        return vectors
 
 
-def _write_image(path: Path, tower: StarterImageTower, calibration: NDArray[np.uint8]) -> None:
+def _write_image(path: Path, tower: JointImageTower, calibration: NDArray[np.uint8]) -> None:
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     axes = {"image": {0: "n"}, "embedding": {0: "n"}}
     with tempfile.TemporaryDirectory() as scratch, silence():
         exact, prepared = Path(scratch) / "exact.onnx", Path(scratch) / "prepared.onnx"
-        _trace(_ByteWeights(tower), torch.from_numpy(calibration[:2]), exact, "image", axes)
+        _trace(_FromBytes(tower), torch.from_numpy(calibration[:2]), exact, "image", axes)
         quant_pre_process(str(exact), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
@@ -101,7 +65,7 @@ def _write_image(path: Path, tower: StarterImageTower, calibration: NDArray[np.u
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            op_types_to_quantize=["Conv", "Add", "Relu"],
+            op_types_to_quantize=["Conv", "Add", "Clip"],  # the heads are small, and lose most
         )
 
 
@@ -119,18 +83,26 @@ class _ViewCalibration:
         return None if batch is None else {"image": batch}
 
 
-def _halve(path: Path) -> None:
-    """Store the larger weights of a graph with 16 bits a number; they are read as 32."""
+def _shrink(path: Path) -> None:
+    """Store the larger weights of a graph with 8 bits a number and a scale for each output; they are read as 32."""
     import onnx
 
     model = onnx.load(path)
     for weight in [one for one in model.graph.initializer if one.data_type == onnx.TensorProto.FLOAT]:
         values = onnx.numpy_helper.to_array(weight)
-        if values.ndim == 2 and values.shape[1] > 1:
-            name = weight.name
-            weight.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), f"{name}_16"))
-            cast = onnx.helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT)
-            model.graph.node.insert(0, cast)
+        if values.size < _SMALL or 1 in values.shape or values.ndim < 2:
+            continue
+        outputs = 1 if values.ndim == 2 else 0  # of a matrix product, or a convolution
+        others = tuple(axis for axis in range(values.ndim) if axis != outputs)
+        scale = np.maximum(np.abs(values).max(axis=others, keepdims=True), 1e-12) / 127
+        name = weight.name
+        rounded = onnx.numpy_helper.from_array(np.rint(values / scale).astype(np.int8), f"{name}_8")
+        weight.CopyFrom(rounded)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(scale.astype(np.float32), f"{name}_scale"))
+        cast = onnx.helper.make_node("Cast", [f"{name}_8"], [f"{name}_whole"], to=onnx.TensorProto.FLOAT)
+        scaled = onnx.helper.make_node("Mul", [f"{name}_whole", f"{name}_scale"], [name])
+        model.graph.node.insert(0, cast)
+        model.graph.node.insert(1, scaled)
     onnx.save(model, path)
 
 

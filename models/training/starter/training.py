@@ -1,18 +1,10 @@
-"""The built-in encoder from random numbers, stage by stage. A run goes on where it stopped.
+"""How the built-in encoder is trained: both heads over what the bases see, then the picture's net with them.
 
-1. The teachers answer views of every picture.
-2. The joint space: the text tower, and a head that turns the teachers' answers into target vectors.
-3. The image tower learns the targets from pixels, small first.
-4. The text tower and the end of the image tower learn together on what the image tower sees.
-5. The ONNX files are written.
-
-After stages 2 to 4 the recalls on the validation captions, and of the names kept for validation, are told.
+Every stage goes on from its checkpoint: stop a run and start it again.
 """
 
-import shutil
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -20,253 +12,312 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
-from models.encoders.onnx import open_session
-from models.foundation.vectors import l2_normalize
+from models.encoders.built_in import IMAGE_FILE, TEXT_FILE, TOKENIZER_FILE, WORDS_FILE
+from models.encoders.onnx import open_session, pad_ids
+from models.foundation.vectors import Vectors, l2_normalize
+from models.language.known_words import write_placed_words
+from models.language.piece_tokenizer import PieceTokenizer
+from models.language.text import normalize_text
 from models.relevance.reference_pictures import write_reference
-from models.training.loop import Schedule, Task, TrainingReport, averaged_weights, train
+from models.training.loop import Schedule, TrainingReport, averaged_weights, train
+from models.training.starter.bases import Bases
+from models.training.starter.efficientnet import CHANNELS, CLASSES, EfficientNetLite2, standardised
 from models.training.starter.graphs import write_graphs
-from models.training.starter.image_distillation import DistillationLearner, ImageDistillationTask, Targets, standardised
-from models.training.starter.joint import Features, Joint, JointTask, see_features
+from models.training.starter.holdout import Holdout
 from models.training.starter.lexicon import Lexicon
 from models.training.starter.names import ClassNames, class_names
-from models.training.starter.pack import SIDE, PackedPicture, Pixels, Tell, TrainingPack
-from models.training.starter.space import Components, Floats, JointSpace, SpaceTask, Teaching, Texts
-from models.training.starter.teachers import CLASSES, Answers, ask
+from models.training.starter.pack import PackedPicture, Pixels, Tell, TrainingPack
+from models.training.starter.pieces import cut_pieces, write_tokenizer
+from models.training.starter.placed_words import list_near, list_shown, translations
+from models.training.starter.sentence_encoder import WIDTH, SentenceEncoder
+from models.training.starter.task import BatchSizes, Said, TowersTask, styled
 from models.training.starter.texts import (
-    TEMPLATES_EN,
-    TEMPLATES_ZH,
-    TextReader,
-    read_tokens,
-    translations,
-    trimmed,
-    vocabulary,
-    write_tokenizer,
+    LENGTH,
+    ReadTexts,
+    all_templates,
+    anchors_of,
+    frequent_grams,
+    kinds_of,
+    load_texts,
+    read_texts,
+    save_texts,
 )
-from models.training.starter.towers import StarterImageTower, StarterTextTower
-from models.training.starter.validation import SeeRows, Validation
-from models.training.starter.views import render, view
+from models.training.starter.towers import PICTURE_FEATURES, JointImageTower, JointTextTower, TextHead, Towers
+from models.training.starter.validation import Validation
+from models.training.starter.views import draw_views, draw_whole
 
-WIDTHS, BLOCKS = (32, 64, 128, 256, 384), (1, 2, 2, 1)
-_TRUE_NAME = 0.6  # how much the name that a person gave counts beside what the teachers think
+_TRUE_NAME = 0.6  # how much the name that a person gave counts beside what the classifier thinks
 _CALIBRATION = 320  # pictures
 _REFERENCES = 4_000  # pictures
-_SHARES = {"flickr8k": 0.27, "coco": 0.25, "tiny-imagenet": 0.2, "flowers": 0.03, "pacs": 0.03}  # of the views
-_OTHER_SHARE = 0.22
-_JOINT_VIEWS = 1
+_OF_THE_MEAN = 2_000  # pictures
+_BLOCK = 96  # pictures at once
+_FROZEN = 4  # blocks of the net
+_SAVE_SECONDS = 300
+_HEAD_SIZES = BatchSizes(captioned=384, named=192, others=192, rivals=1_000)
+_PIXEL_SIZES = BatchSizes(captioned=112, named=56, others=40, rivals=1_000)
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRecipe:
-    """How long each stage takes.
+    """How long each stage takes, and at which side in pixels the net looks."""
 
-    `views` of every picture that each teacher answers; `distillation`: side in pixels, steps, of which the rate falls
-    over the last.
-    """
-
-    views: tuple[int, ...] = (6, 1)
-    vocabulary: int = 36_000
-    space_steps: int = 700
-    distillation: tuple[tuple[int, int, int], ...] = (
-        (48, 2_500, 0),
-        (64, 2_300, 0),
-        (96, 1_200, 1_000),
-        (128, 2_400, 1_700),
-    )
-    distillation_batch: int = 192
-    joint_steps: int = 300
-    image_size: int = 128
+    grams: int = 16_000
+    pairs: int = 30_000
+    base_side: int = 208
+    head_steps: int = 600
+    head_sizes: BatchSizes = _HEAD_SIZES
+    pixel_steps: int = 1_000
+    pixel_sizes: BatchSizes = _PIXEL_SIZES
+    pixel_side: int = 192
+    image_size: int = 224
+    measure_every: int = 250
 
 
 class StarterTraining:
     """A training run in a folder of its own."""
 
     def __init__(
-        self,
-        pack: Path,
-        teachers: Sequence[Path],
-        words: Path,
-        work: Path,
-        recipe: TrainingRecipe,
-        *,
-        processes: int,
-        say: Say,
-        tell: Tell,
+        self, pack: Path, words: Path, work: Path, recipe: TrainingRecipe, *, bases: Bases, say: Say, tell: Tell
     ) -> None:
-        """Take a training pack, the teachers' files, a folder of word lists (see Lexicon), and a folder to work in."""
+        """Take a training pack, a folder of word lists (see Lexicon), and a folder to work in."""
         work.mkdir(parents=True, exist_ok=True)
-        self.pack, self.teachers, self.words, self.work, self.recipe = TrainingPack(pack), teachers, words, work, recipe
-        self._processes, self._say, self._tell = processes, say, tell
+        self.pack, self.words, self.work, self.recipe = TrainingPack(pack), words, work, recipe
+        self._bases, self._say, self._tell = bases, say, tell
 
     def run(self, folder: Path) -> None:
         """Do every stage that is not done yet, and write the encoder's files into `folder`."""
-        space = self._space()
-        tower = self._distil(space)
-        joint = self._joint(space, tower)
-        tower.project.load_state_dict(joint.project.state_dict())
+        towers = self.towers()
+        self._train_heads(towers)
+        self._train_pixels(towers)
+        self.write(folder, towers)
+
+    def write(self, folder: Path, towers: Towers) -> None:
+        """Write the encoder's files into `folder`."""
         rows = np.random.default_rng(3).choice(self._trained, min(_CALIBRATION, len(self._trained)), replace=False)
-        write_graphs(folder, tower, joint.text, self._whole(rows, self.recipe.image_size))
-        shutil.copyfile(self._tokenizer, folder / "tokenizer.json")
+        pictures = draw_whole(self.pixels, rows, self.recipe.image_size)
+        write_graphs(folder, self._image_tower(towers), self._text_tower(towers), pictures)
+        (folder / TOKENIZER_FILE).write_bytes(self._tokenizer_file.read_bytes())
+        write_placed_words(folder / WORDS_FILE, self._placed_words(folder))
         self._write_reference(folder)
 
     # What the stages share.
 
     @cached_property
-    def pictures(self) -> list[PackedPicture]:
-        """The pictures of the pack."""
-        return self.pack.pictures
-
-    @cached_property
     def pixels(self) -> Pixels:
         """The pixels of the pack."""
-        return self.pack.pixels(self._pixels_file, self._tell)
+        return self.pack.pixels(self.work / "pixels.npy", self._tell)
 
-    @property
-    def _pixels_file(self) -> Path:
-        return self.work / "pixels.npy"
+    @cached_property
+    def holdout(self) -> Holdout:
+        """The names that are kept from the encoder."""
+        return Holdout.of(self.pack.pictures, self._every_class)
+
+    @cached_property
+    def pictures(self) -> list[PackedPicture]:
+        """The pictures of the pack; those of names that are held out are not for training."""
+        holdout = self.holdout
+        return [
+            replace(picture, training=False)
+            if holdout.holds(picture)
+            else holdout.without(picture)
+            if picture.training
+            else picture
+            for picture in self.pack.pictures
+        ]
 
     @cached_property
     def _trained(self) -> NDArray[np.int64]:
         return np.array([row for row, picture in enumerate(self.pictures) if picture.training])
 
     @cached_property
-    def _names(self) -> list[ClassNames]:
+    def _every_class(self) -> list[ClassNames]:
         return class_names()
 
     @cached_property
-    def _answers(self) -> list[list[Answers | None]]:
-        """What each teacher said, by view."""
-        assert len(self.pixels) == len(self.pictures)  # noqa: S101 - decodes them first
-        return [
-            [
-                ask(teacher, self._pixels_file, number, self.work, processes=self._processes, tell=self._tell)
-                if number < views
-                else None
-                for teacher, views in zip(self.teachers, self.recipe.views, strict=True)
-            ]
-            for number in range(max(self.recipe.views))
+    def _classes(self) -> list[ClassNames]:
+        """The classes, of which those that are held out have the name of their nearest kind."""
+        said = self.holdout.says
+        return [_without(names, said) for names in self._every_class]
+
+    @cached_property
+    def _lexicon_pairs(self) -> list[tuple[str, str]]:
+        pairs = Lexicon(self.words).pairs
+        return [pair for pair in pairs if not any(map(self.holdout.says, pair))]
+
+    @property
+    def _tokenizer_file(self) -> Path:
+        return self.work / "tokenizer.json"
+
+    @cached_property
+    def _tokenizer(self) -> PieceTokenizer:
+        if not self._tokenizer_file.exists():
+            lexicon = Lexicon(self.words)
+            captions = [caption for picture in self.pictures for caption in _captions(picture)]
+            words = [word for pair in (*lexicon.dictionary, *lexicon.pairs) for word in pair]
+            pieces = cut_pieces(self._bases.pieces, (text.lower() for text in (*captions, *words, *self._names)))
+            grams = frequent_grams(self.pictures, self._names, self.recipe.grams)
+            write_tokenizer(self._tokenizer_file, pieces, grams, LENGTH)
+            np.save(self._rows_file, pieces.rows)
+        return PieceTokenizer(self._tokenizer_file)
+
+    @property
+    def _rows_file(self) -> Path:
+        return self.work / "pieces.npy"
+
+    @cached_property
+    def _sentences(self) -> SentenceEncoder:
+        self._tokenizer  # noqa: B018 - which says which rows are kept
+        return SentenceEncoder(self._bases.sentences, np.load(self._rows_file))
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """Every name and kind that training says."""
+        sources: list[ClassNames | PackedPicture] = [
+            *self._classes,
+            *(picture for picture in self.pictures if picture.training),
         ]
+        return list(dict.fromkeys(name for source in sources for name in _names_of(source) if name))
 
     @cached_property
-    def _teaching(self) -> Teaching:
-        first = self._answers[0]
-        components = [Components.of(answers.features[self._trained]) for answers in first if answers is not None]
-        return Teaching(
-            [
-                [
-                    None if answers is None else of(answers.features).astype(np.float16)
-                    for of, answers in zip(components, view_answers, strict=True)
-                ]
-                for view_answers in self._answers
-            ]
-        )
+    def texts(self) -> ReadTexts:
+        """Every text of training and of validation."""
+        path = self.work / "texts.npz"
+        if not path.exists():
+            save_texts(
+                path, read_texts(self._every_text(), self._anchors, self._tokenizer, self._sentences, self._tell)
+            )
+        return load_texts(path)
+
+    def _every_text(self) -> Iterator[str]:
+        for picture in self.pictures:
+            yield from _captions(picture)
+            yield from styled(picture).values()
+        for name in (*self._names, *(name for picture in self.pictures for name in _names_of(picture) if name)):
+            yield from all_templates(name)
+        for pair in self._lexicon_pairs[: self.recipe.pairs]:
+            yield from pair
 
     @cached_property
-    def _classes(self) -> Floats:
-        """How likely each class is on each whole picture: what the teachers think, and what a person named it."""
-        said = [_spread(answers) for answers in self._answers[0] if answers is not None]
-        likely: Floats = np.mean(said, axis=0, dtype=np.float32)
-        by_name = {names.en[0]: number for number, names in enumerate(self._names)}
+    def _anchors(self) -> tuple[list[str], NDArray[np.float32]]:
+        return anchors_of(self._every_class, kinds_of(self._every_class))
+
+    @cached_property
+    def _base(self) -> NDArray[np.float16]:
+        """What the bases see of whole pictures: (n, PICTURE_FEATURES) features, then probabilities of the classes."""
+        path = self.work / "base.npy"
+        if not path.exists():
+            unfinished = path.with_suffix(".unfinished")
+            shape = (len(self.pictures), PICTURE_FEATURES + CLASSES)
+            seen = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float16, shape=shape)
+            net = EfficientNetLite2.load(self._bases.classifier).eval()
+            towers = Towers(net, TextHead(0), [], seed=0).eval()
+            for rows in _blocks(np.arange(len(self.pictures))):
+                with torch.inference_mode():
+                    features, logits = look(
+                        towers, torch.from_numpy(draw_whole(self.pixels, rows, self.recipe.base_side))
+                    )
+                seen[rows] = torch.cat([features, logits.softmax(-1)], dim=1).numpy()
+                self._tell("pictures", int(rows[-1]) + 1, len(self.pictures))
+            seen.flush()
+            unfinished.replace(path)
+        stored: NDArray[np.float16] = np.load(path, mmap_mode="r")
+        return stored
+
+    @cached_property
+    def _said(self) -> Said:
+        likely = np.array(self._base[:, PICTURE_FEATURES:], np.float16)
+        by_name = {names.en[0]: number for number, names in enumerate(self._every_class)}
         for row, picture in enumerate(self.pictures):
             known = [by_name[name] for name in picture.names_en if name in by_name]
             if known and picture.training:
                 likely[row] *= 1 - _TRUE_NAME
                 likely[row, known[0]] += _TRUE_NAME
-        return likely
-
-    @cached_property
-    def _lexicon(self) -> Lexicon:
-        return Lexicon(self.words)
-
-    @property
-    def _tokenizer(self) -> Path:
-        return self.work / "tokenizer.json"
-
-    @cached_property
-    def _reader(self) -> TextReader:
-        if not self._tokenizer.exists():
-            sources: list[ClassNames | PackedPicture] = [*self._names, *self.pictures]
-            names = [name for each in sources for name in _names_of(each)]
-            tokens = vocabulary(
-                self.pictures, [*names, *TEMPLATES_EN, *TEMPLATES_ZH], self._lexicon.words, self.recipe.vocabulary
-            )
-            write_tokenizer(self._tokenizer, tokens, translations(self._lexicon.dictionary, tokens))
-        return TextReader(self._tokenizer)
-
-    @cached_property
-    def _texts(self) -> Texts:
-        named = [(zh, en) for names in self._names for en in names.en for zh in names.zh]
-        return Texts(self.pictures, self._names, [*self._lexicon.pairs, *named * 3], self._reader)
+        return Said(
+            pictures=self.pictures,
+            classes=self._classes,
+            kinds=kinds_of(self._classes),
+            pairs=self._lexicon_pairs[: self.recipe.pairs],
+            texts=self.texts,
+            likely=likely,
+        )
 
     @cached_property
     def _validation(self) -> Validation:
-        return Validation(self.pictures, self._reader)
+        return Validation(self.pictures, self.holdout, self.texts)
+
+    def towers(self) -> Towers:
+        """Return the towers as training begins: the bases, and heads that know nothing yet."""
+        torch.manual_seed(0)
+        net = EfficientNetLite2.load(self._bases.classifier, _FROZEN)
+        kinds = [kind.classes for kind in kinds_of(self._every_class)]
+        towers = Towers(net, TextHead(len(self._tokenizer.grams)), kinds, seed=1)
+        sample = np.random.default_rng(0).choice(self._trained, min(4_000, len(self._trained)), replace=False)
+        towers.image.joint.standardise(
+            torch.from_numpy(self._base[np.sort(sample), :PICTURE_FEATURES].astype(np.float32))
+        )
+        towers.text.joint.standardise(torch.from_numpy(self.texts.features[::17].astype(np.float32)))
+        return towers
+
+    def _image_tower(self, towers: Towers) -> JointImageTower:
+        rows = np.random.default_rng(5).choice(self._trained, min(_OF_THE_MEAN, len(self._trained)), replace=False)
+        return JointImageTower(towers, torch.cat([self._see(towers, some) for some in _blocks(rows)]).mean(0))
+
+    def _text_tower(self, towers: Towers) -> JointTextTower:
+        names, members = self._anchors
+        features, _, _ = self.texts.batch(names)
+        said = [each[0] for row in self._trained for each in _by_people(self.pictures[row]) if each]
+        with torch.inference_mode():
+            mean = towers.read(*self.texts.batch(said)).mean(0)
+        return JointTextTower(self._sentences, towers, features[:, WIDTH:], torch.from_numpy(members), mean)
 
     # The stages.
 
-    def _space(self) -> JointSpace:
-        torch.manual_seed(0)
-        texts = self._texts  # which makes the tokenizer
-        space = JointSpace(len(read_tokens(self._tokenizer)))
-        task = SpaceTask(
-            space,
-            space.text,
-            space.log_scale,
-            space.see(Teaching(self._teaching.components[:1])),
-            texts,
-            self._classes,
-            self._trained,
-            seed=1,
-        )
-        steps = self.recipe.space_steps
-        self._train(
-            task,
-            Schedule(steps=steps, rate=1.5e-3, warmup=60, falling=int(0.7 * steps), weight_decay=0.02, clip=2.0),
-            "space",
-        )
-        space.eval()
-        self._tell_recalls(
-            "joint space", space.text, lambda rows: space.head(*self._teaching.batch(rows, np.zeros_like(rows)))
-        )
-        return space
+    def _train_heads(self, towers: Towers) -> None:
+        base = self._base
 
-    def _distil(self, space: JointSpace) -> StarterImageTower:
-        torch.manual_seed(2)
-        learner = DistillationLearner(WIDTHS, BLOCKS)
-        targets = self._targets(space)
-        shares = _shares(self.pictures)
-        for number, (side, steps, falling) in enumerate(self.recipe.distillation):
-            task = ImageDistillationTask(
-                learner, self.pixels, targets, shares, side=side, batch=self.recipe.distillation_batch, seed=5 + number
-            )
-            schedule = Schedule(
-                steps=steps, rate=2e-3, falling=falling, weight_decay=0.1, averaged=0.998, seed=5 + number
-            )
-            checkpoint = self._train(task, schedule, f"distillation-{side}")
-            learner.load_state_dict(averaged_weights(checkpoint))
-        tower = learner.tower.eval()
-        self._tell_recalls("image tower", space.text, lambda rows: self._see(tower, rows))
-        return tower
+        def draw(rows: NDArray[np.int64], _random: np.random.Generator) -> Tensor:
+            return torch.from_numpy(base[rows].astype(np.float32))
 
-    def _joint(self, space: JointSpace, tower: StarterImageTower) -> Joint:
-        side = self.recipe.image_size
-        views = [self._features(tower, number, side) for number in range(_JOINT_VIEWS)]
-        torch.manual_seed(3)
-        joint = Joint(space, tower)
-        targets = self._vectors(space, 0)
-        task = JointTask(joint, views, targets, self._texts, self._classes, self._trained, seed=7)
-        steps = self.recipe.joint_steps
-        self._train(task, Schedule(steps=steps, rate=6e-4, warmup=30, falling=int(0.9 * steps), clip=2.0), "joint")
-        joint.eval()
-        self._tell_recalls(
-            "both together", joint.text, lambda rows: joint.vectors(torch.from_numpy(views[0][rows].astype(np.float32)))
+        def look_base(seen: Tensor) -> tuple[Tensor, Tensor]:
+            return seen[:, :PICTURE_FEATURES], seen[:, PICTURE_FEATURES:].clamp(min=1e-6).log()
+
+        towers.net.requires_grad_(requires_grad=False)
+        steps = self.recipe.head_steps
+        task = TowersTask(towers, self._said, self.recipe.head_sizes, draw, look_base, seed=1)
+        schedule = Schedule(
+            steps=steps, rate=1e-3, warmup=50, falling=int(0.6 * steps), weight_decay=0.05, clip=2.0, averaged=0.99
         )
-        return joint
+        self._train(task, schedule, "heads", lambda rows: towers.see(*look_base(draw(rows, np.random.default_rng(0)))))
 
-    def _train(self, task: Task, schedule: Schedule, name: str) -> Path:
+    def _train_pixels(self, towers: Towers) -> None:
+        recipe = self.recipe
+
+        def draw(rows: NDArray[np.int64], random: np.random.Generator) -> Tensor:
+            return torch.from_numpy(draw_views(self.pixels, rows, recipe.pixel_side, random))
+
+        for name, parameter in towers.net.named_parameters():
+            parameter.requires_grad = _learns(name)
+        steps = recipe.pixel_steps
+        task = TowersTask(towers, self._said, recipe.pixel_sizes, draw, lambda pixels: look(towers, pixels), seed=2)
+        schedule = Schedule(
+            steps=steps,
+            rate=5e-4,
+            warmup=50,
+            falling=int(0.8 * steps),
+            weight_decay=0.05,
+            clip=2.0,
+            averaged=0.995,
+            slower={"net.": 0.6},
+        )
+        self._train(task, schedule, "pixels", lambda rows: self._see(towers, rows))
+
+    def _train(
+        self, task: TowersTask, schedule: Schedule, name: str, see: Callable[[NDArray[np.int64]], Tensor]
+    ) -> None:
+        """Train to the end of a schedule, telling how pictures are found on the way; leaves the mean of the weights."""
         checkpoint = self.work / f"{name}.pt"
 
         def report(state: TrainingReport) -> None:
@@ -274,109 +325,86 @@ class StarterTraining:
             left = (state.steps - state.step) / state.steps_per_second / 60
             self._say(f"{name}: step {state.step} of {state.steps}, {left:.0f} min left; {losses}")
 
-        train(task, schedule, checkpoint, report=report)
-        return checkpoint
-
-    # What passes from one stage to the next.
-
-    def _targets(self, space: JointSpace) -> Targets:
-        numbers = range(len(self._answers))
-        texts: list[Tensor] = []
-        for template, field in (("{}", "en"), (TEMPLATES_EN[1], "en"), ("{}", "zh"), (TEMPLATES_ZH[1], "zh")):
-            texts.append(self._encode(space, [template.format(getattr(names, field)[0]) for names in self._names]))
-        captions = {
-            int(row): self._encode(
-                space,
-                [
-                    *self.pictures[row].captions_en,
-                    *self.pictures[row].captions_zh,
-                    *self.pictures[row].translations_zh[::2],
-                ],
+        done = -1
+        while done < schedule.steps:
+            steps = iter(range(self.recipe.measure_every))
+            done = train(
+                task,
+                schedule,
+                checkpoint,
+                report=report,
+                save_seconds=_SAVE_SECONDS,
+                stop=lambda steps=steps: next(steps, None) is None,  # type: ignore[misc]
             )
-            for row in self._trained
-            if self.pictures[row].captions_en
-        }
-        return Targets(
-            vectors=[self._vectors(space, number) for number in numbers],
-            teaching=self._teaching,
-            classes=[self._likeliest(number) for number in numbers],
-            class_texts=functional.normalize(torch.stack(texts).sum(0), dim=-1),
-            captions=captions,
-        )
+            task.module.load_state_dict(averaged_weights(checkpoint))  # what goes on is in the checkpoint
+            with torch.inference_mode():
+                task.module.eval()
+                vectors = torch.cat([see(rows) for rows in _blocks(self._validation.rows)])
+            self._say(f"{name}, step {done}: {self._validation.measure(task.module, vectors)}")
 
-    @torch.no_grad()
-    def _encode(self, space: JointSpace, texts: Sequence[str]) -> Tensor:
-        encoded: Tensor = space.text(torch.from_numpy(trimmed(self._reader.read(texts))))
-        return encoded
+    @torch.inference_mode()
+    def _see(self, towers: Towers, rows: NDArray[np.int64]) -> Tensor:
+        pixels = torch.from_numpy(draw_whole(self.pixels, rows, self.recipe.image_size))
+        return towers.see(*look(towers, pixels))
 
-    @torch.no_grad()
-    def _vectors(self, space: JointSpace, number: int) -> NDArray[np.float16]:
-        rows = np.array_split(np.arange(len(self.pictures)), 32)
-        parts = [space.head(*self._teaching.batch(some, np.full(len(some), number))).numpy() for some in rows]
-        return np.concatenate(parts).astype(np.float16)
+    def _placed_words(self, folder: Path) -> set[str]:
+        """Return the words that the encoder in `folder` places."""
+        session = open_session(folder / TEXT_FILE)
 
-    def _likeliest(self, number: int) -> tuple[NDArray[np.int16], NDArray[np.float16]]:
-        """Return the classes of a view, and how likely they are: of the whole picture with what a person named it."""
-        if number == 0:
-            classes = np.argsort(-self._classes, axis=1)[:, :10].astype(np.int16)
-            return classes, np.take_along_axis(self._classes, classes.astype(np.int64), axis=1).astype(np.float16)
-        answers = next(answers for answers in self._answers[number] if answers is not None)
-        return answers.classes, answers.probabilities
+        def encode(texts: Sequence[str]) -> Vectors:
+            ids = pad_ids(self._tokenizer, [normalize_text(text) for text in texts], "")
+            return l2_normalize(session.run(None, {"tokens": ids.astype(np.int32)})[0])
 
-    def _features(self, tower: StarterImageTower, number: int, side: int) -> Features:
-        path = self.work / f"features-{side}-{number}.npy"
-        if not path.exists():
-            np.save(path, see_features(tower, self.pixels, number, side, self._tell))
-        features: Features = np.load(path)
-        return features
-
-    def _whole(self, rows: NDArray[np.int64], side: int) -> NDArray[np.uint8]:
-        """Return whole pictures, (n, side, side, 3)."""
-        views = (view(len(self.pixels), int(row), 0, SIDE) for row in rows)
-        return np.stack([np.asarray(render(self.pixels, each, side)) for each in views])
+        near = list_near(translations(self.words / "cedict_ts.u8"), encode)
+        return {*list_shown(self.pictures, self._classes), *near}
 
     def _write_reference(self, folder: Path) -> None:
         """Write the vectors of some pictures, as the encoder in `folder` sees them."""
         rows = np.random.default_rng(4).choice(self._trained, min(_REFERENCES, len(self._trained)), replace=False)
-        session = open_session(folder / "image_int8.onnx")
-        blocks = np.array_split(rows, max(1, len(rows) // 32))
-        seen = [session.run(None, {"image": self._whole(some, self.recipe.image_size)})[0] for some in blocks]
+        session = open_session(folder / IMAGE_FILE)
+        seen = [
+            session.run(None, {"image": draw_whole(self.pixels, some, self.recipe.image_size)})[0]
+            for some in _blocks(rows)
+        ]
         write_reference(folder / "reference.npy", l2_normalize(np.concatenate(seen)))
 
-    @torch.no_grad()
-    def _see(self, tower: StarterImageTower, rows: NDArray[np.int64]) -> Tensor:
-        parts = []
-        for some in np.array_split(rows, max(1, len(rows) // 128)):
-            pixels = torch.from_numpy(self._whole(some, self.recipe.image_size)).permute(0, 3, 1, 2)
-            parts.append(tower(standardised(pixels)))
-        return torch.cat(parts)
 
-    def _tell_recalls(self, what: str, text: StarterTextTower, see: SeeRows) -> None:
-        self._say(f"{what}: {self._validation.measure(text, see)}")
+def look(towers: Towers, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what the net makes of bytes (n, side, side, 3), in bfloat16: features and logits."""
+    ready = standardised(pixels.permute(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        features, _ = towers.features(ready)
+    return features, towers.net.classify(features[:, :CHANNELS])
 
 
-def _spread(answers: Answers) -> Floats:
-    """Return the probabilities (n, CLASSES) of the likeliest classes, adding up to 1."""
-    likely = np.zeros((len(answers.classes), CLASSES), np.float32)
-    np.put_along_axis(likely, answers.classes.astype(np.int64), answers.probabilities.astype(np.float32), axis=1)
-    whole: Floats = likely / (likely.sum(1, keepdims=True) + np.float32(1e-6))
-    return whole
+def _learns(name: str) -> bool:
+    """Whether a parameter of the net learns: not the first blocks, and no depthwise kernel."""
+    parts = name.split(".")
+    early = parts[0] == "stem" or (parts[0] == "blocks" and int(parts[1]) < _FROZEN)
+    return not early and name.find("depthwise.weight") < 0 and parts[0] != "classify"
+
+
+def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return np.array_split(rows, max(1, -(-len(rows) // _BLOCK)))
+
+
+def _captions(picture: PackedPicture) -> tuple[str, ...]:
+    return *picture.captions_en, *picture.captions_zh, *picture.translations_zh
+
+
+def _by_people(picture: PackedPicture) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return picture.captions_en, picture.captions_zh
 
 
 def _names_of(each: ClassNames | PackedPicture) -> tuple[str, ...]:
     if isinstance(each, ClassNames):
         return (*each.en, *each.zh, *each.kinds_en, *each.kinds_zh)
-    style = each.style or ()
-    return (*each.names_en, *each.names_zh, *each.kinds_en, *each.kinds_zh, *style)
+    return (*each.names_en, *each.names_zh, *each.kinds_en, *each.kinds_zh)
 
 
-def _shares(pictures: Sequence[PackedPicture]) -> NDArray[np.float64]:
-    """Return how often each picture is drawn; 0 for those that are not for training."""
-    sources = [picture.source if picture.source in _SHARES else "" for picture in pictures]
-    count = Counter(source for source, picture in zip(sources, pictures, strict=True) if picture.training)
-    return np.array(
-        [
-            _SHARES.get(source, _OTHER_SHARE) / count[source] if picture.training else 0.0
-            for source, picture in zip(sources, pictures, strict=True)
-        ]
+def _without(names: ClassNames, said: Callable[[str], bool]) -> ClassNames:
+    """Return names of a class without those that are held out; where none is left, a kind stands in."""
+    en, zh, kinds_en, kinds_zh = (
+        tuple(name for name in each if not said(name)) for each in (names.en, names.zh, names.kinds_en, names.kinds_zh)
     )
+    return ClassNames(en or kinds_en[:1] or ("thing",), zh or kinds_zh[:1] or ("东西",), kinds_en, kinds_zh)

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 import quality_captions
+import quality_generations
 import quality_latency
 import quality_names
 import quality_negation
@@ -33,7 +34,8 @@ def measure(bench: Bench) -> list[Table]:
     return [
         *quality_captions.measure(held_out),
         *quality_names.measure(held_out),
-        *quality_relevance.measure(held_out.classes),
+        *quality_relevance.measure(held_out.unseen_classes),
+        *quality_generations.measure(held_out),
         quality_negation.measure(held_out.captioned),
         quality_latency.measure(bench, source, folder / "large"),
     ]

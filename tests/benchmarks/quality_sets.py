@@ -1,7 +1,8 @@
 """What search quality is measured on: the pictures of a training pack that the built-in encoder has not learned from.
 
 Those with captions are a validation part with English captions, Chinese ones by people, and Chinese ones translated by
-machine; those with names are the few of each name that training leaves out. See models/training/starter/pack.py.
+machine; those with names are the few of each name that training leaves out (models/training/starter/pack.py), and all
+of some names that it leaves out altogether (holdout.py beside it).
 """
 
 import shutil
@@ -15,6 +16,8 @@ from pathlib import Path
 from processes import INDEXER, Bench, say
 
 from api.evaluation.data.datasets import Caption, CaptionSet, ClassName, ClassSet, Picture
+from models.training.starter.holdout import Holdout
+from models.training.starter.names import class_names
 from models.training.starter.pack import PackedPicture, TrainingPack
 
 CAPTIONS = {"en": "English", "zh": "Chinese, by people", "zh-mt": "Chinese, by machine"}
@@ -54,10 +57,11 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Pictures with captions, and pictures with names."""
+    """Pictures with captions, pictures with names, and pictures of things that training kept for this: see Holdout."""
 
     captioned: Shelf
     named: Shelf
+    unseen: Shelf
 
     @property
     def captions(self) -> CaptionSet:
@@ -77,32 +81,43 @@ class HeldOut:
 
     @property
     def classes(self) -> ClassSet:
-        """The names of pictures, in each of NAMES; a name that two classes share means both."""
-        number = {
-            name: place for place, name in enumerate(dict.fromkeys(one.names_en[0] for one in self.named.pictures))
-        }
-        called: dict[tuple[str, str], dict[int, None]] = {}
-        for picture in self.named.pictures:
-            for language, name in zip(NAMES, (picture.names_en[0], picture.names_zh[0]), strict=True):
-                called.setdefault((language, name), {})[number[picture.names_en[0]]] = None
-        return ClassSet(
-            form="pack",
-            pictures=self.named.files,
-            classes=list(number),
-            members=[number[picture.names_en[0]] for picture in self.named.pictures],
-            names=[ClassName(name, language, tuple(numbers)) for (language, name), numbers in sorted(called.items())],
-        )
+        """The names of pictures, in each of NAMES."""
+        return class_set(self.named)
+
+    @property
+    def unseen_classes(self) -> ClassSet:
+        """The same of things of which training saw no picture and no name."""
+        return class_set(self.unseen)
+
+
+def class_set(shelf: Shelf) -> ClassSet:
+    """Return pictures by their names, in each of NAMES; a name that two classes share means both."""
+    number = {name: place for place, name in enumerate(dict.fromkeys(one.names_en[0] for one in shelf.pictures))}
+    called: dict[tuple[str, str], dict[int, None]] = {}
+    for picture in shelf.pictures:
+        for language, name in zip(NAMES, (picture.names_en[0], picture.names_zh[0]), strict=True):
+            called.setdefault((language, name), {})[number[picture.names_en[0]]] = None
+    return ClassSet(
+        form="pack",
+        pictures=shelf.files,
+        classes=list(number),
+        members=[number[picture.names_en[0]] for picture in shelf.pictures],
+        names=[ClassName(name, language, tuple(numbers)) for (language, name), numbers in sorted(called.items())],
+    )
 
 
 def ensure_held_out(bench: Bench, source: Path, folder: Path) -> HeldOut:
     """Write the pictures of the pack in `source` that were held out below `folder`, and index them."""
-    held_out = [picture for picture in TrainingPack(source).pictures if not picture.training]
+    pictures = TrainingPack(source).pictures
+    holdout = Holdout.of(pictures, class_names())
+    held_out = [picture for picture in pictures if not picture.training]
     captioned = Shelf(folder / "captioned", [one for one in held_out if one.captions_en])
-    named = Shelf(folder / "named", [one for one in held_out if one.names_en])
-    for shelf in (captioned, named):
+    named = Shelf(folder / "named", [one for one in held_out if one.names_en and not holdout.holds(one)])
+    unseen = Shelf(folder / "unseen", [one for one in pictures if holdout.holds(one) and not one.style])
+    for shelf in (captioned, named, unseen):
         say(f"indexing {len(shelf.pictures)} pictures that were held out")
         shelf.fill(bench, source)
-    return HeldOut(captioned, named)
+    return HeldOut(captioned, named, unseen)
 
 
 def index(bench: Bench, library: Path, pictures: Path) -> None:

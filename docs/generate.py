@@ -28,7 +28,7 @@ from api.http.app import create_app
 from indexer.config import IndexerSettings
 from indexer.library.config import LibrarySettings
 from models.config import EncoderSettings
-from models.encoders.registry import get_spec, is_plugged_in, list_encoders
+from models.encoders.registry import SUPERSEDED, get_built_in_folder, get_spec, is_plugged_in, list_encoders
 from models.foundation.command_help import translate_help
 from models.foundation.messages import Word
 from models.weights.advice import RULES
@@ -37,8 +37,9 @@ from ui.config import API_TOKEN, API_URL, PageSettings
 _NOTICE = "<!-- Made by docs/generate.py from the code: change it there, then run `make docs`. -->\n"
 _BLOCK = re.compile(r"(?P<begin><!-- generated: (?P<what>[^>]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
 _LEFT_OUT = {"--help", "--install-completion", "--show-completion"}
-_SPECIAL_LICENCES = {"starter": {"en": "evaluation and non-commercial use", "zh": "评估与非商业用途"}}
-_BUILT_IN = {"en": "(built in)", "zh": "（内置）"}
+_BUILT_IN_LICENCE = {"en": "evaluation and non-commercial use", "zh": "评估与非商业用途"}
+_BUILT_IN = {"en": " (built in)", "zh": "（内置）"}
+_BUILT_IN_BEFORE = {"en": " (built in before)", "zh": "（早先的内置编码器）"}
 _ENCODER_HEADS = {
     "en": ("name", "space", "dim", "languages", "parameters", "licence of the weights"),
     "zh": ("名称", "空间", "维数", "语言", "参数量", "权重许可"),
@@ -128,16 +129,23 @@ def _encoder_table(language: str) -> str:
         _ENCODER_HEADS[language],
         [
             (
-                f"`{spec.name}`" + (f" {_BUILT_IN[language]}" if spec.name == "starter" else ""),
+                f"`{spec.name}`{_built_in(spec.name, language)}",
                 spec.space,
                 str(spec.dim),
                 ", ".join(spec.languages) or "–",
                 f"{spec.parameters / 1e6:.0f} M",
-                _SPECIAL_LICENCES.get(spec.name, {}).get(language) or spec.license.partition(" (")[0],
+                _BUILT_IN_LICENCE[language] if get_built_in_folder(spec.name) else spec.license.partition(" (")[0],
             )
             for spec in specs
         ],
-    ).replace(" （内置）", "（内置）")
+    )
+
+
+def _built_in(name: str, language: str) -> str:
+    """Return what follows the name of an encoder that comes with xuntu."""
+    if not get_built_in_folder(name):
+        return ""
+    return (_BUILT_IN_BEFORE if name in SUPERSEDED else _BUILT_IN)[language]
 
 
 def _advice_table(language: str) -> str:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from indexer.command_output import print_duplicates, print_report, print_stats, tell_of_stronger_encoder
+from indexer.command_output import (
+    print_duplicates,
+    print_report,
+    print_stats,
+    tell_of_newer_encoder,
+    tell_of_stronger_encoder,
+)
 from indexer.pipeline.gate import Force, GateFile, PublicationGate, check_with, make_gate
 from models.foundation.errors import InvalidSetting
 from models.foundation.messages import message
@@ -110,6 +116,8 @@ def build(
     done = _build(settings, paths, options, gate=made, as_json=as_json)
     if is_first and not as_json:
         tell_of_stronger_encoder(done, device=settings.device)
+    elif not as_json:
+        tell_of_newer_encoder(done)
 
 
 @app.command()
@@ -133,7 +141,9 @@ def update(
     settings = settings_for(context, data, workers=workers)
     made = make_gate(context, gate, settings, force=force)
     options = BuildOptions(encoders=encoder or (), dropped=drop_encoder or (), allow_empty=allow_empty)
-    _build(settings, [], options, gate=made, as_json=as_json)
+    done = _build(settings, [], options, gate=made, as_json=as_json)
+    if not as_json:
+        tell_of_newer_encoder(done)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from models.foundation.messages import Message, Readable, Word, mark, message
+from models.foundation.messages import Message, Readable, Word, mark, message, verbatim
 from models.foundation.terminal import describe_bytes, print_csv, print_json, print_table, say, tell
 
 if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs none of it
@@ -96,6 +96,25 @@ def tell_of_stronger_encoder(done: "BuildReport", *, device: str) -> None:
             size=describe_bytes(4 * spec.dim * count),
         )
     )
+
+
+def tell_of_newer_encoder(done: "BuildReport") -> None:
+    """Say of a library of a built-in encoder of an earlier version how it is encoded anew with the present one."""
+    from models.encoders.registry import DEFAULT_ENCODER, SUPERSEDED
+
+    old = [name for name in done.encoders if name in SUPERSEDED]
+    if old:
+        named = dict.fromkeys(DEFAULT_ENCODER if name in old else name for name in done.encoders)  # the main one first
+        tell(
+            message(
+                "{old} is the built-in encoder of an earlier version. This library goes on with it; the present one, "
+                "{name}, finds more. To encode the {count} pictures anew: xuntu index rebuild --reencode {options}",
+                old=old[0],
+                name=DEFAULT_ENCODER,
+                count=done.seen - done.failed,
+                options=verbatim(" ".join(f"--encoder {name}" for name in named)),
+            )
+        )
 
 
 def print_duplicates(found: "DuplicateReport", *, as_csv: bool, as_json: bool) -> None:

@@ -258,7 +258,7 @@ def copy_photographs(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def library(photographs, made_once, tmp_path_factory) -> Path:
-    """A library of the photographs, built with the built-in encoder. Not to be changed."""
+    """A library of the photographs, built with the encoder `starter`. Not to be changed."""
 
     def build_library(data: Path) -> None:
         build(IndexerSettings(data=data, workers=0), [photographs], BuildOptions(encoders=["starter"]))

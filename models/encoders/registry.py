@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from models.encoders import hash as hash_encoder
-from models.encoders import starter
+from models.encoders import starter, starter_v3
+from models.encoders.built_in import BuiltInFamily
 from models.encoders.chinese_clip import family as chinese_clip
 from models.encoders.dinov2 import family as dinov2
 from models.encoders.dinov3 import family as dinov3
@@ -30,7 +32,8 @@ from models.foundation.messages import message
 logger = logging.getLogger(__name__)
 
 GROUP = "xuntu.encoders"  # entry points: an EncoderFamily, or whatever makes one when it is called
-DEFAULT_ENCODER = starter.SPEC.name
+DEFAULT_ENCODER = starter_v3.SPEC.name
+SUPERSEDED = (starter.SPEC.name,)  # built in by earlier versions; libraries that were made with them go on
 _HERE = Runtime()
 _OTHER_ARCHITECTURE = message("it names an architecture that this version does not know")
 _FOR_TESTS = (hash_encoder.SPEC.name,)
@@ -50,8 +53,9 @@ def _entries_of(*families: EncoderFamily) -> dict[str, _Entry]:
     return {spec.name: _Entry(spec, family) for family in families for spec in family.specs}
 
 
+_WITH_FILES = (starter_v3.ENCODER, starter.ENCODER)
 _BUILT_IN: Mapping[str, _Entry] = _entries_of(
-    starter.StarterFamily(),
+    BuiltInFamily(*_WITH_FILES),
     *map(
         PublishedEncoders,
         (
@@ -129,6 +133,11 @@ def get_installed_spec(name: str, runtime: Runtime = _HERE) -> EncoderSpec:
 def get_published(name: str, runtime: Runtime = _HERE) -> Published | None:
     """Return what is known of an encoder whose weights lie apart, None for a built-in one. Raises UnknownEncoder."""
     return _entry(name, runtime).published
+
+
+def get_built_in_folder(name: str) -> Path | None:
+    """Return the folder of an encoder's files in this package, None where they lie elsewhere, or there are none."""
+    return next((own.folder for own in _WITH_FILES if own.spec.name == name), None)
 
 
 def get_preprocess(name: str, runtime: Runtime = _HERE) -> Preprocess:

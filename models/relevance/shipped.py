@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from models.encoders import starter
+from models.encoders import starter, starter_v3
 
-_FOLDERS = {starter.SPEC.fingerprint: starter.FOLDER}  # of the built-in encoders
+_FOLDERS = {own.spec.fingerprint: own.folder for own in (starter_v3.ENCODER, starter.ENCODER)}
 
 
 def find_shipped(fingerprint: str, name: str) -> Path | None:

@@ -10,9 +10,8 @@ import numpy as np
 
 from models.encoders.encoder import ImageEncoder, TextEncoder
 from models.encoders.published import CHECKPOINT, Published
-from models.encoders.registry import get_published, load_image_encoder, load_text_encoder
+from models.encoders.registry import get_built_in_folder, get_published, load_image_encoder, load_text_encoder
 from models.encoders.runtime import Runtime
-from models.encoders.starter import FOLDER
 from models.encoders.weights_folder import GOLDEN_FILE, EncoderFolder
 from models.foundation.errors import BackendNotInstalled, WeightsCorrupt
 from models.foundation.files import replace_file
@@ -51,7 +50,8 @@ def verify(name: str, runtime: Runtime, *, on_step: OnStep = lambda *_: None) ->
     published = get_published(name, runtime)
     if published is None:
         own = run_golden(load_image_encoder(name, runtime), load_text_encoder(name, runtime))
-        return _compare(own, read_golden(FOLDER / GOLDEN_FILE), "built in", "golden vectors")
+        built_in = get_built_in_folder(name)
+        return _compare(own, read_golden(built_in / GOLDEN_FILE), "built in", "golden vectors") if built_in else []
     folder = published.folder(runtime)
     record = folder.record()
     on_step(mark("checksums"), 0, 1)
@@ -61,7 +61,7 @@ def verify(name: str, runtime: Runtime, *, on_step: OnStep = lambda *_: None) ->
         [*(record.checkpoint if has_checkpoint else ()), *(file for export in record.exports for file in export.files)]
     )
     path = folder.path / GOLDEN_FILE
-    golden = read_golden(path) if path.is_file() else {}
+    golden = read_golden(path, path.parent.name) if path.is_file() else {}
     checks: list[Check] = []
     if has_checkpoint and find_spec("torch") is not None:
         on_step(CHECKPOINT, 0, 1)
@@ -95,13 +95,12 @@ def write_golden(path: Path, vectors: Mapping[str, Vectors]) -> None:
     replace_file(path, json.dumps(document).encode())
 
 
-def read_golden(path: Path) -> dict[str, Vectors]:
-    """Return what `write_golden` kept. Raises WeightsCorrupt."""
+def read_golden(path: Path, encoder: str = "") -> dict[str, Vectors]:
+    """Return what `write_golden` kept of an encoder, "" for a built-in one. Raises WeightsCorrupt."""
     try:
         document = json.loads(path.read_bytes())
         return {tower: np.array(rows, np.float32) for tower, rows in document.items()}
     except (ValueError, AttributeError) as error:
-        encoder = path.parent.name if path.parent != FOLDER else ""
         raise WeightsCorrupt(path, encoder=encoder, why=message("it cannot be read"), is_export=True) from error
 
 

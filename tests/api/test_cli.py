@@ -173,10 +173,12 @@ def test_every_command_explains_itself(xuntu):
 def test_the_encoders_are_listed(xuntu):
     listed = json.loads(xuntu("models", "list", "--json").stdout)
     assert [encoder["name"] for encoder in listed] == list_encoders()
-    assert listed[0] | {"name": "starter", "dim": 256, "languages": ["zh", "en"], "weights": "built in"} == listed[0]
-    assert {encoder["weights"] for encoder in listed[1:]} == {None}
+    built_in = {"languages": ["zh", "en"], "weights": "built in"}
+    assert listed[0] | {"name": "starter-v3", "dim": 384, **built_in} == listed[0]
+    assert listed[1] | {"name": "starter", "dim": 256, **built_in} == listed[1]
+    assert {encoder["weights"] for encoder in listed[2:]} == {None}
     done = xuntu("models", "list")
-    assert "starter (default)" in done.stdout
+    assert "starter-v3 (default)" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
     assert "xuntu models show NAME" in done.stderr
 

@@ -62,9 +62,13 @@ def test_a_corrected_sum_is_the_sum_of_corrected_scores():
     np.testing.assert_allclose(found, expected / length, rtol=0, atol=1e-5)
 
 
-def test_a_hit_of_a_text_scores_its_cosine_and_its_offset(engine):
+@pytest.fixture(scope="module")
+def bank(engine):
+    return encode_query_bank(engine.encoders.text)
+
+
+def test_a_hit_of_a_text_scores_its_cosine_and_its_offset(engine, bank):
     index, text = engine.opened.index, engine.encoders.text
-    bank = encode_query_bank(text)
     assert engine.opened.entry.bank == bank.id
     plain = scores(engine, Query(clauses=CAT, hub_correction=False))
     corrected = scores(engine, Query(clauses=CAT))

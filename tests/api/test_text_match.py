@@ -255,7 +255,7 @@ def test_words_over_http(http):
         assert expected is None or [hit["path"] for hit in answer["hits"]] == expected
     form = http.post("/v1/search", json={"clauses": [{"text": "zorp"}], "match": "text", "k": 1}).json()
     assert (form["total"], form["next_offset"]) == (2, 1)
-    assert form["encoder"] == "starter"
+    assert form["encoder"] == "starter-v3"
 
 
 def test_words_are_looked_at_beside_an_uploaded_picture(http, photographs):

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from indexer.config import IndexerSettings
 from indexer.errors import NoPictures, RootEmptied
 from indexer.library.errors import IndexMismatch, NoIndex
 from indexer.library.opened import open_build
 from indexer.library.vectors.store import VectorStore
-from models.encoders.registry import get_preprocess, get_spec, load_image_encoder
+from indexer.pipeline.commands import BuildOptions
+from indexer.pipeline.commands import build as build_library
+from models.encoders.registry import DEFAULT_ENCODER, get_preprocess, get_spec, load_image_encoder
 from models.foundation.errors import UnknownEncoder
 from models.foundation.vectors import check_vectors
 
@@ -54,10 +57,11 @@ def test_the_vectors_are_those_the_encoder_gives(full_album):
         np.testing.assert_allclose(index.fetch(np.array([row.id])), expected, atol=1e-6)
 
 
-def test_a_new_library_gets_the_default_encoder_and_pictures_find_their_like(library, photographs, tmp_path):
-    opened = open_build(library)
-    assert opened.entry.encoder == "starter"
-    encoder, preprocess = load_image_encoder("starter"), get_preprocess("starter")
+def test_a_new_library_gets_the_default_encoder_and_pictures_find_their_like(photographs, tmp_path, heavy):
+    build_library(IndexerSettings(data=tmp_path / "new", workers=0), [photographs], BuildOptions())
+    opened = open_build(tmp_path / "new")
+    assert opened.entry.encoder == DEFAULT_ENCODER
+    encoder, preprocess = load_image_encoder(DEFAULT_ENCODER), get_preprocess(DEFAULT_ENCODER)
     with Image.open(photographs / "china.jpg") as image:
         small = image.convert("RGB").resize((300, 200))
     found = opened.index.search(encoder.encode_image(preprocess(small)[None]), 1)

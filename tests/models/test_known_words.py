@@ -1,4 +1,4 @@
-"""What the built-in encoder says of names and of ordinary words.
+"""What the built-in encoders say of names and of ordinary words.
 
 The tables were written before the word list was made, and nothing was tuned on them.
 """
@@ -16,11 +16,12 @@ from models.language.templates import list_sentences
 from models.language.text import normalize_text
 
 HERE = Path(__file__).parent
+UNKNOWN = {"starter": 0.12, "starter-v3": 0.1}  # the share of ordinary phrases with an unknown word, at most
 
 
-@pytest.fixture(scope="module")
-def encoder():
-    return load_text_encoder("starter")
+@pytest.fixture(scope="module", params=["starter", "starter-v3"])
+def encoder(request):
+    return load_text_encoder(request.param)
 
 
 def readings(encoder, table: str, language: str) -> Iterator[TextReading]:
@@ -43,7 +44,7 @@ def test_ordinary_words_are_no_names_and_few_are_unknown(encoder, language):
     found = list(readings(encoder, "ordinary_phrases.tsv", language))
     assert len(found) == 150
     assert sum(bool(reading.names) for reading in found) <= 0.02 * len(found)
-    assert sum(bool(reading.unknown_words) for reading in found) <= 0.12 * len(found)
+    assert sum(bool(reading.unknown_words) for reading in found) <= UNKNOWN[encoder.spec.name] * len(found)
 
 
 @pytest.mark.parametrize(
@@ -51,10 +52,7 @@ def test_ordinary_words_are_no_names_and_few_are_unknown(encoder, language):
     [
         ("张伟", False, (), ("张伟",)),
         ("特斯拉", False, (), ("特斯拉",)),
-        ("二维码", False, ("二维码",), ()),
-        ("身份证", False, ("身份证",), ()),
         ("张伟在海滩", True, (), ("张伟",)),
-        ("狗和二维码", True, ("二维码",), ()),
         ("Taylor Swift with a dog", True, (), ("Taylor Swift",)),
         ("海滩", True, (), ()),
         ("红色的裙子", True, (), ()),
@@ -67,6 +65,16 @@ def test_ordinary_words_are_no_names_and_few_are_unknown(encoder, language):
 def test_a_word_is_known_by_itself_and_not_by_its_characters(encoder, text, known, unknown, names):
     reading = encoder.read_text(text)
     assert (reading.known, reading.unknown_words, reading.names) == (known, unknown, names)
+
+
+@pytest.mark.parametrize(("text", "known"), [("二维码", False), ("身份证", False), ("狗和二维码", True)])
+def test_a_compound_that_no_picture_showed_is_known_where_the_encoder_places_it(encoder, text, known):
+    """The second encoder knows its characters alone; the sentence encoder of the third knows what it means."""
+    reading = encoder.read_text(text)
+    if encoder.spec.name == "starter-v3":
+        assert (reading.known, reading.unknown_words) == (True, ())
+    else:
+        assert (reading.known, reading.unknown_words) == (known, (text.removeprefix("狗和"),))
 
 
 def test_what_is_left_of_a_text_is_encoded(encoder):

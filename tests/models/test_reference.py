@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from models.encoders import starter
+from models.encoders import starter, starter_v3
 from models.encoders.hash import SPEC as OTHER
 from models.foundation.errors import ReferenceUnreadable
 from models.foundation.vectors import check_vectors, l2_normalize
@@ -89,8 +89,9 @@ def test_a_damaged_file_is_refused_by_name(tmp_path, content):
     assert str(path) in caught.value.zh
 
 
-def test_reference_pictures_are_one_encoders():
-    assert read_reference(starter.SPEC.fingerprint, starter.SPEC.dim).vectors.shape[1] == starter.SPEC.dim
+@pytest.mark.parametrize("spec", [starter_v3.SPEC, starter.SPEC])
+def test_reference_pictures_are_one_encoders(spec):
+    assert read_reference(spec.fingerprint, spec.dim).vectors.shape[1] == spec.dim
     assert read_reference(OTHER.fingerprint, OTHER.dim) is None
     with pytest.raises(ReferenceUnreadable):
-        read_reference(starter.SPEC.fingerprint, starter.SPEC.dim + 1)
+        read_reference(spec.fingerprint, spec.dim + 1)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.encoders import starter
+from models.encoders import starter, starter_v3
 from models.foundation.errors import CalibrationOutdated, CalibrationUnreadable
 from models.relevance.curves import (
     LEAST_ABSENT,
@@ -265,16 +265,18 @@ def test_one_that_came_along_for_other_weights_says_nothing(tmp_path, calibratio
     assert read_calibration(tmp_path / "own.json", "f" * 16, shipped=shipped) is None
 
 
-def test_what_came_along_lies_with_the_encoder():
-    assert find_shipped(starter.SPEC.fingerprint, "reference.npy") == starter.FOLDER / "reference.npy"
-    assert find_shipped(starter.SPEC.fingerprint, "nothing.json") is None
+@pytest.mark.parametrize("built_in", [starter_v3, starter])
+def test_what_came_along_lies_with_the_encoder(built_in):
+    assert find_shipped(built_in.SPEC.fingerprint, "reference.npy") == built_in.FOLDER / "reference.npy"
+    assert find_shipped(built_in.SPEC.fingerprint, "nothing.json") is None
     assert find_shipped("f" * 16, "reference.npy") is None
 
 
-def test_what_came_along_with_an_encoder_is_whole_and_holds():
-    path = find_shipped(starter.SPEC.fingerprint, "relevance.json")
+@pytest.mark.parametrize("spec", [starter_v3.SPEC, starter.SPEC])
+def test_what_came_along_with_an_encoder_is_whole_and_holds(spec):
+    path = find_shipped(spec.fingerprint, "relevance.json")
     if path is None:
         return  # nothing is said of its hits
     calibration = Calibration.read(path)
-    assert calibration.fingerprint == starter.SPEC.fingerprint
+    assert calibration.fingerprint == spec.fingerprint
     assert calibration.usable == calibration

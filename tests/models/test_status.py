@@ -23,7 +23,7 @@ def test_every_encoder_is_described_for_programs(nothing_here):
     for one in found:
         assert one == json.loads(json.dumps(describe_encoder(one["name"], nothing_here)))
         assert one["license"]
-        assert bool(one["download_bytes"]) == bool(one["places"]) == (one["name"] != "starter")
+        assert bool(one["download_bytes"]) == bool(one["places"]) == (one["name"] not in ("starter-v3", "starter"))
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,7 @@ def test_every_encoder_is_described_for_programs(nothing_here):
         ("siglip2-giant-opt-patch16-384", 7.488, "a713301b217d38485fb2204c808367d10bc3cc40", False),
         ("dinov3-vits16", 0.088, "114c1379950215c8b35dfcd4e90a5c251dde0d32", True),
         ("chinese-clip-vit-b-16", 0.752, "", False),
+        ("starter-v3", 0, "", False),
         ("starter", 0, "", False),
     ],
 )

@@ -59,9 +59,9 @@ def test_a_service_is_asked(run, demo_url, readers_folder):
 
 
 def test_vectors_are_written_for_numpy(run, readers_folder):
-    assert run("export_vectors.py", "data/demo", "vectors.npz").startswith("12 vectors of 256 numbers")
+    assert run("export_vectors.py", "data/demo", "vectors.npz").startswith("12 vectors of 384 numbers")
     with np.load(readers_folder / "vectors.npz") as found:
-        assert found["vectors"].shape == (len(found["ids"]), 256)
+        assert found["vectors"].shape == (len(found["ids"]), 384)
         assert sum(path.endswith("/chelsea.png") for path in found["paths"]) == 1
 
 

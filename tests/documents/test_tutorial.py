@@ -79,7 +79,7 @@ def test_what_is_shown_as_printed_is_printed(printed):
         ('xuntu search --data first "a cat" --k 3', "chelsea.png"),
         ("xuntu search --data first --image try/pictures/chelsea.png --k 3", "chelsea.png"),
         ('xuntu search --data first "a rocket" --where "format=jpeg and width>=300" --k 3', "rocket.jpg"),
-        ("xuntu search --data first 花 --k 3 --sheet flowers.png", "flower.jpg"),
+        ("xuntu search --data first 摄影师 --k 3 --sheet photographer.png", "camera.png"),
     ],
 )
 def test_the_first_hit_is_what_was_asked_for(printed, command, first):
@@ -88,7 +88,7 @@ def test_the_first_hit_is_what_was_asked_for(printed, command, first):
 
 def test_files_that_are_named_are_there(printed, run):
     assert (run.folder / "try" / "contact-sheet.png").is_file()
-    assert (run.folder / "flowers.png").is_file()
+    assert (run.folder / "photographer.png").is_file()
     assert "1 removed" in printed["xuntu index update --data first"]
 
 

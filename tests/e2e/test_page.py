@@ -267,8 +267,9 @@ def test_words_that_nobody_knows_are_named_and_not_to_be_tried_again(browse, pag
 
 @pytest.fixture
 def told(page_library, make_fit, save_fits):
-    """Have the library tell how likely hits are right: 50 % from a score that no hit has, and nearly 0 below."""
-    path = save_fits(page_library, zh=make_fit(2.0), en=make_fit(2.0))
+    """Have the library tell how likely hits are right: surely from a score that no hit has, and nearly never below."""
+    fit = make_fit(0.9, is_steep=True)
+    path = save_fits(page_library, zh=fit, en=fit)
     yield
     path.unlink()
     path.parent.rmdir()

@@ -71,28 +71,9 @@ def test_one_picture_is_a_batch_of_one(image_encoder):
 @pytest.mark.parametrize(
     ("text", "known", "unknown"),
     [
-        ("zorp", False, ("zorp",)),
-        ("blick zorp", False, ("blick", "zorp")),
-        ("a cat on the zorp", True, ("zorp",)),
-        ("moon, astronaut and noodles", True, ()),
-        ("families, a store, two colours of theatre", True, ()),
-        ("猫", True, ()),
-        ("the zorp", False, ("zorp",)),
-        ("a photo of a zorp", False, ("zorp",)),
-        ("of the", False, ()),
-        ("一只", False, ()),
-        ("一只猫。", True, ()),
-        ("《猫》、狗！", True, ()),
-        ("❤", False, ("❤",)),
-        ("кошка", False, ("кошка",)),
-        ("🐈", False, ("🐈",)),
-        ("...!?", False, ()),
         ("'", False, ()),
         ("'s", False, ()),
-        ("the cat's eye", True, ()),
-        ("'cat'", True, ()),
         ("a café in zörp", True, ("zorp",)),
-        ("й", False, ("й",)),
     ],
 )
 def test_unknown_words_are_named(text_encoder, text, known, unknown):

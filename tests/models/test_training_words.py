@@ -262,7 +262,7 @@ def test_no_two_classes_have_the_same_first_name():
         (999, "toilet paper", "卫生纸", "paper", "纸"),
     ],
 )
-def test_classes_are_in_the_order_of_the_teachers(number, en, zh, kind_en, kind_zh):
+def test_classes_are_in_the_order_of_the_classifier(number, en, zh, kind_en, kind_zh):
     names = class_names()[number]
     assert en in names.en
     assert zh in names.zh

@@ -1,4 +1,4 @@
-"""Names of the 1,000 classes that the teachers tell apart, in both languages, and the broader kinds they belong to.
+"""Names of the 1,000 classes that the classifier tells apart, in both languages, and the broader kinds they belong to.
 
 `names.tsv` was written for this project.
 """

@@ -20,7 +20,7 @@ from models.training.starter.names import ClassNames
 from models.training.starter.pack import PackedPicture
 from models.training.starter.words import senses
 
-PICTURES_OF_A_WORD = 2
+_PICTURES_OF_A_WORD = 2
 _PICTURES_OF_A_NAME = 15
 _NEAREST = 100  # English phrases among which a word's own is to be
 _ROWS = 256
@@ -29,7 +29,7 @@ Encode = Callable[[Sequence[str]], Vectors]
 
 
 def list_shown(
-    pictures: Iterable[PackedPicture], classes: Iterable[ClassNames], *, least: int = PICTURES_OF_A_WORD
+    pictures: Iterable[PackedPicture], classes: Iterable[ClassNames], *, least: int = _PICTURES_OF_A_WORD
 ) -> Iterator[str]:
     """Yield the words that at least so many training pictures are captioned with, as forms, and all of their names."""
     counts: Counter[tuple[str, WordKind]] = Counter()

@@ -30,10 +30,10 @@ Rows = NDArray[np.int64]
 class BatchSizes:
     """How much of each a step draws: pictures with captions, with names, of any sort; and texts they compete with."""
 
-    captioned: int = 112
-    named: int = 56
-    others: int = 40
-    rivals: int = 2_000  # captions of other pictures
+    captioned: int
+    named: int
+    others: int
+    rivals: int = 1_000  # captions of other pictures
     remembered: int = 3_000  # vectors of pictures of the steps before
 
 

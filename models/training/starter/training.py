@@ -54,8 +54,8 @@ _OF_THE_MEAN = 2_000  # pictures
 _BLOCK = 96  # pictures at once
 _FROZEN = 4  # blocks of the net
 _SAVE_SECONDS = 300
-_HEAD_SIZES = BatchSizes(captioned=384, named=192, others=192, rivals=1_000)
-_PIXEL_SIZES = BatchSizes(captioned=112, named=56, others=40, rivals=1_000)
+_HEAD_SIZES = BatchSizes(captioned=384, named=192, others=192)
+_PIXEL_SIZES = BatchSizes(captioned=112, named=56, others=40)
 
 Say = Callable[[str], None]
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.search.reloading_file import ReloadingFile
-from models.foundation.errors import CalibrationUnreadable, ReferenceUnreadable
 from models.foundation.vectors import Vectors
 from models.relevance.curves import Calibration, Fit, Kind, read_calibration
+from models.relevance.errors import CalibrationUnreadable, ReferenceUnreadable
 from models.relevance.reference_pictures import Reference, read_reference
 
 logger = logging.getLogger(__name__)

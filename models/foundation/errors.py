@@ -17,10 +17,8 @@ ImageSearchError                        its text is shown as it stands, in Engli
 │  ├─ DecodeError                       models/pictures/errors.py
 │  ├─ NotTrainable                      an encoder that cannot be fine-tuned
 │  ├─ UnknownWords                      a text of which the encoder knows no word
-│  ├─ CalibrationUnreadable             a file of how likely hits are right is damaged, or of another version
-│  ├─ CalibrationOutdated               one that an earlier version wrote, which is not used
-│  ├─ ReferenceUnreadable               the reference pictures that came with an encoder are damaged
 │  ├─ InvalidVectors                    wrong shape, not finite, or not of unit length
+│  ├─ errors of relevance               models/relevance/errors.py
 │  └─ errors of training                models/training/errors.py
 ├─ LibraryError                         indexer/library/errors.py
 ├─ IndexerError                         indexer/errors.py
@@ -444,54 +442,6 @@ class UnknownWords(EncoderError):
             super().__init__(known)
         else:
             super().__init__(message("{known} {advice}", known=known, advice=advice) if self.words else advice)
-
-
-class CalibrationUnreadable(EncoderError):
-    """The file that says how likely a hit of a score is right is damaged, or of another version."""
-
-    code = "calibration_unreadable"
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        super().__init__(
-            message(
-                "{path} does not say how likely hits are right: it is damaged, or of another version. Delete it, or "
-                "make it anew: xuntu evaluate questions.csv --calibrate",
-                path=path,
-            )
-        )
-
-
-class CalibrationOutdated(EncoderError):
-    """A file of how likely hits are right that an earlier version wrote: what it says does not hold for new things."""
-
-    code = "calibration_outdated"
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        super().__init__(
-            message(
-                "{path} is not used: an earlier version fitted it, in a way that does not hold for things it was not "
-                "fitted on. To calibrate anew: xuntu evaluate questions.csv --calibrate",
-                path=path,
-            )
-        )
-
-
-class ReferenceUnreadable(EncoderError):
-    """The file of reference pictures that came with an encoder is damaged, or of another encoder."""
-
-    code = "reference_unreadable"
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        super().__init__(
-            message(
-                "{path} does not hold the reference pictures of the encoder: it is damaged, or of another version. "
-                "Install xuntu again.",
-                path=path,
-            )
-        )
 
 
 class InvalidVectors(EncoderError):

@@ -15,10 +15,10 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from models.foundation.errors import CalibrationOutdated, CalibrationUnreadable
 from models.foundation.files import JSON_ERRORS
 from models.foundation.messages import mark
 from models.language.text import detect_language
+from models.relevance.errors import CalibrationOutdated, CalibrationUnreadable
 from models.relevance.mixture import Floats, LikelihoodRatio, Mixture, read_mixture
 from models.relevance.shipped import find_shipped
 

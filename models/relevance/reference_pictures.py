@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models.foundation.errors import ReferenceUnreadable
 from models.foundation.files import ARRAY_ERRORS, replace_file
 from models.foundation.vectors import Vectors, l2_normalize
+from models.relevance.errors import ReferenceUnreadable
 from models.relevance.shipped import find_shipped
 
 # Inverse temperature: a level is made by the pictures that are nearest, as the best hit of a query is.

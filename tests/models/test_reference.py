@@ -8,8 +8,8 @@ import pytest
 
 from models.encoders import starter, starter_v3
 from models.encoders.hash import SPEC as OTHER
-from models.foundation.errors import ReferenceUnreadable
 from models.foundation.vectors import check_vectors, l2_normalize
+from models.relevance.errors import ReferenceUnreadable
 from models.relevance.reference_pictures import Reference, read_reference, write_reference
 
 DIM = 32

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from models.encoders import starter, starter_v3
-from models.foundation.errors import CalibrationOutdated, CalibrationUnreadable
 from models.relevance.curves import (
     LEAST_ABSENT,
     LEAST_LIKELY,
@@ -22,6 +21,7 @@ from models.relevance.curves import (
     read_calibration,
     word_for,
 )
+from models.relevance.errors import CalibrationOutdated, CalibrationUnreadable
 from models.relevance.shipped import find_shipped
 
 

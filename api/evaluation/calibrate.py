@@ -1,8 +1,9 @@
 """Labelled scores -> which share of hits at a score is right, and how far that holds for things it was not fitted on.
 
 Classes are left out whole, half of them at a time and several times over: the rest is fitted on, and what was left out
-is asked for in galleries of half of its pictures, so that half of it is not there, and in small ones. Intervals are
-over these draws, as it is things that differ, not queries. What is kept is fitted on all.
+is asked for in galleries of half of its pictures, so that half of it is not there, and in small ones. Classes that
+nothing asks for are there besides: half of them where is fitted, the others in every gallery that is not small.
+Intervals are over these draws, as it is things that differ, not queries. What is kept is fitted on all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -262,13 +263,14 @@ def _split(labelled: Labelled, rng: np.random.Generator) -> _Split:
         every = slice(None)
         asked = labelled.select(out, every)
         return _Split(labelled.select(~out, every), [_RankedGallery.of(asked)] if asked.scores.size else [])
-    drawn = rng.permutation(np.union1d(labelled.groups, labelled.classes))
+    drawn, others = (rng.permutation(one) for one in (np.unique(labelled.groups), labelled.unasked))
+    besides = others[: len(others) // 2]
     held = drawn[: len(drawn) // 2]
     middle = len(held) // 2
     few = [held[start : start + _FEW] for start in range(0, len(held), _FEW)][: _SMALL + 1]
     return _Split(
-        labelled.select(~np.isin(labelled.groups, held), ~np.isin(labelled.classes, held)),
-        _galleries(labelled, [(held[:middle], held), (held[middle:], held)]),
+        labelled.select(~np.isin(labelled.groups, held), ~np.isin(labelled.classes, [*held, *besides])),
+        _galleries(labelled, [(np.concatenate([half, besides]), held) for half in (held[:middle], held[middle:])]),
         _galleries(labelled, [(some, np.concatenate([some, others])) for some, others in pairwise(few)]),
     )
 

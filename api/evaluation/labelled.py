@@ -27,8 +27,8 @@ class Labelled:
 
     `scores` float32 (q, n), -inf for a picture that is no answer because it is the query; `right` (q, n) says which
     pictures answer which query. `groups` (q,) number what belongs together: a thing, whatever it is called. `classes`
-    (n,) are the groups that pictures show; None where a library is asked as it is. `levels` (q,) are those of the
-    queries among the pictures of `reference`, its digest; 0 and "" where there is none.
+    (n,) are the groups that pictures show, or others that nothing asks for; None where a library is asked as it is.
+    `levels` (q,) are those of the queries among the pictures of `reference`, its digest; 0 and "" where there is none.
     """
 
     scores: npt.NDArray[np.float32]
@@ -48,6 +48,11 @@ class Labelled:
             self.levels[queries],
             self.reference,
         )
+
+    @property
+    def unasked(self) -> Positions:
+        """The classes that nothing asks for, ascending."""
+        return np.empty(0, np.int64) if self.classes is None else np.setdiff1d(self.classes, self.groups)
 
     @property
     def present(self) -> Mask:
@@ -88,13 +93,23 @@ def label_names(
 
 
 def label_pictures(
-    gallery: Vectors, classes: Positions, on_step: OnStep, *, reference: Reference | None = None
+    gallery: Vectors,
+    classes: Positions,
+    on_step: OnStep,
+    *,
+    asked_for: Positions | None = None,
+    reference: Reference | None = None,
 ) -> Labelled:
-    """Ask with pictures, each for the others of its class; with some of them, where they are many."""
+    """Ask with pictures, each for the others of its class; with some of them, where they are many.
+
+    Where classes are `asked_for`, with pictures of no others.
+    """
     on_step(mark("Ranking"), 0, 1)
     pictures = _sample(len(gallery), _MAX_PICTURES)
     gallery, classes = gallery[pictures], classes[pictures]
     asked = np.flatnonzero(np.bincount(classes)[classes] > 1)
+    if asked_for is not None:
+        asked = asked[np.isin(classes[asked], asked_for)]
     asked = asked[_sample(len(asked), _MAX_QUERIES)]
     scores = gallery[asked] @ gallery.T
     right = classes[asked][:, None] == classes

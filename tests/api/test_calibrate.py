@@ -201,6 +201,23 @@ def test_a_picture_is_no_answer_to_itself_and_none_is_asked_that_is_alone():
     assert np.isneginf(sample.scores).sum(axis=1).tolist() == [1] * 40
 
 
+def test_pictures_that_nothing_asks_for_are_there_and_are_wrong():
+    names, gallery, members = draw_world(40, 6, 5, noise=1.3)
+    sample = label((names[:20], gallery, members))
+    assert sample.unasked.tolist() == list(range(20, 40))
+    assert not sample.right[:, members >= 20].any()
+    of_pictures = label_pictures(gallery, members, lambda *_: None, asked_for=np.arange(20))
+    assert sorted(set(of_pictures.groups)) == list(range(20))
+    assert of_pictures.scores.shape == (120, 240)
+
+    alone, beside = (
+        judge_held_out(one)
+        for one in (label((names[:20], gallery[:120], members[:120])), label((names[:20], gallery, members)))
+    )
+    assert beside.auroc()[0] < alone.auroc()[0], "more pictures, and no more right ones"
+    assert beside.relevance.mean() == pytest.approx(beside.right.mean(), abs=0.06)
+
+
 def test_every_query_has_the_level_of_its_vector():
     names, gallery, members = draw_world(12, 15, 5)
     reference = Reference("0123456789abcdef", gallery[::7])

@@ -14,7 +14,10 @@ from models.foundation.messages import Word
 from models.relevance.reference_pictures import read_reference
 
 _HOW = "Fitted on half of the classes, judged on the other half, of which again half is there; intervals over 40 draws."
-_UNSEEN = "Training saw no picture and no name of these classes."
+_UNSEEN = (
+    "Training saw no picture and no name of the classes that are asked for; in every gallery but small ones are "
+    "photographs of other things besides."
+)
 
 
 def measure(classes: ClassSet) -> list[Table]:

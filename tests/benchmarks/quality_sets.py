@@ -9,7 +9,7 @@ import shutil
 import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -88,6 +88,17 @@ class HeldOut:
     def unseen_classes(self) -> ClassSet:
         """The same of things of which training saw no picture and no name."""
         return class_set(self.unseen)
+
+    @property
+    def unseen_among_others(self) -> ClassSet:
+        """The same, among the pictures of `classes`, for which nothing asks."""
+        unseen, others = self.unseen_classes, self.classes
+        return replace(
+            unseen,
+            pictures=[*unseen.pictures, *others.pictures],
+            classes=[*unseen.classes, *others.classes],
+            members=[*unseen.members, *(len(unseen.classes) + member for member in others.members)],
+        )
 
 
 def class_set(shelf: Shelf) -> ClassSet:

@@ -50,7 +50,10 @@ class ClassName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassSet:
-    """Pictures, the position of the class of each, and what the classes are called."""
+    """Pictures, the position of the class of each, and what the classes are called.
+
+    Relevance is fitted and judged on what names ask for; pictures of classes without a name are what else is there.
+    """
 
     form: str
     pictures: Sequence[Picture]

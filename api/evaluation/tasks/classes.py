@@ -34,7 +34,10 @@ def evaluate_classes(
         results.append(make_result("image->image", NONE, sample, gallery=len(classes) - 1, facts=facts))
     labelled: dict[Kind, Labelled] = {}
     if label and len(asked):
-        labelled["picture"] = label_pictures(pictures.vectors, classes, on_step, reference=reference)
+        named = np.array(sorted({number for name in data.names for number in name.classes}), np.int64)
+        labelled["picture"] = label_pictures(
+            pictures.vectors, classes, on_step, asked_for=named if len(named) else None, reference=reference
+        )
     if tower is not None:
         present = set(classes.tolist())
         names = [name for name in data.names if not present.isdisjoint(name.classes)]

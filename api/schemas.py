@@ -194,7 +194,8 @@ class SearchResponse(BaseModel):
     in which language it is, null without words. `nearest` are the first k where nothing reaches `min_relevance`; they
     are no hits, and `total` does not count them. Notes: `no_good_match` (nothing reaches it, or without it, probably
     none of the pictures is right), `cannot_tell` (nothing was left out), `unknown_words` (left out of the query),
-    `names` (of persons, brands, places or works; left out, as the encoder does not know them in pictures) and others.
+    `names` (of persons, brands, places or works; left out, as the encoder does not know them in pictures), `turned`
+    (the picture is in the library as it looks turned, and was searched with that way) and others.
     """
 
     hits: list[Hit]

@@ -47,7 +47,7 @@ class Batchers:
         """Return the vectors of what the encoder is asked."""
         return await asyncio.gather(
             asyncio.gather(*(self.texts.submit(wording) for wording in asked.wordings)),
-            asyncio.gather(*(self.images.submit(pixels) for _, pixels in asked.pixels)),
+            asyncio.gather(*(self.images.submit(pixels) for pixels in asked.pictures)),
         )
 
     def close(self) -> None:

@@ -8,6 +8,8 @@ import numpy as np
 
 from api.search.calibration_file import CalibrationFile
 from api.search.errors import InvalidQuery
+from api.search.results import SearchNote
+from api.search.turns import choose_vector
 from indexer.library.errors import IndexMismatch
 from indexer.library.opened import OpenBuild, check_same
 from models.encoders.encoder import ImageEncoder, TextEncoder
@@ -105,6 +107,13 @@ class EncoderSpace:
     def reads_text(self) -> bool:
         """Whether texts can be encoded in it."""
         return bool(self.encoders.spec.languages)
+
+    def choose_turn(self, turned: Vectors) -> tuple[Vectors, list[SearchNote]]:
+        """Return the vector (dim,) to ask with of those of a picture as it is and turned, (4, dim); see turns.py."""
+        least = self.encoders.spec.turned_cosine
+        if least is None or not self.index.count():
+            return turned[0], []
+        return choose_vector(turned, self.index.search(turned, 1, kind="picture").scores[:, 0], least)
 
     def holds(self, image_id: int) -> bool:
         """Say whether the index has a picture."""

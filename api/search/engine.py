@@ -83,8 +83,7 @@ class SearchEngine:
         encoded: dict[str, Encoded] = {}
         for asked in plan.encoders:
             towers = self.spaces[asked.encoder].encoders
-            pixels = [pixels for _, pixels in asked.pixels]
-            encoded[asked.encoder] = (towers.encode_texts(asked.wordings), towers.encode_images(pixels))
+            encoded[asked.encoder] = (towers.encode_texts(asked.wordings), towers.encode_images(asked.pictures))
         return encoded
 
     def rank(self, plan: Plan, encoded: Mapping[str, Encoded]) -> SearchResult:

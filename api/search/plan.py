@@ -81,13 +81,15 @@ class EncoderPlan:
     """What is to be encoded by one encoder, which is named.
 
     `texts` pair a weight with the wordings of one text, `pixels` with a picture to be encoded, `vectors` with a vector
-    that is already there.
+    that is already there. `turned` is the one picture that is asked with, as it looks turned, where it is to be looked
+    for so: see turns.py.
     """
 
     encoder: str
     texts: tuple[tuple[float, tuple[str, ...]], ...] = ()
     pixels: tuple[tuple[float, Pixels], ...] = ()
     vectors: tuple[tuple[float, Vectors], ...] = ()
+    turned: tuple[Pixels, ...] = ()
 
     @property
     def weights(self) -> list[float]:
@@ -98,6 +100,11 @@ class EncoderPlan:
     def wordings(self) -> list[str]:
         """Every text to be encoded, in the order in which `list_parts` takes their vectors."""
         return [wording for _, wordings in self.texts for wording in wordings]
+
+    @property
+    def pictures(self) -> list[Pixels]:
+        """Every picture to be encoded: `pixels`, then `turned`."""
+        return [*(pixels for _, pixels in self.pixels), *self.turned]
 
     def list_parts(self, texts: Sequence[Vectors], images: Sequence[Vectors]) -> list[QueryPart]:
         """Return what is summed; `texts` are the vectors (dim,) of `wordings`, `images` those of `pixels`."""

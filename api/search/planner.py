@@ -15,6 +15,7 @@ from api.search.query import MAX_TEXT_CHARS, Clause, Query
 from api.search.results import SearchNote
 from api.search.retrievers.words import WordSearch
 from api.search.routing import Router
+from api.search.turns import ANGLES, turn
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.records import ImageRow
 from indexer.library.opened import OpenBuild
@@ -147,6 +148,10 @@ class Planner:
             else:
                 vectors.append((clause.weight, space.index.fetch(np.array([clause.image_id]))[0]))
         asked = EncoderPlan(encoder=space.name, texts=tuple(texts), pixels=tuple(pixels), vectors=tuple(vectors))
+        (place, clause), *others = clauses.items()
+        if place in pictures and clause.weight > 0 and not others and space.encoders.spec.turned_cosine is not None:
+            turned = [space.encoders.preprocess(turn(pictures[place], degrees)) for degrees in ANGLES]
+            asked = replace(asked, turned=tuple(turned))
         return asked, left_out
 
     def _decode(self, data: bytes) -> Image:

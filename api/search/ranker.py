@@ -44,7 +44,8 @@ class Ranker:
         """Search with the vectors of what `plan` asks each of its encoders, by their names. Raises InvalidQuery."""
         started = time.perf_counter()
         query = plan.query
-        retrievers = [self._make_retriever(query, asked, encoded[asked.encoder]) for asked in plan.encoders]
+        turned: list[SearchNote] = []
+        retrievers = [self._make_retriever(query, asked, encoded[asked.encoder], turned) for asked in plan.encoders]
         names = [one.space.name for one in retrievers]
         if len(names) > 1 and query.min_score is not None:
             raise _no_common_score(names)
@@ -73,12 +74,20 @@ class Ranker:
             language=language_of(plan.clauses),
             clauses=list(plan.clauses),
             nearest=nearest,
-            notes=[*plan.notes, *notes],
+            notes=[*plan.notes, *turned[:1], *notes],
         )
 
-    def _make_retriever(self, query: Query, asked: EncoderPlan, encoded: Encoded) -> VectorRetriever:
+    def _make_retriever(
+        self, query: Query, asked: EncoderPlan, encoded: Encoded, notes: list[SearchNote]
+    ) -> VectorRetriever:
+        """Return what finds the pictures of one encoder; a note is added where a picture is asked with turned."""
         space = self._spaces[asked.encoder]
-        parts = asked.list_parts(*encoded)
+        texts, images = encoded
+        if asked.turned:
+            chosen, said = space.choose_turn(np.stack(images))
+            images = [chosen]
+            notes.extend(said)
+        parts = asked.list_parts(texts, images)
         return VectorRetriever(space, parts, sum_parts(parts, hub_correction=_corrects(space, query)))
 
     def _look_ahead(self, plan: Plan, retriever: VectorRetriever, where: Selection | None) -> VectorRetriever:

@@ -78,8 +78,9 @@ class EncoderSpec:
     `query_sharpness`: the inverse temperature at which a picture's scores with ordinary texts are averaged, to tell
     whether it scores well with any; `hub_share`: how much of that average is taken off its score with a text, 0
     where it was not measured to help; `unrelated_cosine`: the mean cosine of pictures that have nothing to do with
-    each other, which differs much between encoders; `figures`: what is published of how well it does, which decides
-    nothing.
+    each other, which differs much between encoders; `turned_cosine`: from which cosine on a picture that is asked with
+    is taken for one of the library that lies turned there, None where none is looked for; `figures`: what is
+    published of how well it does, which decides nothing.
     """
 
     name: str
@@ -100,6 +101,7 @@ class EncoderSpec:
     query_sharpness: float = 20.0
     hub_share: float = 0.0
     unrelated_cosine: float = 0.5
+    turned_cosine: float | None = None
     figures: tuple[PublishedFigure, ...] = ()
 
     @property

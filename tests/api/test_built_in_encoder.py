@@ -1,6 +1,10 @@
 """Searches in a library that was built with no encoder named: its encoder is the built-in one."""
 
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query, parse_terms
@@ -54,6 +58,40 @@ def test_a_picture_finds_itself(engine, photographs):
         result = engine.search(Query(clauses=[Clause(image=(photographs / name).read_bytes())], k=1))
         assert result.hits[0].path == name
         assert result.hits[0].score > 0.999
+
+
+def turned(path, degrees: int) -> bytes:
+    """Return a photograph as somebody else has it: turned, smaller, and compressed again."""
+    with Image.open(path) as image:
+        file = io.BytesIO()
+        small = image.convert("RGB").rotate(degrees, expand=True)
+        small.thumbnail((300, 300))
+        small.save(file, "JPEG", quality=85)
+        return file.getvalue()
+
+
+@pytest.mark.parametrize("name", ["cat.png", "coffee.png", "people/astronaut.png", "china.jpg"])
+def test_a_picture_that_lies_on_its_side_finds_itself(engine, photographs, name):
+    for degrees in (90, 180, 270):
+        result = engine.search(Query(clauses=[Clause(image=turned(photographs / name, degrees))], k=3))
+        assert result.hits[0].path == name
+        (note,) = [note for note in result.notes if note.code == "turned"]
+        assert f"{360 - degrees}°" in note.text("en")
+        upright = engine.search(Query(clauses=[Clause(image=turned(photographs / name, 0))], k=3))
+        assert [hit.path for hit in upright.hits] == [hit.path for hit in result.hits]
+        assert not [note for note in upright.notes if note.code == "turned"]
+
+
+def test_a_picture_that_is_in_the_library_in_no_turn_is_asked_with_as_it_is(engine):
+    random = np.random.default_rng(0)
+    file = io.BytesIO()
+    Image.fromarray(random.integers(0, 255, (64, 96, 3), np.uint8)).save(file, "PNG")
+    assert not engine.search(Query(clauses=[Clause(image=file.getvalue())], k=3)).notes
+
+
+def test_beside_words_a_picture_is_not_turned(engine, photographs):
+    clauses = [Clause(image=turned(photographs / "cat.png", 90)), Clause(text="a cat")]
+    assert not engine.search(Query(clauses=clauses, k=3)).notes
 
 
 @pytest.mark.parametrize("text", ["zorp", "❤", "张伟", "犇骉"])

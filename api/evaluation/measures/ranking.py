@@ -38,6 +38,12 @@ def rank_first(
     return ranks
 
 
+def nearest_scores(queries: Vectors, gallery: Vectors) -> npt.NDArray[np.float32]:
+    """Return the score of the best of the gallery for each query, (n,)."""
+    parts = [scores.max(axis=1) for _, scores in _blocks(queries, gallery, lambda *_: None)]
+    return np.concatenate([np.empty(0, np.float32), *parts])
+
+
 @dataclass(frozen=True, eq=False)
 class Rankings:
     """What whole rankings say of each of n queries.

@@ -40,7 +40,7 @@ def run_demo(pictures: Path | None, data: Path | None) -> None:
     """Index `pictures` (or the built-in ones), search them in nine ways, print tables and draw a contact sheet."""
     if data is None:
         data = load_settings(IndexerSettings).data / ("demo" if pictures is None else f"demo-{_slug(pictures)}")
-    folder = _copy_built_in(data / "pictures") if pictures is None else pictures
+    folder = copy_built_in(data / "pictures") if pictures is None else pictures
     settings = load_settings(IndexerSettings, data=data)
     with ProgressDisplay() as display:
         options = BuildOptions(on_scan=display.scanned, on_progress=display.advance)
@@ -130,7 +130,7 @@ def _ask_all(engine: SearchEngine) -> list[Answer]:
     return answers
 
 
-def _copy_built_in(folder: Path) -> Path:
+def copy_built_in(folder: Path) -> Path:
     """Copy the photographs to `folder`. Raises BackendNotInstalled."""
     folder.mkdir(parents=True, exist_ok=True)
     for package, (where, names) in _BUILT_IN.items():

@@ -2,6 +2,7 @@
 that costs.
 
 XUNTU_BENCH_PICTURES             a training pack: a folder of shards with index.jsonl (see training/starter/pack.py)
+XUNTU_BENCH_WORDS                word lists, if there are any (see training/starter/lexicon.py)
 
 Only pictures that the built-in encoder has not learned from are searched for. Every figure comes from the functions of
 `xuntu evaluate` or from the search itself, with each addition to the bare cosine alone, and as a search does it.
@@ -10,7 +11,9 @@ Only pictures that the built-in encoder has not learned from are searched for. E
 import os
 from pathlib import Path
 
+import quality_additions
 import quality_captions
+import quality_demo
 import quality_generations
 import quality_latency
 import quality_names
@@ -34,8 +37,10 @@ def measure(bench: Bench) -> list[Table]:
     return [
         *quality_captions.measure(held_out),
         *quality_names.measure(held_out),
-        *quality_relevance.measure(held_out.unseen_classes),
+        *quality_relevance.measure(held_out.unseen_among_others),
+        quality_demo.measure(bench),
         *quality_generations.measure(held_out),
         quality_negation.measure(held_out.captioned),
+        quality_additions.measure(held_out),
         quality_latency.measure(bench, source, folder / "large"),
     ]

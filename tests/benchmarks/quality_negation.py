@@ -16,6 +16,7 @@ from quality_sets import NAMES, Shelf, place_of
 from quality_ways import DEFAULT, WAYS, Shares, cells, difference, figures
 from tables import NO_REACH, Table
 
+from api.evaluation.measures.ranking import Positions
 from api.evaluation.measures.samples import number_groups
 from api.evaluation.unknown import search
 from api.search.engine import SearchEngine
@@ -24,7 +25,7 @@ from api.search.query import Clause, Query
 FIRST = 10  # hits that are looked at
 _LEAST_TOGETHER, _LEAST_APART, _LEAST_SHARE = 15, 20, 0.15
 _MEASURE = "precision@10"
-_ALONE, _LITERAL, _READ = "A alone", "words as they are", "negation read"
+_ALONE, _LITERAL, _READ, _PROJECTED = "A alone", "words as they are", "negation read", "B projected out of A"
 
 Shown = npt.NDArray[np.bool_]  # (pictures,)
 
@@ -83,6 +84,7 @@ def measure(shelf: Shelf) -> Table:
         way: {language: _search(engine, pairs, wanted, language, way) for language in NAMES}
         for way in (_ALONE, _LITERAL, _READ)
     }
+    samples[_PROJECTED] = {language: _project(engine, pairs, wanted, language) for language in NAMES}
     rows = [
         (
             title,
@@ -122,5 +124,24 @@ def _search(
             text = a if way == _ALONE else phrase.format(a=a, b=b)
             hits = search(engine, Query(clauses=[Clause(text=text)], k=FIRST, literal=way == _LITERAL))
             shares.append(sum(right[place_of(hit.path)] for hit in hits or ()) / FIRST)
-    groups = number_groups([first.en for first, _ in pairs for _ in PHRASES[language]])
-    return Shares(groups, np.array(shares))
+    return Shares(_groups(pairs, language), np.array(shares))
+
+
+def _project(
+    engine: SearchEngine, pairs: Sequence[tuple[Thing, Thing]], wanted: Sequence[Shown], language: str
+) -> Shares:
+    """Return the same of A less all that it has of the direction of B: a way that was tried, and is no search."""
+    space = engine.get_space()
+    every = space.index.search(np.ones((1, space.index.dim), np.float32), space.index.count()).ids[0]
+    rows = engine.opened.catalog.get_images(every.tolist())
+    gallery, places = space.index.fetch(every), np.array([place_of(rows[one].path) for one in every.tolist()])
+    shares = []
+    for (first, second), right in zip(pairs, wanted, strict=True):
+        a, b = space.encoders.text.encode_text([getattr(first, language), getattr(second, language)])
+        best = np.argsort(-(gallery @ (a - (a @ b) * b)), kind="stable")[:FIRST]
+        shares += [right[places[best]].mean()] * len(PHRASES[language])
+    return Shares(_groups(pairs, language), np.array(shares))
+
+
+def _groups(pairs: Sequence[tuple[Thing, Thing]], language: str) -> Positions:
+    return number_groups([first.en for first, _ in pairs for _ in PHRASES[language]])

@@ -7,9 +7,12 @@ torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.usefixtures("torch")
 
 
-def published_name(name):
+BLOCKS = ((1, 2, 2, 3, 3, 4, 1), (1, 3, 3, 4, 4, 5, 1), (1, 3, 3, 4, 4, 5, 1))  # of every stage, by size
+
+
+def published_name(name, size):
     """Return what the published checkpoint calls a tensor that timm calls `name`; blocks by their place in all."""
-    counts = (1, 3, 3, 4, 4, 5, 1)
+    counts = BLOCKS[size]
     parts = name.split(".")
     if parts[0] == "blocks":
         number = sum(counts[: int(parts[1])]) + int(parts[2])
@@ -21,21 +24,23 @@ def published_name(name):
     return ".".join([outside[parts[0]], parts[1]])
 
 
-def test_the_net_sees_what_timm_sees_with_the_same_weights(tmp_path, heavy):
+@pytest.mark.parametrize("size", [0, 1, 2])
+def test_the_net_sees_what_timm_sees_with_the_same_weights(size, tmp_path, heavy):
     from models.encoders.torch_towers import mend_torchvision
-    from models.training.starter.efficientnet import EfficientNetLite2
+    from models.training.starter.efficientnet import EfficientNetLite
 
     mend_torchvision()
     timm = pytest.importorskip("timm")
     torch.manual_seed(0)
-    reference = timm.create_model("tf_efficientnet_lite2").eval()
+    reference = timm.create_model(f"tf_efficientnet_lite{size}").eval()
     for name, value in reference.state_dict().items():
         if name.endswith("running_mean"):
             value.normal_(std=0.1)
         elif name.endswith("running_var"):
             value.uniform_(0.5, 1.5)
-    torch.save({published_name(name): value for name, value in reference.state_dict().items()}, tmp_path / "net.pth")
-    net = EfficientNetLite2.load(tmp_path / "net.pth").eval()
+    weights = {published_name(name, size): value for name, value in reference.state_dict().items()}
+    torch.save(weights, tmp_path / "net.pth")
+    net = EfficientNetLite.load(tmp_path / "net.pth", size).eval()
     for side in (64, 75):
         pixels = torch.randn(2, 3, side, side)
         with torch.inference_mode():
@@ -45,9 +50,9 @@ def test_the_net_sees_what_timm_sees_with_the_same_weights(tmp_path, heavy):
 
 
 def test_frozen_blocks_do_not_learn_and_the_others_do():
-    from models.training.starter.efficientnet import EfficientNetLite2
+    from models.training.starter.efficientnet import EfficientNetLite
 
-    net = EfficientNetLite2(frozen=4).train()
+    net = EfficientNetLite(2, frozen=4).train()
     net(torch.randn(2, 3, 32, 32)).sum().backward()
     learned = {name for name, parameter in net.named_parameters() if parameter.grad is not None}
     assert {"blocks.4.expand.weight", "blocks.20.narrow.bias", "last.weight"} <= learned

@@ -24,6 +24,8 @@ SIZES = BatchSizes(captioned=8, named=3, others=6, rivals=8, remembered=16)
 RECIPE = TrainingRecipe(
     grams=200,
     pairs=10,
+    teacher_sides=(40, 32, 40),
+    teacher_steps=2,
     base_side=40,
     head_steps=3,
     head_sizes=SIZES,
@@ -93,12 +95,13 @@ def bases(tmp_path_factory, write_sentence_weights):
     import torch
 
     from models.training.starter.bases import Bases
-    from models.training.starter.efficientnet import EfficientNetLite2
+    from models.training.starter.efficientnet import SIZES, EfficientNetLite
 
     sentencepiece = pytest.importorskip("sentencepiece")
     folder = tmp_path_factory.mktemp("bases")
     torch.manual_seed(0)
-    torch.save(published(EfficientNetLite2()), folder / "net.pth")
+    for size in SIZES:
+        torch.save(published(EfficientNetLite(size)), folder / f"{size}.pth")
     texts = [f"a {colour} picture of a cat {name}的图" for colour, name in COLOURS.items()] * 20
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts),
@@ -108,7 +111,7 @@ def bases(tmp_path_factory, write_sentence_weights):
         minloglevel=2,
     )
     write_sentence_weights(folder / "weights.npz", rows=4)
-    return Bases(folder / "net.pth", folder / "weights.npz", folder / "sp.model")
+    return Bases({size: folder / f"{size}.pth" for size in SIZES}, folder / "weights.npz", folder / "sp.model")
 
 
 def published(net):
@@ -151,7 +154,9 @@ def test_a_run_ends_in_files_that_encode(pack, words, bases, tmp_path, depth):
     training.run(out)
 
     assert logging.getLogger().level == heard, "what others have to say is heard as before"
-    assert [line.partition(",")[0] for line in said if "names zh" in line] == ["heads", "heads", "pixels"]
+    assert [line.partition(",")[0] for line in said if "names zh" in line] == ["teacher", "heads", "heads", "pixels"]
+    learned = {line.partition(":")[0] for line in said if "taught" in line}
+    assert learned == {"heads", "pixels"}, "what the teacher makes of every picture"
     image, text = open_session(out / "image_int8.onnx"), open_session(out / "text.onnx")
     pixels = np.random.default_rng(1).integers(0, 255, (3, 40, 40, 3), dtype=np.uint8)
     tokenizer = PieceTokenizer(out / "tokenizer.json")
@@ -187,6 +192,7 @@ def test_what_is_held_out_is_neither_seen_nor_said(pack, words, bases, tmp_path)
         elif picture.training:
             said = [*picture.captions_en, *picture.captions_zh, *picture.translations_zh, *picture.names_en]
             assert not any("red" in text or "红" in text for text in said)
+            assert all(COLOURS[english.split()[1]] == chinese for english, chinese in picture.translated)
     assert any(picture.training and picture.captions_en for picture in training.pictures)
     assert not training.holdout.says("a reddish thing")
     assert training.holdout.says("two reds")
@@ -243,7 +249,7 @@ def test_no_validation_picture_is_drawn_and_no_caption_of_one(pack, words, bases
         drawn.extend(rows.tolist())
         return rows
 
-    task = TowersTask(towers, training._said, RECIPE.head_sizes, draw, None, seed=1)
+    task = TowersTask(towers, towers.heads, training._said, RECIPE.head_sizes, draw, None, seed=1)
     captions = set()
     for step in range(40):
         batch = task._drawn(step)

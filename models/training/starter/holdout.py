@@ -62,8 +62,9 @@ class Holdout:
 
     def without(self, picture: PackedPicture) -> PackedPicture:
         """Return a picture of which no caption, name or kind says one of the names."""
-        fields = ("captions_en", "captions_zh", "translations_zh", "names_en", "names_zh", "kinds_en", "kinds_zh")
+        fields = ("captions_en", "captions_zh", "names_en", "names_zh", "kinds_en", "kinds_zh")
         told: dict[str, Any] = {
             field: tuple(text for text in getattr(picture, field) if not self.says(text)) for field in fields
         }
+        told["translated"] = tuple(pair for pair in picture.translated if not any(map(self.says, pair)))
         return replace(picture, **told)

@@ -1,12 +1,14 @@
 """A training pack: pictures in tar shards, and what is known of each in JSON lines.
 
 `index.jsonl` and, where there is one, `index-extra.jsonl` have a line a picture: `file`, `shard`, `source`, `split`
-(train or val), and either captions (`en`, `zh`, `zh_mt`: lists of sentences) or names (`label_en`, `label_zh`,
-`syn_en`, `syn_zh`, `hyper_en`, `hyper_zh`).
+(train or val), and either captions (`en`, `zh`, `zh_mt`: lists of sentences, the last translations of the first, in
+their order, perhaps of all several times) or names (`label_en`, `label_zh`, `syn_en`, `syn_zh`, `hyper_en`,
+`hyper_zh`).
 """
 
 import contextlib
 import io
+import itertools
 import json
 import tarfile
 import zlib
@@ -41,12 +43,17 @@ class PackedPicture:
     training: bool
     captions_en: tuple[str, ...] = ()
     captions_zh: tuple[str, ...] = ()
-    translations_zh: tuple[str, ...] = ()
+    translated: tuple[tuple[str, str], ...] = ()  # an English caption, and what a machine made of it in Chinese
     names_en: tuple[str, ...] = ()
     names_zh: tuple[str, ...] = ()
     kinds_en: tuple[str, ...] = ()
     kinds_zh: tuple[str, ...] = ()
     style: tuple[str, str] | None = None
+
+    @property
+    def translations_zh(self) -> tuple[str, ...]:
+        """The Chinese captions that machines made."""
+        return tuple(chinese for _, chinese in self.translated)
 
 
 class TrainingPack:
@@ -115,7 +122,7 @@ def _picture(line: dict[str, Any], *, training: bool) -> PackedPicture:
         training=training and line["split"] == "train",
         captions_en=tuple(line.get("en", ())),
         captions_zh=tuple(line.get("zh", ())),
-        translations_zh=tuple(line.get("zh_mt", ())),
+        translated=tuple(zip(itertools.cycle(line.get("en", ())), line.get("zh_mt", ()))),
         names_en=(line["label_en"], *line["syn_en"]) if named else (),
         names_zh=(line["label_zh"], *line["syn_zh"]) if named else (),
         kinds_en=tuple(line["hyper_en"]) if named else (),

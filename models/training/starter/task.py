@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from models.training.loop import Losses
@@ -16,11 +16,13 @@ from models.training.starter.efficientnet import CLASSES
 from models.training.starter.names import ClassNames
 from models.training.starter.pack import PackedPicture
 from models.training.starter.texts import Kind, ReadTexts, in_template
-from models.training.starter.towers import DIM, Towers
+from models.training.starter.towers import DIM, Heads
 
 _PEOPLE = 0.65  # of the Chinese captions in a batch were written by people, where there are some
 _SEEN = 0.6  # of a kind, summed over a batch, for the kind to count
 _KINDS, _PAIRS = 96, 384
+_BESIDE_TEACHERS = 0.5  # weight of captions, where teachers say what else suits
+_UNSAID = 3.0  # how much oftener pictures of which nothing is said are drawn among the others
 
 _T = TypeVar("_T")
 Rows = NDArray[np.int64]
@@ -38,10 +40,22 @@ class BatchSizes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Taught:
+    """How teachers think that pictures and texts go together: their inner products, as logits.
+
+    `pictures` (n, width) float16; `texts` (m, width) float16 in the rows of ReadTexts, of captions alone.
+    """
+
+    pictures: NDArray[np.float16]
+    texts: NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Said:
     """What is said of the pictures that are trained on, and of classes; everything that `texts` read.
 
-    `likely` (n, CLASSES) float16: how likely each class is on each picture.
+    `likely` (n, CLASSES) float16: how likely each class is on each picture. `taught`: what teachers think, if there
+    are any.
     """
 
     pictures: Sequence[PackedPicture]
@@ -50,6 +64,7 @@ class Said:
     pairs: Sequence[tuple[str, str]]  # Chinese, English
     texts: ReadTexts
     likely: NDArray[np.float16]
+    taught: Taught | None = None
 
 
 # What `draw` made -> features (n, PICTURE_FEATURES) and logits (n, CLASSES), with gradients if they learn.
@@ -64,13 +79,18 @@ class TowersTask:
     compared too, are forgotten where a run is stopped.
     """
 
-    def __init__(self, towers: Towers, said: Said, sizes: BatchSizes, draw: Draw, look: Look, *, seed: int) -> None:
-        self.module = towers
-        self._towers, self._said, self._sizes, self._seed = towers, said, sizes, seed
+    def __init__(
+        self, module: nn.Module, heads: Heads, said: Said, sizes: BatchSizes, draw: Draw, look: Look, *, seed: int
+    ) -> None:
+        """Take what learns, and the heads that are, or are a part of, it."""
+        self.module = module
+        self._heads, self._said, self._sizes, self._seed = heads, said, sizes, seed
         self._draw, self._look = draw, look
         pictures = said.pictures
         trained = [row for row, picture in enumerate(pictures) if picture.training]
         self._rows = np.array(trained)
+        weights = [1.0 if pictures[row].captions_en or pictures[row].names_en else _UNSAID for row in trained]
+        self._weights = np.array(weights) / sum(weights)
         self._captioned = np.array([row for row in trained if pictures[row].captions_en and pictures[row].captions_zh])
         self._captions = {"en": self._caption_rows("en"), "zh": self._caption_rows("zh")}
         self._by_name: dict[str, list[int]] = {}
@@ -92,19 +112,19 @@ class TowersTask:
             self._ahead = step, self._pool.submit(self._drawn, step)
         drawn = self._ahead[1].result()
         self._ahead = step + 1, self._pool.submit(self._drawn, step + 1)
-        scale = self._towers.log_scale.exp().clamp(1, 60)
+        scale = self._heads.log_scale.exp().clamp(1, 60)
         features, logits = self._look(drawn.inputs)
-        pictures = self._towers.see(features, logits)
+        pictures = self._heads.see(features, logits)
         sizes = [len(drawn.captioned), len(drawn.named), len(drawn.others)]
         captioned, named, _ = torch.split(pictures, sizes)
         said = {language: self._read(texts) for language, texts in drawn.captions.items()}
-        rivals = {language: self._towers.read(*self._said.texts.at(rows)) for language, rows in drawn.rivals.items()}
+        rivals = {language: self._heads.read(*self._said.texts.at(rows)) for language, rows in drawn.rivals.items()}
         remembered = self._memory[torch.from_numpy(~np.isin(self._memory_rows, drawn.captioned))]
         losses = {
             language: _contrast_beside(captioned, said[language], rivals[language], remembered, scale)
             for language in said
         }
-        losses["languages"] = 0.3 * contrast(said["en"], said["zh"], scale)
+        losses["languages"] = 0.5 * contrast(said["en"], self._read(drawn.translations), scale)
         losses["names"] = 0.25 * sum(
             (contrast(named, self._read(names), scale) for names in drawn.names),
             torch.zeros(()),
@@ -112,14 +132,25 @@ class TowersTask:
         english, chinese = (self._read(words) for words in drawn.words)
         losses["words"] = 0.15 * contrast(english, chinese, scale)
         likely = torch.from_numpy(self._said.likely[drawn.rows].astype(np.float32))
-        losses["classifier"] = 0.5 * cross_entropy(logits, likely)
+        if logits.requires_grad:
+            losses["classifier"] = cross_entropy(logits, likely)
+        if self._said.taught is not None:
+            read = torch.cat([*said.values(), *rivals.values()])
+            losses["taught"] = _agreement(pictures @ read.T * scale, self._thought(self._said.taught, drawn))
+            losses |= {language: _BESIDE_TEACHERS * losses[language] for language in said}
         losses["classes"] = 0.2 * cross_entropy(pictures @ self._read(drawn.classes).T * scale, likely)
         losses["kinds"] = 0.2 * self._kinds(drawn.kinds, self._read(drawn.kind_texts), pictures, likely, scale)
         self._remember(drawn.captioned, captioned)
         return losses
 
     def _read(self, texts: Sequence[str]) -> Tensor:
-        return self._towers.read(*self._said.texts.batch(texts))
+        return self._heads.read(*self._said.texts.batch(texts))
+
+    def _thought(self, taught: Taught, drawn: "_Drawn") -> Tensor:
+        """Return the logits of teachers, for the pictures and the texts that `losses` compares."""
+        own = [np.array([self._said.texts.rows[text] for text in texts]) for texts in drawn.captions.values()]
+        pictures, texts = taught.pictures[drawn.rows], taught.texts[np.concatenate([*own, *drawn.rivals.values()])]
+        return torch.from_numpy(pictures.astype(np.float32)) @ torch.from_numpy(texts.astype(np.float32)).T
 
     def _remember(self, rows: Rows, vectors: Tensor) -> None:
         keep = self._sizes.remembered
@@ -146,13 +177,16 @@ class TowersTask:
         captioned = random.choice(self._captioned, min(sizes.captioned, len(self._captioned)), replace=False)
         of_names = random.choice(len(self._names), min(sizes.named, len(self._names)), replace=False)
         named = np.array([_one(random, self._by_name[self._names[each]]) for each in of_names], np.int64)
-        others = random.choice(self._rows, sizes.others)
+        others = random.choice(self._rows, sizes.others, p=self._weights)
         rows = np.concatenate([captioned, named, others])
         captions: dict[str, list[str]] = {"en": [], "zh": []}
+        translations = []
         for row in captioned:
             picture = pictures[row]
-            captions["en"].append(_one(random, picture.captions_en))
-            by_people = not picture.translations_zh or random.random() < _PEOPLE
+            english, chinese = _one(random, picture.translated or ((picture.captions_en[0], picture.captions_zh[0]),))
+            translations.append(chinese)
+            captions["en"].append(english)
+            by_people = not picture.translated or random.random() < _PEOPLE
             captions["zh"].append(_one(random, picture.captions_zh if by_people else picture.translations_zh))
         rivals = {
             language: random.choice(every, min(sizes.rivals, len(every)), replace=False)
@@ -168,6 +202,7 @@ class TowersTask:
             named=named,
             others=others,
             captions=captions,
+            translations=translations,
             rivals=rivals,
             names=[self._called(random, named, language) for language in ("en", "zh")],
             words=([en for _, en in words], [zh for zh, _ in words]),
@@ -203,6 +238,7 @@ class _Drawn:
     named: Rows
     others: Rows
     captions: dict[str, list[str]]
+    translations: list[str]  # of the English ones
     rivals: dict[str, Rows]
     names: list[list[str]]
     words: tuple[list[str], list[str]]
@@ -237,6 +273,12 @@ def _contrast_beside(left: Tensor, right: Tensor, more_right: Tensor, more_left:
     forth = functional.cross_entropy(left @ torch.cat([right, more_right]).T * scale, matching)
     back = functional.cross_entropy(right @ torch.cat([left, more_left]).T * scale, matching)
     return (forth + back) / 2
+
+
+def _agreement(scores: Tensor, thought: Tensor) -> Tensor:
+    """Return how far logits (n, m) are from those of teachers, along rows and along columns."""
+    along_rows = cross_entropy(scores, thought.softmax(1))
+    return (along_rows + cross_entropy(scores.T, thought.T.softmax(1))) / 2
 
 
 def contrast(left: Tensor, right: Tensor, scale: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.training.starter.efficientnet import CHANNELS, CLASSES, EfficientNetLite2
+from models.training.starter.efficientnet import CHANNELS, CLASSES, EfficientNetLite
 from models.training.starter.sentence_encoder import WIDTH, SentenceEncoder
 
 JOINT, CLASSES_IN = 256, 128
@@ -51,11 +51,11 @@ class Perceptron(nn.Module):
 
 
 class ImageHead(nn.Module):
-    """Features (n, PICTURE_FEATURES) and probabilities of the classes (n, CLASSES) -> unit vectors (n, DIM)."""
+    """Features (n, width) and probabilities of the classes (n, CLASSES) -> unit vectors (n, DIM)."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.joint = Perceptron(PICTURE_FEATURES, 1_024, 0.5)
+        self.joint = Perceptron(width, 1_024, 0.5)
         self.class_share = nn.Parameter(torch.tensor(0.7))
 
     def forward(self, features: Tensor, classes: Tensor, directions: Tensor) -> Tensor:
@@ -104,21 +104,15 @@ def named_shares(outputs: Tensor, anchors: Tensor) -> Tensor:
     return torch.softmax(functional.pad(near, (0, 1)), dim=-1)[:, :-1]
 
 
-class Towers(nn.Module):
-    """Everything that learns: the picture's net, both heads, the directions of the classes, and the temperature."""
+class Heads(nn.Module):
+    """Both heads, the directions of the classes, and the temperature."""
 
-    def __init__(self, net: EfficientNetLite2, text: TextHead, kinds: Sequence[Sequence[int]], *, seed: int) -> None:
+    def __init__(self, image: ImageHead, text: TextHead, kinds: Sequence[Sequence[int]], *, seed: int) -> None:
         """`kinds`: the classes of every kind, which begin with something in common."""
         super().__init__()
-        self.net, self.image, self.text = net, ImageHead(), text
+        self.image, self.text = image, text
         self.directions = nn.Parameter(_begin(kinds, seed))
         self.log_scale = nn.Parameter(torch.tensor(3.0))
-
-    def features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Standardised pixels (n, 3, side, side) -> features (n, PICTURE_FEATURES) and logits (n, CLASSES)."""
-        seen = self.net(pixels).float()
-        mean = seen.mean((2, 3))
-        return torch.cat([mean, seen.amax((2, 3))], dim=1), self.net.classify(mean)
 
     def see(self, features: Tensor, logits: Tensor) -> Tensor:
         """Return the vectors (n, DIM) of pictures."""
@@ -129,6 +123,21 @@ class Towers(nn.Module):
         """Return the vectors (n, DIM) of texts."""
         vectors: Tensor = self.text(features, grams, classes, self.directions)
         return vectors
+
+
+class Towers(nn.Module):
+    """Everything that the encoder is: the picture's net, and the heads."""
+
+    def __init__(self, net: EfficientNetLite, heads: Heads) -> None:
+        super().__init__()
+        self.net, self.heads = net, heads
+
+
+def pooled(net: EfficientNetLite, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    """Standardised pixels (n, 3, side, side) -> features (n, PICTURE_FEATURES) and logits (n, CLASSES)."""
+    seen = net(pixels).float()
+    mean = seen.mean((2, 3))
+    return torch.cat([mean, seen.amax((2, 3))], dim=1), net.classify(mean)
 
 
 class JointImageTower(nn.Module):
@@ -146,7 +155,7 @@ class JointImageTower(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """See the class."""
-        return functional.normalize(self.towers.see(*self.towers.features(pixels)) - self.mean, dim=-1)
+        return functional.normalize(self.towers.heads.see(*pooled(self.towers.net, pixels)) - self.mean, dim=-1)
 
 
 class JointTextTower(nn.Module):
@@ -155,14 +164,12 @@ class JointTextTower(nn.Module):
     A part of what all texts have in common is taken off: of `mean` (DIM,), the mean of their vectors.
     """
 
-    def __init__(
-        self, encoder: SentenceEncoder, towers: Towers, anchors: Tensor, members: Tensor, mean: Tensor
-    ) -> None:
+    def __init__(self, encoder: SentenceEncoder, heads: Heads, anchors: Tensor, members: Tensor, mean: Tensor) -> None:
         """`anchors` (m, WIDTH): outputs for names; `members` (m, CLASSES): of which classes, rows adding up to 1."""
         super().__init__()
-        self.encoder, self.head = encoder, towers.text
+        self.encoder, self.head = encoder, heads.text
         self.pieces = len(encoder.table)
-        table = towers.text.table.weight.detach()
+        table = heads.text.table.weight.detach()
         scale = table.abs().amax(1, keepdim=True).clamp_min(1e-6) / 127
         self.table: Tensor
         self.scale: Tensor
@@ -172,10 +179,10 @@ class JointTextTower(nn.Module):
         self.mean: Tensor
         self.register_buffer("table", (table / scale).round().to(torch.int8))
         self.register_buffer("scale", scale)
-        self.register_buffer("importance", towers.text.importance.weight.detach().clone())
+        self.register_buffer("importance", heads.text.importance.weight.detach().clone())
         self.register_buffer("anchors", anchors)
         self.register_buffer("mean", _TEXT_MEAN_SHARE * mean)
-        self.register_buffer("named", (members @ towers.directions).detach())
+        self.register_buffer("named", (members @ heads.directions).detach())
 
     def forward(self, tokens: Tensor) -> Tensor:
         """See the class."""

@@ -1,6 +1,8 @@
-"""How the built-in encoder is trained: both heads over what the bases see, then the picture's net with them.
+"""How the built-in encoder is trained, in stages that each go on from a checkpoint: stop a run and start it again.
 
-Every stage goes on from its checkpoint: stop a run and start it again.
+First both heads learn over what the base sees, then the picture's net with them. Then there are two teachers: what came
+out, and heads over what three classifiers see together, more than an encoder that is to be fast can run. Together they
+know better than each which captions suit a picture, also of pictures that have none; from that the towers learn on.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +24,7 @@ from models.language.text import normalize_text
 from models.relevance.reference_pictures import write_reference
 from models.training.loop import Schedule, TrainingReport, averaged_weights, train
 from models.training.starter.bases import Bases
-from models.training.starter.efficientnet import CHANNELS, CLASSES, EfficientNetLite2, standardised
+from models.training.starter.efficientnet import CLASSES, SIZES, EfficientNetLite
 from models.training.starter.graphs import write_graphs
 from models.training.starter.holdout import Holdout
 from models.training.starter.lexicon import Lexicon
@@ -30,8 +32,9 @@ from models.training.starter.names import ClassNames, class_names
 from models.training.starter.pack import PackedPicture, Pixels, Tell, TrainingPack
 from models.training.starter.pieces import cut_pieces, write_tokenizer
 from models.training.starter.placed_words import list_near, list_shown, translations
+from models.training.starter.seen import blocks, look, see_whole
 from models.training.starter.sentence_encoder import WIDTH, SentenceEncoder
-from models.training.starter.task import BatchSizes, Said, TowersTask, styled
+from models.training.starter.task import BatchSizes, Said, Taught, TowersTask, styled
 from models.training.starter.texts import (
     LENGTH,
     ReadTexts,
@@ -43,7 +46,15 @@ from models.training.starter.texts import (
     read_texts,
     save_texts,
 )
-from models.training.starter.towers import PICTURE_FEATURES, JointImageTower, JointTextTower, TextHead, Towers
+from models.training.starter.towers import (
+    PICTURE_FEATURES,
+    Heads,
+    ImageHead,
+    JointImageTower,
+    JointTextTower,
+    TextHead,
+    Towers,
+)
 from models.training.starter.validation import Validation
 from models.training.starter.views import draw_views, draw_whole
 
@@ -51,11 +62,11 @@ _TRUE_NAME = 0.6  # how much the name that a person gave counts beside what the 
 _CALIBRATION = 320  # pictures
 _REFERENCES = 4_000  # pictures
 _OF_THE_MEAN = 2_000  # pictures
-_BLOCK = 96  # pictures at once
-_FROZEN = 4  # blocks of the net
+_SIZE = 2  # of the net
+_FROZEN = 4  # blocks of it
 _SAVE_SECONDS = 300
 _HEAD_SIZES = BatchSizes(captioned=384, named=192, others=192)
-_PIXEL_SIZES = BatchSizes(captioned=112, named=56, others=40)
+_PIXEL_SIZES = BatchSizes(captioned=96, named=48, others=64)
 
 Say = Callable[[str], None]
 
@@ -72,7 +83,11 @@ class TrainingRecipe:
     pixel_steps: int = 1_000
     pixel_sizes: BatchSizes = _PIXEL_SIZES
     pixel_side: int = 192
-    image_size: int = 224
+    teacher_sides: tuple[int, ...] = (320, 288, 320)  # of the pictures that the classifiers look at, by their size
+    teacher_steps: int = 400
+    taught_steps: int = 1_200
+    taught_side: int = 208
+    image_size: int = 256
     measure_every: int = 250
 
 
@@ -90,8 +105,11 @@ class StarterTraining:
     def run(self, folder: Path) -> None:
         """Do every stage that is not done yet, and write the encoder's files into `folder`."""
         towers = self.towers()
-        self._train_heads(towers)
-        self._train_pixels(towers)
+        seen = [self._seen(_SIZE, self.recipe.base_side)]
+        self._train_over(towers.heads, seen, "heads", self.recipe.head_steps)
+        self._train_pixels(towers, self._said, "pixels", self.recipe.pixel_steps, self.recipe.pixel_side)
+        taught = replace(self._said, taught=self._taught(towers))
+        self._train_pixels(towers, taught, "taught", self.recipe.taught_steps, self.recipe.taught_side)
         self.write(folder, towers)
 
     def write(self, folder: Path, towers: Towers) -> None:
@@ -204,31 +222,20 @@ class StarterTraining:
     def _anchors(self) -> tuple[list[str], NDArray[np.float32]]:
         return anchors_of(self._every_class, kinds_of(self._every_class))
 
+    def _seen(self, size: int, side: int) -> NDArray[np.float16]:
+        """Return what a classifier as it is published sees of whole pictures."""
+        net = EfficientNetLite.load(self._bases.classifiers[size], size)
+        return see_whole(net, self.pixels, side, self.work / f"seen-{size}-{side}.npy", self._tell)
+
     @cached_property
-    def _base(self) -> NDArray[np.float16]:
-        """What the bases see of whole pictures: (n, PICTURE_FEATURES) features, then probabilities of the classes."""
-        path = self.work / "base.npy"
-        if not path.exists():
-            unfinished = path.with_suffix(".unfinished")
-            shape = (len(self.pictures), PICTURE_FEATURES + CLASSES)
-            seen = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float16, shape=shape)
-            net = EfficientNetLite2.load(self._bases.classifier).eval()
-            towers = Towers(net, TextHead(0), [], seed=0).eval()
-            for rows in _blocks(np.arange(len(self.pictures))):
-                with torch.inference_mode():
-                    features, logits = look(
-                        towers, torch.from_numpy(draw_whole(self.pixels, rows, self.recipe.base_side))
-                    )
-                seen[rows] = torch.cat([features, logits.softmax(-1)], dim=1).numpy()
-                self._tell("pictures", int(rows[-1]) + 1, len(self.pictures))
-            seen.flush()
-            unfinished.replace(path)
-        stored: NDArray[np.float16] = np.load(path, mmap_mode="r")
-        return stored
+    def _seen_by_all(self) -> list[NDArray[np.float16]]:
+        return [self._seen(size, side) for size, side in zip(SIZES, self.recipe.teacher_sides, strict=True)]
 
     @cached_property
     def _said(self) -> Said:
-        likely = np.array(self._base[:, PICTURE_FEATURES:], np.float16)
+        likely = np.zeros((len(self.pictures), CLASSES), np.float32)
+        for seen in self._seen_by_all:
+            likely += seen[:, PICTURE_FEATURES:] / np.float32(len(SIZES))
         by_name = {names.en[0]: number for number, names in enumerate(self._every_class)}
         for row, picture in enumerate(self.pictures):
             known = [by_name[name] for name in picture.names_en if name in by_name]
@@ -241,7 +248,7 @@ class StarterTraining:
             kinds=kinds_of(self._classes),
             pairs=self._lexicon_pairs[: self.recipe.pairs],
             texts=self.texts,
-            likely=likely,
+            likely=likely.astype(np.float16),
         )
 
     @cached_property
@@ -249,59 +256,87 @@ class StarterTraining:
         return Validation(self.pictures, self.holdout, self.texts)
 
     def towers(self) -> Towers:
-        """Return the towers as training begins: the bases, and heads that know nothing yet."""
+        """Return the towers as training begins: the base, and heads that know nothing yet."""
+        net = EfficientNetLite.load(self._bases.classifiers[_SIZE], _SIZE, _FROZEN)
+        return Towers(net, self._heads([self._seen(_SIZE, self.recipe.base_side)]))
+
+    def _heads(self, seen: Sequence[NDArray[np.float16]]) -> Heads:
+        """Return heads over what some nets see, which know nothing yet."""
         torch.manual_seed(0)
-        net = EfficientNetLite2.load(self._bases.classifier, _FROZEN)
         kinds = [kind.classes for kind in kinds_of(self._every_class)]
-        towers = Towers(net, TextHead(len(self._tokenizer.grams)), kinds, seed=1)
+        image, text = ImageHead(PICTURE_FEATURES * len(seen)), TextHead(len(self._tokenizer.grams))
+        heads = Heads(image, text, kinds, seed=1)
         sample = np.random.default_rng(0).choice(self._trained, min(4_000, len(self._trained)), replace=False)
-        towers.image.joint.standardise(
-            torch.from_numpy(self._base[np.sort(sample), :PICTURE_FEATURES].astype(np.float32))
-        )
-        towers.text.joint.standardise(torch.from_numpy(self.texts.features[::17].astype(np.float32)))
-        return towers
+        image.joint.standardise(_looks(seen, np.sort(sample))[:, :-CLASSES])
+        text.joint.standardise(torch.from_numpy(self.texts.features[::17].astype(np.float32)))
+        return heads
 
     def _image_tower(self, towers: Towers) -> JointImageTower:
         rows = np.random.default_rng(5).choice(self._trained, min(_OF_THE_MEAN, len(self._trained)), replace=False)
-        return JointImageTower(towers, torch.cat([self._see(towers, some) for some in _blocks(rows)]).mean(0))
+        return JointImageTower(towers, torch.cat([self._see(towers, some) for some in blocks(rows)]).mean(0))
 
     def _text_tower(self, towers: Towers) -> JointTextTower:
         names, members = self._anchors
         features, _, _ = self.texts.batch(names)
         said = [each[0] for row in self._trained for each in _by_people(self.pictures[row]) if each]
         with torch.inference_mode():
-            mean = towers.read(*self.texts.batch(said)).mean(0)
-        return JointTextTower(self._sentences, towers, features[:, WIDTH:], torch.from_numpy(members), mean)
+            mean = towers.heads.read(*self.texts.batch(said)).mean(0)
+        return JointTextTower(self._sentences, towers.heads, features[:, WIDTH:], torch.from_numpy(members), mean)
 
     # The stages.
 
-    def _train_heads(self, towers: Towers) -> None:
-        base = self._base
+    def _taught(self, towers: Towers) -> Taught:
+        """Return how the towers and heads over what every classifier sees think together: the mean of their logits."""
+        path = self.work / "taught.npz"
+        if not path.exists():
+            heads = self._heads(self._seen_by_all)
+            self._train_over(heads, self._seen_by_all, "teacher", self.recipe.teacher_steps)
+            rows = np.array(sorted({self.texts.rows[text] for picture in self.pictures for text in _captions(picture)}))
+            pictures, texts = [], []
+            teachers: list[tuple[Heads, Callable[[NDArray[np.int64]], Tensor]]] = [
+                (towers.heads.eval(), lambda some: self._see(towers.eval(), some)),
+                (heads.eval(), lambda some: heads.see(*_look_seen(_looks(self._seen_by_all, some)))),
+            ]
+            with torch.inference_mode():
+                for teacher, see in teachers:
+                    weight = (teacher.log_scale.exp() / len(teachers)).sqrt()
+                    pictures.append(weight * torch.cat([see(some) for some in blocks(np.arange(len(self.pictures)))]))
+                    read = torch.cat([teacher.read(*self.texts.at(some)) for some in blocks(rows)])
+                    texts.append(weight * read)
+            unfinished = path.with_suffix(".unfinished")
+            with unfinished.open("wb") as file:
+                of_pictures, of_texts = (torch.cat(each, dim=1).half().numpy() for each in (pictures, texts))
+                np.savez(file, rows=rows, pictures=of_pictures, texts=of_texts)
+            unfinished.replace(path)
+        with np.load(path) as stored:
+            of_all = np.zeros((len(self.texts.rows), stored["texts"].shape[1]), np.float16)
+            of_all[stored["rows"]] = stored["texts"]
+            return Taught(stored["pictures"], of_all)
+
+    def _train_over(self, heads: Heads, seen: Sequence[NDArray[np.float16]], name: str, steps: int) -> None:
+        """Train heads over what some nets see, which do not learn."""
 
         def draw(rows: NDArray[np.int64], _random: np.random.Generator) -> Tensor:
-            return torch.from_numpy(base[rows].astype(np.float32))
+            return _looks(seen, rows)
 
-        def look_base(seen: Tensor) -> tuple[Tensor, Tensor]:
-            return seen[:, :PICTURE_FEATURES], seen[:, PICTURE_FEATURES:].clamp(min=1e-6).log()
-
-        towers.net.requires_grad_(requires_grad=False)
-        steps = self.recipe.head_steps
-        task = TowersTask(towers, self._said, self.recipe.head_sizes, draw, look_base, seed=1)
+        task = TowersTask(heads, heads, self._said, self.recipe.head_sizes, draw, _look_seen, seed=1)
         schedule = Schedule(
             steps=steps, rate=1e-3, warmup=50, falling=int(0.6 * steps), weight_decay=0.05, clip=2.0, averaged=0.99
         )
-        self._train(task, schedule, "heads", lambda rows: towers.see(*look_base(draw(rows, np.random.default_rng(0)))))
+        self._train(task, schedule, name, heads, lambda rows: heads.see(*_look_seen(_looks(seen, rows))))
 
-    def _train_pixels(self, towers: Towers) -> None:
-        recipe = self.recipe
+    def _train_pixels(self, towers: Towers, said: Said, name: str, steps: int, side: int) -> None:
+        """Train the towers from views of pictures."""
 
         def draw(rows: NDArray[np.int64], random: np.random.Generator) -> Tensor:
-            return torch.from_numpy(draw_views(self.pixels, rows, recipe.pixel_side, random))
+            return torch.from_numpy(draw_views(self.pixels, rows, side, random))
 
-        for name, parameter in towers.net.named_parameters():
-            parameter.requires_grad = _learns(name)
-        steps = recipe.pixel_steps
-        task = TowersTask(towers, self._said, recipe.pixel_sizes, draw, lambda pixels: look(towers, pixels), seed=2)
+        def look_now(pixels: Tensor) -> tuple[Tensor, Tensor]:
+            return look(towers.net, pixels)
+
+        for parameter_name, parameter in towers.net.named_parameters():
+            parameter.requires_grad = _learns(parameter_name)
+        task = TowersTask(towers, towers.heads, said, self.recipe.pixel_sizes, draw, look_now, seed=2)
         schedule = Schedule(
             steps=steps,
             rate=5e-4,
@@ -312,10 +347,15 @@ class StarterTraining:
             averaged=0.995,
             slower={"net.": 0.6},
         )
-        self._train(task, schedule, "pixels", lambda rows: self._see(towers, rows))
+        self._train(task, schedule, name, towers.heads, lambda rows: self._see(towers, rows))
 
     def _train(
-        self, task: TowersTask, schedule: Schedule, name: str, see: Callable[[NDArray[np.int64]], Tensor]
+        self,
+        task: TowersTask,
+        schedule: Schedule,
+        name: str,
+        heads: Heads,
+        see: Callable[[NDArray[np.int64]], Tensor],
     ) -> None:
         """Train to the end of a schedule, telling how pictures are found on the way; leaves the mean of the weights."""
         checkpoint = self.work / f"{name}.pt"
@@ -339,13 +379,13 @@ class StarterTraining:
             task.module.load_state_dict(averaged_weights(checkpoint))  # what goes on is in the checkpoint
             with torch.inference_mode():
                 task.module.eval()
-                vectors = torch.cat([see(rows) for rows in _blocks(self._validation.rows)])
-            self._say(f"{name}, step {done}: {self._validation.measure(task.module, vectors)}")
+                vectors = torch.cat([see(rows) for rows in blocks(self._validation.rows)])
+            self._say(f"{name}, step {done}: {self._validation.measure(heads, vectors)}")
 
     @torch.inference_mode()
     def _see(self, towers: Towers, rows: NDArray[np.int64]) -> Tensor:
         pixels = torch.from_numpy(draw_whole(self.pixels, rows, self.recipe.image_size))
-        return towers.see(*look(towers, pixels))
+        return towers.heads.see(*look(towers.net, pixels))
 
     def _placed_words(self, folder: Path) -> set[str]:
         """Return the words that the encoder in `folder` places."""
@@ -364,17 +404,21 @@ class StarterTraining:
         session = open_session(folder / IMAGE_FILE)
         seen = [
             session.run(None, {"image": draw_whole(self.pixels, some, self.recipe.image_size)})[0]
-            for some in _blocks(rows)
+            for some in blocks(rows)
         ]
         write_reference(folder / "reference.npy", l2_normalize(np.concatenate(seen)))
 
 
-def look(towers: Towers, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what the net makes of bytes (n, side, side, 3), in bfloat16: features and logits."""
-    ready = standardised(pixels.permute(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
-        features, _ = towers.features(ready)
-    return features, towers.net.classify(features[:, :CHANNELS])
+def _looks(seen: Sequence[NDArray[np.float16]], rows: NDArray[np.int64]) -> Tensor:
+    """Return what nets see of pictures side by side: features of every net, and the mean of their probabilities."""
+    each = [torch.from_numpy(one[rows].astype(np.float32)) for one in seen]
+    features = [one[:, :PICTURE_FEATURES] for one in each]
+    return torch.cat([*features, torch.stack([one[:, PICTURE_FEATURES:] for one in each]).mean(0)], dim=1)
+
+
+def _look_seen(seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn what `_looks` returns into features and logits."""
+    return seen[:, :-CLASSES], seen[:, -CLASSES:].clamp(min=1e-6).log()
 
 
 def _learns(name: str) -> bool:
@@ -382,10 +426,6 @@ def _learns(name: str) -> bool:
     parts = name.split(".")
     early = parts[0] == "stem" or (parts[0] == "blocks" and int(parts[1]) < _FROZEN)
     return not early and name.find("depthwise.weight") < 0 and parts[0] != "classify"
-
-
-def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return np.array_split(rows, max(1, -(-len(rows) // _BLOCK)))
 
 
 def _captions(picture: PackedPicture) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from models.training.starter.holdout import Holdout
 from models.training.starter.pack import PackedPicture
 from models.training.starter.texts import ReadTexts
-from models.training.starter.towers import Towers
+from models.training.starter.towers import Heads
 
 _DEPTHS = (1, 5, 10)
 _DRAWS = 40  # of which half of the unseen things are there
@@ -61,50 +61,50 @@ class Validation:
         self.rows = np.array([*captioned, *named, *(row for rows in self._unseen.values() for row in rows)])
 
     @torch.no_grad()
-    def measure(self, towers: Towers, vectors: Tensor) -> Findings:
+    def measure(self, heads: Heads, vectors: Tensor) -> Findings:
         """Search with every text; `vectors` are those of the pictures at `rows`."""
-        learning = towers.training
-        towers.eval()
+        learning = heads.training
+        heads.eval()
         captioned, named, unseen = torch.split(
             vectors, [len(self._captioned), len(self._named), len(self.rows) - len(self._captioned) - len(self._named)]
         )
         owners = np.repeat(np.arange(len(self._unseen)), [len(rows) for rows in self._unseen.values()])
         presence = []
         for language in (0, 1):
-            scores = (self._read(towers, [name[language] for name in self._unseen]) @ unseen.T).numpy()
+            scores = (self._read(heads, [name[language] for name in self._unseen]) @ unseen.T).numpy()
             presence.append([_presence(scores, owners, which) for which in (~self._classified, self._classified)])
         found = Findings(
-            en=self._by_captions(towers, captioned, "captions_en"),
-            zh=self._by_captions(towers, captioned, "captions_zh"),
-            names_en=self._by_names(towers, named, "names_en"),
-            names_zh=self._by_names(towers, named, "names_zh"),
+            en=self._by_captions(heads, captioned, "captions_en"),
+            zh=self._by_captions(heads, captioned, "captions_zh"),
+            names_en=self._by_names(heads, named, "names_en"),
+            names_zh=self._by_names(heads, named, "names_zh"),
             presence_en=(presence[0][0],),
             presence_zh=(presence[1][0],),
             classified_en=(presence[0][1],),
             classified_zh=(presence[1][1],),
             similar=(_mean_average_precision(unseen, owners),),
         )
-        towers.train(learning)
+        heads.train(learning)
         return found
 
-    def _by_captions(self, towers: Towers, vectors: Tensor, field: str) -> tuple[float, ...]:
+    def _by_captions(self, heads: Heads, vectors: Tensor, field: str) -> tuple[float, ...]:
         captions = [getattr(self._pictures[row], field) for row in self._captioned]
         right = torch.tensor([number for number, own in enumerate(captions) for _ in own])
-        scores = self._read(towers, [caption for own in captions for caption in own]) @ vectors.T
+        scores = self._read(heads, [caption for own in captions for caption in own]) @ vectors.T
         ranks = (scores >= scores.gather(1, right[:, None])).sum(1)  # a tie counts against the right one
         return tuple(float((ranks <= depth).float().mean() * 100) for depth in _DEPTHS)
 
-    def _by_names(self, towers: Towers, vectors: Tensor, field: str) -> tuple[float, ...]:
+    def _by_names(self, heads: Heads, vectors: Tensor, field: str) -> tuple[float, ...]:
         names = [getattr(self._pictures[row], field)[0] for row in self._named]
         queries = sorted(set(names))
         right = torch.tensor([[name == query for name in names] for query in queries])
-        best = (self._read(towers, queries) @ vectors.T).topk(min(max(_DEPTHS), len(vectors)), dim=1).indices
+        best = (self._read(heads, queries) @ vectors.T).topk(min(max(_DEPTHS), len(vectors)), dim=1).indices
         hits = right.gather(1, best)
         return tuple(float(hits[:, :depth].any(1).float().mean() * 100) for depth in _DEPTHS)
 
-    def _read(self, towers: Towers, queries: Sequence[str]) -> Tensor:
+    def _read(self, heads: Heads, queries: Sequence[str]) -> Tensor:
         blocks = [queries[start : start + 1_000] for start in range(0, len(queries), 1_000)]
-        return torch.cat([towers.read(*self._texts.batch(block)) for block in blocks])
+        return torch.cat([heads.read(*self._texts.batch(block)) for block in blocks])
 
 
 def _presence(scores: NDArray[np.float32], owners: NDArray[np.int64], which: NDArray[np.bool_]) -> float:

@@ -87,7 +87,7 @@ def label_names(
                 groups[:, None] == classes[pictures],
                 groups,
                 classes[pictures],
-                *_levels(queries[chosen], reference),
+                *levels_of(queries[chosen], reference),
             )
     return labelled
 
@@ -115,7 +115,7 @@ def label_pictures(
     right = classes[asked][:, None] == classes
     rows = np.arange(len(asked))
     scores[rows, asked], right[rows, asked] = -np.inf, False
-    return Labelled(scores, right, classes[asked], classes, *_levels(gallery[asked], reference))
+    return Labelled(scores, right, classes[asked], classes, *levels_of(gallery[asked], reference))
 
 
 def label_scores(
@@ -127,13 +127,16 @@ def label_scores(
     reference: Reference | None = None,
 ) -> Labelled:
     """Return scores (n,) of the same pictures that were found elsewhere, for each of `queries`, float32 (dim,)."""
-    levels, digest = _levels(np.stack(queries), reference)
+    levels, digest = levels_of(np.stack(queries), reference)
     numbers = number_groups(groups)
     return Labelled(np.stack(scores), np.stack(right), numbers, None, levels, digest)
 
 
-def _levels(queries: Vectors, reference: Reference | None) -> tuple[Floats, str]:
-    """Return the levels of queries, which may have a weight of offsets behind their vector, and whose they are."""
+def levels_of(queries: Vectors, reference: Reference | None) -> tuple[Floats, str]:
+    """Return the levels of queries, which may have a weight of offsets behind their vector, and whose they are.
+
+    They are 0, and nobody's, without reference pictures.
+    """
     if reference is None:
         return np.zeros(len(queries)), ""
     vectors = np.ascontiguousarray(queries[:, : reference.vectors.shape[1]])

@@ -11,6 +11,7 @@ _WORDS = {  # those that stand in the catalogue
     mark("name->image"),
     mark("zero-shot"),
     mark("presence"),
+    mark("presence less level"),
     mark("turned 90"),
     mark("turned 180"),
     mark("turned 270"),

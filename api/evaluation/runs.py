@@ -157,7 +157,7 @@ def _evaluate_data_set(
         return evaluate_turned(pictures.read_pictures(request.paths, reading), encoding, on_step), ()
     if form == class_folders.FORM:
         data = class_folders.read_class_folders(request.paths, reading, names=request.names)
-        reference = read_reference(encoding.spec.fingerprint, encoding.spec.dim) if request.calibrate else None
+        reference = read_reference(encoding.spec.fingerprint, encoding.spec.dim)
         return evaluate_classes(data, encoding, on_step, label=request.calibrate, reference=reference), ()
     if form == chinese_clip_files.FORM:
         captions = chinese_clip_files.read_chinese_clip_file(

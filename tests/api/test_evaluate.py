@@ -429,9 +429,13 @@ def test_scores_tell_what_is_there_where_names_and_pictures_agree(photographs, t
         shutil.copyfile(photographs / file, folder / name / file)
     report = run(folder, encoders=["starter"]).report
     # One picture a class finds no other.
-    assert {one.task for one in report.results} == {"name->image", "zero-shot", "presence"}
+    assert {one.task for one in report.results} == {"name->image", "zero-shot", "presence", "presence less level"}
     assert report.left_out["alone"] == 4
     assert result(report, "presence", "all").metrics["auroc"].value > 0.8
+    plain, above = (result(report, task, "all").sample.scores for task in ("presence", "presence less level"))
+    levels = (plain - above).reshape(2, -1)  # of each name, in both galleries
+    assert levels[0] == pytest.approx(levels[1], abs=1e-6)
+    assert len(set(levels[0].round(4))) > 1
 
 
 # Questions to a library

@@ -16,13 +16,20 @@ from api.evaluation.tasks.turned import evaluate_turned
 from models.encoders.registry import DEFAULT_ENCODER, SUPERSEDED, get_spec
 from models.encoders.runtime import Runtime
 from models.pictures.decode import DecodeLimits
+from models.relevance.reference_pictures import read_reference
 
-_TASKS = {"name->image": "pictures by", "zero-shot": "naming by", "presence": "presence by"}
+_TASKS = {
+    "name->image": "pictures by",
+    "zero-shot": "naming by",
+    "presence": "presence by",
+    "presence less level": "presence less level by",
+}
 _MEASURES = {
     "text->image": ("recall@1", "recall@10"),
     "name->image": ("map", "precision@10"),
     "zero-shot": ("top1",),
     "presence": ("auroc",),
+    "presence less level": ("auroc",),
     "image->image": ("map",),
     "turned": ("recall@1",),
 }
@@ -69,6 +76,7 @@ def _evaluate(held_out: HeldOut, name: str) -> Iterator[tuple[tuple[str, str], S
                 yield from (((what, measured), one.sample) for measured in _MEASURES[one.task])
 
     yield from told(evaluate_captions(held_out.captions, encoding, lambda *_: None).results)
-    yield from told(evaluate_classes(held_out.classes, encoding, lambda *_: None).results, "seen: ")
-    yield from told(evaluate_classes(held_out.unseen_classes, encoding, lambda *_: None).results, "unseen: ")
+    reference = read_reference(encoding.spec.fingerprint, encoding.spec.dim)
+    for prefix, classes in (("seen: ", held_out.classes), ("unseen: ", held_out.unseen_classes)):
+        yield from told(evaluate_classes(classes, encoding, lambda *_: None, reference=reference).results, prefix)
     yield from told(evaluate_turned(held_out.captioned.files, encoding, lambda *_: None).results)

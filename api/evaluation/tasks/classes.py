@@ -19,7 +19,8 @@ def evaluate_classes(
 ) -> Outcome:
     """Rank the other pictures for each picture, by class; and with a text tower, by the names of classes.
 
-    With `label`, the first hits are labelled right or wrong, for relevance to be fitted on, with `reference` to levels.
+    With `reference`, presence is told as well by how far the best score is above the level of its query. With `label`,
+    the first hits are labelled right or wrong, for relevance to be fitted on.
 
     Raises what loading an encoder raises.
     """
@@ -46,7 +47,7 @@ def evaluate_classes(
         search = NameSearch(names=names, texts=searched, pictures=gallery, classes=classes, facts=facts)
         results += find_by_name(search, on_step)
         results += name_pictures(search, texts.vectors, pictures.vectors, on_step)
-        results += tell_presence(search, on_step)
+        results += tell_presence(search, on_step, reference=reference)
         if label:
             known = [names[place] for place in texts.places]
             labelled |= label_names(known, searched.vectors, gallery, classes, on_step, reference=reference)

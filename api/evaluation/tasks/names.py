@@ -7,11 +7,13 @@ import numpy as np
 
 from api.evaluation.data.datasets import ClassName
 from api.evaluation.encoding import EncodedTexts
+from api.evaluation.labelled import levels_of
 from api.evaluation.measures.ranking import OnStep, Positions, best_by_class, rank_all, rank_first
 from api.evaluation.measures.samples import KS, NamedPictures, Precisions, Presence, Ranks, WholeRankings, number_groups
 from api.evaluation.results import ALL, Result, by_language, make_result
 from api.evaluation.unknown import LOWEST_SCORE, count_among, spread
 from models.foundation.vectors import Vectors
+from models.relevance.reference_pictures import Reference
 
 _SEED = 0
 
@@ -98,10 +100,11 @@ def name_pictures(search: NameSearch, texts: Vectors, pictures: Vectors, on_step
         )
 
 
-def tell_presence(search: NameSearch, on_step: OnStep) -> Iterator[Result]:
+def tell_presence(search: NameSearch, on_step: OnStep, *, reference: Reference | None = None) -> Iterator[Result]:
     """Ask for every name in a gallery of half of the classes, drawn once, and again in one of the other half.
 
-    So each name is asked for once where there is such a thing and once where there is none.
+    So each name is asked for once where there is such a thing and once where there is none. It is told by the best
+    score, and with `reference` by the best score less the level of the name, as relevance is.
     """
     names, texts, classes = search.names, search.texts, search.classes
     there = np.unique(classes)
@@ -113,13 +116,16 @@ def tell_presence(search: NameSearch, on_step: OnStep) -> Iterator[Result]:
     if not all(map(len, galleries)):
         return
     scores = np.array([best[:, gallery].max(axis=1) for gallery in galleries], np.float64)
+    levels = spread(levels_of(texts.vectors, reference)[0], texts.places, len(names), 0)
+    told = {"presence": scores} | ({"presence less level": scores - levels} if reference else {})
     present = np.array([[bool(np.isin(name.classes, gallery).any()) for name in names] for gallery in galleries])
     for language, chosen in search.by_language():
-        yield make_result(
-            "presence",
-            language,
-            Presence(np.tile(search.group(chosen), 2), scores[:, chosen].ravel(), present[:, chosen].ravel()),
-            gallery=int(np.isin(classes, galleries[0]).sum()),
-            facts=search.facts_of(chosen),
-            unknown=count_among(texts.places, chosen),
-        )
+        for task, heights in told.items():
+            yield make_result(
+                task,
+                language,
+                Presence(np.tile(search.group(chosen), 2), heights[:, chosen].ravel(), present[:, chosen].ravel()),
+                gallery=int(np.isin(classes, galleries[0]).sum()),
+                facts=search.facts_of(chosen),
+                unknown=count_among(texts.places, chosen),
+            )

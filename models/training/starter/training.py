@@ -87,7 +87,7 @@ class TrainingRecipe:
     teacher_steps: int = 400
     taught_steps: int = 1_200
     taught_side: int = 208
-    image_size: int = 256
+    image_size: int = 224
     measure_every: int = 250
 
 

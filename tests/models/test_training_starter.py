@@ -24,14 +24,16 @@ SIZES = BatchSizes(captioned=8, named=3, others=6, rivals=8, remembered=16)
 RECIPE = TrainingRecipe(
     grams=200,
     pairs=10,
-    teacher_sides=(40, 32, 40),
-    teacher_steps=2,
     base_side=40,
     head_steps=3,
     head_sizes=SIZES,
     pixel_steps=2,
     pixel_sizes=SIZES,
     pixel_side=40,
+    teacher_sides=(40, 32, 40),
+    teacher_steps=2,
+    taught_steps=2,
+    taught_side=40,
     image_size=40,
     measure_every=2,
 )
@@ -154,9 +156,11 @@ def test_a_run_ends_in_files_that_encode(pack, words, bases, tmp_path, depth):
     training.run(out)
 
     assert logging.getLogger().level == heard, "what others have to say is heard as before"
-    assert [line.partition(",")[0] for line in said if "names zh" in line] == ["teacher", "heads", "heads", "pixels"]
-    learned = {line.partition(":")[0] for line in said if "taught" in line}
-    assert learned == {"heads", "pixels"}, "what the teacher makes of every picture"
+    measured = [line.partition(",")[0] for line in said if "names zh" in line]
+    assert measured == ["heads", "heads", "pixels", "teacher", "taught"]
+    assert {line.partition(":")[0] for line in said if " taught " in line} == {"taught"}, (
+        "what teachers think counts last"
+    )
     image, text = open_session(out / "image_int8.onnx"), open_session(out / "text.onnx")
     pixels = np.random.default_rng(1).integers(0, 255, (3, 40, 40, 3), dtype=np.uint8)
     tokenizer = PieceTokenizer(out / "tokenizer.json")
@@ -170,7 +174,7 @@ def test_a_run_ends_in_files_that_encode(pack, words, bases, tmp_path, depth):
         both[row, : each.shape[1]] = each
     np.testing.assert_allclose(text.run(None, {"tokens": both})[0], np.concatenate(vectors), atol=1e-4)
     towers = training.towers()
-    towers.load_state_dict(averaged_weights(work / "pixels.pt"))
+    towers.load_state_dict(averaged_weights(work / "taught.pt"))
     exact = training._text_tower(towers).eval()(torch.from_numpy(ids[1])).detach().numpy()
     assert float(exact[0] @ vectors[1][0]) > 0.99, "8 bits a number say nearly the same"
     assert "红色" in load_placed_words(out / "words.txt.gz")

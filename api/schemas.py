@@ -195,7 +195,7 @@ class SearchResponse(BaseModel):
     are no hits, and `total` does not count them. Notes: `no_good_match` (nothing reaches it, or without it, probably
     none of the pictures is right), `cannot_tell` (nothing was left out), `unknown_words` (left out of the query),
     `names` (of persons, brands, places or works; left out, as the encoder does not know them in pictures), `turned`
-    (the picture is in the library as it looks turned, and was searched with that way) and others.
+    (the picture looks like one of the library when it is turned, and was searched with so) and others.
     """
 
     hits: list[Hit]

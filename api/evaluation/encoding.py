@@ -9,11 +9,11 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from api.evaluation.data.datasets import Picture
 from api.evaluation.measures.ranking import OnStep, Positions
 from api.evaluation.unknown import knows
+from api.search.turns import turn
 from indexer.library.thumbnails import DECODED_SIDE
 from indexer.pipeline.engines import DeviceEncoders
 from models.encoders.encoder import Preprocess, TextEncoder
@@ -30,7 +30,6 @@ from models.pictures.errors import DecodeError
 
 _TEXT_BATCH = 64
 _AHEAD = 4  # batches of pictures that are decoded before they are wanted
-_TURNS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_270}
 
 OnePicture = npt.NDArray[np.uint8]  # (height, width, 3)
 
@@ -108,7 +107,7 @@ def encode_pictures(
             preprocess=preprocess,
             side=spec.image_size,
             limits=encoding.limits,
-            turn=_TURNS[turned_by] if turned_by else None,
+            degrees=turned_by,
         )
         for place, pixels in enumerate(_run_ahead(prepare, pictures, encoding.threads, _AHEAD * size)):
             if isinstance(pixels, DecodeError):
@@ -154,13 +153,13 @@ def _wordings_of(text: str, encoder: TextEncoder, encoding: Encoding) -> tuple[s
 
 
 def _prepare(
-    picture: Picture, *, preprocess: Preprocess, side: int, limits: DecodeLimits, turn: Image.Transpose | None
+    picture: Picture, *, preprocess: Preprocess, side: int, limits: DecodeLimits, degrees: int
 ) -> OnePicture | DecodeError:
     try:
         decoded = decode_image(picture.read(), short_side=2 * side, long_side=DECODED_SIDE, limits=limits)
     except DecodeError as error:
         return error
-    return preprocess(decoded.image if turn is None else decoded.image.transpose(turn))
+    return preprocess(turn(decoded.image, degrees))
 
 
 def _run_ahead(

@@ -148,9 +148,10 @@ class Planner:
             else:
                 vectors.append((clause.weight, space.index.fetch(np.array([clause.image_id]))[0]))
         asked = EncoderPlan(encoder=space.name, texts=tuple(texts), pixels=tuple(pixels), vectors=tuple(vectors))
-        (place, clause), *others = clauses.items()
-        if place in pictures and clause.weight > 0 and not others and space.encoders.spec.turned_cosine is not None:
-            turned = [space.encoders.preprocess(turn(pictures[place], degrees)) for degrees in ANGLES]
+        alone = len(query.clauses) == len(pixels) == 1 and pixels[0][0] > 0
+        if alone and space.encoders.spec.turned_cosine is not None:
+            (picture,) = pictures.values()
+            turned = [space.encoders.preprocess(turn(picture, degrees)) for degrees in ANGLES]
             asked = replace(asked, turned=tuple(turned))
         return asked, left_out
 

@@ -38,7 +38,7 @@ def choose_vector(turned: Vectors, best: Scores, turned_cosine: float) -> tuple[
     if not chosen:
         return turned[0], []
     said = message(
-        "Turned by {degrees}° to the left, the picture is in the library, so it was searched with that way.",
+        "Turned by {degrees}° to the left, the picture looks like one in the library, so it was searched with so.",
         degrees=ANGLES[chosen - 1],
     )
     return turned[chosen], [SearchNote(code="turned", said=said)]

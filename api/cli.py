@@ -103,8 +103,9 @@ def search(
     """Find pictures by words, by pictures, or by a sum of both."""
     from api.search.engine import SearchEngine
     from api.search.query import Clause, Query, parse_terms, read_options
-    from models.pictures.decode import DecodeLimits, read_image_file
     from models.pictures.errors import DecodeError
+    from models.pictures.files import read_image_file
+    from models.pictures.limits import DecodeLimits
 
     _check_terms(text or [])
     settings = settings_for(context, data)

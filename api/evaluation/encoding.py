@@ -14,7 +14,7 @@ from api.evaluation.data.datasets import Picture
 from api.evaluation.measures.ranking import OnStep, Positions
 from api.evaluation.unknown import knows
 from api.search.turns import turn
-from indexer.library.thumbnails import DECODED_SIDE
+from indexer.library.thumbnails import DECODED_SIDE, SPARE
 from indexer.pipeline.engines import DeviceEncoders
 from models.encoders.encoder import Preprocess, TextEncoder
 from models.encoders.registry import get_preprocess
@@ -25,8 +25,9 @@ from models.foundation.devices import count_cpus
 from models.foundation.messages import mark
 from models.foundation.vectors import Vectors
 from models.language.text import normalize_text
-from models.pictures.decode import DecodeLimits, decode_image
+from models.pictures.decode import decode_image
 from models.pictures.errors import DecodeError
+from models.pictures.limits import DecodeLimits
 
 _TEXT_BATCH = 64
 _AHEAD = 4  # batches of pictures that are decoded before they are wanted
@@ -156,7 +157,8 @@ def _prepare(
     picture: Picture, *, preprocess: Preprocess, side: int, limits: DecodeLimits, degrees: int
 ) -> OnePicture | DecodeError:
     try:
-        decoded = decode_image(picture.read(), short_side=2 * side, long_side=DECODED_SIDE, limits=limits)
+        data = picture.read()
+        decoded = decode_image(data, short_side=SPARE * side, long_side=DECODED_SIDE, spare=SPARE, limits=limits)
     except DecodeError as error:
         return error
     return preprocess(turn(decoded.image, degrees))

@@ -36,7 +36,7 @@ from models.encoders.spec import EncoderSpec
 from models.foundation.errors import ImageSearchError, InvalidSetting
 from models.foundation.files import replace_file
 from models.foundation.messages import message, os_message
-from models.pictures.decode import DecodeLimits
+from models.pictures.limits import DecodeLimits
 from models.relevance.curves import Calibration, Kind
 from models.relevance.reference_pictures import read_reference
 

@@ -26,7 +26,7 @@ from indexer.library.layout import Layout
 from indexer.library.opened import open_build
 from models.foundation.errors import ImageSearchError
 from models.foundation.vectors import Pixels, Vectors
-from models.pictures.decode import DecodeLimits
+from models.pictures.limits import DecodeLimits
 
 logger = logging.getLogger(__name__)
 

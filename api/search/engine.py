@@ -18,7 +18,7 @@ from indexer.library.catalog.records import ImageRow
 from indexer.library.opened import OpenBuild, open_build
 from indexer.library.routing import Routes, Routing
 from models.encoders.runtime import Runtime
-from models.pictures.decode import DecodeLimits
+from models.pictures.limits import DecodeLimits
 from models.relevance.curves import Fit
 
 

@@ -19,13 +19,14 @@ from api.search.turns import ANGLES, turn
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.records import ImageRow
 from indexer.library.opened import OpenBuild
-from indexer.library.thumbnails import DECODED_SIDE, decoded_side
+from indexer.library.thumbnails import DECODED_SIDE, SPARE, decoded_side
 from models.encoders.wordings import list_wordings
 from models.foundation.errors import NoTextTower, UnknownWords
 from models.foundation.messages import message
 from models.foundation.vectors import Pixels, Vectors
 from models.language.text import normalize_text
-from models.pictures.decode import DecodeLimits, decode_image
+from models.pictures.decode import decode_image
+from models.pictures.limits import DecodeLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ class Planner:
 
     def _decode(self, data: bytes) -> Image:
         """Decode exactly as the indexer does, so that a picture of the library finds itself."""
-        return decode_image(data, short_side=self._side, long_side=DECODED_SIDE, limits=self._limits).image
+        return decode_image(data, short_side=self._side, long_side=DECODED_SIDE, spare=SPARE, limits=self._limits).image
 
 
 def _read_text(encoders: EncoderTowers, text: str, query: Query) -> tuple[tuple[str, ...], _LeftOut]:

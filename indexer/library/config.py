@@ -8,7 +8,7 @@ from indexer.library.index.records import IndexOptions
 from models.config import EncoderSettings
 
 if TYPE_CHECKING:
-    from models.pictures.decode import DecodeLimits
+    from models.pictures.limits import DecodeLimits
 
 
 class IndexSettings(BaseModel):
@@ -44,7 +44,7 @@ class LibrarySettings(EncoderSettings):
     @property
     def decode_limits(self) -> "DecodeLimits":
         """The largest picture file of a library that is read."""
-        from models.pictures.decode import DecodeLimits
+        from models.pictures.limits import DecodeLimits
 
         return DecodeLimits(max_pixels=self.max_pixels, max_bytes=self.max_file_bytes)
 

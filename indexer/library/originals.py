@@ -4,8 +4,9 @@ from indexer.library.catalog.records import ImageRow
 from indexer.library.errors import UnknownSource
 from indexer.library.sources.kinds import open_source
 from indexer.library.sources.port import Bytes, FilePath, Original, Redirect
-from models.pictures.decode import DecodeLimits, read_image_file
 from models.pictures.errors import DecodeError
+from models.pictures.files import read_image_file
+from models.pictures.limits import DecodeLimits
 
 
 def find_original(row: ImageRow, limits: DecodeLimits) -> Original:

@@ -9,15 +9,16 @@ from PIL import Image
 
 THUMBNAIL_SIDE = 400  # pixels, the longer side at most
 DECODED_SIDE = 320  # pixels, the longer side that a picture is decoded to at least: a thumbnail often needs no resize
+SPARE = 2  # times as long as what an encoder sees are the sides that a picture is decoded to
 
 
 def decoded_side(image_sizes: Sequence[int]) -> int:
     """Return the shorter side in pixels that pictures are decoded to at least, for encoders of these sizes.
 
-    Twice the largest, as the resize that follows wants. A query's picture is decoded to the same side, so that a
-    picture of the library finds itself.
+    SPARE times the largest, as the resize that follows wants. A query's picture is decoded to the same side, so that
+    a picture of the library finds itself.
     """
-    return 2 * max(image_sizes)
+    return SPARE * max(image_sizes)
 
 
 def make_thumbnail(image: Image.Image, side: int = THUMBNAIL_SIDE) -> Image.Image:

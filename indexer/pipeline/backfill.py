@@ -23,8 +23,9 @@ from indexer.library.originals import read_original
 from indexer.library.thumbnails import DECODED_SIDE
 from indexer.pipeline.annotate import annotate, record_of
 from models.foundation.devices import count_cpus
-from models.pictures.decode import DecodeLimits, decode_image
+from models.pictures.decode import decode_image
 from models.pictures.errors import DecodeError
+from models.pictures.limits import DecodeLimits
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from indexer.library.catalog.records import Content
 from indexer.library.layout import Layout
 from indexer.library.sources.items import Item
 from indexer.library.sources.port import ReadOptions, Source
-from indexer.library.thumbnails import DECODED_SIDE, decoded_side, write_thumbnail
+from indexer.library.thumbnails import DECODED_SIDE, SPARE, decoded_side, write_thumbnail
 from indexer.pipeline.annotate import annotate
 from models.encoders.encoder import Preprocess
 from models.foundation.errors import BackendNotInstalled
@@ -139,7 +139,9 @@ class ImageDataset:
         wanted = {name: view for name, view in self.views.items() if sha256 not in view.encoded.get(len(data), ())}
         if not wanted:
             return CopyRecord(index, item, sha256)
-        decoded = decode_image(data, short_side=self._short_side, long_side=DECODED_SIDE, limits=self.options.limits)
+        decoded = decode_image(
+            data, short_side=self._short_side, long_side=DECODED_SIDE, spare=SPARE, limits=self.options.limits
+        )
         decoded_at = time.perf_counter()
         is_new = len(wanted) == len(self.views)
         content, annotations = self._describe(sha256, data, decoded) if is_new else (None, {})

@@ -18,8 +18,8 @@ from typing import IO, Any, cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from models.pictures.decode import DecodeLimits
 from models.pictures.errors import DecodeError, ImageTooLarge
+from models.pictures.limits import DecodeLimits
 
 _CHUNK_BYTES = 1 << 18
 _MAX_REDIRECTS = 5

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, ClassVar
 from indexer.errors import InvalidPattern
 from indexer.library.sources.items import MAX_INT64, Item, Locator, Root, Stamp
 from indexer.library.sources.port import FilePath, Original, ReadOptions, ScanContext, Source, StoredItem
-from models.pictures.decode import DecodeLimits, read_image_file
+from models.pictures.files import read_image_file
 from models.pictures.formats import SUFFIXES
+from models.pictures.limits import DecodeLimits
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec

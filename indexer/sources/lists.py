@@ -20,7 +20,7 @@ from indexer.library.sources.port import FilePath, Original, ReadOptions, Redire
 from indexer.sources.folders import clamp_mtime, file_item, read_file
 from indexer.sources.tables import LIST_SUFFIXES, read_rows
 from models.foundation.messages import message
-from models.pictures.decode import DecodeLimits
+from models.pictures.limits import DecodeLimits
 
 # What a column is called -> its names, the first that is there counts.
 COLUMNS: Mapping[str, str] = {

@@ -22,8 +22,8 @@ from indexer.sources.folders import PathRules, clamp_mtime
 from indexer.sources.lists import COLUMNS, join_tags, text_of
 from models.foundation.errors import ImageSearchError
 from models.foundation.messages import Message, Quoted, Readable, message, os_message
-from models.pictures.decode import read_image_file
 from models.pictures.errors import DecodeError
+from models.pictures.files import read_image_file
 
 _READING = 1  # a shard that was read by a version with another number is read again
 _MAX_TEXT_BYTES = 1 << 20

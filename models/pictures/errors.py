@@ -14,6 +14,7 @@ DECODE_REASONS: dict[str, str] = {
     "not_an_image": mark("not a picture in a format that can be read"),
     "truncated": mark("the file is cut short: the picture data ends too early"),
     "corrupt": mark("the picture data is damaged"),
+    "unsupported": mark("this variant of its format is not supported: {detail}"),
     "out_of_memory": mark("not enough memory to decode it"),
     "too_many_pixels": mark("too many pixels: {detail}"),
     "too_many_bytes": mark("the file is too big: {detail}"),

@@ -31,8 +31,9 @@ from models.foundation.errors import BackendNotInstalled, ExportRefused
 from models.foundation.files import replace_file, sha256_of, sync_folder
 from models.foundation.messages import Readable, mark, message
 from models.foundation.vectors import Vectors, l2_normalize
-from models.pictures.decode import decode_image, read_image_file
+from models.pictures.decode import decode_image
 from models.pictures.errors import DecodeError
+from models.pictures.files import read_image_file
 from models.weights.golden import make_pictures, make_texts
 from models.weights.verify import LEAST_COSINE, run_golden, write_golden
 

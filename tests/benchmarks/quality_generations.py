@@ -15,7 +15,7 @@ from api.evaluation.tasks.classes import evaluate_classes
 from api.evaluation.tasks.turned import evaluate_turned
 from models.encoders.registry import DEFAULT_ENCODER, SUPERSEDED, get_spec
 from models.encoders.runtime import Runtime
-from models.pictures.decode import DecodeLimits
+from models.pictures.limits import DecodeLimits
 from models.relevance.reference_pictures import read_reference
 
 _TASKS = {

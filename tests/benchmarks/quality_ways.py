@@ -16,7 +16,7 @@ from api.evaluation.tables import show
 from api.search.engine import SearchEngine
 from models.encoders.registry import DEFAULT_ENCODER, get_spec
 from models.encoders.runtime import Runtime
-from models.pictures.decode import DecodeLimits
+from models.pictures.limits import DecodeLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from PIL import Image
 
 from indexer.library.originals import address_of
 from indexer.sources.addresses import Fetching, fetch_address
-from models.pictures.decode import DecodeLimits
 from models.pictures.errors import DECODE_REASONS, DecodeError, decode_reason
+from models.pictures.limits import DecodeLimits
 
 Answer = tuple[int, Mapping[str, str], bytes]
 

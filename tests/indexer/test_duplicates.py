@@ -24,7 +24,7 @@ from indexer.library.layout import Layout
 from indexer.library.looks import Detail, Looks, hamming
 from indexer.pipeline.backfill import backfill
 from indexer.pipeline.commands import BuildOptions, BuildReport, build, verify
-from models.pictures.decode import DecodeLimits
+from models.pictures.limits import DecodeLimits
 
 # Groups, of columns
 

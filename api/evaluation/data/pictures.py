@@ -15,8 +15,9 @@ from indexer.library.sources.items import Item, Root
 from indexer.library.sources.port import ReadOptions, ScanContext, Source
 from indexer.sources.places import source_at
 from models.foundation.messages import either, message
-from models.pictures.decode import DecodeLimits, read_image_file
 from models.pictures.errors import DecodeError
+from models.pictures.files import read_image_file
+from models.pictures.limits import DecodeLimits
 
 FORM = "pictures"  # of any folders and shards, where nothing but pictures is asked for
 _SNIFFED = 4096

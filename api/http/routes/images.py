@@ -31,8 +31,9 @@ from indexer.library.layout import Layout
 from indexer.library.originals import address_of, find_original, read_original
 from indexer.library.sources.port import Bytes, FilePath, Redirect
 from indexer.library.thumbnails import THUMBNAIL_SIDE, make_thumbnail
-from models.pictures.decode import DecodeLimits, decode_image
+from models.pictures.decode import decode_image
 from models.pictures.errors import DecodeError
+from models.pictures.limits import DecodeLimits
 
 router = APIRouter(prefix="/images", tags=["images"])
 

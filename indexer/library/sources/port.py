@@ -10,8 +10,8 @@ from typing import ClassVar, Protocol
 
 from indexer.library.sources.items import Item, KnownItem, Locator, Name, Root, Stamp
 from models.foundation.errors import ImageSearchError
-from models.pictures.decode import DecodeLimits
 from models.pictures.errors import DecodeError
+from models.pictures.limits import DecodeLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from models.encoders.encoder import Preprocess
-from models.pictures.decode import decode_image, read_image_file
+from models.pictures.decode import decode_image
 from models.pictures.errors import DecodeError
+from models.pictures.files import read_image_file
 from models.training.finetune.pairs import Pair
 
 _LEAST_AREA = 0.9  # of a picture, in a crop: what its caption speaks of must stay in sight

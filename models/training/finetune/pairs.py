@@ -16,8 +16,9 @@ from pathlib import Path
 from models.foundation.messages import Message, message, os_message
 from models.foundation.text_encoding import detect_text_encoding, open_text
 from models.language.text import normalize_text
-from models.pictures.decode import decode_image, read_image_file
+from models.pictures.decode import decode_image
 from models.pictures.errors import decode_reason
+from models.pictures.files import read_image_file
 from models.training.errors import PairsUnreadable
 
 _PICTURE_NAMES = (

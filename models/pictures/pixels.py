@@ -1,0 +1,94 @@
+"""Loaded pixels of any mode -> 8 bits, reduced, in sRGB, on white where they are transparent."""
+
+import sys
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageFile, TiffImagePlugin
+
+from models.pictures.colour import to_srgb
+from models.pictures.openers import open_picture
+from models.pictures.samples import colours_of_16_bits, from_numbers, grey_of_16_bits
+
+
+def read_fine(image: ImageFile.ImageFile, data: bytes) -> Image.Image:
+    """Return a loaded picture in a mode of 8 bits, where that takes more than Pillow does."""
+    if image.mode.startswith("I;16"):
+        values = np.asarray(image)
+        is_12_bit = isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(258) == (12,)
+        return grey_of_16_bits(values << 4 if is_12_bit else values, transparent=image.info.get("transparency"))
+    if image.mode in {"I", "F"}:
+        return from_numbers(np.asarray(image))
+    if image.format in {"BMP", "DIB"} and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
+        return image.convert("RGB")  # by those who leave the fourth byte empty
+    if image.mode in {"RGB", "RGBA"} and _is_dark_16_bit(image, data):
+        return _from_both_bytes(image, data)
+    return image
+
+
+def _is_dark_16_bit(image: ImageFile.ImageFile, data: bytes) -> bool:
+    """Say whether colours of 16 bits, of which Pillow keeps the high byte, may have all they say in the low one."""
+    if image.format == "PNG":
+        fine = data[24] == 16
+    else:
+        fine = isinstance(image, TiffImagePlugin.TiffImageFile) and set(image.tag_v2.get(258, ())) == {16}
+    return fine and all(high < 64 for _, high in image.getextrema()[:3])  # type: ignore[misc]
+
+
+def _from_both_bytes(image: ImageFile.ImageFile, data: bytes) -> Image.Image:
+    """Read colours of 16 bits once more, for their other bytes, and put both together."""
+    other = open_picture(data)
+    swapped = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+    tiles = []
+    for tile in other.tile:
+        args: Any = tile.args
+        rawmode = args if isinstance(args, str) else args[0]
+        if rawmode not in {f"{image.mode};16{order}" for order in swapped}:
+            return image
+        rawmode = rawmode[:-1] + swapped[rawmode[-1]]
+        tiles.append(tile._replace(args=rawmode if isinstance(args, str) else (rawmode, *args[1:])))
+    other.tile = tiles
+    other.load()
+    high, low = (np.asarray(each).astype(np.uint16) for each in (image, other))
+    return colours_of_16_bits(high << 8 | low)
+
+
+def to_rgb(image: Image.Image, factor: int, profile: bytes | None, data: bytes) -> Image.Image:
+    """Reduce a loaded image by `factor` and convert it to RGB, in the cheapest order that is right."""
+    if image.has_transparency_data:
+        return _on_white(image, factor, profile, data)
+    if image.mode == "1":
+        image = image.convert("L")
+    elif image.mode in {"P", "HSV"}:  # neither an index nor a hue can be averaged
+        image = image.convert("RGB")
+    if factor > 1:
+        image = image.reduce(factor)
+    image = to_srgb(image, profile)
+    if image.mode == "RGB" and not isinstance(image, ImageFile.ImageFile):
+        return image
+    return image.convert("RGB")  # a copy even of an RGB file, which would hold on to its bytes and decoder
+
+
+def _on_white(image: Image.Image, factor: int, profile: bytes | None, data: bytes) -> Image.Image:
+    """Reduce an image that has transparency of any kind, and lay it on white."""
+    if image.format == "PNG" and image.mode in {"L", "RGB"}:
+        image.info["transparency"] = _png_transparency(image.info["transparency"], depth=data[24])
+    if image.mode not in {"RGBA", "RGBa", "LA", "La"}:
+        image = image.convert("RGBA")
+    if factor > 1:
+        image = image.reduce(factor)  # Pillow weighs colours by their alpha here
+    if image.mode == "La":
+        image = image.convert("LA")
+    rgba = image.convert("RGBA")
+    colours = to_srgb(image.convert("L") if image.mode == "LA" else rgba.convert("RGB"), profile).convert("RGB")
+    white = Image.new("RGB", image.size, (255, 255, 255))
+    white.paste(colours, mask=rgba)
+    return white
+
+
+def _png_transparency(value: int | tuple[int, ...], *, depth: int) -> int | tuple[int, ...]:
+    """Scale a PNG's transparent colour to 8 bits: Pillow scales the pixels, and leaves this as stored."""
+    if isinstance(value, tuple):
+        return tuple(sample >> 8 if depth == 16 else sample & 0xFF for sample in value)
+    white = (1 << depth) - 1
+    return (value & white) * 255 // white

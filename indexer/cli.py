@@ -9,6 +9,7 @@ import typer
 
 from indexer.command_output import (
     print_duplicates,
+    print_remarks,
     print_report,
     print_stats,
     tell_of_newer_encoder,
@@ -318,7 +319,7 @@ def report(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """List every file that could not be indexed, and why. To try them again: xuntu index retry."""
+    """List every file that could not be indexed, and why, or not all of it. To try again: xuntu index retry."""
     from indexer.library.catalog.writer import Catalog
     from indexer.library.layout import Layout
     from models.pictures.errors import decode_reason
@@ -328,16 +329,20 @@ def report(
     for file, code, detail in catalog.list_failures():
         why = decode_reason(code, detail)
         failed.append({"path": str(file), "code": code, "reason_en": why.text("en"), "reason_zh": why.text("zh")})
+    remarks = catalog.list_remarks()
     catalog.close()
     if as_json:
-        print_json({"failed": failed})
+        parts = [{"path": file, "partial": partial, "dropped": list(dropped)} for file, partial, dropped in remarks]
+        print_json({"failed": failed, "indexed_in_part": parts})
     elif as_csv:
         print_csv(("path", "code", "reason_en", "reason_zh"), [tuple(item.values()) for item in failed])
     elif failed:
         rows = [(item["path"], item["code"], item[f"reason_{language()}"]) for item in failed]
         print_table((message("file"), message("code"), message("reason")), rows)
-    else:
+    elif not remarks:
         say(message("Every picture is indexed."))
+    if remarks and not (as_json or as_csv):
+        print_remarks(remarks, failed=len(failed))
 
 
 @app.command()
@@ -402,7 +407,8 @@ def _build(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: keep what is done
     with ProgressDisplay() as display:
         options = replace(options, on_scan=display.scanned, on_progress=display.advance, on_index=display.indexed)
-        options = replace(options, on_annotate=display.annotated, check=check_with(gate, display.checked))
+        check = check_with(gate, display.checked)
+        options = replace(options, on_annotate=display.annotated, on_renew=display.renewed, check=check)
         try:
             done = runner.build(settings, paths, options)
         except KeyboardInterrupt:

@@ -1,6 +1,6 @@
 """What the commands of `xuntu index` print: reports for people in their language, and JSON for programs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,22 @@ def print_report(done: "BuildReport", *, gate: "PublicationGate | None" = None, 
         say(message("No longer in the library, their vectors deleted: {names}.", names=done.dropped))
     if done.failed:
         say(message("To see which failed and why: xuntu index report"))
+
+
+def print_remarks(remarks: Sequence[tuple[str, bool, tuple[str, ...]]], *, failed: int) -> None:
+    """Print which pictures are indexed though their files could not be read whole: see `Catalog.list_remarks`."""
+    if not failed:
+        say(message("Every picture is indexed. Not all of their files could be read whole:"))
+    rows = [(file, _remark(dropped, partial=partial)) for file, partial, dropped in remarks]
+    print_table((message("file"), message("what is missing")), rows)
+
+
+def _remark(dropped: Sequence[str], *, partial: bool) -> Message:
+    if not partial:
+        return message("metadata that cannot be read: {parts}", parts=dropped)
+    if not dropped:
+        return message("the end of the picture")
+    return message("the end of the picture; metadata that cannot be read: {parts}", parts=dropped)
 
 
 def tell_of_stronger_encoder(done: "BuildReport", *, device: str) -> None:

@@ -62,12 +62,21 @@ class ProgressDisplay:
 
     def annotated(self, name: str, done: int, total: int) -> None:
         """Show how far an annotator has come with pictures that were indexed before."""
+        doing, rest = message("Annotating ({name})", name=name), message(" to annotate ({name})", name=name)
+        self._go_over(doing, rest, done, total)
+
+    def renewed(self, done: int, total: int) -> None:
+        """Show how many pictures of an earlier version have been looked at again."""
+        doing, rest = message("Looking again"), message(" to look at again, as colours and odd files are read better")
+        self._go_over(doing, rest, done, total)
+
+    def _go_over(self, doing: Message, rest: Message, done: int, total: int) -> None:
         if done == 0:
             self._started = time.monotonic()
         elapsed = time.monotonic() - self._started
         rate = done / elapsed if elapsed > 0.5 else 0.0
-        self._update(message("Annotating ({name})", name=name), done, total, rate=rate)
-        self._print_line(done, total, rate, message(" to annotate ({name})", name=name))
+        self._update(doing, done, total, rate=rate)
+        self._print_line(done, total, rate, rest)
 
     def indexed(self, done: int, total: int) -> None:
         """Show how far an index is made."""

@@ -158,7 +158,14 @@ class ImageDataset:
         with contextlib.suppress(OSError):  # the service makes a missing thumbnail from the picture itself
             write_thumbnail(decoded.image, self.layout.thumbnail(sha256))
         picture = AnnotatedPicture(image=decoded.image, data=data, exif=decoded.exif)
-        content = Content(sha256=sha256, format=decoded.format, width=decoded.width, height=decoded.height)
+        content = Content(
+            sha256=sha256,
+            format=decoded.format,
+            width=decoded.width,
+            height=decoded.height,
+            partial=decoded.partial,
+            dropped=decoded.dropped,
+        )
         return content, {one.name: annotate(one, picture) for one in self.annotators}
 
 

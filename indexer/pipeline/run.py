@@ -35,12 +35,14 @@ from indexer.pipeline.encode import EncodeRun, OnProgress, Progress
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.read import EncoderView, ImageDataset
+from indexer.pipeline.renew import renew
 from indexer.sources.folders import compile_patterns
 from indexer.sources.places import source_at
 from models.encoders.registry import get_installed_spec, get_preprocess
 from models.foundation.devices import count_cpus
 from models.foundation.errors import BackendNotInstalled, ImageSearchError
 from models.foundation.messages import mark
+from models.pictures.formats import DECODING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +89,7 @@ class BuildOptions:
     on_progress: OnProgress = lambda _: None
     on_index: Callable[[int, int], None] = lambda _done, _all: None
     on_annotate: OnAnnotate = lambda *_: None
+    on_renew: Callable[[int, int], None] = lambda _done, _all: None
     check: Check = lambda _layout, _build: None  # of a build that is about to be published
 
 
@@ -112,6 +115,7 @@ class Run:
         self.annotators = list_annotators()
         self.records = [record_of(annotator) for annotator in self.annotators]
         self.progress = Progress(total=0)
+        self.retry = options.retry
         self.warnings: list[ImageSearchError] = []
         self.named: Sequence[Path] = ()
         self.stamps: dict[int, Stamp] = {}  # of sources that were read to their end, by root
@@ -120,6 +124,7 @@ class Run:
         """Scan, encode, publish. Raises InvalidList for a list among `folders`; later it is a warning."""
         self.named = folders
         self.catalog.check_seal(thorough=self.options.only is None)
+        self._renew()
         changes = self._scan(folders)
         self._record_presence(changes)
         if self.options.only is None and not any(change.seen or change.removed for change in changes):
@@ -135,6 +140,7 @@ class Run:
         self._record_stamps()
         for encoder in self.encoders.values():
             merge_small_shards(self.catalog, encoder)
+        self._end_renewal()
         self._backfill()
         self._sync_texts()
         manifest = self._publish_if_changed()
@@ -263,12 +269,12 @@ class Run:
             return Changes()
         gone = [] if self.options.allow_empty else self._find_gone_mounts(root, context.mounts, found, known)
         self.catalog.put_mounts(root, sorted({*context.mounts, *gone}))
-        return compare(found, known, [*context.unreadable, *gone] if found else [], retry=self.options.retry)
+        return compare(found, known, [*context.unreadable, *gone] if found else [], retry=self.retry)
 
     def _find_items(self, source: Source, known: Mapping[Name, KnownItem], context: ScanContext) -> list[Item]:
         """Return the items of a source. One that says that it has not been touched is not read again."""
         stamp = source.stamp()
-        to_look_at = self.options.retry or any(item.stale for item in known.values())
+        to_look_at = self.retry or any(item.stale for item in known.values())
         if stamp.is_known and stamp == source.root.stamp and not to_look_at:
             return items_as_known(source.root, known)
         found: list[Item] = []
@@ -305,6 +311,21 @@ class Run:
                 gone.append(folder)
                 self.warnings.append(MountGone(root.path / folder, before - now))
         return gone
+
+    def _renew(self) -> None:
+        """Find the pictures that look otherwise to this version of the decoder; files that failed are tried again."""
+        if self.options.only is not None:
+            return
+        self.retry |= self.catalog.get_meta("decoding") != str(DECODING)
+        started = time.perf_counter()
+        if renew(self.catalog, self.settings.decode_limits, self.options.on_renew):
+            self.progress.add(mark("looking again"), time.perf_counter() - started)
+
+    def _end_renewal(self) -> None:
+        """Record that files that failed have been tried by this version of the decoder."""
+        if self.options.only is None and self.catalog.get_meta("decoding") != str(DECODING):
+            with self.catalog.writing():
+                self.catalog.put_meta("decoding", str(DECODING))
 
     def _record_presence(self, changes: Sequence[Changes]) -> None:
         gone = [image_id for change in changes for image_id in (*change.removed, *change.forgotten)]

@@ -19,7 +19,7 @@ from models.pictures.errors import DecodeError, ImageTooLarge
 from models.pictures.frames import gif_can_be_cleared, is_animated, load_telling_frame
 from models.pictures.limits import DecodeLimits, check_bytes, check_pixels
 from models.pictures.openers import format_of, open_picture, opener_of, silence
-from models.pictures.pixels import read_fine, to_rgb
+from models.pictures.pixels import has_16_bits, read_fine, to_rgb
 from models.pictures.repair import Repaired, repairs
 from models.pictures.samples import from_numbers
 from models.pictures.tiff_numbers import read_numbers
@@ -79,6 +79,21 @@ def decode_image(
     except Exception as error:  # the per-image guard: hostile bytes raise every kind of exception
         logger.debug("a picture of %d bytes could not be decoded", len(data), exc_info=True)
         return _decode_repaired(data, sides, limits, error)
+
+
+def may_look_new(data: bytes) -> bool:
+    """Say whether a picture may look otherwise than it did to version 1 of DECODING. Nothing is decoded."""
+    silence()
+    try:
+        image = open_picture(_embedded(data))
+        if image.mode.startswith(("I", "F")) or (image.format == "BMP" and image.mode == "RGBA"):
+            return True
+        if image.mode != "CMYK" and find_transform(_profile(image, data), image.mode) is not None:
+            return True
+        return has_16_bits(image, data) or is_animated(image) or (image.format == "GIF" and gif_can_be_cleared(data))
+    except Exception:  # part of the per-image guard
+        logger.debug("a picture of %d bytes could not be looked at", len(data), exc_info=True)
+        return True
 
 
 def _decode_repaired(data: bytes, sides: "_Sides", limits: DecodeLimits, error: Exception) -> DecodedImage:

@@ -21,18 +21,23 @@ def read_fine(image: ImageFile.ImageFile, data: bytes) -> Image.Image:
         return from_numbers(np.asarray(image))
     if image.format in {"BMP", "DIB"} and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
         return image.convert("RGB")  # by those who leave the fourth byte empty
-    if image.mode in {"RGB", "RGBA"} and _is_dark_16_bit(image, data):
+    if has_16_bits(image, data) and _is_dark(image):
         return _from_both_bytes(image, data)
     return image
 
 
-def _is_dark_16_bit(image: ImageFile.ImageFile, data: bytes) -> bool:
-    """Say whether colours of 16 bits, of which Pillow keeps the high byte, may have all they say in the low one."""
+def has_16_bits(image: ImageFile.ImageFile, data: bytes) -> bool:
+    """Say whether an opened picture has colours of 16 bits, of which Pillow keeps the high byte."""
+    if image.mode not in {"RGB", "RGBA"}:
+        return False
     if image.format == "PNG":
-        fine = data[24] == 16
-    else:
-        fine = isinstance(image, TiffImagePlugin.TiffImageFile) and set(image.tag_v2.get(258, ())) == {16}
-    return fine and all(high < 64 for _, high in image.getextrema()[:3])  # type: ignore[misc]
+        return data[24] == 16
+    return isinstance(image, TiffImagePlugin.TiffImageFile) and set(image.tag_v2.get(258, ())) == {16}
+
+
+def _is_dark(image: ImageFile.ImageFile) -> bool:
+    """Say whether all that colours say may be in their low byte."""
+    return all(high < 64 for _, high in image.getextrema()[:3])  # type: ignore[misc]
 
 
 def _from_both_bytes(image: ImageFile.ImageFile, data: bytes) -> Image.Image:

@@ -291,4 +291,11 @@ SCRIPTS: tuple[str, ...] = (
     CREATE TRIGGER texts_deleted AFTER DELETE ON images
         BEGIN INSERT OR IGNORE INTO texts_stale VALUES (old.id); END;
     """,
+    """
+    -- By which version of the decoder a content was read (see DECODING), and what of its file could not be.
+    ALTER TABLE contents ADD COLUMN decoding INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE contents ADD COLUMN partial INTEGER NOT NULL DEFAULT 0;    -- 1: the file breaks off
+    ALTER TABLE contents ADD COLUMN dropped TEXT NOT NULL DEFAULT '';      -- parts beside the pixels, ' ' between names
+    CREATE INDEX contents_by_decoding ON contents (decoding);
+    """,
 )

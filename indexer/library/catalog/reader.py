@@ -14,11 +14,16 @@ from indexer.library.looks import Looks
 from indexer.library.sources.items import ByteRange, KnownItem, Locator, Name, Part, Root, Stamp
 from indexer.library.sources.kinds import place_of
 from models.foundation.vectors import Ids
+from models.pictures.formats import DECODING
 
 _LOOKS = (
     "SELECT images.id, images.content_id, phash, dominant FROM images JOIN contents ON contents.id = images.content_id "
     "LEFT JOIN annotation_phash ON annotation_phash.content_id = contents.id "
     "LEFT JOIN annotation_colours ON annotation_colours.content_id = contents.id"
+)
+_EARLIER = (
+    "contents WHERE decoding < ? "
+    "AND EXISTS (SELECT 1 FROM images WHERE content_id = contents.id AND status = 'indexed')"
 )
 
 
@@ -245,6 +250,27 @@ class CatalogReader(TextDatabase):
             (place_of(root_of(tuple(root)), Locator(root[0], key or "", row=number)), reason, detail or "")
             for key, number, reason, detail, *root in rows
         ]
+
+    def list_remarks(self) -> list[tuple[str, bool, tuple[str, ...]]]:
+        """Return (place, whether it breaks off, parts that were left out) of indexed files that were not read whole."""
+        rows = self._query(
+            f"SELECT images.path, partial, dropped, {ROOT_COLUMNS} FROM images JOIN roots ON roots.id = root_id "
+            "JOIN contents ON contents.id = content_id WHERE status = 'indexed' AND (partial OR dropped <> '') "
+            "ORDER BY roots.id, images.path"
+        )
+        return [
+            (place_of(root_of(tuple(root)), Locator(root[0], key)), bool(partial), tuple(dropped.split()))
+            for key, partial, dropped, *root in rows
+        ]
+
+    def list_earlier_decoded(self, after: int, most: int) -> list[int]:
+        """Return ids of contents that were read by an earlier version of the decoder: the next after `after`."""
+        rows = self._query(f"SELECT id FROM {_EARLIER} AND id > ? ORDER BY id LIMIT ?", (DECODING, after, most))
+        return [row[0] for row in rows]
+
+    def count_earlier_decoded(self) -> int:
+        """Return how many contents were read by an earlier version of the decoder."""
+        return int(self._query(f"SELECT count(*) FROM {_EARLIER}", (DECODING,))[0][0])
 
     def counts(self) -> dict[str, int]:
         """Return status -> number of pictures."""

@@ -22,12 +22,17 @@ class StoredEncoder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What is in a picture file. `sha256` is of the file, hex; width and height are those of the upright picture."""
+    """What is in a picture file. `sha256` is of the file, hex; width and height are those of the upright picture.
+
+    `partial` says that the file breaks off, `dropped` which parts beside the pixels could not be read, by their names.
+    """
 
     sha256: str
     format: str
     width: int
     height: int
+    partial: bool = False
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

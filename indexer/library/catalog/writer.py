@@ -18,6 +18,7 @@ from indexer.library.catalog.records import Content, Shard, StoredEncoder
 from indexer.library.errors import EncodersLeftOut, IndexMismatch
 from indexer.library.sources.items import Item, Locator, Root, Stamp
 from indexer.library.sources.kinds import package_of
+from models.pictures.formats import DECODING
 
 Named = Sequence[tuple[str, str]]  # encoders: name and fingerprint
 
@@ -117,12 +118,26 @@ class Catalog(CatalogReader):
     def put_content(self, content: Content) -> int:
         """Return the id of what is in a file, entering it the first time it is seen."""
         ((content_id,),) = self._connection.execute(
-            "INSERT INTO contents (sha256, format, width, height) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (sha256) DO UPDATE SET format = excluded.format, width = excluded.width, "
-            "height = excluded.height RETURNING id",
-            (content.sha256, content.format, content.width, content.height),
+            "INSERT INTO contents (sha256, format, width, height, partial, dropped, decoding) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET format = excluded.format, "
+            "width = excluded.width, height = excluded.height, partial = excluded.partial, "
+            "dropped = excluded.dropped, decoding = excluded.decoding RETURNING id",
+            (
+                *(content.sha256, content.format, content.width, content.height),
+                *(content.partial, " ".join(content.dropped), DECODING),
+            ),
         ).fetchall()
         return int(content_id)
+
+    def put_decoded(self, content_ids: Iterable[int], *, anew: Collection[int]) -> None:
+        """Record that contents of an earlier version of the decoder look the same now, but for those to see `anew`.
+
+        Those lose their vectors, so that they are encoded again.
+        """
+        self._connection.executemany(
+            "UPDATE contents SET decoding = ? WHERE id = ?", ((DECODING, content_id) for content_id in content_ids)
+        )
+        self._connection.executemany("DELETE FROM vectors WHERE content_id = ?", ((one,) for one in anew))
 
     def put_image(
         self, item: Item, content_id: int, *, changing: Collection[int] = (), has_new_vector: bool = True

@@ -18,13 +18,14 @@ import indexer.cli
 import models.cli
 import models.training.finetune.cli
 from api.search.options import OPTIONS, Option
-from indexer.cli import settings_for
+from indexer.command_settings import settings_for
 from indexer.pipeline.gate import MAKE_GATE
 from models.foundation.messages import Message, Word, join, message, verbatim
 from models.foundation.terminal import Data, Json, language, print_json, print_table, run, say, tell
 
 if TYPE_CHECKING:
     from api.search.results import SearchHit, SearchResult
+    from models.pictures.limits import DecodeLimits
     from models.relevance.curves import Fit
 
 app = typer.Typer(
@@ -104,7 +105,6 @@ def search(
     from api.search.engine import SearchEngine
     from api.search.query import Clause, Query, parse_terms, read_options
     from models.pictures.errors import DecodeError
-    from models.pictures.files import read_image_file
     from models.pictures.limits import DecodeLimits
 
     _check_terms(text or [])
@@ -114,7 +114,7 @@ def search(
         query = Query(
             clauses=[
                 *parse_terms(text or []),
-                *(Clause(image=read_image_file(path, limits)) for path in image or []),
+                *(Clause(image=_read_picture(path, limits)) for path in image or []),
                 *(Clause(image_id=image_id) for image_id in like or []),
             ],
             where=where or None,
@@ -194,6 +194,16 @@ def demo(
     from api.demo import run_demo
 
     run_demo(pictures, data or context.obj)
+
+
+def _read_picture(path: Path, limits: "DecodeLimits") -> bytes:
+    """Return the bytes of a picture file. Raises DecodeError, also for an address."""
+    from models.pictures.errors import DecodeError
+    from models.pictures.files import read_image_file
+
+    if str(path).lower().startswith(("http:/", "https:/")):  # Path has made one of the two
+        raise DecodeError("address")
+    return read_image_file(path, limits)
 
 
 def _check_terms(terms: list[str]) -> None:

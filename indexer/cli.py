@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from indexer import roots_cli
 from indexer.command_output import (
     print_duplicates,
     print_remarks,
@@ -15,6 +16,7 @@ from indexer.command_output import (
     tell_of_newer_encoder,
     tell_of_stronger_encoder,
 )
+from indexer.command_settings import settings_for
 from indexer.pipeline.gate import Force, GateFile, PublicationGate, check_with, make_gate
 from models.foundation.errors import InvalidSetting
 from models.foundation.messages import message
@@ -27,6 +29,8 @@ if TYPE_CHECKING:  # what follows takes time to import, and `xuntu search` needs
 app = typer.Typer(
     help="Build and look after the library of pictures.", no_args_is_help=True, pretty_exceptions_enable=False
 )
+
+app.add_typer(roots_cli.app, name="roots")
 
 Encoders = Annotated[
     list[str] | None,
@@ -49,14 +53,6 @@ Workers = Annotated[
 @app.callback()
 def _index(context: typer.Context, data: Data = None) -> None:
     context.obj = data or context.obj
-
-
-def settings_for(context: typer.Context, data: Path | None = None, **overrides: object) -> "IndexerSettings":
-    """Return the settings; a flag beats the environment."""
-    from indexer.config import IndexerSettings
-    from models.config import load_settings
-
-    return load_settings(IndexerSettings, data=data or context.obj, **overrides)
 
 
 @app.command()
@@ -82,12 +78,20 @@ def build(
     ] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Not files that match; may be repeated.")] = None,
     hidden: Annotated[bool, typer.Option("--hidden", help="Hidden files and folders too.")] = False,
+    defaults: Annotated[
+        bool,
+        typer.Option(
+            "--default-excludes/--no-default-excludes",
+            help="Leave out what systems and programs put beside pictures, and what .nomedia and .ignore files say.",
+        ),
+    ] = True,
     path_column: Annotated[str | None, typer.Option(help="Of lists: the column of paths.", show_default="path")] = None,
     url_column: Annotated[str | None, typer.Option(help="The column of addresses.", show_default="url")] = None,
     caption_column: Annotated[str | None, typer.Option(help="The column of captions.", show_default="caption")] = None,
     tags_column: Annotated[str | None, typer.Option(help="The column of tags.", show_default="tags")] = None,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Believe that an empty folder's pictures are gone.")
+        bool,
+        typer.Option("--allow-empty", help="Believe that the pictures of these paths are gone."),
     ] = False,
     gate: GateFile = None,
     force: Force = False,
@@ -108,8 +112,9 @@ def build(
         include=include or (),
         exclude=exclude or (),
         hidden=hidden,
+        defaults=defaults,
         columns={what: name for what, name in chosen.items() if name},
-        allow_empty=allow_empty,
+        allow_empty=[path.expanduser().resolve() for path in paths] if allow_empty else (),
     )
     settings = settings_for(context, data, workers=workers)
     made = make_gate(context, gate, settings, force=force)
@@ -129,8 +134,12 @@ def update(
     drop_encoder: Dropped = None,
     workers: Workers = None,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Believe that an empty folder's pictures are gone.")
-    ] = False,
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="Believe that this source is empty, or a drive in it; may be repeated.",
+        ),
+    ] = None,
     gate: GateFile = None,
     force: Force = False,
     data: Data = None,
@@ -141,7 +150,11 @@ def update(
 
     settings = settings_for(context, data, workers=workers)
     made = make_gate(context, gate, settings, force=force)
-    options = BuildOptions(encoders=encoder or (), dropped=drop_encoder or (), allow_empty=allow_empty)
+    options = BuildOptions(
+        encoders=encoder or (),
+        dropped=drop_encoder or (),
+        allow_empty=[roots_cli.path_of(one) for one in allow_empty or ()],
+    )
     done = _build(settings, [], options, gate=made, as_json=as_json)
     if not as_json:
         tell_of_newer_encoder(done)

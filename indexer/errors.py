@@ -8,6 +8,8 @@ IndexerError
 ├─ InvalidPattern                       an include or exclude pattern that means nothing
 ├─ NoPictures                           nothing to index
 ├─ RootEmptied                          a folder that held pictures holds none: an unplugged drive?
+├─ UnknownRoot                          a path that is named as a source, and is none
+├─ RootTaken                            a source would come to lie where another one does
 ├─ MountGone                            a drive mounted inside a root is not there (a warning)
 ├─ RecallMissed                         an index finds less than was asked for (a warning)
 ├─ EncodersDiffer                       what makes vectors and what keeps them do not belong together
@@ -17,12 +19,13 @@ IndexerError
 └─ VectorsLost                          a shard is damaged; its pictures are encoded again (a warning)
 """
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from indexer.library.damage import Damage
 from models.foundation.errors import ImageSearchError
-from models.foundation.messages import NOTHING, Readable, message
+from models.foundation.messages import NOTHING, Readable, message, verbatim
 
 
 class IndexerError(ImageSearchError):
@@ -128,19 +131,42 @@ class NoPictures(IndexerError):
 
 
 class RootEmptied(IndexerError):
-    """A folder that held pictures is gone or empty, as when a drive is not plugged in."""
+    """A source that held pictures is gone, is empty, or has nothing that is asked for: nothing of it is removed.
+
+    A drive may not be plugged in. `there` says whether it is there, `files` whether any file is in it.
+    """
 
     code = "root_emptied"
     users_mistake = True
 
-    def __init__(self, path: Path, count: int) -> None:
-        self.path, self.count = path, count
-        super().__init__(
-            message(
-                "{path} held {count} pictures and now shows none. Is its drive connected? Nothing was removed. If they "
-                "are really gone, run the same command with --allow-empty.",
+    def __init__(self, path: Path, count: int, *, there: bool, files: bool) -> None:
+        self.path, self.count, self.there, self.files = path, count, there, files
+        quoted = verbatim(shlex.quote(str(path)))
+        if files:
+            what = message(
+                "{path} held {count} pictures; it is there, and none of its files is wanted now: the patterns of "
+                "--include and --exclude, or those of files in it, leave all out.",
                 path=path,
                 count=count,
+            )
+        elif there:
+            what = message(
+                "{path} held {count} pictures and is empty now. Is its drive connected?", path=path, count=count
+            )
+        else:
+            what = message(
+                "{path} held {count} pictures and is not there. Is its drive connected?", path=path, count=count
+            )
+        moved = (
+            NOTHING if there else message(" If it lies elsewhere now: xuntu index roots move {path} NEW", path=quoted)
+        )
+        super().__init__(
+            message(
+                "{what} Nothing was removed.{moved} If its pictures are really gone: xuntu index update --allow-empty "
+                "{path}",
+                what=what,
+                moved=moved,
+                path=quoted,
             )
         )
 
@@ -155,9 +181,42 @@ class MountGone(IndexerError):
         super().__init__(
             message(
                 "{path} was another drive, which is not connected; {count} of its pictures are not in sight. They stay "
-                "in the library. If they are really gone, run the same command with --allow-empty.",
+                "in the library. If they are really gone: xuntu index update --allow-empty {quoted}",
                 path=path,
                 count=count,
+                quoted=verbatim(shlex.quote(str(path))),
+            )
+        )
+
+
+class UnknownRoot(IndexerError):
+    """A path that is named as a source of the library, and is none."""
+
+    code = "unknown_root"
+    users_mistake = True
+
+    def __init__(self, path: Path, known: Sequence[Path]) -> None:
+        self.path, self.known = path, known
+        super().__init__(
+            message(
+                "{path} is no source of this library. It has: {known}.", path=path, known=[str(one) for one in known]
+            )
+        )
+
+
+class RootTaken(IndexerError):
+    """A source would come to lie where another one of the library does."""
+
+    code = "root_taken"
+    users_mistake = True
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            message(
+                "{path} is a source of this library already. `xuntu index build` with it finds the pictures that moved "
+                "there, and keeps what is known of them.",
+                path=path,
             )
         )
 

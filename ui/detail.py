@@ -115,10 +115,11 @@ def _ways(address: Address, found: Found | None) -> dict[str, str | None]:
 def _facts(detail: ImageDetail, lang: str, timezone: str | None) -> list[dict[str, str]]:
     text = labels(lang)
     when = detail.taken_at or detail.modified_at
+    dated = {"camera": text.taken, "name": text.taken_by_name, "file": text.modified}[detail.dated]
     megapixels = detail.width * detail.height / 1e6
     size = words.pixels(detail.width, detail.height)
     facts = [
-        (text.taken if detail.taken_at else text.modified, words.moment(when, lang=lang, timezone=timezone)),
+        (dated, words.moment(when, lang=lang, timezone=timezone)),
         (text.camera, detail.camera or ""),
         (text.dimensions, f"{size} · {megapixels:.1f} MP" if megapixels >= 0.1 else size),
         (text.file, f"{detail.format.upper()} · {words.file_size(detail.bytes)}"),

@@ -125,6 +125,7 @@ class Strings:
     copy_name: str
     folder: str
     taken: str
+    taken_by_name: str
     modified: str
     camera: str
     dimensions: str
@@ -270,6 +271,7 @@ ZH = Strings(
     copy_name="复制文件名",
     folder="文件夹",
     taken="拍摄时间",
+    taken_by_name="拍摄时间（据文件名）",
     modified="修改时间",
     camera="相机",
     dimensions="尺寸",
@@ -425,6 +427,7 @@ EN = Strings(
     copy_name="Copy name",
     folder="Folder",
     taken="Taken",
+    taken_by_name="Taken (by its name)",
     modified="Modified",
     camera="Camera",
     dimensions="Dimensions",

@@ -299,16 +299,20 @@ class Library:
         return self._build([Path(one).expanduser() for one in (path, *paths)], options, on_progress)
 
     def update(
-        self, *, retry: bool = False, allow_empty: bool = False, on_progress: OnStep | None = None
+        self, *, retry: bool = False, allow_empty: Sequence[str | Path] = (), on_progress: OnStep | None = None
     ) -> "BuildReport":
         """Bring the library up to date with where its pictures come from, and return what was done.
 
-        `retry`: try every file again that could not be indexed. `allow_empty`: believe that the pictures of an empty
-        folder are gone. Raises as `add`, and NoIndex or RootEmptied.
+        `retry`: try every file again that could not be indexed. `allow_empty`: sources of which it is to be
+        believed that their pictures are gone. Raises as `add`, and NoIndex, RootEmptied or UnknownRoot.
         """
         from indexer.pipeline.run import BuildOptions
 
-        return self._build([], BuildOptions(retry=retry, allow_empty=allow_empty), on_progress)
+        return self._build(
+            [],
+            BuildOptions(retry=retry, allow_empty=[Path(one).expanduser().absolute() for one in allow_empty]),
+            on_progress,
+        )
 
     def _build(self, paths: Sequence[Path], options: "BuildOptions", on_progress: OnStep | None) -> "BuildReport":
         from indexer.pipeline.commands import build

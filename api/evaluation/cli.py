@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from indexer.cli import settings_for
+from indexer.command_settings import settings_for
 from models.foundation.messages import NOTHING, Message, mark, message
 from models.foundation.terminal import Data, Json, print_json, print_table, tell
 

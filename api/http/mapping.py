@@ -41,7 +41,7 @@ def check_token(request: Request) -> None:
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
 
 
-_OPERATOR = re.compile(r"\s*(>=|<=|\^=|=|>|<)\s*")
+_OPERATOR = re.compile(r"\s*(>=|<=|\^=|~=|=|>|<)\s*")
 ServiceDep = Annotated[Service, Depends(get_service)]
 LanguageDep = Annotated[str, Depends(language_of)]
 

@@ -1,9 +1,7 @@
 """What a picture's EXIF block says of it: when, with which camera, and whether where."""
 
-import re
 import struct
 from collections.abc import Sequence
-from datetime import datetime
 
 from PIL import ExifTags, Image
 
@@ -11,6 +9,7 @@ from indexer.library.annotations.fields import Field, FieldType
 from indexer.library.annotations.port import AnnotatedPicture, Needs
 from indexer.library.annotations.values import Values
 from models.foundation.messages import mark
+from models.foundation.moments import read_moment
 
 _WHEN = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized, ExifTags.Base.DateTime)
 _DAMAGE = (KeyError, IndexError, OSError, OverflowError, SyntaxError, TypeError, ValueError, struct.error)
@@ -20,7 +19,7 @@ class ExifAnnotator:
     """Reads when a picture was taken (the camera's clock), with which camera, and whether its place is recorded."""
 
     name = "exif"
-    version = 1
+    version = 2
     needs: Needs = "bytes"
     fields = (
         Field(name="taken", type=FieldType.MOMENT, label=mark("Taken"), filterable=True, faceted=True),
@@ -47,14 +46,8 @@ def _read(exif: Image.Exif) -> Values:
 
 
 def _moment(value: object) -> str | None:
-    digits = re.match(r"(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d):(\d\d):(\d\d)", _words(value))
-    if not digits:
-        return None
-    try:
-        moment = datetime(*map(int, digits.groups()))  # type: ignore[arg-type]
-    except ValueError:
-        return None
-    return moment.isoformat() if moment.year > 1800 else None
+    found = read_moment(_words(value))
+    return found.isoformat() if found else None
 
 
 def _words(value: object) -> str:

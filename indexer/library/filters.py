@@ -59,7 +59,18 @@ class AllOf:
         return AllOf(tuple(dict.fromkeys((*self.texts, *other.texts))))
 
 
-Condition: TypeAlias = Range | Period | AnyOf | AllOf
+@dataclass(frozen=True, slots=True)
+class Begins:
+    """A beginning that a path has, in whichever way Unicode writes its characters; `folded`: in any case, too."""
+
+    prefixes: tuple[tuple[str, bool], ...]  # each with `folded`
+
+    def within(self, other: "Begins") -> "Begins":
+        """Return the beginnings of both, all of which are to be had."""
+        return Begins(tuple(dict.fromkeys((*self.prefixes, *other.prefixes))))
+
+
+Condition: TypeAlias = Range | Period | AnyOf | AllOf | Begins
 
 
 @dataclass(frozen=True, slots=True)

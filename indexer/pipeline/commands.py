@@ -10,7 +10,7 @@ import numpy as np
 
 from indexer.annotators.registry import list_annotators
 from indexer.config import IndexerSettings
-from indexer.errors import InvalidRoot, UnknownAnnotator
+from indexer.errors import InvalidRoot, UnknownAnnotator, UnknownRoot
 from indexer.library.builds.current import delete_builds_but, find_build_damage, read_current
 from indexer.library.catalog.records import StoredEncoder
 from indexer.library.catalog.writer import Catalog
@@ -36,6 +36,7 @@ __all__ = [
     "compact",
     "rebuild",
     "remedy",
+    "remove_root",
     "verify",
 ]
 
@@ -93,6 +94,39 @@ def rebuild(
         reused=counts["indexed"],
         failed=counts["failed"],
         removed=0,
+        seconds=round(time.perf_counter() - started, 3),
+        encoders=tuple(encoder.name for encoder in stored),
+    )
+
+
+def remove_root(settings: IndexerSettings, path: Path) -> BuildReport:
+    """Take a source out of the library, and publish a build without its pictures. Their vectors stay until `compact`.
+
+    Raises UnknownRoot, NoIndex, LibraryBusy or LibraryUnwritable.
+    """
+    started = time.perf_counter()
+    layout = Layout(settings.data.absolute())
+    if not layout.catalog.exists():
+        raise NoIndex(layout.data)
+    with _opened(layout, settings) as catalog:
+        catalog.check_seal(thorough=True)
+        roots = {root.path: root for root in catalog.list_roots()}
+        if path not in roots:
+            raise UnknownRoot(path, list(roots))
+        with catalog.writing():
+            removed = catalog.remove_root(roots[path].id)
+        stored = _complete_encoders(layout, catalog)
+        manifest = publish(layout, catalog, stored, _options(settings))
+        catalog.sync_texts()
+        catalog.seal()
+        counts = catalog.counts()
+    return BuildReport(
+        build=manifest.build,
+        seen=counts["indexed"] + counts["failed"],
+        encoded=0,
+        reused=counts["indexed"],
+        failed=counts["failed"],
+        removed=removed,
         seconds=round(time.perf_counter() - started, 3),
         encoders=tuple(encoder.name for encoder in stored),
     )
@@ -163,8 +197,12 @@ def compact(settings: IndexerSettings) -> CompactReport:
     )
 
 
+def _options(settings: IndexerSettings) -> PublishOptions:
+    return PublishOptions(index=settings.index_options, runtime=settings.runtime)
+
+
 def _anew(settings: IndexerSettings) -> PublishOptions:
-    return PublishOptions(index=settings.index_options, runtime=settings.runtime, anew=True)
+    return replace(_options(settings), anew=True)
 
 
 def remedy(problems: Sequence[Damage]) -> Message:

@@ -17,6 +17,7 @@ from indexer.errors import (
     NotAnnotated,
     RecallMissed,
     RootEmptied,
+    UnknownRoot,
     VectorsLost,
 )
 from indexer.library.builds.current import is_untouched, read_current
@@ -36,8 +37,8 @@ from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.read import EncoderView, ImageDataset
 from indexer.pipeline.renew import renew
-from indexer.sources.folders import compile_patterns
 from indexer.sources.places import source_at
+from indexer.sources.rules import compile_patterns, has_files
 from models.encoders.registry import get_installed_spec, get_preprocess
 from models.foundation.devices import count_cpus
 from models.foundation.errors import BackendNotInstalled, ImageSearchError
@@ -80,8 +81,9 @@ class BuildOptions:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     hidden: bool = False
+    defaults: bool = True  # what systems and programs put beside pictures is left out
     columns: Mapping[str, str] = field(default_factory=dict)  # of lists: path, url, caption, tags -> the column's name
-    allow_empty: bool = False
+    allow_empty: Sequence[Path] = ()  # sources, or drives in them, of which it is believed that their pictures are gone
     retry: bool = False  # every failed file again, not only those whose reason may have gone
     reencode: bool = False  # every picture again
     only: Sequence[Path] | None = None  # nothing but these files and folders is looked at
@@ -116,6 +118,7 @@ class Run:
         self.records = [record_of(annotator) for annotator in self.annotators]
         self.progress = Progress(total=0)
         self.retry = options.retry
+        self.dead: list[Root] = []  # sources that are not there
         self.warnings: list[ImageSearchError] = []
         self.named: Sequence[Path] = ()
         self.stamps: dict[int, Stamp] = {}  # of sources that were read to their end, by root
@@ -135,8 +138,9 @@ class Run:
             # Known paths first: then a copy that has come finds its original settled, and not about to change.
             [item for change in changes for item in change.changed]
             + [item for change in changes for item in change.new],
-            {image_id for change in changes for image_id in change.changing},
+            {image_id for change in changes for image_id in change.changing} | self._list_dead(),
         )
+        self._drop_moved_roots()
         self._record_stamps()
         for encoder in self.encoders.values():
             merge_small_shards(self.catalog, encoder)
@@ -176,6 +180,7 @@ class Run:
         failure: ImageSearchError | None = None
         with self.catalog.writing() as transaction:
             self._put_encoders()
+            self._check_named()
             self.catalog.put_annotators(self.records)
             for encoder in self.encoders.values():
                 self._forget_damaged_shards(encoder)
@@ -190,6 +195,14 @@ class Run:
             raise failure
         self.progress.add(mark("scan"), time.perf_counter() - started)
         return changes
+
+    def _check_named(self) -> None:
+        """Raise UnknownRoot where pictures are believed to be gone of what is neither a source nor a drive in one."""
+        for path in self.options.allow_empty:
+            roots = self.catalog.list_roots()
+            drives = [root.path / folder for root in roots for folder in root.mounts]
+            if path not in [*(root.path for root in roots), *drives, *self.named]:
+                raise UnknownRoot(path, [root.path for root in roots])
 
     def _put_encoders(self) -> None:
         """Enter the encoders of this run into the catalog, and take those that are dropped out of it."""
@@ -239,6 +252,7 @@ class Run:
                     include=options.include,
                     exclude=options.exclude,
                     hidden=options.hidden,
+                    defaults=options.defaults,
                     columns=options.columns,
                 )
 
@@ -264,10 +278,14 @@ class Run:
         found = self._find_items(source, known, context)
         self.warnings += context.warnings
         indexed = sum(item.status == "indexed" for item in known.values())
-        if indexed and not self.options.allow_empty and source.is_out_of_sight(found, known):
-            self.warnings.append(RootEmptied(root.path, indexed))
+        believed = root.path in self.options.allow_empty
+        if indexed and not believed and source.is_out_of_sight(found, known):
+            there = root.path.exists()
+            self.warnings.append(RootEmptied(root.path, indexed, there=there, files=there and has_files(root.path)))
+            if not there:
+                self.dead.append(root)
             return Changes()
-        gone = [] if self.options.allow_empty else self._find_gone_mounts(root, context.mounts, found, known)
+        gone = [] if believed else self._find_gone_mounts(root, context.mounts, found, known)
         self.catalog.put_mounts(root, sorted({*context.mounts, *gone}))
         return compare(found, known, [*context.unreadable, *gone] if found else [], retry=self.retry)
 
@@ -305,6 +323,8 @@ class Run:
         """Return the folders that were another drive's, are not any more, and miss most of their pictures."""
         gone = []
         for folder in set(root.mounts) - set(mounts):
+            if root.path / folder in self.options.allow_empty:
+                continue
             before = sum(item.status == "indexed" and str(name).startswith(folder) for name, item in known.items())
             now = sum(item.locator.key.startswith(folder) for item in found)
             if 2 * now < before:
@@ -338,6 +358,20 @@ class Run:
                 if returned:
                     self.catalog.put_returned(returned)
                 self.catalog.put_seen(described)
+
+    def _list_dead(self) -> set[int]:
+        """Return the pictures of sources that are not there: what turns up elsewhere may be what was in them."""
+        return {image_id for root in self.dead for image_id in self.catalog.list_indexed(root)}
+
+    def _drop_moved_roots(self) -> None:
+        """Take sources out of the library that are not there, and all of whose pictures have turned up elsewhere."""
+        moved = [root for root in self.dead if not self.catalog.count_indexed(root)]
+        if moved:
+            with self.catalog.writing():
+                for root in moved:
+                    self.catalog.remove_root(root.id)
+            paths = [root.path for root in moved]
+            self.warnings = [one for one in self.warnings if not (isinstance(one, RootEmptied) and one.path in paths)]
 
     def _record_stamps(self) -> None:
         """Note which sources need not be read again, now that all that they name is in the catalog."""
@@ -382,6 +416,7 @@ class Run:
 
     def _sync_texts(self) -> None:
         started = time.perf_counter()
+        self.catalog.sync_named_moments(datetime.now())
         if self.catalog.sync_texts():
             self.progress.add(mark("texts"), time.perf_counter() - started)
 

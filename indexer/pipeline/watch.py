@@ -12,8 +12,8 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import LibraryBusy
 from indexer.library.layout import Layout
 from indexer.pipeline.commands import BuildOptions, BuildReport, build
+from indexer.sources.rules import IGNORE_FILES, NO_MEDIA, kind_of
 from models.foundation.errors import BackendNotInstalled, ImageSearchError
-from models.pictures.formats import SUFFIXES
 
 logger = logging.getLogger(__name__)
 
@@ -111,4 +111,4 @@ def _matters(layout: Layout, roots: Sequence[Path], _change: object, name: str) 
         return True
     if path.is_relative_to(layout.data) or path.is_relative_to(layout.data.resolve()):
         return False
-    return path.suffix.lower() in SUFFIXES or not path.suffix or path.is_dir()
+    return kind_of(path.name) is not None or path.name in {NO_MEDIA, *IGNORE_FILES} or path.is_dir()

@@ -2,21 +2,17 @@
 
 import contextlib
 import os
-import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from indexer.errors import InvalidPattern
 from indexer.library.sources.items import MAX_INT64, Item, Locator, Root, Stamp
 from indexer.library.sources.port import FilePath, Original, ReadOptions, ScanContext, Source, StoredItem
+from indexer.sources.rules import IGNORE_FILES, NO_MEDIA, FileKind, PathRules
 from models.pictures.files import read_image_file
-from models.pictures.formats import SUFFIXES
+from models.pictures.formats import name_of_unread
 from models.pictures.limits import DecodeLimits
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
 
 # A folder with both of these is the data folder of a library: its thumbnails are no pictures of anybody's.
 _LIBRARY_FILES = {"catalog.sqlite3", "write.lock"}
@@ -73,7 +69,8 @@ def scan(
 
     Links are followed; a folder reached twice (a loop, two links) is read once, under its real name where that
     lies below the root. `other_roots` are left to themselves, however they are reached, and so is the data folder of
-    a library. Hidden files and folders are skipped unless the root says otherwise. A folder that cannot be read, or
+    a library. Hidden files and folders, and those of systems, are
+    skipped unless the root says otherwise. A folder that cannot be read, or
     a link that leads nowhere, is added to `unreadable` as "path/"; one on another drive than the folder it is in to
     `mounts`, the root itself as "". Only what is below the folder `start` ("path/") is read, if one is given.
     """
@@ -105,8 +102,8 @@ def scan(
             if _is_folder(entry):
                 if wanted.folder(path):
                     (links if entry.is_symlink() else subfolders).append((path + "/", identity[0]))
-            elif wanted.file(path):
-                yield file_item(root, path, entry)
+            elif kind := wanted.file(path):
+                yield file_item(root, path, entry, kind)
             elif entry.is_symlink() and not Path(entry.path).exists():
                 unreadable.append(path + "/")
         folders += reversed(subfolders)
@@ -127,12 +124,17 @@ def scan_paths(
         if absolute.is_dir():
             if reaches(root, absolute):
                 yield from scan(root, other_roots=other_roots, unreadable=unreadable, start=f"{path}/")
-        elif absolute.exists() and reaches(root, absolute.parent) and wanted.file(path):
-            yield file_item(root, path, absolute)
+        elif absolute.exists() and reaches(root, absolute.parent) and (kind := wanted.file(path)):
+            yield file_item(root, path, absolute, kind)
 
 
 def needs_whole(root: Root, path: str) -> bool:
-    """Say whether what a path holds can only be told from a scan of the whole root: links and drives lie on its way."""
+    """Say whether what a path holds can only be told from a scan of the whole root.
+
+    Links and drives lie on its way, or it says what else belongs to its folder.
+    """
+    if path.rpartition("/")[2] in {NO_MEDIA, *IGNORE_FILES}:
+        return True
     absolute = root.path / path
     on_the_way = [absolute, *absolute.parents[: len(Path(path).parts) - 1]]
     if any(place.is_symlink() or place.is_mount() for place in on_the_way):
@@ -159,40 +161,6 @@ def reaches(root: Root, folder: Path) -> bool:
     return all(wanted.folder("/".join(parts[:depth])) for depth in range(1, len(parts) + 1))
 
 
-class PathRules:
-    """Which paths a root is made of."""
-
-    def __init__(self, root: Root) -> None:
-        self._hidden = root.hidden
-        self._include = compile_patterns(root.include) if root.include else None
-        self._exclude = compile_patterns(root.exclude)
-
-    def folder(self, path: str) -> bool:
-        """Say whether to look into a folder."""
-        return self._visible(path) and not self._exclude.match_file(path + "/")
-
-    def file(self, path: str) -> bool:
-        """Say whether a file is a picture that belongs to the root."""
-        if os.path.splitext(path)[1].lower() not in SUFFIXES or not self._visible(path):
-            return False
-        return not self._exclude.match_file(path) and (self._include is None or self._include.match_file(path))
-
-    def _visible(self, path: str) -> bool:
-        return self._hidden or not path.rpartition("/")[2].startswith(".")
-
-
-def compile_patterns(patterns: Sequence[str]) -> "GitIgnoreSpec":
-    """Return patterns of .gitignore files, ready to match. Raises InvalidPattern."""
-    from pathspec import GitIgnoreSpec
-
-    for pattern in patterns:
-        try:
-            GitIgnoreSpec.from_lines([pattern])
-        except (ValueError, re.error) as error:
-            raise InvalidPattern(pattern) from error
-    return GitIgnoreSpec.from_lines(patterns)
-
-
 def _identity(path: Path) -> tuple[int, int]:
     """Return what tells one folder from another under all its names. Raises OSError if it is not there."""
     info = path.stat()
@@ -206,13 +174,14 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def file_item(root: Root, key: str, file: Path | os.DirEntry[str]) -> Item:
-    """Describe a file. One that is no regular file, or a link to nothing, is kept for the report."""
+def file_item(root: Root, key: str, file: Path | os.DirEntry[str], kind: FileKind = FileKind.PICTURE) -> Item:
+    """Describe a file. One that is no regular file, a link to nothing, or not read, is kept for the report."""
     try:
         stamp = _stamp_of(file.stat())
     except OSError:
         stamp = Stamp()
-    return Item(Locator(root.id, key), stamp, dangling=not stamp.is_known and file.is_symlink())
+    problem = ("unread", name_of_unread(os.path.splitext(key)[1].lower())) if kind is FileKind.UNREAD else None
+    return Item(Locator(root.id, key), stamp, problem=problem, dangling=not stamp.is_known and file.is_symlink())
 
 
 def read_file(path: Path, seen: Stamp, limits: DecodeLimits) -> tuple[Stamp, bytes]:

@@ -18,8 +18,9 @@ from typing import ClassVar
 from indexer.errors import DescriptionsUnreadable, ShardDamaged
 from indexer.library.sources.items import MAX_INT64, ByteRange, Item, Locator, Root, Stamp
 from indexer.library.sources.port import ReadOptions, ScanContext, Source
-from indexer.sources.folders import PathRules, clamp_mtime
+from indexer.sources.folders import clamp_mtime
 from indexer.sources.lists import COLUMNS, join_tags, text_of
+from indexer.sources.rules import FileKind, PathRules
 from models.foundation.errors import ImageSearchError
 from models.foundation.messages import Message, Quoted, Readable, message, os_message
 from models.pictures.errors import DecodeError
@@ -83,7 +84,8 @@ def scan_shard(root: Root, *, unreadable: list[str], warnings: list[ImageSearchE
         mtime_ns = clamp_mtime(info.st_mtime_ns)
         for tar, member in _members(root.path, info.st_size):
             name = member.name.removeprefix("./")
-            if wanted.file(name):
+            kind = wanted.file(name, alone=True)
+            if kind is FileKind.PICTURE:
                 found[name] = _picture(root, member, name, mtime_ns)
                 links[name] = _target(member, name)
             elif _is_plain(member) and name.lower().endswith((".txt", ".json")) and member.size <= _MAX_TEXT_BYTES:

@@ -35,6 +35,17 @@ def open_text(path: Path, charset: str, *, newline: str | None = None) -> TextIO
     return path.open(encoding=charset, errors=errors, newline=newline)
 
 
+def read_name(name: str) -> str:
+    """Return the name of a file as text: where its bytes are not UTF-8 (surrogates stand for them) they may be GBK."""
+    if not any("\udc80" <= char <= "\udcff" for char in name):
+        return name
+    raw = name.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode("gb18030")
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "ignore")
+
+
 def _count_characters(path: Path) -> tuple[int, int, int]:
     """Return how many characters beyond ASCII a text has as UTF-8: of two bytes, of more, and those that are none."""
     narrow = wide = broken = 0

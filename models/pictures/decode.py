@@ -7,7 +7,7 @@ The kind of a file is told by its content, never by its name. Whatever the bytes
 import logging
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,6 +139,8 @@ def _decode(repaired: Repaired, sides: _Sides, limits: DecodeLimits) -> DecodedI
     """Do the work of `decode_image`, raising whatever the decoders raise."""
     data = _embedded(repaired.data)
     check_pixels(_webp_canvas(data), limits)
+    for size in _icon_sizes(data):
+        check_pixels(size, limits)
     image = open_picture(data)
     check_pixels(image.size, limits)
     width, height = image.size
@@ -220,6 +222,20 @@ def _webp_canvas(data: bytes) -> tuple[int, int]:
         bits = int.from_bytes(data[21:25], "little")
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
+
+
+def _icon_sizes(data: bytes) -> list[tuple[int, int]]:
+    """Width and height that each picture of an icon claims for itself, whatever the list of them says."""
+    if data[:4] not in {b"\0\0\1\0", b"\0\0\2\0"}:
+        return []
+    sizes = []
+    for entry in range(6, 6 + 16 * min(int.from_bytes(data[4:6], "little"), 1_000), 16):
+        start = int.from_bytes(data[entry + 12 : entry + 16], "little")
+        is_png = data[start : start + 4] == b"\x89PNG"
+        at = start + (16 if is_png else 4)
+        order: Literal["big", "little"] = "big" if is_png else "little"
+        sizes.append((int.from_bytes(data[at : at + 4], order), int.from_bytes(data[at + 4 : at + 8], order)))
+    return sizes
 
 
 def _read_exif(image: Image.Image, directories: tuple[int, ...] = ()) -> Image.Exif:

@@ -21,8 +21,8 @@ def reason(error: Exception, data: bytes) -> tuple[str, str]:
         return "not_an_image", ""
     opened = not isinstance(error, UnidentifiedImageError)
     try:
-        cut = "truncated" in str(error) or ENDS_EARLY[kind](data)
-        variant = "" if cut else _UNSUPPORTED[kind](data, str(error), opened)
+        cut = "truncated" in str(error) or ENDS_EARLY.get(kind, _never)(data)
+        variant = "" if cut else _UNSUPPORTED.get(kind, _none)(data, str(error), opened)
     except Exception:  # part of the per-image guard: the structure itself leads nowhere
         logger.debug("the end of a picture file could not be found", exc_info=True)
         cut, variant = len(data) < 16, ""
@@ -62,6 +62,10 @@ def boxes_end_early(data: bytes) -> bool:
     return False
 
 
+def _never(_data: bytes) -> bool:
+    return False
+
+
 # Opener -> whether a file lacks the end that its own structure asks for.
 ENDS_EARLY: Final[dict[str, Callable[[bytes], bool]]] = {
     "JPEG": lambda data: b"\xff\xd9" not in data,
@@ -72,6 +76,7 @@ ENDS_EARLY: Final[dict[str, Callable[[bytes], bool]]] = {
     "BMP": lambda data: len(data) < max(int.from_bytes(data[2:6], "little"), 54),
     "AVIF": boxes_end_early,
     "HEIF": boxes_end_early,
+    "JPEG2000": lambda data: b"\xff\xd9" not in data[-64:],
     "DIB": lambda data: len(data) < int.from_bytes(data[:4], "little"),
 }
 
@@ -136,18 +141,21 @@ def _container_variant(_data: bytes, error: str, _opened: bool) -> str:
     return "HEIF, " + error.strip() if "nsupported" in error else ""
 
 
+def _psd_variant(data: bytes, _error: str, opened: bool) -> str:
+    depth, mode = (int.from_bytes(data[at : at + 2], "big") for at in (22, 24))
+    return "" if opened else f"PSD, {depth} bits, mode {mode}"
+
+
 def _none(_data: bytes, _error: str, _opened: bool) -> str:
     return ""
 
 
 _UNSUPPORTED: Final[dict[str, Callable[[bytes, str, bool], str]]] = {
     "JPEG": _jpeg_variant,
-    "PNG": _none,
-    "WEBP": _none,
-    FIRST_FRAME_GIF: _none,
     "TIFF": _tiff_variant,
     "BMP": _bmp_variant,
     "AVIF": _container_variant,
     "HEIF": _container_variant,
     "DIB": _bmp_variant,
+    "PSD": _psd_variant,
 }

@@ -7,7 +7,18 @@ from io import BytesIO
 from typing import Final
 
 import pillow_heif
-from PIL import AvifImagePlugin, GifImagePlugin, Image, ImageFile, WebPImagePlugin
+from PIL import (
+    AvifImagePlugin,
+    CurImagePlugin,  # noqa: F401 - these are registered by being imported
+    GifImagePlugin,
+    IcoImagePlugin,  # noqa: F401
+    Image,
+    ImageFile,
+    Jpeg2KImagePlugin,  # noqa: F401
+    PsdImagePlugin,  # noqa: F401
+    TgaImagePlugin,
+    WebPImagePlugin,
+)
 
 
 class _FirstFrameGif(GifImagePlugin.GifImageFile):
@@ -29,21 +40,25 @@ Image.register_open(FIRST_FRAME_GIF, _FirstFrameGif, Image.OPEN["GIF"][1])
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
+
+def _accept_tga(prefix: bytes) -> bool:
+    """Say whether a file may be a Targa, which has no signature: by what its header may hold."""
+    kind, mapped = prefix[2] & 7, prefix[1]
+    if prefix[2] not in {1, 2, 3, 9, 10, 11} or mapped != (kind == 1) or not (mapped or prefix[3:8] == bytes(5)):
+        return False
+    return prefix[12:14] != b"\0\0" and prefix[14:16] != b"\0\0"
+
+
+Image.register_open(TgaImagePlugin.TgaImageFile.format, TgaImagePlugin.TgaImageFile, _accept_tga)
+
 # AVIF goes before HEIF: both claim the container brand "mif1", and the AVIF plugin turns down what is not
-# its own. DIB is a BMP without its first 14 bytes; it has the weakest signature, so it goes last.
+# its own. DIB is a BMP without its first 14 bytes; it and TGA have the weakest signatures, so they go last.
 # All are registered here: for one that is not, Pillow would load every plugin it has.
-OPENERS: Final = (
-    "JPEG",
-    "PNG",
-    WebPImagePlugin.WebPImageFile.format,
-    FIRST_FRAME_GIF,
-    "TIFF",
-    "BMP",
-    "AVIF",
-    "HEIF",
-    "DIB",
-)
-_FORMATS: Final = {"MPO": "jpeg", "DIB": "bmp"}  # the others have Pillow's name in lower case
+_WEBP: Final = WebPImagePlugin.WebPImageFile.format
+_LAST: Final = ("JPEG2000", "PSD", "ICO", "CUR", "DIB", "TGA")
+OPENERS: Final = ("JPEG", "PNG", _WEBP, FIRST_FRAME_GIF, "TIFF", "BMP", "AVIF", "HEIF", *_LAST)
+# The others have Pillow's name in lower case.
+_FORMATS: Final = {"MPO": "jpeg", "DIB": "bmp", "CUR": "ico", "JPEG2000": "jp2"}
 
 # Pillow's own limit raises at 179 megapixels whatever the caller allows, and warns at half of that.
 # `check_pixels` takes its place: per call, exact, and before any pixel is decoded.

@@ -217,7 +217,7 @@ def test_new_captions_are_found_without_a_new_build(photographs, tmp_path, heavy
     assert ask(engine, "first", match="text").total == 0
     assert ask(engine, "second", match="text").total == 1
     table.write_text("path,caption\n")
-    build(settings, [], BuildOptions(allow_empty=True))
+    build(settings, [], BuildOptions(allow_empty=[table]))
     assert SearchEngine.open(settings.data).search(Query(clauses=[Clause(text="second")], match="text")).total == 0
 
 

@@ -169,14 +169,14 @@ def test_an_empty_folder_is_believed_when_asked_to(album):
     album.draw("one/a.png", "two/b.png")
     album.build(album.pictures / "one", album.pictures / "two")
     shutil.rmtree(album.pictures / "one")
-    report = album.update(allow_empty=True)
+    report = album.update(allow_empty=[album.pictures / "one"])
     assert (report.removed, report.warnings) == (1, ())
     assert album.names() == ["two/b.png"]
 
 
 def test_a_library_may_be_emptied_when_asked_to(full_album):
     shutil.rmtree(full_album.pictures)
-    report = full_album.update(allow_empty=True)
+    report = full_album.update(allow_empty=[full_album.pictures])
     assert (report.seen, report.removed) == (0, 5)
     assert full_album.names() == []
     assert full_album.problems() == []

@@ -144,7 +144,7 @@ def test_a_vanished_folder_asks_for_a_decision(full_album):
     done = full_album.command("update", "--data", full_album.data)
     assert (done.returncode, done.stdout) == (2, "")
     assert "--allow-empty" in done.stderr
-    assert full_album.ask("update", "--allow-empty")["removed"] == 5
+    assert full_album.ask("update", "--allow-empty", full_album.pictures)["removed"] == 5
 
 
 @pytest.mark.parametrize(

@@ -43,12 +43,14 @@ def test_any_file_name_survives(album, name):
 
 
 def test_every_suffix_of_a_picture_counts_and_no_other(album):
-    names = [f"{n}{suffix}" for n, suffix in enumerate([".jpg", ".JPEG", ".png", ".webp", ".gif", ".bmp", ".tif"])]
+    names = [
+        f"{n}{suffix}" for n, suffix in enumerate([".jpg", ".JPEG", ".png", ".webp", ".gif", ".bmp", ".tif", ".mpo"])
+    ]
     names += ["8.tiff", "9.heic", "9.heif", "9.avif", "9.Jpe", "9.apng", "9.dib"]
     album.draw("p.png")
     for name in names:
         os.link(album.pictures / "p.png", album.pictures / name)  # the content tells the kind
-    for name in ["notes.txt", "film.mp4", "raw.cr2", "png", "a.png.part", "a.jpg~", "Thumbs.db", "README"]:
+    for name in ["notes.txt", "film.mp4", "png", "a.png.part", "a.jpg~", "Thumbs.db", "README"]:
         (album.pictures / name).write_bytes(b"not looked at")
     report = album.build()
     assert album.names() == sorted(["p.png", *names])

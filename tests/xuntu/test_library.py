@@ -221,7 +221,7 @@ def test_a_folder_that_emptied_is_no_reason_to_forget(album, pictures):
     with pytest.raises(errors.RootEmptied):
         album.update()
     assert len(album) == 5
-    album.update(allow_empty=True)
+    album.update(allow_empty=[pictures])
     assert len(album) == 0
 
 

@@ -156,7 +156,9 @@ class FieldSet:
     def of(cls, annotators: Iterable[AnnotatorRecord]) -> "FieldSet":
         """Return the catalog's own fields and those of annotators."""
         found = [
-            CatalogField(one, f'{record.table}."{one.name}"', record.table)
+            CatalogField(
+                one, _FALLBACKS.get((record.name, one.name), "{}").format(f'{record.table}."{one.name}"'), record.table
+            )
             for record in annotators
             for one in record.fields
         ]
@@ -198,12 +200,34 @@ BASE_FIELDS = (
     Field(name="width", type=FieldType.WHOLE, label=mark("Width"), filterable=True),
     Field(name="height", type=FieldType.WHOLE, label=mark("Height"), filterable=True),
     Field(name="aspect", type=FieldType.RATIO, label=mark("Aspect"), filterable=True),
+    Field(
+        name="dated",
+        type=FieldType.CHOICE,
+        label=mark("Date from"),
+        filterable=True,
+        choices=(
+            Choice(name="camera", zh="相机"),
+            Choice(name="name", zh="文件名"),
+            Choice(name="file", zh="文件时间"),
+        ),
+    ),
     Field(name="modified", type=FieldType.TIME, label=mark("Modified"), filterable=True),
 )
+# Where a camera has not said when, the name of the file may, and its time is the last resort.
+_WRITTEN_AT = "strftime('%Y-%m-%dT%H:%M:%S', images.mtime_ns / 1000000000, 'unixepoch', 'localtime')"
+_FALLBACKS = {("exif", "taken"): f"coalesce({{}}, nullif(images.named_at, ''), {_WRITTEN_AT})"}
+_DATED = (
+    "CASE WHEN annotation_exif.taken IS NOT NULL THEN 'camera' WHEN images.named_at <> '' THEN 'name' ELSE 'file' END"
+)
+_TABLES = {"dated": "annotation_exif"}
 _EXPRESSIONS = {
+    "dated": _DATED,
     "path": "images.path",
     "tag": "images.tags",
     "aspect": "CAST(contents.width AS REAL) / contents.height",
     "modified": "images.mtime_ns",
 }
-_BASE = tuple(CatalogField(one, _EXPRESSIONS.get(one.name, f"contents.{one.name}")) for one in BASE_FIELDS)
+_BASE = tuple(
+    CatalogField(one, _EXPRESSIONS.get(one.name, f"contents.{one.name}"), _TABLES.get(one.name, ""))
+    for one in BASE_FIELDS
+)

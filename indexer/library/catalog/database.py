@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from indexer.library.catalog.migrations import SCRIPTS
+from indexer.library.catalog.paths import NORMAL_PATH, normal_path
 from indexer.library.catalog.sqlite_errors import sqlite_message
 from indexer.library.damage import Damage, DamageKind
 from indexer.library.errors import (
@@ -64,6 +65,7 @@ class Database:
                 check_same_thread=False,
             )
             self._connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+            self._connection.create_function(NORMAL_PATH, 2, normal_path, deterministic=True)
             self._connection.execute("PRAGMA foreign_keys = ON")
             if create:
                 self._connection.execute("PRAGMA journal_mode = WAL")

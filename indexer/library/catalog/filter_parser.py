@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from indexer.library.annotations.fields import Field, FieldSet, FieldType
 from indexer.library.errors import InvalidFilter
-from indexer.library.filters import AllOf, AnyOf, Condition, Filter, Period, Range
+from indexer.library.filters import AllOf, AnyOf, Begins, Condition, Filter, Period, Range
 from models.foundation.messages import Message, Quoted, message, verbatim
 
 _CONDITION = re.compile(
-    r"""\s*(?P<field>[a-z_]+)\s*(?P<operator>>=|<=|\^=|=|>|<)\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s,"]+))\s*""",
+    r"""\s*(?P<field>[a-z_]+)\s*(?P<operator>>=|<=|\^=|~=|=|>|<)\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<bare>[^\s,"]+))\s*""",
     re.IGNORECASE,
 )
 _JOINT = re.compile(r"and\b|,", re.IGNORECASE)
@@ -19,13 +19,16 @@ _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?
 _YES, _NO = ("yes", "true", "1", "是", "有"), ("no", "false", "0", "否", "无")
 _NUMBERS = (FieldType.WHOLE, FieldType.NUMBER, FieldType.RATIO)
 _TIMES = (FieldType.MOMENT, FieldType.TIME)
+_OF_TEXTS = ("^=", "~=")
+_BEGINS = ("=", *_OF_TEXTS)  # the last of them in any case
 _RATIO_SLACK = 0.005  # aspect=1.5 means about 3:2
 
 
 def parse_filter(expression: str, fields: FieldSet) -> Filter:
     """Read conditions joined by `and` or commas: `format=jpeg|png and width>=1000 and taken=2024-05`.
 
-    A date may stop at the year, the month or the day, and then means all of it. Raises InvalidFilter with the position.
+    A date may stop at the year, the month or the day, and then means all of it. A value may stand in double quotes, in
+    which two of them mean one. Raises InvalidFilter with the position.
     """
     result = Filter()
     position = 0
@@ -33,7 +36,7 @@ def parse_filter(expression: str, fields: FieldSet) -> Filter:
         match = _CONDITION.match(expression, position)
         if not match:
             raise InvalidFilter(expression, position, message("expected FIELD OPERATOR VALUE, with one of = >= <= > <"))
-        value = match["bare"] if match["quoted"] is None else match["quoted"]
+        value = match["bare"] if match["quoted"] is None else match["quoted"].replace('""', '"')
         try:
             result = _add_condition(result, fields, match["field"].lower(), match["operator"], value)
         except _Unusable as error:
@@ -75,16 +78,16 @@ def _add_condition(result: Filter, fields: FieldSet, name: str, operator: str, v
         known = list(fields.list_filterable())
         raise _Unusable(message("unknown field {name}; known are {known}", name=name, known=known))
     field = found.field
-    if field.type is FieldType.PATH and not value and operator in ("=", "^="):
+    if field.type is FieldType.PATH and not value and operator in _BEGINS:
         return result  # every path begins with nothing
     return result.narrowed(field.name, _condition(field, operator, value))
 
 
 def _condition(field: Field, operator: str, value: str) -> Condition:
-    if field.type in _NUMBERS and operator != "^=":
+    if field.type in _NUMBERS and operator not in _OF_TEXTS:
         slack = _RATIO_SLACK if field.type is FieldType.RATIO else 0.0
         return _range(operator, _number(value), whole=field.type is FieldType.WHOLE, slack=slack)
-    if field.type in _TIMES and operator != "^=":
+    if field.type in _TIMES and operator not in _OF_TEXTS:
         return _period(operator, value)
     if operator == "=":
         if field.type in (FieldType.CHOICE, FieldType.CHOICES):
@@ -93,8 +96,8 @@ def _condition(field: Field, operator: str, value: str) -> Condition:
             return AllOf((_words(field, value),))
         if field.type is FieldType.FLAG:
             return AllOf(((_flag(value),),))
-    if field.type is FieldType.PATH and operator in ("=", "^="):
-        return AllOf(((_path(value),),))
+    if field.type is FieldType.PATH and operator in _BEGINS:
+        return Begins(((_path(value), operator == "~="),))
     raise _Unusable(message("{name} cannot be compared with {operator}", name=field.name, operator=operator))
 
 

@@ -296,6 +296,13 @@ SCRIPTS: tuple[str, ...] = (
     ALTER TABLE contents ADD COLUMN decoding INTEGER NOT NULL DEFAULT 1;
     ALTER TABLE contents ADD COLUMN partial INTEGER NOT NULL DEFAULT 0;    -- 1: the file breaks off
     ALTER TABLE contents ADD COLUMN dropped TEXT NOT NULL DEFAULT '';      -- parts beside the pixels, ' ' between names
+    ALTER TABLE roots ADD COLUMN defaults INTEGER NOT NULL DEFAULT 1;      -- 1: system folders are left out
+    ALTER TABLE roots ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;       -- 1: no part of the library any more
+    ALTER TABLE images ADD COLUMN named_at TEXT;                           -- the moment its name says; '': none
+    CREATE INDEX images_unnamed ON images (id) WHERE named_at IS NULL;     -- NULL: it has not been read yet
+    CREATE TRIGGER images_renamed AFTER UPDATE OF path ON images WHEN old.path IS NOT new.path
+        BEGIN UPDATE images SET named_at = NULL WHERE id = new.id; END;
+    INSERT OR IGNORE INTO texts_stale SELECT id FROM images WHERE status = 'indexed';  -- names in GBK are words now
     CREATE INDEX contents_by_decoding ON contents (decoding);
     """,
 )

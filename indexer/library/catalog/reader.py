@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from indexer.library.catalog.paths import encode_path
 from indexer.library.catalog.records import ImageRow, IndexChanges, Locations, Shard, StoredEncoder
 from indexer.library.catalog.roots import ROOT_COLUMNS, root_of
 from indexer.library.catalog.sql import to_sql
@@ -72,7 +73,7 @@ class CatalogReader(TextDatabase):
             return self._known_items(root, encoder_ids, "1", ())
         found: dict[Name, KnownItem] = {}
         for path in paths:
-            raw = path_bytes(path)
+            raw = encode_path(path)
             below = "path = CAST(? AS TEXT) OR (path >= CAST(? AS TEXT) AND path < CAST(? AS TEXT))"
             found |= self._known_items(root, encoder_ids, below, (raw, raw + b"/", raw + b"0"))  # 0 comes after /
         return found
@@ -129,6 +130,11 @@ class CatalogReader(TextDatabase):
         ((count,),) = self._query("SELECT count(*) FROM images WHERE root_id = ? AND status = 'indexed'", (root.id,))
         return int(count)
 
+    def list_indexed(self, root: Root) -> list[int]:
+        """Return the ids of the pictures of a root that are indexed."""
+        rows = self._query("SELECT id FROM images WHERE root_id = ? AND status = 'indexed'", (root.id,))
+        return [row[0] for row in rows]
+
     def count_without_vector(self, encoder_id: int) -> int:
         """Return how many pictures are indexed and have no vector of an encoder.
 
@@ -183,7 +189,7 @@ class CatalogReader(TextDatabase):
             chunk = [int(image_id) for image_id in image_ids[start : start + 500]]
             rows = self._query(
                 "SELECT images.id, content_id, images.path, list_row, size, mtime_ns, fingerprint, offset, status, "
-                "caption, tags, sha256, format, width, height, "
+                "caption, tags, named_at, sha256, format, width, height, "
                 f"{ROOT_COLUMNS} FROM images JOIN roots ON roots.id = root_id "
                 "JOIN contents ON contents.id = content_id "
                 f"WHERE images.id IN ({', '.join('?' * len(chunk))})",
@@ -287,11 +293,6 @@ class CatalogReader(TextDatabase):
         )
 
 
-def path_bytes(path: str) -> bytes:
-    """Return a path as the catalog keeps it."""
-    return path.encode("utf-8", "surrogateescape")
-
-
 def _known_item(
     image_id: int, size: int | None, mtime_ns: int | None, fingerprint: str | None, offset: int | None, *seen: Any
 ) -> KnownItem:
@@ -305,7 +306,7 @@ def _part(offset: int | None, size: int | None) -> Part | None:
 
 
 def _image_row(row: Sequence[Any]) -> ImageRow:
-    source = root_of(tuple(row[15:]))
+    source = root_of(tuple(row[16:]))
     return ImageRow(
         id=row[0],
         content_id=row[1],
@@ -315,8 +316,9 @@ def _image_row(row: Sequence[Any]) -> ImageRow:
         status=row[8],
         caption=row[9],
         tags=row[10],
-        sha256=row[11],
-        format=row[12],
-        width=row[13],
-        height=row[14],
+        named_at=row[11] or None,
+        sha256=row[12],
+        format=row[13],
+        width=row[14],
+        height=row[15],
     )

@@ -37,7 +37,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRow(Content):
-    """A picture as the catalog knows it; copies share a `content_id`."""
+    """A picture as the catalog knows it; copies share a `content_id`. `named_at` is the moment that its name says."""
 
     id: int
     content_id: int
@@ -47,6 +47,7 @@ class ImageRow(Content):
     status: str
     caption: str
     tags: str
+    named_at: str | None = None
 
     @property
     def root(self) -> Path:

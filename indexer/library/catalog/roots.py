@@ -12,7 +12,7 @@ from indexer.library.sources.items import Root, Stamp
 
 ROOT_COLUMNS = (
     "roots.id, roots.path, roots.kind, roots.include, roots.exclude, roots.hidden, roots.mounts, roots.columns, "
-    "roots.package, roots.stamp"
+    "roots.package, roots.stamp, roots.defaults"
 )
 ROOT_WIDTH = ROOT_COLUMNS.count(",") + 1
 
@@ -22,13 +22,20 @@ class RootDatabase(Database):
 
     def list_roots(self) -> list[Root]:
         """Return the roots of the library in the order they were added."""
-        return [root_of(row) for row in self._query(f"SELECT {ROOT_COLUMNS} FROM roots ORDER BY id")]
+        return [root_of(row) for row in self._query(f"SELECT {ROOT_COLUMNS} FROM roots WHERE NOT removed ORDER BY id")]
+
+    def count_by_root(self) -> dict[int, dict[str, int]]:
+        """Return the id of a root -> status -> number of its pictures."""
+        found: dict[int, dict[str, int]] = {}
+        for root_id, status, count in self._query("SELECT root_id, status, count(*) FROM images GROUP BY 1, 2"):
+            found.setdefault(root_id, {})[status] = count
+        return found
 
 
 @lru_cache(maxsize=4096)  # every picture of a page has one, and they are few
 def root_of(values: tuple[Any, ...]) -> Root:
     """Return a source by the values of ROOT_COLUMNS."""
-    number, path, kind, include, exclude, hidden, mounts, columns, package, stamp = values
+    number, path, kind, include, exclude, hidden, mounts, columns, package, stamp, defaults = values
     return Root(
         id=number,
         path=Path(path),
@@ -36,6 +43,7 @@ def root_of(values: tuple[Any, ...]) -> Root:
         include=tuple(json.loads(include)),
         exclude=tuple(json.loads(exclude)),
         hidden=bool(hidden),
+        defaults=bool(defaults),
         mounts=tuple(os.fsdecode(unquote_to_bytes(name)) for name in json.loads(mounts)),
         columns=json.loads(columns),
         package=package,

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from indexer.library.annotations.fields import CatalogField, FieldSet, FieldType
+from indexer.library.catalog.paths import NORMAL_PATH, encode_path, normal_path
 from indexer.library.errors import InvalidFilter
-from indexer.library.filters import AllOf, AnyOf, Condition, Filter, Period, Range
+from indexer.library.filters import AllOf, AnyOf, Begins, Condition, Filter, Period, Range
 from indexer.library.sources.items import MAX_INT64
 from models.foundation.messages import message
 
@@ -57,16 +58,15 @@ def _terms(found: CatalogField, condition: Condition) -> tuple[list[str], list[o
             if kind is FieldType.CHOICES:
                 return [f"{column} & ? != 0"], [choices_mask(found, names)]
             return [f"{column} IN ({', '.join('?' * len(names))})"], [*names]
+        case Begins(prefixes):
+            wanted = [(int(folded), normal_path(encode_path(prefix), folded=folded)) for prefix, folded in prefixes]
+            terms = [f"substr({NORMAL_PATH}(CAST({column} AS BLOB), ?), 1, ?) = ?"] * len(wanted)
+            return terms, [value for folded, prefix in wanted for value in (folded, len(prefix), prefix)]
         case AllOf(texts):
             return _text_terms(column, kind, texts)
 
 
 def _text_terms(column: str, kind: FieldType, texts: tuple[tuple[str, ...], ...]) -> tuple[list[str], list[object]]:
-    if kind is FieldType.PATH:
-        raw = [prefix.encode("utf-8", "surrogateescape") for alternatives in texts for prefix in alternatives]
-        return [f"substr(CAST({column} AS BLOB), 1, ?) = ?"] * len(raw), [
-            value for prefix in raw for value in (len(prefix), prefix)
-        ]
     if kind is FieldType.FLAG:
         return [f"{column} = ?"] * len(texts), [int(alternatives[0] == "yes") for alternatives in texts]
     term = (_HAS_WORD if kind is FieldType.WORDS else _HAS_PART).format(column)

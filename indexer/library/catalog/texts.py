@@ -18,6 +18,7 @@ from indexer.library.catalog.annotation_tables import AnnotationDatabase
 from indexer.library.catalog.roots import RootDatabase
 from indexer.library.catalog.sql import join_tables
 from indexer.library.sources.kinds import what_names_say
+from models.foundation.text_encoding import read_name
 from models.foundation.vectors import Ids
 from models.language.text import normalize_text
 from models.pictures.formats import SUFFIXES
@@ -121,6 +122,7 @@ def split_words(text: str) -> str:
 def name_words(path: str) -> str:
     """Return the words of a picture's folders and name, "BeijingTrip" also as two, without the kind of file."""
     folder, _, name = path.rpartition("/")
+    folder, name = "/".join(map(read_name, folder.split("/"))), read_name(name)
     return " ".join(filter(None, (_folder_words(folder), " ".join(_words(_stem(name), humps=True)))))
 
 

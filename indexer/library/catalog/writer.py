@@ -10,16 +10,20 @@ Python sees such bytes as surrogates.
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from indexer.library.catalog.reader import CatalogReader, path_bytes
+from indexer.library.catalog.paths import encode_path
+from indexer.library.catalog.reader import CatalogReader
 from indexer.library.catalog.records import Content, Shard, StoredEncoder
 from indexer.library.errors import EncodersLeftOut, IndexMismatch
 from indexer.library.sources.items import Item, Locator, Root, Stamp
 from indexer.library.sources.kinds import package_of
+from models.foundation.moments import read_moment_in_name
 from models.pictures.formats import DECODING
 
+_NAMES_AT_ONCE = 10_000
 Named = Sequence[tuple[str, str]]  # encoders: name and fingerprint
 
 
@@ -35,19 +39,39 @@ class Catalog(CatalogReader):
         include: Sequence[str],
         exclude: Sequence[str],
         hidden: bool,
+        defaults: bool = True,
         kind: str = "folder",
         columns: Mapping[str, str] | None = None,
     ) -> None:
         """Add a root, or change how it is scanned."""
         patterns = json.dumps(list(include)), json.dumps(list(exclude))
         self._connection.execute(
-            "INSERT INTO roots (path, kind, package, include, exclude, hidden, columns) "
-            "VALUES (CAST(? AS TEXT), ?, ?, ?, ?, ?, ?) "
+            "INSERT INTO roots (path, kind, package, include, exclude, hidden, defaults, columns) "
+            "VALUES (CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (path) DO UPDATE SET kind = excluded.kind, package = excluded.package, "
             "include = excluded.include, exclude = excluded.exclude, hidden = excluded.hidden, "
-            "columns = excluded.columns",
-            (path_bytes(str(path)), kind, package_of(kind), *patterns, int(hidden), json.dumps(dict(columns or {}))),
+            "defaults = excluded.defaults, "
+            "columns = excluded.columns, removed = 0",
+            (
+                *(encode_path(str(path)), kind, package_of(kind), *patterns, int(hidden), int(defaults)),
+                json.dumps(dict(columns or {})),
+            ),
         )
+
+    def move_root(self, root_id: int, path: Path) -> None:
+        """Say that a root lies somewhere else now. Its pictures are what they were."""
+        self._connection.execute(
+            "UPDATE roots SET path = CAST(? AS TEXT) WHERE id = ?", (encode_path(str(path)), root_id)
+        )
+
+    def remove_root(self, root_id: int) -> int:
+        """Take a root out of the library, but for its vectors; return how many pictures it had."""
+        rows = self._connection.execute("SELECT id FROM images WHERE root_id = ? AND status = 'indexed'", (root_id,))
+        gone = [row[0] for row in rows]
+        self.put_removed(gone)
+        self._connection.execute("DELETE FROM images WHERE root_id = ? AND status = 'failed'", (root_id,))
+        self._connection.execute("UPDATE roots SET removed = 1, stamp = '' WHERE id = ?", (root_id,))
+        return len(gone)
 
     def put_source_stamp(self, root_id: int, stamp: Stamp) -> None:
         """Record what a source looked like when everything in it was entered."""
@@ -185,7 +209,7 @@ class Catalog(CatalogReader):
         found: tuple[int, int | None, str] | None = self._connection.execute(
             "SELECT id, content_id, status FROM images "
             f"WHERE root_id = ? AND {'path = CAST(? AS TEXT)' if by_key else 'list_row = ?'}",
-            (locator.source_id, path_bytes(locator.key) if by_key else locator.row),
+            (locator.source_id, encode_path(locator.key) if by_key else locator.row),
         ).fetchone()
         return found
 
@@ -211,7 +235,7 @@ class Catalog(CatalogReader):
         place = "UPDATE images SET root_id = ?, path = CAST(? AS TEXT) WHERE id = ?"
         if here is not None:
             self._connection.execute(place, (root_id, b"\0%d" % here, here))
-        self._connection.execute(place, (locator.source_id, path_bytes(locator.key), image_id))
+        self._connection.execute(place, (locator.source_id, encode_path(locator.key), image_id))
         if here is not None:
             self._connection.execute(place, (root_id, path, here))
             self._connection.execute(
@@ -221,7 +245,7 @@ class Catalog(CatalogReader):
             )
 
     def _insert(self, locator: Locator) -> int:
-        key = path_bytes(locator.key) if locator.row is None else None
+        key = encode_path(locator.key) if locator.row is None else None
         cursor = self._connection.execute(
             "INSERT INTO images (root_id, path, list_row, status) VALUES (?, CAST(? AS TEXT), ?, 'failed')",
             (locator.source_id, key, locator.row),
@@ -242,6 +266,17 @@ class Catalog(CatalogReader):
                 "UPDATE images SET generation = ? WHERE id = ?", (self._next_generation(), image_id)
             )
         return image_id
+
+    def sync_named_moments(self, now: datetime) -> int:
+        """Read the moments that names of pictures say, of those that are new or renamed; return how many were read."""
+        done = 0
+        while rows := self._query("SELECT id, path FROM images WHERE named_at IS NULL LIMIT ?", (_NAMES_AT_ONCE,)):
+            read = [(read_moment_in_name((path or "").rpartition("/")[2], now=now), one) for one, path in rows]
+            values = [("" if moment is None else moment.isoformat(), one) for moment, one in read]
+            with self.writing():
+                self._connection.executemany("UPDATE images SET named_at = ? WHERE id = ?", values)
+            done += len(rows)
+        return done
 
     def put_removed(self, image_ids: Iterable[int]) -> None:
         """Record that files are gone. Their vectors stay, for when they come back."""
@@ -264,6 +299,7 @@ class Catalog(CatalogReader):
         unused = "NOT IN (SELECT content_id FROM images WHERE content_id IS NOT NULL)"
         self._connection.execute(f"DELETE FROM vectors WHERE content_id {unused}")
         self._connection.execute(f"DELETE FROM contents WHERE id {unused}")
+        self._connection.execute("DELETE FROM roots WHERE removed AND id NOT IN (SELECT root_id FROM images)")
         self.start_indexes_anew()
         return forgotten
 

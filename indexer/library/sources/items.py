@@ -114,6 +114,7 @@ class Root:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     hidden: bool = False
+    defaults: bool = True  # what systems and programs put beside pictures is left out
     mounts: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     package: str = ""

@@ -136,4 +136,4 @@ def _read_picture(row: ImageRow, limits: DecodeLimits) -> AnnotatedPicture | Non
     except (DecodeError, UnknownSource) as error:
         logger.info("%s is not annotated now: %s", row.place, error)
         return None
-    return AnnotatedPicture(image=decoded.image, data=data, exif=decoded.exif)
+    return AnnotatedPicture(image=decoded.image, data=data, exif=decoded.exif, metadata=decoded.metadata)

@@ -157,7 +157,7 @@ class ImageDataset:
         """Write the thumbnail of a picture that is new, and return what the catalog keeps of it."""
         with contextlib.suppress(OSError):  # the service makes a missing thumbnail from the picture itself
             write_thumbnail(decoded.image, self.layout.thumbnail(sha256))
-        picture = AnnotatedPicture(image=decoded.image, data=data, exif=decoded.exif)
+        picture = AnnotatedPicture(image=decoded.image, data=data, exif=decoded.exif, metadata=decoded.metadata)
         content = Content(
             sha256=sha256,
             format=decoded.format,

@@ -310,6 +310,7 @@ class Run:
         paths = [str(path.relative_to(root.path)) for path in only if path.is_relative_to(root.path)]
         if any(source.needs_whole(path) for path in paths):
             return None
+        paths = list(source.with_related(paths))
         context = ScanContext(other_roots=others)
         known = self.catalog.known_items(root, self.encoder_ids, paths)
         changes = compare(source.scan_paths(paths, context), known, context.unreadable)

@@ -13,6 +13,7 @@ from indexer.library.errors import LibraryBusy
 from indexer.library.layout import Layout
 from indexer.pipeline.commands import BuildOptions, BuildReport, build
 from indexer.sources.rules import IGNORE_FILES, NO_MEDIA, kind_of
+from indexer.sources.sidecars import SUFFIXES as SIDECAR_SUFFIXES
 from models.foundation.errors import BackendNotInstalled, ImageSearchError
 
 logger = logging.getLogger(__name__)
@@ -111,4 +112,6 @@ def _matters(layout: Layout, roots: Sequence[Path], _change: object, name: str) 
         return True
     if path.is_relative_to(layout.data) or path.is_relative_to(layout.data.resolve()):
         return False
-    return kind_of(path.name) is not None or path.name in {NO_MEDIA, *IGNORE_FILES} or path.is_dir()
+    if path.suffix.lower() in SIDECAR_SUFFIXES or path.name in {NO_MEDIA, *IGNORE_FILES}:
+        return True
+    return kind_of(path.name) is not None or path.is_dir()

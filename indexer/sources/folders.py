@@ -4,12 +4,15 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from indexer.library.sources.items import MAX_INT64, Item, Locator, Root, Stamp
 from indexer.library.sources.port import FilePath, Original, ReadOptions, ScanContext, Source, StoredItem
 from indexer.sources.rules import IGNORE_FILES, NO_MEDIA, FileKind, PathRules
+from indexer.sources.sidecars import SUFFIXES as SIDECAR_SUFFIXES
+from indexer.sources.sidecars import Sidecars, pictures_beside
 from models.pictures.files import read_image_file
 from models.pictures.formats import name_of_unread
 from models.pictures.limits import DecodeLimits
@@ -39,6 +42,16 @@ class FolderSource(Source):
     def scan_paths(self, paths: Sequence[str], context: ScanContext) -> Iterator[Item]:
         """Yield the pictures at some paths, files or whole folders."""
         return scan_paths(self.root, paths, other_roots=context.other_roots, unreadable=context.unreadable)
+
+    def with_related(self, paths: Sequence[str]) -> Sequence[str]:
+        """Add the pictures of which files beside them have changed."""
+        found = dict.fromkeys(paths)
+        for path in paths:
+            if path.lower().endswith(SIDECAR_SUFFIXES):
+                folder, _, name = path.rpartition("/")
+                beside = pictures_beside(self.root.path / folder, name)
+                found |= dict.fromkeys(f"{folder}/{one}" if folder else one for one in beside)
+        return list(found)
 
     def read(self, item: Item, options: ReadOptions) -> tuple[Stamp, bytes]:
         """Read the file."""
@@ -97,13 +110,14 @@ def scan(
         if folder and {entry.name for entry in entries} >= _LIBRARY_FILES:
             continue
         subfolders: list[tuple[str, int]] = []
+        sidecars = Sidecars(root.path / folder, (entry.name for entry in entries))
         for entry in entries:
             path = f"{folder}{entry.name}"
             if _is_folder(entry):
                 if wanted.folder(path):
                     (links if entry.is_symlink() else subfolders).append((path + "/", identity[0]))
             elif kind := wanted.file(path):
-                yield file_item(root, path, entry, kind)
+                yield describe_item(file_item(root, path, entry, kind), sidecars)
             elif entry.is_symlink() and not Path(entry.path).exists():
                 unreadable.append(path + "/")
         folders += reversed(subfolders)
@@ -125,7 +139,8 @@ def scan_paths(
             if reaches(root, absolute):
                 yield from scan(root, other_roots=other_roots, unreadable=unreadable, start=f"{path}/")
         elif absolute.exists() and reaches(root, absolute.parent) and (kind := wanted.file(path)):
-            yield file_item(root, path, absolute, kind)
+            names = os.listdir(absolute.parent)
+            yield describe_item(file_item(root, path, absolute, kind), Sidecars(absolute.parent, names))
 
 
 def needs_whole(root: Root, path: str) -> bool:
@@ -182,6 +197,12 @@ def file_item(root: Root, key: str, file: Path | os.DirEntry[str], kind: FileKin
         stamp = Stamp()
     problem = ("unread", name_of_unread(os.path.splitext(key)[1].lower())) if kind is FileKind.UNREAD else None
     return Item(Locator(root.id, key), stamp, problem=problem, dangling=not stamp.is_known and file.is_symlink())
+
+
+def describe_item(item: Item, sidecars: Sidecars) -> Item:
+    """Return an item with what the files beside it say."""
+    caption, tags = sidecars.describe(item.locator.key.rpartition("/")[2])
+    return replace(item, caption=caption, tags=tags) if caption or tags else item
 
 
 def read_file(path: Path, seen: Stamp, limits: DecodeLimits) -> tuple[Stamp, bytes]:

@@ -5,7 +5,7 @@ The kind of a file is told by its content, never by its name. Whatever the bytes
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, Final, Literal
 
@@ -18,6 +18,7 @@ from models.pictures.ends import boxes_end_early, reason
 from models.pictures.errors import DecodeError, ImageTooLarge
 from models.pictures.frames import gif_can_be_cleared, is_animated, load_telling_frame
 from models.pictures.limits import DecodeLimits, check_bytes, check_pixels
+from models.pictures.metadata import Metadata, read_metadata
 from models.pictures.openers import format_of, open_picture, opener_of, silence
 from models.pictures.pixels import has_16_bits, read_fine, to_rgb
 from models.pictures.repair import Repaired, repairs
@@ -36,6 +37,7 @@ class DecodedImage:
     height: int
     format: str  # jpeg | png | webp | gif | bmp | tiff | heif | avif
     exif: Image.Exif  # empty when absent or unreadable; a damaged value may still raise when it is read
+    metadata: Metadata = field(default_factory=Metadata)
     dropped: tuple[str, ...] = ()  # parts of the file beside the pixels that had to be passed over, by their names
     partial: bool = False  # whether the file breaks off: then `image` is what there is of it
 
@@ -178,6 +180,7 @@ def _decode(repaired: Repaired, sides: _Sides, limits: DecodeLimits) -> DecodedI
         height=height,
         format="bmp" if data is not repaired.data else format_of(image),
         exif=exif,
+        metadata=read_metadata(image),
         dropped=repaired.dropped,
         partial=partial,
     )

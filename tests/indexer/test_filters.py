@@ -391,7 +391,10 @@ conditions = st.one_of(
         st.integers(1, 20),
     ),
     st.builds(
-        lambda field, sign, date: (f"{field}{sign}{date}", lambda x: in_period(getattr(x, field) or x.modified, sign, date)),
+        lambda field, sign, date: (
+            f"{field}{sign}{date}",
+            lambda x: in_period(getattr(x, field) or x.modified, sign, date),
+        ),
         st.sampled_from(["taken", "modified"]),
         st.sampled_from(list(COMPARE)),
         st.sampled_from(DATES),

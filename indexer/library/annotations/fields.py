@@ -162,7 +162,8 @@ class FieldSet:
             for record in annotators
             for one in record.fields
         ]
-        return cls((*_BASE, *found))
+        has_keywords = any((one.table, one.field.name) == ("annotation_words", "keyword") for one in found)
+        return cls((*(_WITH_KEYWORDS if has_keywords else _BASE), *found))
 
     def __iter__(self) -> Iterator[CatalogField]:
         return iter(self.fields)
@@ -230,4 +231,9 @@ _EXPRESSIONS = {
 _BASE = tuple(
     CatalogField(one, _EXPRESSIONS.get(one.name, f"contents.{one.name}"), _TABLES.get(one.name, ""))
     for one in BASE_FIELDS
+)
+# What was written into the file counts beside what a list or a file beside the picture says.
+_TAGS_AND_KEYWORDS = "trim(images.tags || char(10) || coalesce(annotation_words.keyword, ''), char(10))"
+_WITH_KEYWORDS = tuple(
+    CatalogField(one.field, _TAGS_AND_KEYWORDS, "annotation_words") if one.field.name == "tag" else one for one in _BASE
 )

@@ -8,6 +8,7 @@ from PIL import Image
 
 from indexer.library.annotations.fields import Field
 from indexer.library.annotations.values import Failure, Values
+from models.pictures.metadata import Metadata
 
 Needs: TypeAlias = Literal["bytes", "image", "thumbnail"]
 
@@ -17,12 +18,14 @@ class AnnotatedPicture:
     """A picture as an annotator gets it.
 
     `image` is upright RGB, reduced: at least 320 pixels on its longer side where the original has them. `data` are the
-    bytes of the file, and `exif` its EXIF block; empty where the annotator needs less than "bytes".
+    bytes of the file, `exif` its EXIF block, and `metadata` what else it says in words; empty where the annotator needs
+    less than "bytes".
     """
 
     image: Image.Image
     data: bytes = b""
     exif: Image.Exif = field(default_factory=Image.Exif)
+    metadata: Metadata = field(default_factory=Metadata)
 
 
 class Annotator(Protocol):

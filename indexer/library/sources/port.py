@@ -114,6 +114,10 @@ class Source(Protocol):
         """Yield the items at some paths below the source, none of which needs a scan of all of it."""
         return iter(())
 
+    def with_related(self, paths: Sequence[str]) -> Sequence[str]:
+        """Return paths that have changed, and those of which that says something."""
+        return paths
+
     def is_out_of_sight(self, items: Collection[Item], known: Mapping[Name, KnownItem]) -> bool:
         """Say whether a scan that found `items` looks as if a drive were not plugged in."""
         return not items

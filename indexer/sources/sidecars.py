@@ -1,0 +1,98 @@
+"""Files beside pictures that say what is in them: XMP, as photo programs write it, and JSON of Google Takeout."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from models.pictures.xmp import read_xmp
+
+SUFFIXES: Final = (".xmp", ".json")
+_MOST_BYTES: Final = 2**20
+_TAKEOUT_NAME: Final = 46  # characters of a name that are kept, before ".json"
+_SUPPLEMENT: Final = ".supplemental-metadata"
+_COPY: Final = re.compile(r"(.*)\((\d+)\)(\.[^.]+)")  # "a(1).jpg", of which Takeout writes "a.jpg(1).json"
+_EDITED: Final = re.compile(r"(.*)-(?:edited|已修改|已編輯|bearbeitet|modifié|editado)(\.[^.]+)", re.IGNORECASE)
+
+
+class Sidecars:
+    """The files beside the pictures of one folder."""
+
+    def __init__(self, folder: Path, names: Iterable[str]) -> None:
+        self._folder = folder
+        self._names = {name.lower(): name for name in names if name.lower().endswith(SUFFIXES)}
+
+    def find(self, picture: str) -> list[str]:
+        """Return the names of the files that belong to a picture, XMP first."""
+        if not self._names:
+            return []
+        found = (self._names.get(name.lower()) for name in _names_for(picture))
+        return list(dict.fromkeys(name for name in found if name is not None))
+
+    def describe(self, picture: str) -> tuple[str, str]:
+        """Return what they say of a picture: a caption, and tags, one a line. What cannot be read says nothing."""
+        captions, tags = [], []
+        for name in self.find(picture):
+            caption, more = _read(self._folder / name)
+            captions += caption
+            tags += more
+        return "\n".join(dict.fromkeys(captions)), "\n".join(dict.fromkeys(tags))
+
+
+def pictures_beside(folder: Path, sidecar: str) -> list[str]:
+    """Return the names of files in a folder that a file of a sidecar's name belongs to, whether or not it is there."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except OSError:
+        return []
+    beside = Sidecars(folder, [sidecar])
+    return [name for name in names if not name.lower().endswith(SUFFIXES) and beside.find(name)]
+
+
+def _names_for(picture: str) -> list[str]:
+    stem = picture.rpartition(".")[0] or picture
+    names = [f"{picture}.xmp", f"{stem}.xmp", *_takeout_names(picture)]
+    if edited := _EDITED.fullmatch(picture):
+        names += _takeout_names(edited[1] + edited[2])
+    return names
+
+
+def _takeout_names(picture: str) -> list[str]:
+    copy = _COPY.fullmatch(picture)
+    name, number = (copy[1] + copy[3], f"({copy[2]})") if copy else (picture, "")
+    full = name + _SUPPLEMENT
+    longest = [f"{full[:length]}{number}.json" for length in range(len(full), len(name), -1) if length <= _TAKEOUT_NAME]
+    return [*longest, f"{name[:_TAKEOUT_NAME]}{number}.json", f"{picture}.json"]
+
+
+def _read(path: Path) -> tuple[list[str], list[str]]:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            return [], []
+        data = path.read_bytes()
+    except OSError:
+        return [], []
+    if path.suffix.lower() == ".xmp":
+        xmp = read_xmp(data)
+        captions = [xmp.first("dc:title", "photoshop:Headline"), xmp.first("dc:description")]
+        tags = xmp.all("dc:subject", "MicrosoftPhoto:LastKeywordXMP", "Iptc4xmpExt:PersonInImage")
+        return _lines(captions), _lines([*tags, *xmp.people])
+    try:
+        read = json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return [], []
+    return _of_takeout(read) if isinstance(read, dict) else ([], [])
+
+
+def _of_takeout(said: dict[str, Any]) -> tuple[list[str], list[str]]:
+    if "photoTakenTime" not in said and "creationTime" not in said:
+        return [], []  # of another program
+    people = said.get("people")
+    names = [one.get("name") for one in people if isinstance(one, dict)] if isinstance(people, list) else []
+    return _lines([said.get("description")]), _lines(names)
+
+
+def _lines(texts: Iterable[Any]) -> list[str]:
+    lines = (" ".join(text.split()) for text in texts if isinstance(text, str))
+    return [line for line in lines if line]

@@ -244,6 +244,7 @@ class ImageDetail(BaseModel):
     )
     camera: str | None
     has_gps: bool
+    place: str | None = Field(None, description="Where it was taken, in words, if its file says so")
     colours: list[Colour]
     caption: str = Field("", description="What a list or a shard says of it")
     tags: list[str] = []

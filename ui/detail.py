@@ -123,7 +123,7 @@ def _facts(detail: ImageDetail, lang: str, timezone: str | None) -> list[dict[st
         (text.camera, detail.camera or ""),
         (text.dimensions, f"{size} · {megapixels:.1f} MP" if megapixels >= 0.1 else size),
         (text.file, f"{detail.format.upper()} · {words.file_size(detail.bytes)}"),
-        (text.place, text.has_gps if detail.has_gps else ""),
+        (text.place, detail.place or (text.has_gps if detail.has_gps else "")),
         *((one.label, _shown(one.value)) for one in detail.details),
     ]
     return [{"label": label, "value": value} for label, value in facts if value]

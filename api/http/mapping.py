@@ -168,7 +168,7 @@ def displayable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-_SAID_ELSEWHERE = ("taken", "camera", "has_gps", "dominant")  # fields of ImageDetail of their own
+_SAID_ELSEWHERE = ("taken", "camera", "has_gps", "place", "dominant")  # fields of ImageDetail of their own
 
 
 def list_annotations(fields: FieldSet, found: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from indexer.annotators.colours import ColourAnnotator
 from indexer.annotators.exif import ExifAnnotator
 from indexer.annotators.phash import PerceptualHashAnnotator
+from indexer.annotators.places import PlaceAnnotator
 from indexer.annotators.words import WordsAnnotator
 from indexer.library.annotations.fields import BASE_FIELDS
 from indexer.library.annotations.port import Annotator
@@ -22,7 +23,13 @@ _COLUMNS = {"content_id", "version", "problem"}  # that every annotator's table 
 @cache
 def list_annotators() -> tuple[Annotator, ...]:
     """Return every annotator, in the order in which they are asked. A plug-in that cannot be used is logged."""
-    found: list[Annotator] = [ExifAnnotator(), ColourAnnotator(), PerceptualHashAnnotator(), WordsAnnotator()]
+    found: list[Annotator] = [
+        ExifAnnotator(),
+        ColourAnnotator(),
+        PerceptualHashAnnotator(),
+        WordsAnnotator(),
+        PlaceAnnotator(),
+    ]
     for entry in sorted(entry_points(group=GROUP), key=lambda one: one.name):
         try:
             annotator: Annotator = entry.load()()

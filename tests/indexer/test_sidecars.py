@@ -8,7 +8,7 @@ from indexer.sources.sidecars import Sidecars, pictures_beside
 
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
-    'xmlns:dc="http://purl.org/dc/elements/1.1/"><rdf:Description><dc:description><rdf:Alt><rdf:li xml:lang="x-default">'
+    'xmlns:dc="http://purl.org/dc/elements/1.1/"><rdf:Description><dc:description><rdf:Alt><rdf:li>'
     "{}</rdf:li></rdf:Alt></dc:description><dc:subject><rdf:Bag><rdf:li>海</rdf:li><rdf:li>boat</rdf:li></rdf:Bag>"
     "</dc:subject></rdf:Description></rdf:RDF></x:xmpmeta>"
 )

@@ -60,6 +60,7 @@ async def describe_image(image_id: int, service: ServiceDep, language: LanguageD
         dated="camera" if found.get("taken") else "name" if row.named_at else "file",
         camera=found.get("camera"),
         has_gps=bool(found.get("has_gps")),
+        place=found.get("place"),
         colours=[schemas.Colour(name=name, hex=mean, share=share) for name, mean, share in found.get("dominant") or ()],
         caption=row.caption,
         tags=row.tags.split("\n") if row.tags else [],

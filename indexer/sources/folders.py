@@ -14,7 +14,7 @@ from indexer.sources.rules import IGNORE_FILES, NO_MEDIA, FileKind, PathRules
 from indexer.sources.sidecars import SUFFIXES as SIDECAR_SUFFIXES
 from indexer.sources.sidecars import Sidecars, pictures_beside
 from models.pictures.files import read_image_file
-from models.pictures.formats import name_of_unread
+from models.pictures.formats import why_unread
 from models.pictures.limits import DecodeLimits
 
 # A folder with both of these is the data folder of a library: its thumbnails are no pictures of anybody's.
@@ -195,7 +195,7 @@ def file_item(root: Root, key: str, file: Path | os.DirEntry[str], kind: FileKin
         stamp = _stamp_of(file.stat())
     except OSError:
         stamp = Stamp()
-    problem = ("unread", name_of_unread(os.path.splitext(key)[1].lower())) if kind is FileKind.UNREAD else None
+    problem = why_unread(os.path.splitext(key)[1].lower()) if kind is FileKind.UNREAD else None
     return Item(Locator(root.id, key), stamp, problem=problem, dangling=not stamp.is_known and file.is_symlink())
 
 

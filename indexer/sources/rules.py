@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from indexer.errors import InvalidPattern
 from indexer.library.sources.items import Root
-from models.pictures.formats import SUFFIXES, name_of_unread, say_picture
+from models.pictures.formats import SUFFIXES, is_read, say_picture, why_unread
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -96,9 +96,9 @@ class PathRules:
 def kind_of(name: str) -> FileKind | None:
     """Return what the name of a file says of it, None where it is that of no picture."""
     suffix = "." + name.rpartition(".")[2].lower() if "." in name.lstrip(".") else ""
-    if suffix in SUFFIXES:
+    if is_read(suffix):
         return FileKind.PICTURE
-    if name_of_unread(suffix):
+    if why_unread(suffix):
         return FileKind.UNREAD
     return FileKind.PERHAPS if not suffix or _MORE_THAN_A_SUFFIX.search(name) else None
 

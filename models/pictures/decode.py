@@ -16,13 +16,14 @@ from PIL import Image, ImageFile, TiffImagePlugin
 from models.pictures.colour import find_transform, profile_of_code_points, profile_of_gamma
 from models.pictures.ends import boxes_end_early, reason
 from models.pictures.errors import DecodeError, ImageTooLarge
+from models.pictures.extra_formats import Developed, develop
 from models.pictures.frames import gif_can_be_cleared, is_animated, load_telling_frame
 from models.pictures.limits import DecodeLimits, check_bytes, check_pixels
 from models.pictures.metadata import Metadata, read_metadata
 from models.pictures.openers import format_of, open_picture, opener_of, silence
 from models.pictures.pixels import has_16_bits, read_fine, to_rgb
 from models.pictures.repair import Repaired, repairs
-from models.pictures.samples import from_numbers
+from models.pictures.samples import colours_of_16_bits, from_numbers
 from models.pictures.tiff_numbers import read_numbers
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,9 @@ def decode_image(
     silence()
     sides = _Sides(short_side, long_side, spare)
     try:
+        developed = develop(data, limits)
+        if developed is not None:
+            return _of_developed(developed, data, sides, limits)
         return _decode(Repaired(data=data), sides, limits)
     except DecodeError:
         raise
@@ -112,6 +116,34 @@ def _decode_repaired(data: bytes, sides: "_Sides", limits: DecodeLimits, error: 
     if why == "unsupported" and (numbers := read_numbers(data, limits)) is not None:
         return _of_numbers(numbers, sides)
     raise DecodeError(why, detail) from error
+
+
+def _of_developed(developed: Developed, data: bytes, sides: "_Sides", limits: DecodeLimits) -> DecodedImage:
+    """Return the picture that a package of the extra `formats` made of a file."""
+    exif = _exif_of(data)
+    if developed.pixels is None:
+        shown = _decode(Repaired(data=developed.preview), sides, limits)
+        image = shown.image
+        if _ORIENTATION not in shown.exif and developed.orientation in _UPRIGHT:
+            image = image.transpose(_UPRIGHT[developed.orientation])
+        exif = exif or shown.exif
+    else:
+        pixels = developed.pixels
+        full = colours_of_16_bits(pixels) if pixels.dtype == np.uint16 else Image.fromarray(pixels)
+        image = to_rgb(full, sides.factor(full.size, spared=False), None, data)
+    width, height = developed.size
+    return DecodedImage(image=image, width=width, height=height, format=developed.format, exif=exif)
+
+
+def _exif_of(data: bytes) -> Image.Exif:
+    """Return the tags of a camera file that is built as a TIFF; empty for any other."""
+    try:
+        exif = Image.Exif()
+        exif.load(data if data[:2] in (b"II", b"MM") else b"")
+        return exif
+    except Exception:  # part of the per-image guard
+        logger.debug("the tags of a camera file could not be read", exc_info=True)
+        return Image.Exif()
 
 
 def _of_numbers(numbers: NDArray[Any], sides: "_Sides") -> DecodedImage:

@@ -15,6 +15,7 @@ DECODE_REASONS: dict[str, str] = {
     "truncated": mark("the file is cut short: the picture data ends too early"),
     "corrupt": mark("the picture data is damaged"),
     "unread": mark("pictures of this kind are not read: {detail}"),
+    "needs_formats": mark("pictures of this kind need the extra formats: pip install 'xuntu[formats]' ({detail})"),
     "unsupported": mark("this variant of its format is not supported: {detail}"),
     "out_of_memory": mark("not enough memory to decode it"),
     "too_many_pixels": mark("too many pixels: {detail}"),

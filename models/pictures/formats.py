@@ -1,11 +1,15 @@
 """The formats of picture files: which are opened, by what names they go, and how their files begin."""
 
+from functools import cache
+from importlib.util import find_spec
 from typing import Final
 
 DECODING: Final = 2  # raised where pictures come to look otherwise, so that libraries made before are renewed
 
 # As the catalog keeps them, which holds their places: append only.
-FORMATS: Final = ("jpeg", "png", "webp", "gif", "bmp", "tiff", "heif", "avif", "ico", "tga", "jp2", "psd")
+FORMATS: Final = (
+    *("jpeg", "png", "webp", "gif", "bmp", "tiff", "heif", "avif", "ico", "tga", "jp2", "psd", "raw", "jxl"),
+)
 
 _JPEG: Final = (".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".pjpeg", ".pjp", ".mpo", ".jps")
 _JPEG_2000: Final = (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx")
@@ -24,14 +28,28 @@ _RAW: Final = (
     "pxn raf raw rw2 rwl rwz sr2 srf srw x3f"
 )
 _OTHERS: Final = (
-    "jxl psb svg svgz eps xcf kra exr hdr dds pcx ppm pgm pbm pnm pfm wmf emf qoi fits dcm jxr hdp wdp bpg jng mng icns"
+    "psb svg svgz eps xcf kra exr hdr dds pcx ppm pgm pbm pnm pfm wmf emf qoi fits dcm jxr hdp wdp bpg jng mng icns"
 )
-_UNREAD: Final = frozenset(f".{suffix}" for suffix in (*_RAW.split(), *_OTHERS.split()))
+_UNREAD: Final = frozenset(f".{suffix}" for suffix in _OTHERS.split())
+_BY_PACKAGE: Final = {".jxl": "imagecodecs", **dict.fromkeys((f".{suffix}" for suffix in _RAW.split()), "rawpy")}
 
 
-def name_of_unread(suffix: str) -> str:
-    """Return what a kind of picture that is not opened is called, by a suffix in small letters; "" for any other."""
-    return suffix[1:].upper() if suffix in _UNREAD else ""
+@cache
+def is_extra_installed(package: str) -> bool:
+    """Say whether a package of the extra `formats` is there."""
+    return find_spec(package) is not None
+
+
+def is_read(suffix: str) -> bool:
+    """Say whether files of a suffix, in small letters, are opened as pictures here."""
+    return suffix in SUFFIXES or (suffix in _BY_PACKAGE and is_extra_installed(_BY_PACKAGE[suffix]))
+
+
+def why_unread(suffix: str) -> tuple[str, str] | None:
+    """Return why pictures of a suffix, in small letters, are not opened: a key of DECODE_REASONS, and their name."""
+    if suffix in _BY_PACKAGE and not is_extra_installed(_BY_PACKAGE[suffix]):
+        return "needs_formats", suffix[1:].upper()
+    return ("unread", suffix[1:].upper()) if suffix in _UNREAD else None
 
 
 _SIGNATURES: Final = (

@@ -96,6 +96,7 @@ def test_patterns_in_folders_count_for_nothing_where_all_is_asked_for(album):
         ("a.mpo", FileKind.PICTURE),
         ("a.psd", FileKind.PICTURE),
         ("a.CR2", FileKind.UNREAD),
+        ("a.xcf", FileKind.UNREAD),
         ("a.svg", FileKind.UNREAD),
         ("noext", FileKind.PERHAPS),
         ("a.jpg_large", FileKind.PERHAPS),
@@ -108,7 +109,8 @@ def test_patterns_in_folders_count_for_nothing_where_all_is_asked_for(album):
         ("video.mp4", None),
     ],
 )
-def test_what_a_name_says(name, kind):
+def test_what_a_name_says(name, kind, monkeypatch):
+    monkeypatch.setattr("models.pictures.formats.is_extra_installed", lambda _: False)
     assert kind_of(name) is kind
 
 
@@ -126,12 +128,12 @@ def test_pictures_are_told_by_their_content_under_other_names(album):
 
 def test_pictures_that_are_not_read_are_counted_and_listed(album, processes):
     album.draw("a.png")
-    for name in ("IMG_1.CR2", "logo.svg", "notes.txt", "film.mp4"):
+    for name in ("work.xcf", "logo.svg", "notes.txt", "film.mp4"):
         (album.pictures / name).write_bytes(b"something")
     done = album.build()
     assert (done.seen, done.encoded, done.failed) == (3, 1, 2)
     failed = {entry["path"].rpartition("/")[2]: entry["reason_zh"] for entry in album.ask("report")["failed"]}
-    assert failed == {"IMG_1.CR2": "不读取这类图片：CR2", "logo.svg": "不读取这类图片：SVG"}
+    assert failed == {"work.xcf": "不读取这类图片：XCF", "logo.svg": "不读取这类图片：SVG"}
     (album.pictures / "logo.svg").unlink()
     assert album.update().failed == 1
 

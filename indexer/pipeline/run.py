@@ -140,7 +140,7 @@ class Run:
             + [item for change in changes for item in change.new],
             {image_id for change in changes for image_id in change.changing} | self._list_dead(),
         )
-        self._drop_moved_roots()
+        self._forget_moved()
         self._record_stamps()
         for encoder in self.encoders.values():
             merge_small_shards(self.catalog, encoder)
@@ -364,15 +364,10 @@ class Run:
         """Return the pictures of sources that are not there: what turns up elsewhere may be what was in them."""
         return {image_id for root in self.dead for image_id in self.catalog.list_indexed(root)}
 
-    def _drop_moved_roots(self) -> None:
-        """Take sources out of the library that are not there, and all of whose pictures have turned up elsewhere."""
-        moved = [root for root in self.dead if not self.catalog.count_indexed(root)]
-        if moved:
-            with self.catalog.writing():
-                for root in moved:
-                    self.catalog.remove_root(root.id)
-            paths = [root.path for root in moved]
-            self.warnings = [one for one in self.warnings if not (isinstance(one, RootEmptied) and one.path in paths)]
+    def _forget_moved(self) -> None:
+        """Say nothing of sources that are not there, where all of their pictures have turned up elsewhere."""
+        moved = [root.path for root in self.dead if not self.catalog.count_indexed(root)]
+        self.warnings = [one for one in self.warnings if not (isinstance(one, RootEmptied) and one.path in moved)]
 
     def _record_stamps(self) -> None:
         """Note which sources need not be read again, now that all that they name is in the catalog."""

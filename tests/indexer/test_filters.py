@@ -418,6 +418,7 @@ def enter(catalog: Catalog, wanted: list[Picture]) -> dict[int, Picture]:
     number = len(catalog.list_roots())
     entered = {}
     with catalog.writing():
+        catalog.put_annotators(RECORDS.values())
         catalog.put_root(catalog.path.parent / str(number), include=(), exclude=(), hidden=False)
         root = catalog.list_roots()[-1]
         for picture in wanted:

@@ -122,8 +122,8 @@ def split_words(text: str) -> str:
 def name_words(path: str) -> str:
     """Return the words of a picture's folders and name, "BeijingTrip" also as two, without the kind of file."""
     folder, _, name = path.rpartition("/")
-    folder, name = "/".join(map(read_name, folder.split("/"))), read_name(name)
-    return " ".join(filter(None, (_folder_words(folder), " ".join(_words(_stem(name), humps=True)))))
+    folder, stem = "/".join(map(read_name, folder.split("/"))), read_name(_stem(name))
+    return " ".join(filter(None, (_folder_words(folder), " ".join(_words(stem, humps=True)))))
 
 
 def ask_for(wanted: Sequence[str], unwanted: Sequence[str] = ()) -> tuple[str, ...]:

@@ -158,7 +158,7 @@ class RootEmptied(IndexerError):
                 "{path} held {count} pictures and is not there. Is its drive connected?", path=path, count=count
             )
         moved = (
-            NOTHING if there else message(" If it lies elsewhere now: xuntu index roots move {path} NEW", path=quoted)
+            NOTHING if there else message(" If it lies elsewhere now: xuntu index roots move {path} NEW.", path=quoted)
         )
         super().__init__(
             message(

@@ -241,6 +241,11 @@ def test_impossible_clauses_are_refused(wrong):
         (["+cat", "2：狗"], [("cat", 1), ("狗", 2)]),
         (["16:9", "wallpaper"], [("16:9 wallpaper", 1)]),
         (["a:b"], [("a:b", 1)]),
+        (["2001: A Space Odyssey"], [("2001: A Space Odyssey", 1)]),
+        (["2001:", "A", "Space", "Odyssey"], [("2001: A Space Odyssey", 1)]),
+        (["007:skyfall"], [("007:skyfall", 1)]),
+        (["9: the film"], [("9: the film", 1)]),
+        (["0.5:cat", "10:狗"], [("cat", 0.5), ("狗", 10)]),
     ],
 )
 def test_terms_of_a_command_line(terms, expected):

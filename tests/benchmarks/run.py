@@ -20,6 +20,7 @@ import gpu_index
 import indexing
 import kills
 import million
+import odd_files
 import quality
 import second_run
 import startup
@@ -45,6 +46,7 @@ MEASURES = {
     "gpu": gpu.measure,
     "gpu-index": gpu_index.measure,
     "million": million.measure,
+    "odd-files": odd_files.measure,
     "quality": quality.measure,
 }
 CHECKOUT = Path(__file__).resolve().parents[2]

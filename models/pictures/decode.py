@@ -105,7 +105,8 @@ def may_look_new(data: bytes) -> bool:
 def _decode_repaired(data: bytes, sides: "_Sides", limits: DecodeLimits, error: Exception) -> DecodedImage:
     """Decode what can be had of a file that raised `error`, else say what is wrong with it."""
     if not isinstance(error, MemoryError):
-        for repaired in repairs(data, opener_of(data)):
+        # A JPEG may have junk right behind its first marker.
+        for repaired in repairs(data, opener_of(data) or ("JPEG" if data[:2] == b"\xff\xd8" else None)):
             try:
                 return _decode(repaired, sides, limits)
             except ImageTooLarge:

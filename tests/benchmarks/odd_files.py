@@ -23,6 +23,10 @@ from models.pictures.colour import profile_of_code_points
 
 Pixels = npt.NDArray[np.uint8]
 SIZE = (240, 160)
+_RIGHT = (
+    "Right: the thumbnail in the library is the picture that is meant, or there is none where the file holds none. "
+    "Pillow: `Image.open(file).convert('RGB')`."
+)
 _NEAR = 14.0  # of 255: the mean difference of a small picture of what is shown from one of what is meant
 _PROFILE_PICTURES, _PROFILE_TIMES, _MOST_COST = 400, 5, 3.0  # per cent
 
@@ -78,10 +82,7 @@ def _measure_files(bench: Bench) -> Table:
             "wrongly",
         ),
         rows=rows,
-        notes=(
-            "Right: the thumbnail in the library is the picture that is meant, or there is none where the file holds "
-            "none. Pillow: `Image.open(file).convert('RGB')`, turned upright.",
-        ),
+        notes=(_RIGHT,),
         facts={"files": int(totals[0]), "right": int(totals[1]), "plain_right": int(totals[4])},
     )
 
@@ -103,7 +104,7 @@ def _thumbnail(layout: Layout, data: bytes) -> Pixels | None:
 def _plainly(data: bytes) -> Pixels | None:
     try:
         return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-    except Exception:  # whatever it says
+    except Exception:  # noqa: BLE001 - whatever it says
         return None
 
 

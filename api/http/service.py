@@ -185,7 +185,9 @@ class Service:
 
     def _load(self) -> Serving:
         settings = self.settings
-        limits = DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes)
+        limits = DecodeLimits(
+            max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes, extra_formats=False
+        )
         before = self._serving
         opened = open_build(settings.data, catalog=before.engine.opened.catalog if before else None)
         known = {batchers.encoders: batchers for batchers in before.batchers.values()} if before else {}

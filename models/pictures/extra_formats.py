@@ -38,14 +38,16 @@ class Developed:
 def develop(data: bytes, limits: DecodeLimits) -> Developed | None:
     """Read a file of one of these formats; None for any other.
 
-    Raises DecodeError (needs_formats, corrupt), ImageTooLarge (too_many_pixels) and what the packages raise.
+    Raises DecodeError (needs_formats, unread), ImageTooLarge (too_many_pixels) and what the packages raise.
     """
     if data.startswith(_JXL_STARTS):
         return _develop_jxl(data, limits)
     return _develop_raw(data, limits) if _is_raw(data) else None
 
 
-def _need(package: str, what: str) -> None:
+def _need(package: str, what: str, limits: DecodeLimits) -> None:
+    if not limits.extra_formats:
+        raise DecodeError("unread", what)
     if not is_extra_installed(package):
         raise DecodeError("needs_formats", what)
 
@@ -84,7 +86,7 @@ _TURNS: Final = {3: 3, 5: 8, 6: 6}  # how LibRaw says that a picture is turned -
 
 def _develop_raw(data: bytes, limits: DecodeLimits) -> Developed:
     """Return the preview that the camera made, where it is large enough, else develop at half size."""
-    _need("rawpy", "RAW")
+    _need("rawpy", "RAW", limits)
     import rawpy
 
     with rawpy.imread(BytesIO(data)) as raw:
@@ -114,7 +116,7 @@ def _longer_side(jpeg: bytes) -> int:
 
 
 def _develop_jxl(data: bytes, limits: DecodeLimits) -> Developed:
-    _need("imagecodecs", "JPEG XL")
+    _need("imagecodecs", "JPEG XL", limits)
     import imagecodecs
 
     size = _jxl_size(data)

@@ -7,10 +7,14 @@ from models.pictures.errors import ImageTooLarge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodeLimits:
-    """The largest picture that is accepted."""
+    """The largest picture that is accepted, and whether packages of the extra `formats` may read it.
+
+    Those decode formats of many makers, in this process: a service does not give them what strangers send.
+    """
 
     max_pixels: int = 200_000_000
     max_bytes: int = 512 * 1024 * 1024
+    extra_formats: bool = True
 
 
 def check_bytes(size: int, limits: DecodeLimits) -> None:

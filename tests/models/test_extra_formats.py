@@ -119,6 +119,13 @@ def test_without_the_packages_it_is_said_what_to_install(
     assert "xuntu[formats]" in caught.value.en
 
 
+@pytest.mark.parametrize(("data", "detail"), [(dng(), "RAW"), (jxl(np.asarray(photograph())), "JPEG XL")])
+def test_what_strangers_send_is_not_given_to_the_packages(data: bytes, detail: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        shown(data, limits=DecodeLimits(extra_formats=False))
+    assert (caught.value.reason, caught.value.detail) == ("unread", detail)
+
+
 def test_names_say_what_is_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
     assert formats.is_read(".cr2")
     assert formats.why_unread(".cr2") is None

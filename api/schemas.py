@@ -238,9 +238,10 @@ class ImageDetail(BaseModel):
     format: str
     bytes: int
     modified_at: str = Field(description="File time, ISO 8601 in UTC")
-    taken_at: str | None = Field(description="When it was taken, ISO 8601: by the camera's clock, or as its name says")
-    dated: Literal["camera", "name", "file"] = Field(
-        "file", description="What `taken` is read from: the camera's clock, the name of the file, or the file's time"
+    taken_at: str | None = Field(description="When it was taken, ISO 8601: by the camera's clock, or what else says so")
+    dated: Literal["camera", "beside", "name", "file"] = Field(
+        "file",
+        description="What `taken` is read from: the camera's clock, a file beside the picture, its name, or its time",
     )
     camera: str | None
     has_gps: bool

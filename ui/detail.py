@@ -115,7 +115,7 @@ def _ways(address: Address, found: Found | None) -> dict[str, str | None]:
 def _facts(detail: ImageDetail, lang: str, timezone: str | None) -> list[dict[str, str]]:
     text = labels(lang)
     when = detail.taken_at or detail.modified_at
-    dated = {"camera": text.taken, "name": text.taken_by_name, "file": text.modified}[detail.dated]
+    dated = {"name": text.taken_by_name, "file": text.modified}.get(detail.dated, text.taken)
     megapixels = detail.width * detail.height / 1e6
     size = words.pixels(detail.width, detail.height)
     facts = [

@@ -1,6 +1,7 @@
 """What was written into a picture's file: its title, a description, keywords, people, a rating, and a prompt."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from indexer.library.annotations.port import AnnotatedPicture, Needs
 from indexer.library.annotations.values import Values
 from models.foundation.messages import mark
 from models.pictures.metadata import read_again, read_iptc
-from models.pictures.xmp import Xmp, read_xmp
+from models.pictures.xmp import Xmp, read_rating, read_xmp
 
 _MOST_CHARACTERS: Final = 4_000
 _MOST_WORDS: Final = 200
@@ -130,12 +131,8 @@ def _words(texts: Iterable[str]) -> list[str] | None:
 
 def _rating(xmp: Xmp, tags: dict[int, Any]) -> int | None:
     """Return a rating of 1 to 5; -1 is a picture that was rejected."""
-    for text in (xmp.first("xmp:Rating"), tags.get(ExifTags.Base.Rating)):
-        try:
-            rating = round(float(text))  # type: ignore[arg-type]
-        except (TypeError, ValueError, OverflowError):
-            continue
-        if rating in {-1, 1, 2, 3, 4, 5}:
+    for value in (xmp.first("xmp:Rating"), tags.get(ExifTags.Base.Rating)):
+        if (rating := read_rating(value)) is not None:
             return rating
     percent = tags.get(ExifTags.Base.RatingPercent)
     return _PERCENT.get(percent) if isinstance(percent, int) else None
@@ -167,4 +164,4 @@ def _user_comment(value: object) -> str:
 
 
 def _plausible(text: str) -> int:
-    return sum(char.isascii() or "\u4e00" <= char <= "\u9fff" for char in text)
+    return sum(char.isascii() or unicodedata.name(char, "").startswith("CJK UNIFIED") for char in text)

@@ -64,7 +64,8 @@ def items_as_known(root: Root, known: Mapping[Name, KnownItem]) -> list[Item]:
     for name, item in known.items():
         if item.status != "removed":
             key, row = (name, None) if isinstance(name, str) else ("", name)
-            found.append(Item(Locator(root.id, key, item.part, row), item.stamp, item.caption, item.tags))
+            where = Locator(root.id, key, item.part, row)
+            found.append(Item(where, item.stamp, item.caption, item.tags, beside=item.beside))
     return found
 
 
@@ -86,7 +87,7 @@ def _sort(item: Item, before: KnownItem | None, changes: Changes, *, retry: bool
             changes.returned.append(before.id)
         else:
             changes.unchanged += 1
-        if (before.caption, before.tags) != (item.caption, item.tags):
+        if before.description != (item.caption, item.tags, item.beside):
             changes.described.append((before.id, replace(item, stamp=before.stamp)))
 
 

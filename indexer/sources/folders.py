@@ -201,8 +201,8 @@ def file_item(root: Root, key: str, file: Path | os.DirEntry[str], kind: FileKin
 
 def describe_item(item: Item, sidecars: Sidecars) -> Item:
     """Return an item with what the files beside it say."""
-    caption, tags = sidecars.describe(item.locator.key.rpartition("/")[2])
-    return replace(item, caption=caption, tags=tags) if caption or tags else item
+    said = sidecars.describe(item.locator.key.rpartition("/")[2])
+    return replace(item, caption="\n".join(said.captions), tags="\n".join(said.tags), beside=said.beside)
 
 
 def read_file(path: Path, seen: Stamp, limits: DecodeLimits) -> tuple[Stamp, bytes]:

@@ -3,10 +3,14 @@
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from models.pictures.xmp import read_xmp
+from indexer.library.sources.items import NOTHING_BESIDE, Beside
+from models.foundation.moments import read_moment
+from models.pictures.xmp import Xmp, read_rating, read_xmp
 
 SUFFIXES: Final = (".xmp", ".json")
 _MOST_BYTES: Final = 2**20
@@ -30,14 +34,26 @@ class Sidecars:
         found = (self._names.get(name.lower()) for name in _names_for(picture))
         return list(dict.fromkeys(name for name in found if name is not None))
 
-    def describe(self, picture: str) -> tuple[str, str]:
-        """Return what they say of a picture: a caption, and tags, one a line. What cannot be read says nothing."""
-        captions, tags = [], []
-        for name in self.find(picture):
-            caption, more = _read(self._folder / name)
-            captions += caption
-            tags += more
-        return "\n".join(dict.fromkeys(captions)), "\n".join(dict.fromkeys(tags))
+    def describe(self, picture: str) -> "Said":
+        """Return what they say of a picture. What cannot be read says nothing."""
+        said = [_read(self._folder / name) for name in self.find(picture)]
+        return Said(
+            captions=tuple(dict.fromkeys(text for one in said for text in one.captions)),
+            tags=tuple(dict.fromkeys(text for one in said for text in one.tags)),
+            beside=Beside(
+                next((one.beside.moment for one in said if one.beside.moment), ""),
+                next((one.beside.rating for one in said if one.beside.rating is not None), None),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What files beside a picture say: captions, tags, when it was taken and a rating."""
+
+    captions: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    beside: Beside = NOTHING_BESIDE
 
 
 def pictures_beside(folder: Path, sidecar: str) -> list[str]:
@@ -66,33 +82,45 @@ def _takeout_names(picture: str) -> list[str]:
     return [*longest, f"{name[:_TAKEOUT_NAME]}{number}.json", f"{picture}.json"]
 
 
-def _read(path: Path) -> tuple[list[str], list[str]]:
+def _read(path: Path) -> Said:
     try:
         if path.stat().st_size > _MOST_BYTES:
-            return [], []
+            return Said()
         data = path.read_bytes()
     except OSError:
-        return [], []
+        return Said()
     if path.suffix.lower() == ".xmp":
-        xmp = read_xmp(data)
-        captions = [xmp.first("dc:title", "photoshop:Headline"), xmp.first("dc:description")]
-        tags = xmp.all("dc:subject", "MicrosoftPhoto:LastKeywordXMP", "Iptc4xmpExt:PersonInImage")
-        return _lines(captions), _lines([*tags, *xmp.people])
+        return _of_xmp(read_xmp(data))
     try:
         read = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):
-        return [], []
-    return _of_takeout(read) if isinstance(read, dict) else ([], [])
+        return Said()
+    return _of_takeout(read) if isinstance(read, dict) else Said()
 
 
-def _of_takeout(said: dict[str, Any]) -> tuple[list[str], list[str]]:
-    if "photoTakenTime" not in said and "creationTime" not in said:
-        return [], []  # of another program
+def _of_xmp(xmp: Xmp) -> Said:
+    tags = xmp.all("dc:subject", "MicrosoftPhoto:LastKeywordXMP", "Iptc4xmpExt:PersonInImage")
+    moment = read_moment(xmp.first("exif:DateTimeOriginal", "photoshop:DateCreated", "xmp:CreateDate"))
+    return Said(
+        captions=_lines([xmp.first("dc:title", "photoshop:Headline"), xmp.first("dc:description")]),
+        tags=_lines([*tags, *xmp.people]),
+        beside=Beside("" if moment is None else moment.isoformat(), read_rating(xmp.first("xmp:Rating"))),
+    )
+
+
+def _of_takeout(said: dict[str, Any]) -> Said:
+    taken = said.get("photoTakenTime")
+    if not isinstance(taken, dict):
+        return Said()  # of another program
     people = said.get("people")
     names = [one.get("name") for one in people if isinstance(one, dict)] if isinstance(people, list) else []
-    return _lines([said.get("description")]), _lines(names)
+    try:
+        moment = datetime.fromtimestamp(int(taken["timestamp"])).isoformat()  # by the clock of this machine
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        moment = ""
+    return Said(captions=_lines([said.get("description")]), tags=_lines(names), beside=Beside(moment))
 
 
-def _lines(texts: Iterable[Any]) -> list[str]:
+def _lines(texts: Iterable[Any]) -> tuple[str, ...]:
     lines = (" ".join(text.split()) for text in texts if isinstance(text, str))
-    return [line for line in lines if line]
+    return tuple(line for line in lines if line)

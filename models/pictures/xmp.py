@@ -67,6 +67,15 @@ def read_xmp(packet: bytes) -> Xmp:
     return Xmp({name: tuple(values) for name, values in properties.items()}, tuple(people)[:_MOST_VALUES])
 
 
+def read_rating(value: object) -> int | None:
+    """Return a rating of 1 to 5, or -1 for a picture that was rejected; None for anything else."""
+    try:
+        rating = round(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return rating if rating in {-1, 1, 2, 3, 4, 5} else None
+
+
 def _properties(root: ET.Element) -> Iterator[tuple[str, str]]:
     for description in root.iter(f"{_RDF}Description"):
         for name, value in description.attrib.items():

@@ -126,7 +126,11 @@ def test_rows_that_failed_before_are_unchanged_after(album, problem):
     connection = sqlite3.connect(album.layout.catalog, isolation_level=None)
     rows = connection.execute("SELECT * FROM images").fetchall()
     names = [column[1] for column in connection.execute("PRAGMA table_info(images)")]
-    kept = [name for name in names if name not in ("list_row", "fingerprint", "stale", "named_at")]
+    kept = [
+        name
+        for name in names
+        if name not in ("list_row", "fingerprint", "stale", "named_at", "beside_at", "beside_rating")
+    ]
     for column in ("decoding", "partial", "dropped"):
         connection.execute("DROP INDEX IF EXISTS contents_by_decoding")
         connection.execute(f"ALTER TABLE contents DROP COLUMN {column}")

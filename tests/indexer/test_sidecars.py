@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from indexer.sources.sidecars import Sidecars, pictures_beside
+from indexer.library.catalog.filter_parser import parse_filter
+from indexer.library.catalog.writer import Catalog
+from indexer.sources.sidecars import Said, Sidecars, pictures_beside
 
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
@@ -46,6 +48,31 @@ def test_a_sidecar_that_changes_updates_its_picture_and_encodes_nothing(album):
     assert said(album, "trip/b.jpg") == ("", "")
 
 
+def found(album, where: str) -> list[str]:
+    catalog = Catalog(album.layout.catalog)
+    rows = catalog.get_images(catalog.ids_where(parse_filter(where, catalog.fields())).tolist())
+    catalog.close()
+    return sorted(row.path for row in rows.values())
+
+
+def test_when_and_how_good_a_picture_is_may_be_said_beside_it(album):
+    album.draw("a.jpg", "b.jpg", "c 20200101.jpg")
+    attributes = 'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="5" xmp:CreateDate="2019-08-13T12:34:56"'
+    (album.pictures / "a.xmp").write_text(
+        XMP.format("x").replace("<rdf:Description>", f"<rdf:Description {attributes}>")
+    )
+    (album.pictures / "b.jpg.json").write_text(takeout())
+    album.build()
+    assert found(album, "rating>=4") == ["a.jpg"]
+    assert found(album, "taken=2019-08-13") == ["a.jpg"]
+    assert found(album, "taken=2023-08") == ["b.jpg"]
+    assert found(album, "dated=beside") == ["a.jpg", "b.jpg"]
+    assert album.rows()["a.jpg"].beside_at == "2019-08-13T12:34:56"
+    (album.pictures / "a.xmp").unlink()
+    assert album.update().encoded == 0
+    assert found(album, "rating>=4") == []
+
+
 @pytest.mark.parametrize(
     ("picture", "sidecar"),
     [
@@ -80,4 +107,4 @@ def test_what_cannot_be_read_says_nothing(album, text):
 
 
 def test_a_folder_without_sidecars_is_not_looked_into_again(tmp_path):
-    assert Sidecars(tmp_path / "not there", ["a.jpg", "b.png"]).describe("a.jpg") == ("", "")
+    assert Sidecars(tmp_path / "not there", ["a.jpg", "b.png"]).describe("a.jpg") == Said()

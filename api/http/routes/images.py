@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from io import BytesIO
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
@@ -56,8 +56,8 @@ async def describe_image(image_id: int, service: ServiceDep, language: LanguageD
         format=row.format,
         bytes=row.stamp.size or 0,
         modified_at=datetime.fromtimestamp((row.stamp.mtime_ns or 0) / 1e9, UTC).isoformat(timespec="seconds"),
-        taken_at=found.get("taken") or row.named_at,
-        dated="camera" if found.get("taken") else "name" if row.named_at else "file",
+        taken_at=found.get("taken") or row.beside_at or row.named_at,
+        dated=_dated(row, found.get("taken")),
         camera=found.get("camera"),
         has_gps=bool(found.get("has_gps")),
         place=found.get("place"),
@@ -68,6 +68,12 @@ async def describe_image(image_id: int, service: ServiceDep, language: LanguageD
         annotations=list_annotations(fields, found),
         details=list_details(fields, found, language),
     )
+
+
+def _dated(row: ImageRow, by_camera: str | None) -> Literal["camera", "beside", "name", "file"]:
+    if by_camera:
+        return "camera"
+    return "beside" if row.beside_at else "name" if row.named_at else "file"
 
 
 @router.get("/{image_id}/file", response_class=FileResponse, responses={307: {"description": "It is at an address"}})

@@ -208,17 +208,23 @@ BASE_FIELDS = (
         filterable=True,
         choices=(
             Choice(name="camera", zh="相机"),
+            Choice(name="beside", zh="旁边的文件"),
             Choice(name="name", zh="文件名"),
             Choice(name="file", zh="文件时间"),
         ),
     ),
     Field(name="modified", type=FieldType.TIME, label=mark("Modified"), filterable=True),
 )
-# Where a camera has not said when, the name of the file may, and its time is the last resort.
+# Where a camera has not said when, a file beside the picture may, or its name; its time is the last resort.
 _WRITTEN_AT = "strftime('%Y-%m-%dT%H:%M:%S', images.mtime_ns / 1000000000, 'unixepoch', 'localtime')"
-_FALLBACKS = {("exif", "taken"): f"coalesce({{}}, nullif(images.named_at, ''), {_WRITTEN_AT})"}
+_BESIDE_AT = "nullif(images.beside_at, '')"
+_FALLBACKS = {
+    ("exif", "taken"): f"coalesce({{}}, {_BESIDE_AT}, nullif(images.named_at, ''), {_WRITTEN_AT})",
+    ("words", "rating"): "coalesce(images.beside_rating, {})",  # which is given last
+}
 _DATED = (
-    "CASE WHEN annotation_exif.taken IS NOT NULL THEN 'camera' WHEN images.named_at <> '' THEN 'name' ELSE 'file' END"
+    "CASE WHEN annotation_exif.taken IS NOT NULL THEN 'camera' WHEN images.beside_at <> '' THEN 'beside' "
+    "WHEN images.named_at <> '' THEN 'name' ELSE 'file' END"
 )
 _TABLES = {"dated": "annotation_exif"}
 _EXPRESSIONS = {

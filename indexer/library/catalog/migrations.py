@@ -298,6 +298,8 @@ SCRIPTS: tuple[str, ...] = (
     ALTER TABLE contents ADD COLUMN dropped TEXT NOT NULL DEFAULT '';      -- parts beside the pixels, ' ' between names
     ALTER TABLE roots ADD COLUMN defaults INTEGER NOT NULL DEFAULT 1;      -- 1: system folders are left out
     ALTER TABLE roots ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;       -- 1: no part of the library any more
+    ALTER TABLE images ADD COLUMN beside_at TEXT NOT NULL DEFAULT '';      -- the moment a file beside it says
+    ALTER TABLE images ADD COLUMN beside_rating INTEGER;                   -- and its rating
     ALTER TABLE images ADD COLUMN named_at TEXT;                           -- the moment its name says; '': none
     CREATE INDEX images_unnamed ON images (id) WHERE named_at IS NULL;     -- NULL: it has not been read yet
     CREATE TRIGGER images_renamed AFTER UPDATE OF path ON images WHEN old.path IS NOT new.path

@@ -12,7 +12,7 @@ from indexer.library.catalog.sql import to_sql
 from indexer.library.catalog.texts import TextDatabase
 from indexer.library.filters import Filter
 from indexer.library.looks import Looks
-from indexer.library.sources.items import ByteRange, KnownItem, Locator, Name, Part, Root, Stamp
+from indexer.library.sources.items import Beside, ByteRange, KnownItem, Locator, Name, Part, Root, Stamp
 from indexer.library.sources.kinds import place_of
 from models.foundation.vectors import Ids
 from models.pictures.formats import DECODING
@@ -89,7 +89,8 @@ class CatalogReader(TextDatabase):
         )
         rows = self._query(
             "SELECT path, list_row, images.id, size, mtime_ns, fingerprint, offset, stale, status, reason, "
-            f"{encoded}, caption, tags FROM images {joins} WHERE root_id = ? AND ({condition})",
+            f"{encoded}, caption, tags, beside_at, beside_rating FROM images {joins} "
+            f"WHERE root_id = ? AND ({condition})",
             (*encoder_ids, root.id, *values),
         )
         return {row[0] if row[1] is None else row[1]: _known_item(*row[2:]) for row in rows}
@@ -189,7 +190,7 @@ class CatalogReader(TextDatabase):
             chunk = [int(image_id) for image_id in image_ids[start : start + 500]]
             rows = self._query(
                 "SELECT images.id, content_id, images.path, list_row, size, mtime_ns, fingerprint, offset, status, "
-                "caption, tags, named_at, sha256, format, width, height, "
+                "caption, tags, beside_at, named_at, sha256, format, width, height, "
                 f"{ROOT_COLUMNS} FROM images JOIN roots ON roots.id = root_id "
                 "JOIN contents ON contents.id = content_id "
                 f"WHERE images.id IN ({', '.join('?' * len(chunk))})",
@@ -296,9 +297,10 @@ class CatalogReader(TextDatabase):
 def _known_item(
     image_id: int, size: int | None, mtime_ns: int | None, fingerprint: str | None, offset: int | None, *seen: Any
 ) -> KnownItem:
-    stale, status, reason, encoded, caption, tags = seen
+    stale, status, reason, encoded, caption, tags, *said_beside = seen
     stamp, part = Stamp(size, mtime_ns, fingerprint), _part(offset, size)
-    return KnownItem(image_id, stamp, bool(stale), status, reason, bool(encoded), caption, tags, part)
+    beside = Beside(*said_beside)
+    return KnownItem(image_id, stamp, bool(stale), status, reason, bool(encoded), caption, tags, part, beside)
 
 
 def _part(offset: int | None, size: int | None) -> Part | None:
@@ -306,7 +308,7 @@ def _part(offset: int | None, size: int | None) -> Part | None:
 
 
 def _image_row(row: Sequence[Any]) -> ImageRow:
-    source = root_of(tuple(row[16:]))
+    source = root_of(tuple(row[17:]))
     return ImageRow(
         id=row[0],
         content_id=row[1],
@@ -316,9 +318,10 @@ def _image_row(row: Sequence[Any]) -> ImageRow:
         status=row[8],
         caption=row[9],
         tags=row[10],
-        named_at=row[11] or None,
-        sha256=row[12],
-        format=row[13],
-        width=row[14],
-        height=row[15],
+        beside_at=row[11] or None,
+        named_at=row[12] or None,
+        sha256=row[13],
+        format=row[14],
+        width=row[15],
+        height=row[16],
     )

@@ -37,7 +37,10 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRow(Content):
-    """A picture as the catalog knows it; copies share a `content_id`. `named_at` is the moment that its name says."""
+    """A picture as the catalog knows it; copies share a `content_id`.
+
+    `beside_at` is the moment that a file beside it says, `named_at` the one that its name does.
+    """
 
     id: int
     content_id: int
@@ -47,6 +50,7 @@ class ImageRow(Content):
     status: str
     caption: str
     tags: str
+    beside_at: str | None = None
     named_at: str | None = None
 
     @property

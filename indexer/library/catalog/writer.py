@@ -192,12 +192,13 @@ class Catalog(CatalogReader):
     def put_seen(self, items: Iterable[tuple[int, Item]]) -> None:
         """Record new stamps, captions and tags of pictures whose content is what it was."""
         self._connection.executemany(
-            "UPDATE images SET size = ?, mtime_ns = ?, fingerprint = ?, stale = 0, offset = ?, caption = ?, tags = ? "
-            "WHERE id = ?",
+            "UPDATE images SET size = ?, mtime_ns = ?, fingerprint = ?, stale = 0, offset = ?, caption = ?, tags = ?, "
+            "beside_at = ?, beside_rating = ? WHERE id = ?",
             (
                 (
                     *(item.stamp.size, item.stamp.mtime_ns, item.stamp.fingerprint),
-                    *(item.locator.part and item.locator.part.start, item.caption, item.tags, image_id),
+                    *(item.locator.part and item.locator.part.start, item.caption, item.tags),
+                    *(item.beside.moment, item.beside.rating, image_id),
                 )
                 for image_id, item in items
             ),

@@ -67,6 +67,17 @@ class Locator:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What a file beside a picture says of it besides a caption and tags: when it was taken (ISO 8601); a rating."""
+
+    moment: str = ""
+    rating: int | None = None
+
+
+NOTHING_BESIDE = Beside()
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """Something that looks like a picture, as a scan found it. Tags are one a line.
 
@@ -81,6 +92,7 @@ class Item:
     problem: tuple[str, str] | None = None
     remote: bool = False
     dangling: bool = False
+    beside: Beside = NOTHING_BESIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +108,12 @@ class KnownItem:
     caption: str = ""
     tags: str = ""
     part: Part | None = None
+    beside: Beside = NOTHING_BESIDE
+
+    @property
+    def description(self) -> tuple[str, str, Beside]:
+        """What is said of it."""
+        return self.caption, self.tags, self.beside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,51 +74,69 @@ def backfill(
     that cannot be reached just now, be it at an address or on a drive that is not connected, is left for another time.
     Raises LibraryUnwritable.
     """
-    problems: dict[str, int] = {}
+    counted = [(one, catalog.count_annotated(record_of(one))[2]) for one in annotators]
+    lacking = [(one, left) for one, left in counted if left]
+    problems = {one.name: 0 for one, _ in lacking}
     with ThreadPoolExecutor(count_cpus()) as pool:
-        for annotator in annotators:
-            _, _, total = catalog.count_annotated(record_of(annotator))
-            if total:
-                wanted = total if most is None else min(total, most)
-                on_done = partial(on_annotate, annotator.name)
-                problems[annotator.name] = _backfill(catalog, layout, annotator, limits, pool, wanted, on_done)
+        for small in (False, True):  # those that look at thumbnails apart, so that no picture is read for them
+            group = [(one, left) for one, left in lacking if (one.needs == "thumbnail") == small]
+            if group:
+                names = ", ".join(one.name for one, _ in group)
+                who = [one for one, _ in group]
+                work = _Work(catalog, layout, who, limits, pool, partial(on_annotate, names))
+                problems |= work.do(max(left for _, left in group), most)
     return problems
 
 
-def _backfill(
-    catalog: Catalog,
-    layout: Layout,
-    annotator: Annotator,
-    limits: DecodeLimits,
-    pool: ThreadPoolExecutor,
-    wanted: int,
-    on_done: Callable[[int, int], None],
-) -> int:
-    record, after, seen, problems = record_of(annotator), 0, 0, 0
-    while seen < wanted:
-        on_done(seen, wanted)
-        todo = catalog.list_unannotated(record, after, min(_AT_ONCE, wanted - seen))
-        if not todo:
-            break
-        rows = catalog.list_images_of([content_id for content_id, _ in todo])
-        jobs = [(layout.thumbnail(sha256), rows.get(content_id, ())) for content_id, sha256 in todo]
-        made = list(pool.map(lambda job: _annotate(annotator, job[0], job[1], limits), jobs))
-        found = [(content_id, one) for (content_id, _), one in zip(todo, made, strict=True) if one is not None]
-        with catalog.writing():
-            catalog.put_annotations(record, found)
-        after, seen = todo[-1][0], seen + len(todo)
-        problems += sum(one.problem is not None for _, one in found)
-    on_done(seen, wanted)
-    return problems
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Annotators that look at the same, each picture at once for all of them."""
 
+    catalog: Catalog
+    layout: Layout
+    group: Sequence[Annotator]
+    limits: DecodeLimits
+    pool: ThreadPoolExecutor
+    on_done: Callable[[int, int], None]
 
-def _annotate(
-    annotator: Annotator, thumbnail: Path, rows: Sequence[ImageRow], limits: DecodeLimits
-) -> Annotation | None:
-    picture = _read_thumbnail(thumbnail) if annotator.needs == "thumbnail" else None
-    if picture is None:
-        picture = next(filter(None, (_read_picture(row, limits) for row in rows)), None)
-    return None if picture is None else annotate(annotator, picture)
+    def do(self, total: int, most: int | None) -> dict[str, int]:
+        """Look at all contents that one of them has not seen, at most at `most`; return how many had a problem."""
+        problems = dict.fromkeys((one.name for one in self.group), 0)
+        after = seen = 0
+        while most is None or seen < most:
+            self.on_done(seen, max(total, seen))
+            todo = self._list_next(after, _AT_ONCE if most is None else min(_AT_ONCE, most - seen))
+            if not todo:
+                break
+            rows = self.catalog.list_images_of(list(todo))
+            jobs = [(self.layout.thumbnail(sha256), rows.get(one, ()), who) for one, (sha256, who) in todo.items()]
+            made = list(self.pool.map(self._annotate, jobs))
+            found: dict[str, list[tuple[int, Annotation]]] = {one.name: [] for one in self.group}
+            for content_id, annotations in zip(todo, made, strict=True):
+                for name, annotation in annotations.items():
+                    found[name].append((content_id, annotation))
+                    problems[name] += annotation.problem is not None
+            with self.catalog.writing():
+                for one in self.group:
+                    self.catalog.put_annotations(record_of(one), found[one.name])
+            after, seen = max(todo), seen + len(todo)
+        self.on_done(seen, max(total, seen))
+        return problems
+
+    def _list_next(self, after: int, limit: int) -> dict[int, tuple[str, list[Annotator]]]:
+        """Return the next contents, ascending: id -> checksum, and who has not seen it."""
+        todo: dict[int, tuple[str, list[Annotator]]] = {}
+        for one in self.group:
+            for content_id, sha256 in self.catalog.list_unannotated(record_of(one), after, limit):
+                todo.setdefault(content_id, (sha256, []))[1].append(one)
+        return {content_id: todo[content_id] for content_id in sorted(todo)[:limit]}
+
+    def _annotate(self, job: tuple[Path, Sequence[ImageRow], Sequence[Annotator]]) -> dict[str, Annotation]:
+        thumbnail, rows, annotators = job
+        picture = _read_thumbnail(thumbnail) if annotators[0].needs == "thumbnail" else None
+        if picture is None:
+            picture = next(filter(None, (_read_picture(row, self.limits) for row in rows)), None)
+        return {} if picture is None else {one.name: annotate(one, picture) for one in annotators}
 
 
 def _read_thumbnail(path: Path) -> AnnotatedPicture | None:

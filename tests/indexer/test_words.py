@@ -259,3 +259,23 @@ def test_words_of_a_library_of_the_format_before_are_read_by_an_update(album):
 )
 def test_bytes_are_read_as_what_they_most_likely_are(text, charset):
     assert decode_text(text.encode(charset)) == text
+
+
+def test_a_picture_is_read_once_for_all_who_look_into_its_file(album, monkeypatch):
+    import sqlite3
+
+    from indexer.pipeline import backfill
+
+    draw(album, "a.jpg", xmp=PACKET)
+    album.build()
+    connection = sqlite3.connect(album.layout.catalog)
+    connection.executescript(
+        "DELETE FROM annotation_words; UPDATE annotation_exif SET version = 1; DELETE FROM annotation_place;"
+        "UPDATE meta SET value = '' WHERE key = 'seal'"
+    )
+    connection.close()
+    read, whole = [], backfill.read_original
+    monkeypatch.setattr(backfill, "read_original", lambda *row: (read.append(row), whole(*row))[1])
+    album.update()
+    assert len(read) == 1
+    assert album.annotations("a.jpg")["title"] == "Harbour"

@@ -9,6 +9,7 @@ IndexerError
 ├─ NoPictures                           nothing to index
 ├─ RootEmptied                          a folder that held pictures holds none: an unplugged drive?
 ├─ UnknownRoot                          a path that is named as a source, and is none
+├─ RootInside                           a source that was taken out lies inside another (a warning)
 ├─ RootTaken                            a source would come to lie where another one does
 ├─ MountGone                            a drive mounted inside a root is not there (a warning)
 ├─ RecallMissed                         an index finds less than was asked for (a warning)
@@ -200,6 +201,24 @@ class UnknownRoot(IndexerError):
         super().__init__(
             message(
                 "{path} is no source of this library. It has: {known}.", path=path, known=[str(one) for one in known]
+            )
+        )
+
+
+class RootInside(IndexerError):
+    """A source that was taken out lies inside another one, which has its pictures from now on: a warning."""
+
+    code = "root_inside"
+
+    def __init__(self, path: Path, around: Path) -> None:
+        self.path, self.around = path, around
+        super().__init__(
+            message(
+                "{path} lies inside {around}, a source too: the next update finds its pictures there. To leave them "
+                "out: xuntu index build {quoted} --exclude PATTERN",
+                path=path,
+                around=around,
+                quoted=verbatim(shlex.quote(str(around))),
             )
         )
 

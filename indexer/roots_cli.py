@@ -7,16 +7,17 @@ from typing import Annotated
 import typer
 
 from indexer.command_settings import settings_for
-from models.foundation.messages import Message, message
+from models.foundation.messages import Message, mark, message
 from models.foundation.terminal import Data, Json, language, print_json, print_table, say, tell
+
+_SORTS = {"folder": mark("folder"), "list": mark("list"), "tar": mark("tar")}
 
 app = typer.Typer(help="List the sources of the library; move them, or take them out of it.", no_args_is_help=False)
 
 
 def path_of(path: Path) -> Path:
     """Return a path that a person gave, as the catalog has it, whether or not anything is there."""
-    path = path.expanduser()
-    return path.resolve() if path.exists() else path.absolute()
+    return path.expanduser().resolve()
 
 
 @app.callback(invoke_without_command=True)
@@ -31,9 +32,19 @@ def roots(context: typer.Context, *, data: Data = None, as_json: Json = False) -
     if as_json:
         print_json({"roots": [asdict(one) | {"path": str(one.path)} for one in found]})
         return
-    head = (message("source"), message("kind"), message("state"), message("pictures"), message("failed"))
+    head = (message("source"), message("sort"), message("state"), message("pictures"), message("failed"))
     print_table(
-        head, [(str(one.path), one.kind, Message(one.state.value, {}), one.pictures, one.failed) for one in found]
+        head,
+        [
+            (
+                str(one.path),
+                Message(_SORTS.get(one.kind, one.kind), {}),
+                Message(one.state.value, {}),
+                one.pictures,
+                one.failed,
+            )
+            for one in found
+        ],
     )
 
 
@@ -79,5 +90,7 @@ def remove(
     if as_json:
         print_json(done.to_dict())
         return
+    for warning in done.warnings:
+        tell(warning)
     tell(message("{path} is no part of the library any more. To take it in again: xuntu index build", path=root.path))
     say(message("{count} pictures removed. Build {build}.", count=done.removed, build=done.build))

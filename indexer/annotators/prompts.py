@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 _MOST_NODES: Final = 500
+_MOST_LINKS: Final = 50  # of a node
 _MOST_CHARACTERS: Final = 4_000
 _AFTER: Final = re.compile(r"\n?Negative prompt:|\nSteps: ")
 _UNWANTED: Final = re.compile(r"negative|neg\b|反向|负面", re.IGNORECASE)
@@ -53,19 +54,20 @@ def _of_json(text: str) -> str:
 def _of_graph(nodes: Mapping[str, Any]) -> str:
     """Return the texts of a graph that are encoded as what is wanted."""
     usable = {name: node for name, node in list(nodes.items())[:_MOST_NODES] if isinstance(node, dict)}
-    wanted = []
+    wanted: list[str] = []
+    seen: set[str] = set()
     for node in usable.values():
         inputs = node.get("inputs")
         start = inputs.get("positive") if isinstance(inputs, dict) else None
-        wanted += _texts_before(usable, start)
+        wanted += _texts_before(usable, start, seen)
     if not wanted:
         wanted = [text for node in usable.values() if not _is_unwanted(node) for text in _own_texts(node)]
     return "\n".join(dict.fromkeys(wanted)).strip()
 
 
-def _texts_before(nodes: Mapping[str, Any], start: Any) -> list[str]:
+def _texts_before(nodes: Mapping[str, Any], start: Any, seen: set[str]) -> list[str]:
     """Return the texts of a node, given as (name, output), and of those that it takes its inputs from."""
-    found, seen, ahead = [], set(), [start]
+    found, ahead = [], [start]
     while ahead:
         link = ahead.pop()
         name = str(link[0]) if isinstance(link, list) and link else ""
@@ -74,7 +76,7 @@ def _texts_before(nodes: Mapping[str, Any], start: Any) -> list[str]:
             continue
         seen.add(name)
         found += _own_texts(node)
-        ahead += list((node.get("inputs") or {}).values()) if isinstance(node.get("inputs"), dict) else []
+        ahead += list((node.get("inputs") or {}).values())[:_MOST_LINKS] if isinstance(node.get("inputs"), dict) else []
     return found
 
 

@@ -1,7 +1,6 @@
 """What was written into a picture's file: its title, a description, keywords, people, a rating, and a prompt."""
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -89,8 +88,9 @@ def _read(picture: AnnotatedPicture) -> Values:
         texts.get("Title", ""),
     ]
     keywords = [
-        *xmp.all("dc:subject", "MicrosoftPhoto:LastKeywordXMP", "digiKam:TagsList", "acdsee:keywords"),
-        *(part for path in xmp.all("lr:hierarchicalSubject", "digiKam:TagsList") for part in re.split(r"[|/]", path)),
+        *xmp.all("dc:subject", "acdsee:keywords"),
+        *(part for path in xmp.all("lr:hierarchicalSubject") for part in path.split("|")),
+        *(part for path in xmp.all("digiKam:TagsList", "MicrosoftPhoto:LastKeywordXMP") for part in path.split("/")),
         *iptc.get((2, 25), ()),
         *_utf_16(tags.get(ExifTags.Base.XPKeywords)).split(";"),
     ]
@@ -106,11 +106,11 @@ def _read(picture: AnnotatedPicture) -> Values:
     return {
         "title": title,
         "description": _best(one for one in said if one.strip() != title),
-        "keyword": _words(one for one in keywords if "/" not in one and "|" not in one),
+        "keyword": _words(keywords),
         "person": _words(people),
         "rating": _rating(xmp, tags),
         "creator": _best(creators),
-        "prompt": prompt or None,
+        "prompt": _best([prompt]),
     }
 
 
@@ -156,12 +156,21 @@ def _user_comment(value: object) -> str:
         return read_again(value) if isinstance(value, str) else ""
     charset, text = value[:8].rstrip(b"\0"), value[8:]
     if charset == b"UNICODE":
-        big, little = (text.decode(f"utf-16-{order}", "replace") for order in ("be", "le"))
-        return max((big, little), key=_plausible).replace("\0", "").strip()
+        order = {b"\xfe\xff": "be", b"\xff\xfe": "le"}.get(text[:2])
+        if order is None:
+            order = min(("be", "le"), key=lambda one: _strangeness(text.decode(f"utf-16-{one}", "replace")))
+        return text.decode(f"utf-16-{order}", "replace").replace("\0", "").strip("\ufeff \r\n")
     if charset in {b"ASCII", b""}:
         return read_again(text.decode("latin-1")).replace("\0", "").strip()
-    return text.decode("shift_jis", "replace").replace("\0", "").strip() if charset == b"JIS" else ""
+    if charset != b"JIS":
+        return ""
+    return text.decode("iso2022_jp" if b"\x1b" in text else "shift_jis", "replace").replace("\0", "").strip()
 
 
-def _plausible(text: str) -> int:
-    return sum(char.isascii() or unicodedata.name(char, "").startswith("CJK UNIFIED") for char in text)
+# Letters beyond ASCII that people write: of Europe and around, kana, Chinese characters, Hangul.
+_USUAL_LETTERS: Final = re.compile("[\0-\u05ff\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7af\uff00-\uffef]")
+
+
+def _strangeness(text: str) -> tuple[int, int]:
+    """Return how little a text looks like one: by rare letters, and by how many blocks of 256 its letters lie in."""
+    return sum(not _USUAL_LETTERS.match(char) for char in text), len({ord(char) >> 8 for char in text})

@@ -10,7 +10,7 @@ import numpy as np
 
 from indexer.annotators.registry import list_annotators
 from indexer.config import IndexerSettings
-from indexer.errors import InvalidRoot, UnknownAnnotator, UnknownRoot
+from indexer.errors import InvalidRoot, RootInside, UnknownAnnotator, UnknownRoot
 from indexer.library.builds.current import delete_builds_but, find_build_damage, read_current
 from indexer.library.catalog.records import StoredEncoder
 from indexer.library.catalog.writer import Catalog
@@ -20,6 +20,7 @@ from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
 from indexer.library.index.backends import get_backend, open_index
 from indexer.library.layout import Layout
 from indexer.library.lock import write_lock
+from indexer.library.sources.kinds import open_source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import AnnotatorCounts, OnAnnotate, backfill, count_annotations
 from indexer.pipeline.publish import Check, PublishOptions, publish
@@ -115,6 +116,7 @@ def remove_root(settings: IndexerSettings, path: Path) -> BuildReport:
             raise UnknownRoot(path, list(roots))
         with catalog.writing():
             removed = catalog.remove_root(roots[path].id)
+        around = [other for other in roots.values() if other.path != path and open_source(other).reaches(path)]
         stored = _complete_encoders(layout, catalog)
         manifest = publish(layout, catalog, stored, _options(settings))
         catalog.sync_texts()
@@ -129,6 +131,7 @@ def remove_root(settings: IndexerSettings, path: Path) -> BuildReport:
         removed=removed,
         seconds=round(time.perf_counter() - started, 3),
         encoders=tuple(encoder.name for encoder in stored),
+        warnings=tuple(RootInside(path, other.path) for other in around),
     )
 
 

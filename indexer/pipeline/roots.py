@@ -10,6 +10,7 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.layout import Layout
 from indexer.library.lock import write_lock
 from indexer.library.sources.items import Root
+from indexer.sources.places import source_at
 from models.foundation.messages import mark, message
 
 
@@ -73,9 +74,11 @@ def move_root(settings: IndexerSettings, old: Path, new: Path) -> list[Path]:
             for path in moved.values():
                 if path in taken:
                     raise RootTaken(path)
+            for root, path in moved.items():
+                if not path.exists() or source_at(path).kind != root.kind:
+                    raise InvalidRoot(path, message("it is not the source that was at {old}", old=root.path))
             with catalog.writing():
-                for root, path in moved.items():
-                    catalog.move_root(root.id, path)
+                catalog.move_roots({root.id: path for root, path in moved.items()})
             catalog.seal()
         finally:
             catalog.close()
@@ -84,7 +87,7 @@ def move_root(settings: IndexerSettings, old: Path, new: Path) -> list[Path]:
 
 def _report(root: Root, counts: dict[str, int]) -> RootReport:
     state = RootState.THERE
-    if not root.path.exists():
+    if not root.path.exists() or (root.kind == "folder" and not root.path.is_dir()):
         state = RootState.GONE
     elif root.path.is_dir() and not any(root.path.iterdir()):
         state = RootState.EMPTY

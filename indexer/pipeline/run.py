@@ -68,6 +68,9 @@ class BuildReport:
         return {name: getattr(self, name) for name in names}
 
 
+_MOST_PATHS = 1_000  # that changed in a source; beyond them it is scanned as a whole
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
     """What a run is asked to do beyond the library's own state.
@@ -129,6 +132,7 @@ class Run:
         self.catalog.check_seal(thorough=self.options.only is None)
         self._renew()
         changes = self._scan(folders)
+        last_image = self.catalog.last_image()
         self._record_presence(changes)
         if self.options.only is None and not any(change.seen or change.removed for change in changes):
             raise self._nothing_found()
@@ -138,9 +142,9 @@ class Run:
             # Known paths first: then a copy that has come finds its original settled, and not about to change.
             [item for change in changes for item in change.changed]
             + [item for change in changes for item in change.new],
-            {image_id for change in changes for image_id in change.changing} | self._list_dead(),
+            {image_id for change in changes for image_id in change.changing},
         )
-        self._forget_moved()
+        self._adopt_moved(last_image)
         self._record_stamps()
         for encoder in self.encoders.values():
             merge_small_shards(self.catalog, encoder)
@@ -308,7 +312,7 @@ class Run:
         """Look at some paths of a source; None if only a scan of the whole can tell what has become of them."""
         root = source.root
         paths = [str(path.relative_to(root.path)) for path in only if path.is_relative_to(root.path)]
-        if any(source.needs_whole(path) for path in paths):
+        if len(paths) > _MOST_PATHS or any(source.needs_whole(path) for path in paths):
             return None
         paths = list(source.with_related(paths))
         context = ScanContext(other_roots=others)
@@ -360,14 +364,18 @@ class Run:
                     self.catalog.put_returned(returned)
                 self.catalog.put_seen(described)
 
-    def _list_dead(self) -> set[int]:
-        """Return the pictures of sources that are not there: what turns up elsewhere may be what was in them."""
-        return {image_id for root in self.dead for image_id in self.catalog.list_indexed(root)}
+    def _adopt_moved(self, after: int) -> None:
+        """Take pictures for those of sources that are not there, where most of one have turned up: it has moved.
 
-    def _forget_moved(self) -> None:
-        """Say nothing of sources that are not there, where all of their pictures have turned up elsewhere."""
-        moved = [root.path for root in self.dead if not self.catalog.count_indexed(root)]
-        self.warnings = [one for one in self.warnings if not (isinstance(one, RootEmptied) and one.path in moved)]
+        Where only some have, a drive is unplugged, and they are copies. `after` was the last id before this run.
+        """
+        for root in self.dead:
+            moved = self.catalog.match_moved(root, after)
+            if 2 * len(moved) > self.catalog.count_indexed(root):
+                with self.catalog.writing():
+                    self.catalog.adopt(moved)
+        gone = [root.path for root in self.dead if not self.catalog.count_indexed(root)]
+        self.warnings = [one for one in self.warnings if not (isinstance(one, RootEmptied) and one.path in gone)]
 
     def _record_stamps(self) -> None:
         """Note which sources need not be read again, now that all that they name is in the catalog."""

@@ -61,6 +61,10 @@ def watch(
             on_error(error)
             retry_at = time.monotonic() + _RETRY_SECONDS
             continue
+        except Exception:
+            logger.exception("bringing the library up to date failed; it is tried again")
+            retry_at = time.monotonic() + _RETRY_SECONDS
+            continue
         if everything:
             rescan_at = time.monotonic() + 3600 * rescan_hours
 
@@ -114,4 +118,6 @@ def _matters(layout: Layout, roots: Sequence[Path], _change: object, name: str) 
         return False
     if path.suffix.lower() in SIDECAR_SUFFIXES or path.name in {NO_MEDIA, *IGNORE_FILES}:
         return True
-    return kind_of(path.name) is not None or path.is_dir()
+    if kind_of(path.name) is not None or path.is_dir():
+        return True
+    return not path.name.startswith(".") and not path.exists()  # it may have been a folder

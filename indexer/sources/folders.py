@@ -45,12 +45,15 @@ class FolderSource(Source):
 
     def with_related(self, paths: Sequence[str]) -> Sequence[str]:
         """Add the pictures of which files beside them have changed."""
-        found = dict.fromkeys(paths)
+        sidecars: dict[str, list[str]] = {}
         for path in paths:
             if path.lower().endswith(SIDECAR_SUFFIXES):
                 folder, _, name = path.rpartition("/")
-                beside = pictures_beside(self.root.path / folder, name)
-                found |= dict.fromkeys(f"{folder}/{one}" if folder else one for one in beside)
+                sidecars.setdefault(folder, []).append(name)
+        found = dict.fromkeys(paths)
+        for folder, names in sidecars.items():
+            beside = pictures_beside(self.root.path / folder, names)
+            found |= dict.fromkeys(f"{folder}/{one}" if folder else one for one in beside)
         return list(found)
 
     def read(self, item: Item, options: ReadOptions) -> tuple[Stamp, bytes]:
@@ -131,16 +134,19 @@ def scan_paths(
     The paths must not need a scan of the whole: see `needs_whole`.
     """
     wanted = PathRules(root)
+    sidecars: dict[str, Sidecars] = {}  # by folder
     for path in sorted(set(paths)):
         absolute = root.path / path
         if _is_elsewhere(root, absolute, other_roots):
             continue
         if absolute.is_dir():
-            if reaches(root, absolute):
+            if _reaches(root, wanted, absolute):
                 yield from scan(root, other_roots=other_roots, unreadable=unreadable, start=f"{path}/")
-        elif absolute.exists() and reaches(root, absolute.parent) and (kind := wanted.file(path)):
-            names = os.listdir(absolute.parent)
-            yield describe_item(file_item(root, path, absolute, kind), Sidecars(absolute.parent, names))
+        elif absolute.exists() and _reaches(root, wanted, absolute.parent) and (kind := wanted.file(path)):
+            folder = path.rpartition("/")[0]
+            if folder not in sidecars:
+                sidecars[folder] = Sidecars(absolute.parent, os.listdir(absolute.parent))
+            yield describe_item(file_item(root, path, absolute, kind), sidecars[folder])
 
 
 def needs_whole(root: Root, path: str) -> bool:
@@ -169,9 +175,10 @@ def _is_elsewhere(root: Root, absolute: Path, other_roots: Sequence[Path]) -> bo
 
 def reaches(root: Root, folder: Path) -> bool:
     """Say whether a scan of `root` looks into `folder`. Raises InvalidPattern."""
-    if not folder.is_relative_to(root.path):
-        return False
-    wanted = PathRules(root)
+    return folder.is_relative_to(root.path) and _reaches(root, PathRules(root), folder)
+
+
+def _reaches(root: Root, wanted: PathRules, folder: Path) -> bool:
     parts = folder.relative_to(root.path).parts
     return all(wanted.folder("/".join(parts[:depth])) for depth in range(1, len(parts) + 1))
 

@@ -16,7 +16,7 @@ from models.pictures.formats import SUFFIXES, is_read, say_picture, why_unread
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
-IGNORE_FILES: Final = (".xuntuignore", ".ignore", ".immichignore", ".ppignore")  # patterns of .gitignore files
+IGNORE_FILES: Final = (".ppignore", ".immichignore", ".ignore", ".xuntuignore")  # as .gitignore; later ones go first
 NO_MEDIA: Final = ".nomedia"  # in a folder: nothing in it, or below it, is for viewers of pictures
 
 
@@ -49,7 +49,9 @@ class PathRules:
             return False
         if self._system is None:
             return True
-        return not self._system.match_file(path + "/") and not _is_file(self._path / path / NO_MEDIA)
+        # A source may be a folder that a program keeps its pictures in, of which only a part is theirs.
+        inside = _PACKAGE.search(self._path.name) is not None and self._system.match_file(f"{self._path.name}/{path}/")
+        return not inside and not self._system.match_file(path + "/") and not _is_file(self._path / path / NO_MEDIA)
 
     def file(self, path: str, *, alone: bool = False) -> FileKind | None:
         """Say what a file is by its path, None for one that does not belong to the root.
@@ -76,8 +78,13 @@ class PathRules:
     def _is_ignored(self, path: str) -> bool:
         if not self._defaults:
             return False
-        rules = self._rules_of(path.rstrip("/").rpartition("/")[0])
-        return any(spec.match_file(path[len(folder) :]) for folder, spec in rules)
+        for folder, spec in reversed(
+            self._rules_of(path.rstrip("/").rpartition("/")[0])
+        ):  # the nearest has its say first
+            said = spec.check_file(path[len(folder) :]).include
+            if said is not None:
+                return bool(said)
+        return False
 
     def _rules_of(self, folder: str) -> "tuple[tuple[str, GitIgnoreSpec], ...]":
         """Return the patterns that hold in a folder ("" is the root), each with the folder ("a/b/") that has them."""
@@ -137,6 +144,9 @@ def compile_patterns(patterns: Sequence[str]) -> "GitIgnoreSpec":
         except (ValueError, re.error) as error:
             raise InvalidPattern(pattern) from error
     return GitIgnoreSpec.from_lines(patterns)
+
+
+_PACKAGE: Final = re.compile(r"\.(?:photoslibrary|photolibrary|migratedphotolibrary|aplibrary|cocatalog)$")
 
 
 @cache

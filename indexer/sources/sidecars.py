@@ -2,6 +2,7 @@
 
 import json
 import re
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from models.pictures.xmp import Xmp, read_rating, read_xmp
 
 SUFFIXES: Final = (".xmp", ".json")
 _MOST_BYTES: Final = 2**20
+_MOST_CHARACTERS: Final = 20_000
 _TAKEOUT_NAME: Final = 46  # characters of a name that are kept, before ".json"
 _SUPPLEMENT: Final = ".supplemental-metadata"
 _COPY: Final = re.compile(r"(.*)\((\d+)\)(\.[^.]+)")  # "a(1).jpg", of which Takeout writes "a.jpg(1).json"
@@ -56,13 +58,13 @@ class Said:
     beside: Beside = NOTHING_BESIDE
 
 
-def pictures_beside(folder: Path, sidecar: str) -> list[str]:
-    """Return the names of files in a folder that a file of a sidecar's name belongs to, whether or not it is there."""
+def pictures_beside(folder: Path, sidecars: Iterable[str]) -> list[str]:
+    """Return the names of files in a folder that files of some names belong to, whether or not those are there."""
     try:
         names = [path.name for path in folder.iterdir()]
     except OSError:
         return []
-    beside = Sidecars(folder, [sidecar])
+    beside = Sidecars(folder, sidecars)
     return [name for name in names if not name.lower().endswith(SUFFIXES) and beside.find(name)]
 
 
@@ -84,7 +86,8 @@ def _takeout_names(picture: str) -> list[str]:
 
 def _read(path: Path) -> Said:
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
             return Said()
         data = path.read_bytes()
     except OSError:
@@ -121,6 +124,11 @@ def _of_takeout(said: dict[str, Any]) -> Said:
     return Said(captions=_lines([said.get("description")]), tags=_lines(names), beside=Beside(moment))
 
 
+def _clean(text: str) -> str:
+    """Return a text that a catalog can hold, without halves of characters."""
+    return text.encode("utf-8", "replace").decode().replace("\0", " ")[:_MOST_CHARACTERS]
+
+
 def _lines(texts: Iterable[Any]) -> tuple[str, ...]:
-    lines = (" ".join(text.split()) for text in texts if isinstance(text, str))
+    lines = (" ".join(_clean(text).split()) for text in texts if isinstance(text, str))
     return tuple(line for line in lines if line)

@@ -7,8 +7,8 @@ from typing import Final
 
 _MORNING: Final = "上午|凌晨|早上|清晨|午前|am|a\\.m\\."
 _LATER: Final = "下午|傍晚|晚上|午後|午后|中午|pm|p\\.m\\."
-_DATE: Final = r"(?P<year>\d{4})\s*[:/.\-年]?\s*(?P<month>\d{1,2})\s*[:/.\-月]?\s*(?P<day>\d{1,2})\s*日?"
-_TIME: Final = r"(?P<hour>\d{1,2})\s*[:.時时h]?\s*(?P<minute>\d{1,2})\s*[:.分m]?\s*(?:(?P<second>\d{1,2})\s*秒?)?"
+_DATE: Final = r"(?P<year>\d{4})(?:\s*[:/.\-年]\s*|\s+)(?P<month>\d{1,2})(?:\s*[:/.\-月]\s*|\s+)(?P<day>\d{1,2})\s*日?"
+_TIME: Final = r"(?P<hour>\d{1,2})\s*[:.時时h]\s*(?P<minute>\d{1,2})\s*[:.分m]?\s*(?:(?P<second>\d{1,2})\s*秒?)?"
 _WRITTEN: Final = re.compile(
     rf"\s*{_DATE}(?:[\sT,]*(?P<before>{_MORNING}|{_LATER})?\s*{_TIME}(?:[.,]\d+)?\s*(?P<after>{_MORNING}|{_LATER})?)?",
     re.IGNORECASE,
@@ -64,7 +64,7 @@ def _read_words(text: str) -> datetime | None:
 _IN_NAME: Final = re.compile(
     r"(?<!\d)(?P<year>19[89]\d|20\d\d)(?P<sign>[-_.]?)(?P<month>0[1-9]|1[0-2])(?P=sign)(?P<day>0[1-9]|[12]\d|3[01])"
     rf"(?:(?:[-_ T,.]|at|kl\.?|\s)*(?P<before>{_MORNING}|{_LATER})?\s*"
-    r"(?P<hour>[01]?\d|2[0-3])[-_.:h ]?(?P<minute>[0-5]\d)[-_.:m ]?(?P<second>[0-5]\d)(?:\d{3}|[-_.]\d{1,3})?"
+    r"(?P<hour>[01]\d|2[0-3]|\d(?=[.:]))[-_.:h ]?(?P<minute>[0-5]\d)[-_.:m ]?(?P<second>[0-5]\d)(?:\d{3}|[-_.]\d{1,3})?"
     rf"(?:\s*(?P<after>{_MORNING}|{_LATER}))?)?(?!\d)",
     re.IGNORECASE,
 )

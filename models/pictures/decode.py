@@ -115,7 +115,7 @@ def _decode_repaired(data: bytes, sides: "_Sides", limits: DecodeLimits, error: 
                 logger.debug("a repaired picture of %d bytes could not be decoded", len(data), exc_info=True)
     why, detail = reason(error, data)
     if why == "unsupported" and (numbers := read_numbers(data, limits)) is not None:
-        return _of_numbers(numbers, sides)
+        return _of_numbers(numbers, data, sides)
     raise DecodeError(why, detail) from error
 
 
@@ -147,13 +147,18 @@ def _exif_of(data: bytes) -> Image.Exif:
         return Image.Exif()
 
 
-def _of_numbers(numbers: NDArray[Any], sides: "_Sides") -> DecodedImage:
+def _of_numbers(numbers: NDArray[Any], data: bytes, sides: "_Sides") -> DecodedImage:
     """Return the picture that a TIFF of other numbers than Pillow reads makes."""
     image = from_numbers(numbers).convert("RGB")
-    height, width = numbers.shape[:2]
     factor = sides.factor(image.size, spared=False)
-    reduced = image.reduce(factor) if factor > 1 else image
-    return DecodedImage(image=reduced, width=width, height=height, format="tiff", exif=Image.Exif())
+    image = image.reduce(factor) if factor > 1 else image
+    height, width = numbers.shape[:2]
+    exif = _exif_of(data)
+    turn = exif.get(_ORIENTATION)
+    if turn in _UPRIGHT:
+        image = image.transpose(_UPRIGHT[turn])
+        width, height = (height, width) if turn >= 5 else (width, height)
+    return DecodedImage(image=image, width=width, height=height, format="tiff", exif=exif)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +227,8 @@ def _decode(repaired: Repaired, sides: _Sides, limits: DecodeLimits) -> DecodedI
 def _draft(image: ImageFile.ImageFile, factor: int) -> int:
     """Let a JPEG be decoded smaller, which costs far less than reducing afterwards; return by how much."""
     scale = next((scale for scale in (8, 4, 2) if scale <= factor), 1)
+    if image.format == "JPEG2000":
+        image.reduce = min(3, max(factor, 1).bit_length() - 1)  # type: ignore[method-assign, assignment]
     if image.format not in {"JPEG", "MPO"} or scale == 1:
         return 1
     image.draft(None, (image.width // scale, image.height // scale))
@@ -234,7 +241,13 @@ def _load(image: ImageFile.ImageFile, data: bytes, limits: DecodeLimits) -> Imag
         image = Image.open(BytesIO(data), formats=("GIF",))
     if is_animated(image):
         return load_telling_frame(image, limits)
-    image.load()
+    try:
+        image.load()
+    except OSError:
+        if image.format != "JPEG2000":
+            raise
+        image = open_picture(data)  # it has fewer sizes in it than were asked for
+        image.load()
     return read_fine(image, data)
 
 
@@ -276,12 +289,18 @@ def _icon_sizes(data: bytes) -> list[tuple[int, int]]:
 
 def _read_exif(image: Image.Image, directories: tuple[int, ...] = ()) -> Image.Exif:
     """Read the EXIF block, and take those `directories` out of it that cannot be read."""
+    xmp: dict[str | tuple[int, int], Any] = {}
+    for name in ("xmp", "XML:com.adobe.xmp"):
+        if name in image.info:
+            xmp[name] = image.info.pop(name)
     try:
-        exif = image.getexif()
+        exif = image.getexif()  # which would take an orientation from XMP, as browsers do not
         exif.get(_ORIENTATION)
     except Exception:  # part of the per-image guard: a picture does without its EXIF
         logger.debug("an EXIF block could not be read", exc_info=True)
         return Image.Exif()
+    finally:
+        image.info.update(xmp)
     for directory in directories:
         try:
             if directory in exif:

@@ -60,7 +60,7 @@ def _is_raw(data: bytes) -> bool:
         return True
     if data[:4] not in (b"II*\0", b"MM\0*"):
         return False
-    if data[8:10] == b"CR":
+    if data[8:11] == b"CR\2":
         return True
     tags = _first_directory(data)
     reduced = tags.get(_SUBFILE) == 1 and _OTHERS in tags and _MAKE in tags
@@ -137,9 +137,7 @@ _RATIOS: Final = (None, (1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1
 
 def _jxl_size(data: bytes) -> tuple[int, int]:
     """Return width and height as the header of the codestream says them (ISO 18181-1)."""
-    if data.startswith(_JXL_STARTS[1]):
-        at = next((data.find(name) + 4 + skip for name, skip in ((b"jxlc", 0), (b"jxlp", 4)) if name in data[:4096]), 0)
-        data = data[at:]
+    data = _codestream(data)
     bits = int.from_bytes(data[2:16].ljust(14, b"\0"), "little")
 
     def take(count: int) -> int:
@@ -155,3 +153,24 @@ def _jxl_size(data: bytes) -> tuple[int, int]:
     height = side()
     ratio = _RATIOS[take(3)]
     return (side() if ratio is None else height * ratio[0] // ratio[1]), height
+
+
+def _codestream(data: bytes) -> bytes:
+    """Return the pixels of a file in boxes from their start. Raises DecodeError (corrupt) where there are none."""
+    if data.startswith(_JXL_STARTS[0]):
+        return data
+    at = 0
+    for _ in range(1_000):
+        size, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        head = 8
+        if size == 1:
+            size, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+        if name in (b"jxlc", b"jxlp"):
+            start = at + head + (4 if name == b"jxlp" else 0)
+            if data[start : start + 2] == _JXL_STARTS[0]:
+                return data[start:]
+            break
+        if size < head:
+            break
+        at += size
+    raise DecodeError("corrupt")

@@ -49,8 +49,8 @@ def load_telling_frame(image: ImageFile.ImageFile, limits: DecodeLimits) -> Imag
         said = _says(image)
         if said > most or (hidden and number == 1):
             best, most = image.copy(), said
-        if said >= _SAYS_ENOUGH:
-            break
+            if said >= _SAYS_ENOUGH:
+                break
     return best
 
 

@@ -1,12 +1,13 @@
 """What a picture file says in words beside its pixels: XMP, IPTC, EXIF, and the texts of PNG; raw, and as text."""
 
+import re
 import struct
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from PIL import Image, TiffImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 _PHOTOSHOP_IPTC, _TIFF_IPTC, _TIFF_XMP = 0x0404, 33723, 700
 _MOST_TEXTS: Final = 50
@@ -27,7 +28,7 @@ def read_metadata(image: Image.Image) -> Metadata:
     texts: dict[str, str] = {}
     named = getattr(image, "text", None) if image.format == "PNG" else None
     for keyword, text in list((named or {}).items())[:_MOST_TEXTS]:
-        texts[str(keyword)] = str(text)
+        texts[str(keyword)] = str(text) if isinstance(text, PngImagePlugin.iTXt) else read_again(str(text))
     comment = image.info.get("comment")
     if isinstance(comment, bytes | str) and comment:
         texts.setdefault("Comment", comment if isinstance(comment, str) else decode_text(comment))
@@ -63,9 +64,15 @@ def decode_text(raw: bytes) -> str:
     A short text in GB18030 may pass for one in UTF-8, of letters that nobody writes together.
     """
     found = {charset: text for charset in ("utf-8", "gb18030") if (text := _decode(raw, charset)) is not None}
+    if not _TWO_BYTES.search(raw) or _PRIVATE.search(found.get("gb18030", "")):  # Chinese has two in a row
+        found.pop("gb18030", None)
     if len(found) == 2 and not _is_written_so(found["utf-8"]):
         return found["gb18030"]
     return next(iter(found.values()), raw.decode("latin-1"))
+
+
+_TWO_BYTES: Final = re.compile(rb"[\x80-\xff]{2}")
+_PRIVATE: Final = re.compile("[\ue000-\uf8ff]")
 
 
 def _decode(raw: bytes, charset: str) -> str | None:

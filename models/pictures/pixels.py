@@ -10,6 +10,8 @@ from models.pictures.colour import to_srgb
 from models.pictures.openers import open_picture
 from models.pictures.samples import colours_of_16_bits, from_numbers, grey_of_16_bits
 
+_MOST_STRETCHED = 16_000_000  # pixels
+
 
 def read_fine(image: ImageFile.ImageFile, data: bytes) -> Image.Image:
     """Return a loaded picture in a mode of 8 bits, where that takes more than Pillow does."""
@@ -19,11 +21,19 @@ def read_fine(image: ImageFile.ImageFile, data: bytes) -> Image.Image:
         return grey_of_16_bits(values << 4 if is_12_bit else values, transparent=image.info.get("transparency"))
     if image.mode in {"I", "F"}:
         return from_numbers(np.asarray(image))
-    if image.format in {"BMP", "DIB"} and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
-        return image.convert("RGB")  # by those who leave the fourth byte empty
+    if image.mode == "RGBA" and _has_empty_alpha(image, data):
+        return image.convert("RGB")
     if has_16_bits(image, data) and _is_dark(image):
         return _from_both_bytes(image, data)
     return image
+
+
+def _has_empty_alpha(image: ImageFile.ImageFile, data: bytes) -> bool:
+    """Say whether a picture is by those who leave the fourth byte of a pixel empty."""
+    if image.format == "TGA" and not data[17] & 15:  # it says that there is none
+        return True
+    bitmap = image.format in {"BMP", "DIB", "TGA"} or (image.format in {"ICO", "CUR"} and b"\x89PNG" not in data)
+    return bitmap and image.getchannel("A").getextrema() == (0, 0)
 
 
 def has_16_bits(image: ImageFile.ImageFile, data: bytes) -> bool:
@@ -36,7 +46,11 @@ def has_16_bits(image: ImageFile.ImageFile, data: bytes) -> bool:
 
 
 def _is_dark(image: ImageFile.ImageFile) -> bool:
-    """Say whether all that colours say may be in their low byte."""
+    """Say whether all that colours say may be in their low byte, in a picture that can be held twice."""
+    if image.width * image.height > _MOST_STRETCHED or "transparency" in image.info:
+        return False
+    if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] < 255:  # type: ignore[operator]
+        return False
     return all(high < 64 for _, high in image.getextrema()[:3])  # type: ignore[misc]
 
 
@@ -76,7 +90,7 @@ def to_rgb(image: Image.Image, factor: int, profile: bytes | None, data: bytes) 
 
 def _on_white(image: Image.Image, factor: int, profile: bytes | None, data: bytes) -> Image.Image:
     """Reduce an image that has transparency of any kind, and lay it on white."""
-    if image.format == "PNG" and image.mode in {"L", "RGB"}:
+    if data[:4] == b"\x89PNG" and image.mode in {"L", "RGB"} and "transparency" in image.info:
         image.info["transparency"] = _png_transparency(image.info["transparency"], depth=data[24])
     if image.mode not in {"RGBA", "RGBa", "LA", "La"}:
         image = image.convert("RGBA")

@@ -45,7 +45,7 @@ def repairs(data: bytes, opener: str | None) -> Iterator[Repaired]:
 def _try(way: "Way", data: bytes) -> Repaired | None:
     try:
         return way(data)
-    except (ArithmeticError, LookupError, MemoryError, ValueError, struct.error, zlib.error):
+    except Exception:  # part of the per-image guard
         logger.debug("a picture of %d bytes could not be repaired", len(data), exc_info=True)
         return None
 
@@ -125,6 +125,15 @@ def _png_of(chunks: Sequence[_Chunk], wanted: Callable[[_Chunk], bool]) -> Repai
 
 def _png_cut(data: bytes) -> Repaired | None:
     """Fill up the pixels of a PNG that breaks off; not of one that is interlaced, which has gaps everywhere."""
+    return _png_filled(data, lambda chunk: chunk.name not in _FRAMES)
+
+
+def _png_cut_of_pixels(data: bytes) -> Repaired | None:
+    """Do the same with nothing but the pixels, and what is needed to show them."""
+    return _png_filled(data, lambda chunk: chunk.name in _PIXELS)
+
+
+def _png_filled(data: bytes, wanted: Callable[[_Chunk], bool]) -> Repaired | None:
     chunks = list(_png_chunks(data))
     if not chunks or chunks[0].name != b"IHDR" or len(chunks[0].body) < 13 or chunks[-1].name == b"IEND":
         return None
@@ -144,9 +153,11 @@ def _png_cut(data: bytes) -> Repaired | None:
                 break
     share = len(pixels) // row / height if height else 0.0
     pixels += bytes(row * height - len(pixels))
-    kept = [chunk for chunk in chunks if chunk.name in _PIXELS - {b"IDAT", b"IEND"} and chunk.sound]
+    others = [chunk for chunk in chunks if chunk.name not in {b"IDAT", b"IEND"}]
+    kept = [chunk for chunk in others if wanted(chunk) and chunk.sound]
     filled = [*kept, _Chunk.of(b"IDAT", zlib.compress(pixels, 1)), _Chunk.of(b"IEND", b"")]
-    return Repaired(data=_join_png(filled), cut=True, share=share)
+    dropped = _names(chunk.name for chunk in others if not (wanted(chunk) and chunk.sound))
+    return Repaired(data=_join_png(filled), dropped=dropped, cut=True, share=share)
 
 
 _MOST_FILLED: Final = 2**28  # bytes
@@ -321,7 +332,7 @@ def _once(names: Iterator[str] | Sequence[str]) -> tuple[str, ...]:
 
 Way = Callable[[bytes], Repaired | None]
 _WAYS: Final[dict[str, tuple[Way, ...]]] = {
-    "PNG": (_png_without_bad_chunks, _png_of_pixels, _png_cut),
+    "PNG": (_png_without_bad_chunks, _png_of_pixels, _png_cut, _png_cut_of_pixels),
     "JPEG": (_jpeg_without_bad_segments, _jpeg_of_pixels),
     "WEBP": (_webp(frozenset([b"ICCP", b"EXIF", b"XMP "])), _webp(frozenset())),
     "TIFF": (_tiff,),

@@ -18,7 +18,7 @@ def grey_of_16_bits(values: Values, *, transparent: int | None = None) -> Image.
 
     Cameras that see heat or depth, and microscopes, put 10 or 12 bits into 16. `transparent` becomes white.
     """
-    stretched = _stretch(values)
+    stretched = _stretch(values) if transparent is None else None
     grey = (values >> 8).astype(np.uint8) if stretched is None else stretched
     if transparent is not None:
         grey[values == transparent] = 255
@@ -35,6 +35,8 @@ def colours_of_16_bits(values: Values) -> Image.Image:
 
 def _stretch(values: Values) -> NDArray[np.uint8] | None:
     low, high = _range(values)
+    if (values >> 8 == values & 255).all():  # of 8 bits, written as 16
+        return None
     if high - low < _FLAT or (high >= _DARK and high - low >= _NARROW):
         return None
     return _scale(values, low, high)
@@ -46,14 +48,23 @@ def from_numbers(values: Values) -> Image.Image:
     Integers in 0..255 and floats in 0..1 are taken as such, others by their own range. Not-a-number becomes black, an
     infinity the end of the range on its side.
     """
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    low, high = _ends(values)
     natural = 1.0 if values.dtype.kind == "f" else 255.0
     if low >= 0.0 and high <= natural:
         low, high = 0.0, natural
     else:
         low, high = _range(values)
     return Image.fromarray(_scale(values, low, high))
+
+
+def _ends(values: Values) -> tuple[float, float]:
+    """Return the least and the most of the values that are finite, a band at a time."""
+    low, high = np.inf, -np.inf
+    for top in range(0, len(values), 256):
+        band = values[top : top + 256]
+        if (finite := band[np.isfinite(band)]).size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    return (low, high) if low <= high else (0.0, 0.0)
 
 
 def _range(values: Values) -> tuple[float, float]:
@@ -72,5 +83,9 @@ def _scale(values: Values, low: float, high: float) -> NDArray[np.uint8]:
     for top in range(0, values.shape[0], rows):  # by bands: a whole picture in float64 may be gigabytes
         band = values[top : top + rows].astype(np.float64)
         np.nan_to_num(band, copy=False, nan=low, posinf=high, neginf=low)
-        scaled[top : top + rows] = np.rint((band.clip(low, high) - low) * 255.0 / ((high - low) or 1.0))
+        band = band.clip(low, high)
+        if np.isfinite(high - low):
+            scaled[top : top + rows] = np.rint((band - low) * 255.0 / ((high - low) or 1.0))
+        else:  # the ends are as far apart as numbers go
+            scaled[top : top + rows] = np.rint((band / 2 - low / 2) / (high / 2 - low / 2) * 255.0)
     return scaled

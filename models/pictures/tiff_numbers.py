@@ -12,7 +12,7 @@ from models.pictures.limits import DecodeLimits, check_pixels
 
 logger = logging.getLogger(__name__)
 
-_BYTES_PER_PIXEL: Final = 8  # beyond them, fewer pixels are accepted
+_BYTES_PER_PIXEL: Final = 4  # beyond them, fewer pixels are accepted
 _INVERTED: Final = 0  # photometric interpretation: the smallest value is white
 
 

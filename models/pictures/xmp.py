@@ -1,10 +1,13 @@
 """XMP packets -> the properties that people write: titles, descriptions, keywords, people, ratings, dates."""
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 from xml.etree import ElementTree as ET
+from xml.parsers import expat
 
 _MOST_BYTES: Final = 2**20
 _MOST_VALUES: Final = 200  # of a property
@@ -24,8 +27,8 @@ _NAMES: Final = {
     "http://www.digikam.org/ns/1.0/": "digiKam",
     "http://ns.acdsee.com/iptc/1.0/": "acdsee",
 }
-_PACKET: Final = re.compile(rb"<(\w+:)?(xmpmeta|RDF)\b.*</(\w+:)?(xmpmeta|RDF)\s*>", re.DOTALL)
-_NO_TYPE: Final = re.compile(rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>", re.DOTALL)
+_START: Final = re.compile(rb"<(?:[A-Za-z]{1,20}:)?(?:xmpmeta|RDF)\b")
+_DEEPEST: Final = 64  # elements in each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +47,20 @@ class Xmp:
         return tuple(dict.fromkeys(value for name in names for value in self.properties.get(name, ())))
 
 
+@lru_cache(maxsize=4)  # several annotators ask for the same
 def read_xmp(packet: bytes) -> Xmp:
     """Return what a packet says, nothing where it cannot be read.
 
-    A packet with a document type is not read: what may stand in one has no place in XMP.
+    What stands before and behind it is not looked at, and a document type ends the reading: it has no place in XMP.
     """
     if packet[:2] in (b"\xfe\xff", b"\xff\xfe"):
         packet = packet.decode("utf-16", "replace").encode()
-    if not packet or len(packet) > _MOST_BYTES or b"<!" in _NO_TYPE.sub(b"", packet):
+    start = _START.search(packet[:_MOST_BYTES])
+    if start is None or len(packet) > _MOST_BYTES:
         return Xmp()
-    found = _PACKET.search(packet)
     try:
-        root = ET.fromstring(found[0] if found else packet)  # noqa: S314 - without a document type
-    except (ET.ParseError, ValueError, LookupError, RecursionError):
+        root = _parse(packet[start.start() : packet.rfind(b">") + 1])
+    except (expat.ExpatError, ValueError, LookupError):
         return Xmp()
     properties: dict[str, dict[str, None]] = {}
     for name, value in _properties(root):
@@ -65,6 +69,43 @@ def read_xmp(packet: bytes) -> Xmp:
             values[value] = None
     people = dict.fromkeys(name for element in root.iter() for name in _people(element))
     return Xmp({name: tuple(values) for name, values in properties.items()}, tuple(people)[:_MOST_VALUES])
+
+
+class _Ended(Exception):
+    """The packet has been read; what follows is none of it."""
+
+
+def _parse(packet: bytes) -> ET.Element:
+    """Return the first element. Raises ValueError for a document type, and for too many elements in each other."""
+    builder, parser, depth = ET.TreeBuilder(), expat.ParserCreate(namespace_separator="}"), 0
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > _DEEPEST:
+            raise ValueError(name)
+        builder.start(_qualified(name), {_qualified(key): value for key, value in attributes.items()})
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(_qualified(name))
+        if not depth:
+            raise _Ended
+
+    def refuse(*_: object) -> None:
+        raise ValueError
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = builder.data
+    parser.StartDoctypeDeclHandler = refuse
+    with contextlib.suppress(_Ended):
+        parser.Parse(packet, True)
+    return builder.close()
+
+
+def _qualified(name: str) -> str:
+    return "{" + name if "}" in name else name
 
 
 def read_rating(value: object) -> int | None:

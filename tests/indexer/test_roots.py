@@ -46,17 +46,44 @@ def test_copies_in_a_dead_root_find_a_place_each(album):
 
 
 def test_what_of_a_dead_root_has_not_turned_up_stays(album):
-    album.draw("old/a.jpg", "old/b.jpg")
+    album.draw("old/a.jpg", "old/b.jpg", "old/c.jpg")
     album.build(album.pictures / "old")
     (album.pictures / "new").mkdir()
-    (album.pictures / "old" / "a.jpg").rename(album.pictures / "new" / "a.jpg")
+    for name in ("a.jpg", "c.jpg"):
+        (album.pictures / "old" / name).rename(album.pictures / "new" / name)
     (album.pictures / "old").rename(album.folder / "unplugged")
     done = album.build(album.pictures / "new")
     assert [type(warning) for warning in done.warnings] == [RootEmptied]
-    assert album.names() == ["new/a.jpg", "old/b.jpg"]
+    assert album.names() == ["new/a.jpg", "new/c.jpg", "old/b.jpg"]
     (album.folder / "unplugged").rename(album.pictures / "old")
     album.update()
-    assert album.names() == ["new/a.jpg", "old/b.jpg"]
+    assert album.names() == ["new/a.jpg", "new/c.jpg", "old/b.jpg"]
+
+
+def test_a_copy_of_one_picture_of_an_unplugged_drive_is_a_copy(album):
+    album.draw("usb/a.jpg", "usb/b.jpg", "usb/c.jpg", "home/d.jpg")
+    usb, home = album.pictures / "usb", album.pictures / "home"
+    album.build(usb, home)
+    ids = album.ids()
+    shutil.copy(usb / "a.jpg", home / "copy.jpg")
+    usb.rename(album.folder / "unplugged")
+    assert album.update().encoded == 0
+    (album.folder / "unplugged").rename(usb)
+    album.update()
+    assert {name: ids[name] for name in ids} == {name: album.ids()[name] for name in ids}
+    assert "home/copy.jpg" in album.names()
+
+
+def test_a_picture_that_is_replaced_by_one_of_an_unplugged_drive_is_gone(album):
+    album.draw("usb/a.jpg", "usb/b.jpg", "usb/c.jpg", "home/d.jpg", "home/e.jpg")
+    usb, home = album.pictures / "usb", album.pictures / "home"
+    album.build(usb, home)
+    ids = album.ids()
+    shutil.copy(usb / "a.jpg", home / "d.jpg")
+    usb.rename(album.folder / "unplugged")
+    album.update()
+    assert album.ids() == ids
+    assert album.rows()["home/d.jpg"].sha256 == album.rows()["usb/a.jpg"].sha256
 
 
 def test_a_root_that_is_back_gives_its_pictures_again(album):
@@ -115,6 +142,58 @@ def test_a_root_is_moved_by_name_without_reading_it(album, processes):
     report = album.update()
     assert (report.reused, report.encoded, report.warnings) == (2, 0, ())
     assert album.problems() == []
+
+
+def test_a_root_may_take_the_place_of_one_that_was_taken_out(album):
+    album.draw("one/a.jpg", "two/b.jpg")
+    one, two = album.pictures / "one", album.pictures / "two"
+    album.build(one, two)
+    remove_root(album.settings(), two)
+    shutil.rmtree(two)
+    one.rename(two)
+    move_root(album.settings(), one, two)
+    assert album.names() == ["two/a.jpg"]
+    assert album.update().reused == 1
+
+
+def test_roots_may_take_the_places_of_each_other(album):
+    album.draw("a/1.jpg", "a/in/2.jpg")
+    album.build(album.pictures / "a", exclude=["in/"])
+    album.build(album.pictures / "a" / "in")
+    outer, inner = album.pictures / "a", album.pictures / "a" / "in"
+    outer.rename(album.pictures / "away")
+    outer.mkdir()
+    (album.pictures / "away").rename(inner)
+    moved = move_root(album.settings(), outer, inner)
+    assert moved == [inner, inner / "in"]
+    assert album.names() == ["a/in/1.jpg", "a/in/in/2.jpg"]
+
+
+def test_a_root_moves_to_nothing_but_a_source_of_its_kind(album):
+    album.draw("one/a.jpg", "b.jpg")
+    album.build(album.pictures / "one")
+    with pytest.raises(InvalidRoot):
+        move_root(album.settings(), album.pictures / "one", album.pictures / "b.jpg")
+
+
+def test_a_root_is_named_through_links_though_it_is_gone(album, processes):
+    album.draw("disk/one/a.jpg", "two/b.jpg")
+    (album.pictures / "link").symlink_to("disk")
+    album.build(album.pictures / "link" / "one", album.pictures / "two")
+    shutil.rmtree(album.pictures / "disk" / "one")
+    done = album.command("roots", "remove", album.pictures / "link" / "one", "--yes", "--data", album.data)
+    assert done.returncode == 0, done.stderr
+    assert album.names() == ["two/b.jpg"]
+
+
+def test_taking_out_a_root_inside_another_says_that_its_pictures_come_back(album):
+    album.draw("a/1.jpg", "a/in/2.jpg")
+    album.build(album.pictures / "a" / "in")
+    album.build(album.pictures / "a")
+    (warning,) = remove_root(album.settings(), album.pictures / "a" / "in").warnings
+    assert str(album.pictures / "a") in warning.en
+    album.update()
+    assert album.names() == ["a/1.jpg", "a/in/2.jpg"]
 
 
 def test_all_roots_below_a_folder_move_together(album):

@@ -24,6 +24,8 @@ BESIDE = [
     "Session.cocatalog/Cache/a.jpg",
     "Android/data/com.app/cache/a.png",
     "nextcloud/appdata_oc1/preview/a.png",
+    "2020/Old.photoslibrary/resources/a.jpg",
+    "phone/Android/data/com.app/a.png",
 ]
 KEPT = ["DSC_1.jpg", "Photos Library.photoslibrary/originals/A/a.jpeg", "recycle/a.jpg", "Cache/a.jpg", "Android/a.png"]
 
@@ -80,6 +82,21 @@ def test_patterns_in_a_folder_hold_in_it_and_below(album, name):
     (album.pictures / "trip" / name).unlink()
     album.update(only=[album.pictures / "trip" / name])  # as following a folder says
     assert len(album.names()) == 6
+
+
+def test_the_nearest_file_of_patterns_has_its_say(album):
+    album.draw("a.jpg", "b.jpg", "sub/keep.jpg", "sub/other.jpg")
+    (album.pictures / ".ignore").write_text("*.jpg\n!a.jpg\n")
+    (album.pictures / "sub" / ".ignore").write_text("!keep.jpg\n")
+    (album.pictures / ".xuntuignore").write_text("!b.jpg\n")
+    album.build()
+    assert album.names() == ["a.jpg", "b.jpg", "sub/keep.jpg"]
+
+
+def test_a_source_that_is_the_folder_of_a_program_gives_the_pictures_of_its_person(album):
+    album.draw("My.photoslibrary/originals/a.jpg", "My.photoslibrary/resources/b.jpg")
+    album.build(album.pictures / "My.photoslibrary")
+    assert album.names() == ["My.photoslibrary/originals/a.jpg"]
 
 
 def test_patterns_in_folders_count_for_nothing_where_all_is_asked_for(album):

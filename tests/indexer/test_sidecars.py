@@ -1,6 +1,7 @@
 """Files beside pictures: what they say is searched as captions and tags, and follows them when they change."""
 
 import json
+import os
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_what_takeout_says_belongs_to_its_picture(album, picture, sidecar):
     album.build()
     assert said(album, picture) == ("生日聚会", "Anna\n王芳")
     assert said(album, "other.jpg") == ("", "")
-    assert pictures_beside(album.pictures, sidecar) == [picture]
+    assert pictures_beside(album.pictures, [sidecar]) == [picture]
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"description": "of another program"}', takeout(people=3)])
@@ -102,6 +103,20 @@ def test_what_cannot_be_read_says_nothing(album, text):
     album.draw("a.jpg")
     (album.pictures / "a.jpg.json").write_text(text)
     (album.pictures / "a.xmp").write_text(text)
+    album.build()
+    assert said(album, "a.jpg") == ("", "")
+
+
+def test_half_a_character_is_no_obstacle(album):
+    album.draw("a.jpg")
+    (album.pictures / "a.jpg.json").write_text('{"photoTakenTime": {}, "description": "a b\\ud83d"}')
+    album.build()
+    assert said(album, "a.jpg")[0].startswith("a b")
+
+
+def test_a_pipe_with_the_name_of_a_sidecar_is_not_waited_for(album):
+    album.draw("a.jpg")
+    os.mkfifo(album.pictures / "a.xmp")
     album.build()
     assert said(album, "a.jpg") == ("", "")
 

@@ -86,7 +86,8 @@ def _add_condition(result: Filter, fields: FieldSet, name: str, operator: str, v
 def _condition(field: Field, operator: str, value: str) -> Condition:
     if field.type in _NUMBERS and operator not in _OF_TEXTS:
         slack = _RATIO_SLACK if field.type is FieldType.RATIO else 0.0
-        return _range(operator, _number(value), whole=field.type is FieldType.WHOLE, slack=slack)
+        signed = field.name not in ("width", "height", "aspect")
+        return _range(operator, _number(value, signed=signed), whole=field.type is FieldType.WHOLE, slack=slack)
     if field.type in _TIMES and operator not in _OF_TEXTS:
         return _period(operator, value)
     if operator == "=":
@@ -140,7 +141,7 @@ def _flag(value: str) -> str:
     return "yes" if word in _YES else "no"
 
 
-def _number(value: str) -> float:
+def _number(value: str, *, signed: bool) -> float:
     try:
         if ":" in value:  # an aspect ratio, as 16:9
             wide, high = value.split(":")
@@ -148,7 +149,7 @@ def _number(value: str) -> float:
         number = float(value)
     except (ValueError, ZeroDivisionError):
         number = float("nan")
-    if not 0 <= number < 1e9:
+    if not (-1e9 if signed else 0) <= number < 1e9:
         raise _Unusable(message("{value} is not a number that can be used here", value=value))
     return number
 

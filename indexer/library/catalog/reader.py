@@ -131,10 +131,28 @@ class CatalogReader(TextDatabase):
         ((count,),) = self._query("SELECT count(*) FROM images WHERE root_id = ? AND status = 'indexed'", (root.id,))
         return int(count)
 
-    def list_indexed(self, root: Root) -> list[int]:
-        """Return the ids of the pictures of a root that are indexed."""
-        rows = self._query("SELECT id FROM images WHERE root_id = ? AND status = 'indexed'", (root.id,))
-        return [row[0] for row in rows]
+    def last_image(self) -> int:
+        """Return the highest id that a picture has had."""
+        return int(self._query("SELECT coalesce(max(id), 0) FROM images")[0][0])
+
+    def match_moved(self, root: Root, after: int) -> list[tuple[int, int]]:
+        """Return pairs of ids: of pictures of a root, and of later ones (above `after`) elsewhere that hold the same.
+
+        Each is in one pair at most; where several hold the same, those of the same path belong together.
+        """
+        rows = self._query(
+            "SELECT was.id, now.id FROM images AS was JOIN images AS now ON now.content_id = was.content_id "
+            "WHERE was.root_id = ? AND was.status = 'indexed' AND now.id > ? AND now.status = 'indexed' "
+            "AND now.root_id <> was.root_id ORDER BY was.path IS NOT now.path, was.id, now.id",
+            (root.id, after),
+        )
+        pairs: dict[int, int] = {}
+        taken: set[int] = set()
+        for was, now in rows:
+            if was not in pairs and now not in taken:
+                pairs[was] = now
+                taken.add(now)
+        return list(pairs.items())
 
     def count_without_vector(self, encoder_id: int) -> int:
         """Return how many pictures are indexed and have no vector of an encoder.

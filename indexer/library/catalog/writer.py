@@ -24,6 +24,10 @@ from models.foundation.moments import read_moment_in_name
 from models.pictures.formats import DECODING
 
 _NAMES_AT_ONCE = 10_000
+_PLACE = (  # of a picture: where it lies, and what is known of the file there
+    *("root_id", "list_row", "size", "mtime_ns", "fingerprint", "stale", "offset"),
+    *("caption", "tags", "beside_at", "beside_rating", "named_at"),
+)
 Named = Sequence[tuple[str, str]]  # encoders: name and fingerprint
 
 
@@ -58,8 +62,21 @@ class Catalog(CatalogReader):
             ),
         )
 
-    def move_root(self, root_id: int, path: Path) -> None:
-        """Say that a root lies somewhere else now. Its pictures are what they were."""
+    def move_roots(self, moves: Mapping[int, Path]) -> None:
+        """Say that roots lie somewhere else now. Their pictures are what they were.
+
+        One may come to lie where another was, and a root that was taken out gives its place up.
+        """
+        for path in moves.values():
+            self._connection.execute(
+                "UPDATE roots SET path = char(0) || id WHERE removed AND path = CAST(? AS TEXT)",
+                (encode_path(str(path)),),
+            )
+        self._connection.executemany("UPDATE roots SET path = char(0) || id WHERE id = ?", ((one,) for one in moves))
+        for root_id, path in moves.items():
+            self._move_root(root_id, path)
+
+    def _move_root(self, root_id: int, path: Path) -> None:
         self._connection.execute(
             "UPDATE roots SET path = CAST(? AS TEXT) WHERE id = ?", (encode_path(str(path)), root_id)
         )
@@ -278,6 +295,20 @@ class Catalog(CatalogReader):
                 self._connection.executemany("UPDATE images SET named_at = ? WHERE id = ?", values)
             done += len(rows)
         return done
+
+    def adopt(self, moved: Iterable[tuple[int, int]]) -> None:
+        """Give pictures the places of others that are new and hold the same: (id to keep, id to give up)."""
+        generation = self._next_generation()
+        values = ", ".join(f"{name} = ?" for name in _PLACE)
+        for kept, given_up in moved:
+            (row,) = self._connection.execute(
+                f"SELECT CAST(path AS BLOB), {', '.join(_PLACE)} FROM images WHERE id = ?", (given_up,)
+            ).fetchall()
+            self._connection.execute("DELETE FROM images WHERE id = ?", (given_up,))
+            self._connection.execute(
+                f"UPDATE images SET path = CAST(? AS TEXT), {values}, generation = ? WHERE id = ?",
+                (*row, generation, kept),
+            )
 
     def put_removed(self, image_ids: Iterable[int]) -> None:
         """Record that files are gone. Their vectors stay, for when they come back."""

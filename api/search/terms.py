@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 # Of years, times and titles the numbers are no weights: "2001: A Space Odyssey", "007:…", "16:9", "9: …".
 _WEIGHT = r"(?:0|[1-9]\d?)(?:\.\d+)?"
-_SIGN_AND_WEIGHT = re.compile(rf"(?P<sign>[+-]?)(?:(?P<weight>{_WEIGHT})[:：](?![\d\s]|$))?(?P<text>.*)", re.DOTALL)
+_SIGN_AND_WEIGHT = re.compile(rf"(?P<sign>[+-]?)(?:(?P<weight>{_WEIGHT})[:：](?![\d\s]))?(?P<text>.*)", re.DOTALL)
 
 
 def read_terms(terms: Sequence[str]) -> list[tuple[str, float]]:

@@ -168,7 +168,7 @@ def _user_comment(value: object) -> str:
 
 
 # Letters beyond ASCII that people write: of Europe and around, kana, Chinese characters, Hangul.
-_USUAL_LETTERS: Final = re.compile("[\0-\u05ff\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7af\uff00-\uffef]")
+_USUAL_LETTERS: Final = re.compile(r"[\u0000-\u05ff\u3000-\u30ff\u4e00-\u9fff\uac00-\ud7af\uff00-\uffef]")
 
 
 def _strangeness(text: str) -> tuple[int, int]:

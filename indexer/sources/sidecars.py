@@ -36,10 +36,10 @@ class Sidecars:
         found = (self._names.get(name.lower()) for name in _names_for(picture))
         return list(dict.fromkeys(name for name in found if name is not None))
 
-    def describe(self, picture: str) -> "Said":
+    def describe(self, picture: str) -> "SaidBeside":
         """Return what they say of a picture. What cannot be read says nothing."""
         said = [_read(self._folder / name) for name in self.find(picture)]
-        return Said(
+        return SaidBeside(
             captions=tuple(dict.fromkeys(text for one in said for text in one.captions)),
             tags=tuple(dict.fromkeys(text for one in said for text in one.tags)),
             beside=Beside(
@@ -50,7 +50,7 @@ class Sidecars:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SaidBeside:
     """What files beside a picture say: captions, tags, when it was taken and a rating."""
 
     captions: tuple[str, ...] = ()
@@ -84,44 +84,44 @@ def _takeout_names(picture: str) -> list[str]:
     return [*longest, f"{name[:_TAKEOUT_NAME]}{number}.json", f"{picture}.json"]
 
 
-def _read(path: Path) -> Said:
+def _read(path: Path) -> SaidBeside:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
-            return Said()
+            return SaidBeside()
         data = path.read_bytes()
     except OSError:
-        return Said()
+        return SaidBeside()
     if path.suffix.lower() == ".xmp":
         return _of_xmp(read_xmp(data))
     try:
         read = json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):
-        return Said()
-    return _of_takeout(read) if isinstance(read, dict) else Said()
+        return SaidBeside()
+    return _of_takeout(read) if isinstance(read, dict) else SaidBeside()
 
 
-def _of_xmp(xmp: Xmp) -> Said:
+def _of_xmp(xmp: Xmp) -> SaidBeside:
     tags = xmp.all("dc:subject", "MicrosoftPhoto:LastKeywordXMP", "Iptc4xmpExt:PersonInImage")
     moment = read_moment(xmp.first("exif:DateTimeOriginal", "photoshop:DateCreated", "xmp:CreateDate"))
-    return Said(
+    return SaidBeside(
         captions=_lines([xmp.first("dc:title", "photoshop:Headline"), xmp.first("dc:description")]),
         tags=_lines([*tags, *xmp.people]),
         beside=Beside("" if moment is None else moment.isoformat(), read_rating(xmp.first("xmp:Rating"))),
     )
 
 
-def _of_takeout(said: dict[str, Any]) -> Said:
+def _of_takeout(said: dict[str, Any]) -> SaidBeside:
     taken = said.get("photoTakenTime")
     if not isinstance(taken, dict):
-        return Said()  # of another program
+        return SaidBeside()  # of another program
     people = said.get("people")
     names = [one.get("name") for one in people if isinstance(one, dict)] if isinstance(people, list) else []
     try:
         moment = datetime.fromtimestamp(int(taken["timestamp"])).isoformat()  # by the clock of this machine
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         moment = ""
-    return Said(captions=_lines([said.get("description")]), tags=_lines(names), beside=Beside(moment))
+    return SaidBeside(captions=_lines([said.get("description")]), tags=_lines(names), beside=Beside(moment))
 
 
 def _clean(text: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.writer import Catalog
-from indexer.sources.sidecars import Said, Sidecars, pictures_beside
+from indexer.sources.sidecars import SaidBeside, Sidecars, pictures_beside
 
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
@@ -122,4 +122,4 @@ def test_a_pipe_with_the_name_of_a_sidecar_is_not_waited_for(album):
 
 
 def test_a_folder_without_sidecars_is_not_looked_into_again(tmp_path):
-    assert Sidecars(tmp_path / "not there", ["a.jpg", "b.png"]).describe("a.jpg") == Said()
+    assert Sidecars(tmp_path / "not there", ["a.jpg", "b.png"]).describe("a.jpg") == SaidBeside()

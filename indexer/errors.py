@@ -125,7 +125,8 @@ class NoPictures(IndexerError):
         self.roots = roots
         super().__init__(
             message(
-                "No pictures were found in {roots}. Looked for JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC and AVIF files.",
+                "No pictures were found in {roots}. Looked for JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF, JPEG 2000, "
+                "PSD, TGA and ICO files.",
                 roots=roots or message("the library"),
             )
         )

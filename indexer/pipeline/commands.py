@@ -12,6 +12,7 @@ from indexer.annotators.registry import list_annotators
 from indexer.config import IndexerSettings
 from indexer.errors import InvalidRoot, RootInside, UnknownAnnotator, UnknownRoot
 from indexer.library.builds.current import delete_builds_but, find_build_damage, read_current
+from indexer.library.builds.manifest import Manifest
 from indexer.library.catalog.records import StoredEncoder
 from indexer.library.catalog.writer import Catalog
 from indexer.library.damage import Damage, DamageKind
@@ -87,17 +88,7 @@ def rebuild(
         manifest = publish(layout, catalog, stored, replace(_anew(settings), on_progress=on_index, check=check))
         catalog.sync_texts()
         catalog.seal()
-        counts = catalog.counts()
-    return BuildReport(
-        build=manifest.build,
-        seen=counts["indexed"] + counts["failed"],
-        encoded=0,
-        reused=counts["indexed"],
-        failed=counts["failed"],
-        removed=0,
-        seconds=round(time.perf_counter() - started, 3),
-        encoders=tuple(encoder.name for encoder in stored),
-    )
+        return _report_unread(catalog, manifest, stored, started)
 
 
 def remove_root(settings: IndexerSettings, path: Path) -> BuildReport:
@@ -121,17 +112,25 @@ def remove_root(settings: IndexerSettings, path: Path) -> BuildReport:
         manifest = publish(layout, catalog, stored, _options(settings))
         catalog.sync_texts()
         catalog.seal()
-        counts = catalog.counts()
+        report = _report_unread(catalog, manifest, stored, started)
+    warnings = tuple(RootInside(path, other.path) for other in around)
+    return replace(report, removed=removed, warnings=warnings)
+
+
+def _report_unread(
+    catalog: Catalog, manifest: Manifest, stored: Sequence[StoredEncoder], started: float
+) -> BuildReport:
+    """Return the report of a run that read no picture."""
+    counts = catalog.counts()
     return BuildReport(
         build=manifest.build,
         seen=counts["indexed"] + counts["failed"],
         encoded=0,
         reused=counts["indexed"],
         failed=counts["failed"],
-        removed=removed,
+        removed=0,
         seconds=round(time.perf_counter() - started, 3),
         encoders=tuple(encoder.name for encoder in stored),
-        warnings=tuple(RootInside(path, other.path) for other in around),
     )
 
 

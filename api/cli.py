@@ -5,6 +5,7 @@ Nothing heavy is imported before a command needs it: a text search starts withou
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from functools import reduce
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -259,7 +260,8 @@ def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None
 
 def _hit_fields(hit: "SearchHit") -> dict[str, Any]:
     names = ("id", "path", "score", "relevance", "likelihood", "width", "height", "duplicates")
-    return {name: getattr(hit, name) for name in names} | {"root": str(hit.root)}
+    part = {"number": hit.part.number, **asdict(hit.part.box)} if hit.part else None
+    return {name: getattr(hit, name) for name in names} | {"root": str(hit.root), "part": part}
 
 
 def _print_hits(hits: "list[SearchHit]", *, first: int) -> None:

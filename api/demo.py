@@ -81,7 +81,7 @@ def write_result_sheet(engine: SearchEngine, answers: Sequence[Answer], path: Pa
             query_image=_query_picture(engine, query),
             hits=[
                 SheetHit(
-                    thumbnail=_thumbnail(engine, hit.id),
+                    thumbnail=_thumbnail(engine, hit.id, hit.part.number if hit.part else 0),
                     caption=Path(hit.path).name,
                     score=hit.score,
                     relevance=hit.relevance,
@@ -143,9 +143,9 @@ def copy_built_in(folder: Path) -> Path:
     return folder
 
 
-def _thumbnail(engine: SearchEngine, image_id: int) -> Image.Image:
-    """Return the stored thumbnail, a grey square if it is gone."""
-    path = engine.opened.layout.thumbnail(engine.get_image(image_id).sha256)
+def _thumbnail(engine: SearchEngine, image_id: int, part: int = 0) -> Image.Image:
+    """Return the stored thumbnail of a picture or of a part of it, a grey square if it is gone."""
+    path = engine.opened.layout.thumbnail(engine.get_image(image_id).sha256, part)
     try:
         with Image.open(path, formats=("WEBP",)) as image:
             return image.convert("RGB")

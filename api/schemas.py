@@ -127,6 +127,16 @@ class SearchRequest(Strict):
     )
 
 
+class Part(BaseModel):
+    """A part of a long picture, in pixels of the upright picture; `number` asks for its thumbnail."""
+
+    number: int
+    x: int
+    y: int
+    width: int
+    height: int
+
+
 class Hit(BaseModel):
     """A ranked picture. `score` is a cosine, for texts less what the picture scores with any text; higher is better.
 
@@ -148,6 +158,7 @@ class Hit(BaseModel):
     width: int
     height: int
     duplicates: int = Field(0, description="Left out because of this hit, with hide_duplicates, as far as was looked")
+    part: Part | None = Field(None, description="What was found of a picture that is longer than 1:3; null: all of it")
 
 
 class Timings(BaseModel):
@@ -252,6 +263,8 @@ class ImageDetail(BaseModel):
     url: str | None = Field(None, description="Where the original is, if it was fetched from an address")
     annotations: dict[str, Any] = Field({}, description="What annotators found, by the names of their fields")
     details: list[ShownValue] = Field([], description="What of it is not said above, and is to be shown")
+    parts: list[Part] = Field([], description="Of a picture that is longer than 1:3: the parts that it is looked at in")
+    part: int | None = Field(None, description="Number of the part that its thumbnail shows where none is asked for")
 
 
 class FieldInfo(BaseModel):

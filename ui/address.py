@@ -66,6 +66,8 @@ NO_FILTERS = Filters()
 class Address(SearchOptions):
     """A whole search: `like`, `less` and `detail` are image ids; `uploads` name pictures of this session.
 
+    `part` is the part of an open picture that is to be seen, where it is a long one.
+
     Of its options, those that have no parameter are as they are by default.
     """
 
@@ -77,6 +79,7 @@ class Address(SearchOptions):
     lang: str = ""
     page: int = 1
     detail: int | None = None
+    part: int | None = None
 
     @property
     def asks(self) -> bool:
@@ -97,7 +100,7 @@ class Address(SearchOptions):
 
     def but(self, **changes: Any) -> Address:
         """Return the address with other contents, on its first page and with no picture open unless they say so."""
-        return replace(self, **{"page": 1, "detail": None, **changes})
+        return replace(self, **{"page": 1, "detail": None, "part": None, **changes})
 
     def filtered(self, **changes: Any) -> Address:
         """Return the address with other conditions, on its first page."""
@@ -142,6 +145,7 @@ def parse(params: Mapping[str, Sequence[str]]) -> Address:
         lang=last("lang"),
         page=max(1, _number(last("page")) or 1),
         detail=_number(last("id")),
+        part=_number(last("part")),
         **{
             option.name: _read_option(option, option.address, params.get(option.address.name, ()))
             for option in OPTIONS
@@ -178,6 +182,7 @@ def params(address: Address) -> dict[str, list[str]]:
         "lang": [address.lang],
         "page": [str(address.page) if address.page > 1 else ""],
         "id": ["" if address.detail is None else str(address.detail)],
+        "part": ["" if address.part is None else str(address.part)],
     }
     kept = {name: [value for value in values if value] for name, values in found.items()}
     return {name: values for name, values in kept.items() if values}

@@ -26,10 +26,11 @@ from ui import components, words
 from ui.address import PAGE_SIZE, Address, clauses, link, params, parse, parse_link, where
 from ui.bar import bar_view, with_form
 from ui.config import TIMEOUT_S, PageSettings, read_settings
-from ui.detail import detail_view, gone_view
+from ui.detail import DetailPictures, detail_view, gone_view, part_shown
 from ui.pictures import (
     LARGE_SIZE,
     MAX_DOWNLOAD_BYTES,
+    NO_PARTS,
     STRIP_SIZE,
     TILE_SIZE,
     PictureCache,
@@ -45,6 +46,7 @@ from ui.stage import (
     lost_view,
     nearest_view,
     nothing_view,
+    parts_of,
     results_view,
     welcome_view,
 )
@@ -246,7 +248,7 @@ class Page:
                 self.address,
                 lang=self.lang,
                 sample=sample,
-                thumbnails=self._thumbnails([h.id for h in sample]),
+                thumbnails=self._thumbnails([h.id for h in sample], parts=parts_of(sample)),
             )
         asked = [
             clause.model_dump(exclude_none=True)
@@ -258,7 +260,7 @@ class Page:
         if not self.found.shown:
             notes = [note.message for note in self.found.answer.notes]
             return nothing_view(self.address, lang=self.lang, notes=notes)
-        thumbnails = self._thumbnails([hit.id for hit in self.found.shown])
+        thumbnails = self._thumbnails([hit.id for hit in self.found.shown], parts=parts_of(self.found.shown))
         view = results_view if self.found.hits else nearest_view
         return view(self.found, self.address, lang=self.lang, thumbnails=thumbnails)
 
@@ -310,9 +312,11 @@ class Page:
             return []
         return list(mixed.values())[:SAMPLE_K]
 
-    def _thumbnails(self, ids: list[int] | tuple[int, ...], *, size: int = TILE_SIZE) -> dict[int, str]:
+    def _thumbnails(
+        self, ids: list[int] | tuple[int, ...], *, size: int = TILE_SIZE, parts: Mapping[int, int] = NO_PARTS
+    ) -> dict[int, str]:
         build = self.info.build if self.info else ""
-        return self.pictures.fetch(self.client, ids, size=size, build=build)
+        return self.pictures.fetch(self.client, ids, size=size, build=build, parts=parts)
 
     def _detail(self) -> dict[str, Any]:
         image_id = self.address.detail
@@ -324,15 +328,20 @@ class Page:
             near = similar(self.client, self.client.url, image_id, self.lang).hits
         except ApiError as error:
             return gone_view(error, self.address, lang=self.lang)
+        number = part_shown(detail, self.address, self.found)
+        shown, all_of_it = ({}, {}) if number is None else ({image_id: number}, {image_id: 0})
         view = detail_view(
             detail,
             self.address,
             lang=self.lang,
             timezone=st.context.timezone,
-            src=self._thumbnails([image_id], size=LARGE_SIZE).get(image_id),
+            pictures=DetailPictures(
+                self._thumbnails([image_id], size=LARGE_SIZE, parts=shown).get(image_id),
+                self._thumbnails([image_id], size=LARGE_SIZE, parts=all_of_it).get(image_id) if all_of_it else None,
+                self._thumbnails([hit.id for hit in near], size=STRIP_SIZE, parts=parts_of(near)),
+            ),
             found=self.found,
             similar=near,
-            thumbnails=self._thumbnails([hit.id for hit in near], size=STRIP_SIZE),
         )
         return {**view, "download": self._download(detail) if asked_for == image_id else None}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from api.client.errors import ApiError
@@ -11,8 +11,17 @@ from api.schemas import Hit, ImageDetail
 from ui import words
 from ui.address import PAGE_SIZE, Address, away_from, link, toward
 from ui.bar import SWATCHES
-from ui.stage import Found, file_name, score_label
+from ui.stage import Found, file_name, score_label, shape_of
 from ui.strings import labels
+
+
+@dataclass(frozen=True, slots=True)
+class DetailPictures:
+    """What is shown, as data: URIs: the picture or a part of it, all of it where that is long, and others by id."""
+
+    large: str | None = None
+    whole: str | None = None
+    similar: Mapping[int, str] = field(default_factory=dict)
 
 
 def detail_view(
@@ -21,24 +30,26 @@ def detail_view(
     *,
     lang: str,
     timezone: str | None,
-    src: str | None,
+    pictures: DetailPictures,
     found: Found | None,
     similar: Sequence[Hit],
-    thumbnails: Mapping[int, str],
 ) -> dict[str, Any]:
-    """Return an open picture. `src` is the large picture, `thumbnails` those of the strip by image id.
+    """Return an open picture, and those that are `similar`.
 
     The time of the file is told in `timezone`, a name such as "Asia/Shanghai".
     """
     text = labels(lang)
     folder = "".join(detail.path.rpartition("/")[:2])
     more, less = toward(address, detail.id), away_from(address, detail.id)
+    number = part_shown(detail, address, found)
+    part = next((one for one in detail.parts if one.number == number), None)
     return {
         "labels": asdict(text),
         "id": detail.id,
-        "src": src,
-        "width": max(1, detail.width),
-        "height": max(1, detail.height),
+        "src": pictures.large,
+        "width": max(1, part.width if part else detail.width),
+        "height": max(1, part.height if part else detail.height),
+        "overview": _overview(detail, address, pictures.whole, number, lang=lang) if part else None,
         "name": file_name(detail.path),
         "folder": folder if detail.url else f"{detail.root}/{folder}",
         "caption": detail.caption,
@@ -65,16 +76,49 @@ def detail_view(
         "similar": [
             {
                 "id": hit.id,
-                "src": thumbnails.get(hit.id),
-                "width": max(1, hit.width),
-                "height": max(1, hit.height),
+                "src": pictures.similar.get(hit.id),
+                **shape_of(hit),
                 "title": f"{file_name(hit.path)} · {score_label(hit, lang=lang)}",
-                "href": link(replace(address, detail=hit.id)),
+                "href": link(replace(address, detail=hit.id, part=None)),
             }
             for hit in similar
         ],
         "all_similar": link(Address(lang=address.lang, like=(detail.id,))),
         "error": None,
+    }
+
+
+def part_shown(detail: ImageDetail, address: Address, found: Found | None) -> int | None:
+    """Return which part of a long picture is shown: that of the address, else the one that was found."""
+    if not detail.parts:
+        return None
+    if address.part is not None and 1 <= address.part <= len(detail.parts):
+        return address.part
+    hits = found.shown if found else ()
+    return next((hit.part.number for hit in hits if hit.part and hit.id == detail.id), detail.part)
+
+
+def _overview(
+    detail: ImageDetail, address: Address, whole: str | None, number: int | None, *, lang: str
+) -> dict[str, Any]:
+    """Return all of a long picture, and the places of its parts in per cent of it."""
+    text, count = labels(lang), len(detail.parts)
+    return {
+        "src": whole,
+        "width": detail.width,
+        "height": detail.height,
+        "parts": [
+            {
+                "left": 100 * part.x / detail.width,
+                "top": 100 * part.y / detail.height,
+                "width": 100 * part.width / detail.width,
+                "height": 100 * part.height / detail.height,
+                "label": text.part.format(n=part.number, count=count),
+                "href": link(replace(address, part=part.number)),
+                "shown": part.number == number,
+            }
+            for part in detail.parts
+        ],
     }
 
 
@@ -95,7 +139,7 @@ def _ways(address: Address, found: Found | None) -> dict[str, str | None]:
     ways: dict[str, str | None] = {
         "previous": None,
         "next": None,
-        "close": link(replace(address, detail=None)),
+        "close": link(replace(address, detail=None, part=None)),
     }
     if found is None:
         return ways
@@ -108,7 +152,7 @@ def _ways(address: Address, found: Found | None) -> dict[str, str | None]:
         hit = row[place] if 0 <= place < len(row) else None
         if hit:
             page = address.page - 1 if place == 0 else address.page + (place > PAGE_SIZE)
-            ways[name] = link(replace(address, detail=hit.id, page=page))
+            ways[name] = link(replace(address, detail=hit.id, part=None, page=page))
     return ways
 
 

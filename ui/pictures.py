@@ -10,9 +10,10 @@ import hashlib
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from api.client import Client
 from api.client.errors import ApiError
@@ -25,8 +26,9 @@ STRIP_SIZE = 400
 MAX_CACHE_BYTES = 96_000_000
 MAX_DOWNLOAD_BYTES = 120_000_000
 WORKERS = 8
+NO_PARTS: Mapping[int, int] = MappingProxyType({})
 
-Key = tuple[str, str, int, int]
+Key = tuple[str, str, int, int, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +54,26 @@ class PictureCache:
         """Stop the threads."""
         self._pool.shutdown(wait=True)
 
-    def fetch(self, client: Client, ids: Iterable[int], *, size: int, build: str) -> dict[int, str]:
-        """Thumbnails by image id. One that cannot be had is left out, so that the others still show."""
+    def fetch(
+        self, client: Client, ids: Iterable[int], *, size: int, build: str, parts: Mapping[int, int] = NO_PARTS
+    ) -> dict[int, str]:
+        """Thumbnails by image id, of long pictures those of `parts`.
+
+        One that cannot be had is left out, so that the others still show.
+        """
         wanted = list(dict.fromkeys(ids))
-        jobs = [self._pool.submit(self._one, client, image_id, size, build) for image_id in wanted]
+        jobs = [self._pool.submit(self._one, client, one, parts.get(one), size, build) for one in wanted]
         found = zip(wanted, (job.result() for job in jobs), strict=True)
         return {image_id: uri for image_id, uri in found if uri is not None}
 
-    def _one(self, client: Client, image_id: int, size: int, build: str) -> str | None:
-        key = (client.url, build, image_id, size)
+    def _one(self, client: Client, image_id: int, part: int | None, size: int, build: str) -> str | None:
+        key = (client.url, build, image_id, size, part)
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         try:
-            content = client.thumbnail(image_id, size=size)
+            content = client.thumbnail(image_id, size=size, part=part)
         except ApiError as error:
             log.info("no thumbnail of picture %d: %s", image_id, error)
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,6 +15,8 @@ from ui.strings import labels
 
 BUILD_COMMAND = "xuntu index build PATH"
 SERVE_COMMAND = "xuntu serve"
+
+LONGEST = 3  # times as long as the short side: of what is longer, a part is shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,8 +210,7 @@ def _tiles(
         {
             "id": hit.id,
             "src": thumbnails.get(hit.id),
-            "width": max(1, hit.width),
-            "height": max(1, hit.height),
+            **shape_of(hit),
             "name": file_name(hit.path),
             "path": hit.path,
             "bar": None if best is None else round(_share(hit, best), 4),
@@ -217,12 +218,25 @@ def _tiles(
             "folded": text.folded.format(n=words.number(hit.duplicates)) if hit.duplicates else None,
             "folded_count": hit.duplicates,
             "open_label": text.open_picture.format(name=file_name(hit.path)),
-            "href": link(replace(address, detail=hit.id)),
+            "href": link(replace(address, detail=hit.id, part=None)),
             "more": optional(toward(address, hit.id)),
             "less": optional(away_from(address, hit.id)) if best is not None else None,
         }
         for hit in hits
     ]
+
+
+def shape_of(hit: Hit) -> dict[str, int]:
+    """Return the width and the height of what is shown of a hit: of a long picture a part, about a square."""
+    width, height = (hit.part.width, hit.part.height) if hit.part else (hit.width, hit.height)
+    if max(width, height) > LONGEST * min(width, height):
+        width = height = 1
+    return {"width": max(1, width), "height": max(1, height)}
+
+
+def parts_of(hits: Iterable[Hit]) -> dict[int, int]:
+    """Return the numbers of the parts that were found, by the ids of their pictures."""
+    return {hit.id: hit.part.number for hit in hits if hit.part}
 
 
 def _share(hit: Hit, best: float) -> float:

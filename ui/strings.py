@@ -93,6 +93,7 @@ class Strings:
     previous: str
     next: str
     open_picture: str
+    part: str
     no_preview: str
 
     nothing_title: str
@@ -243,6 +244,7 @@ ZH = Strings(
     previous="上一页",
     next="下一页",
     open_picture="打开 {name}",
+    part="第 {n} 部分，共 {count} 部分",
     no_preview="无法显示预览",
     nothing_title="没有符合条件的图片",
     nothing_body="图库里没有图片同时满足这些条件。",
@@ -399,6 +401,7 @@ EN = Strings(
     previous="Previous",
     next="Next",
     open_picture="Open {name}",
+    part="Part {n} of {count}",
     no_preview="No preview",
     nothing_title="No picture fits",
     nothing_body="No picture of the library meets all of these conditions.",

@@ -134,9 +134,12 @@ class AsyncClient(Connection):
         """Return the picture file itself. Raises ApiError: OriginalElsewhere for one that lies at an address."""
         return await self._send(calls.original(image_id))
 
-    async def thumbnail(self, image_id: int, *, size: int | None = None) -> bytes:
-        """Return a WebP of the picture, upright, within a square of `size` pixels (16 to 2048). Raises ApiError."""
-        return await self._send(calls.thumbnail(image_id, size))
+    async def thumbnail(self, image_id: int, *, size: int | None = None, part: int | None = None) -> bytes:
+        """Return a WebP of the picture, upright, within a square of `size` pixels (16 to 2048). Raises ApiError.
+
+        Of a picture that is longer than 1:3 it is a `part`, as a hit has it: 0 is all of it, None one that tells most.
+        """
+        return await self._send(calls.thumbnail(image_id, size, part))
 
     # The library
 

@@ -117,9 +117,9 @@ def original(image_id: int) -> Call[File]:
     return Call(f"/v1/images/{image_id}/file", _read_file)
 
 
-def thumbnail(image_id: int, size: int | None) -> Call[bytes]:
+def thumbnail(image_id: int, size: int | None, part: int | None) -> Call[bytes]:
     """Return the request for a thumbnail."""
-    params = {} if size is None else {"size": size}
+    params = {name: value for name, value in (("size", size), ("part", part)) if value is not None}
     return Call(f"/v1/images/{image_id}/thumbnail", lambda content, _: content, arguments={"params": params})
 
 

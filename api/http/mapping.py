@@ -6,6 +6,7 @@ import binascii
 import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -17,7 +18,7 @@ from api.http.errors import language_of
 from api.http.service import Service
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query, read_options
-from api.search.results import SearchHit, SearchResult
+from api.search.results import HitPart, SearchHit, SearchResult
 from indexer.library.annotations.fields import Choice, Field, FieldSet
 from indexer.library.catalog.filter_parser import narrow, parse_filter
 from indexer.library.filters import Filter
@@ -155,7 +156,13 @@ def _to_hit(hit: SearchHit) -> schemas.Hit:
         width=hit.width,
         height=hit.height,
         duplicates=hit.duplicates,
+        part=to_part(hit.part) if hit.part else None,
     )
+
+
+def to_part(part: HitPart) -> schemas.Part:
+    """Return a part of a picture as it travels."""
+    return schemas.Part(number=part.number, **asdict(part.box))
 
 
 def shown_path(path: str) -> str:

@@ -10,7 +10,7 @@ from api.search.planner import Planner
 from api.search.query import Query
 from api.search.ranker import Ranker
 from api.search.relevance_scoring import list_kinds
-from api.search.results import SearchResult
+from api.search.results import HitPart, SearchResult
 from api.search.routing import Router
 from api.search.stages import run_now, run_search
 from indexer.library.annotations.fields import FieldSet
@@ -124,6 +124,11 @@ class SearchEngine:
     def get_annotations(self, row: ImageRow) -> dict[str, Any]:
         """Return what annotators found in a picture, by the names of their fields."""
         return self.opened.catalog.get_annotations([row.content_id])[row.content_id]
+
+    def list_parts(self, row: ImageRow) -> dict[int, HitPart]:
+        """Return the parts of a picture by their numbers, from 1; none of one that is not long."""
+        found = self.opened.catalog.get_parts([row.id])
+        return {number: HitPart(number, box) for (_, number), box in found.items()}
 
     def list_kinds(self) -> dict[str, Fit]:
         """Return how well relevance tells what is there, for each kind of query that has one: zh, en, picture."""

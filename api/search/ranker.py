@@ -16,7 +16,7 @@ from api.search.fusion import find_fused
 from api.search.plan import Encoded, EncoderPlan, Plan, sum_parts
 from api.search.query import Query
 from api.search.relevance_scoring import RelevanceScorer, cannot_tell, make_relevance_scorer, no_good_match
-from api.search.results import SearchHit, SearchNote, SearchResult
+from api.search.results import HitPart, SearchHit, SearchNote, SearchResult
 from api.search.retrievers.vectors import VectorRetriever
 from api.search.retrievers.words import WordRetriever
 from indexer.library.filters import Filter
@@ -54,7 +54,7 @@ class Ranker:
             retrievers = [self._look_ahead(plan, retrievers[0], where)]
         scorer = self._make_relevance_scorer(plan, retrievers[0], where) if len(retrievers) == 1 else None
         page, nearest, notes = self._find_relevant(plan, retrievers, where, scorer)
-        hits = self._hits(page, scorer)
+        hits = self._hits(page, retrievers, scorer)
         if scorer and hits and query.min_relevance is None and not query.offset and scorer.lacks_match:
             notes.append(no_good_match(None))
         done = time.perf_counter()
@@ -121,7 +121,7 @@ class Ranker:
         if page.total:
             return page, [], []
         first = replace(plan, query=replace(query, offset=0))
-        nearest = self._hits(self._find_page(first, retrievers, where, query.min_score), scorer)
+        nearest = self._hits(self._find_page(first, retrievers, where, query.min_score), retrievers, scorer)
         return page, nearest, [no_good_match(least)] if nearest else []
 
     def _find_page(
@@ -157,9 +157,12 @@ class Ranker:
                 self._filtered.popitem(last=False)
         return selection
 
-    def _hits(self, page: HitPage, scorer: RelevanceScorer | None) -> list[SearchHit]:
+    def _hits(
+        self, page: HitPage, retrievers: Sequence[VectorRetriever], scorer: RelevanceScorer | None
+    ) -> list[SearchHit]:
         ids = page.ids.tolist()
         rows = self._opened.catalog.get_images(ids)
+        parts = self._find_parts(page.ids, retrievers)
         judged = scorer.judge(page.ids, page.scores) if scorer else [(None, None)] * len(ids)
         return [
             SearchHit(
@@ -173,12 +176,24 @@ class Ranker:
                 relevance=relevance,
                 likelihood=likelihood,
                 duplicates=duplicates,
+                part=parts.get(image_id),
             )
             for image_id, score, (relevance, likelihood), duplicates in zip(
                 ids, page.scores, judged, page.duplicates, strict=True
             )
             if image_id in rows  # the library may have been compacted since this build was opened
         ]
+
+    def _find_parts(self, ids: Ids, retrievers: Sequence[VectorRetriever]) -> dict[int, HitPart]:
+        """Return what of long pictures was found, by their ids; several encoders are asked in their order."""
+        numbers = np.zeros(len(ids), np.int64)
+        for one in retrievers:
+            unknown = np.flatnonzero(numbers == 0)
+            numbers[unknown] = one.find_parts(ids[unknown])
+        chosen = np.flatnonzero(numbers)
+        boxes = self._opened.catalog.get_parts(ids[chosen].tolist())
+        keys = zip(ids[chosen].tolist(), numbers[chosen].tolist(), strict=True)
+        return {key[0]: HitPart(key[1], boxes[key]) for key in keys if key in boxes}
 
 
 def _corrects(space: EncoderSpace, query: Query) -> bool:

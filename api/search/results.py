@@ -7,7 +7,16 @@ from pathlib import Path
 from api.search.clauses import ReadClause
 from models.foundation.messages import Readable, Show
 from models.language.text import Language
+from models.pictures.parts import Box
 from models.relevance.curves import Likelihood
+
+
+@dataclass(frozen=True, slots=True)
+class HitPart:
+    """A part of a picture that was found: its number, from 1, and where it lies, in pixels of the upright picture."""
+
+    number: int
+    box: Box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +30,7 @@ class SearchHit:
     only words were found, as the encoder knows none of them. `relevance` is how likely the hit is right, 0..1, for this
     query in this library; `likelihood` is the same in a word. Each is None where it does not hold. Width and height are
     of the upright picture, in pixels. `duplicates` are those left out because of this hit, as far as the search looked.
+    `part` is what of a long picture was found, None where that is all of it.
     """
 
     id: int
@@ -33,6 +43,7 @@ class SearchHit:
     relevance: float | None = None
     likelihood: Likelihood | None = None
     duplicates: int = 0
+    part: HitPart | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

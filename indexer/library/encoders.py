@@ -8,6 +8,7 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.damage import Damage
 from indexer.library.errors import EncoderNotInLibrary, IndexDamaged, LastEncoder
 from indexer.library.layout import Layout
+from indexer.library.part_keys import owners_of
 from indexer.library.vectors.store import VectorStore
 from models.encoders.registry import DEFAULT_ENCODER, get_spec
 from models.encoders.runtime import Runtime
@@ -79,7 +80,7 @@ def rewrite_shards(catalog: Catalog, encoder: LibraryEncoder, shards: Sequence[S
     with catalog.writing():
         for start in range(0, len(wanted), _SHARD_ROWS):
             part = wanted[start : start + _SHARD_ROWS]
-            shard = encoder.store.write(catalog.next_shard(), part.ids, encoder.store.gather(part))
-            catalog.put_shard(encoder.id, shard, part.ids.tolist())
+            shard = encoder.store.write(catalog.next_shard(), owners_of(part.ids), encoder.store.gather(part))
+            catalog.put_shard(encoder.id, shard, part.ids)
         catalog.drop_empty_shards(encoder.id, numbers)
     encoder.store.delete_all_but(catalog.list_shards(encoder.id))

@@ -54,9 +54,9 @@ class Layout:
         """Return the file that says how likely a hit of a score is right."""
         return self.data / "relevance" / f"{encoder}-{fingerprint}.json"
 
-    def thumbnail(self, sha256: str) -> Path:
-        """Return the thumbnail of the picture file whose content has this checksum (hex)."""
-        return self.thumbnails / sha256[:2] / f"{sha256}.webp"
+    def thumbnail(self, sha256: str, part: int = 0) -> Path:
+        """Return the thumbnail of the picture file whose content has this checksum (hex), or of a part of it."""
+        return self.thumbnails / sha256[:2] / (f"{sha256}-{part}.webp" if part else f"{sha256}.webp")
 
     def delete_vectors_but(self, encoders: Collection[str]) -> None:
         """Delete the vectors of every other encoder."""

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.library.builds.current import read_current
-from indexer.library.builds.manifest import Manifest
+from indexer.library.builds.manifest import Manifest, parts_of
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import IndexMismatch
 from indexer.library.index.backends import open_index
+from indexer.library.index.parted import PartedIndex
 from indexer.library.index.port import OpenIndex, VectorIndex
 from indexer.library.index.records import IndexEntry
 from indexer.library.layout import Layout
@@ -56,10 +57,16 @@ def open_build(data: Path, *, catalog: Catalog | None = None, build: str | None 
     layout = Layout(data.absolute())
     manifest = read_current(layout) if build is None else Manifest.read(layout.builds / build)
     folder = layout.builds / manifest.build
-    indexes = tuple(OpenIndex(entry, open_index(folder, entry)) for entry in manifest.indexes)
+    indexes = tuple(OpenIndex(entry, _open(folder, manifest, entry)) for entry in manifest.indexes)
     if catalog is None or not catalog.is_current():
         catalog = Catalog(layout.catalog)
     return OpenBuild(layout, manifest, indexes, catalog)
+
+
+def _open(folder: Path, manifest: Manifest, entry: IndexEntry) -> VectorIndex:
+    """Open the index of an encoder, and that of parts with it."""
+    whole, parts = open_index(folder, entry), manifest.find(parts_of(entry.encoder))
+    return whole if parts is None else PartedIndex(whole, open_index(folder, parts))
 
 
 def check_same(expected: EncoderSpec, loaded: EncoderSpec) -> None:

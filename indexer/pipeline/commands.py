@@ -12,7 +12,7 @@ from indexer.annotators.registry import list_annotators
 from indexer.config import IndexerSettings
 from indexer.errors import InvalidRoot, RootInside, UnknownAnnotator, UnknownRoot
 from indexer.library.builds.current import delete_builds_but, find_build_damage, read_current
-from indexer.library.builds.manifest import Manifest
+from indexer.library.builds.manifest import Manifest, parts_of
 from indexer.library.catalog.records import StoredEncoder
 from indexer.library.catalog.writer import Catalog
 from indexer.library.damage import Damage, DamageKind
@@ -262,8 +262,14 @@ def _find_problems_of_build(layout: Layout, catalog: Catalog) -> list[Damage]:
         if not found and manifest.generation == catalog.generation():
             for entry in (entry for entry in manifest.indexes if entry.encoder in stored):
                 index = open_index(layout.builds / manifest.build, entry)
-                if not np.array_equal(index.list_ids(), catalog.locations(stored[entry.encoder]).ids):
-                    found.append(Damage(manifest.build, DamageKind.OTHER_PICTURES))
+                parts = manifest.find(parts_of(entry.encoder))
+                of_parts = open_index(layout.builds / manifest.build, parts).list_ids() if parts else ()
+                for held, wanted in (
+                    (index.list_ids(), catalog.locations(stored[entry.encoder])),
+                    (of_parts, catalog.part_locations(stored[entry.encoder])),
+                ):
+                    if not np.array_equal(held, wanted.ids):
+                        found.append(Damage(manifest.build, DamageKind.OTHER_PICTURES))
     except IndexDamaged as error:
         found = [error.damage]
     except NoIndex:
@@ -327,7 +333,7 @@ def _complete_encoders(layout: Layout, catalog: Catalog) -> list[StoredEncoder]:
 
 def _delete_thumbnails_but(layout: Layout, checksums: set[str]) -> int:
     """Delete the thumbnails of contents nobody has any more; return how many."""
-    gone = [path for path in layout.thumbnails.glob("*/*") if path.stem not in checksums]
+    gone = [path for path in layout.thumbnails.glob("*/*") if path.stem.partition("-")[0] not in checksums]
     for path in gone:
         path.unlink(missing_ok=True)
     return len(gone)

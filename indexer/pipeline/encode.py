@@ -13,6 +13,7 @@ from indexer.library.annotations.fields import AnnotatorRecord
 from indexer.library.annotations.values import Annotation
 from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder
+from indexer.library.part_keys import owners_of, pack_key
 from indexer.library.sources.items import Item
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.read import FILES_A_WORKER, FailureRecord, ImageDataset, ImageRecord, Record, load_records
@@ -45,7 +46,7 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
-# Vectors of one content, by the name of the encoder that made them.
+# Vectors of one content, by the name of the encoder that made them: float32 (1 + parts, dim), first that of the whole.
 OwnVectors = dict[str, Vectors]
 
 
@@ -60,10 +61,10 @@ class EncodedItem:
 
 @dataclass(frozen=True, slots=True)
 class UnderWay:
-    """A batch; by the name of an encoder, the positions in the data set of what it encodes, and the vectors to come."""
+    """A batch; by the name of an encoder, positions in the data set, one for each row, and the vectors to come."""
 
     batch: list[Record]
-    encodings: dict[str, tuple[list[int], Future[Vectors]]]
+    encodings: dict[str, tuple[list[int], list[Future[Vectors]]]]
 
 
 class EncodeRun:
@@ -163,11 +164,10 @@ class EncodeRun:
     def _write(self, encoder: LibraryEncoder, vectors: dict[int, Vectors]) -> None:
         """Write vectors by content id to a shard."""
         if vectors:
-            content_ids = list(vectors)
-            shard = encoder.store.write(
-                self._catalog.next_shard(), np.array(content_ids, np.int64), np.stack(list(vectors.values()))
-            )
-            self._catalog.put_shard(encoder.id, shard, content_ids)
+            keys = np.array([pack_key(key, part) for key, own in vectors.items() for part in range(len(own))], np.int64)
+            rows = np.concatenate(list(vectors.values()))
+            shard = encoder.store.write(self._catalog.next_shard(), owners_of(keys), rows)
+            self._catalog.put_shard(encoder.id, shard, keys)
 
     def _record(
         self,
@@ -193,8 +193,9 @@ class EncodeRun:
             content_id = self._catalog.find_content(record.sha256)
         if content_id is None:
             return  # cannot be while this run holds the write lock; the next run looks at the file again
-        if found.vectors:
+        if found.vectors and isinstance(record, ImageRecord):
             vectors[content_id] = found.vectors
+            self._catalog.put_parts(content_id, record.parts)
         image_id = self._catalog.put_image(
             record.item, content_id, changing=self._changing, has_new_vector=content_id in vectors
         )
@@ -205,12 +206,14 @@ class EncodeRun:
         started = time.perf_counter()
         images = [record for record in batch if isinstance(record, ImageRecord)]
         fresh = [record for record in images if not self._is_repeat(record)]
-        encodings: dict[str, tuple[list[int], Future[Vectors]]] = {}
+        encodings: dict[str, tuple[list[int], list[Future[Vectors]]]] = {}
         for name, encoders in devices.items():
             own = [(record.index, pixels) for record in fresh if (pixels := self._pixels(record, name)) is not None]
             if own:
-                indices = [index for index, _ in own]
-                encodings[name] = indices, encoders.submit(np.stack([pixels for _, pixels in own]))
+                indices = [index for index, pixels in own for _ in pixels]
+                rows = np.concatenate([pixels for _, pixels in own])
+                size = max(len(batch), 1)  # long pictures are many rows, and a device has room for so many
+                encodings[name] = indices, [encoders.submit(rows[at : at + size]) for at in range(0, len(rows), size)]
         self.progress.add(mark("read and decode"), sum(record.seconds[0] for record in images))
         self.progress.add(mark("thumbnail and annotations"), sum(record.seconds[1] for record in images))
         self.progress.add(mark("encode"), time.perf_counter() - started)
@@ -238,9 +241,11 @@ class EncodeRun:
         started = time.perf_counter()
         batch = under_way[0].batch
         vectors: dict[int, OwnVectors] = {}
-        for name, (indices, encoding) in under_way[0].encodings.items():
-            for index, vector in zip(indices, devices[name].result(encoding), strict=True):
-                vectors.setdefault(index, {})[name] = vector
+        for name, (indices, encodings) in under_way[0].encodings.items():
+            rows = np.concatenate([devices[name].result(encoding) for encoding in encodings])
+            starts = [at for at, index in enumerate(indices) if not at or index != indices[at - 1]]
+            for start, own in zip(starts, np.split(rows, starts[1:]), strict=True):
+                vectors.setdefault(indices[start], {})[name] = own
         # One append: an interrupt leaves a batch whole or not at all.
         self._pending += [
             EncodedItem(dataset.items[record.index], record, vectors.get(record.index, {})) for record in batch

@@ -15,6 +15,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 from indexer.library.builds.current import (
     current_build,
     delete_builds_but,
@@ -23,7 +25,7 @@ from indexer.library.builds.current import (
     stamp_of_build,
     use_build,
 )
-from indexer.library.builds.manifest import Manifest
+from indexer.library.builds.manifest import Manifest, parts_of
 from indexer.library.catalog.records import StoredEncoder
 from indexer.library.catalog.writer import Catalog
 from indexer.library.damage import Damage, DamageKind
@@ -44,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 Check = Callable[[Layout, Manifest], None]
 
+_PARTS_BACKEND = "faiss"
 _LEAST_SELF_RECALL = {"flat": 1.0}
 _LEAST_APPROXIMATE = 0.9  # an approximate index may look past a picture; a broken one does
 
@@ -82,6 +85,7 @@ def publish(layout: Layout, catalog: Catalog, encoders: Sequence[StoredEncoder],
     try:
         generation = catalog.generation()
         entries = [_write_index(folder, layout, catalog, encoder, options) for encoder in encoders]
+        parts = [_write_parts(folder, layout, catalog, encoder, options) for encoder in encoders]
         manifest = Manifest(
             build=name,
             created_at=now.isoformat(timespec="seconds"),
@@ -89,6 +93,7 @@ def publish(layout: Layout, catalog: Catalog, encoders: Sequence[StoredEncoder],
             generation=generation,
             previous=previous,
             indexes=tuple(entries),
+            parts=tuple(part for part in parts if part is not None),
         )
         replace_file(folder / "manifest.json", manifest.to_json())
         sync_folder(layout.builds)
@@ -116,9 +121,41 @@ def _write_index(
     folder: Path, layout: Layout, catalog: Catalog, encoder: StoredEncoder, options: PublishOptions
 ) -> IndexEntry:
     """Make the index of one encoder in the folder of a build, read it back, and return what it is."""
+    vectors, chosen = _describe(folder, layout, catalog, encoder, options)
+    previous, since = _open_previous(layout, catalog, encoder, encoder.name, chosen.backend, anew=options.anew)
+    backend = get_backend(chosen.backend)
+    entry = backend.make(previous, catalog.changes_since(since, encoder.id), vectors, chosen)
+    _verify(backend, folder, entry)
+    return entry
+
+
+def _write_parts(
+    folder: Path, layout: Layout, catalog: Catalog, encoder: StoredEncoder, options: PublishOptions
+) -> IndexEntry | None:
+    """Make the index of the parts of long pictures; None where there are none.
+
+    It is one of FAISS, whatever has that of the pictures: parts have ids of their own, which filters know nothing of.
+    """
+    locations = catalog.part_locations(encoder.id)
+    if not len(locations):
+        return None
+    name, options = parts_of(encoder.name), replace(options, on_progress=lambda _done, _all: None)
+    vectors, chosen = _describe(folder, layout, catalog, encoder, options)
+    chosen = replace(chosen, backend=_PARTS_BACKEND)
+    vectors = replace(vectors, encoder=name, count=len(locations), locate=lambda: locations)
+    previous, since = _open_previous(layout, catalog, encoder, name, chosen.backend, anew=options.anew)
+    held = previous.index.list_ids() if previous else np.empty(0, np.int64)
+    backend = get_backend(chosen.backend)
+    entry = backend.make(previous, catalog.part_changes_since(since, encoder.id, held), vectors, chosen)
+    _verify(backend, folder, entry)
+    return entry
+
+
+def _describe(
+    folder: Path, layout: Layout, catalog: Catalog, encoder: StoredEncoder, options: PublishOptions
+) -> tuple[EncoderVectors, IndexOptions]:
+    """Return the vectors of whole pictures of an encoder, and how an index of them is made."""
     spec = get_spec(encoder.name, options.runtime)
-    corrects = options.index.hub_correction and spec.hub_share > 0
-    options = replace(options, index=replace(options.index, hub_correction=corrects))
     shards = catalog.list_shards(encoder.id)
     vectors = EncoderVectors(
         encoder=spec.name,
@@ -132,27 +169,25 @@ def _write_index(
         read_bank=cache(lambda: read_query_bank(layout, encoder, options.runtime)),
         on_progress=options.on_progress,
     )
-    previous, since = None if options.anew else _open_previous(layout, catalog, encoder, options.index.backend), 0
-    if previous is not None:
-        since = read_current(layout).generation
-    backend = get_backend(options.index.backend)
-    entry = backend.make(previous, catalog.changes_since(since, encoder.id), vectors, options.index)
-    _verify(backend, folder, entry)
-    return entry
+    corrects = options.index.hub_correction and spec.hub_share > 0
+    return vectors, replace(options.index, hub_correction=corrects)
 
 
-def _open_previous(layout: Layout, catalog: Catalog, encoder: StoredEncoder, backend: str) -> OpenIndex | None:
-    """Return the index of the build in use, if a new one can be made of it."""
+def _open_previous(
+    layout: Layout, catalog: Catalog, encoder: StoredEncoder, name: str, backend: str, *, anew: bool
+) -> tuple[OpenIndex | None, int]:
+    """Return the index `name` of the build in use, if a new one can be made of it, and what generation it is of."""
     try:
         manifest = read_current(layout)
-        entry = next((one for one in manifest.indexes if one.encoder == encoder.name), None)
+        entry = None if anew else manifest.find(name)
         if entry is None or entry.fingerprint != encoder.fingerprint or not catalog.takes_over(manifest.generation):
-            return None
+            return None, 0
         if entry.backend != backend or not is_untouched(layout, manifest, catalog):
-            return None
-        return OpenIndex(entry, get_backend(backend).open(layout.builds / manifest.build, entry))
+            return None, 0
+        folder = layout.builds / manifest.build
+        return OpenIndex(entry, get_backend(backend).open(folder, entry)), manifest.generation
     except (IndexDamaged, NoIndex):
-        return None
+        return None, 0
 
 
 def _verify(backend: IndexBackend, folder: Path, entry: IndexEntry) -> None:

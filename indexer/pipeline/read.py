@@ -16,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from indexer.library.annotations.port import AnnotatedPicture, Annotator
 from indexer.library.annotations.values import Annotation
@@ -29,6 +30,7 @@ from models.encoders.encoder import Preprocess
 from models.foundation.errors import BackendNotInstalled
 from models.pictures.decode import DecodedImage, decode_image
 from models.pictures.errors import DecodeError
+from models.pictures.parts import Box, crop, list_parts
 
 logger = logging.getLogger(__name__)
 
@@ -41,15 +43,17 @@ FILES_A_WORKER = 64  # fewer are not worth another process
 class ImageRecord:
     """A decoded picture: its position in the data set, pixels by the name of an encoder, and what the catalog keeps.
 
-    `item` is as it was when it was read; an encoder that has its vector has no `pixels`; `content` is None
-    where the catalog has it; `annotations` are what each annotator found in one that is new, by their names; `seconds`
-    are those spent reading and decoding, and on thumbnail and annotations.
+    `item` is as it was when it was read; `pixels` have the whole picture first and then its `parts`, and an encoder
+    that has its vectors has none; `content` is None where the catalog has it; `annotations` are what each annotator
+    found in one that is new, by their names; `seconds` are those spent reading and decoding, and on thumbnail and
+    annotations.
     """
 
     index: int
     item: Item
     sha256: str
     pixels: Mapping[str, npt.NDArray[np.uint8]]
+    parts: Sequence[Box]
     content: Content | None
     annotations: Mapping[str, Annotation]
     seconds: tuple[float, float]
@@ -144,19 +148,25 @@ class ImageDataset:
         )
         decoded_at = time.perf_counter()
         is_new = len(wanted) == len(self.views)
-        content, annotations = self._describe(sha256, data, decoded) if is_new else (None, {})
-        pixels = {name: view.preprocess(decoded.image) for name, view in wanted.items()}
+        size = decoded.width, decoded.height
+        parts = list_parts(*size)
+        seen = [decoded.image, *(crop(decoded.image, part, size) for part in parts)]
+        content, annotations = self._describe(sha256, data, decoded, seen) if is_new else (None, {})
+        pixels = {name: np.stack([view.preprocess(one) for one in seen]) for name, view in wanted.items()}
         seconds = decoded_at - started, time.perf_counter() - decoded_at
-        return ImageRecord(index, item, sha256, pixels, content, annotations, seconds)
+        return ImageRecord(index, item, sha256, pixels, parts, content, annotations, seconds)
 
     @property
     def _short_side(self) -> int:
         return decoded_side([view.image_size for view in self.views.values()])
 
-    def _describe(self, sha256: str, data: bytes, decoded: DecodedImage) -> tuple[Content, Mapping[str, Annotation]]:
-        """Write the thumbnail of a picture that is new, and return what the catalog keeps of it."""
+    def _describe(
+        self, sha256: str, data: bytes, decoded: DecodedImage, seen: Sequence[Image.Image]
+    ) -> tuple[Content, Mapping[str, Annotation]]:
+        """Write the thumbnails of a picture that is new, and return what the catalog keeps of it."""
         with contextlib.suppress(OSError):  # the service makes a missing thumbnail from the picture itself
-            write_thumbnail(decoded.image, self.layout.thumbnail(sha256))
+            for part, image in enumerate(seen):
+                write_thumbnail(image, self.layout.thumbnail(sha256, part))
         picture = AnnotatedPicture(image=decoded.image, data=data, exif=decoded.exif, metadata=decoded.metadata)
         content = Content(
             sha256=sha256,

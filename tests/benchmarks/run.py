@@ -19,6 +19,7 @@ import gpu
 import gpu_index
 import indexing
 import kills
+import long_pictures
 import million
 import odd_files
 import quality
@@ -47,6 +48,7 @@ MEASURES = {
     "gpu-index": gpu_index.measure,
     "million": million.measure,
     "odd-files": odd_files.measure,
+    "long-pictures": long_pictures.measure,
     "quality": quality.measure,
 }
 CHECKOUT = Path(__file__).resolve().parents[2]

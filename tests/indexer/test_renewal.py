@@ -109,7 +109,7 @@ def test_a_catalog_of_the_format_before_says_that_its_pictures_are_older(tmp_pat
     )
     connection.close()
     catalog = Catalog(path, create=True)
-    assert catalog.list_earlier_decoded(0, 10) == [7]
+    assert catalog.list_earlier_decoded(0, 10) == {7: 1}
     assert catalog.list_remarks() == []
     catalog.close()
 

@@ -107,7 +107,7 @@ def test_a_picture_is_read_once_for_all_who_have_not_seen_it(album):
     assert isinstance(new, ImageRecord)
     sides = {name: get_spec(name).image_size for name in BOTH}
     assert {name: pixels.shape for name, pixels in new.pixels.items()} == {
-        name: (side, side, 3) for name, side in sides.items()
+        name: (1, side, side, 3) for name, side in sides.items()
     }
     assert new.content is not None
     assert isinstance(added, ImageRecord)

@@ -9,7 +9,7 @@ from api.schemas import ImageDetail
 from models.foundation.errors import UnknownWords
 from ui.address import MATCHES, Address, link, parse_link
 from ui.bar import bar_view
-from ui.detail import detail_view
+from ui.detail import DetailPictures, detail_view
 from ui.stage import error_view, file_name, nothing_view
 from ui.strings import labels
 
@@ -89,10 +89,9 @@ def show(**more):
         Address(text="x", lang="en"),
         lang="en",
         timezone=None,
-        src=None,
+        pictures=DetailPictures(),
         found=None,
         similar=[],
-        thumbnails={},
     )
 
 

@@ -48,18 +48,29 @@ function turn(part, href) {
 }
 
 function large(one, src) {
-  return h("div", { class: "large", "data-width": one.width, "data-height": one.height },
-    h("div", { class: "frame" }, src ? h("img", { src, alt: one.name }) : h("span", { class: "blank" }, icon("picture"))));
+  const frame = h("div", { class: "frame" }, src ? h("img", { src, alt: one.name }) : h("span", { class: "blank" }, icon("picture")));
+  const whole = one.overview;
+  return h("div", { class: `large${whole ? (whole.height > whole.width ? " tall" : " wide") : ""}` },
+    h("div", { class: "room", "data-width": one.width, "data-height": one.height }, frame), whole && overview(whole));
+}
+
+// All of a long picture, beside the part of it that is shown: each part is a link.
+function overview(whole) {
+  const part = (one) => link(one.href, labelled(one.label, {
+    class: one.shown ? "shown" : "", "data-kind": "detail", "data-key": one.label, "aria-current": one.shown ? "true" : null,
+    style: { left: `${one.left}%`, top: `${one.top}%`, width: `${one.width}%`, height: `${one.height}%` },
+  }));
+  const shape = { "aspect-ratio": `${whole.width} / ${whole.height}` };
+  if (whole.width > whole.height) shape.width = `min(100%, ${(120 * whole.width) / whole.height}px)`;
+  return h("nav", { class: "overview", style: shape },
+    whole.src && h("img", { src: whole.src, alt: "" }), whole.parts.map(part));
 }
 
 // The frame has the shape of the picture before its bytes are there; a small picture is not blown up far.
 function fit(part) {
-  const box = part.dialog.querySelector(".large");
+  const box = part.dialog.querySelector(".large .room");
   if (!box) return;
-  const style = getComputedStyle(box);
-  const width = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-  const height = box.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
-  const scale = Math.min(width / box.dataset.width, height / box.dataset.height, 1.5);
+  const scale = Math.min(box.clientWidth / box.dataset.width, box.clientHeight / box.dataset.height, 1.5);
   const frame = box.querySelector(".frame");
   frame.style.width = `${Math.max(1, Math.round(box.dataset.width * scale))}px`;
   frame.style.height = `${Math.max(1, Math.round(box.dataset.height * scale))}px`;

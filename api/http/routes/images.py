@@ -20,11 +20,13 @@ from api.http.mapping import (
     list_details,
     shown_path,
     to_filter,
+    to_part,
     to_query,
     to_response,
 )
 from api.search.errors import FileGone
 from api.search.query import Clause
+from api.search.results import HitPart
 from indexer.library.catalog.records import ImageRow
 from indexer.library.errors import UnknownSource
 from indexer.library.layout import Layout
@@ -34,6 +36,7 @@ from indexer.library.thumbnails import THUMBNAIL_SIDE, make_thumbnail
 from models.pictures.decode import decode_image
 from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
+from models.pictures.parts import crop, telling_part
 
 router = APIRouter(prefix="/images", tags=["images"])
 
@@ -46,7 +49,9 @@ async def describe_image(image_id: int, service: ServiceDep, language: LanguageD
     """Say what the catalog knows of a picture."""
     engine = service.serving.engine
     row = await asyncio.to_thread(engine.get_image, image_id)
-    fields, found = await asyncio.to_thread(lambda: (engine.fields(), engine.get_annotations(row)))
+    fields, found, parts = await asyncio.to_thread(
+        lambda: (engine.fields(), engine.get_annotations(row), engine.list_parts(row))
+    )
     return schemas.ImageDetail(
         id=row.id,
         path=shown_path(row.path),
@@ -67,6 +72,8 @@ async def describe_image(image_id: int, service: ServiceDep, language: LanguageD
         url=address_of(row),
         annotations=list_annotations(fields, found),
         details=list_details(fields, found, language),
+        parts=[to_part(part) for part in parts.values()],
+        part=telling_part(row.width, row.height, len(parts)) if parts else None,
     )
 
 
@@ -104,16 +111,24 @@ async def get_thumbnail(
     request: Request,
     service: ServiceDep,
     size: Annotated[int, Query(ge=16, le=2048)] = THUMBNAIL_SIDE,
+    part: Annotated[int | None, Query(ge=0, le=65_535)] = None,
 ) -> Response:
-    """Return the picture as WebP within a square of `size` pixels, upright and never enlarged."""
+    """Return the picture as WebP within a square of `size` pixels, upright and never enlarged.
+
+    Of one that is longer than 1:3 it is a `part`: that of a hit, 0 for all of it, or without it one that tells what the
+    picture is.
+    """
     engine = service.serving.engine
     row = await asyncio.to_thread(engine.get_image, image_id)
-    tag = f'"{row.sha256[:32]}-{size}"'
+    parts = await asyncio.to_thread(engine.list_parts, row)
+    shown = parts.get(telling_part(row.width, row.height, len(parts)) if part is None else part)
+    number = shown.number if shown else 0
+    tag = f'"{row.sha256[:32]}-{size}-{number}"'
     headers = {**_CACHE, "ETag": tag}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     limits = DecodeLimits(max_pixels=service.settings.max_pixels, max_bytes=service.settings.max_file_bytes)
-    data = await asyncio.to_thread(_thumbnail, engine.opened.layout, row, size, limits)
+    data = await asyncio.to_thread(_thumbnail, engine.opened.layout, row, shown, size, limits)
     return Response(data, media_type="image/webp", headers=headers)
 
 
@@ -133,21 +148,23 @@ async def find_similar(
     return to_response(await service.search(query), offset=query.offset, language=language)
 
 
-def _thumbnail(layout: Layout, row: ImageRow, size: int, limits: DecodeLimits) -> bytes:
+def _thumbnail(layout: Layout, row: ImageRow, part: HitPart | None, size: int, limits: DecodeLimits) -> bytes:
     """Return WebP bytes: the stored thumbnail where it is big enough, else made from the picture."""
-    stored = layout.thumbnail(row.sha256)
+    stored = layout.thumbnail(row.sha256, part.number if part else 0)
     if size <= THUMBNAIL_SIDE and stored.is_file():
         if size == THUMBNAIL_SIDE:
             return stored.read_bytes()
         with Image.open(stored, formats=("WEBP",)) as image:
             return _webp(make_thumbnail(image.convert("RGB"), size))
     try:
-        decoded = decode_image(read_original(row, limits), short_side=1, long_side=size, limits=limits)
+        sides = (size, 0) if part else (1, size)
+        decoded = decode_image(read_original(row, limits), short_side=sides[0], long_side=sides[1], limits=limits)
     except (DecodeError, UnknownSource) as error:
         if stored.is_file():  # the file has gone since; a smaller picture is better than none
             return stored.read_bytes()
         raise FileGone(row.id) from error
-    return _webp(make_thumbnail(decoded.image, size))
+    shown = crop(decoded.image, part.box, (decoded.width, decoded.height)) if part else decoded.image
+    return _webp(make_thumbnail(shown, size))
 
 
 def _webp(image: Image.Image) -> bytes:

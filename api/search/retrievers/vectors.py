@@ -10,6 +10,7 @@ from api.search.encoders import EncoderSpace
 from api.search.plan import Plan, QueryPart, QueryVector
 from api.search.retrievers.retriever import Ranking
 from indexer.library.index.base import SCORE_DECIMALS
+from indexer.library.index.parted import best_parts
 from indexer.library.index.port import Selection
 from indexer.library.index.records import QueryKind
 from models.foundation.vectors import Ids
@@ -85,6 +86,13 @@ class VectorRetriever:
             reach = int((scores >= np.float32(min_score)).sum())
             ids, scores, total = ids[:reach], scores[:reach], total if reach == wanted else reach
         return ids[start:], scores[start:], total
+
+    def find_parts(self, ids: Ids) -> Ids:
+        """Return the number of the part of each picture that is nearest, 0 where the whole is, or is not known."""
+        index, query = self.space.index, self.query
+        numbers, held = np.zeros(len(ids), np.int64), index.holds(ids)
+        numbers[held] = best_parts(index, query.vector, ids[held], offset_weight=query.offset_weight)
+        return numbers
 
     def _excluded(self, plan: Plan, where: Selection | None) -> Ids:
         """Return the pictures that were asked about, and so are no answer, among those that may be one; ascending."""

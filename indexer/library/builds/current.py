@@ -74,7 +74,7 @@ def is_untouched(layout: Layout, manifest: Manifest, catalog: Catalog) -> bool:
 
 def find_build_damage(folder: Path, manifest: Manifest) -> list[Damage]:
     """Return each thing in the indexes of a build that is not what was written."""
-    return [damage for entry in manifest.indexes for damage in find_index_damage(folder, entry)]
+    return [damage for entry in manifest.all_indexes for damage in find_index_damage(folder, entry)]
 
 
 def delete_builds_but(layout: Layout, kept: set[str | None]) -> None:
@@ -90,7 +90,7 @@ def stamp_of_build(layout: Layout, manifest: Manifest) -> str:
     """Return what tells whether a build's files have been touched, "" if one is missing."""
     folder = layout.builds / manifest.build
     stamps = [manifest.build]
-    for index in manifest.indexes:
+    for index in manifest.all_indexes:
         for file in index.files:
             try:
                 info = (folder / file.file).stat()

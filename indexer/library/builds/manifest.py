@@ -11,14 +11,18 @@ from indexer.library.errors import BuildUnreadable, IndexDamaged
 from indexer.library.index.records import IndexEntry, IndexFile
 from models.foundation.files import JSON_ERRORS
 
-FORMAT = 4
-_READABLE = (2, 3, 4)
+FORMAT = 5
+_READABLE = (2, 3, 4, 5)
 _OLDER = {"bank": "", "backend": "faiss"}  # indexes of format 2 have no offsets, those of format 3 name no back end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """A build: its name, when and by which version it was made, and of which state of the catalog."""
+    """A build: its name, when and by which version it was made, and of which state of the catalog.
+
+    `indexes` has one for each encoder; `parts` those of the parts of long pictures, where there are any, which go by
+    the name that `parts_of` gives.
+    """
 
     build: str
     created_at: str  # ISO 8601, UTC
@@ -26,6 +30,16 @@ class Manifest:
     generation: int
     previous: str | None  # the build that was in use before; what `rollback` returns to
     indexes: tuple[IndexEntry, ...]
+    parts: tuple[IndexEntry, ...] = ()
+
+    @property
+    def all_indexes(self) -> tuple[IndexEntry, ...]:
+        """The indexes of pictures and those of parts."""
+        return self.indexes + self.parts
+
+    def find(self, name: str) -> IndexEntry | None:
+        """Return the index of an encoder, or of parts, by its name."""
+        return next((one for one in self.all_indexes if one.encoder == name), None)
 
     def to_json(self) -> bytes:
         """Return the manifest as it lies on disk."""
@@ -45,12 +59,18 @@ class Manifest:
                 raise IndexDamaged(Damage(path, DamageKind.CHANGED))
             del values["format"]
             indexes = tuple(_read_entry({**_OLDER, **index}) for index in values.pop("indexes"))
-            manifest = cls(**_checked(cls, {**values, "indexes": indexes}))
+            parts = tuple(map(_read_entry, values.pop("parts", ())))  # builds before format 5 have none
+            manifest = cls(**_checked(cls, {**values, "indexes": indexes, "parts": parts}))
         except JSON_ERRORS as error:
             raise IndexDamaged(Damage(path, DamageKind.UNREADABLE)) from error
         if not indexes:
             raise IndexDamaged(Damage(path, DamageKind.NAMES_NO_INDEX))
         return manifest
+
+
+def parts_of(encoder: str) -> str:
+    """Return the name of the index of parts of an encoder."""
+    return f"{encoder}.parts"
 
 
 def _checksum(content: dict[str, Any]) -> str:
@@ -65,7 +85,7 @@ def _read_entry(values: dict[str, Any]) -> IndexEntry:
 
 def _checked(kind: type[IndexEntry] | type[Manifest], values: dict[str, Any]) -> dict[str, Any]:
     """Return `values` if each field of `kind` is there and of its type. Raises KeyError or TypeError."""
-    containers = {"indexes": tuple, "files": tuple, "tuning": dict}
+    containers = {"indexes": tuple, "parts": tuple, "files": tuple, "tuning": dict}
     for one in fields(kind):
         if not isinstance(values[one.name], containers.get(one.name, one.type)):  # type: ignore[arg-type]
             raise TypeError(f"{one.name} is {values[one.name]!r}")

@@ -307,4 +307,26 @@ SCRIPTS: tuple[str, ...] = (
     INSERT OR IGNORE INTO texts_stale SELECT id FROM images WHERE status = 'indexed';  -- names in GBK are words now
     CREATE INDEX contents_by_decoding ON contents (decoding);
     """,
+    """
+    -- What is long is looked at in parts as well, which have vectors beside that of the whole.
+    CREATE TABLE parts (
+        content_id INTEGER NOT NULL REFERENCES contents (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,                 -- from 1
+        x INTEGER NOT NULL,                      -- of its left upper corner, pixels of the upright picture
+        y INTEGER NOT NULL,
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        PRIMARY KEY (content_id, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE part_vectors (                  -- where the vectors of parts lie
+        encoder_id INTEGER NOT NULL REFERENCES encoders (id),
+        content_id INTEGER NOT NULL REFERENCES contents (id),
+        number INTEGER NOT NULL,
+        shard INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        PRIMARY KEY (encoder_id, content_id, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER vectors_deleted AFTER DELETE ON vectors
+        BEGIN DELETE FROM part_vectors WHERE encoder_id = old.encoder_id AND content_id = old.content_id; END;
+    """,
 )

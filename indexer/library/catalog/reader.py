@@ -12,10 +12,12 @@ from indexer.library.catalog.sql import to_sql
 from indexer.library.catalog.texts import TextDatabase
 from indexer.library.filters import Filter
 from indexer.library.looks import Looks
+from indexer.library.part_keys import PART_BITS, owners_of
 from indexer.library.sources.items import Beside, ByteRange, KnownItem, Locator, Name, Part, Root, Stamp
 from indexer.library.sources.kinds import place_of
 from models.foundation.vectors import Ids
 from models.pictures.formats import DECODING
+from models.pictures.parts import Box
 
 _LOOKS = (
     "SELECT images.id, images.content_id, phash, dominant FROM images JOIN contents ON contents.id = images.content_id "
@@ -54,6 +56,18 @@ class CatalogReader(TextDatabase):
         )
         touched = np.fromiter((row[0] for row in rows), np.int64, len(rows))
         return IndexChanges(touched, Locations.of([(row[0], row[2], row[3]) for row in rows if row[1]]))
+
+    def part_changes_since(self, generation: int, encoder_id: int, held: Ids) -> IndexChanges:
+        """Return the same for an index of parts, which holds those of the keys `held`, ascending."""
+        rows = self._query(
+            f"SELECT images.id, images.id << {PART_BITS} | number, shard, part_vectors.row, status = 'indexed' "
+            "FROM images LEFT JOIN part_vectors ON part_vectors.content_id = images.content_id AND encoder_id = ? "
+            "WHERE generation > ? ORDER BY +images.id, number",
+            (encoder_id, generation),
+        )
+        owners = np.unique(np.fromiter((row[0] for row in rows), np.int64, len(rows)))
+        added = Locations.of([row[1:4] for row in rows if row[4] and row[1] is not None])
+        return IndexChanges(np.union1d(held[np.isin(owners_of(held), owners)], added.ids), added)
 
     def takes_over(self, generation: int) -> bool:
         """Say whether an index made at `generation` can be brought up to date."""
@@ -191,11 +205,25 @@ class CatalogReader(TextDatabase):
             )
         )
 
-    def content_locations(self, encoder_id: int) -> Locations:
-        """Return where the vectors of all contents lie, by content id."""
+    def part_locations(self, encoder_id: int) -> Locations:
+        """Return where the vectors of the parts of all indexed pictures lie, by their keys (see part_keys.py)."""
         return Locations.of(
             self._query(
-                "SELECT content_id, shard, row FROM vectors WHERE encoder_id = ? ORDER BY content_id", (encoder_id,)
+                f"SELECT images.id << {PART_BITS} | number, shard, row FROM part_vectors "
+                "JOIN images ON images.content_id = part_vectors.content_id "
+                "WHERE encoder_id = ? AND status = 'indexed' ORDER BY 1",
+                (encoder_id,),
+            )
+        )
+
+    def content_locations(self, encoder_id: int) -> Locations:
+        """Return where the vectors of all contents and of their parts lie, by content id and part as one key."""
+        return Locations.of(
+            self._query(
+                f"SELECT content_id << {PART_BITS}, shard, row FROM vectors WHERE encoder_id = ? "
+                f"UNION ALL SELECT content_id << {PART_BITS} | number, shard, row FROM part_vectors "
+                "WHERE encoder_id = ? ORDER BY 1",
+                (encoder_id, encoder_id),
             )
         )
 
@@ -229,6 +257,20 @@ class CatalogReader(TextDatabase):
             )
             for row in self.get_images([row[0] for row in rows]).values():
                 found.setdefault(row.content_id, []).append(row)
+        return found
+
+    def get_parts(self, image_ids: Sequence[int]) -> dict[tuple[int, int], Box]:
+        """Return (image id, number of a part) -> the part, for all parts of these pictures."""
+        found: dict[tuple[int, int], Box] = {}
+        for start in range(0, len(image_ids), 500):
+            chunk = [int(image_id) for image_id in image_ids[start : start + 500]]
+            rows = self._query(
+                "SELECT images.id, number, x, y, width, height FROM images "
+                "JOIN parts ON parts.content_id = images.content_id "
+                f"WHERE images.id IN ({', '.join('?' * len(chunk))})",
+                chunk,
+            )
+            found.update(((row[0], row[1]), Box(*row[2:])) for row in rows)
         return found
 
     def get_looks(self, image_ids: Sequence[int]) -> Looks:
@@ -288,10 +330,11 @@ class CatalogReader(TextDatabase):
             for key, partial, dropped, *root in rows
         ]
 
-    def list_earlier_decoded(self, after: int, most: int) -> list[int]:
-        """Return ids of contents that were read by an earlier version of the decoder: the next after `after`."""
-        rows = self._query(f"SELECT id FROM {_EARLIER} AND id > ? ORDER BY id LIMIT ?", (DECODING, after, most))
-        return [row[0] for row in rows]
+    def list_earlier_decoded(self, after: int, most: int) -> dict[int, int]:
+        """Return contents that were read by an earlier version of the decoder, and by which: the next after `after`."""
+        return dict(
+            self._query(f"SELECT id, decoding FROM {_EARLIER} AND id > ? ORDER BY id LIMIT ?", (DECODING, after, most))
+        )
 
     def count_earlier_decoded(self) -> int:
         """Return how many contents were read by an earlier version of the decoder."""

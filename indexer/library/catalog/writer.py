@@ -1,7 +1,8 @@
 """The catalog: one SQLite file that says which pictures there are, and where their vectors lie.
 
 A picture (`images`) is a file at a path; its content (`contents`) is what the bytes hold. Files with the same bytes
-share a content, and a content has one vector. Ids of both are never given twice.
+share a content, and a content has one vector, and one for each of its parts (see models/pictures/parts.py). Ids of
+pictures and contents are never given twice.
 
 Paths are kept as the bytes the file system has, so a name that is not valid UTF-8 survives a round trip;
 Python sees such bytes as surrogates.
@@ -10,6 +11,7 @@ Python sees such bytes as surrogates.
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import astuple
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -18,15 +20,22 @@ from indexer.library.catalog.paths import encode_path
 from indexer.library.catalog.reader import CatalogReader
 from indexer.library.catalog.records import Content, Shard, StoredEncoder
 from indexer.library.errors import EncodersLeftOut, IndexMismatch
+from indexer.library.part_keys import numbers_of, owners_of
 from indexer.library.sources.items import Item, Locator, Root, Stamp
 from indexer.library.sources.kinds import package_of
 from models.foundation.moments import read_moment_in_name
+from models.foundation.vectors import Ids
 from models.pictures.formats import DECODING
+from models.pictures.parts import Box
 
 _NAMES_AT_ONCE = 10_000
 _PLACE = (  # of a picture: where it lies, and what is known of the file there
     *("root_id", "list_row", "size", "mtime_ns", "fingerprint", "stale", "offset"),
     *("caption", "tags", "beside_at", "beside_rating", "named_at"),
+)
+_IN_SHARD = (  # contents of which a vector lies in a shard
+    "SELECT content_id FROM vectors WHERE encoder_id = ? AND shard = ? "
+    "UNION SELECT content_id FROM part_vectors WHERE encoder_id = ? AND shard = ?"
 )
 Named = Sequence[tuple[str, str]]  # encoders: name and fingerprint
 
@@ -169,6 +178,14 @@ class Catalog(CatalogReader):
             ),
         ).fetchall()
         return int(content_id)
+
+    def put_parts(self, content_id: int, parts: Sequence[Box]) -> None:
+        """Record the parts of a content, the first of which has the number 1."""
+        self._connection.execute("DELETE FROM parts WHERE content_id = ?", (content_id,))
+        self._connection.executemany(
+            "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)",
+            ((content_id, number, *astuple(box)) for number, box in enumerate(parts, 1)),
+        )
 
     def put_decoded(self, content_ids: Iterable[int], *, anew: Collection[int]) -> None:
         """Record that contents of an earlier version of the decoder look the same now, but for those to see `anew`.
@@ -344,15 +361,20 @@ class Catalog(CatalogReader):
         ).fetchall()
         return int(value) - 1
 
-    def put_shard(self, encoder_id: int, shard: Shard, content_ids: Sequence[int]) -> None:
-        """Record a shard; row n of it is from now on the vector of `content_ids[n]`."""
+    def put_shard(self, encoder_id: int, shard: Shard, keys: Ids) -> None:
+        """Record a shard; row n is from now on the vector of `keys[n]`: of a content or a part of it."""
         self._connection.execute(
             "INSERT INTO shards (encoder_id, number, rows, sha256, ids_sha256, checked) VALUES (?, ?, ?, ?, ?, ?)",
             (encoder_id, shard.number, shard.rows, shard.sha256, shard.ids_sha256, shard.checked),
         )
+        places = list(zip(owners_of(keys).tolist(), numbers_of(keys).tolist(), range(len(keys)), strict=True))
         self._connection.executemany(
             "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
-            ((encoder_id, content_id, shard.number, row) for row, content_id in enumerate(content_ids)),
+            ((encoder_id, content_id, shard.number, row) for content_id, number, row in places if not number),
+        )
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO part_vectors VALUES (?, ?, ?, ?, ?)",
+            ((encoder_id, content_id, number, shard.number, row) for content_id, number, row in places if number),
         )
 
     def put_vectors_changed(self, content_ids: Iterable[int]) -> None:
@@ -378,11 +400,13 @@ class Catalog(CatalogReader):
         """Forget shards, and the vectors that lie in them."""
         for number in numbers:
             self._connection.execute(
-                "UPDATE images SET generation = ? WHERE content_id IN "
-                "(SELECT content_id FROM vectors WHERE encoder_id = ? AND shard = ?)",
-                (self._next_generation(), encoder_id, number),
+                f"UPDATE images SET generation = ? WHERE content_id IN ({_IN_SHARD})",
+                (self._next_generation(), encoder_id, number, encoder_id, number),
             )
-            self._connection.execute("DELETE FROM vectors WHERE encoder_id = ? AND shard = ?", (encoder_id, number))
+            self._connection.execute(
+                f"DELETE FROM vectors WHERE encoder_id = ? AND content_id IN ({_IN_SHARD})",
+                (encoder_id, encoder_id, number, encoder_id, number),
+            )
             self.drop_empty_shards(encoder_id, [number])
 
     def drop_empty_shards(self, encoder_id: int, numbers: Sequence[int]) -> None:

@@ -1,6 +1,7 @@
 """Vectors on disk: shards that are written once and never changed, so that an index can be made again from them.
 
-A shard is a pair of .npy files: NNNNN.npy float32 (n, dim) and NNNNN.ids.npy int64 (n,), the ids of contents.
+A shard is a pair of .npy files: NNNNN.npy float32 (n, dim) and NNNNN.ids.npy int64 (n,), the ids of the contents
+whose vectors they are, of the whole or of a part.
 The catalog vouches for the shards that count; others are leftovers of an interrupted run.
 """
 

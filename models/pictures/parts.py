@@ -1,0 +1,54 @@
+"""Parts of pictures: long ones are looked at in pieces as well, since a whole one is mostly too small to see.
+
+A screenshot of a conversation, a comic strip and a panorama have in common that an encoder, which sees a small square,
+sees little of them. So a picture whose sides are further apart than `LONGEST` is also cut into squares that overlap.
+"""
+
+from dataclasses import dataclass
+
+from PIL import Image
+
+LONGEST = 3  # times as long as the short side is the long side of a picture that is seen well as a whole
+_STEP = 0.75  # of the side of a part is from one to the next: what lies on an edge is within its neighbour
+_MOST = 32  # parts of a picture; of one that is longer still they are no squares
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A part of a picture: its left upper corner and its size, in pixels of the upright picture."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def is_long(width: int, height: int) -> bool:
+    """Say whether a picture is looked at in parts as well."""
+    return max(width, height) > LONGEST * min(width, height)
+
+
+def list_parts(width: int, height: int) -> tuple[Box, ...]:
+    """Return the parts of a picture of this size, from its beginning to its end; none where it is not long."""
+    if not is_long(width, height):
+        return ()
+    long, short = max(width, height), min(width, height)
+    count = min(_MOST, int((long / short - 1) / _STEP) + 1)
+    side = min(long, round(long / (1 + _STEP * (count - 1))))
+    starts = [round(number * (long - side) / (count - 1)) for number in range(count)]
+    if width > height:
+        return tuple(Box(start, 0, side, height) for start in starts)
+    return tuple(Box(0, start, width, side) for start in starts)
+
+
+def telling_part(width: int, height: int, count: int) -> int:
+    """Return which of `count` parts stands for a picture, from 1: the first of a tall one, else the middle."""
+    return 1 if height > width else (count + 1) // 2
+
+
+def crop(image: Image.Image, box: Box, size: tuple[int, int]) -> Image.Image:
+    """Return a part of an `image` that may be smaller than the picture, of `size`, that it shows."""
+    across, down = image.width / size[0], image.height / size[1]
+    left, upper = int(box.x * across), int(box.y * down)
+    right, lower = round((box.x + box.width) * across), round((box.y + box.height) * down)
+    return image.crop((left, upper, max(right, left + 1), max(lower, upper + 1)))

@@ -18,7 +18,7 @@ import api.setup.cli
 import indexer.cli
 import models.cli
 import models.training.finetune.cli
-from api.search.options import OPTIONS, Option
+from api.search.options import MAX_K, MAX_OFFSET, OPTIONS, Option
 from indexer.command_settings import settings_for
 from indexer.pipeline.gate import MAKE_GATE
 from models.foundation.messages import Message, Word, join, message, verbatim
@@ -144,6 +144,45 @@ def search(
     _print_result(result, offset=query.offset, as_json=as_json)
     if not as_json and any(hit.relevance is not None for hit in [*result.hits, *result.nearest]):
         _tell_reliability(engine.list_kinds())
+
+
+@app.command("list")
+def list_command(
+    context: typer.Context,
+    *,
+    where: Annotated[
+        str | None, typer.Option(help="Conditions, for example: taken=2024 and place=Paris", metavar="EXPR")
+    ] = None,
+    sort: Annotated[
+        str, typer.Option(help="The field that decides their order; a minus puts the highest first.")
+    ] = "-taken",
+    k: Annotated[int, typer.Option("--k", min=1, max=MAX_K, help="Number of pictures")] = 20,
+    offset: Annotated[int, typer.Option(min=0, max=MAX_OFFSET, help="Pictures to pass over")] = 0,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List the pictures that satisfy some conditions, in the order of a field."""
+    from api.search.engine import SearchEngine
+    from api.search.listing import list_pictures
+    from indexer.library.catalog.filter_parser import parse_filter
+    from indexer.library.filters import Filter
+
+    settings = settings_for(context, data)
+    engine = SearchEngine.open(settings.data, runtime=settings.runtime)
+    conditions = parse_filter(where.strip(), engine.fields()) if where and where.strip() else Filter()
+    found = list_pictures(engine, conditions, sort, k=k, offset=offset)
+    if as_json:
+        names = ("id", "path", "width", "height")
+        images = [
+            {name: getattr(row, name) for name in names} | {"root": str(row.root), "value": one}
+            for row, one in found.pictures
+        ]
+        print_json({"images": images, "total": found.total, "next_offset": found.next_offset})
+        return
+    label = verbatim(found.field.title(language()))
+    rows = [(row.id, "" if one is None else str(one), row.place) for row, one in found.pictures]
+    print_table((message("id"), label, message("file")), rows)
+    tell(message("{shown} of {total} pictures.", shown=len(rows), total=found.total))
 
 
 @app.command()

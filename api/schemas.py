@@ -267,6 +267,26 @@ class ImageDetail(BaseModel):
     part: int | None = Field(None, description="Number of the part that its thumbnail shows where none is asked for")
 
 
+class ListedImage(BaseModel):
+    """A picture in a list. `value` is what the list is sorted by, null where the picture has none."""
+
+    id: int
+    path: str
+    root: str
+    width: int
+    height: int
+    value: str | int | float | None = None
+
+
+class ImageList(BaseModel):
+    """One page of the pictures that satisfy some conditions. `total` counts all of them."""
+
+    images: list[ListedImage]
+    total: int
+    next_offset: int | None = Field(None, description="Where the next page begins; null after the last")
+    build: str
+
+
 class FieldInfo(BaseModel):
     """A field of the pictures of this library, and what it can be used for; labels are in the request's language."""
 
@@ -276,6 +296,7 @@ class FieldInfo(BaseModel):
     searchable: bool
     filterable: bool
     faceted: bool
+    sortable: bool
     choices: dict[str, str] = Field({}, description="Of a field with fixed values: name and label of each")
 
 

@@ -20,8 +20,10 @@ from indexer.config import IndexerSettings
 from indexer.library.builds.current import current_build
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.records import ImageRow
+from indexer.library.catalog.sorting import read_sort
 from indexer.library.duplicates.report import DuplicateReport, find_duplicates
 from indexer.library.errors import LibraryClosed, NoIndex
+from indexer.library.filters import Filter
 from indexer.library.layout import Layout
 from indexer.library.opened import open_build
 from indexer.library.originals import address_of, read_original
@@ -188,10 +190,11 @@ class Library:
     def __iter__(self) -> Iterator[LibraryPicture]:
         return self.pictures()
 
-    def pictures(self, where: str | None = None) -> Iterator[LibraryPicture]:
+    def pictures(self, where: str | None = None, *, sort: str | None = None) -> Iterator[LibraryPicture]:
         """Yield the pictures of the build in use, those that satisfy `where` only; in ascending order of their ids.
 
-        A library to which nothing has been added has none. Raises InvalidFilter.
+        With `sort` in the order of a field, such as "taken" or "-rating", a minus for the highest first. A library to
+        which nothing has been added has none. Raises InvalidFilter or InvalidSort.
 
             >>> import xuntu
             >>> with xuntu.open("data/demo") as library:  # made by: xuntu demo
@@ -205,14 +208,18 @@ class Library:
         if where and where.strip():
             found = engine.opened.catalog.ids_where(parse_filter(where.strip(), engine.fields()))
             ids = np.intersect1d(ids, found)
+        if sort:
+            order = engine.opened.catalog.sort_ids(Filter(), read_sort(sort, engine.fields()))
+            ids = order[np.isin(order, ids)]
         for start in range(0, len(ids), _PICTURES_AT_ONCE):
             chunk = ids[start : start + _PICTURES_AT_ONCE].tolist()
-            yield from _describe(engine, engine.opened.catalog.get_images(chunk))
+            rows = engine.opened.catalog.get_images(chunk)
+            yield from _describe(engine, [rows[image_id] for image_id in chunk if image_id in rows])
 
     def picture(self, image_id: int) -> LibraryPicture:
         """Return a picture by its id. Raises ImageNotFound or NoIndex."""
         engine = self._get_engine()
-        return next(_describe(engine, {image_id: engine.get_image(image_id)}))
+        return next(_describe(engine, [engine.get_image(image_id)]))
 
     def original(self, image_id: int) -> bytes:
         """Return what is in the file of a picture; nothing is fetched from an address.
@@ -378,9 +385,9 @@ def _list_ids(engine: SearchEngine) -> Ids:
     return np.unique(np.concatenate([one.index.list_ids() for one in engine.opened.indexes]))
 
 
-def _describe(engine: SearchEngine, rows: Mapping[int, ImageRow]) -> Iterator[LibraryPicture]:
-    found = engine.opened.catalog.get_annotations([row.content_id for row in rows.values()])
-    for _, row in sorted(rows.items()):
+def _describe(engine: SearchEngine, rows: Sequence[ImageRow]) -> Iterator[LibraryPicture]:
+    found = engine.opened.catalog.get_annotations([row.content_id for row in rows])
+    for row in rows:
         mtime_ns = row.stamp.mtime_ns
         yield LibraryPicture(
             id=row.id,

@@ -15,6 +15,7 @@ from api.schemas import (
     FieldsInfo,
     FilterIn,
     ImageDetail,
+    ImageList,
     IndexInfo,
     SearchOptions,
     SearchResponse,
@@ -105,6 +106,12 @@ def similar(image_id: int, where: str | None, options: Mapping[str, Any]) -> Cal
             raise TypeError(f"similar() takes no option about words: {option.name}")
     params = _changed(SearchOptions(**options)) | ({"where": where} if where else {})
     return Call(f"/v1/images/{image_id}/similar", _model(SearchResponse), arguments={"params": params})
+
+
+def images(where: str | None, sort: str, k: int, offset: int) -> Call[ImageList]:
+    """Return the question which pictures there are."""
+    params = {"sort": sort, "k": k, "offset": offset} | ({"where": where} if where else {})
+    return Call("/v1/images", _model(ImageList), arguments={"params": params})
 
 
 def image(image_id: int) -> Call[ImageDetail]:

@@ -9,7 +9,7 @@ from api.client.calls import Call, ClauseLike, File
 from api.client.connection import Connection, Outcome
 from api.client.retries import RetryPolicy
 from api.images import ImageInput
-from api.schemas import Facets, FieldsInfo, FilterIn, Hit, ImageDetail, IndexInfo, SearchResponse, Status
+from api.schemas import Facets, FieldsInfo, FilterIn, Hit, ImageDetail, ImageList, IndexInfo, SearchResponse, Status
 from api.search.options import PictureKeywords, SearchKeywords
 
 if TYPE_CHECKING:
@@ -121,6 +121,13 @@ class Client(Connection):
         return self._send(calls.similar(image_id, where, options))
 
     # Pictures
+
+    def images(self, *, where: str | None = None, sort: str = "-taken", k: int = 100, offset: int = 0) -> ImageList:
+        """Return the pictures that satisfy `where`, `k` of them from place `offset` in the order of a field.
+
+        A minus before the field puts the highest first. Raises ApiError.
+        """
+        return self._send(calls.images(where, sort, k, offset))
 
     def image(self, image_id: int) -> ImageDetail:
         """Return what the catalog knows of a picture. Raises ApiError: ProblemError, image_not_found."""

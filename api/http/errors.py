@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from api.schemas import Problem
 from api.search.errors import FileGone, ImageNotFound, InvalidQuery, Overloaded
-from indexer.library.errors import InvalidFilter, LibraryError
+from indexer.library.errors import InvalidFilter, InvalidSort, LibraryError
 from models.foundation.errors import (
     BackendNotInstalled,
     ImageSearchError,
@@ -35,6 +35,7 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (UnknownWords, 422),
     (InvalidQuery, 422),
     (InvalidFilter, 422),
+    (InvalidSort, 422),
     (UnknownEncoder, 400),
     (ImageNotFound, 404),
     (FileGone, 404),

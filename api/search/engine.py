@@ -15,9 +15,11 @@ from api.search.routing import Router
 from api.search.stages import run_now, run_search
 from indexer.library.annotations.fields import FieldSet
 from indexer.library.catalog.records import ImageRow
+from indexer.library.index.port import Mask
 from indexer.library.opened import OpenBuild, open_build
 from indexer.library.routing import Routes, Routing
 from models.encoders.runtime import Runtime
+from models.foundation.vectors import Ids
 from models.pictures.limits import DecodeLimits
 from models.relevance.curves import Fit
 
@@ -124,6 +126,10 @@ class SearchEngine:
     def get_annotations(self, row: ImageRow) -> dict[str, Any]:
         """Return what annotators found in a picture, by the names of their fields."""
         return self.opened.catalog.get_annotations([row.content_id])[row.content_id]
+
+    def holds(self, ids: Ids) -> Mask:
+        """Say for each of `ids` whether this build has the picture."""
+        return self._ranker.holds(ids)
 
     def list_parts(self, row: ImageRow) -> dict[int, HitPart]:
         """Return the parts of a picture by their numbers, from 1; none of one that is not long."""

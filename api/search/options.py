@@ -128,6 +128,12 @@ class SearchOptions:
         flag="--min-relevance",
         address=AddressParameter(name="sure", per_cent=True),
     )
+    sort: str = _declare(
+        "",
+        description="Put the hits that were found in the order of a field, such as taken or -rating (a minus: the "
+        "highest first); which they are it does not change",
+        flag="--sort",
+    )
     match: Match = _declare(  # noqa: RUF009 - a field
         "vector",
         description="Look at the pictures (vector), at the words of captions, tags and names (text), or at both",
@@ -187,6 +193,7 @@ class PictureKeywords(TypedDict, total=False):
     offset: int
     min_score: float | None
     min_relevance: float | None
+    sort: str
     hide_duplicates: bool
     encoders: Sequence[str]
 

@@ -18,6 +18,7 @@ from api.search.routing import Router
 from api.search.turns import ANGLES, turn
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.records import ImageRow
+from indexer.library.catalog.sorting import read_sort
 from indexer.library.opened import OpenBuild
 from indexer.library.thumbnails import DECODED_SIDE, SPARE, decoded_side
 from models.encoders.wordings import list_wordings
@@ -66,6 +67,8 @@ class Planner:
         started = time.perf_counter()
         if isinstance(query.where, str):
             query = replace(query, where=parse_filter(query.where, self._catalog.fields()))
+        if query.sort:
+            read_sort(query.sort, self._catalog.fields())  # what cannot be sorted by is refused before work is done
         clauses, matches, notes = self._read(query)
         searched = [read.clause for read in clauses]
         excluded = [clause.image_id for clause in searched if clause.image_id is not None]

@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from api.search.relevance_scoring import RelevanceScorer, cannot_tell, make_rele
 from api.search.results import HitPart, SearchHit, SearchNote, SearchResult
 from api.search.retrievers.vectors import VectorRetriever
 from api.search.retrievers.words import WordRetriever
+from indexer.library.catalog.sorting import read_sort
 from indexer.library.filters import Filter
 from indexer.library.index.port import Mask, Selection
 from indexer.library.index.selection import FilterSelection
@@ -54,7 +56,7 @@ class Ranker:
             retrievers = [self._look_ahead(plan, retrievers[0], where)]
         scorer = self._make_relevance_scorer(plan, retrievers[0], where) if len(retrievers) == 1 else None
         page, nearest, notes = self._find_relevant(plan, retrievers, where, scorer)
-        hits = self._hits(page, retrievers, scorer)
+        hits = self._sort(self._hits(page, retrievers, scorer), query.sort)
         if scorer and hits and query.min_relevance is None and not query.offset and scorer.lacks_match:
             notes.append(no_good_match(None))
         done = time.perf_counter()
@@ -133,7 +135,7 @@ class Ranker:
         def find(start: int, end: int) -> tuple[Ids, Scores, int]:
             if query.match == "vector" and len(retrievers) == 1:
                 return retrievers[0].find_range(plan, where, min_score, start, end)
-            return find_fused(plan, retrievers, WordRetriever(self._holds), where, start, end)
+            return find_fused(plan, retrievers, WordRetriever(self.holds), where, start, end)
 
         start, end = query.offset, query.offset + query.k
         if query.hide_duplicates:
@@ -141,7 +143,7 @@ class Ranker:
         ids, scores, total = find(start, end)
         return HitPage(ids, scores, [0] * len(ids), total, more=end < total)
 
-    def _holds(self, ids: Ids) -> Mask:
+    def holds(self, ids: Ids) -> Mask:
         """Say which pictures any index has."""
         held = np.zeros(len(ids), np.bool_)
         for space in self._spaces.values():
@@ -184,6 +186,17 @@ class Ranker:
             if image_id in rows  # the library may have been compacted since this build was opened
         ]
 
+    def _sort(self, hits: list[SearchHit], written: str) -> list[SearchHit]:
+        """Return hits in the order of a field; those without a value last, and equal ones as they were."""
+        if not written:
+            return hits
+        catalog = self._opened.catalog
+        sort = read_sort(written, catalog.fields())
+        values = catalog.sort_values([hit.id for hit in hits], sort)
+        valued = [hit for hit in hits if values.get(hit.id) is not None]
+        valued.sort(key=lambda hit: _compared(values[hit.id]), reverse=sort.descending)
+        return valued + [hit for hit in hits if values.get(hit.id) is None]
+
     def _find_parts(self, ids: Ids, retrievers: Sequence[VectorRetriever]) -> dict[int, HitPart]:
         """Return what of long pictures was found, by their ids; several encoders are asked in their order."""
         numbers = np.zeros(len(ids), np.int64)
@@ -194,6 +207,11 @@ class Ranker:
         boxes = self._opened.catalog.get_parts(ids[chosen].tolist())
         keys = zip(ids[chosen].tolist(), numbers[chosen].tolist(), strict=True)
         return {key[0]: HitPart(key[1], boxes[key]) for key in keys if key in boxes}
+
+
+def _compared(value: Any) -> Any:
+    """Return what of a value decides the order: of a text, in any case."""
+    return value.lower() if isinstance(value, str) else value
 
 
 def _corrects(space: EncoderSpace, query: Query) -> bool:

@@ -3,6 +3,7 @@
 LibraryError
 ├─ GpuNotUsed                           a GPU cannot do its part for the index (a warning)
 ├─ InvalidFilter                        a `where` that cannot be read
+├─ InvalidSort                          a `sort` by what has no order
 ├─ CatalogTooNew, CatalogCorrupt        refuses, never guesses
 ├─ CatalogTooOld                        readers do not change the catalog; one update brings it up to date
 ├─ UnknownSource                        pictures of a source whose class is in a package that is not installed
@@ -29,6 +30,8 @@ from pathlib import Path
 from indexer.library.damage import Damage, DamageKind
 from models.foundation.errors import ImageSearchError
 from models.foundation.messages import Readable, message
+
+_SHOWN = 100  # characters of what was asked
 
 
 class LibraryError(ImageSearchError):
@@ -68,6 +71,24 @@ class InvalidFilter(LibraryError):
                 position=position + 1,
                 found=expression[position : position + 20],
                 why=why,
+            )
+        )
+
+
+class InvalidSort(LibraryError):
+    """A `sort` that names no field by which pictures can be sorted."""
+
+    code = "invalid_sort"
+    users_mistake = True
+
+    def __init__(self, asked: str, fields: Sequence[str]) -> None:
+        self.asked, self.fields = asked[:_SHOWN], tuple(fields)
+        super().__init__(
+            message(
+                "Pictures cannot be sorted by {asked!r}; they can by {fields}. A minus before the name puts the "
+                "highest first: -taken",
+                asked=self.asked,
+                fields=self.fields,
             )
         )
 

@@ -211,6 +211,7 @@ CALLS = {
     "search_all": ["a cat"],
     "search_by_picture": [b"a picture"],
     "similar": [7],
+    "images": [],
     "image": [7],
     "original": [7],
     "thumbnail": [7],

@@ -33,6 +33,8 @@ def example(option):
         return option.choices[-1]
     if isinstance(option.default, bool):
         return not option.default
+    if option.type is str:
+        return "width"
     return 7 if isinstance(option.default, int) else 0.5
 
 

@@ -9,6 +9,7 @@ from api import schemas
 from api.http.mapping import LanguageDep, ServiceDep, label_of, read_filter
 from api.search.engine import SearchEngine
 from indexer.library.annotations.fields import CatalogField
+from indexer.library.catalog.sorting import is_sortable
 from indexer.library.errors import InvalidFilter
 from indexer.library.filters import Filter
 from models.foundation.messages import message
@@ -29,6 +30,7 @@ async def list_fields(service: ServiceDep, language: LanguageDep) -> schemas.Fie
                 searchable=one.field.searchable,
                 filterable=one.field.filterable,
                 faceted=one.field.faceted,
+                sortable=is_sortable(one),
                 choices={choice.name: label_of(choice, language) for choice in one.field.choices},
             )
             for one in found

@@ -25,10 +25,13 @@ from api.http.mapping import (
     to_response,
 )
 from api.search.errors import FileGone
+from api.search.listing import list_pictures
+from api.search.options import MAX_K, MAX_OFFSET
 from api.search.query import Clause
 from api.search.results import HitPart
 from indexer.library.catalog.records import ImageRow
 from indexer.library.errors import UnknownSource
+from indexer.library.filters import Filter
 from indexer.library.layout import Layout
 from indexer.library.originals import address_of, find_original, read_original
 from indexer.library.sources.port import Bytes, FilePath, Redirect
@@ -42,6 +45,36 @@ router = APIRouter(prefix="/images", tags=["images"])
 
 # A picture may change under its id: a client keeps its copy, and asks whether it still holds.
 _CACHE = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
+
+
+@router.get("")
+async def list_images(
+    service: ServiceDep,
+    where: Annotated[str | None, Query(max_length=schemas.MAX_WHERE_CHARS)] = None,
+    sort: Annotated[str, Query(description="A field, such as taken; -taken puts the latest first")] = "-taken",
+    k: Annotated[int, Query(ge=1, le=MAX_K)] = 100,
+    offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
+) -> schemas.ImageList:
+    """List pictures that satisfy some conditions, in the order of a field; nothing is searched for."""
+    engine = service.serving.engine
+    conditions = await to_filter(service, where) or Filter()
+    found = await asyncio.to_thread(list_pictures, engine, conditions, sort, k=k, offset=offset)
+    return schemas.ImageList(
+        images=[
+            schemas.ListedImage(
+                id=row.id,
+                path=shown_path(row.path),
+                root=displayable(row.root.name),
+                width=row.width,
+                height=row.height,
+                value=value,
+            )
+            for row, value in found.pictures
+        ],
+        total=found.total,
+        next_offset=found.next_offset,
+        build=engine.opened.manifest.build,
+    )
 
 
 @router.get("/{image_id}")

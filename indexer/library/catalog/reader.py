@@ -8,6 +8,7 @@ import numpy as np
 from indexer.library.catalog.paths import encode_path
 from indexer.library.catalog.records import ImageRow, IndexChanges, Locations, Shard, StoredEncoder
 from indexer.library.catalog.roots import ROOT_COLUMNS, root_of
+from indexer.library.catalog.sorting import Sort
 from indexer.library.catalog.sql import to_sql
 from indexer.library.catalog.texts import TextDatabase
 from indexer.library.filters import Filter
@@ -305,6 +306,43 @@ class CatalogReader(TextDatabase):
             asked.values,
         )
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    def count_where(self, where: Filter) -> int:
+        """Return how many indexed pictures satisfy `where`. Raises InvalidFilter."""
+        asked = to_sql(where, self.fields())
+        ((count,),) = self._query(
+            f"SELECT count(*) FROM images JOIN contents ON contents.id = images.content_id {asked.joins} "
+            f"WHERE status = 'indexed' AND {asked.condition}",
+            asked.values,
+        )
+        return int(count)
+
+    def sort_ids(self, where: Filter, sort: Sort, *, start: int = 0, count: int = -1) -> Ids:
+        """Return the ids of indexed pictures that satisfy `where`, sorted: `count` from place `start`, -1 for all.
+
+        Raises InvalidFilter.
+        """
+        asked = to_sql(where, self.fields())
+        joins = asked.joins if sort.joins in asked.joins else f"{asked.joins} {sort.joins}"
+        rows = self._query(
+            f"SELECT images.id FROM images JOIN contents ON contents.id = images.content_id {joins} "
+            f"WHERE status = 'indexed' AND {asked.condition} ORDER BY {sort.order} LIMIT ? OFFSET ?",
+            (*asked.values, count, start),
+        )
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    def sort_values(self, image_ids: Sequence[int], sort: Sort) -> dict[int, Any]:
+        """Return id -> what it is sorted by, None where there is no value."""
+        found: dict[int, Any] = {}
+        for start in range(0, len(image_ids), 500):
+            chunk = [int(image_id) for image_id in image_ids[start : start + 500]]
+            rows = self._query(
+                f"SELECT images.id, {sort.value} FROM images JOIN contents ON contents.id = images.content_id "
+                f"{sort.joins} WHERE images.id IN ({', '.join('?' * len(chunk))})",
+                chunk,
+            )
+            found.update(rows)
+        return found
 
     def list_failures(self) -> list[tuple[str, str, str]]:
         """Return (place, reason, detail) of every file that is not indexed because it could not be used."""

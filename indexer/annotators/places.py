@@ -1,7 +1,8 @@
 """Where a picture was taken, as the names of places: from GPS coordinates, without any network.
 
-The nearest of GeoNames' cities of 5,000 people and more, the metropolis that it lies in or beside, and the country,
-each in Chinese and English. The table is made by tools/places.py; see NOTICE.md. Coordinates themselves are not kept.
+The nearest of GeoNames' cities of 5,000 people and more and of seats of Chinese districts, the metropolis that it lies
+in or beside, and the country, each in Chinese and English. The table is made by tools/places.py; see NOTICE.md.
+Coordinates themselves are not kept.
 """
 
 import gzip
@@ -33,7 +34,7 @@ class PlaceAnnotator:
     """Says in words where a picture was taken, where its file has coordinates."""
 
     name = "place"
-    version = 1
+    version = 2
     needs: Needs = "bytes"
     fields = (
         Field(name="place", type=FieldType.TEXT, label=mark("Place"), searchable=True, filterable=True, faceted=True),

@@ -14,7 +14,8 @@ from indexer.library.catalog.writer import Catalog
 @pytest.mark.parametrize(
     ("latitude", "longitude", "said"),
     [
-        (39.99, 116.28, ["北京 Beijing", "中国 China"]),
+        (39.99, 116.28, ["海淀 Haidian", "北京 Beijing", "中国 China"]),
+        (39.909, 116.459, ["朝阳 Chaoyang", "北京 Beijing"]),
         (30.25, 120.14, ["杭州 Hangzhou", "中国 China"]),
         (22.54, 114.05, ["深圳 Shenzhen", "中国 China"]),
         (31.2304, 121.4737, ["上海 Shanghai", "中国 China"]),

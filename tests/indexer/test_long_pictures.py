@@ -139,7 +139,7 @@ def test_a_damaged_shard_costs_no_part(strips):
     assert strips.problems() == []
 
 
-def test_an_encoder_that_is_added_sees_the_parts_too(strips):
+def test_an_encoder_that_is_added_sees_the_parts_too(strips, heavy):
     report = strips.update(encoders=["hash", "starter"])
     assert report.failed == 0
     assert [(one.encoder, one.count, one.dim) for one in read_current(strips.layout).parts] == [

@@ -61,9 +61,9 @@ def test_a_graph_of_nodes_that_lead_to_all_others_takes_no_time() -> None:
     nodes = {
         str(number): {
             "class_type": "x",
-            "inputs": {"positive": [str(number), 0], **{str(n): [str((number + n) % 500)] for n in range(130)}},
+            "inputs": {"positive": [str(number), 0], **{str(n): [str((number + n) % 300)] for n in range(80)}},
         }
-        for number in range(500)
+        for number in range(300)
     }
     assert read_prompt({"prompt": json.dumps(nodes)}) == ""
 

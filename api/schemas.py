@@ -127,14 +127,30 @@ class SearchRequest(Strict):
     )
 
 
-class Part(BaseModel):
-    """A part of a long picture, in pixels of the upright picture; `number` asks for its thumbnail."""
+class Region(BaseModel):
+    """A place in a picture, in pixels of the upright picture."""
 
-    number: int
     x: int
     y: int
     width: int
     height: int
+
+
+class Part(Region):
+    """A part of a long picture; `number` asks for its thumbnail."""
+
+    number: int
+
+
+class FoundIn(BaseModel):
+    """Something of a picture that says what was asked for: `field` is caption, tag, name, or a field of the library.
+
+    `box` is where it stands in the picture, if it is written there (field `ocr`).
+    """
+
+    field: str
+    text: str
+    box: Region | None = None
 
 
 class Hit(BaseModel):
@@ -159,6 +175,7 @@ class Hit(BaseModel):
     height: int
     duplicates: int = Field(0, description="Left out because of this hit, with hide_duplicates, as far as was looked")
     part: Part | None = Field(None, description="What was found of a picture that is longer than 1:3; null: all of it")
+    reasons: list[FoundIn] = Field([], description="What of it says the words, where words were looked at")
 
 
 class Timings(BaseModel):

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from api.client.errors import ApiError
-from api.schemas import Hit, ImageDetail
+from api.schemas import FoundIn, Hit, ImageDetail, Region
 from ui import words
 from ui.address import PAGE_SIZE, Address, away_from, link, toward
 from ui.bar import SWATCHES
@@ -43,6 +43,7 @@ def detail_view(
     more, less = toward(address, detail.id), away_from(address, detail.id)
     number = part_shown(detail, address, found)
     part = next((one for one in detail.parts if one.number == number), None)
+    reasons = _reasons(detail, found)
     return {
         "labels": asdict(text),
         "id": detail.id,
@@ -52,6 +53,10 @@ def detail_view(
         "overview": _overview(detail, address, pictures.whole, number, lang=lang) if part else None,
         "name": file_name(detail.path),
         "folder": folder if detail.url else f"{detail.root}/{folder}",
+        "reasons": [
+            {"label": text.found_in.get(reason.field, reason.field), "text": reason.text} for reason in reasons
+        ],
+        "marks": _marks(reasons, part or Region(x=0, y=0, width=detail.width, height=detail.height)),
         "caption": detail.caption,
         "tags": [
             {"label": tag, "href": link(Address(lang=address.lang, text=tag, match="text"))} for tag in detail.tags
@@ -95,7 +100,39 @@ def part_shown(detail: ImageDetail, address: Address, found: Found | None) -> in
     if address.part is not None and 1 <= address.part <= len(detail.parts):
         return address.part
     hits = found.shown if found else ()
-    return next((hit.part.number for hit in hits if hit.part and hit.id == detail.id), detail.part)
+    part = next((hit.part.number for hit in hits if hit.part and hit.id == detail.id), None)
+    written = [reason.box for reason in _reasons(detail, found) if reason.box]
+    if written:  # the part in which the text stands best
+        return max(detail.parts, key=lambda one: (_within(written[0], one), one.number == part)).number
+    return part or detail.part
+
+
+def _reasons(detail: ImageDetail, found: Found | None) -> Sequence[FoundIn]:
+    """Return what of a picture says the words that were looked for."""
+    hits = found.shown if found else ()
+    return next((hit.reasons for hit in hits if hit.id == detail.id), ())
+
+
+def _within(one: Region, other: Region) -> float:
+    """Return the share of a region that is within another."""
+    wide = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
+    high = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
+    return max(0, wide) * max(0, high) / max(1, one.width * one.height)
+
+
+def _marks(reasons: Sequence[FoundIn], shown: Region) -> list[dict[str, Any]]:
+    """Return where in what is shown the words stand, in per cent of it."""
+    return [
+        {
+            "left": 100 * (box.x - shown.x) / shown.width,
+            "top": 100 * (box.y - shown.y) / shown.height,
+            "width": 100 * box.width / shown.width,
+            "height": 100 * box.height / shown.height,
+            "label": reason.text,
+        }
+        for reason in reasons
+        if (box := reason.box) and _within(box, shown) > 0 and shown.width and shown.height
+    ]
 
 
 def _overview(

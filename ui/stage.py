@@ -212,6 +212,7 @@ def _tiles(
             "src": thumbnails.get(hit.id),
             **shape_of(hit),
             "name": file_name(hit.path),
+            "said": said_by(hit),
             "path": hit.path,
             "bar": None if best is None else round(_share(hit, best), 4),
             "score": None if best is None else score_label(hit, lang=lang),
@@ -232,6 +233,11 @@ def shape_of(hit: Hit) -> dict[str, int]:
     if max(width, height) > LONGEST * min(width, height):
         width = height = 1
     return {"width": max(1, width), "height": max(1, height)}
+
+
+def said_by(hit: Hit) -> str | None:
+    """Return what of a picture says the words that were looked for, besides its name."""
+    return next((reason.text for reason in hit.reasons if reason.field != "name"), None)
 
 
 def parts_of(hits: Iterable[Hit]) -> dict[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 LANGS = ("zh", "en")
@@ -94,6 +95,8 @@ class Strings:
     next: str
     open_picture: str
     part: str
+    found_by: str
+    found_in: Mapping[str, str]
     no_preview: str
 
     nothing_title: str
@@ -245,6 +248,8 @@ ZH = Strings(
     next="下一页",
     open_picture="打开 {name}",
     part="第 {n} 部分，共 {count} 部分",
+    found_by="找到的文字",
+    found_in={"caption": "描述", "tag": "标签", "name": "文件名", "ocr": "图中文字"},
     no_preview="无法显示预览",
     nothing_title="没有符合条件的图片",
     nothing_body="图库里没有图片同时满足这些条件。",
@@ -402,6 +407,8 @@ EN = Strings(
     next="Next",
     open_picture="Open {name}",
     part="Part {n} of {count}",
+    found_by="Words that were found",
+    found_in={"caption": "Caption", "tag": "Tag", "name": "Name", "ocr": "Text in the picture"},
     no_preview="No preview",
     nothing_title="No picture fits",
     nothing_body="No picture of the library meets all of these conditions.",

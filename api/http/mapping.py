@@ -157,6 +157,14 @@ def _to_hit(hit: SearchHit) -> schemas.Hit:
         height=hit.height,
         duplicates=hit.duplicates,
         part=to_part(hit.part) if hit.part else None,
+        reasons=[
+            schemas.FoundIn(
+                field=reason.field,
+                text=displayable(reason.text),
+                box=schemas.Region(**asdict(reason.box)) if reason.box else None,
+            )
+            for reason in hit.reasons
+        ],
     )
 
 

@@ -16,6 +16,7 @@ from api.search.errors import InvalidQuery
 from api.search.fusion import find_fused
 from api.search.plan import Encoded, EncoderPlan, Plan, sum_parts
 from api.search.query import Query
+from api.search.reasons import Reason, find_reasons
 from api.search.relevance_scoring import RelevanceScorer, cannot_tell, make_relevance_scorer, no_good_match
 from api.search.results import HitPart, SearchHit, SearchNote, SearchResult
 from api.search.retrievers.vectors import VectorRetriever
@@ -56,7 +57,7 @@ class Ranker:
             retrievers = [self._look_ahead(plan, retrievers[0], where)]
         scorer = self._make_relevance_scorer(plan, retrievers[0], where) if len(retrievers) == 1 else None
         page, nearest, notes = self._find_relevant(plan, retrievers, where, scorer)
-        hits = self._sort(self._hits(page, retrievers, scorer), query.sort)
+        hits = self._sort(self._hits(plan, page, retrievers, scorer), query.sort)
         if scorer and hits and query.min_relevance is None and not query.offset and scorer.lacks_match:
             notes.append(no_good_match(None))
         done = time.perf_counter()
@@ -123,7 +124,7 @@ class Ranker:
         if page.total:
             return page, [], []
         first = replace(plan, query=replace(query, offset=0))
-        nearest = self._hits(self._find_page(first, retrievers, where, query.min_score), retrievers, scorer)
+        nearest = self._hits(plan, self._find_page(first, retrievers, where, query.min_score), retrievers, scorer)
         return page, nearest, [no_good_match(least)] if nearest else []
 
     def _find_page(
@@ -160,11 +161,15 @@ class Ranker:
         return selection
 
     def _hits(
-        self, page: HitPage, retrievers: Sequence[VectorRetriever], scorer: RelevanceScorer | None
+        self, plan: Plan, page: HitPage, retrievers: Sequence[VectorRetriever], scorer: RelevanceScorer | None
     ) -> list[SearchHit]:
         ids = page.ids.tolist()
         rows = self._opened.catalog.get_images(ids)
         parts = self._find_parts(page.ids, retrievers)
+        reasons: Mapping[int, tuple[Reason, ...]] = {}
+        if plan.query.match != "vector":
+            asked = [read.clause.text for read in plan.clauses if read.clause.text and read.clause.weight > 0]
+            reasons = find_reasons(self._opened.catalog, rows, asked)
         judged = scorer.judge(page.ids, page.scores) if scorer else [(None, None)] * len(ids)
         return [
             SearchHit(
@@ -179,6 +184,7 @@ class Ranker:
                 likelihood=likelihood,
                 duplicates=duplicates,
                 part=parts.get(image_id),
+                reasons=reasons.get(image_id, ()),
             )
             for image_id, score, (relevance, likelihood), duplicates in zip(
                 ids, page.scores, judged, page.duplicates, strict=True

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.search.clauses import ReadClause
+from api.search.reasons import Reason
 from models.foundation.messages import Readable, Show
 from models.language.text import Language
 from models.pictures.parts import Box
@@ -30,7 +31,8 @@ class SearchHit:
     only words were found, as the encoder knows none of them. `relevance` is how likely the hit is right, 0..1, for this
     query in this library; `likelihood` is the same in a word. Each is None where it does not hold. Width and height are
     of the upright picture, in pixels. `duplicates` are those left out because of this hit, as far as the search looked.
-    `part` is what of a long picture was found, None where that is all of it.
+    `part` is what of a long picture was found, None where that is all of it; `reasons` are what of it says the words,
+    where words were looked at.
     """
 
     id: int
@@ -44,6 +46,7 @@ class SearchHit:
     likelihood: Likelihood | None = None
     duplicates: int = 0
     part: HitPart | None = None
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ from indexer.errors import InvalidRoot, RootEmptied, RootTaken, UnknownRoot
 from indexer.pipeline.commands import compact, remove_root
 from indexer.pipeline.roots import RootState, list_roots, move_root
 
-
 EACH = 1_700  # pictures of each root of a large library
 
 

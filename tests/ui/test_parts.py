@@ -81,3 +81,24 @@ def test_the_part_is_in_the_address_and_gone_with_the_next_search():
     address = parse_link("?q=x&id=7&part=2")
     assert (address.part, link(address)) == (2, "?q=x&id=7&part=2")
     assert parse_link("?q=x&id=7&part=x").part is None
+
+
+def test_the_words_that_were_found_are_shown_where_they_stand():
+    line = {"field": "ocr", "text": "发票 044001900111", "box": {"x": 10, "y": 250, "width": 50, "height": 20}}
+    said = [line, {"field": "name", "text": "a.png"}, {"field": "weather", "text": "fine"}]
+    one = Hit.model_validate({**hit(7, 100, 340).model_dump(), "reasons": said})
+    address = Address(text="发票", lang="zh", detail=7)
+    assert part_shown(detail(), address, found(one)) == 4  # the part that the line stands in
+    seen = {"lang": "zh", "timezone": None, "pictures": DetailPictures(), "found": found(one), "similar": []}
+    view = detail_view(detail(), address, **seen)
+    assert view["reasons"] == [
+        {"label": "图中文字", "text": "发票 044001900111"},
+        {"label": "文件名", "text": "a.png"},
+        {"label": "weather", "text": "fine"},
+    ]
+    (mark,) = view["marks"]
+    assert (mark["left"], mark["top"], mark["width"], mark["height"]) == (10, 10, 50, 20)
+    whole = detail_view(detail(parts=[], part=None), address, **seen)
+    assert whole["marks"][0]["top"] == pytest.approx(100 * 250 / 340)
+    tiles = results_view(found(one), address, lang="zh", thumbnails={})["tiles"]
+    assert tiles[0]["said"] == "发票 044001900111"

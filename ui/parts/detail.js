@@ -48,17 +48,21 @@ function turn(part, href) {
 }
 
 function large(one, src) {
-  const frame = h("div", { class: "frame" }, src ? h("img", { src, alt: one.name }) : h("span", { class: "blank" }, icon("picture")));
+  const mark = (place) => h("i", { class: "mark", title: place.label, style: at(place) });
+  const frame = h("div", { class: "frame" }, src ? h("img", { src, alt: one.name }) : h("span", { class: "blank" }, icon("picture")),
+    one.marks.map(mark));
   const whole = one.overview;
   return h("div", { class: `large${whole ? (whole.height > whole.width ? " tall" : " wide") : ""}` },
     h("div", { class: "room", "data-width": one.width, "data-height": one.height }, frame), whole && overview(whole));
 }
 
+const at = (place) => Object.fromEntries(["left", "top", "width", "height"].map((name) => [name, `${place[name]}%`]));
+
 // All of a long picture, beside the part of it that is shown: each part is a link.
 function overview(whole) {
   const part = (one) => link(one.href, labelled(one.label, {
     class: one.shown ? "shown" : "", "data-kind": "detail", "data-key": one.label, "aria-current": one.shown ? "true" : null,
-    style: { left: `${one.left}%`, top: `${one.top}%`, width: `${one.width}%`, height: `${one.height}%` },
+    style: at(one),
   }));
   const shape = { "aspect-ratio": `${whole.width} / ${whole.height}` };
   if (whole.width > whole.height) shape.width = `min(100%, ${(120 * whole.width) / whole.height}px)`;
@@ -106,6 +110,8 @@ function side(part, data) {
     h("div", { class: "top" }, closeButton(part, labels)),
     h("h2", null, h("span", { class: "rest", title: data.name }, data.name)),
     h("p", { class: "folder" }, data.folder_href ? link(data.folder_href, { "data-close": true }, data.folder) : data.folder),
+    data.reasons.length > 0 && h("dl", { class: "reasons", "aria-label": labels.found_by },
+      data.reasons.flatMap((one) => [h("dt", null, one.label), h("dd", null, one.text)])),
     data.caption && h("p", { class: "caption" }, data.caption),
     data.tags.length > 0 && h("ul", { class: "tags", "aria-label": labels.tags },
       data.tags.map((one) => h("li", null, link(one.href, { "data-close": true }, one.label)))),

@@ -147,6 +147,31 @@ def ask_for(wanted: Sequence[str], unwanted: Sequence[str] = ()) -> tuple[str, .
     return tuple(dict.fromkeys([f"({strict}){less}", f"({loose}){less}"]))
 
 
+class WordMatcher:
+    """Tells which lines say the words of a question, as the index takes both."""
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        words = [phrase for text in wanted for phrase in _phrases(text)]
+        self._phrases = [" ".join(phrase) for phrase in words]
+        self._parts = [" ".join(part) for phrase in words for part in _parts_of(phrase)]
+
+    def count(self, text: str) -> int:
+        """Return how much of the question a text says: whole words count before parts of them; 0 for none."""
+        tokens = f" {split_words(text)}"
+        # The last word, and any other of letters, may be the beginning of a longer one.
+        whole = sum(f" {phrase}" in tokens for phrase in self._phrases)
+        return whole * (1 + len(self._parts)) + sum(f" {part} " in f"{tokens} " for part in self._parts)
+
+    def cut(self, text: str, most: int) -> str:
+        """Return at most so many characters of a text, around what the question asks for."""
+        if len(text) <= most:
+            return text
+        starts = range(0, len(text), most // 4)
+        best = max(starts, key=lambda start: (self.count(text[start : start + most]), -start))
+        piece = text[best : best + most].strip()
+        return f"{'…' if best else ''}{piece}{'…' if best + most < len(text) else ''}"
+
+
 def _phrases(text: str) -> list[list[str]]:
     """Return the words of a question, each in tokens; those that say nothing only where there are no others."""
     words = [phrase for word in normalize_text(text).split() if (phrase := list(_words(_stem(word))))]

@@ -103,6 +103,22 @@ def test_the_last_word_may_be_a_beginning_and_whole_words_come_first(find):
     assert find("cat z") == ["b.png"]  # says some of it
 
 
+def test_english_words_are_found_in_other_forms_and_as_they_are_first(find):
+    find.index(
+        ("a.png", "a dog runs", ""),
+        ("b.png", "dogs running in mountains", ""),
+        ("c.png", "x", "invoice"),
+        ("d.png", "a mountain", ""),
+    )
+    assert find("dogs here") == find("dogs") == ["b.png", "a.png"]
+    assert find("dog") == ["a.png", "b.png"]
+    assert set(find("run dog")) == {"a.png", "b.png"}
+    assert find("invoices") == find("invoicing") == ["c.png"]
+    assert set(find("mountains")) == {"b.png", "d.png"}
+    assert find("running dog", without=("mountains",)) == ["a.png"]
+    assert find("doggy") == []
+
+
 def test_unwanted_words_leave_pictures_out(find):
     find.index(("a.png", "cat dog", ""), ("b.png", "cat", ""))
     assert find("cat", without=("dog",)) == ["b.png"]

@@ -326,6 +326,10 @@ SCRIPTS: tuple[str, ...] = (
         row INTEGER NOT NULL,
         PRIMARY KEY (encoder_id, content_id, number)
     ) STRICT, WITHOUT ROWID;
+    -- Words of other forms are found by their stems, which stand in a column of their own.
+    DROP TABLE texts;
+    CREATE VIRTUAL TABLE texts USING fts5 (caption, tags, name, found, stems, tokenize = 'ascii');
+    INSERT OR IGNORE INTO texts_stale SELECT id FROM images WHERE status = 'indexed';
     CREATE TRIGGER vectors_deleted AFTER DELETE ON vectors
         BEGIN DELETE FROM part_vectors WHERE encoder_id = old.encoder_id AND content_id = old.content_id; END;
     """,

@@ -3,16 +3,19 @@
 SQLite's own tokenisers find no Chinese word of two characters, so words are split here: what is written without spaces
 (Chinese, Japanese, Korean, Thai) into single characters, everything else into words and numbers, without case and
 accents. They reach the index with spaces between them, and whatever is asked is split alike and asked for as a phrase;
-so any part of a Chinese text is found. Nothing a person types is ever an operator of the index.
+so any part of a Chinese text is found. English words are found in other forms as well: beside the words the index has
+the stems of those that have another one. Nothing a person types is ever an operator of the index.
 """
 
 import re
+import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
+import snowballstemmer
 
 from indexer.library.catalog.annotation_tables import AnnotationDatabase
 from indexer.library.catalog.roots import RootDatabase
@@ -23,7 +26,7 @@ from models.foundation.vectors import Ids
 from models.language.text import normalize_text
 from models.pictures.formats import SUFFIXES
 
-CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT, FOUND_WEIGHT = 4.0, 3.0, 1.0, 2.0
+CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT, FOUND_WEIGHT, STEMS_WEIGHT = 4.0, 3.0, 1.0, 2.0, 1.0
 
 _CHUNK_ROWS = 20_000
 _MOST_RANKED = 200_000  # by BM25; a word that so many pictures have tells them apart as little as it takes long
@@ -39,6 +42,7 @@ _STOP = re.compile("(a|an|the|of|in|on|at|by|to|for|from|with|and|or|is|are)")
 _PARTICLES = re.compile("[的了着在是和与及或之一两个只张有]")
 _MIN_PREFIX = 2  # letters of the last word, from which on it may be the beginning of a longer one
 _MAX_PARTS = 64
+_LEAST_STEMMED = 4  # letters; shorter words have no other form, or one that begins with them
 
 
 class TextDatabase(RootDatabase, AnnotationDatabase):
@@ -59,14 +63,9 @@ class TextDatabase(RootDatabase, AnnotationDatabase):
                 last = rows[-1][0]
                 self._connection.executemany("DELETE FROM texts WHERE rowid = ?", ((row[0],) for row in rows))
                 self._connection.executemany(
-                    "INSERT INTO texts (rowid, caption, tags, name, found) VALUES (?, ?, ?, ?, ?)",
+                    "INSERT INTO texts (rowid, caption, tags, name, found, stems) VALUES (?, ?, ?, ?, ?, ?)",
                     (
-                        (
-                            image_id,
-                            *map(split_words, (caption, tags)),
-                            name_words(says[root_id](path)),
-                            split_words(words),
-                        )
+                        (image_id, *(columns := _columns(caption, tags, says[root_id](path), words)), _stems(columns))
                         for image_id, root_id, path, caption, tags, words in rows
                         if root_id is not None
                     ),
@@ -90,8 +89,8 @@ class TextDatabase(RootDatabase, AnnotationDatabase):
         if count > _MOST_RANKED:
             return self._find_by_column(expression)
         rows = self._query(
-            "SELECT rowid, bm25(texts, ?, ?, ?, ?) FROM texts WHERE texts MATCH ?",
-            (CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT, FOUND_WEIGHT, expression),
+            "SELECT rowid, bm25(texts, ?, ?, ?, ?, ?) FROM texts WHERE texts MATCH ?",
+            (CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT, FOUND_WEIGHT, STEMS_WEIGHT, expression),
         )
         ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
         ranks = np.fromiter((row[1] for row in rows), np.float64, len(rows))
@@ -112,6 +111,17 @@ class TextDatabase(RootDatabase, AnnotationDatabase):
     def version(self) -> int:
         """Return a number that is another after every change that another connection has made."""
         return int(self._query("PRAGMA data_version")[0][0])
+
+
+def _columns(caption: str, tags: str, path: str, found: str) -> tuple[str, str, str, str]:
+    """Return the words of a picture as the columns of the index take them."""
+    return split_words(caption), split_words(tags), name_words(path), split_words(found)
+
+
+def _stems(columns: Sequence[str]) -> str:
+    """Return the stems of the words in columns, of those that are not their own stem; each once."""
+    words = {word for column in columns for word in column.split()}
+    return " ".join(sorted({stem for word in words if (stem := _stem_of(word)) != word}))
 
 
 def split_words(text: str) -> str:
@@ -137,10 +147,10 @@ def ask_for(wanted: Sequence[str], unwanted: Sequence[str] = ()) -> tuple[str, .
     if not words:
         return ()
     last = words[-1][-1]
-    asked = [_quoted(phrase) for phrase in words[:_MAX_PARTS]]
-    parts = list(dict.fromkeys(_quoted(part) for phrase in words for part in _parts_of(phrase)))[:_MAX_PARTS]
+    asked = [_in_any_form(phrase) for phrase in words[:_MAX_PARTS]]
+    parts = list(dict.fromkeys(_in_any_form(part) for phrase in words for part in _parts_of(phrase)))[:_MAX_PARTS]
     if len(words) <= _MAX_PARTS and len(last) >= _MIN_PREFIX and last.isalpha() and not _is_single(last):
-        asked[-1] = f"({asked[-1]} OR {asked[-1]} *)"
+        asked[-1] = f"({asked[-1]} OR {_quoted(words[-1])} *)"
     without = [" AND ".join(map(_quoted, phrases)) for text in unwanted if (phrases := _phrases(text))]
     less = f" NOT ({' OR '.join(f'({one})' for one in without)})" if without else ""
     strict, loose = " AND ".join(asked), " OR ".join(parts)
@@ -152,15 +162,17 @@ class WordMatcher:
 
     def __init__(self, wanted: Sequence[str]) -> None:
         words = [phrase for text in wanted for phrase in _phrases(text)]
-        self._phrases = [" ".join(phrase) for phrase in words]
-        self._parts = [" ".join(part) for phrase in words for part in _parts_of(phrase)]
+        self._phrases = [_forms(phrase) for phrase in words]
+        self._parts = [_forms(part) for phrase in words for part in _parts_of(phrase)]
 
     def count(self, text: str) -> int:
         """Return how much of the question a text says: whole words count before parts of them; 0 for none."""
-        tokens = f" {split_words(text)}"
+        words = split_words(text)
+        tokens = f" {words} {_stems([words])} "
         # The last word, and any other of letters, may be the beginning of a longer one.
-        whole = sum(f" {phrase}" in tokens for phrase in self._phrases)
-        return whole * (1 + len(self._parts)) + sum(f" {part} " in f"{tokens} " for part in self._parts)
+        whole = sum(any(f" {form}" in tokens for form in forms) for forms in self._phrases)
+        parts = sum(any(f" {form} " in tokens for form in forms) for forms in self._parts)
+        return whole * (1 + len(self._parts)) + parts
 
     def cut(self, text: str, most: int) -> str:
         """Return at most so many characters of a text, around what the question asks for."""
@@ -212,6 +224,31 @@ def _stem(name: str) -> str:
     """Return a name without the ending of a picture file."""
     stem, dot, suffix = name.rpartition(".")
     return stem if stem and dot + suffix.lower() in SUFFIXES else name
+
+
+def _forms(phrase: Sequence[str]) -> tuple[str, ...]:
+    """Return a phrase as it is asked for: a single word also as its stem."""
+    words = " ".join(phrase)
+    return tuple(dict.fromkeys((words, _stem_of(words)))) if len(phrase) == 1 else (words,)
+
+
+def _in_any_form(phrase: Sequence[str]) -> str:
+    quoted = [_quoted([form]) for form in _forms(phrase)]
+    return quoted[0] if len(quoted) == 1 else f"({' OR '.join(quoted)})"
+
+
+_lock = threading.Lock()
+_stemmer = snowballstemmer.stemmer("english")
+
+
+@lru_cache(maxsize=65_536)
+def _stem_of(word: str) -> str:
+    """Return the stem of an English word; of what is none, the same."""
+    if len(word) < _LEAST_STEMMED or not (word.isascii() and word.isalpha()):
+        return word
+    with _lock:
+        stem: str = _stemmer.stemWord(word)
+        return stem
 
 
 def _quoted(tokens: Sequence[str]) -> str:

@@ -184,6 +184,7 @@ def _in_row(one: "Duplicate") -> tuple[object, ...]:
 
 def print_stats(opened: "OpenBuild", *, as_json: bool) -> None:
     """Print what a library holds, and close it."""
+    from indexer.library.builds.manifest import parts_of
     from indexer.pipeline.backfill import count_annotations
 
     entry, routes = opened.entry, _read_routes(opened.layout)
@@ -198,7 +199,7 @@ def print_stats(opened: "OpenBuild", *, as_json: bool) -> None:
         "recall": entry.tuning.get("recalls") or "exact",
         "build": opened.manifest.build,
         "created_at": opened.manifest.created_at,
-        "index_bytes": entry.bytes,
+        "index_bytes": sum(one.bytes for one in (entry, opened.manifest.find(parts_of(entry.encoder))) if one),
         "encoders": [_describe(index.entry) for index in opened.indexes],
         "routes": routes,
         "annotators": [asdict(one) for one in count_annotations(opened.catalog)],

@@ -22,6 +22,7 @@ from indexer.library.builds.current import current_build
 from indexer.library.errors import NoIndex
 from indexer.library.index.faiss.gpu_vectors import GpuVectors
 from indexer.library.index.faiss.segments import SegmentedIndex
+from indexer.library.index.parted import PartedIndex
 from indexer.library.layout import Layout
 from indexer.library.opened import open_build
 from models.foundation.errors import ImageSearchError
@@ -175,13 +176,18 @@ class Service:
 
     async def _use_gpu(self) -> None:
         """Have the GPU, if there is one, search the build in use; until it does, the processor answers."""
-        index = self._serving and self._serving.engine.opened.index
-        if self._gpu and isinstance(index, SegmentedIndex):
-            await asyncio.to_thread(index.use, self._gpu)
+        if self._gpu:
+            for index in self._list_segmented():
+                await asyncio.to_thread(index.use, self._gpu)
 
     def _count_on_gpu(self) -> int:
+        return sum(index.on_gpu for index in self._list_segmented())
+
+    def _list_segmented(self) -> list[SegmentedIndex]:
+        """Return the main indexes that a GPU can search: that of pictures, and that of their parts."""
         index = self._serving and self._serving.engine.opened.index
-        return index.on_gpu if isinstance(index, SegmentedIndex) else 0
+        own = (index.whole, index.parts) if isinstance(index, PartedIndex) else (index,)
+        return [one for one in own if isinstance(one, SegmentedIndex)]
 
     def _load(self) -> Serving:
         settings = self.settings

@@ -66,7 +66,7 @@ def _scored(vectors: Sequence[VectorRetriever], ids: Ids, total: int) -> tuple[I
     scores = np.zeros(len(ids), np.float32)
     missing = np.ones(len(ids), np.bool_)
     for one in vectors:
-        index = one.space.index
+        index = one.index
         here = missing & index.holds(ids)
         scores[here] = index.score(one.query.vector, ids[here], offset_weight=one.query.offset_weight)
         missing &= ~here

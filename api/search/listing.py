@@ -36,16 +36,16 @@ def list_pictures(engine: SearchEngine, where: Filter, sort: str, *, k: int, off
     """Return `k` pictures of a build that satisfy `where`, from place `offset`. Raises InvalidSort or InvalidFilter."""
     catalog = engine.opened.catalog
     order = read_sort(sort, engine.fields())
-    total = catalog.count_where(where)
-    ids = catalog.sort_ids(where, order, start=offset, count=k)
-    end = offset + len(ids)
-    held = ids[engine.holds(ids)].tolist()  # what a run is adding just now is not in this build yet
-    rows, values = catalog.get_images(held), catalog.sort_values(held, order)
+    ids = catalog.sort_ids(where, order)
+    ids = ids[engine.holds(ids)]  # what a run is adding just now is not in this build yet
+    total, end = len(ids), min(offset + k, len(ids))
+    page = ids[offset:end].tolist()
+    rows, values = catalog.get_images(page), catalog.sort_values(page, order)
     return Listing(
         field=order.field.field,
         pictures=[
-            (rows[image_id], _shown(values[image_id], order.field.field)) for image_id in held if image_id in rows
+            (rows[image_id], _shown(values[image_id], order.field.field)) for image_id in page if image_id in rows
         ],
         total=total,
-        next_offset=end if len(ids) and end < total else None,
+        next_offset=end if page and end < total else None,
     )

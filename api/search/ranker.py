@@ -165,7 +165,7 @@ class Ranker:
     ) -> list[SearchHit]:
         ids = page.ids.tolist()
         rows = self._opened.catalog.get_images(ids)
-        parts = self._find_parts(page.ids, retrievers)
+        parts = self._find_parts(page.ids, retrievers if plan.query.match != "text" else ())
         reasons: Mapping[int, tuple[Reason, ...]] = {}
         if plan.query.match != "vector":
             asked = [read.clause.text for read in plan.clauses if read.clause.text and read.clause.weight > 0]
@@ -204,11 +204,12 @@ class Ranker:
         return valued + [hit for hit in hits if values.get(hit.id) is None]
 
     def _find_parts(self, ids: Ids, retrievers: Sequence[VectorRetriever]) -> dict[int, HitPart]:
-        """Return what of long pictures was found, by their ids; several encoders are asked in their order."""
-        numbers = np.zeros(len(ids), np.int64)
+        """Return what of long pictures was found, by their ids: by the encoder whose scores are shown."""
+        numbers, unknown = np.zeros(len(ids), np.int64), np.ones(len(ids), np.bool_)
         for one in retrievers:
-            unknown = np.flatnonzero(numbers == 0)
-            numbers[unknown] = one.find_parts(ids[unknown])
+            here = unknown & one.space.index.holds(ids)
+            numbers[here] = one.find_parts(ids[here])
+            unknown &= ~here
         chosen = np.flatnonzero(numbers)
         boxes = self._opened.catalog.get_parts(ids[chosen].tolist())
         keys = zip(ids[chosen].tolist(), numbers[chosen].tolist(), strict=True)

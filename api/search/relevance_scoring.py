@@ -112,7 +112,7 @@ def make_relevance_scorer(
         first = alone.retrieve(plan, where, DEPTH).scores.astype(np.float64)
         read = fit.read(first, alone.count(plan, where), curves.level(fit, part.vector))
         wanted.append(WantedClause(read, part.as_query(hub_correction=hub_correction)))
-    return RelevanceScorer(retriever.space.index, wanted, ranks)
+    return RelevanceScorer(retriever.index, wanted, ranks)
 
 
 def _ask_alone(retriever: VectorRetriever, part: QueryPart, *, hub_correction: bool) -> VectorRetriever:

@@ -120,8 +120,7 @@ class CatalogTooOld(LibraryError):
         self.path = path
         super().__init__(
             message(
-                "{path} was written by an earlier xuntu. Bring it up to date first; nothing is encoded again: xuntu "
-                "index update",
+                "{path} was written by an earlier xuntu. Bring it up to date first: xuntu index update",
                 path=path,
             )
         )

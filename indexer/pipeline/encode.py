@@ -46,7 +46,7 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
-# Vectors of one content, by the name of the encoder that made them: float32 (1 + parts, dim), first that of the whole.
+# Vectors of one content, by the name of the encoder that made them: float32 (n, dim), of the whole or of its n parts.
 OwnVectors = dict[str, Vectors]
 
 
@@ -73,6 +73,8 @@ class EncodeRun:
     What belongs to an encoder goes by its name, from the pixels that are made for it to the shard with its vectors.
     """
 
+    _first = 0  # number of the first vector of a picture: that of the whole
+
     def __init__(
         self,
         catalog: Catalog,
@@ -95,6 +97,7 @@ class EncodeRun:
         self._flushed_at = time.monotonic()
         self._repeated_sizes: set[int] = set()
         self._met: set[str] = set()  # checksums of contents that may come again
+        self._rows_at_once = 1
 
     def run(
         self,
@@ -103,11 +106,13 @@ class EncodeRun:
         *,
         workers: int,
         batch_size: int,
+        rows_at_once: int = 0,
         on_progress: OnProgress,
     ) -> None:
         """Encode every file of `dataset`. When interrupted, what was encoded so far is kept.
 
         Encoders are loaded after the workers have started: they are forks, and an encoder's threads must not be there.
+        They get at most `rows_at_once` rows at once, 0 for as many as there are pictures in a batch.
         Raises EncodersDiffer unless the views of `dataset`, `devices` and the encoders have the same names.
         """
         self._check_names(dataset, devices)
@@ -118,6 +123,7 @@ class EncodeRun:
                 encoders.load()
 
         sizes = Counter(item.stamp.size for item in dataset.items)
+        self._rows_at_once = rows_at_once or batch_size
         self._repeated_sizes = {size for size, count in sizes.items() if count > 1 and size is not None}
         workers = min(workers, 1 + len(dataset) // FILES_A_WORKER)
         under_way: deque[UnderWay] = deque()
@@ -164,10 +170,11 @@ class EncodeRun:
     def _write(self, encoder: LibraryEncoder, vectors: dict[int, Vectors]) -> None:
         """Write vectors by content id to a shard."""
         if vectors:
-            keys = np.array([pack_key(key, part) for key, own in vectors.items() for part in range(len(own))], np.int64)
-            rows = np.concatenate(list(vectors.values()))
-            shard = encoder.store.write(self._catalog.next_shard(), owners_of(keys), rows)
-            self._catalog.put_shard(encoder.id, shard, keys)
+            keys = [pack_key(key, self._first + place) for key, own in vectors.items() for place in range(len(own))]
+            self._catalog.drop_parts(encoder.id, vectors)
+            numbers, rows = np.array(keys, np.int64), np.concatenate(list(vectors.values()))
+            shard = encoder.store.write(self._catalog.next_shard(), owners_of(numbers), rows)
+            self._catalog.put_shard(encoder.id, shard, numbers)
 
     def _record(
         self,
@@ -193,9 +200,8 @@ class EncodeRun:
             content_id = self._catalog.find_content(record.sha256)
         if content_id is None:
             return  # cannot be while this run holds the write lock; the next run looks at the file again
-        if found.vectors and isinstance(record, ImageRecord):
+        if found.vectors:
             vectors[content_id] = found.vectors
-            self._catalog.put_parts(content_id, record.parts)
         image_id = self._catalog.put_image(
             record.item, content_id, changing=self._changing, has_new_vector=content_id in vectors
         )
@@ -211,8 +217,7 @@ class EncodeRun:
             own = [(record.index, pixels) for record in fresh if (pixels := self._pixels(record, name)) is not None]
             if own:
                 indices = [index for index, pixels in own for _ in pixels]
-                rows = np.concatenate([pixels for _, pixels in own])
-                size = max(len(batch), 1)  # long pictures are many rows, and a device has room for so many
+                rows, size = np.concatenate([pixels for _, pixels in own]), self._rows_at_once
                 encodings[name] = indices, [encoders.submit(rows[at : at + size]) for at in range(0, len(rows), size)]
         self.progress.add(mark("read and decode"), sum(record.seconds[0] for record in images))
         self.progress.add(mark("thumbnail and annotations"), sum(record.seconds[1] for record in images))
@@ -256,3 +261,23 @@ class EncodeRun:
         self.progress.failed += failed
         self.progress.copied += len(batch) - len(vectors) - failed
         self.progress.add(mark("encode"), time.perf_counter() - started)
+
+
+class PartsRun(EncodeRun):
+    """Encodes the parts of long pictures that are indexed, in the same way. What cannot be read now is left alone."""
+
+    _first = 1
+
+    def _record(
+        self,
+        found: EncodedItem,
+        vectors: dict[int, OwnVectors],
+        annotations: dict[str, list[tuple[int, Annotation]]],  # noqa: ARG002 - parts have none
+    ) -> None:
+        record = found.record
+        if not isinstance(record, ImageRecord) or not found.vectors:
+            return
+        content_id = self._catalog.find_content(record.sha256)
+        if content_id is not None:  # else the file holds something else by now, which the next scan finds
+            vectors[content_id] = found.vectors
+            self._catalog.put_parts(content_id, record.parts)

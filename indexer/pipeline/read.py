@@ -43,10 +43,10 @@ FILES_A_WORKER = 64  # fewer are not worth another process
 class ImageRecord:
     """A decoded picture: its position in the data set, pixels by the name of an encoder, and what the catalog keeps.
 
-    `item` is as it was when it was read; `pixels` have the whole picture first and then its `parts`, and an encoder
-    that has its vectors has none; `content` is None where the catalog has it; `annotations` are what each annotator
-    found in one that is new, by their names; `seconds` are those spent reading and decoding, and on thumbnail and
-    annotations.
+    `item` is as it was when it was read; `pixels` are of the whole picture, (1, h, w, 3), or of each of its `parts`; an
+    encoder that has the vectors has none; `content` is None where the catalog has it; `annotations` are what each
+    annotator found in one that is new, by their names; `seconds` are those spent reading and decoding, and on thumbnail
+    and annotations.
     """
 
     index: int
@@ -102,7 +102,8 @@ class ImageDataset:
     """A map-style data set. An item is a record and never an exception, so a bad file cannot stop a run.
 
     Each picture is read and decoded once for all encoders, to the size that the largest of them wants. `sources` has
-    those of the items by their ids, `views` one for each encoder by its name.
+    those of the items by their ids, `views` one for each encoder by its name. `of_parts`: the items are long pictures,
+    of which the catalog has the whole, and it is their parts that are made.
     """
 
     items: Sequence[Item]
@@ -111,6 +112,7 @@ class ImageDataset:
     layout: Layout
     options: ReadOptions = field(default_factory=ReadOptions)
     annotators: Sequence[Annotator] = ()
+    of_parts: bool = False
 
     def __len__(self) -> int:
         return len(self.items)
@@ -147,11 +149,14 @@ class ImageDataset:
             data, short_side=self._short_side, long_side=DECODED_SIDE, spare=SPARE, limits=self.options.limits
         )
         decoded_at = time.perf_counter()
-        is_new = len(wanted) == len(self.views)
-        size = decoded.width, decoded.height
-        parts = list_parts(*size)
-        seen = [decoded.image, *(crop(decoded.image, part, size) for part in parts)]
-        content, annotations = self._describe(sha256, data, decoded, seen) if is_new else (None, {})
+        is_new = len(wanted) == len(self.views) and not self.of_parts
+        parts: Sequence[Box] = ()
+        seen = [decoded.image]
+        if self.of_parts:
+            parts = list_parts(decoded.width, decoded.height)
+            seen = [crop(decoded.image, part, (decoded.width, decoded.height)) for part in parts]
+            self._write_thumbnails(sha256, dict(enumerate(seen, 1)))
+        content, annotations = self._describe(sha256, data, decoded) if is_new else (None, {})
         pixels = {name: np.stack([view.preprocess(one) for one in seen]) for name, view in wanted.items()}
         seconds = decoded_at - started, time.perf_counter() - decoded_at
         return ImageRecord(index, item, sha256, pixels, parts, content, annotations, seconds)
@@ -160,13 +165,15 @@ class ImageDataset:
     def _short_side(self) -> int:
         return decoded_side([view.image_size for view in self.views.values()])
 
-    def _describe(
-        self, sha256: str, data: bytes, decoded: DecodedImage, seen: Sequence[Image.Image]
-    ) -> tuple[Content, Mapping[str, Annotation]]:
-        """Write the thumbnails of a picture that is new, and return what the catalog keeps of it."""
+    def _write_thumbnails(self, sha256: str, images: Mapping[int, Image.Image]) -> None:
+        """Write thumbnails of a picture, 0, or of its parts by their numbers."""
         with contextlib.suppress(OSError):  # the service makes a missing thumbnail from the picture itself
-            for part, image in enumerate(seen):
+            for part, image in images.items():
                 write_thumbnail(image, self.layout.thumbnail(sha256, part))
+
+    def _describe(self, sha256: str, data: bytes, decoded: DecodedImage) -> tuple[Content, Mapping[str, Annotation]]:
+        """Write the thumbnail of a picture that is new, and return what the catalog keeps of it."""
+        self._write_thumbnails(sha256, {0: decoded.image})
         picture = AnnotatedPicture(image=decoded.image, data=data, exif=decoded.exif, metadata=decoded.metadata)
         content = Content(
             sha256=sha256,

@@ -32,7 +32,7 @@ from indexer.library.sources.port import ReadOptions, ScanContext, Source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare, items_as_known
-from indexer.pipeline.encode import EncodeRun, OnProgress, Progress
+from indexer.pipeline.encode import EncodeRun, OnProgress, PartsRun, Progress
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.read import EncoderView, ImageDataset
@@ -68,6 +68,7 @@ class BuildReport:
         return {name: getattr(self, name) for name in names}
 
 
+_PARTS_OF_ONE = 16  # parts that a long picture has, about: so many fewer pictures are read at once
 _MOST_PATHS = 1_000  # that changed in a source; beyond them it is scanned as a whole
 
 
@@ -144,6 +145,7 @@ class Run:
             + [item for change in changes for item in change.new],
             {image_id for change in changes for image_id in change.changing},
         )
+        self._encode_parts()
         self._adopt_moved(last_image)
         self._record_stamps()
         for encoder in self.encoders.values():
@@ -386,16 +388,35 @@ class Run:
 
     def _encode(self, items: Sequence[Item], changing: set[int]) -> None:
         self.progress.total = len(items)
+        run = EncodeRun(self.catalog, self.encoders, self.progress, changing, annotators=self.records)
+        self._encode_with(run, items)
+
+    def _encode_parts(self) -> None:
+        """Encode the parts of long pictures that have none yet: of those that are new, and of an earlier version's."""
+        ids = self.catalog.list_lacking_parts(self.encoder_ids)
+        rows = [found[0] for found in self.catalog.list_images_of(ids).values()]
+        sources = {root.id: open_source(root) for root in self.catalog.list_roots()}
+        items = [
+            Item(row.locator, row.stamp, remote=sources[row.locator.source_id].address(row.path) is not None)
+            for row in rows
+        ]
+        started = time.perf_counter()
+        progress = Progress(total=len(items))
+        self._encode_with(PartsRun(self.catalog, self.encoders, progress), items, of_parts=True)
+        if items:
+            self.progress.add(mark("parts of long pictures"), time.perf_counter() - started)
+
+    def _encode_with(self, run: EncodeRun, items: Sequence[Item], *, of_parts: bool = False) -> None:
         if not items:
             return
-        self.options.on_progress(self.progress)
+        self.options.on_progress(run.progress)
         settings = self.settings
         sizes = {item.stamp.size for item in items if item.stamp.size is not None}
         needed = {item.locator.source_id for item in items}
         dataset = ImageDataset(
             items,
             {root.id: open_source(root) for root in self.catalog.list_roots() if root.id in needed},
-            {name: self._view(encoder, sizes) for name, encoder in self.encoders.items()},
+            {name: self._view(encoder, sizes, of_parts=of_parts) for name, encoder in self.encoders.items()},
             self.layout,
             ReadOptions(
                 limits=settings.decode_limits,
@@ -403,20 +424,24 @@ class Run:
                 fetch_timeout_s=settings.fetch_timeout_seconds,
             ),
             self.annotators,
+            of_parts,
         )
         with ExitStack() as stack:
             devices = {spec.name: stack.enter_context(DeviceEncoders(spec, settings.runtime)) for spec in self.specs}
-            EncodeRun(self.catalog, self.encoders, self.progress, changing, annotators=self.records).run(
+            batch_size = settings.batch_size or min(encoders.batch_size for encoders in devices.values())
+            run.run(
                 dataset,
                 devices,
                 workers=count_cpus() if settings.workers is None else settings.workers,
-                batch_size=settings.batch_size or min(encoders.batch_size for encoders in devices.values()),
+                batch_size=max(1, batch_size // _PARTS_OF_ONE) if of_parts else batch_size,
+                rows_at_once=batch_size,
                 on_progress=self.options.on_progress,
             )
 
-    def _view(self, encoder: LibraryEncoder, sizes: set[int]) -> EncoderView:
+    def _view(self, encoder: LibraryEncoder, sizes: set[int], *, of_parts: bool) -> EncoderView:
         preprocess = get_preprocess(encoder.spec.name, self.settings.runtime)
-        return EncoderView(preprocess, encoder.spec.image_size, self.catalog.encoded_by_size(sizes, encoder.id))
+        encoded = self.catalog.encoded_by_size(sizes, encoder.id, of_parts=of_parts)
+        return EncoderView(preprocess, encoder.spec.image_size, encoded)
 
     def _sync_texts(self) -> None:
         started = time.perf_counter()
@@ -458,7 +483,7 @@ class Run:
             ),
         )
         self.progress.add(mark("index and publish"), time.perf_counter() - started)
-        for tuning in (index.tuning for index in manifest.indexes):
+        for tuning in (index.tuning for index in manifest.all_indexes):
             if tuning.get("target_missed"):
                 self.warnings.append(RecallMissed(tuning["recalls"], tuning["target"]))
         return manifest

@@ -4,9 +4,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Final
 
-# Raised where pictures come to look otherwise, so that libraries made before are renewed. 2: in the colours of their
-# profiles; 3: long ones in parts as well.
-DECODING: Final = 3
+DECODING: Final = 2  # raised where pictures come to look otherwise, so that libraries made before are renewed
 
 # As the catalog keeps them, which holds their places: append only.
 FORMATS: Final = (

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 LONGEST = 3  # times as long as the short side is the long side of a picture that is seen well as a whole
+LEAST_SIDE = 32  # pixels of the short side, below which there is nothing to be seen in a part
 _STEP = 0.75  # of the side of a part is from one to the next: what lies on an edge is within its neighbour
 _MOST = 32  # parts of a picture; of one that is longer still they are no squares
 
@@ -25,7 +26,7 @@ class Box:
 
 def is_long(width: int, height: int) -> bool:
     """Say whether a picture is looked at in parts as well."""
-    return max(width, height) > LONGEST * min(width, height)
+    return min(width, height) >= LEAST_SIDE and max(width, height) > LONGEST * min(width, height)
 
 
 def list_parts(width: int, height: int) -> tuple[Box, ...]:

@@ -97,3 +97,14 @@ def test_a_thumbnail_is_readable_and_all_of_the_picture_is_to_be_had(service):
         service.get(f"/v1/images/{ids['tall.png']}/thumbnail", params={"part": n}).headers["etag"] for n in range(4)
     }
     assert len(tags) == 4
+
+
+def test_what_a_query_leads_away_from_is_absent_from_all_of_a_picture(service):
+    away = ask(service, "without a cat")
+    assert {hit["path"] for hit in away[-2:]} >= {"tall.png"}
+    assert all(hit["part"] is None for hit in away)
+
+
+def test_what_is_found_by_its_name_alone_is_not_found_by_a_part(service):
+    (only,) = ask(service, "tall", match="text")
+    assert (only["path"], only["part"]) == ("tall.png", None)

@@ -15,7 +15,9 @@ from api.http.app import create_app
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from indexer.config import IndexerSettings
+from indexer.library.builds.current import roll_back
 from indexer.library.errors import InvalidSort
+from indexer.library.layout import Layout
 from indexer.pipeline.commands import BuildOptions, build
 
 PICTURES = {  # name: when it was taken, by which camera, its rating
@@ -29,8 +31,17 @@ FILE_TIME = 1_500_000_000  # 2017
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """A library of four pictures, of which two were taken in the same second."""
-    folder = tmp_path_factory.mktemp("sorted")
+    """A library of four pictures, of which two were taken in the same second. Not to be changed."""
+    return make(tmp_path_factory.mktemp("sorted"))
+
+
+@pytest.fixture
+def album_of(tmp_path):
+    """The same, to be changed, and the folder of its pictures."""
+    return make(tmp_path), tmp_path / "pictures"
+
+
+def make(folder):
     pictures = folder / "pictures"
     pictures.mkdir()
     for seed, (name, (taken, camera, rating)) in enumerate(PICTURES.items()):
@@ -166,3 +177,31 @@ def test_the_command_lists_pictures(data, xuntu):
     refused = xuntu("list", "--data", data, "--sort", "colour", LANG="zh_CN.UTF-8")
     assert refused.returncode == 2
     assert "排序" in refused.stderr
+
+
+def test_a_list_is_of_the_build_in_use(album_of):
+    data, pictures = album_of
+    add = [pictures / "new.png", pictures / os.fsdecode(b"\xff\xfe bad.png")]
+    for path in add:
+        Image.new("RGB", (9, 9)).save(path)
+    settings = IndexerSettings(data=data, workers=0)
+    build(settings, [], BuildOptions())
+    with TestClient(create_app(Settings(data=data))) as http:
+        page = http.get("/v1/images", params={"sort": "path"}).raise_for_status().json()
+        assert (page["total"], page["images"][-1]["value"]) == (6, "\ufffd\ufffd bad.png")
+    roll_back(Layout(data))
+    with TestClient(create_app(Settings(data=data))) as http:
+        page = http.get("/v1/images", params={"k": 3}).raise_for_status().json()
+        assert (len(page["images"]), page["total"], page["next_offset"]) == (3, 4, 3)
+
+
+def test_a_path_in_a_list_is_no_more_than_a_hit_says_of_it(tmp_path):
+    secret, table = tmp_path / "place" / "secret", tmp_path / "lists" / "list.csv"
+    secret.mkdir(parents=True)
+    table.parent.mkdir()
+    Image.new("RGB", (9, 9)).save(secret / "a.png")
+    table.write_text(f"path\n{secret}/a.png\n")
+    build(IndexerSettings(data=tmp_path / "data", workers=0), [table], BuildOptions(encoders=["hash"]))
+    with TestClient(create_app(Settings(data=tmp_path / "data"))) as http:
+        (image,) = http.get("/v1/images", params={"sort": "path"}).raise_for_status().json()["images"]
+    assert image["value"] == image["path"] == "…/secret/a.png"

@@ -28,7 +28,7 @@ def part_keys(album) -> dict[str, list[int]]:
     """Return the numbers of the parts that the index in use has, by the names of their pictures."""
     names = {one: name for name, one in album.ids().items()}
     opened = album.open()
-    keys = opened.index._parts.list_ids() if opened.manifest.parts else np.empty(0, np.int64)
+    keys = opened.index.parts.list_ids() if opened.manifest.parts else np.empty(0, np.int64)
     found: dict[str, list[int]] = {}
     for owner, number in zip(owners_of(keys).tolist(), numbers_of(keys).tolist(), strict=True):
         found.setdefault(names[owner], []).append(number)
@@ -128,13 +128,14 @@ def test_shards_are_merged_with_the_parts_in_them(strips):
     assert strips.problems() == []
 
 
-def test_a_damaged_shard_costs_no_part(strips):
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_damaged_shard_costs_no_part(strips, place):
+    """The first has the vectors of whole pictures, the second those of parts."""
     before = part_keys(strips)
-    (shard,) = (path for path in (strips.data / "vectors" / "hash").glob("*.npy") if ".ids" not in path.name)
-    shard.write_bytes(shard.read_bytes()[:-40])
+    files = sorted(path for path in (strips.data / "vectors" / "hash").glob("*.npy") if ".ids" not in path.name)
+    files[place].write_bytes(files[place].read_bytes()[:-40])
     report = strips.update()
     assert report.encoded + report.reused == 5
-    assert report.encoded == 4
     assert part_keys(strips) == before
     assert strips.problems() == []
 
@@ -151,23 +152,62 @@ def test_an_encoder_that_is_added_sees_the_parts_too(strips, heavy):
     assert [one.encoder for one in read_current(strips.layout).parts] == ["starter.parts"]
 
 
-def test_long_pictures_of_a_library_from_before_are_encoded_again_and_others_are_not(strips):
+def test_long_pictures_of_a_library_from_before_get_parts_and_nothing_else_is_encoded(strips):
     expected = find(strips, "trip/two.png", 3)
     to_format_5(strips)
     assert strips.open().index.search(np.eye(1, 32, dtype=np.float32), 2).ids.shape == (1, 2)  # it opens, as it was
     report = strips.update()
-    assert (report.encoded, report.reused) == (2, 3)
+    assert (report.encoded, report.reused) == (0, 5)
     assert find(strips, "trip/two.png", 3) == expected
     assert strips.problems() == []
-    assert strips.update().encoded == 0
+    build = strips.update().build
+    assert build == report.build
+
+
+def test_what_stops_before_parts_are_made_costs_no_picture(strips, monkeypatch):
+    to_format_5(strips)
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("indexer.pipeline.run.PartsRun.run", stop)
+        with pytest.raises(KeyboardInterrupt):
+            strips.update()
+    strips.rebuild()
+    assert (len(strips.names()), part_keys(strips)) == (5, {})
+    strips.update()
+    assert sorted(part_keys(strips)) == ["copy.png", "one.png", "trip/two.png"]
+    assert strips.problems() == []
+
+
+def test_parts_of_what_cannot_be_read_now_are_made_another_time(strips):
+    to_format_5(strips)
+    (strips.pictures / "trip").rename(strips.folder / "away")
+    (strips.pictures / "trip").mkdir()
+    strips.update()
+    (strips.pictures / "trip").rmdir()
+    (strips.folder / "away").rename(strips.pictures / "trip")
+    strips.update()
+    assert sorted(part_keys(strips)) == ["copy.png", "one.png", "trip/two.png"]
+
+
+def test_a_picture_that_breaks_off_and_a_thin_one_have_no_parts(album):
+    draw_strip(album.pictures / "whole.jpg", 4)
+    draw_strip(album.pictures / "cut.jpg", 5)
+    data = (album.pictures / "cut.jpg").read_bytes()
+    (album.pictures / "cut.jpg").write_bytes(data[: len(data) * 9 // 10])
+    Image.new("RGB", (900, 20), "red").save(album.pictures / "thin.png")
+    album.build()
+    assert (len(album.names()), list(part_keys(album))) == (3, ["whole.jpg"])
 
 
 def to_format_5(album) -> None:
     """Leave the library as the version before left it, without parts."""
     connection = sqlite3.connect(album.layout.catalog)
     connection.executescript(
-        "DROP TRIGGER vectors_deleted; DROP TABLE part_vectors; DROP TABLE parts; PRAGMA user_version = 5;"
-        "UPDATE contents SET decoding = 2; UPDATE meta SET value = '2' WHERE key = 'decoding';"
+        "DROP INDEX contents_long; DROP TRIGGER vectors_deleted; DROP TABLE part_vectors; DROP TABLE parts;"
+        "PRAGMA user_version = 5;"
         "UPDATE meta SET value = '' WHERE key = 'seal';"
     )
     connection.close()

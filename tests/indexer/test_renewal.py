@@ -109,7 +109,7 @@ def test_a_catalog_of_the_format_before_says_that_its_pictures_are_older(tmp_pat
     )
     connection.close()
     catalog = Catalog(path, create=True)
-    assert catalog.list_earlier_decoded(0, 10) == {7: 1}
+    assert catalog.list_earlier_decoded(0, 10) == [7]
     assert catalog.list_remarks() == []
     catalog.close()
 
@@ -131,3 +131,23 @@ def test_the_report_says_what_was_not_read_of_pictures_that_are_indexed(album, p
     shown = album.command("report", "--data", album.data, LANG="zh_CN.UTF-8").stdout
     assert "无法读取的元数据：APP0" in shown
     assert shown.count("图片的末尾") == 2
+
+
+def test_what_stops_before_pictures_are_encoded_again_costs_none(album, monkeypatch):
+    album.draw("plain.jpg")
+    album.draw("wide.jpg", icc_profile=P3)
+    album.build()
+    make_older(album)
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("indexer.pipeline.run.EncodeRun.run", stop)
+        with pytest.raises(KeyboardInterrupt):
+            album.update()
+    album.rebuild()
+    assert album.names() == ["plain.jpg", "wide.jpg"]
+    assert album.update().encoded == 1
+    assert album.update().encoded == 0
+    assert album.problems() == []

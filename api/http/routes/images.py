@@ -67,7 +67,7 @@ async def list_images(
                 root=displayable(row.root.name),
                 width=row.width,
                 height=row.height,
-                value=value,
+                value=shown_path(value) if isinstance(value, str) else value,
             )
             for row, value in found.pictures
         ],

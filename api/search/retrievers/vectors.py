@@ -10,8 +10,8 @@ from api.search.encoders import EncoderSpace
 from api.search.plan import Plan, QueryPart, QueryVector
 from api.search.retrievers.retriever import Ranking
 from indexer.library.index.base import SCORE_DECIMALS
-from indexer.library.index.parted import best_parts
-from indexer.library.index.port import Selection
+from indexer.library.index.parted import best_parts, whole_of
+from indexer.library.index.port import Selection, VectorIndex
 from indexer.library.index.records import QueryKind
 from models.foundation.vectors import Ids
 
@@ -27,6 +27,12 @@ class VectorRetriever:
     parts: Sequence[QueryPart]
     query: QueryVector
     first: Ranking | None = None
+
+    @property
+    def index(self) -> VectorIndex:
+        """Where it looks: what a query leads away from is to be absent from all of a picture, not from a part."""
+        away = any(part.weight < 0 for part in self.parts)
+        return whole_of(self.space.index) if away else self.space.index
 
     @property
     def kind(self) -> QueryKind:
@@ -45,7 +51,7 @@ class VectorRetriever:
 
     def retrieve(self, plan: Plan, where: Selection | None, k: int) -> Ranking:
         """Return at most `k` nearest pictures, without those that were asked about, and their scores."""
-        index, excluded = self.space.index, self._excluded(plan, where)
+        index, excluded = self.index, self._excluded(plan, where)
         k = min(k, index.count(where) - len(excluded))
         if k <= 0:
             return Ranking(np.empty(0, np.int64), np.empty(0, np.float32))
@@ -58,7 +64,7 @@ class VectorRetriever:
 
     def count(self, plan: Plan, where: Selection | None) -> int:
         """Return how many pictures there are to be paged to."""
-        return self.space.index.count(where) - len(self._excluded(plan, where))
+        return self.index.count(where) - len(self._excluded(plan, where))
 
     def find_range(
         self, plan: Plan, where: Selection | None, min_score: float | None, start: int, end: int
@@ -68,7 +74,7 @@ class VectorRetriever:
         An index that does not look at everything may count more above `min_score` than it finds: those found count
         then.
         """
-        index = self.space.index
+        index = self.index
         excluded = self._excluded(plan, where)
         total = index.count(where) - len(excluded)
         if min_score is not None:
@@ -88,11 +94,8 @@ class VectorRetriever:
         return ids[start:], scores[start:], total
 
     def find_parts(self, ids: Ids) -> Ids:
-        """Return the number of the part of each picture that is nearest, 0 where the whole is, or is not known."""
-        index, query = self.space.index, self.query
-        numbers, held = np.zeros(len(ids), np.int64), index.holds(ids)
-        numbers[held] = best_parts(index, query.vector, ids[held], offset_weight=query.offset_weight)
-        return numbers
+        """Return the number of the part of each picture that is nearest, 0 where the whole is."""
+        return best_parts(self.index, self.query.vector, ids, offset_weight=self.query.offset_weight)
 
     def _excluded(self, plan: Plan, where: Selection | None) -> Ids:
         """Return the pictures that were asked about, and so are no answer, among those that may be one; ascending."""

@@ -326,6 +326,7 @@ SCRIPTS: tuple[str, ...] = (
         row INTEGER NOT NULL,
         PRIMARY KEY (encoder_id, content_id, number)
     ) STRICT, WITHOUT ROWID;
+    CREATE INDEX contents_long ON contents (id) WHERE max(width, height) > 3 * min(width, height);
     -- Words of other forms are found by their stems, which stand in a column of their own.
     DROP TABLE texts;
     CREATE VIRTUAL TABLE texts USING fts5 (caption, tags, name, found, stems, tokenize = 'ascii');

@@ -18,7 +18,7 @@ from indexer.library.sources.items import Beside, ByteRange, KnownItem, Locator,
 from indexer.library.sources.kinds import place_of
 from models.foundation.vectors import Ids
 from models.pictures.formats import DECODING
-from models.pictures.parts import Box
+from models.pictures.parts import LEAST_SIDE, LONGEST, Box
 
 _LOOKS = (
     "SELECT images.id, images.content_id, phash, dominant FROM images JOIN contents ON contents.id = images.content_id "
@@ -29,6 +29,8 @@ _EARLIER = (
     "contents WHERE decoding < ? "
     "AND EXISTS (SELECT 1 FROM images WHERE content_id = contents.id AND status = 'indexed')"
 )
+# The first of the two is that of the index `contents_long`.
+_LONG = f"max(width, height) > {LONGEST} * min(width, height) AND min(width, height) >= {LEAST_SIDE}"
 
 
 class CatalogReader(TextDatabase):
@@ -110,8 +112,14 @@ class CatalogReader(TextDatabase):
         )
         return {row[0] if row[1] is None else row[1]: _known_item(*row[2:]) for row in rows}
 
-    def encoded_by_size(self, sizes: Collection[int], encoder_id: int) -> Mapping[int, frozenset[str]]:
-        """Return size -> checksums of the files of that size whose content has an encoder's vector, for `sizes`."""
+    def encoded_by_size(
+        self, sizes: Collection[int], encoder_id: int, *, of_parts: bool = False
+    ) -> Mapping[int, frozenset[str]]:
+        """Return size -> checksums of the files of that size whose content has an encoder's vector, for `sizes`.
+
+        Vectors of what looked otherwise to an earlier decoder do not count. `of_parts`: those of its parts.
+        """
+        table = "part_vectors" if of_parts else "vectors"
         found: dict[int, set[str]] = {}
         with self._lock:
             self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS sizes (size INTEGER PRIMARY KEY)")
@@ -119,9 +127,9 @@ class CatalogReader(TextDatabase):
             self._connection.executemany("INSERT OR IGNORE INTO sizes VALUES (?)", ((size,) for size in sizes))
             rows = self._query(
                 "SELECT images.size, sha256 FROM images JOIN sizes ON sizes.size = images.size "
-                "JOIN vectors ON vectors.content_id = images.content_id AND encoder_id = ? "
-                "JOIN contents ON contents.id = images.content_id",
-                (encoder_id,),
+                f"JOIN {table} AS own ON own.content_id = images.content_id AND encoder_id = ? "
+                "JOIN contents ON contents.id = images.content_id AND decoding = ?",
+                (encoder_id, DECODING),
             )
         for size, sha256 in rows:
             found.setdefault(size, set()).add(sha256)
@@ -136,10 +144,27 @@ class CatalogReader(TextDatabase):
         """Say whether a content is known and has an encoder's vector."""
         return bool(
             self._query(
-                "SELECT 1 FROM contents JOIN vectors ON content_id = contents.id AND encoder_id = ? WHERE sha256 = ?",
-                (encoder_id, sha256),
+                "SELECT 1 FROM contents JOIN vectors ON content_id = contents.id AND encoder_id = ? "
+                "WHERE sha256 = ? AND decoding = ?",
+                (encoder_id, sha256, DECODING),
             )
         )
+
+    def list_lacking_parts(self, encoder_ids: Sequence[int]) -> list[int]:
+        """Return the contents of long pictures of whose parts one of the encoders has no vectors, ascending.
+
+        Of what breaks off the parts are not known.
+        """
+        lacking = " OR ".join(
+            "NOT EXISTS (SELECT 1 FROM part_vectors WHERE content_id = contents.id AND encoder_id = ?)"
+            for _ in encoder_ids
+        )
+        rows = self._query(
+            f"SELECT id FROM contents WHERE {_LONG} AND NOT partial AND ({lacking or '0'}) "
+            "AND EXISTS (SELECT 1 FROM images WHERE content_id = contents.id AND status = 'indexed') ORDER BY id",
+            tuple(encoder_ids),
+        )
+        return [row[0] for row in rows]
 
     def count_indexed(self, root: Root) -> int:
         """Return how many pictures of a root are indexed."""
@@ -307,27 +332,14 @@ class CatalogReader(TextDatabase):
         )
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
-    def count_where(self, where: Filter) -> int:
-        """Return how many indexed pictures satisfy `where`. Raises InvalidFilter."""
-        asked = to_sql(where, self.fields())
-        ((count,),) = self._query(
-            f"SELECT count(*) FROM images JOIN contents ON contents.id = images.content_id {asked.joins} "
-            f"WHERE status = 'indexed' AND {asked.condition}",
-            asked.values,
-        )
-        return int(count)
-
-    def sort_ids(self, where: Filter, sort: Sort, *, start: int = 0, count: int = -1) -> Ids:
-        """Return the ids of indexed pictures that satisfy `where`, sorted: `count` from place `start`, -1 for all.
-
-        Raises InvalidFilter.
-        """
+    def sort_ids(self, where: Filter, sort: Sort) -> Ids:
+        """Return the ids of the indexed pictures that satisfy `where`, sorted. Raises InvalidFilter."""
         asked = to_sql(where, self.fields())
         joins = asked.joins if sort.joins in asked.joins else f"{asked.joins} {sort.joins}"
         rows = self._query(
             f"SELECT images.id FROM images JOIN contents ON contents.id = images.content_id {joins} "
-            f"WHERE status = 'indexed' AND {asked.condition} ORDER BY {sort.order} LIMIT ? OFFSET ?",
-            (*asked.values, count, start),
+            f"WHERE status = 'indexed' AND {asked.condition} ORDER BY {sort.order}",
+            asked.values,
         )
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
@@ -368,11 +380,10 @@ class CatalogReader(TextDatabase):
             for key, partial, dropped, *root in rows
         ]
 
-    def list_earlier_decoded(self, after: int, most: int) -> dict[int, int]:
-        """Return contents that were read by an earlier version of the decoder, and by which: the next after `after`."""
-        return dict(
-            self._query(f"SELECT id, decoding FROM {_EARLIER} AND id > ? ORDER BY id LIMIT ?", (DECODING, after, most))
-        )
+    def list_earlier_decoded(self, after: int, most: int) -> list[int]:
+        """Return ids of contents that were read by an earlier version of the decoder: the next after `after`."""
+        rows = self._query(f"SELECT id FROM {_EARLIER} AND id > ? ORDER BY id LIMIT ?", (DECODING, after, most))
+        return [row[0] for row in rows]
 
     def count_earlier_decoded(self) -> int:
         """Return how many contents were read by an earlier version of the decoder."""

@@ -188,14 +188,14 @@ class Catalog(CatalogReader):
         )
 
     def put_decoded(self, content_ids: Iterable[int], *, anew: Collection[int]) -> None:
-        """Record that contents of an earlier version of the decoder look the same now, but for those to see `anew`.
+        """Record that contents of an earlier version of the decoder look the same now, and have others seen `anew`.
 
-        Those lose their vectors, so that they are encoded again.
+        Those keep their vectors until they have been encoded again.
         """
         self._connection.executemany(
             "UPDATE contents SET decoding = ? WHERE id = ?", ((DECODING, content_id) for content_id in content_ids)
         )
-        self._connection.executemany("DELETE FROM vectors WHERE content_id = ?", ((one,) for one in anew))
+        self._connection.executemany("UPDATE images SET stale = 1 WHERE content_id = ?", ((one,) for one in anew))
 
     def put_image(
         self, item: Item, content_id: int, *, changing: Collection[int] = (), has_new_vector: bool = True
@@ -377,6 +377,13 @@ class Catalog(CatalogReader):
             ((encoder_id, content_id, number, shard.number, row) for content_id, number, row in places if number),
         )
 
+    def drop_parts(self, encoder_id: int, content_ids: Iterable[int]) -> None:
+        """Forget the vectors of parts of contents that are encoded anew."""
+        self._connection.executemany(
+            "DELETE FROM part_vectors WHERE encoder_id = ? AND content_id = ?",
+            ((encoder_id, content_id) for content_id in content_ids),
+        )
+
     def put_vectors_changed(self, content_ids: Iterable[int]) -> None:
         """Have indexes look again at every picture that holds one of these contents."""
         generation = self._next_generation()
@@ -403,10 +410,10 @@ class Catalog(CatalogReader):
                 f"UPDATE images SET generation = ? WHERE content_id IN ({_IN_SHARD})",
                 (self._next_generation(), encoder_id, number, encoder_id, number),
             )
-            self._connection.execute(
-                f"DELETE FROM vectors WHERE encoder_id = ? AND content_id IN ({_IN_SHARD})",
-                (encoder_id, encoder_id, number, encoder_id, number),
-            )
+            for table in ("vectors", "part_vectors"):
+                self._connection.execute(
+                    f"DELETE FROM {table} WHERE encoder_id = ? AND shard = ?", (encoder_id, number)
+                )
             self.drop_empty_shards(encoder_id, [number])
 
     def drop_empty_shards(self, encoder_id: int, numbers: Sequence[int]) -> None:

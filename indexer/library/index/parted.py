@@ -26,24 +26,24 @@ class PartedIndex:
 
     def __init__(self, whole: VectorIndex, parts: VectorIndex) -> None:
         """Take both; each part is of a picture that the other index holds."""
-        self._whole, self._parts = whole, parts
+        self.whole, self.parts = whole, parts
         self._keys = parts.list_ids()
 
     @property
     def dim(self) -> int:
         """Length of a vector."""
-        return self._whole.dim
+        return self.whole.dim
 
     def __len__(self) -> int:
-        return len(self._whole)
+        return len(self.whole)
 
     def list_ids(self) -> Ids:
         """Return all ids of pictures."""
-        return self._whole.list_ids()
+        return self.whole.list_ids()
 
     def holds(self, ids: Ids) -> Mask:
         """Say which pictures are there."""
-        return self._whole.holds(ids)
+        return self.whole.holds(ids)
 
     def search(
         self,
@@ -55,7 +55,7 @@ class PartedIndex:
         kind: QueryKind = "text",
     ) -> Neighbors:
         """Search both."""
-        whole = self._whole.search(queries, k, where=where, offset_weight=offset_weight, kind=kind)
+        whole = self.whole.search(queries, k, where=where, offset_weight=offset_weight, kind=kind)
         among = self._select(where)
         if among is not None and not len(among.ids()):
             return whole
@@ -73,10 +73,10 @@ class PartedIndex:
         """Return the k best of one row of pictures; parts are read until no further one can be among them."""
         there = ids >= 0
         ids, scores = ids[there], scores[there]
-        limit = self._parts.count(among)
+        limit = self.parts.count(among)
         wanted = min(_SPARE_PARTS * k, limit)
         while True:
-            found = self._parts.search(
+            found = self.parts.search(
                 query.vectors, wanted, where=among, offset_weight=float(query.weights[0]), kind=kind
             )
             keys, of_parts = found.ids[0][found.ids[0] >= 0], found.scores[0][found.ids[0] >= 0]
@@ -87,42 +87,42 @@ class PartedIndex:
 
     def count(self, where: Selection | None = None) -> int:
         """Count pictures."""
-        return self._whole.count(where)
+        return self.whole.count(where)
 
     def count_above(
         self, query: Vectors, score: float, *, where: Selection | None = None, offset_weight: float = 0.0
     ) -> int:
         """Count the pictures that score so much, or of which a part does."""
-        count = self._whole.count_above(query, score, where=where, offset_weight=offset_weight)
+        count = self.whole.count_above(query, score, where=where, offset_weight=offset_weight)
         among = self._select(where)
-        above = self._parts.count_above(query, score, where=among, offset_weight=offset_weight)
+        above = self.parts.count_above(query, score, where=among, offset_weight=offset_weight)
         if not above:
             return count
-        found = self._parts.search(query, above, where=among, offset_weight=offset_weight)
+        found = self.parts.search(query, above, where=among, offset_weight=offset_weight)
         owners = np.unique(owners_of(found.ids[0][found.ids[0] >= 0]))
-        own = self._whole.score(query, owners, offset_weight=offset_weight).round(SCORE_DECIMALS)
+        own = self.whole.score(query, owners, offset_weight=offset_weight).round(SCORE_DECIMALS)
         return count + int(np.count_nonzero(own < np.float32(score)))
 
     def fetch(self, ids: Ids) -> Vectors:
         """Return the vectors of whole pictures. Raises KeyError."""
-        return self._whole.fetch(ids)
+        return self.whole.fetch(ids)
 
     def score(self, query: Vectors, ids: Ids, *, offset_weight: float = 0.0) -> Scores:
         """Score pictures. Raises KeyError."""
-        own = self._whole.score(query, ids, offset_weight=offset_weight)
+        own = self.whole.score(query, ids, offset_weight=offset_weight)
         _, of_parts = self._find_parts(query, ids, offset_weight)
         return np.maximum(own, of_parts)
 
     def best_parts(self, query: Vectors, ids: Ids, *, offset_weight: float = 0.0) -> npt.NDArray[np.int64]:
         """Return for each of `ids` the number of the part that scores best, 0 where the whole does: int64 (n,)."""
-        own = self._whole.score(query, ids, offset_weight=offset_weight)
+        own = self.whole.score(query, ids, offset_weight=offset_weight)
         numbers, of_parts = self._find_parts(query, ids, offset_weight)
         return np.where(of_parts > own, numbers, 0)
 
     def close(self) -> None:
         """Release memory and files of both."""
-        self._whole.close()
-        self._parts.close()
+        self.whole.close()
+        self.parts.close()
 
     def _find_parts(self, query: Vectors, ids: Ids, offset_weight: float) -> tuple[npt.NDArray[np.int64], Scores]:
         """Return for each of `ids` the number of its best part and what that scores, 0 and -inf where there is none."""
@@ -134,7 +134,7 @@ class PartedIndex:
         counts = (ends - starts)[having]
         firsts = np.cumsum(counts) - counts  # where the parts of each begin among those of all
         keys = self._keys[np.repeat(starts[having] - firsts, counts) + np.arange(counts.sum())]
-        found = self._parts.score(query, keys, offset_weight=offset_weight)
+        found = self.parts.score(query, keys, offset_weight=offset_weight)
         scores[having] = np.maximum.reduceat(found, firsts)
         best = found == np.repeat(scores[having], counts)
         winners = [first + best[first : first + count].argmax() for first, count in zip(firsts, counts, strict=True)]
@@ -147,6 +147,11 @@ class PartedIndex:
             return None
         chosen = np.isin(owners_of(self._keys), where.ids())
         return IdSelection(self._keys[chosen])
+
+
+def whole_of(index: VectorIndex) -> VectorIndex:
+    """Return the index of whole pictures."""
+    return index.whole if isinstance(index, PartedIndex) else index
 
 
 def best_parts(index: VectorIndex, query: Vectors, ids: Ids, *, offset_weight: float = 0.0) -> npt.NDArray[np.int64]:

@@ -56,7 +56,7 @@ def detail_view(
         "reasons": [
             {"label": text.found_in.get(reason.field, reason.field), "text": reason.text} for reason in reasons
         ],
-        "marks": _marks(reasons, part or Region(x=0, y=0, width=detail.width, height=detail.height)),
+        "marks": _marks(reasons, part or Region(x=0, y=0, width=max(1, detail.width), height=max(1, detail.height))),
         "caption": detail.caption,
         "tags": [
             {"label": tag, "href": link(Address(lang=address.lang, text=tag, match="text"))} for tag in detail.tags
@@ -100,11 +100,7 @@ def part_shown(detail: ImageDetail, address: Address, found: Found | None) -> in
     if address.part is not None and 1 <= address.part <= len(detail.parts):
         return address.part
     hits = found.shown if found else ()
-    part = next((hit.part.number for hit in hits if hit.part and hit.id == detail.id), None)
-    written = [reason.box for reason in _reasons(detail, found) if reason.box]
-    if written:  # the part in which the text stands best
-        return max(detail.parts, key=lambda one: (_within(written[0], one), one.number == part)).number
-    return part or detail.part
+    return next((hit.part.number for hit in hits if hit.part and hit.id == detail.id), detail.part)
 
 
 def _reasons(detail: ImageDetail, found: Found | None) -> Sequence[FoundIn]:
@@ -113,11 +109,9 @@ def _reasons(detail: ImageDetail, found: Found | None) -> Sequence[FoundIn]:
     return next((hit.reasons for hit in hits if hit.id == detail.id), ())
 
 
-def _within(one: Region, other: Region) -> float:
-    """Return the share of a region that is within another."""
-    wide = min(one.x + one.width, other.x + other.width) - max(one.x, other.x)
-    high = min(one.y + one.height, other.y + other.height) - max(one.y, other.y)
-    return max(0, wide) * max(0, high) / max(1, one.width * one.height)
+def _touch(one: Region, other: Region) -> bool:
+    across = one.x < other.x + other.width and other.x < one.x + one.width
+    return across and one.y < other.y + other.height and other.y < one.y + one.height
 
 
 def _marks(reasons: Sequence[FoundIn], shown: Region) -> list[dict[str, Any]]:
@@ -131,7 +125,7 @@ def _marks(reasons: Sequence[FoundIn], shown: Region) -> list[dict[str, Any]]:
             "label": reason.text,
         }
         for reason in reasons
-        if (box := reason.box) and _within(box, shown) > 0 and shown.width and shown.height
+        if (box := reason.box) and _touch(box, shown)
     ]
 
 

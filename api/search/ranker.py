@@ -170,6 +170,7 @@ class Ranker:
         if plan.query.match != "vector":
             asked = [read.clause.text for read in plan.clauses if read.clause.text and read.clause.weight > 0]
             reasons = find_reasons(self._opened.catalog, rows, asked)
+            parts |= self._find_written(reasons)
         judged = scorer.judge(page.ids, page.scores) if scorer else [(None, None)] * len(ids)
         return [
             SearchHit(
@@ -214,6 +215,16 @@ class Ranker:
         boxes = self._opened.catalog.get_parts(ids[chosen].tolist())
         keys = zip(ids[chosen].tolist(), numbers[chosen].tolist(), strict=True)
         return {key[0]: HitPart(key[1], boxes[key]) for key in keys if key in boxes}
+
+    def _find_written(self, reasons: Mapping[int, Sequence[Reason]]) -> dict[int, HitPart]:
+        """Return the parts of long pictures in which the first of what is written there stands, by their ids."""
+        written = {
+            image_id: box for image_id, found in reasons.items() if (box := next((r.box for r in found if r.box), None))
+        }
+        boxes: dict[int, list[HitPart]] = {}
+        for (image_id, number), box in self._opened.catalog.get_parts(list(written)).items():
+            boxes.setdefault(image_id, []).append(HitPart(number, box))
+        return {one: max(parts, key=lambda part: part.box.share_of(written[one])) for one, parts in boxes.items()}
 
 
 def _compared(value: Any) -> Any:

@@ -4,9 +4,11 @@ import logging
 import re
 from functools import cache
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 
 from indexer.annotators.colours import ColourAnnotator
 from indexer.annotators.exif import ExifAnnotator
+from indexer.annotators.ocr.annotator import TextAnnotator
 from indexer.annotators.phash import PerceptualHashAnnotator
 from indexer.annotators.places import PlaceAnnotator
 from indexer.annotators.words import WordsAnnotator
@@ -30,6 +32,8 @@ def list_annotators() -> tuple[Annotator, ...]:
         WordsAnnotator(),
         PlaceAnnotator(),
     ]
+    if find_spec("rapidocr"):  # the extra `ocr`
+        found.append(TextAnnotator())
     for entry in sorted(entry_points(group=GROUP), key=lambda one: one.name):
         try:
             annotator: Annotator = entry.load()()

@@ -1,10 +1,11 @@
 """Annotators that are new, or newer than what a library was indexed with, are put to work on what is there.
 
 Nothing is encoded again. An annotator that needs a thumbnail gets that; one that needs more gets the picture from where
-it lies. What was found is kept every few hundred pictures, so that a run which is interrupted is gone on with.
+it lies. What was found is kept every few seconds, so that a run which is interrupted is gone on with.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ from models.pictures.limits import DecodeLimits
 logger = logging.getLogger(__name__)
 
 MOST_A_RUN = 100_000  # with an update: a few minutes of work; the next run goes on
-_AT_ONCE = 500
+_AT_ONCE = 16, 500  # contents that are looked at before what was found is kept: at first, and at most
+_KEPT_AFTER = 5.0  # seconds, about
 
 OnAnnotate = Callable[[str, int, int], None]  # the annotator's name, contents done, and all of them
 
@@ -103,9 +105,11 @@ class _Work:
         """Look at all contents that one of them has not seen, at most at `most`; return how many had a problem."""
         problems = dict.fromkeys((one.name for one in self.group), 0)
         after = seen = 0
+        at_once = _AT_ONCE[0]
         while most is None or seen < most:
             self.on_done(seen, max(total, seen))
-            todo = self._list_next(after, _AT_ONCE if most is None else min(_AT_ONCE, most - seen))
+            started = time.monotonic()
+            todo = self._list_next(after, at_once if most is None else min(at_once, most - seen))
             if not todo:
                 break
             rows = self.catalog.list_images_of(list(todo))
@@ -120,6 +124,8 @@ class _Work:
                 for one in self.group:
                     self.catalog.put_annotations(record_of(one), found[one.name])
             after, seen = max(todo), seen + len(todo)
+            took = max(time.monotonic() - started, 0.001)
+            at_once = min(max(round(at_once * min(_KEPT_AFTER / took, 4)), 1), _AT_ONCE[1])
         self.on_done(seen, max(total, seen))
         return problems
 

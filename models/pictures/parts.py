@@ -23,6 +23,12 @@ class Box:
     width: int
     height: int
 
+    def share_of(self, other: "Box") -> float:
+        """Return the share of another box that is within this one."""
+        wide = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        high = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        return max(0, wide) * max(0, high) / max(1, other.width * other.height)
+
 
 def is_long(width: int, height: int) -> bool:
     """Say whether a picture is looked at in parts as well."""

@@ -86,9 +86,9 @@ def test_the_part_is_in_the_address_and_gone_with_the_next_search():
 def test_the_words_that_were_found_are_shown_where_they_stand():
     line = {"field": "ocr", "text": "发票 044001900111", "box": {"x": 10, "y": 250, "width": 50, "height": 20}}
     said = [line, {"field": "name", "text": "a.png"}, {"field": "weather", "text": "fine"}]
-    one = Hit.model_validate({**hit(7, 100, 340).model_dump(), "reasons": said})
+    one = Hit.model_validate({**hit(7, 100, 340, part=4).model_dump(), "reasons": said})
     address = Address(text="发票", lang="zh", detail=7)
-    assert part_shown(detail(), address, found(one)) == 4  # the part that the line stands in
+    assert part_shown(detail(), address, found(one)) == 4
     seen = {"lang": "zh", "timezone": None, "pictures": DetailPictures(), "found": found(one), "similar": []}
     view = detail_view(detail(), address, **seen)
     assert view["reasons"] == [

@@ -1,0 +1,1 @@
+"""Text in pictures: whether there is any, and what it says."""

@@ -1,0 +1,52 @@
+"""The annotator of text in pictures: the lines that a picture says, where they lie, and how sure that is."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from indexer.annotators.ocr.gate import may_have_text
+from indexer.annotators.ocr.reader import TextLine, read_lines
+from indexer.library.annotations.fields import Field, FieldType
+from indexer.library.annotations.port import AnnotatedPicture, Needs
+from indexer.library.annotations.values import Values
+from models.foundation.messages import mark
+from models.pictures.decode import decode_image
+from models.pictures.limits import DecodeLimits
+
+LINE_UNITS = 10_000  # of the width and the height of a picture, in which corners of lines are kept
+_MOST_LINES = 1_000
+_READ_SIDES = (800, 3_000)  # pixels that the shorter and the longer side of what is read have at least
+
+
+class TextAnnotator:
+    """Reads the text in a picture, if there is any."""
+
+    name = "ocr"
+    version = 1
+    needs: Needs = "bytes"
+    fields = (
+        Field(name="ocr", type=FieldType.TEXT, label=mark("Text in the picture"), searchable=True, filterable=True),
+        Field(name="ocr_lines", type=FieldType.DATA, label=mark("Lines of text"), shown=False),
+    )
+
+    def annotate(self, batch: Sequence[AnnotatedPicture]) -> Sequence[Values]:
+        """Return the text of each picture, one line each, and what is known of its lines."""
+        return [_annotate(picture) for picture in batch]
+
+
+def _annotate(picture: AnnotatedPicture) -> Values:
+    if not may_have_text(picture.image):
+        return {}
+    # It has been decoded before, so it is within the limits of the library.
+    limits = DecodeLimits(max_bytes=len(picture.data), max_pixels=2**40)
+    short, long = _READ_SIDES
+    image = decode_image(picture.data, short_side=short, long_side=long, limits=limits).image
+    lines = read_lines(image)[:_MOST_LINES]
+    if not lines:
+        return {}
+    return {"ocr": "\n".join(line.text for line in lines), "ocr_lines": [_kept(line, image.size) for line in lines]}
+
+
+def _kept(line: TextLine, size: tuple[int, int]) -> dict[str, Any]:
+    """Return a line as it is kept: its text, its confidence, and its corners x, y, x, y and so on in LINE_UNITS."""
+    corners = (line.quad / size * LINE_UNITS).round().clip(0, LINE_UNITS).astype(int)
+    return {"text": line.text, "confidence": round(line.confidence, 2), "corners": corners.ravel().tolist()}

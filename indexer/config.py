@@ -28,6 +28,7 @@ class SettingKeywords(TypedDict, total=False):
     workers: int | None
     batch_size: int | None
     fetch_timeout_seconds: float
+    leave_out: str
 
 
 class IndexerSettings(LibrarySettings):
@@ -44,6 +45,15 @@ class IndexerSettings(LibrarySettings):
         description="Pictures encoded at once; default: 32, for a large one on a processor 8, on a GPU 256",
     )
     fetch_timeout_seconds: float = Field(20.0, gt=0, description="How long an address of a list may take to answer")
+
+    leave_out: str = Field(
+        "", description="Annotators that runs do without, commas between them, such as ocr; `index annotate` takes any"
+    )
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The names of the annotators that runs do without."""
+        return frozenset(name for part in self.leave_out.split(",") if (name := part.strip()))
 
     @property
     def encoders(self) -> list[str]:

@@ -118,7 +118,7 @@ class Run:
         names = choose_encoders(options.encoders or settings.encoders, options.dropped, catalog.list_encoders())
         self.specs = [get_installed_spec(name, settings.runtime) for name in names]
         self.encoders: dict[str, LibraryEncoder] = {}
-        self.annotators = list_annotators()
+        self.annotators = tuple(one for one in list_annotators() if one.name not in settings.left_out)
         self.records = [record_of(annotator) for annotator in self.annotators]
         self.progress = Progress(total=0)
         self.retry = options.retry

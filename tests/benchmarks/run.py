@@ -25,6 +25,7 @@ import odd_files
 import quality
 import second_run
 import startup
+import text_in_pictures
 import text_query
 import text_tower
 import unchanged
@@ -49,6 +50,7 @@ MEASURES = {
     "million": million.measure,
     "odd-files": odd_files.measure,
     "long-pictures": long_pictures.measure,
+    "text-in-pictures": text_in_pictures.measure,
     "quality": quality.measure,
 }
 CHECKOUT = Path(__file__).resolve().parents[2]

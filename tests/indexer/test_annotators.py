@@ -205,7 +205,14 @@ def test_what_version_0_1_found_is_filtered_counted_and_searched_as_before(old_l
     found = catalog.get_annotations([row.content_id])[row.content_id]
     assert (found["taken"], found["camera"], found["has_gps"]) == ("2023-08-13T10:20:30", "Canon EOS R5", True)
     assert dict(catalog.count_values(fields.find("taken"), Filter())) == {"2023": 10, "2024": 1}
-    assert [record.name for record in catalog.list_annotators()] == ["exif", "colours", "phash", "words", "place", "ocr"]
+    assert [record.name for record in catalog.list_annotators()] == [
+        "exif",
+        "colours",
+        "phash",
+        "words",
+        "place",
+        "ocr",
+    ]
     catalog.close()
     assert find_unhashed(old_library) == 0
     (group,) = find_duplicates(old_library).groups

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from indexer.annotators.ocr.gate import may_have_text
-from indexer.annotators.ocr.reader import TextLine, read_lines
+from PIL import Image
+
+from indexer.annotators.ocr.gate import look
+from indexer.annotators.ocr.reader import TextLine, finds_lines, read_lines
 from indexer.library.annotations.fields import Field, FieldType
 from indexer.library.annotations.port import AnnotatedPicture, Needs
 from indexer.library.annotations.values import Values
@@ -14,6 +16,7 @@ from models.pictures.limits import DecodeLimits
 
 LINE_UNITS = 10_000  # of the width and the height of a picture, in which corners of lines are kept
 _MOST_LINES = 1_000
+_FULL = 0.02  # the share of a picture that is like text, from which on it is read at once
 _READ_SIDES = (800, 3_000)  # pixels that the shorter and the longer side of what is read have at least
 
 
@@ -33,8 +36,17 @@ class TextAnnotator:
         return [_annotate(picture) for picture in batch]
 
 
+def has_text(image: Image.Image) -> bool:
+    """Say whether there is text in a reduced picture: at a glance, and where that sees little, by looking closer.
+
+    What is full of text may be too small to be made out in what is reduced.
+    """
+    seen = look(image)
+    return seen.passes and (seen.share >= _FULL or finds_lines(image))
+
+
 def _annotate(picture: AnnotatedPicture) -> Values:
-    if not may_have_text(picture.image):
+    if not has_text(picture.image):
         return {}
     # It has been decoded before, so it is within the limits of the library.
     limits = DecodeLimits(max_bytes=len(picture.data), max_pixels=2**40)

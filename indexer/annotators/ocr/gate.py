@@ -6,6 +6,7 @@ was drawn over photographs and patterns (tools/text_gate.py), to miss little: wh
 
 import os
 import threading
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
@@ -17,24 +18,34 @@ from PIL import Image
 SEEN_SIDE: Final = 512  # pixels of the longer side that is looked at, at most
 _LEAST_SIDE: Final = 256  # and of the shorter side of a long picture
 _CELL: Final = 8
-_PASSES: Final = 0.7  # the share of text that a place, 2 x 2 cells, has to have
+_PASSES: Final = 0.7  # how much like text a place, 2 x 2 cells, has to be
 
 
-def may_have_text(image: Image.Image) -> bool:
-    """Say whether there may be text in a picture."""
-    return text_score(image) >= _PASSES
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How much like text the place is that is most like it, 0..1, and how much of the picture is like text."""
+
+    score: float
+    share: float
+
+    @property
+    def passes(self) -> bool:
+        """Whether there may be text in the picture."""
+        return self.score >= _PASSES
 
 
-def text_score(image: Image.Image) -> float:
-    """Return how much the place that is most like text is like it, 0..1."""
+def look(image: Image.Image) -> Look:
+    """Look at a picture."""
     grey = _reduced(image)
     if min(grey.shape) < _CELL:
-        return 0.0
+        return Look(0.0, 0.0)
     logits = _network(os.getpid()).run(None, {"grey": grey[None, None]})[0][0, 0]
     cells = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
+    share = float((cells >= _PASSES).mean())
     if min(cells.shape) < 2:
-        return float(cells.max())
-    return float(((cells[:-1, :-1] + cells[:-1, 1:] + cells[1:, :-1] + cells[1:, 1:]) / 4).max())
+        return Look(float(cells.max()), share)
+    places = (cells[:-1, :-1] + cells[:-1, 1:] + cells[1:, :-1] + cells[1:, 1:]) / 4
+    return Look(float(places.max()), share)
 
 
 def _reduced(image: Image.Image) -> npt.NDArray[np.float32]:

@@ -127,9 +127,19 @@ def _in_order(lines: Sequence[TextLine]) -> list[TextLine]:
     return [line for row in rows for line in sorted(row, key=lambda one: one.bounds[0])]
 
 
+def finds_lines(image: Image.Image) -> bool:
+    """Say whether anything in a picture looks like a line of text; nothing is read. Raises BackendNotInstalled."""
+    found = _engine()(_as_array(image), use_det=True, use_cls=False, use_rec=False)
+    return found.boxes is not None and len(found.boxes) > 0
+
+
+def _as_array(image: Image.Image) -> npt.NDArray[np.uint8]:
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+
+
 def _read(image: Image.Image) -> list[TextLine]:
     """Return what is read in a picture or a tile in one go."""
-    found = _engine()(np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1]))
+    found = _engine()(_as_array(image), use_det=True, use_cls=True, use_rec=True)  # it keeps what it was told last
     if found.txts is None or found.boxes is None:
         return []
     lines = zip(found.txts, found.scores, found.boxes, strict=True)

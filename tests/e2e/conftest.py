@@ -10,8 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
+import api.sheet
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
 
@@ -31,7 +32,7 @@ START_S = 120
 
 @pytest.fixture(scope="session")
 def page_library(photographs, tmp_path_factory):
-    """A library of more than one page of pictures: parts of photographs."""
+    """A library of more than one page of pictures: parts of photographs, and a long one with words at its end."""
     folder, data = tmp_path_factory.mktemp("parts"), tmp_path_factory.mktemp("page-library")
     shapes = ((300, 200), (200, 300), (240, 240), (300, 130))
     for path in sorted(photographs.rglob("*.[pj][np]g")):
@@ -42,6 +43,10 @@ def page_library(photographs, tmp_path_factory):
                 left, top = 10 * number, 6 * number
                 part = image.convert("RGB").crop((left, top, left + width, top + height))
                 part.save(folder / f"{path.stem} {number}.jpg", quality=90)
+    board = Image.new("RGB", (300, 1500), "white")
+    font = ImageFont.truetype(str(api.sheet.FONT), 28)
+    ImageDraw.Draw(board).text((20, 1380), "咖啡 25 ESPRESSO", "black", font)
+    board.save(folder / "board.png")
     build(IndexerSettings(data=data), [folder], BuildOptions())
     return data
 

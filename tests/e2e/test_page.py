@@ -291,3 +291,22 @@ def test_how_sure_can_be_chosen_and_the_nearest_stand_apart(browse, page_url, to
     page.locator(".nearest .ways a").first.click()
     state(page, "results")
     expect(page).not_to_have_url(re.compile("sure="))
+
+
+def test_words_in_a_long_picture_are_shown_where_they_stand(browse, page_url, wait_until):
+    pytest.importorskip("rapidocr")
+    page = browse()
+    page.goto(f"{page_url}?q=espresso&match=text&lang=en")
+    page.locator(".tile .shot").click()
+    dialog = page.locator("dialog")
+    expect(dialog.locator("h2")).to_have_text("board.png")
+    expect(dialog.locator(".reasons dd")).to_contain_text("ESPRESSO")
+    mark, frame = dialog.locator(".frame .mark"), dialog.locator(".frame")
+    wait_until(lambda: frame.locator("img").evaluate("one => one.naturalWidth > 0"), "the part that the words stand in")
+    inner, outer = mark.bounding_box(), frame.bounding_box()
+    assert outer["y"] < inner["y"] < inner["y"] + inner["height"] < outer["y"] + outer["height"]
+    expect(dialog.locator(".overview a.shown")).to_have_attribute("aria-label", re.compile(r"Part \d+ of \d+"))
+    dialog.locator(".overview a").first.click(position={"x": 5, "y": 5})
+    expect(page).to_have_url(re.compile("part=1"))
+    expect(dialog.locator(".overview a.shown")).to_have_attribute("aria-label", re.compile("Part 1 of"))
+    expect(mark).to_have_count(0)

@@ -50,7 +50,7 @@ function turn(part, href) {
 function large(one, src) {
   const mark = (place) => h("i", { class: "mark", title: place.label, style: at(place) });
   const frame = h("div", { class: "frame" }, src ? h("img", { src, alt: one.name }) : h("span", { class: "blank" }, icon("picture")),
-    one.marks.map(mark));
+    (one.marks ?? []).map(mark)); // a tile that was just clicked has none yet
   const whole = one.overview;
   return h("div", { class: `large${whole ? (whole.height > whole.width ? " tall" : " wide") : ""}` },
     h("div", { class: "room", "data-width": one.width, "data-height": one.height }, frame), whole && overview(whole));

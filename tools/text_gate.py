@@ -280,7 +280,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the first look for text.")
     parser.add_argument("photographs", type=Path)
     parser.add_argument("texts", type=Path)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=7000)
     parser.add_argument("--out", type=Path, default=NETWORK)
     arguments = parser.parse_args()
     photographs = [one for one in sorted(arguments.photographs.rglob("*")) if one.suffix.lower() in {".jpg", ".png"}]

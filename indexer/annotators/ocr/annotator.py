@@ -16,7 +16,6 @@ from models.pictures.limits import DecodeLimits
 
 LINE_UNITS = 10_000  # of the width and the height of a picture, in which corners of lines are kept
 _MOST_LINES = 1_000
-_FULL = 0.02  # the share of a picture that is like text, from which on it is read at once
 _READ_SIDES = (800, 3_000)  # pixels that the shorter and the longer side of what is read have at least
 
 
@@ -42,7 +41,7 @@ def has_text(image: Image.Image) -> bool:
     What is full of text may be too small to be made out in what is reduced.
     """
     seen = look(image)
-    return seen.passes and (seen.share >= _FULL or finds_lines(image))
+    return seen.passes and (seen.is_full or finds_lines(image))
 
 
 def _annotate(picture: AnnotatedPicture) -> Values:

@@ -19,11 +19,13 @@ SEEN_SIDE: Final = 512  # pixels of the longer side that is looked at, at most
 _LEAST_SIDE: Final = 256  # and of the shorter side of a long picture
 _CELL: Final = 8
 _PASSES: Final = 0.7  # how much like text a place, 2 x 2 cells, has to be
+_FAINT: Final = 0.3  # what print is like that is too small to be made out
+_FULL: Final = 0.03  # of a picture: so much may be such print
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How much like text the place is that is most like it, 0..1, and how much of the picture is like text."""
+    """How much like text the place is that is most like it, 0..1, and how much of the picture is somewhat like it."""
 
     score: float
     share: float
@@ -31,7 +33,12 @@ class Look:
     @property
     def passes(self) -> bool:
         """Whether there may be text in the picture."""
-        return self.score >= _PASSES
+        return self.score >= _PASSES or self.is_full
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much of the picture is like text that it may be print too small for what is seen here."""
+        return self.share >= _FULL
 
 
 def look(image: Image.Image) -> Look:
@@ -41,7 +48,7 @@ def look(image: Image.Image) -> Look:
         return Look(0.0, 0.0)
     logits = _network(os.getpid()).run(None, {"grey": grey[None, None]})[0][0, 0]
     cells = 1 / (1 + np.exp(-np.asarray(logits, np.float64)))
-    share = float((cells >= _PASSES).mean())
+    share = float((cells >= _FAINT).mean())
     if min(cells.shape) < 2:
         return Look(float(cells.max()), share)
     places = (cells[:-1, :-1] + cells[:-1, 1:] + cells[1:, :-1] + cells[1:, 1:]) / 4

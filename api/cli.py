@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from models.pictures.limits import DecodeLimits
     from models.relevance.curves import Fit
 
+_MOST_SAID = 40  # characters of what says the words, in a table
+
 app = typer.Typer(
     help="寻图 xuntu: find pictures by saying what is in them, in Chinese or English, or by showing another.",
     no_args_is_help=True,
@@ -305,15 +307,22 @@ def _hit_fields(hit: "SearchHit") -> dict[str, Any]:
 
 
 def _print_hits(hits: "list[SearchHit]", *, first: int) -> None:
-    """Print hits as a table, with their relevance in per cent where it can be told, or in a word."""
-    if all(hit.relevance is None and hit.likelihood is None for hit in hits):
-        rows = [(rank, f"{hit.score:.3f}", hit.id, hit.place) for rank, hit in enumerate(hits, first)]
-        print_table((message("rank"), message("score"), message("id"), message("file")), rows)
-        return
-    print_table(
-        (message("rank"), message("score"), message("relevance"), message("id"), message("file")),
-        [(rank, f"{hit.score:.3f}", _show_relevance(hit), hit.id, hit.place) for rank, hit in enumerate(hits, first)],
-    )
+    """Print hits as a table: with their relevance, in per cent or in a word, and what says the words, where known."""
+    columns: list[tuple[Message, list[object]]] = [
+        (message("rank"), [*range(first, first + len(hits))]),
+        (message("score"), [f"{hit.score:.3f}" for hit in hits]),
+    ]
+    if any(hit.relevance is not None or hit.likelihood is not None for hit in hits):
+        columns.append((message("relevance"), [_show_relevance(hit) for hit in hits]))
+    columns += [(message("id"), [hit.id for hit in hits]), (message("file"), [hit.place for hit in hits])]
+    said = [next((reason.text for reason in hit.reasons if reason.field != "name"), "") for hit in hits]
+    if any(said):
+        columns.insert(-1, (message("says"), [_cut(text) for text in said]))
+    print_table([head for head, _ in columns], list(zip(*(values for _, values in columns), strict=True)))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]}…"
 
 
 def _tell_reliability(fits: "Mapping[str, Fit]") -> None:

@@ -86,3 +86,13 @@ def test_long_texts_are_cut_around_what_was_asked_for():
 )
 def test_lines_are_compared_as_the_index_compares_them(asked, text, says):
     assert (WordMatcher([asked]).count(text) > 0) == says
+
+
+def test_the_command_prints_what_says_the_words(data, xuntu):
+    done = xuntu("search", "--data", data, "--match", "text", "日落")
+    assert done.returncode == 0, done.stderr
+    head, line = done.stdout.splitlines()
+    assert head.split() == ["rank", "score", "id", "says", "file"]
+    assert "西湖的日落" in line
+    plain = xuntu("search", "--data", data, "--match", "text", "beijing").stdout.splitlines()
+    assert plain[0].split() == ["rank", "score", "id", "file"]  # its name is there anyway

@@ -17,7 +17,6 @@ from PIL import Image
 from models.foundation.errors import BackendNotInstalled
 from models.pictures.parts import LONGEST
 
-READING_SIDE: Final = 6000  # pixels of the longer side of what is read, at most
 _SEEN_SIDE: Final = 960  # pixels that text is looked for in
 _CROP_SIDE: Final = 2000  # pixels of a picture or tile that lines are cut out of
 _PLAIN_HEIGHT: Final = 16.0  # pixels of a line as it is seen, below which it is looked at more closely

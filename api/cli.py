@@ -27,6 +27,7 @@ from models.foundation.terminal import Data, Json, language, print_json, print_t
 if TYPE_CHECKING:
     from api.search.results import SearchHit, SearchResult
     from models.pictures.limits import DecodeLimits
+    from models.pictures.parts import Box
     from models.relevance.curves import Fit
 
 _MOST_SAID = 40  # characters of what says the words, in a table
@@ -93,6 +94,13 @@ def search(
     *,
     image: Annotated[list[Path] | None, typer.Option(help="A picture file to be like; may be repeated.")] = None,
     like: Annotated[list[int] | None, typer.Option(help="The id of a picture to be like; may be repeated.")] = None,
+    crop: Annotated[
+        str | None,
+        typer.Option(
+            help="The part of the picture to ask with, in pixels: from the left, from the top, width, height.",
+            metavar="X,Y,W,H",
+        ),
+    ] = None,
     where: Annotated[
         str | None,
         typer.Option(help="Conditions, as: format=jpeg and width>=1000 and taken=2024-05 and tag=beach"),
@@ -113,12 +121,13 @@ def search(
     _check_terms(text or [])
     settings = settings_for(context, data)
     limits = DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.max_file_bytes)
+    box = _read_crop(crop, len(image or []) + len(like or []))
     try:
         query = Query(
             clauses=[
                 *parse_terms(text or []),
-                *(Clause(image=_read_picture(path, limits)) for path in image or []),
-                *(Clause(image_id=image_id) for image_id in like or []),
+                *(Clause(image=_read_picture(path, limits), crop=box) for path in image or []),
+                *(Clause(image_id=image_id, crop=box) for image_id in like or []),
             ],
             where=where or None,
             **read_options(options, flags=True),
@@ -246,6 +255,24 @@ def _read_picture(path: Path, limits: "DecodeLimits") -> bytes:
     if str(path).lower().startswith(("http:/", "https:/")):  # Path has made one of the two
         raise DecodeError("address")
     return read_image_file(path, limits)
+
+
+def _read_crop(written: str | None, pictures: int) -> "Box | None":
+    """Return the part of the one picture that is asked with. Raises InvalidQuery."""
+    from api.search.errors import InvalidQuery
+    from models.pictures.parts import Box
+
+    if written is None:
+        return None
+    numbers = re.fullmatch(r"\s*(\d{1,9})\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*,\s*(\d{1,9})\s*", written)
+    if numbers is None or pictures != 1:
+        raise InvalidQuery(
+            message(
+                "--crop takes the part of one picture, --image or --like, as four whole numbers in pixels: from the "
+                "left, from the top, width, height. For example: --crop 120,80,300,200"
+            )
+        )
+    return Box(*map(int, numbers.groups()))
 
 
 def _check_terms(terms: list[str]) -> None:

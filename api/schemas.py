@@ -68,6 +68,15 @@ def _former_field(option: Option) -> tuple[Any, Any]:
     return kind | None, Field(None, max_length=option.max_items, deprecated=True, description=description)
 
 
+class Region(BaseModel):
+    """A place in a picture, in pixels of the upright picture."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
 class ClauseIn(Strict):
     """One part of a query: exactly one of `text`, `image` and `image_id`; a negative weight means away from it."""
 
@@ -75,6 +84,7 @@ class ClauseIn(Strict):
     image: str | None = Field(None, description="A picture file, base64 (a data: URI is accepted)")
     image_id: int | None = Field(None, description="A picture of the library")
     weight: float = Field(1.0, ge=-10, le=10, allow_inf_nan=False)
+    crop: Region | None = Field(None, description="The part of the picture that is asked with; null: all of it")
 
 
 class FilterParams(Strict):
@@ -125,15 +135,6 @@ class SearchRequest(Strict):
     where: FilterIn | Annotated[str, Field(max_length=MAX_WHERE_CHARS)] | None = Field(
         None, description="Conditions, or the same as an expression"
     )
-
-
-class Region(BaseModel):
-    """A place in a picture, in pixels of the upright picture."""
-
-    x: int
-    y: int
-    width: int
-    height: int
 
 
 class Part(Region):

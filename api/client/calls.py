@@ -28,6 +28,7 @@ T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 Headers: TypeAlias = Mapping[str, str]
 
+_BOX = ("x", "y", "width", "height")
 _FILE_NAME = re.compile(r"""filename\*=utf-8''(?P<quoted>[^;]+)|filename="(?P<plain>[^"]*)\"""", re.IGNORECASE)
 
 
@@ -182,7 +183,9 @@ def make_clauses(
 
 def _clause(one: ClauseLike) -> dict[str, Any]:
     picture = _base64(one.image) if isinstance(one.image, bytes) else one.image
-    found = {"text": one.text, "image": picture, "image_id": one.image_id, "weight": one.weight}
+    box = getattr(one, "crop", None)  # written as a mapping, or as a box
+    crop = box if box is None or isinstance(box, Mapping) else {name: getattr(box, name) for name in _BOX}
+    found = {"text": one.text, "image": picture, "image_id": one.image_id, "weight": one.weight, "crop": crop}
     return {name: value for name, value in found.items() if value is not None}
 
 

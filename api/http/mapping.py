@@ -23,6 +23,7 @@ from indexer.library.annotations.fields import Choice, Field, FieldSet
 from indexer.library.catalog.filter_parser import narrow, parse_filter
 from indexer.library.filters import Filter
 from models.foundation.messages import message
+from models.pictures.parts import Box
 
 
 def get_service(request: Request) -> Service:
@@ -119,7 +120,8 @@ def to_clause(clause: schemas.ClauseIn) -> Clause:
             raise InvalidQuery(message("The image is not base64.")) from error
     # JSON can hold half a character, which says nothing.
     text = None if clause.text is None else clause.text.encode("utf-8", "ignore").decode()
-    return Clause(text=text, image=image, image_id=clause.image_id, weight=clause.weight)
+    crop = Box(**clause.crop.model_dump()) if clause.crop else None
+    return Clause(text=text, image=image, image_id=clause.image_id, weight=clause.weight, crop=crop)
 
 
 def to_query(clauses: Sequence[Clause], where: Filter | None, options: BaseModel) -> Query:

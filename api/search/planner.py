@@ -9,7 +9,7 @@ from PIL.Image import Image
 
 from api.search.clauses import ReadClause, read_clauses
 from api.search.encoders import EncoderSpace, EncoderTowers, Spaces
-from api.search.errors import ImageNotFound, InvalidQuery
+from api.search.errors import FileGone, ImageNotFound, InvalidQuery
 from api.search.plan import EncoderPlan, Plan, WordMatches
 from api.search.query import MAX_TEXT_CHARS, Clause, Query
 from api.search.results import SearchNote
@@ -19,7 +19,10 @@ from api.search.turns import ANGLES, turn
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.sorting import read_sort
+from indexer.library.errors import UnknownSource
 from indexer.library.opened import OpenBuild
+from indexer.library.originals import read_original
+from indexer.library.sources.items import MAX_INT64
 from indexer.library.thumbnails import DECODED_SIDE, SPARE, decoded_side
 from models.encoders.wordings import list_wordings
 from models.foundation.errors import NoTextTower, UnknownWords
@@ -27,7 +30,9 @@ from models.foundation.messages import message
 from models.foundation.vectors import Pixels, Vectors
 from models.language.text import normalize_text
 from models.pictures.decode import decode_image
+from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
+from models.pictures.parts import crop
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,9 @@ class Planner:
         for image_id in excluded:
             self.get_image(image_id)
         pictures = {
-            place: self._decode(clause.image) for place, clause in enumerate(searched) if clause.image is not None
+            place: self._show(clause)
+            for place, clause in enumerate(searched)
+            if clause.image is not None or clause.crop is not None
         }
         encoders, unknown = self._plan_encoders(query, searched, pictures)
         if not encoders and (query.match == "vector" or (query.match == "both" and not len(matches.ids))):
@@ -158,6 +165,38 @@ class Planner:
             turned = [space.encoders.preprocess(turn(picture, degrees)) for degrees in ANGLES]
             asked = replace(asked, turned=tuple(turned))
         return asked, left_out
+
+    def _show(self, clause: Clause) -> Image:
+        """Return the picture of a clause, or the part of it that is asked with.
+
+        Raises DecodeError, FileGone or InvalidQuery.
+        """
+        if clause.crop is None:
+            return self._decode(clause.image or b"")
+        if clause.image is None:
+            data, limits = self._read_original(clause.image_id or 0), replace(self._limits, max_bytes=MAX_INT64)
+        else:
+            data, limits = clause.image, self._limits
+        # As fine as it is, since a part may be small.
+        decoded = decode_image(data, short_side=MAX_INT64, limits=limits)
+        inside = clause.crop.clipped(decoded.width, decoded.height)
+        if inside is None:
+            raise InvalidQuery(
+                message(
+                    "The part that is asked with lies outside of the picture, which is {width} x {height} pixels.",
+                    width=decoded.width,
+                    height=decoded.height,
+                )
+            )
+        return crop(decoded.image, inside, (decoded.width, decoded.height))
+
+    def _read_original(self, image_id: int) -> bytes:
+        """Return the file of a picture of the library. Raises FileGone."""
+        row = self.get_image(image_id)
+        try:
+            return read_original(row, replace(self._limits, max_bytes=MAX_INT64))
+        except (DecodeError, UnknownSource) as error:
+            raise FileGone(image_id) from error
 
     def _decode(self, data: bytes) -> Image:
         """Decode exactly as the indexer does, so that a picture of the library finds itself."""

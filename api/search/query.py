@@ -9,6 +9,7 @@ from api.search.options import MAX_CLAUSES, OPTIONS, Option, SearchOptions
 from api.search.terms import read_terms
 from indexer.library.filters import Filter
 from models.foundation.messages import message
+from models.pictures.parts import Box
 
 MAX_TEXT_CHARS = 500
 MAX_HIDING = 10_000  # offset and k together, where duplicates are hidden: all better hits are compared
@@ -18,17 +19,21 @@ MAX_HIDING = 10_000  # offset and k together, where duplicates are hidden: all b
 class Clause:
     """One part of a query: exactly one of `text`, `image` (a picture file's bytes) and `image_id`.
 
-    A negative weight means away from it.
+    A negative weight means away from it. `crop` is the part of a picture that is asked with, None for all of it, in
+    pixels of the upright picture.
     """
 
     text: str | None = None
     image: bytes | None = None
     image_id: int | None = None
     weight: float = 1.0
+    crop: Box | None = None
 
     def __post_init__(self) -> None:
         if sum(part is not None for part in (self.text, self.image, self.image_id)) != 1:
             raise InvalidQuery(message("Each clause takes exactly one of text, image and image_id."))
+        if self.crop is not None and self.text is not None:
+            raise InvalidQuery(message("Only a picture has a part to ask with (crop)."))
         if self.weight == 0 or not abs(self.weight) <= 10:
             raise InvalidQuery(
                 message(

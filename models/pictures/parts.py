@@ -23,6 +23,12 @@ class Box:
     width: int
     height: int
 
+    def clipped(self, width: int, height: int) -> "Box | None":
+        """Return what of the box is within a picture of this size; None where nothing is."""
+        left, top = max(0, self.x), max(0, self.y)
+        right, bottom = min(self.x + self.width, width), min(self.y + self.height, height)
+        return Box(left, top, right - left, bottom - top) if left < right and top < bottom else None
+
     def share_of(self, other: "Box") -> float:
         """Return the share of another box that is within this one."""
         wide = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -394,11 +394,14 @@ class Run:
     def _encode_parts(self) -> None:
         """Encode the parts of long pictures that have none yet: of those that are new, and of an earlier version's."""
         ids = self.catalog.list_lacking_parts(self.encoder_ids)
-        rows = [found[0] for found in self.catalog.list_images_of(ids).values()]
-        sources = {root.id: open_source(root) for root in self.catalog.list_roots()}
+        sources: dict[int, Source] = {}
+        for root in self.catalog.list_roots() if ids else ():
+            with suppress(UnknownSource):  # its pictures wait until what reads it is installed again
+                sources[root.id] = open_source(root)
         items = [
             Item(row.locator, row.stamp, remote=sources[row.locator.source_id].address(row.path) is not None)
-            for row in rows
+            for rows in self.catalog.list_images_of(ids).values()
+            for row in [one for one in rows if one.locator.source_id in sources][:1]
         ]
         started = time.perf_counter()
         progress = Progress(total=len(items))

@@ -66,6 +66,7 @@ def test_the_fields_of_a_library_are_listed_with_labels_in_both_languages(http):
         "searchable": False,
         "filterable": True,
         "faceted": True,
+        "sortable": True,
         "choices": {"wide": "wide", "tall": "tall"},
     }
     assert (chinese["orientation"]["label"], chinese["orientation"]["choices"]["tall"]) == ("方向", "竖")

@@ -136,7 +136,9 @@ def test_rows_that_failed_before_are_unchanged_after(album, problem):
         connection.execute(f"ALTER TABLE contents DROP COLUMN {column}")
     for column in ("defaults", "removed"):
         connection.execute(f"ALTER TABLE roots DROP COLUMN {column}")
-    connection.executescript("DROP TRIGGER vectors_deleted; DROP TABLE part_vectors; DROP TABLE parts")
+    connection.executescript(
+        "DROP INDEX contents_long; DROP TRIGGER vectors_deleted; DROP TABLE part_vectors; DROP TABLE parts"
+    )
     connection.execute("DROP TABLE images")
     fresh = sqlite3.connect(":memory:")
     fresh.executescript(";".join(SCRIPTS[:3]))

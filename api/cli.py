@@ -25,6 +25,7 @@ from models.foundation.messages import Message, Word, join, message, verbatim
 from models.foundation.terminal import Data, Json, language, print_json, print_table, run, say, tell
 
 if TYPE_CHECKING:
+    from api.search.reading.spans import Span
     from api.search.results import SearchHit, SearchResult
     from models.pictures.limits import DecodeLimits
     from models.pictures.parts import Box
@@ -142,7 +143,7 @@ def search(
         result = engine.search(query)
     except DecodeError as error:
         raise error.named(", ".join(map(str, image or []))) from error
-    if any(read.negation for read in result.clauses):
+    if any(read.negation or any(span.kind != "scene" for span in read.spans) for read in result.clauses):
         tell(_reading(result))
     for note in result.notes:
         tell(note)
@@ -293,10 +294,32 @@ def _check_terms(terms: list[str]) -> None:
 
 def _reading(result: "SearchResult") -> Message:
     """Say how the words were read, and how to have them searched as they are."""
-    wanted = [verbatim(read.clause.text) for read in result.clauses if read.clause.text and read.clause.weight > 0]
+    looked_for = [read for read in result.clauses if read.clause.text and read.clause.weight > 0]
+    wanted = [
+        said
+        for read in looked_for
+        for said in ([_span(span) for span in read.spans if span.said] or [verbatim(read.clause.text or "")])
+    ]
     unwanted = [message("without {words}", words=read.clause.text) for read in result.clauses if read.negation]
     parts = reduce(lambda said, part: message("{said}; {part}", said=said, part=part), wanted + unwanted)
     return message("Read as: {parts}. To search the words as they are, add --literal.", parts=parts)
+
+
+def _span(span: "Span") -> Message:
+    """Say what a piece of the words was read as."""
+    first, last = (day.isoformat() if day else "…" for day in span.days)
+    match span.kind:
+        case "date":
+            return message("date {words} ({first} to {last})", words=span.said, first=first, last=last)
+        case "place":
+            return message("place {words}", words=span.said)
+        case "quoted":
+            return message("words {words}", words=span.said)
+        case "file":
+            return message("file name {words}", words=span.said)
+        case "code":
+            return message("number {words}", words=span.said)
+    return verbatim(span.said)
 
 
 def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None:

@@ -146,7 +146,8 @@ class Part(Region):
 class FoundIn(BaseModel):
     """Something of a picture that says what was asked for: `field` is caption, tag, name, or a field of the library.
 
-    `box` is where it stands in the picture, if it is written there (field `ocr`).
+    `taken` is its date, where that is asked for; `picture`, without a text, says that it is among those that look most
+    like it. `box` is where it stands in the picture, if it is written there (field `ocr`).
     """
 
     field: str
@@ -176,7 +177,7 @@ class Hit(BaseModel):
     height: int
     duplicates: int = Field(0, description="Left out because of this hit, with hide_duplicates, as far as was looked")
     part: Part | None = Field(None, description="What was found of a picture that is longer than 1:3; null: all of it")
-    reasons: list[FoundIn] = Field([], description="What of it says the words, where words were looked at")
+    reasons: list[FoundIn] = Field([], description="Why it was found, where more than pictures was looked at")
 
 
 class Timings(BaseModel):
@@ -202,6 +203,24 @@ class Negation(BaseModel):
     end: int
 
 
+class SpanRead(BaseModel):
+    """A piece of the text of a clause, from character `start` to before `end`, and what it is read as.
+
+    `scene` is what a picture shows; `quoted`, `file` (a name) and `code` (a plate, a model, a number) are looked for in
+    words; pictures that have a `date` or a `place` are looked for first, and no others are left out. `said` is the same
+    without what joins it to the rest; given as `plain` it is read as what a picture shows. `where` is a condition that
+    leaves nothing else, null where there is none.
+    """
+
+    kind: options.SpanKind
+    start: int
+    end: int
+    said: str
+    where: str | None = None
+    taken_from: str | None = Field(None, description="The first day of a date, null where it is open")
+    taken_to: str | None = Field(None, description="The last day of a date, null where it is open")
+
+
 class ClauseRead(BaseModel):
     """A clause as it was searched, read from the clause at `source` (from 0); a negative weight means away from it.
 
@@ -214,6 +233,7 @@ class ClauseRead(BaseModel):
     weight: float
     language: Language | None
     negation: Negation | None = Field(None, description="Where the text was not asked for as it is")
+    spans: list[SpanRead] = Field([], description="With match=auto: what the text says, piece by piece, all of it")
 
 
 class SearchResponse(BaseModel):

@@ -32,8 +32,8 @@ SHAPES: Mapping[str, tuple[float | None, float | None]] = {
 
 SURE = (50, 70, 90)  # per cent of relevance that a hit may be asked to have
 
-# What is looked at: the pictures, the words, both.
-MATCHES = next(option.choices for option in OPTIONS if option.name == "match")
+# What is looked at: everything, the pictures, the words. An address may also say both.
+MATCHES: tuple[Match, ...] = ("auto", "vector", "text")
 
 _AWAY = re.compile(r'(?:(?<=\s)|^)[-−－](?:"([^"]+)"|“([^”]+)”|([^\s"“]\S*))')
 

@@ -200,7 +200,7 @@ class Page:
         with slot:
             components.skeleton()
         view = self._stage()
-        if self.found and any(clause.negation for clause in self.found.answer.clauses):
+        if self.found and any(one.negation or len(one.spans) > 1 for one in self.found.answer.clauses):
             st.rerun()
         with slot:
             components.stage(view, on_go=partial(on_link, "stage"))
@@ -270,11 +270,12 @@ class Page:
         lead = 1 if first else 0
         conditions = where(self.address.filters)
         match = self.address.looks_at
-        least = self.address.min_relevance if match == "vector" else None
+        least = self.address.min_relevance if match in ("auto", "vector") else None
         options = replace(self.address, match=match, min_relevance=least, k=PAGE_SIZE + lead + 1, offset=first - lead)
         answer = self._search(asked, conditions, options)
         hits = answer.hits[lead : lead + PAGE_SIZE]
-        if match != "vector" or len(answer.encoders) > 1:  # the first need not be the nearest
+        fused = match in ("text", "both") or any(hit.reasons for hit in answer.hits)
+        if fused or len(answer.encoders) > 1:  # the first need not be the nearest
             best = sorted(hits, key=lambda hit: -hit.score)
         elif first:
             best = self._search(asked, conditions, self._plain(1)).hits

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from api.schemas import OPTIONS, ClauseRead, IndexInfo
+from api.schemas import OPTIONS, ClauseRead, IndexInfo, SpanRead
 from ui import words
 from ui.address import (
     AWAY_WEIGHT,
@@ -25,6 +25,7 @@ from ui.pictures import Upload
 from ui.strings import LANG_NAMES, LANGS, Strings, labels
 
 _HALF = 0.5  # of a relevance
+_SIGNS = " \t,，、。.;；:：的"  # between the pieces of a text
 WIDTHS = (1280, 1920, 2560, 3840)
 SWATCHES = {
     "black": "#1d1d1d",
@@ -117,21 +118,50 @@ def _text_chips(address: Address, text: Strings, read: Sequence[ClauseRead]) -> 
     chips = []
     for place, term in enumerate(terms):
         parts = [part for part in read if part.source == place]
-        if any(part.negation for part in parts):
-            chips += [_read_chip(address, text, part, parts, term) for part in parts]
+        if any(part.negation or _says_more(part) for part in parts):
+            for part in parts:
+                chips += _read_chips(address, text, part, parts, term)
         else:
             chips.append(_chip(term.text, address.but(text=_without(terms, term)), text, away=term.away))
     return chips
 
 
-def _read_chip(
+def _says_more(part: ClauseRead) -> bool:
+    return any(span.kind != "scene" for span in part.spans)
+
+
+def _read_chips(
     address: Address, text: Strings, part: ClauseRead, parts: Sequence[ClauseRead], term: Term
-) -> dict[str, Any]:
-    """Return the chip of a part of a text: without the one of what is negated, words are searched as they are."""
+) -> list[dict[str, Any]]:
+    """Return the chips of a part of a text: without the one of what is negated, words are searched as they are."""
     if part.negation:
         label = text.without.format(what=part.text)
         literally = address.but(literal=True)
-        return {**_chip(label, literally, text, away=True, weight=part.weight), "remove": text.read_literally}
+        return [{**_chip(label, literally, text, away=True, weight=part.weight), "remove": text.read_literally}]
+    if _says_more(part):
+        return [chip for span in part.spans if (chip := _span_chip(address, text, part, span))]
+    return [_wanted_chip(address, text, part, parts, term)]
+
+
+def _span_chip(address: Address, text: Strings, part: ClauseRead, span: SpanRead) -> dict[str, Any] | None:
+    """Return the chip of a piece of a text: what it is read as can be undone, and a date made a condition."""
+    if span.kind == "scene":
+        said = span.said.strip(_SIGNS)
+        written = part.text or ""
+        shorter = address.text.replace(written[span.start : span.end], " ", 1)
+        return _chip(said, address.but(text=" ".join(shorter.split())), text) if said else None
+    plain = address.but(plain=(*address.plain, span.said))
+    chip = {**_chip(span.said, plain, text), "kind": text.kinds[span.kind], "remove": text.read_plainly}
+    if span.taken_from is None and span.taken_to is None:
+        return chip
+    only = address.filtered(taken_from=span.taken_from or "", taken_to=span.taken_to or "")
+    days = " – ".join((span.taken_from or "", span.taken_to or "")).strip()
+    return {**chip, "title": days, "only": None if only == address.but() else {"href": link(only), "label": text.only}}
+
+
+def _wanted_chip(
+    address: Address, text: Strings, part: ClauseRead, parts: Sequence[ClauseRead], term: Term
+) -> dict[str, Any]:
     negated = " ".join(dict.fromkeys(other.negation.words for other in parts if other.negation))
     others = [Term(text=negated) if one == term else one for one in split_text(address.text)]
     return _chip(part.text or "", address.but(text=join_terms(others)), text)
@@ -217,7 +247,7 @@ def _filters(address: Address, text: Strings, info: IndexInfo | None) -> dict[st
 
 def _sure(address: Address, text: Strings, info: IndexInfo | None) -> list[dict[str, Any]]:
     """Return how relevant hits may be asked to be; nothing where that cannot be told."""
-    if not info or not info.relevance or address.looks_at != "vector":
+    if not info or not info.relevance or address.looks_at not in ("auto", "vector"):
         return []
     steps = [(text.any_width, 0), *((f"≥ {share}%", share) for share in SURE)]
     return [
@@ -262,12 +292,17 @@ def _active(address: Address, text: Strings, lang: str) -> list[dict[str, Any]]:
         links.append((text.hide_duplicates, None, link(address.but(hide_duplicates=False))))
     if address.literal:
         links.append((text.literal, None, link(address.but(literal=False))))
+    links += [(text.plain.format(what=one), None, link(_but_plain(address, one))) for one in address.plain]
     if address.sure:
         links.append((text.sure.format(n=address.sure), None, link(address.but(min_relevance=None))))
     return [
         {"label": label, "hex": colour, "href": href, "remove": text.remove.format(what=label)}
         for label, colour, href in links
     ]
+
+
+def _but_plain(address: Address, gone: str) -> Address:
+    return address.but(plain=tuple(one for one in address.plain if one != gone))
 
 
 def _toggled(values: tuple[str, ...], value: str) -> tuple[str, ...]:
@@ -281,7 +316,7 @@ def with_form(here: str, form: Mapping[str, str]) -> Address:
     """
     address = parse_link(here)
     if "text" in form:
-        return address.but(text=form["text"].strip(), literal=False)
+        return address.but(text=form["text"].strip(), literal=False, plain=())
     known = {"path", "taken_from", "taken_to"} & set(form)
     changes: dict[str, Any] = {name: form[name].strip() for name in known}
     return address.but(filters=replace(address.filters, **changes)) if changes else address

@@ -54,7 +54,7 @@ def detail_view(
         "name": file_name(detail.path),
         "folder": folder if detail.url else f"{detail.root}/{folder}",
         "reasons": [
-            {"label": text.found_in.get(reason.field, reason.field), "text": reason.text} for reason in reasons
+            {"label": text.found_in.get(reason.field, reason.field), "text": _said(reason, lang)} for reason in reasons
         ],
         "marks": _marks(reasons, part or Region(x=0, y=0, width=max(1, detail.width), height=max(1, detail.height))),
         "caption": detail.caption,
@@ -107,6 +107,12 @@ def _reasons(detail: ImageDetail, found: Found | None) -> Sequence[FoundIn]:
     """Return what of a picture says the words that were looked for."""
     hits = found.shown if found else ()
     return next((hit.reasons for hit in hits if hit.id == detail.id), ())
+
+
+def _said(reason: FoundIn, lang: str) -> str:
+    if reason.field == "picture":
+        return labels(lang).looks_like
+    return words.moment(reason.text, lang=lang) if reason.field == "taken" else reason.text
 
 
 def _touch(one: Region, other: Region) -> bool:

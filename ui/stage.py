@@ -82,7 +82,7 @@ def error_view(error: ApiError, address: Address, *, lang: str) -> dict[str, Any
     encoder knows may stand in captions, tags and names, so a link looks there.
     """
     text = labels(lang)
-    if error.code == "unknown_words" and address.looks_at != "text":
+    if error.code == "unknown_words" and address.looks_at == "vector":
         links = [
             {"label": text.look_at_words, "href": link(address.but(match="text"))},
             {"label": text.start_over, "href": link(Address(lang=address.lang))},
@@ -175,11 +175,21 @@ def results_view(found: Found, address: Address, *, lang: str, thumbnails: Mappi
 
 
 def score_label(hit: Hit, *, lang: str) -> str:
-    """Return how well a hit matches: its relevance in per cent, or a word for it, or where neither holds, its score."""
+    """Return how well a hit matches: its relevance in per cent, or a word for it, or where neither holds, its score.
+
+    Of what was found by words, a date or a place, it is what that is, since no score says how well it fits.
+    """
     text = labels(lang)
+    if not _is_scored(hit):
+        return text.found_in.get(hit.reasons[0].field, text.found_by)
     if hit.relevance is not None:
         return text.relevance.format(n=round(100 * hit.relevance))
     return text.likelihoods[hit.likelihood] if hit.likelihood else text.score.format(score=f"{hit.score:.3f}")
+
+
+def _is_scored(hit: Hit) -> bool:
+    """Say whether a hit was found by what it shows."""
+    return not hit.reasons or hit.reasons[0].field == "picture"
 
 
 def file_name(path: str) -> str:
@@ -214,7 +224,7 @@ def _tiles(
             "name": file_name(hit.path),
             "said": said_by(hit),
             "path": hit.path,
-            "bar": None if best is None else round(_share(hit, best), 4),
+            "bar": None if best is None or not _is_scored(hit) else round(_share(hit, best), 4),
             "score": None if best is None else score_label(hit, lang=lang),
             "folded": text.folded.format(n=words.number(hit.duplicates)) if hit.duplicates else None,
             "folded_count": hit.duplicates,
@@ -237,7 +247,7 @@ def shape_of(hit: Hit) -> dict[str, int]:
 
 def said_by(hit: Hit) -> str | None:
     """Return what of a picture says the words that were looked for, besides its name."""
-    return next((reason.text for reason in hit.reasons if reason.field != "name"), None)
+    return next((reason.text for reason in hit.reasons if reason.field not in ("name", "taken", "picture")), None)
 
 
 def parts_of(hits: Iterable[Hit]) -> dict[int, int]:

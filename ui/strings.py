@@ -31,6 +31,10 @@ class Strings:
     without: str
     read_literally: str
     literal: str
+    kinds: Mapping[str, str]
+    read_plainly: str
+    plain: str
+    only: str
     your_picture: str
     picture_lost: str
     upload_note: str
@@ -97,6 +101,7 @@ class Strings:
     part: str
     found_by: str
     found_in: Mapping[str, str]
+    looks_like: str
     no_preview: str
 
     nothing_title: str
@@ -171,6 +176,10 @@ ZH = Strings(
     without="不要 {what}",
     read_literally="不这样理解，按字面搜索",
     literal="按字面搜索",
+    kinds={"date": "日期", "place": "地点", "quoted": "原文", "file": "文件名", "code": "编号"},
+    read_plainly="不这样理解，当作画面内容",
+    plain="“{what}”当作画面内容",
+    only="只看这些",
     your_picture="你的图片",
     picture_lost="图片已不在此处",
     upload_note="你的图片只留在这个浏览器会话里，链接不会带上它。",
@@ -181,8 +190,8 @@ ZH = Strings(
     theme="切换深浅色",
     language="语言",
     match="查找方式",
-    match_help="看画面，查说明、标签和文件名里的文字，或两者一起",
-    matches={"vector": "画面", "text": "文字", "both": "两者"},
+    match_help="全部一起找，只看画面，或只查图中文字、说明、标签和文件名",
+    matches={"auto": "全部", "vector": "画面", "text": "文字"},
     look_at_pictures="改为按画面查找",
     look_at_words="改为按文字查找",
     tip_match="现在只查说明、标签和文件名里的文字，也可以按画面查找",
@@ -229,6 +238,7 @@ ZH = Strings(
     sample_label="图库里的一些图片",
     filters_wait="筛选会在你搜索时生效。",
     found_first={
+        "auto": "最相符的在前 · {ms} 毫秒",
         "vector": "最接近的在前 · {ms} 毫秒",
         "text": "文字最相符的在前 · {ms} 毫秒",
         "both": "画面和文字都相符的在前 · {ms} 毫秒",
@@ -248,8 +258,17 @@ ZH = Strings(
     next="下一页",
     open_picture="打开 {name}",
     part="第 {n} 部分，共 {count} 部分",
-    found_by="找到的文字",
-    found_in={"caption": "描述", "tag": "标签", "name": "文件名", "ocr": "图中文字"},
+    found_by="为什么找到",
+    found_in={
+        "caption": "描述",
+        "tag": "标签",
+        "name": "文件名",
+        "ocr": "图中文字",
+        "taken": "日期",
+        "place": "地点",
+        "picture": "画面",
+    },
+    looks_like="看起来相符",
     no_preview="无法显示预览",
     nothing_title="没有符合条件的图片",
     nothing_body="图库里没有图片同时满足这些条件。",
@@ -319,6 +338,10 @@ EN = Strings(
     without="without {what}",
     read_literally="Search these words as they are instead",
     literal="Words as they are",
+    kinds={"date": "Date", "place": "Place", "quoted": "As it stands", "file": "File name", "code": "Number"},
+    read_plainly="Read it as what a picture shows",
+    plain="“{what}” as what a picture shows",
+    only="Only these",
     your_picture="your picture",
     picture_lost="picture not here",
     upload_note="Your picture stays in this browser session; the link does not carry it.",
@@ -329,8 +352,8 @@ EN = Strings(
     theme="Switch between light and dark",
     language="Language",
     match="Look at",
-    match_help="Look at what the pictures show, at the words of captions, tags and names, or at both",
-    matches={"vector": "Pictures", "text": "Words", "both": "Both"},
+    match_help="Look at everything, at what the pictures show, or at words in them, in captions, tags and names",
+    matches={"auto": "Everything", "vector": "Pictures", "text": "Words"},
     look_at_pictures="Look at the pictures instead",
     look_at_words="Look at the words instead",
     tip_match="Only captions, tags and names are looked at now; look at the pictures too",
@@ -388,6 +411,7 @@ EN = Strings(
     sample_label="A few pictures from this library",
     filters_wait="The filters apply once you search.",
     found_first={
+        "auto": "Best first · {ms} ms",
         "vector": "Nearest first · {ms} ms",
         "text": "Best matching words first · {ms} ms",
         "both": "Best in picture and words first · {ms} ms",
@@ -407,8 +431,17 @@ EN = Strings(
     next="Next",
     open_picture="Open {name}",
     part="Part {n} of {count}",
-    found_by="Words that were found",
-    found_in={"caption": "Caption", "tag": "Tag", "name": "Name", "ocr": "Text in the picture"},
+    found_by="Why it was found",
+    found_in={
+        "caption": "Caption",
+        "tag": "Tag",
+        "name": "Name",
+        "ocr": "Text in the picture",
+        "taken": "Date",
+        "place": "Place",
+        "picture": "Picture",
+    },
+    looks_like="looks like it",
     no_preview="No preview",
     nothing_title="No picture fits",
     nothing_body="No picture of the library meets all of these conditions.",

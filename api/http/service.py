@@ -74,6 +74,8 @@ class Serving:
         quick = query.match == "vector" and all(len(clause.text or "") in _QUICK for clause in query.clauses)
         if quick and all(batchers.encoders.reads_at_once for batchers in self.batchers.values()):
             return self.engine.plan(query)
+        if all(clause.image is None and clause.crop is None for clause in query.clauses):
+            return await asyncio.to_thread(self.engine.plan, query)
         async with self.decoding:
             return await asyncio.to_thread(self.engine.plan, query)
 

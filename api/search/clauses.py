@@ -6,6 +6,7 @@ from typing import Any
 
 from api.search.negation.parser import Negative, parse_negation
 from api.search.query import Clause
+from api.search.reading.spans import Span
 from models.language.text import Language, detect_language
 
 # What a text negates counts half as much, and several things together so much as the length of their sum if they have
@@ -18,13 +19,15 @@ class ReadClause:
     """A clause that is searched.
 
     `source` is the position of the clause that it was read from; `language` that of its text, None for a picture;
-    `negation` says which words of the source were read as something to stay away from.
+    `negation` says which words of the source were read as something to stay away from. `spans` are what its text says,
+    piece by piece, where it was read so.
     """
 
     clause: Clause
     source: int
     language: Language | None = None
     negation: Negative | None = None
+    spans: tuple[Span, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what was read, as JSON holds it; of a picture without an id, only its weight."""
@@ -36,6 +39,7 @@ class ReadClause:
             "weight": round(self.clause.weight, 6),
             "language": self.language,
             "negation": negation and {"words": negation.words, "start": negation.start, "end": negation.end},
+            "spans": [span.to_dict() for span in self.spans],
         }
 
 

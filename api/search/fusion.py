@@ -1,18 +1,23 @@
 """Several rankings of the same pictures -> one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from api.search.duplicate_collapse import Scores
 from api.search.plan import Plan
-from api.search.retrievers.retriever import Retriever
 from api.search.retrievers.vectors import VectorRetriever
+from api.search.retrievers.words import WordRetriever, among
 from indexer.library.index.port import Selection
+from indexer.library.index.selection import IdSelection
 from models.foundation.vectors import Ids
 
 FUSED = 1_000  # places of each ranking that are fused into one
 _LOOSE_WEIGHT = 0.5  # of the ranking by words, where no picture says them all
+_PREFERRED_WEIGHT = 2.0  # of that of what has the date, the place or the words that are named
+_UNSURE_WEIGHT = 1.0  # of the same where the query may mean something else
 _DAMPING = 60  # of the paper: how little the first places of a ranking outweigh the next
 _DECIMALS = 12  # sums that agree so far are a tie
 
@@ -36,38 +41,88 @@ def fuse(rankings: Sequence[Ids], weights: Sequence[float]) -> Ids:
     return fused
 
 
-def find_fused(
-    plan: Plan, vectors: Sequence[VectorRetriever], words: Retriever, where: Selection | None, start: int, end: int
-) -> tuple[Ids, Scores, int]:
-    """Return part of the rankings by vectors, and by words if they are looked at, fused; and their number.
+@dataclass(frozen=True, eq=False)
+class Fusion:
+    """The rankings of a plan among `where`: by vectors, by words if they are looked at, and of what is preferred.
 
-    The first FUSED of each ranking are fused; the others that are near in the fullest space follow, so every picture
-    can be paged to. Scores are those of the first space whose index has the picture, 0 where there is none.
+    The first FUSED of each are fused; the others that are near in the fullest space follow, so every picture can be
+    paged to. Without vectors, or where they find nothing, it is what has the words, and what is preferred, alone.
     """
-    near = vectors if plan.query.match != "text" else ()
-    share = sum(one.weight for one in near)
-    ways: list[tuple[Retriever, float]] = [(one, one.weight / share) for one in near]
-    if plan.query.match != "vector":
-        ways.append((words, _LOOSE_WEIGHT if plan.matches.loose else 1.0))
-    rankings = [way.retrieve(plan, where, FUSED).ids for way, _ in ways]
-    if not any(map(len, rankings[: len(near)])):
-        said = words.retrieve(plan, where, len(plan.matches.ids)).ids
-        return _scored(vectors, said[start:end], len(said))
-    ids = fuse(rankings, [weight for _, weight in ways])
-    fullest = max(vectors, key=lambda one: one.space.index.count(where))
-    total = max(len(ids), fullest.count(plan, where))
-    if end > len(ids):
-        others = fullest.retrieve(plan, where, min(end, total)).ids
-        ids = np.concatenate([ids, others[~np.isin(others, ids)]])
-    return _scored(vectors, ids[start:end], total)
 
+    plan: Plan
+    vectors: Sequence[VectorRetriever]
+    words: WordRetriever
+    where: Selection | None
 
-def _scored(vectors: Sequence[VectorRetriever], ids: Ids, total: int) -> tuple[Ids, Scores, int]:
-    scores = np.zeros(len(ids), np.float32)
-    missing = np.ones(len(ids), np.bool_)
-    for one in vectors:
-        index = one.index
-        here = missing & index.holds(ids)
-        scores[here] = index.score(one.query.vector, ids[here], offset_weight=one.query.offset_weight)
-        missing &= ~here
-    return ids, scores, total
+    def find(self, start: int, end: int) -> tuple[Ids, Scores, int]:
+        """Return part of the ranking, scores, and how many there are to be paged to.
+
+        Scores are those of the first space whose index has the picture, 0 where there is none.
+        """
+        ids = self._fused
+        if not len(self.near):
+            return self._scored(ids[start:end], len(ids))
+        fullest = max(self.vectors, key=lambda one: one.space.index.count(self.where))
+        total = max(len(ids), fullest.count(self.plan, self.where))
+        if end > len(ids):
+            others = fullest.retrieve(self.plan, self.where, min(end, total)).ids
+            ids = np.concatenate([ids, others[~np.isin(others, ids)]])
+        return self._scored(ids[start:end], total)
+
+    @cached_property
+    def near(self) -> Ids:
+        """The pictures that are found by vectors, those nearest in the first space first."""
+        return np.concatenate([np.empty(0, np.int64), *self._near])
+
+    @cached_property
+    def _near(self) -> list[Ids]:
+        looked_at = self.vectors if self.plan.query.match != "text" else ()
+        return [one.retrieve(self.plan, self.where, FUSED).ids for one in looked_at]
+
+    @cached_property
+    def _fused(self) -> Ids:
+        plan, alone = self.plan, not len(self.near)
+        share = sum(one.weight for one in self.vectors)
+        ways = list(zip(self._near, (one.weight / share for one in self.vectors), strict=False))
+        said = self.words.retrieve(plan, self.where, len(plan.matches.ids) if alone else FUSED).ids
+        ways.append((said, _LOOSE_WEIGHT if plan.matches.loose else 1.0))
+        if plan.preferences:
+            sure = any(not one.span.shown for one in plan.preferences)
+            ways.append((self._preferred, _PREFERRED_WEIGHT if sure else _UNSURE_WEIGHT))
+        return fuse(*zip(*ways, strict=True))
+
+    @cached_property
+    def _preferred(self) -> Ids:
+        """The pictures that have something that is preferred: what has most of it first, of those the nearest."""
+        preferences = self.plan.preferences
+        ids = np.unique(np.concatenate([one.ids for one in preferences]))
+        ids = ids[self.words.holds(ids) & ~np.isin(ids, self.plan.excluded)]
+        if self.where is not None:
+            ids = among(ids, self.where.ids())
+        had = np.sum([np.isin(ids, one.ids) * (1.0 if one.span.shown else 2.0) for one in preferences], axis=0)
+        found: list[Ids] = []
+        for much in sorted(set(had.tolist()), reverse=True):
+            found.append(self._order(ids[had == much]))
+            if len(self.near) and sum(map(len, found)) >= FUSED:
+                break
+        return np.concatenate(found)
+
+    def _order(self, ids: Ids) -> Ids:
+        """Return pictures as vectors rank them, or else as they were found."""
+        if not len(self.near):
+            found = np.concatenate([one.ids for one in self.plan.preferences])
+            _, first = np.unique(found, return_index=True)
+            return among(found[np.sort(first)], ids)
+        chosen = IdSelection(ids)
+        fullest = max(self.vectors, key=lambda one: one.space.index.count(chosen))
+        return fullest.retrieve(self.plan, chosen, FUSED).ids
+
+    def _scored(self, ids: Ids, total: int) -> tuple[Ids, Scores, int]:
+        scores = np.zeros(len(ids), np.float32)
+        missing = np.ones(len(ids), np.bool_)
+        for one in self.vectors:
+            index = one.index
+            here = missing & index.holds(ids)
+            scores[here] = index.score(one.query.vector, ids[here], offset_weight=one.query.offset_weight)
+            missing &= ~here
+        return ids, scores, total

@@ -14,9 +14,13 @@ from models.foundation.messages import Message, mark
 MAX_K = 500
 MAX_OFFSET = 1_000_000
 MAX_ENCODERS = 16
+MAX_PLAIN = 32
 MAX_CLAUSES = 16  # not an option: how many things one query may ask for
 
-Match: TypeAlias = Literal["vector", "text", "both"]
+# What a piece of a text is read as. scene: what a picture shows; the others are what vectors do not know: words that
+# are to be there as they stand, the name of a file, a plate or another number, a date, a place.
+SpanKind: TypeAlias = Literal["scene", "quoted", "file", "code", "date", "place"]
+Match: TypeAlias = Literal["auto", "vector", "text", "both"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +139,9 @@ class SearchOptions:
         flag="--sort",
     )
     match: Match = _declare(  # noqa: RUF009 - a field
-        "vector",
-        description="Look at the pictures (vector), at the words of captions, tags and names (text), or at both",
+        "auto",
+        description="Look at everything, and read dates, places, names of files and numbers in what is typed (auto), "
+        "at the pictures alone (vector), at the words in and about them alone (text), or at both as they are typed",
         refusal=mark("match cannot be {value!r}; known are {choices}."),
         flag="--match",
         address=AddressParameter(name="match"),
@@ -155,6 +160,16 @@ class SearchOptions:
         "something to stay away from; the answer says how",
         flag="--literal",
         address=AddressParameter(name="literal"),
+        about_words=True,
+    )
+    plain: Sequence[str] = _declare(
+        (),
+        description="Words of the query that are to mean what a picture shows, and no date, place, name or number, as "
+        "an answer says them; may be repeated",
+        max_items=MAX_PLAIN,
+        refusal=mark("plain names words that are read as they are: at most {max_items}."),
+        flag="--plain",
+        address=AddressParameter(name="plain"),
         about_words=True,
     )
     hub_correction: bool = _declare(
@@ -203,4 +218,5 @@ class SearchKeywords(PictureKeywords, total=False):
 
     match: Match
     literal: bool
+    plain: Sequence[str]
     hub_correction: bool

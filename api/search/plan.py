@@ -9,6 +9,7 @@ import numpy as np
 from api.search.clauses import ReadClause
 from api.search.errors import InvalidQuery
 from api.search.query import Query
+from api.search.reading.spans import Span
 from api.search.results import SearchNote
 from models.encoders.wordings import pool_vectors
 from models.foundation.messages import message
@@ -30,12 +31,25 @@ class WordMatches:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Preference:
+    """A date, a place, or words that are to be there, as a query names them, and the pictures that have them.
+
+    `ids` are in the order in which they are found without anything else. Others are not left out for it.
+    """
+
+    span: Span
+    ids: Ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
     """What is left of a query once it is read.
 
-    `started` is when that began, by `time.perf_counter`. `clauses` are those that are searched, `encoders` what each
-    encoder that answers is asked, the one whose scores are shown first. `excluded` are pictures that were asked about,
-    and so are no answer. `matches` are those that say the words, where these are looked at.
+    `started` is when that began, by `time.perf_counter`. What is looked at is settled in `query`: where a person leaves
+    that open, it is the pictures alone if nothing else says anything of it. `clauses` are those that are searched,
+    `encoders` what each encoder that answers is asked, the one whose scores are shown first. `excluded` are pictures
+    that were asked about, and so are no answer. `matches` are those that say the words, where these are looked at, and
+    `preferences` what is rather to be found.
     """
 
     query: Query
@@ -44,6 +58,7 @@ class Plan:
     encoders: tuple["EncoderPlan", ...] = ()
     excluded: tuple[int, ...] = ()
     matches: WordMatches = field(default_factory=WordMatches)
+    preferences: tuple[Preference, ...] = ()
     notes: tuple[SearchNote, ...] = ()
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL.Image import Image
@@ -10,8 +10,10 @@ from PIL.Image import Image
 from api.search.clauses import ReadClause, read_clauses
 from api.search.encoders import EncoderSpace, EncoderTowers, Spaces
 from api.search.errors import FileGone, ImageNotFound, InvalidQuery
-from api.search.plan import EncoderPlan, Plan, WordMatches
+from api.search.options import Match
+from api.search.plan import EncoderPlan, Plan, Preference, WordMatches
 from api.search.query import MAX_TEXT_CHARS, Clause, Query
+from api.search.reading.preferences import PreferenceReader, without_preferences
 from api.search.results import SearchNote
 from api.search.retrievers.words import WordSearch
 from api.search.routing import Router
@@ -34,6 +36,8 @@ from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
 from models.pictures.parts import crop
 
+_LEAST_SAID = 0.6  # of what is asked, by words that are to count where everything is looked at
+
 
 @dataclass(frozen=True, slots=True)
 class _LeftOut:
@@ -50,6 +54,18 @@ class _Unknown(_LeftOut):
     encoder: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What a query says: its clauses, what of them pictures are to show, and which pictures have the words of it."""
+
+    match: Match
+    clauses: Sequence[ReadClause]
+    shown: Sequence[ReadClause]
+    matches: WordMatches = field(default_factory=WordMatches)
+    preferences: Sequence[Preference] = ()
+    notes: Sequence[SearchNote] = ()
+
+
 class Planner:
     """Reads queries to one build. Safe to use from several threads."""
 
@@ -59,6 +75,7 @@ class Planner:
         self._router = router
         self._limits = limits
         self._words = WordSearch(opened.catalog)
+        self._preferences = PreferenceReader(opened.catalog, self._words)
         self._side = decoded_side([space.encoders.spec.image_size for space in spaces.values()])
 
     def plan(self, query: Query) -> Plan:
@@ -74,8 +91,9 @@ class Planner:
             query = replace(query, where=parse_filter(query.where, self._catalog.fields()))
         if query.sort:
             read_sort(query.sort, self._catalog.fields())  # what cannot be sorted by is refused before work is done
-        clauses, matches, notes = self._read(query)
-        searched = [read.clause for read in clauses]
+        reading, by_words = self._read(query), query.match != "vector"
+        query = replace(query, match=reading.match)
+        searched = [read.clause for read in reading.shown]
         excluded = [clause.image_id for clause in searched if clause.image_id is not None]
         for image_id in excluded:
             self.get_image(image_id)
@@ -84,18 +102,21 @@ class Planner:
             for place, clause in enumerate(searched)
             if clause.image is not None or clause.crop is not None
         }
-        encoders, unknown = self._plan_encoders(query, searched, pictures)
-        if not encoders and (query.match == "vector" or (query.match == "both" and not len(matches.ids))):
+        encoders, unknown = self._plan_encoders(query, searched, pictures) if searched else ([], _Unknown())
+        found = len(reading.matches.ids) + len(reading.preferences)
+        if not encoders and query.match != "text" and not found:
             raise UnknownWords(unknown.words, unknown.encoder, names=unknown.names)
+        notes = [*reading.notes]
         if query.match != "text":
-            notes = [*notes, *_left_out_notes(query, unknown)]
+            notes += _left_out_notes(unknown, by_words=by_words)
         return Plan(
             query=query,
             started=started,
-            clauses=tuple(clauses),
+            clauses=tuple(reading.clauses),
             encoders=tuple(encoders),
             excluded=tuple(excluded),
-            matches=matches,
+            matches=reading.matches,
+            preferences=tuple(reading.preferences),
             notes=tuple(notes),
         )
 
@@ -106,17 +127,34 @@ class Planner:
             raise ImageNotFound(image_id)
         return row
 
-    def _read(self, query: Query) -> tuple[list[ReadClause], WordMatches, list[SearchNote]]:
+    def _read(self, query: Query) -> _Reading:
         """Return the clauses as they are read, and the pictures that say their words if these are looked at."""
         clauses, matches = read_clauses(query.clauses, literal=query.literal), WordMatches()
+        if query.match == "auto":
+            return self._read_all(query, clauses)
         if query.match == "vector":
-            return clauses, matches, []
+            return _Reading(query.match, clauses, clauses)
         if _names_words(query.clauses) and not _names_words([read.clause for read in clauses]):
             if query.match == "both":  # "without people" names nothing that could be found in words
-                return clauses, matches, _match_notes(query, matches)
+                return _Reading(query.match, clauses, clauses, matches, notes=_match_notes(query, matches))
             clauses = read_clauses(query.clauses, literal=True)
         matches = self._words.match([read.clause for read in clauses])
-        return clauses, matches, _match_notes(query, matches)
+        return _Reading(query.match, clauses, clauses, matches, notes=_match_notes(query, matches))
+
+    def _read_all(self, query: Query, given: Sequence[ReadClause]) -> _Reading:
+        """Read what everything is looked for by; what only vectors have, as relevance, is asked of them alone."""
+        if query.min_score is not None or query.min_relevance is not None or not _names_words_of(given):
+            return _Reading("vector", given, given)
+        clauses = given if query.literal else self._preferences.read(given, query.plain)
+        preferences, notes = self._preferences.find(clauses)
+        shown = without_preferences(clauses)
+        if not shown and not preferences:  # nothing is from then or there: what is said may still be in the pictures
+            shown = clauses
+        matches = WordMatches()
+        if _names_words_of(shown):
+            matches = self._words.match([read.clause for read in shown], least=_LEAST_SAID)
+        match: Match = "auto" if preferences or len(matches.ids) else "vector"
+        return _Reading(match, clauses, shown, matches, preferences, notes)
 
     def _plan_encoders(
         self, query: Query, clauses: Sequence[Clause], pictures: Mapping[int, Image]
@@ -235,6 +273,10 @@ def _check_text(text: str) -> None:
         raise InvalidQuery(message("The text is empty. Say what is in the picture."))
 
 
+def _names_words_of(clauses: Sequence[ReadClause]) -> bool:
+    return _names_words([read.clause for read in clauses])
+
+
 def _names_words(clauses: Sequence[Clause]) -> bool:
     return any(clause.text is not None and clause.weight > 0 for clause in clauses)
 
@@ -245,7 +287,7 @@ def _common(found: Sequence[_LeftOut]) -> list[str]:
     return [word for word in first if all(word in other for other in others)]
 
 
-def _left_out_notes(query: Query, unknown: _LeftOut) -> list[SearchNote]:
+def _left_out_notes(unknown: _LeftOut, *, by_words: bool) -> list[SearchNote]:
     notes = []
     if unknown.words:
         said = message("Not understood, so left out: {words}.", words=tuple(unknown.words))
@@ -256,7 +298,7 @@ def _left_out_notes(query: Query, unknown: _LeftOut) -> list[SearchNote]:
             "for them in captions, tags and file names, search words (match: text).",
             names=tuple(unknown.names),
         )
-        if query.match == "both":
+        if by_words:
             said = message(
                 "Names of persons, brands, places or works, which are not known in pictures, so looked for in words "
                 "alone: {names}.",

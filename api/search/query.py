@@ -83,7 +83,7 @@ class Query(SearchOptions):
                     "match=text looks for words in captions, tags and names only. With pictures use vector or both."
                 )
             )
-        if self.match != "vector" and self.min_score is not None:
+        if self.match in ("text", "both") and self.min_score is not None:
             raise InvalidQuery(message("min_score is a cosine, and words have none: use it with match=vector."))
 
 

@@ -13,12 +13,12 @@ from api.search.clauses import language_of
 from api.search.duplicate_collapse import DuplicateCollapser, HitPage, Scores
 from api.search.encoders import EncoderSpace, Spaces
 from api.search.errors import InvalidQuery
-from api.search.fusion import find_fused
+from api.search.fusion import Fusion
 from api.search.plan import Encoded, EncoderPlan, Plan, sum_parts
 from api.search.query import Query
-from api.search.reasons import Reason, find_reasons
-from api.search.relevance_scoring import RelevanceScorer, cannot_tell, make_relevance_scorer, no_good_match
-from api.search.results import HitPart, SearchHit, SearchNote, SearchResult
+from api.search.reasons import find_reasons
+from api.search.relevance_scoring import Judgement, RelevanceScorer, cannot_tell, make_relevance_scorer, no_good_match
+from api.search.results import HitPart, Reason, SearchHit, SearchNote, SearchResult
 from api.search.retrievers.vectors import VectorRetriever
 from api.search.retrievers.words import WordRetriever
 from indexer.library.catalog.sorting import read_sort
@@ -31,6 +31,7 @@ from models.foundation.vectors import Ids
 from models.relevance.mixture import DEPTH
 
 _CACHED_FILTERS = 32
+_NOT_JUDGED: Judgement = (None, None)
 
 
 class Ranker:
@@ -56,9 +57,12 @@ class Ranker:
         if len(retrievers) == 1:
             retrievers = [self._look_ahead(plan, retrievers[0], where)]
         scorer = self._make_relevance_scorer(plan, retrievers[0], where) if len(retrievers) == 1 else None
-        page, nearest, notes = self._find_relevant(plan, retrievers, where, scorer)
-        hits = self._sort(self._hits(plan, page, retrievers, scorer), query.sort)
-        if scorer and hits and query.min_relevance is None and not query.offset and scorer.lacks_match:
+        alone = query.match == "vector" and len(retrievers) == 1
+        fusion = None if alone else Fusion(plan, retrievers, WordRetriever(self.holds), where)
+        page, nearest, notes = self._find_relevant(plan, retrievers, where, scorer, fusion)
+        hits = self._sort(self._hits(plan, page, retrievers, scorer, fusion), query.sort)
+        told = query.min_relevance is None and not query.offset and not len(plan.matches.ids)
+        if scorer and hits and told and scorer.lacks_match:
             notes.append(no_good_match(None))
         done = time.perf_counter()
         names = names or list(self._spaces)[:1]
@@ -107,7 +111,12 @@ class Ranker:
         return make_relevance_scorer(plan, retriever, where, space.calibration.get(), hub_correction=hub_correction)
 
     def _find_relevant(
-        self, plan: Plan, retrievers: Sequence[VectorRetriever], where: Selection | None, scorer: RelevanceScorer | None
+        self,
+        plan: Plan,
+        retrievers: Sequence[VectorRetriever],
+        where: Selection | None,
+        scorer: RelevanceScorer | None,
+        fusion: Fusion | None,
     ) -> tuple[HitPage, list[SearchHit], list[SearchNote]]:
         """Return the page asked for, without what is not relevant enough; where nothing is, the nearest apart."""
         query = plan.query
@@ -118,25 +127,29 @@ class Ranker:
                 for one in retrievers
             )
             notes = [] if least is None else [cannot_tell(plan, plain=plain)]
-            return self._find_page(plan, retrievers, where, query.min_score), [], notes
+            return self._find_page(plan, retrievers, where, query.min_score, fusion), [], notes
         limits = [limit for limit in (query.min_score, scorer.score_for(least)) if limit is not None]
-        page = self._find_page(plan, retrievers, scorer.among(least, where), max(limits, default=None))
+        page = self._find_page(plan, retrievers, scorer.among(least, where), max(limits, default=None), fusion)
         if page.total:
             return page, [], []
         first = replace(plan, query=replace(query, offset=0))
-        nearest = self._hits(plan, self._find_page(first, retrievers, where, query.min_score), retrievers, scorer)
+        near = self._find_page(first, retrievers, where, query.min_score, fusion)
+        nearest = self._hits(plan, near, retrievers, scorer, fusion)
         return page, nearest, [no_good_match(least)] if nearest else []
 
     def _find_page(
-        self, plan: Plan, retrievers: Sequence[VectorRetriever], where: Selection | None, min_score: float | None
+        self,
+        plan: Plan,
+        retrievers: Sequence[VectorRetriever],
+        where: Selection | None,
+        min_score: float | None,
+        fusion: Fusion | None,
     ) -> HitPage:
         """Return the page of a ranking of `where`, down to `min_score`."""
         query = plan.query
 
         def find(start: int, end: int) -> tuple[Ids, Scores, int]:
-            if query.match == "vector" and len(retrievers) == 1:
-                return retrievers[0].find_range(plan, where, min_score, start, end)
-            return find_fused(plan, retrievers, WordRetriever(self.holds), where, start, end)
+            return fusion.find(start, end) if fusion else retrievers[0].find_range(plan, where, min_score, start, end)
 
         start, end = query.offset, query.offset + query.k
         if query.hide_duplicates:
@@ -161,17 +174,25 @@ class Ranker:
         return selection
 
     def _hits(
-        self, plan: Plan, page: HitPage, retrievers: Sequence[VectorRetriever], scorer: RelevanceScorer | None
+        self,
+        plan: Plan,
+        page: HitPage,
+        retrievers: Sequence[VectorRetriever],
+        scorer: RelevanceScorer | None,
+        fusion: Fusion | None,
     ) -> list[SearchHit]:
         ids = page.ids.tolist()
         rows = self._opened.catalog.get_images(ids)
         parts = self._find_parts(page.ids, retrievers if plan.query.match != "text" else ())
         reasons: Mapping[int, tuple[Reason, ...]] = {}
         if plan.query.match != "vector":
-            asked = [read.clause.text for read in plan.clauses if read.clause.text and read.clause.weight > 0]
-            reasons = find_reasons(self._opened.catalog, rows, asked)
+            near = fusion.near if fusion else np.empty(0, np.int64)
+            reasons = find_reasons(self._opened.catalog, rows, plan, near)
             parts |= self._find_written(reasons)
-        judged = scorer.judge(page.ids, page.scores) if scorer else [(None, None)] * len(ids)
+        judged = scorer.judge(page.ids, page.scores) if scorer else [_NOT_JUDGED] * len(ids)
+        # Of what says the words, the score of what it shows does not tell whether it is right.
+        said = np.isin(page.ids, plan.matches.ids).tolist()
+        judged = [_NOT_JUDGED if says else one for says, one in zip(said, judged, strict=True)]
         return [
             SearchHit(
                 id=image_id,

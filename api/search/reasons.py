@@ -1,38 +1,61 @@
-"""Why a picture was found by words: what of it says them, and where, if that is in the picture itself."""
+"""Why a picture was found: what of it says the words, and where; its date; or that it looks like what is asked for."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from api.search.plan import Plan
+from api.search.results import Reason
 from indexer.library.annotations.fields import FieldSet
 from indexer.library.catalog.records import ImageRow
+from indexer.library.catalog.sorting import read_sort
 from indexer.library.catalog.texts import WordMatcher, name_words
 from indexer.library.catalog.writer import Catalog
+from models.foundation.vectors import Ids
 from models.pictures.parts import Box
 
 _MOST = 8  # of a picture
 _MOST_CHARS = 200
+_NEAREST = 100  # pictures, or a tenth of those that vectors rank: these are found by what they show
 _LINES = {"ocr": "ocr_lines"}  # fields whose lines have places, and the fields of these
 _UNITS = 10_000  # of the width and the height, in which corners are kept
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Something that says what was asked for: the name of its field, what it says, and where in the picture.
+def find_reasons(
+    catalog: Catalog, rows: Mapping[int, ImageRow], plan: Plan, near: Ids
+) -> dict[int, tuple[Reason, ...]]:
+    """Return why each picture was found, by its id: what says most of the words first.
 
-    The fields are those of the library, and caption, tag and name. The box is in pixels of the upright picture.
+    `near` are the pictures that vectors find, the nearest first.
     """
-
-    field: str
-    text: str
-    box: Box | None = None
-
-
-def find_reasons(catalog: Catalog, rows: Mapping[int, ImageRow], texts: Sequence[str]) -> dict[int, tuple[Reason, ...]]:
-    """Return what of each picture says some of the words of `texts`, by its id; what says most of them first."""
-    matcher, fields = WordMatcher(texts), catalog.fields()
+    matcher, fields = WordMatcher(_texts_of(plan)), catalog.fields()
     found = catalog.get_annotations([row.content_id for row in rows.values()])
-    return {image_id: _of(row, found[row.content_id], fields, matcher) for image_id, row in rows.items()}
+    said = [plan.matches.ids, *(one.ids for one in plan.preferences if one.span.period is None)]
+    by_words = set(np.intersect1d(np.concatenate(said), list(rows)).tolist())
+    reasons = {
+        image_id: _of(row, found[row.content_id], fields, matcher) if image_id in by_words else ()
+        for image_id, row in rows.items()
+    }
+    nearest = set(near[: min(_NEAREST, max(1, len(near) // 10))].tolist())
+    dated = [one.ids for one in plan.preferences if one.span.period is not None]
+    taken = catalog.sort_values(list(rows), read_sort("taken", fields)) if dated else {}
+    for image_id in rows:
+        if any((ids == image_id).any() for ids in dated):
+            reasons[image_id] += (Reason("taken", str(taken[image_id])),)
+        if image_id in nearest:
+            reasons[image_id] += (Reason("picture", ""),)
+    return reasons
+
+
+def _texts_of(plan: Plan) -> list[str]:
+    """Return the words that are looked for, without dates, which no words say."""
+    return [
+        piece
+        for read in plan.clauses
+        if read.clause.text and read.clause.weight > 0
+        for piece in ([span.said for span in read.spans if span.period is None] if read.spans else [read.clause.text])
+    ]
 
 
 def _of(row: ImageRow, found: Mapping[str, Any], fields: FieldSet, matcher: WordMatcher) -> tuple[Reason, ...]:

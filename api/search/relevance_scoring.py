@@ -95,12 +95,13 @@ def make_relevance_scorer(
 ) -> RelevanceScorer | None:
     """Return what tells the relevance of the hits of a plan among `where`; None where nothing may be said of them.
 
-    So it is where words rank, and where a thing that is looked for is not understood or of a kind that cannot be told.
-    A sum takes a search more for each of its parts.
+    So it is where words rank, or a date or a place, and where a thing that is looked for is not understood or of a kind
+    that cannot be told. A sum takes a search more for each of its parts.
     """
     looked_for = [part for part in retriever.parts if part.weight > 0]
     asked = sum(read.clause.weight > 0 for read in plan.clauses)
-    if curves is None or plan.query.match != "vector" or not looked_for or len(looked_for) < asked:
+    by_words = plan.query.match in ("text", "both") or plan.preferences
+    if curves is None or by_words or not looked_for or len(looked_for) < asked:
         return None
     fits = [curves.fit_for(part.kind, hub_correction=hub_correction) for part in looked_for]
     ranks = len(retriever.parts) == 1

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.search.clauses import ReadClause
-from api.search.reasons import Reason
 from models.foundation.messages import Readable, Show
 from models.language.text import Language
 from models.pictures.parts import Box
@@ -18,6 +17,19 @@ class HitPart:
 
     number: int
     box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Something that says what was asked for: the name of its field, what it says, and where in the picture.
+
+    The fields are those of the library, and caption, tag and name; or it is `picture`, which says nothing, where the
+    picture is one of the nearest. The box is in pixels of the upright picture.
+    """
+
+    field: str
+    text: str
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,11 @@ def detect_language(text: str) -> Language:
     return "mixed" if any(not _ACRONYM.fullmatch(word) for word in words) else "zh"
 
 
+def is_han(char: str) -> bool:
+    """Say whether a character is an ideograph."""
+    return _HAN.match(char) is not None
+
+
 def fold_text(text: str) -> str:
     """Return a text in lower case, half width and Simplified Chinese, with every character where it was.
 

@@ -362,7 +362,7 @@ def test_a_persons_questions_calibrate_their_library(circle, tmp_path, heavy):
         for number in range(1 if away else 3)
     ]
     table = write_questions(tmp_path / "questions.csv", rows)
-    before = SearchEngine.open(circle).search(Query(clauses=[Clause(text="24 degrees")], k=5)).hits
+    before = SearchEngine.open(circle).search(Query(clauses=[Clause(text="24 degrees")], k=5, match="vector")).hits
     calibration, path = run(table, data=circle).calibration
     assert path.parent == circle / "relevance"
     assert Calibration.read(path) == calibration
@@ -370,7 +370,7 @@ def test_a_persons_questions_calibrate_their_library(circle, tmp_path, heavy):
     assert all(found.can_tell for found in calibration.kinds.values())
     assert {found.queries for found in calibration.kinds.values()} == {40}
     engine = SearchEngine.open(circle)
-    hits = engine.search(Query(clauses=[Clause(text="24 degrees")], k=5)).hits
+    hits = engine.search(Query(clauses=[Clause(text="24 degrees")], k=5, match="vector")).hits
     assert [(hit.id, hit.score) for hit in hits] == [(hit.id, hit.score) for hit in before]
     assert min(hit.relevance for hit in hits[:3]) > 0.5 > max(hit.relevance for hit in hits[3:])
     path.unlink()

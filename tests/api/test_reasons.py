@@ -1,6 +1,7 @@
 """Why a picture was found by words: what of it says them, through the engine and over HTTP."""
 
 import json
+from functools import cache
 
 import pytest
 from fastapi.testclient import TestClient
@@ -32,8 +33,13 @@ def data(tmp_path_factory):
     return folder / "data"
 
 
+@cache
+def engine_of(data):
+    return SearchEngine.open(data)
+
+
 def reasons(data, text: str, match: str = "text", **options) -> dict[str, list[tuple[str, str]]]:
-    result = SearchEngine.open(data).search(Query(clauses=[Clause(text=text)], match=match, **options))
+    result = engine_of(data).search(Query(clauses=[Clause(text=text)], match=match, **options))
     return {hit.path: [(one.field, one.text) for one in hit.reasons] for hit in result.hits}
 
 

@@ -71,7 +71,7 @@ def teach(data, engine, blind):
 
 
 def ask(engine, *terms, **more):
-    return engine.search(Query(clauses=parse_terms(terms), **{"k": 9, **more}))
+    return engine.search(Query(clauses=parse_terms(terms), **{"k": 9, "match": "vector", **more}))
 
 
 def codes(result) -> list[str]:
@@ -175,7 +175,7 @@ def test_each_kind_of_query_has_its_own_curve(engine, teach, photographs, at):
         ([Clause(image_id=PICTURE)], 0.5),
         ([Clause(image=(photographs / "cat.png").read_bytes())], 0.5),
     ):
-        hits = engine.search(Query(clauses=clauses, k=9)).hits
+        hits = engine.search(Query(clauses=clauses, k=9, match="vector")).hits
         assert [hit.relevance for hit in hits] == pytest.approx(expected(at(middle), hits), abs=1.5e-3)
 
 
@@ -209,7 +209,7 @@ def test_a_sum_is_as_relevant_as_the_least_of_what_it_asks_for(engine, teach, at
     teach(zh=at(0.15), en=at(0.12))
     alone = [{hit.id: hit.relevance for hit in ask(engine, text).hits} for text in (CAT, COFFEE)]
     clauses = [Clause(text=CAT), Clause(text=COFFEE, weight=2)]
-    both = engine.search(Query(clauses=clauses, k=9))
+    both = engine.search(Query(clauses=clauses, k=9, match="vector"))
     assert {hit.id: hit.relevance for hit in both.hits} == {
         image_id: min(one[image_id] for one in alone) for image_id in alone[0]
     }
@@ -249,7 +249,7 @@ def test_what_a_query_leads_away_from_is_not_judged(engine, teach, at):
 )
 def test_where_it_cannot_be_told_nothing_is_left_out_and_it_is_said(engine, teach, query, kinds, at):
     teach(**dict.fromkeys(kinds, at()))
-    whole = engine.search(Query(**query, k=9))
+    whole = engine.search(Query(**{"match": "vector", **query}, k=9))
     asked = engine.search(Query(**query, k=9, min_relevance=0.9))
     assert (asked.hits, asked.total) == (whole.hits, whole.total)
     assert {hit.relevance for hit in asked.hits} == {None}
@@ -334,7 +334,7 @@ def test_relevance_is_of_the_score_above_the_level_of_its_query(engine, teach, r
         ("en", Clause(text=COFFEE)),
         ("picture", Clause(image_id=PICTURE)),
     ):
-        query = Query(clauses=[clause], k=9)
+        query = Query(clauses=[clause], k=9, match="vector")
         levels.append(level_of(engine, reference, clause))
         middle = engine.search(query).hits[3].score - 0.5 * levels[-1]
         fit = at(middle, level_weight=0.5, reference=reference.digest)
@@ -356,7 +356,7 @@ def test_each_part_of_a_sum_has_its_own_level(engine, teach, reference, at):
     fits = {kind: at(middle, level_weight=1.0, reference=reference.digest) for kind, middle in middles.items()}
     teach(**fits)
     alone = [{hit.id: hit.relevance for hit in ask(engine, text).hits} for text in (CAT, COFFEE)]
-    query = Query(clauses=[Clause(text=CAT), Clause(text=COFFEE)], k=9)
+    query = Query(clauses=[Clause(text=CAT), Clause(text=COFFEE)], k=9, match="vector")
     both = engine.search(query)
     least = {image_id: min(one[image_id] for one in alone) for image_id in alone[0]}
     assert {hit.id: hit.relevance for hit in both.hits} == least

@@ -217,7 +217,7 @@ def test_pages_follow_each_other_where_rankings_are_fused(data, monkeypatch):
 
 def test_words_count_as_much_as_all_encoders_together(data):
     engine = open_engine(data, "en=starter+hash", hub_correction=False)
-    near = [ids(ask(engine, Clause(text="rocket"), encoders=[name])) for name in ("starter", "hash")]
+    near = [ids(ask(engine, Clause(text="rocket"), match="vector", encoders=[name])) for name in ("starter", "hash")]
     said = ids(ask(engine, Clause(text="rocket"), match="text"))
     both = ids(ask(engine, Clause(text="rocket"), match="both"))
     assert both == fuse([np.array(ranking) for ranking in (*near, said)], [0.5, 0.5, 1.0]).tolist()

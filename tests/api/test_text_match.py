@@ -94,8 +94,8 @@ def test_scores_stay_cosines(engine):
 
 def test_words_that_the_encoder_does_not_know_are_found_all_the_same(engine):
     with pytest.raises(UnknownWords):
-        ask(engine, "zorp")
-    for match in ("text", "both"):
+        ask(engine, "zorp", match="vector")
+    for match in ("text", "both", "auto"):
         result = ask(engine, "zorp", match=match)
         assert set(names(result)) == {"china.jpg", "astronaut.png"}
         assert [hit.score for hit in result.hits] == [0, 0]
@@ -116,7 +116,7 @@ def test_both_puts_what_both_agree_on_first_and_pages_through_everything(engine)
     assert len({hit.id for hit in whole.hits}) == 9
     pages = [hit for offset in range(0, 9, 2) for hit in ask(engine, "草地", match="both", k=2, offset=offset).hits]
     assert pages == whole.hits
-    near = {hit.id: rank for rank, hit in enumerate(ask(engine, "草地", k=9).hits, start=1)}
+    near = {hit.id: rank for rank, hit in enumerate(ask(engine, "草地", match="vector", k=9).hits, start=1)}
     said = {hit.id: rank for rank, hit in enumerate(ask(engine, "草地", match="text").hits, start=1)}
     sums = {i: 1 / (60 + near[i]) + (1 / (60 + said[i]) if i in said else 0) for i in near}
     assert [hit.id for hit in whole.hits] == sorted(sums, key=lambda i: (-sums[i], near[i]))
@@ -124,7 +124,7 @@ def test_both_puts_what_both_agree_on_first_and_pages_through_everything(engine)
 
 
 def test_beyond_the_fused_places_the_nearest_go_on(engine, monkeypatch):
-    whole = [hit.id for hit in ask(engine, "草地", k=9).hits]
+    whole = [hit.id for hit in ask(engine, "草地", match="vector", k=9).hits]
     said = [hit.id for hit in ask(engine, "草地", match="text").hits]
     monkeypatch.setattr("api.search.fusion.FUSED", 2)
     result = [hit.id for hit in ask(engine, "草地", match="both", k=100).hits]
@@ -199,9 +199,12 @@ def test_an_encoder_that_reads_no_text_still_finds_words(photographs, tmp_path, 
         spec = engine.encoders.spec
 
     monkeypatch.setattr(engine.get_space(), "encoders", Blind())
-    assert names(ask(engine, "astronaut", match="text")) == ["astronaut.png"]
+    for match in ("text", "auto"):
+        assert names(ask(engine, "astronaut", match=match)) == ["astronaut.png"]
     with pytest.raises(NoTextTower):
-        ask(engine, "astronaut")
+        ask(engine, "astronaut", match="vector")
+    with pytest.raises(NoTextTower):
+        ask(engine, "zzz")
 
 
 def test_new_captions_are_found_without_a_new_build(photographs, tmp_path, heavy):

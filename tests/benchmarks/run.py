@@ -22,6 +22,7 @@ import kills
 import long_pictures
 import million
 import odd_files
+import one_box
 import quality
 import second_run
 import startup
@@ -50,6 +51,7 @@ MEASURES = {
     "million": million.measure,
     "odd-files": odd_files.measure,
     "long-pictures": long_pictures.measure,
+    "one-box": one_box.measure,
     "text-in-pictures": text_in_pictures.measure,
     "quality": quality.measure,
 }

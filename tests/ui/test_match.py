@@ -32,10 +32,10 @@ DETAIL = {
 @pytest.mark.parametrize(
     ("address", "looks_at"),
     [
-        ("?q=snow", "vector"),
+        ("?q=snow", "auto"),
         ("?q=snow&match=text", "text"),
         ("?q=snow&match=both", "both"),
-        ("?q=snow&match=nonsense", "vector"),
+        ("?q=snow&match=nonsense", "auto"),
         ("?q=-snow&match=text", "vector"),
         ("?match=both", "vector"),
         ("?like=3&match=text", "vector"),
@@ -50,23 +50,23 @@ def test_the_link_says_what_to_look_at(address, looks_at):
 
 
 def test_the_choice_is_offered_in_both_languages():
-    for lang, names in (("zh", ["画面", "文字", "两者"]), ("en", ["Pictures", "Words", "Both"])):
+    for lang, names in (("zh", ["全部", "画面", "文字"]), ("en", ["Everything", "Pictures", "Words"])):
         address = parse_link(f"?q=snow&match=text&page=3&lang={lang}")
         view = bar_view(address, lang=lang, info=None, uploads={}, previews={}, names={})
         assert [(one["label"], one["on"]) for one in view["matches"]] == list(
-            zip(names, [False, True, False], strict=True)
+            zip(names, [False, False, True], strict=True)
         )
         assert [one["href"] for one in view["matches"]] == [
             f"?q=snow&lang={lang}",
+            f"?q=snow&match=vector&lang={lang}",
             f"?q=snow&match=text&lang={lang}",
-            f"?q=snow&match=both&lang={lang}",
         ]
-        assert set(labels(lang).matches) == set(labels(lang).found_first) == set(MATCHES)
+        assert set(labels(lang).matches) == set(MATCHES) == set(labels(lang).found_first) - {"both"}
 
 
 def test_where_no_word_is_found_the_pictures_are_offered():
     view = nothing_view(Address(text="snow", match="text", lang="en"), lang="en", notes=[])
-    assert [one["href"] for one in view["links"]] == ["?q=snow&lang=en", "?lang=en"]
+    assert [one["href"] for one in view["links"]] == ["?q=snow&match=vector&lang=en", "?lang=en"]
     assert labels("en").tip_match in view["tips"]
     view = nothing_view(Address(text="snow", lang="en"), lang="en", notes=[])
     assert labels("en").tip_match not in view["tips"]
@@ -75,12 +75,13 @@ def test_where_no_word_is_found_the_pictures_are_offered():
 def test_where_no_word_is_known_the_words_of_captions_are_offered():
     error = ApiError(UnknownWords(["二维码"], "starter", names=["张伟"]).said)
     error.code, error.status = "unknown_words", 422
-    view = error_view(error, Address(text="张伟的二维码", lang="zh"), lang="zh")
+    view = error_view(error, Address(text="张伟的二维码", match="vector", lang="zh"), lang="zh")
     assert (view["kind"], view["links"][0]["label"]) == ("message", "改为按文字查找")
     assert view["links"][0]["href"] == link(Address(text="张伟的二维码", match="text", lang="zh"))
     assert "张伟" in view["body"]
-    view = error_view(error, Address(text="zorp", match="text", lang="en"), lang="en")
-    assert (view["kind"], view["retry"]) == ("command", None)
+    for match in ("auto", "text"):
+        view = error_view(error, Address(text="zorp", match=match, lang="en"), lang="en")
+        assert (view["kind"], view["retry"]) == ("command", None)
 
 
 def show(**more):

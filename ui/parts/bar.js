@@ -143,11 +143,13 @@ async function give(part, file) {
 function chip(one) {
   const classes = ["chip", one.away && "away", one.picture && "has-picture", one.lost && "lost"].filter(Boolean);
   const face = one.src ? h("img", { src: one.src, alt: "" }) : h("span", { class: "blank" }, icon("picture"));
-  const title = one.weight ? `${one.label} · ${one.weight}` : one.label;
+  const title = [one.label, one.weight, one.title].filter(Boolean).join(" · ");
   return h("span", { class: classes.join(" "), title },
     one.picture && face,
     (one.away || one.picture) && h("span", { class: "sign" }, icon(one.away ? "minus" : "plus")),
+    one.kind && h("span", { class: "kind" }, one.kind),
     h("span", { class: "words" }, one.label),
+    one.only && link(one.only.href, { class: "only", "data-key": `only ${one.label}` }, one.only.label),
     link(one.href, labelled(one.remove, { "data-key": `chip ${one.label}` }), icon("close")));
 }
 

@@ -11,13 +11,14 @@ from api.search.errors import InvalidQuery
 from api.search.plan import Plan, WordMatches
 from api.search.query import MAX_TEXT_CHARS, Clause
 from api.search.retrievers.retriever import Ranking
-from indexer.library.catalog.texts import ask_for
+from indexer.library.catalog.texts import WordMatcher, ask_for
 from indexer.library.catalog.writer import Catalog
 from indexer.library.index.port import Mask, Selection
 from models.foundation.messages import message
 from models.foundation.vectors import Ids
 
 _CACHED = 32
+_MOST_IN_PART = 300  # pictures of which it is looked how much they say
 
 
 class WordSearch:
@@ -29,8 +30,11 @@ class WordSearch:
         self._found: OrderedDict[tuple[object, ...], WordMatches] = OrderedDict()
         self._lock = threading.Lock()
 
-    def match(self, clauses: Sequence[Clause]) -> WordMatches:
-        """Return the pictures that say the texts to look for, and not those to stay away from. Raises InvalidQuery."""
+    def match(self, clauses: Sequence[Clause], *, least: float = 0.0) -> WordMatches:
+        """Return the pictures that say the texts to look for, and not those to stay away from. Raises InvalidQuery.
+
+        Where none says all, `least` is the share that one has to say, of the first that say anything of it.
+        """
         texts = [(clause.text[:MAX_TEXT_CHARS], clause.weight) for clause in clauses if clause.text is not None]
         wanted = [text for text, weight in texts if weight > 0]
         unwanted = [text for text, weight in texts if weight < 0]
@@ -39,6 +43,20 @@ class WordSearch:
                 message("There is no word to look for in captions and names. Give one, or search with match=vector.")
             )
         asked = ask_for(wanted, unwanted)
+        found = self._kept(asked)
+        if not found.loose or not least:
+            return found
+        matcher, first = WordMatcher(wanted), found.ids[:_MOST_IN_PART]
+        words = self._catalog.words_of(first)
+        said = np.array([matcher.share(words.get(image_id, "")) >= least for image_id in first.tolist()], np.bool_)
+        return WordMatches(first[said], loose=True)
+
+    def find(self, expression: str) -> Ids:
+        """Return the ids of the pictures whose words match an expression of `ask_for_phrase`, best first."""
+        return self._kept((expression,)).ids if expression else np.empty(0, np.int64)
+
+    def _kept(self, asked: tuple[str, ...]) -> WordMatches:
+        """Return what was found by these expressions, the first that finds anything; kept for the next page."""
         key = (self._catalog.version(), *asked)
         with self._lock:
             if key in self._found:

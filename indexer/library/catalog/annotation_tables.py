@@ -76,6 +76,11 @@ class AnnotationDatabase(Database):
                 counts[one] = counts.get(one, 0) + int(count)
         return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_VALUES]
 
+    def list_values(self, field: CatalogField) -> list[str]:
+        """Return the values that an annotator's field of texts has anywhere, in no order."""
+        rows = self._query(f"SELECT DISTINCT {field.expression} FROM {field.table}")
+        return [value for (value,) in rows if value]
+
     # Written by the holder of the write lock, inside `writing`
 
     def put_annotators(self, records: Iterable[AnnotatorRecord]) -> None:

@@ -29,6 +29,7 @@ from models.pictures.formats import SUFFIXES
 CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT, FOUND_WEIGHT, STEMS_WEIGHT = 4.0, 3.0, 1.0, 2.0, 1.0
 
 _CHUNK_ROWS = 20_000
+_QUERIED_ROWS = 500
 _MOST_RANKED = 200_000  # by BM25; a word that so many pictures have tells them apart as little as it takes long
 # Scripts without spaces: Thai to Burmese, Khmer, kana, ideographs, Hangul.
 _SINGLE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
@@ -96,6 +97,19 @@ class TextDatabase(RootDatabase, AnnotationDatabase):
         ranks = np.fromiter((row[1] for row in rows), np.float64, len(rows))
         return ids[np.lexsort((ids, ranks))]
 
+    def words_of(self, image_ids: Ids) -> dict[int, str]:
+        """Return id -> all words of a picture, as the index has them."""
+        found: dict[int, str] = {}
+        for start in range(0, len(image_ids), _QUERIED_ROWS):
+            chunk = image_ids[start : start + _QUERIED_ROWS].tolist()
+            rows = self._query(
+                "SELECT rowid, caption || ' ' || tags || ' ' || name || ' ' || found || ' ' || stems FROM texts "
+                f"WHERE rowid IN ({', '.join('?' * len(chunk))})",
+                chunk,
+            )
+            found.update(rows)
+        return found
+
     def _find_by_column(self, expression: str) -> Ids:
         ids = self._matching(expression)
         missing = [
@@ -157,6 +171,15 @@ def ask_for(wanted: Sequence[str], unwanted: Sequence[str] = ()) -> tuple[str, .
     return tuple(dict.fromkeys([f"({strict}){less}", f"({loose}){less}"]))
 
 
+def ask_for_phrase(text: str, *, begins: bool = False, names: bool = False) -> str:
+    """Return the expression for what says all of a text, word behind word; "" where there is none.
+
+    `begins`: a word may follow on its end, as digits on those of a plate. `names`: only names are looked at.
+    """
+    words = list(_words(_stem(normalize_text(text))))
+    return f"{'name : ' if names else ''}{_quoted(words)}{' *' if begins else ''}" if words else ""
+
+
 class WordMatcher:
     """Tells which lines say the words of a question, as the index takes both."""
 
@@ -173,6 +196,12 @@ class WordMatcher:
         whole = sum(any(f" {form}" in tokens for form in forms) for forms in self._phrases)
         parts = sum(any(f" {form} " in tokens for form in forms) for forms in self._parts)
         return whole * (1 + len(self._parts)) + parts
+
+    def share(self, words: str) -> float:
+        """Return which share of the parts of the question is said by the words of a picture, as the index has them."""
+        tokens = f" {words} "
+        said = [any(f" {form} " in tokens for form in forms) for forms in self._parts]
+        return sum(said) / max(len(said), 1)
 
     def cut(self, text: str, most: int) -> str:
         """Return at most so many characters of a text, around what the question asks for."""

@@ -1,0 +1,72 @@
+"""Dates, places, names of files and words that are to be there, as queries name them -> the pictures that have them."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import date
+from functools import cached_property
+
+from api.search.clauses import ReadClause
+from api.search.plan import Preference
+from api.search.reading.places import PlaceNames
+from api.search.reading.reader import read_text, scene_of
+from api.search.reading.spans import Span
+from api.search.results import SearchNote
+from api.search.retrievers.words import WordSearch
+from indexer.library.catalog.sorting import read_sort
+from indexer.library.catalog.texts import ask_for_phrase
+from indexer.library.catalog.writer import Catalog
+from indexer.library.filters import Filter
+from models.foundation.messages import message
+from models.foundation.vectors import Ids
+
+
+class PreferenceReader:
+    """Reads texts to look for into spans, and finds what has what they name. Safe to use from several threads."""
+
+    def __init__(self, catalog: Catalog, words: WordSearch, today: Callable[[], date] = date.today) -> None:
+        self._catalog = catalog
+        self._words = words
+        self._today = today
+
+    @cached_property
+    def _places(self) -> PlaceNames:
+        """The places of the build, looked up when they are first asked for."""
+        field = self._catalog.fields().find("place")
+        return PlaceNames(self._catalog.list_values(field) if field is not None and field.table else ())
+
+    def read(self, clauses: Sequence[ReadClause], plain: Collection[str]) -> list[ReadClause]:
+        """Return clauses with the spans of those texts that are to be looked for."""
+        today = self._today()
+        return [
+            replace(read, spans=read_text(text, self._places, today, plain))
+            if (text := read.clause.text) and read.clause.weight > 0
+            else read
+            for read in clauses
+        ]
+
+    def find(self, clauses: Sequence[ReadClause]) -> tuple[list[Preference], list[SearchNote]]:
+        """Return what the spans of clauses prefer, as far as any picture has it; and what none has, for the person."""
+        spans = [span for read in clauses for span in read.spans if span.kind != "scene"]
+        found = [Preference(span=span, ids=self._find(span)) for span in spans]
+        missing = tuple(dict.fromkeys(one.span.said for one in found if not len(one.ids)))
+        notes = []
+        if missing:
+            said = message("No picture of the library has {what}, so it was left out.", what=missing)
+            notes.append(SearchNote(code="nothing_has", said=said))
+        return [one for one in found if len(one.ids)], notes
+
+    def _find(self, span: Span) -> Ids:
+        if span.period is not None:
+            newest = read_sort("-taken", self._catalog.fields())
+            return self._catalog.sort_ids(Filter.of({"taken": span.period}), newest)
+        phrase = ask_for_phrase(span.said, begins=span.kind == "code", names=span.kind == "file")
+        return self._words.find(phrase)
+
+
+def without_preferences(clauses: Sequence[ReadClause]) -> list[ReadClause]:
+    """Return what of clauses a picture may show: without dates, places and the like, and without what is no more."""
+    shown = [
+        replace(read, clause=replace(read.clause, text=scene_of(read.spans))) if read.spans else read
+        for read in clauses
+    ]
+    return [read for read in shown if read.clause.text != ""]

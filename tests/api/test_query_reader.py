@@ -1,0 +1,170 @@
+"""Texts are read into dates, places, names and numbers, and nothing of them is lost."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.search.reading.places import PlaceNames
+from api.search.reading.reader import read_text, scene_of
+
+TODAY = date(2026, 11, 30)  # a Monday
+PLACES = PlaceNames(
+    ["西湖 Xihu, 杭州 Hangzhou, 中国 China", "白云 Baiyun, 广州 Guangzhou, 中国 China", "巴黎 Paris, 法国 France"]
+)
+
+
+def read(text: str, plain: tuple[str, ...] = ()):
+    return read_text(text, PLACES, TODAY, plain)
+
+
+def said(text: str, plain: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    return [(span.kind, span.said) for span in read(text, plain) if span.said]
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("2023年5月", "2023-05-01", "2023-05-31"),
+        ("２０２３年５月３日", "2023-05-03", "2023-05-03"),
+        ("二〇二三年五月", "2023-05-01", "2023-05-31"),
+        ("23年5月", "2023-05-01", "2023-05-31"),
+        ("2023年", "2023-01-01", "2023-12-31"),
+        ("去年夏天", "2025-06-01", "2025-08-31"),
+        ("去年冬天", "2025-12-01", "2026-02-28"),
+        ("前年", "2024-01-01", "2024-12-31"),
+        ("去年年底", "2025-11-01", "2025-12-31"),
+        ("今年上半年", "2026-01-01", "2026-06-30"),
+        ("5月3日", "2026-05-03", "2026-05-03"),
+        ("12月25日", "2025-12-25", "2025-12-25"),
+        ("十二月二十五号", "2025-12-25", "2025-12-25"),
+        ("今天", "2026-11-30", "2026-11-30"),
+        ("昨天", "2026-11-29", "2026-11-29"),
+        ("前天", "2026-11-28", "2026-11-28"),
+        ("大前天", "2026-11-27", "2026-11-27"),
+        ("上周五", "2026-11-27", "2026-11-27"),
+        ("上周末", "2026-11-28", "2026-11-29"),
+        ("本周", "2026-11-30", "2026-12-06"),
+        ("上上周", "2026-11-16", "2026-11-22"),
+        ("上个月", "2026-10-01", "2026-10-31"),
+        ("最近三个月", "2026-08-28", "2026-11-30"),
+        ("近7天", "2026-11-23", "2026-11-30"),
+        ("三年前", "2023-01-01", "2023-12-31"),
+        ("十天前", "2026-11-20", "2026-11-20"),
+        ("两个月前", "2026-09-01", "2026-09-30"),
+        ("2020年以后", "2020-01-01", None),
+        ("2019年之前", None, "2018-12-31"),
+        ("2019-2021", "2019-01-01", "2021-12-31"),
+        ("2019年到2021年", "2019-01-01", "2021-12-31"),
+        ("2023-05-03", "2023-05-03", "2023-05-03"),
+        ("2023/5/3", "2023-05-03", "2023-05-03"),
+        ("2023.05", "2023-05-01", "2023-05-31"),
+        ("20230503", "2023-05-03", "2023-05-03"),
+        ("80年代", "1980-01-01", "1989-12-31"),
+        ("2023年春节", "2023-01-21", "2023-01-28"),
+        ("去年国庆", "2025-10-01", "2025-10-07"),
+        ("2024年除夕", "2024-02-09", "2024-02-09"),
+        ("May 2023", "2023-05-01", "2023-05-31"),
+        ("May 3, 2023", "2023-05-03", "2023-05-03"),
+        ("3rd of May 2023", "2023-05-03", "2023-05-03"),
+        ("last summer", "2026-06-01", "2026-08-31"),
+        ("summer of 2022", "2022-06-01", "2022-08-31"),
+        ("last winter", "2025-12-01", "2026-02-28"),
+        ("last month", "2026-10-01", "2026-10-31"),
+        ("last weekend", "2026-11-28", "2026-11-29"),
+        ("last friday", "2026-11-27", "2026-11-27"),
+        ("yesterday", "2026-11-29", "2026-11-29"),
+        ("two years ago", "2024-01-01", "2024-12-31"),
+        ("last 3 weeks", "2026-11-09", "2026-11-30"),
+        ("the past year", "2025-11-28", "2026-11-30"),
+        ("since 2020", "2020-01-01", None),
+        ("before 2019", None, "2018-12-31"),
+        ("in 2021", "2021-01-01", "2021-12-31"),
+        ("from 2019 to 2021", "2019-01-01", "2021-12-31"),
+        ("the 1990s", "1990-01-01", "1999-12-31"),
+        ("Christmas 2022", "2022-12-24", "2022-12-26"),
+    ],
+)
+def test_a_date_is_the_days_that_people_mean(text, first, last):
+    (span,) = read(text)
+    assert span.kind == "date"
+    assert span.days == (first and date.fromisoformat(first), last and date.fromisoformat(last))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("月亮", "这月亮", "三月的樱花", "三个人", "天上的云", "周末市集", "May flowers", "I may go", "fall leaves"),
+        *("3 dogs 2 cats", "16:9", "1080p video", "iPhone 15 Pro", "5g", "2023 cm", "13月", "2月30日的花"),
+        *("3D", "100km", "一天", "summer", "夏天的海边", "a spring in the machine", "最近的一家店"),
+    ],
+)
+def test_what_only_looks_like_a_date_or_a_number_is_a_scene(text):
+    kinds = {span.kind for span in read(text) if not span.shown}
+    assert kinds == {"scene"}
+
+
+@pytest.mark.parametrize(
+    ("text", "spans", "scene"),
+    [
+        ("去年夏天在杭州拍的狗", [("date", "去年夏天"), ("place", "杭州"), ("scene", "狗")], "狗"),
+        ("a dog in Paris last summer", [("scene", "a dog"), ("place", "Paris"), ("date", "last summer")], "a dog"),
+        ("photos from May 2023", [("scene", "photos"), ("date", "from May 2023")], ""),
+        ("車牌 粵B12345", [("scene", "車牌"), ("code", "粵B12345")], "車牌"),
+        ("粤B", [("code", "粤B")], ""),
+        ("IMG_20230503_101112.jpg", [("file", "IMG_20230503_101112.jpg")], ""),
+        ("dsc01234", [("file", "dsc01234")], ""),
+        ("WH-1000XM4 耳机", [("code", "WH-1000XM4"), ("scene", "耳机")], "耳机"),
+        ('"final offer" red dress', [("quoted", "final offer"), ("scene", "red dress")], "red dress"),
+        ("《红楼梦》插图", [("quoted", "红楼梦"), ("scene", "插图")], "插图"),
+        ("发票 No. 12345678", [("scene", "发票 No."), ("code", "12345678")], "发票 No."),
+        ("蓝天白云", [("scene", "蓝天"), ("place", "白云")], "蓝天白云"),
+        ("白云区的夜景", [("place", "白云"), ("scene", "夜景")], "夜景"),
+        ("去年圣诞节的树", [("date", "去年圣诞节"), ("scene", "的树")], "圣诞的树"),
+        ("christmas 2022 tree", [("date", "christmas 2022"), ("scene", "tree")], "christmas tree"),
+        ("paris 2023", [("place", "paris"), ("date", "2023")], "paris 2023"),
+        ("杭州", [("place", "杭州")], "杭州"),
+        ("comparison", [("scene", "comparison")], "comparison"),
+    ],
+)
+def test_a_text_is_read_piece_by_piece(text, spans, scene):
+    assert said(text) == spans
+    assert scene_of(read(text)) == scene
+
+
+def test_what_is_plain_is_what_a_picture_shows():
+    assert said("去年夏天在杭州拍的狗", ("去年夏天", "杭州")) == [("scene", "去年夏天在杭州拍的狗")]
+    assert said('"SALE" 2023', ("sale",)) == [("scene", '"SALE"'), ("date", "2023")]
+
+
+PIECES = [
+    *(
+        "去年",
+        "2023年5月",
+        "夏天",
+        "在",
+        "杭州",
+        "拍的",
+        "狗",
+        "\u200b",
+        " ",
+        "“",
+        "”",
+        '"',
+        "SALE",
+        "粵B",
+        "12345",
+        "。",
+    ),
+    *("last summer", "in Paris", "IMG_1.jpg", "a", "\n", "İ", "ﬁ", "2月30日", "，", "\ud83d\ude00", "最近", "9999年"),
+]
+
+
+@given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=12).map("".join)), st.dates())
+def test_every_character_is_in_one_span(text, today):
+    spans = read_text(text, PLACES, today)
+    assert "".join(text[span.start : span.end] for span in spans) == text
+    assert all(span.start < span.end for span in spans)
+    for span in spans:
+        assert span.kind != "date" or span.period.start is None or span.period.end is None or span.where

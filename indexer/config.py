@@ -29,6 +29,7 @@ class SettingKeywords(TypedDict, total=False):
     batch_size: int | None
     fetch_timeout_seconds: float
     leave_out: str
+    pinyin: bool | None
 
 
 class IndexerSettings(LibrarySettings):
@@ -46,6 +47,10 @@ class IndexerSettings(LibrarySettings):
     )
     fetch_timeout_seconds: float = Field(20.0, gt=0, description="How long an address of a list may take to answer")
 
+    pinyin: bool | None = Field(
+        None,
+        description="Whether Latin letters find Chinese by its sound, as beijing and bj do 北京. Default: as it was",
+    )
     leave_out: str = Field(
         "", description="Annotators that runs do without, commas between them, such as ocr; `index annotate` takes any"
     )

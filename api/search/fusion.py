@@ -75,6 +75,16 @@ class Fusion:
         return np.concatenate([np.empty(0, np.int64), *self._near])
 
     @cached_property
+    def said(self) -> Ids:
+        """The pictures that say the words; of too many, those that are among the nearest."""
+        tell = self.plan.matches.tell
+        if tell is None:
+            return self.words.retrieve(self.plan, self.where, len(self.plan.matches.ids)).ids
+        _, first = np.unique(self.near, return_index=True)
+        near = self.near[np.sort(first)]
+        return near[tell(near)]
+
+    @cached_property
     def _near(self) -> list[Ids]:
         looked_at = self.vectors if self.plan.query.match != "text" else ()
         return [one.retrieve(self.plan, self.where, FUSED).ids for one in looked_at]
@@ -84,8 +94,7 @@ class Fusion:
         plan, alone = self.plan, not len(self.near)
         share = sum(one.weight for one in self.vectors)
         ways = list(zip(self._near, (one.weight / share for one in self.vectors), strict=False))
-        said = self.words.retrieve(plan, self.where, len(plan.matches.ids) if alone else FUSED).ids
-        ways.append((said, _LOOSE_WEIGHT if plan.matches.loose else 1.0))
+        ways.append((self.said if alone else self.said[:FUSED], _LOOSE_WEIGHT if plan.matches.loose else 1.0))
         if plan.preferences:
             sure = any(not one.span.shown for one in plan.preferences)
             ways.append((self._preferred, _PREFERRED_WEIGHT if sure else _UNSURE_WEIGHT))

@@ -1,6 +1,6 @@
 """A query made ready: what is still to be encoded, and how the vectors add up."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ from api.search.errors import InvalidQuery
 from api.search.query import Query
 from api.search.reading.spans import Span
 from api.search.results import SearchNote
+from indexer.library.index.port import Mask
 from models.encoders.wordings import pool_vectors
 from models.foundation.messages import message
 from models.foundation.vectors import Ids, Pixels, Vectors, l2_normalize
@@ -24,10 +25,19 @@ Encoded: TypeAlias = tuple[Sequence[Vectors], Sequence[Vectors]]  # of one encod
 
 @dataclass(frozen=True, slots=True)
 class WordMatches:
-    """The pictures that say the words of a query: ids, best first. `loose`: none says all, these say some of them."""
+    """The pictures that say the words of a query: ids, best first. `loose`: none says all, these say some of them.
+
+    Where they are too many to be listed, `tell` says of given ones which do.
+    """
 
     ids: Ids = field(default_factory=lambda: np.empty(0, np.int64))
     loose: bool = False
+    tell: Callable[[Ids], Mask] | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether there are any."""
+        return self.tell is not None or len(self.ids) > 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -103,9 +103,12 @@ class Planner:
             if clause.image is not None or clause.crop is not None
         }
         encoders, unknown = self._plan_encoders(query, searched, pictures) if searched else ([], _Unknown())
-        found = len(reading.matches.ids) + len(reading.preferences)
-        if not encoders and query.match != "text" and not found:
-            raise UnknownWords(unknown.words, unknown.encoder, names=unknown.names)
+        matches = reading.matches
+        if not encoders and query.match != "text":
+            if not matches.any and not reading.preferences:
+                raise UnknownWords(unknown.words, unknown.encoder, names=unknown.names)
+            if matches.tell is not None:  # nothing is found by vectors that it could be told of
+                matches = self._words.match(searched)
         notes = [*reading.notes]
         if query.match != "text":
             notes += _left_out_notes(unknown, by_words=by_words)
@@ -115,7 +118,7 @@ class Planner:
             clauses=tuple(reading.clauses),
             encoders=tuple(encoders),
             excluded=tuple(excluded),
-            matches=reading.matches,
+            matches=matches,
             preferences=tuple(reading.preferences),
             notes=tuple(notes),
         )
@@ -150,10 +153,9 @@ class Planner:
         shown = without_preferences(clauses)
         if not shown and not preferences:  # nothing is from then or there: what is said may still be in the pictures
             shown = clauses
-        matches = WordMatches()
-        if _names_words_of(shown):
-            matches = self._words.match([read.clause for read in shown], least=_LEAST_SAID)
-        match: Match = "auto" if preferences or len(matches.ids) else "vector"
+        asked = [read.clause for read in shown]
+        matches = self._words.skim(asked, least=_LEAST_SAID) if _names_words(asked) else WordMatches()
+        match: Match = "auto" if preferences or matches.any else "vector"
         return _Reading(match, clauses, shown, matches, preferences, notes)
 
     def _plan_encoders(

@@ -61,7 +61,7 @@ class Ranker:
         fusion = None if alone else Fusion(plan, retrievers, WordRetriever(self.holds), where)
         page, nearest, notes = self._find_relevant(plan, retrievers, where, scorer, fusion)
         hits = self._sort(self._hits(plan, page, retrievers, scorer, fusion), query.sort)
-        told = query.min_relevance is None and not query.offset and not len(plan.matches.ids)
+        told = query.min_relevance is None and not query.offset and not plan.matches.any
         if scorer and hits and told and scorer.lacks_match:
             notes.append(no_good_match(None))
         done = time.perf_counter()
@@ -185,14 +185,14 @@ class Ranker:
         rows = self._opened.catalog.get_images(ids)
         parts = self._find_parts(page.ids, retrievers if plan.query.match != "text" else ())
         reasons: Mapping[int, tuple[Reason, ...]] = {}
-        if plan.query.match != "vector":
-            near = fusion.near if fusion else np.empty(0, np.int64)
-            reasons = find_reasons(self._opened.catalog, rows, plan, near)
+        said = fusion.said if fusion else np.empty(0, np.int64)
+        if fusion and plan.query.match != "vector":
+            reasons = find_reasons(self._opened.catalog, rows, plan, fusion)
             parts |= self._find_written(reasons)
         judged = scorer.judge(page.ids, page.scores) if scorer else [_NOT_JUDGED] * len(ids)
         # Of what says the words, the score of what it shows does not tell whether it is right.
-        said = np.isin(page.ids, plan.matches.ids).tolist()
-        judged = [_NOT_JUDGED if says else one for says, one in zip(said, judged, strict=True)]
+        by_words = np.isin(page.ids, said).tolist()
+        judged = [_NOT_JUDGED if says else one for says, one in zip(by_words, judged, strict=True)]
         return [
             SearchHit(
                 id=image_id,

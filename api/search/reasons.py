@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from api.search.fusion import Fusion
 from api.search.plan import Plan
 from api.search.results import Reason
 from indexer.library.annotations.fields import FieldSet
 from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.sorting import read_sort
-from indexer.library.catalog.texts import WordMatcher, name_words
+from indexer.library.catalog.words.queries import WordMatcher
+from indexer.library.catalog.words.tokens import name_words
 from indexer.library.catalog.writer import Catalog
-from models.foundation.vectors import Ids
 from models.pictures.parts import Box
 
 _MOST = 8  # of a picture
@@ -23,21 +24,18 @@ _UNITS = 10_000  # of the width and the height, in which corners are kept
 
 
 def find_reasons(
-    catalog: Catalog, rows: Mapping[int, ImageRow], plan: Plan, near: Ids
+    catalog: Catalog, rows: Mapping[int, ImageRow], plan: Plan, fusion: Fusion
 ) -> dict[int, tuple[Reason, ...]]:
-    """Return why each picture was found, by its id: what says most of the words first.
-
-    `near` are the pictures that vectors find, the nearest first.
-    """
-    matcher, fields = WordMatcher(_texts_of(plan)), catalog.fields()
+    """Return why each picture was found, by its id: what says most of the words first."""
+    matcher, fields = WordMatcher(_texts_of(plan), pinyin=catalog.finds_pinyin), catalog.fields()
     found = catalog.get_annotations([row.content_id for row in rows.values()])
-    said = [plan.matches.ids, *(one.ids for one in plan.preferences if one.span.period is None)]
+    said = [fusion.said, *(one.ids for one in plan.preferences if one.span.period is None)]
     by_words = set(np.intersect1d(np.concatenate(said), list(rows)).tolist())
     reasons = {
         image_id: _of(row, found[row.content_id], fields, matcher) if image_id in by_words else ()
         for image_id, row in rows.items()
     }
-    nearest = set(near[: min(_NEAREST, max(1, len(near) // 10))].tolist())
+    nearest = set(fusion.near[: min(_NEAREST, max(1, len(fusion.near) // 10))].tolist())
     dated = [one.ids for one in plan.preferences if one.span.period is not None]
     taken = catalog.sort_values(list(rows), read_sort("taken", fields)) if dated else {}
     for image_id in rows:

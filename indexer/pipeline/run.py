@@ -22,6 +22,7 @@ from indexer.errors import (
 )
 from indexer.library.builds.current import is_untouched, read_current
 from indexer.library.builds.manifest import Manifest
+from indexer.library.catalog.words.pinyin import is_installed
 from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder, choose_encoders, merge_small_shards, open_encoders
 from indexer.library.errors import IndexDamaged, NoIndex, UnknownSource
@@ -118,6 +119,8 @@ class Run:
         names = choose_encoders(options.encoders or settings.encoders, options.dropped, catalog.list_encoders())
         self.specs = [get_installed_spec(name, settings.runtime) for name in names]
         self.encoders: dict[str, LibraryEncoder] = {}
+        if settings.pinyin and not is_installed():
+            raise BackendNotInstalled("pypinyin", "pinyin")
         self.annotators = tuple(one for one in list_annotators() if one.name not in settings.left_out)
         self.records = [record_of(annotator) for annotator in self.annotators]
         self.progress = Progress(total=0)
@@ -449,7 +452,7 @@ class Run:
     def _sync_texts(self) -> None:
         started = time.perf_counter()
         self.catalog.sync_named_moments(datetime.now())
-        if self.catalog.sync_texts():
+        if self.catalog.sync_texts(pinyin=self.settings.pinyin):
             self.progress.add(mark("texts"), time.perf_counter() - started)
 
     def _backfill(self) -> None:

@@ -168,3 +168,22 @@ def test_how_words_were_read_travels(data, xuntu):
     assert "2023年5月" in said.stderr
     assert "杭州" in said.stderr
     assert "IMG_1001.jpg" in said.stdout.split("\n")[1]
+
+
+def test_words_that_many_have_count_among_what_looks_like_it(engine, monkeypatch):
+    plain = names(ask(engine, "a rocket before the launch"))
+    monkeypatch.setattr("api.search.retrievers.words._MOST_LISTED", 0)
+    fresh = SearchEngine.open(engine.opened.layout.data)
+    result = ask(fresh, "a rocket before the launch")
+    assert names(result)[0] == plain[0] == "IMG_1006.jpg"
+    assert why(result)["IMG_1006.jpg"][0] == ("caption", "a rocket before the launch")
+    assert names(ask(fresh, "发票编号"))[0] == "IMG_1003.jpg"
+    assert names(ask(fresh, "火箭发票", where="place=paris"))[0] in ("IMG_1002.jpg", "IMG_1006.jpg")
+
+
+def test_a_library_without_dates_places_or_words_is_asked_all_the_same(photographs, tmp_path):
+    build(IndexerSettings(data=tmp_path, workers=0), [photographs], BuildOptions())
+    engine = SearchEngine.open(tmp_path)
+    result = ask(engine, "去年夏天在杭州拍的猫")
+    assert names(result)[0] in ("cat.png", "people/cat.png")
+    assert [note.code for note in result.notes][:1] == ["nothing_has"]

@@ -12,7 +12,7 @@ from api.http.app import create_app
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from indexer.config import IndexerSettings
-from indexer.library.catalog.texts import WordMatcher
+from indexer.library.catalog.words.queries import WordMatcher
 from indexer.pipeline.commands import BuildOptions, build
 
 ROWS = [

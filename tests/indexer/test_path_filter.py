@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 
 from indexer.library.catalog.filter_parser import parse_filter
-from indexer.library.catalog.texts import ask_for
+from indexer.library.catalog.words.queries import ask_for
 from indexer.library.catalog.writer import Catalog
 
 COMPOSED, PARTED = unicodedata.normalize("NFC", "Café"), unicodedata.normalize("NFD", "Café")

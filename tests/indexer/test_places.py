@@ -7,7 +7,7 @@ from PIL import ExifTags, Image
 
 from indexer.annotators.places import name_place
 from indexer.library.catalog.filter_parser import parse_filter
-from indexer.library.catalog.texts import ask_for
+from indexer.library.catalog.words.queries import ask_for
 from indexer.library.catalog.writer import Catalog
 
 

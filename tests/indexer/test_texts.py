@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.library.catalog.texts import ask_for, name_words, split_words
+from indexer.library.catalog.words.queries import ask_for
+from indexer.library.catalog.words.tokens import name_words, split_words
 from indexer.library.catalog.writer import Catalog
 from indexer.library.sources.items import Root
 from indexer.library.sources.kinds import open_source
@@ -27,18 +28,18 @@ class Finder:
     def __init__(self, album) -> None:
         self.album = album
 
-    def index(self, *described: tuple[str, str, str]) -> None:
+    def index(self, *described: tuple[str, str, str], pinyin: bool | None = None) -> None:
         """Make a list of (path, caption, tags) the library."""
         self.album.draw(*(path for path, _, _ in described))
         lines = [f'"pictures/{path}","{caption}","{tags}"' for path, caption, tags in described]
         table = self.album.folder / "list.csv"
         table.write_text("\n".join(["path,caption,tags", *lines]), encoding="utf-8")
-        self.album.build(table)
+        self.album.build(table, settings=self.album.settings(pinyin=pinyin))
 
-    def __call__(self, *wanted: str, without: tuple[str, ...] = ()) -> list[str]:
+    def __call__(self, *wanted: str, without: tuple[str, ...] = (), pinyin: bool = False) -> list[str]:
         catalog = Catalog(self.album.layout.catalog)
         try:
-            for expression in ask_for(wanted, without):
+            for expression in ask_for(wanted, without, pinyin=pinyin):
                 ids = catalog.find_texts(expression).tolist()
                 if ids:
                     found = catalog.get_images(ids)
@@ -193,13 +194,13 @@ def test_what_was_only_touched_needs_no_words_anew(full_album):
         ("folder", "IMG_2024Beijing.jpg", "img 2024 beijing"),
         ("folder", "iPhone15Pro.HEIC", "i phone iphone 15 pro"),
         ("folder", "ÉcoleNormale/straße.webp", "ecole normale ecolenormale strasse"),
-        ("folder", "繁體字/貓-01.png", "繁 体 字 猫 01"),
+        ("folder", "繁體字/貓-01.png", "繁体 体字 字 猫 01"),
         ("folder", ".jpg", "jpg"),
         ("list", "https://host.example/Über/a-b.png?size=large", "uber a b"),
-        ("list", "https://host.example/%E7%9B%B8%E5%86%8C/%E7%8C%AB%2001.png?a=%E7%8B%97#b", "相 册 猫 01"),
+        ("list", "https://host.example/%E7%9B%B8%E5%86%8C/%E7%8C%AB%2001.png?a=%E7%8B%97#b", "相册 册 猫 01"),
         ("list", "https://host.example", ""),
         ("tar", "http://x/y.png", "http x y"),
-        ("folder", "が/한국.png", "が 한 국"),
+        ("folder", "が/한국.png", "が 한국 국"),
     ],
 )
 def test_the_words_of_names(kind, path, words):
@@ -210,3 +211,36 @@ def test_the_words_of_names(kind, path, words):
 def test_a_file_name_that_is_no_unicode_does_no_harm():
     assert split_words(b"a\xff\nb".decode("utf-8", "surrogateescape")).split() in (["a", "b"], ["ab"])
     assert name_words(b"\xff\xfe.png".decode("utf-8", "surrogateescape")) == ""
+
+
+def test_chinese_is_found_by_its_sound_where_that_is_asked_for(find):
+    described = (
+        ("重庆/a.png", "北京大学的西门", ""),
+        ("b.png", "先生在海边 seaside", "绿色"),
+        ("c.png", "nothing of it", "beige"),
+    )
+    find.index(*described)
+    assert find("beijing", pinyin=True) == []
+    find.index(*described, pinyin=True)
+    for query in (
+        "beijing",
+        "BeiJing",
+        "beijingdaxue",
+        "daxue",
+        "bjdx",
+        "bj",
+        "chongqing",
+        "ximen",
+        "北京",
+        "beijing ximen",
+    ):
+        assert find(query, pinyin=True) == ["重庆/a.png"], query
+    for query in ("xiansheng", "haibian", "lvse", "ls", "seaside haibian"):
+        assert find(query, pinyin=True) == ["b.png"], query
+    assert find("bei", pinyin=True) == ["c.png", "重庆/a.png"]
+    assert find("zhongqing", pinyin=True) == []
+    assert find("beijing") == []
+    find.index(*described)
+    assert find("beijing", pinyin=True) == ["重庆/a.png"]
+    find.index(*described, pinyin=False)
+    assert find("beijing", pinyin=True) == []

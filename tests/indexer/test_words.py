@@ -7,7 +7,7 @@ import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
 from indexer.library.catalog.filter_parser import parse_filter
-from indexer.library.catalog.texts import ask_for
+from indexer.library.catalog.words.queries import ask_for
 from indexer.library.catalog.writer import Catalog
 from models.pictures.metadata import decode_text
 

@@ -6,14 +6,14 @@ from datetime import date
 from functools import cached_property
 
 from api.search.clauses import ReadClause
-from api.search.plan import Preference
+from api.search.plan import Preference, WordMatches
 from api.search.reading.places import PlaceNames
 from api.search.reading.reader import read_text, scene_of
 from api.search.reading.spans import Span
 from api.search.results import SearchNote
 from api.search.retrievers.words import WordSearch
 from indexer.library.catalog.sorting import read_sort
-from indexer.library.catalog.texts import ask_for_phrase
+from indexer.library.catalog.words.queries import ask_for_phrase
 from indexer.library.catalog.writer import Catalog
 from indexer.library.filters import Filter
 from models.foundation.messages import message
@@ -57,8 +57,10 @@ class PreferenceReader:
 
     def _find(self, span: Span) -> Ids:
         if span.period is not None:
+            when = Filter.of({"taken": span.period})
             newest = read_sort("-taken", self._catalog.fields())
-            return self._catalog.sort_ids(Filter.of({"taken": span.period}), newest)
+            dated = self._words.kept((str(span.period),), lambda: WordMatches(self._catalog.sort_ids(when, newest)))
+            return dated.ids
         phrase = ask_for_phrase(span.said, begins=span.kind == "code", names=span.kind == "file")
         return self._words.find(phrase)
 

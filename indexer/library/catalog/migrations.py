@@ -334,4 +334,10 @@ SCRIPTS: tuple[str, ...] = (
     CREATE TRIGGER vectors_deleted AFTER DELETE ON vectors
         BEGIN DELETE FROM part_vectors WHERE encoder_id = old.encoder_id AND content_id = old.content_id; END;
     """,
+    """
+    -- Characters are indexed in pairs, and how Chinese sounds, where that is asked for.
+    DROP TABLE texts;
+    CREATE VIRTUAL TABLE texts USING fts5 (caption, tags, name, found, stems, pinyin, tokenize = 'ascii');
+    INSERT OR IGNORE INTO texts_stale SELECT id FROM images WHERE status = 'indexed';
+    """,
 )

@@ -1,0 +1,1 @@
+"""Texts -> the words of the full-text index, and questions to it."""

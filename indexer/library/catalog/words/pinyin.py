@@ -1,0 +1,102 @@
+"""Chinese texts -> how they sound, so that beijing and bj find 北京."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from itertools import islice, pairwise
+
+from models.foundation.errors import BackendNotInstalled
+from models.language.text import normalize_text
+
+_HAN = re.compile(r"[\u3007\u3400-\u9fff]+")
+_SOUND, _INITIAL = "1", "0"  # stand before syllables and initials; no word of a text is such a token
+_MOST_READINGS, _MOST_WAYS = 8, 64  # of what can be parted in several ways: xian is 先, and 西安
+_NO_SYLLABLES = {"m", "n", "ng", "hm", "hng", "ê"}
+_LEAST_INITIALS, _MOST_INITIALS = 2, 8
+
+
+def is_installed() -> bool:
+    """Say whether it can be told how Chinese sounds."""
+    return find_spec("pypinyin") is not None
+
+
+def sounds_of(text: str) -> str:
+    """Return how the Chinese in a text sounds, as tokens of the index: syllables in pairs, and initials in pairs.
+
+    北京人 is "1beijing 1jingren 1ren 0bj 0jr 0r". Raises BackendNotInstalled.
+    """
+    spoken = [_syllables(run) for run in _HAN.findall(text if text.isascii() else normalize_text(text))]
+    return " ".join(token for syllables in spoken for token in (*_sounds(syllables), *_initials(syllables)))
+
+
+def list_sounds(word: str) -> list[list[str]]:
+    """Return what a word of Latin letters may be pinyin of, in whole syllables, as tokens. Raises BackendNotInstalled.
+
+    Of a syllable alone the token is the beginning of those that the index has.
+    """
+    if not (word.isascii() and word.isalpha()):
+        return []
+    return [_without_end(_sounds(syllables)) for syllables in _part(word.lower())]
+
+
+def list_initials(word: str) -> list[str]:
+    """Return the tokens of a word of which each letter may be the beginning of a syllable; none of another word."""
+    usable = word.isascii() and word.isalpha() and not set(word.lower()) & set("iuv")
+    if not usable or not _LEAST_INITIALS <= len(word) <= _MOST_INITIALS:
+        return []
+    return _without_end(_initials(word.lower()))
+
+
+def _without_end(tokens: list[str]) -> list[str]:
+    """Return tokens without the last, which in the index may be one with what follows."""
+    return tokens[:-1] or tokens
+
+
+def _pairs(syllables: Sequence[str]) -> list[str]:
+    return [*(first + second for first, second in pairwise(syllables)), *syllables[-1:]]
+
+
+def _sounds(syllables: Sequence[str]) -> list[str]:
+    return [_SOUND + pair for pair in _pairs(syllables)]
+
+
+def _initials(syllables: Sequence[str]) -> list[str]:
+    return [_INITIAL + pair for pair in _pairs([syllable[0] for syllable in syllables])]
+
+
+@lru_cache(maxsize=65_536)
+def _syllables(run: str) -> tuple[str, ...]:
+    try:
+        from pypinyin import Style, lazy_pinyin
+    except ImportError as error:
+        raise BackendNotInstalled("pypinyin", "pinyin") from error
+    spoken = lazy_pinyin(run, style=Style.NORMAL, errors="ignore", v_to_u=False)
+    return tuple(syllable for syllable in spoken if syllable.isascii() and syllable.isalpha())
+
+
+@cache
+def _all_syllables() -> frozenset[str]:
+    try:
+        from pypinyin import Style
+        from pypinyin.constants import PINYIN_DICT
+        from pypinyin.style import convert
+    except ImportError as error:
+        raise BackendNotInstalled("pypinyin", "pinyin") from error
+    said = {one for readings in PINYIN_DICT.values() for one in readings.split(",")}
+    return frozenset(convert(one, Style.NORMAL, strict=True) for one in said) - _NO_SYLLABLES
+
+
+def _part(word: str) -> list[tuple[str, ...]]:
+    """Return the ways to part a word into syllables, those of few syllables first."""
+    return sorted(islice(_ways(word), _MOST_WAYS), key=len)[:_MOST_READINGS]
+
+
+def _ways(word: str) -> Iterator[tuple[str, ...]]:
+    if not word:
+        yield ()
+        return
+    for length in range(min(6, len(word)), 0, -1):
+        if word[:length] in _all_syllables():
+            for rest in _ways(word[length:]):
+                yield (word[:length], *rest)

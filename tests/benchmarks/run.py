@@ -30,6 +30,7 @@ import text_in_pictures
 import text_query
 import text_tower
 import unchanged
+import words
 from processes import Bench, say
 from records import NoCommit, find_commit, write_record
 from tables import describe_machine, machine_line
@@ -51,6 +52,7 @@ MEASURES = {
     "million": million.measure,
     "odd-files": odd_files.measure,
     "long-pictures": long_pictures.measure,
+    "words": words.measure,
     "one-box": one_box.measure,
     "text-in-pictures": text_in_pictures.measure,
     "quality": quality.measure,

@@ -5,17 +5,18 @@ from dataclasses import replace
 from datetime import date
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
+
 from api.search.clauses import ReadClause
-from api.search.plan import Preference, WordMatches
+from api.search.plan import Preference
 from api.search.reading.places import PlaceNames
 from api.search.reading.reader import read_text, scene_of
 from api.search.reading.spans import Span
 from api.search.results import SearchNote
 from api.search.retrievers.words import WordSearch
-from indexer.library.catalog.sorting import read_sort
 from indexer.library.catalog.words.queries import ask_for_phrase
 from indexer.library.catalog.writer import Catalog
-from indexer.library.filters import Filter
 from models.foundation.messages import message
 from models.foundation.vectors import Ids
 
@@ -33,6 +34,12 @@ class PreferenceReader:
         """The places of the build, looked up when they are first asked for."""
         field = self._catalog.fields().find("place")
         return PlaceNames(self._catalog.list_values(field) if field is not None and field.table else ())
+
+    @cached_property
+    def _moments(self) -> tuple[Ids, npt.NDArray[np.datetime64]]:
+        """The pictures of the build and when they were taken, the latest first."""
+        field = self._catalog.fields().find("taken")
+        return self._catalog.list_moments(field) if field else (np.empty(0, np.int64), np.empty(0, "datetime64[s]"))
 
     def read(self, clauses: Sequence[ReadClause], plain: Collection[str]) -> list[ReadClause]:
         """Return clauses with the spans of those texts that are to be looked for."""
@@ -57,10 +64,13 @@ class PreferenceReader:
 
     def _find(self, span: Span) -> Ids:
         if span.period is not None:
-            when = Filter.of({"taken": span.period})
-            newest = read_sort("-taken", self._catalog.fields())
-            dated = self._words.kept((str(span.period),), lambda: WordMatches(self._catalog.sort_ids(when, newest)))
-            return dated.ids
+            ids, moments = self._moments
+            start, end = (np.datetime64(one, "s") if one else None for one in (span.period.start, span.period.end))
+            inside = np.ones(len(ids), np.bool_)
+            inside &= True if start is None else moments >= start
+            inside &= True if end is None else moments < end
+            found: Ids = ids[inside]
+            return found
         phrase = ask_for_phrase(span.said, begins=span.kind == "code", names=span.kind == "file")
         return self._words.find(phrase)
 

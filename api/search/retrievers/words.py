@@ -37,7 +37,7 @@ class WordSearch:
     def match(self, clauses: Sequence[Clause]) -> WordMatches:
         """Return the pictures that say the texts to look for, and not those to stay away from. Raises InvalidQuery."""
         asked = ask_for(*_texts_of(clauses), pinyin=self._pinyin)
-        return self.kept(asked, lambda: self._find(asked))
+        return self._kept(asked, lambda: self._find(asked))
 
     def skim(self, clauses: Sequence[Clause], *, least: float) -> WordMatches:
         """Return the same where pictures are looked at as well, in a few milliseconds. Raises InvalidQuery.
@@ -47,13 +47,13 @@ class WordSearch:
         """
         wanted, unwanted = _texts_of(clauses)
         asked = ask_for(wanted, unwanted, pinyin=self._pinyin)
-        return self.kept((str(least), *asked), lambda: self._find_few(asked, wanted, least))
+        return self._kept((str(least), *asked), lambda: self._find_few(asked, wanted, least))
 
     def find(self, expression: str) -> Ids:
         """Return the ids of the pictures whose words match an expression of `ask_for_phrase`, best first."""
-        return self.kept((expression,), lambda: self._find((expression,))).ids if expression else _NOBODY
+        return self._kept((expression,), lambda: self._find((expression,))).ids if expression else _NOBODY
 
-    def kept(self, asked: tuple[str, ...], find: Callable[[], WordMatches]) -> WordMatches:
+    def _kept(self, asked: tuple[str, ...], find: Callable[[], WordMatches]) -> WordMatches:
         """Return what is found by what is asked, as it was found before while the catalog is the same."""
         key = (self._catalog.version(), *asked)
         with self._lock:

@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from indexer.library.annotations.fields import AnnotatorRecord, CatalogField, FieldSet, FieldType
 from indexer.library.annotations.values import Annotation, from_kept, sql_type
 from indexer.library.catalog.database import Database
 from indexer.library.catalog.sql import join_tables, to_sql
 from indexer.library.filters import Filter
+from models.foundation.vectors import Ids
 
 _MOST_VALUES = 1000  # that are counted of a field
 
@@ -80,6 +84,18 @@ class AnnotationDatabase(Database):
         """Return the values that an annotator's field of texts has anywhere, in no order."""
         rows = self._query(f"SELECT DISTINCT {field.expression} FROM {field.table}")
         return [value for (value,) in rows if value]
+
+    def list_moments(self, field: CatalogField) -> tuple[Ids, npt.NDArray[np.datetime64]]:
+        """Return the ids of the indexed pictures that have a moment, the latest first, and the moments, to the second."""
+        rows = self._query(
+            f"SELECT images.id, {field.expression} FROM images JOIN contents ON contents.id = images.content_id "
+            f"{join_tables({field.table: None} if field.table else {})} WHERE status = 'indexed'"
+        )
+        dated = [row for row in rows if row[1]]
+        ids = np.fromiter((row[0] for row in dated), np.int64, len(dated))
+        moments = np.array([row[1] for row in dated], "datetime64[s]")
+        order = np.lexsort((ids, -moments.astype(np.int64)))
+        return ids[order], moments[order]
 
     # Written by the holder of the write lock, inside `writing`
 

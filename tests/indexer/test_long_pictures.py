@@ -211,5 +211,5 @@ def to_format_5(album) -> None:
         "UPDATE meta SET value = '' WHERE key = 'seal';"
     )
     connection.close()
-    assert len(SCRIPTS) == 6
+    assert len(SCRIPTS) == 7
     Catalog(album.layout.catalog, create=True).close()

@@ -21,7 +21,6 @@ from models.foundation.vectors import Ids
 _CACHED = 32
 _MOST_LISTED = 5_000  # pictures that are ranked by words where they are not all there is
 _MOST_IN_PART = 300  # of which it is looked how much they say
-_NOBODY: Ids = np.empty(0, np.int64)
 
 
 class WordSearch:
@@ -50,8 +49,10 @@ class WordSearch:
         return self._kept((str(least), *asked), lambda: self._find_few(asked, wanted, least))
 
     def find(self, expression: str) -> Ids:
-        """Return the ids of the pictures whose words match an expression of `ask_for_phrase`, best first."""
-        return self._kept((expression,), lambda: self._find((expression,))).ids if expression else _NOBODY
+        """Return the ids of the pictures whose words match an expression of `ask_for_phrase`, best first if they are few."""
+        if not expression:
+            return np.empty(0, np.int64)
+        return self._kept((expression,), lambda: WordMatches(self._catalog.find_any_texts(expression))).ids
 
     def _kept(self, asked: tuple[str, ...], find: Callable[[], WordMatches]) -> WordMatches:
         """Return what is found by what is asked, as it was found before while the catalog is the same."""

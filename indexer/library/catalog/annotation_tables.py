@@ -86,7 +86,7 @@ class AnnotationDatabase(Database):
         return [value for (value,) in rows if value]
 
     def list_moments(self, field: CatalogField) -> tuple[Ids, npt.NDArray[np.datetime64]]:
-        """Return the ids of the indexed pictures that have a moment, the latest first, and the moments, to the second."""
+        """Return the ids of the indexed pictures that have a moment, the latest first, and the moments in seconds."""
         rows = self._query(
             f"SELECT images.id, {field.expression} FROM images JOIN contents ON contents.id = images.content_id "
             f"{join_tables({field.table: None} if field.table else {})} WHERE status = 'indexed'"

@@ -20,6 +20,7 @@ CAPTION_WEIGHT, TAGS_WEIGHT, NAME_WEIGHT, FOUND_WEIGHT, STEMS_WEIGHT, PINYIN_WEI
 
 _CHUNK_ROWS = 20_000
 _QUERIED_ROWS = 500
+_FEW = 5_000  # are ranked in a few milliseconds
 _MOST_RANKED = 200_000  # by BM25; a word that so many pictures have tells them apart as little as it takes long
 
 
@@ -89,6 +90,10 @@ class TextDatabase(RootDatabase, AnnotationDatabase):
         Of more than _MOST_RANKED, those first that have them in the caption, then those that have them in the tags.
         """
         return self._ranked(expression) if self._are_few(expression, _MOST_RANKED) else self._find_by_column(expression)
+
+    def find_any_texts(self, expression: str) -> Ids:
+        """Return the same in the order of ids where there are many of them."""
+        return self._ranked(expression) if self._are_few(expression, _FEW) else self._matching(expression)
 
     def find_few_texts(self, expression: str, most: int) -> Ids | None:
         """Return the same where no more than `most` pictures match, else None: that is found out at once."""

@@ -152,7 +152,7 @@ class Planner:
         preferences, notes = self._preferences.find(clauses)
         shown = without_preferences(clauses)
         if not shown and not preferences:  # nothing is from then or there: what is said may still be in the pictures
-            shown = clauses
+            shown = list(clauses)
         asked = [read.clause for read in shown]
         matches = self._words.skim(asked, least=_LEAST_SAID) if _names_words(asked) else WordMatches()
         match: Match = "auto" if preferences or matches.any else "vector"

@@ -181,7 +181,7 @@ def test_words_that_many_have_count_among_what_looks_like_it(engine, monkeypatch
     assert names(ask(fresh, "火箭发票", where="place=paris"))[0] in ("IMG_1002.jpg", "IMG_1006.jpg")
 
 
-def test_a_library_without_dates_places_or_words_is_asked_all_the_same(photographs, tmp_path):
+def test_a_library_without_dates_places_or_words_is_asked_all_the_same(photographs, tmp_path, heavy):
     build(IndexerSettings(data=tmp_path, workers=0), [photographs], BuildOptions())
     engine = SearchEngine.open(tmp_path)
     result = ask(engine, "去年夏天在杭州拍的猫")

@@ -49,7 +49,7 @@ class WordSearch:
         return self._kept((str(least), *asked), lambda: self._find_few(asked, wanted, least))
 
     def find(self, expression: str) -> Ids:
-        """Return the ids of the pictures whose words match an expression of `ask_for_phrase`, best first if they are few."""
+        """Return the pictures whose words match an expression of `ask_for_phrase`, the best first if they are few."""
         if not expression:
             return np.empty(0, np.int64)
         return self._kept((expression,), lambda: WordMatches(self._catalog.find_any_texts(expression))).ids

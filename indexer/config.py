@@ -29,6 +29,7 @@ class SettingKeywords(TypedDict, total=False):
     batch_size: int | None
     fetch_timeout_seconds: float
     leave_out: str
+    labels: Path | None
 
 
 class IndexerSettings(LibrarySettings):
@@ -48,6 +49,10 @@ class IndexerSettings(LibrarySettings):
 
     leave_out: str = Field(
         "", description="Annotators that runs do without, commas between them, such as ocr; `index annotate` takes any"
+    )
+
+    labels: Path | None = Field(
+        None, description="List of labels that pictures get, one a line; default: labels.txt in the library"
     )
 
     @property

@@ -4,7 +4,9 @@ IndexerError
 ├─ AnnotatorNotSetUp        one that was asked for needs a setting, a list, or weights
 ├─ InvalidLabels            a list of labels that cannot be read as one
 ├─ LabelsUnknown            labels of which the encoder knows no word (a warning)
-└─ LabelsNeedText           the library's main encoder reads no text
+├─ LabelsNeedText           the library's main encoder reads no text
+├─ CaptionsRefused          the caption server lets nobody in, or knows no such model
+└─ CaptionsInterrupted      the caption server did not answer several times in a row
 """
 
 from collections.abc import Sequence
@@ -74,5 +76,41 @@ class LabelsNeedText(IndexerError):
                 "here. {why}",
                 encoder=encoder,
                 why=why,
+            )
+        )
+
+
+class CaptionsRefused(IndexerError):
+    """The caption server lets nobody in, knows no such model, or takes no picture: nothing that asking again mends."""
+
+    code = "captions_refused"
+    users_mistake = True
+
+    def __init__(self, server: str, said: str, *, model: str) -> None:
+        self.server, self.model = server, model
+        super().__init__(
+            message(
+                "The caption server {server} refuses: {said} Set XUNTU_CAPTION__URL, XUNTU_CAPTION__MODEL (now "
+                "{model}) and XUNTU_CAPTION__KEY to what it knows. Captions that were found are kept.",
+                server=server,
+                said=said,
+                model=model,
+            )
+        )
+
+
+class CaptionsInterrupted(IndexerError):
+    """The caption server failed several times in a row: the rest is left for another time."""
+
+    code = "captions_interrupted"
+
+    def __init__(self, server: str, said: str) -> None:
+        self.server = server
+        super().__init__(
+            message(
+                "The caption server {server} failed several times in a row: {said} Captions that were found are kept; "
+                "to go on: xuntu index annotate caption",
+                server=server,
+                said=said,
             )
         )

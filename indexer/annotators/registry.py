@@ -8,6 +8,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import TypeAlias
 
+from indexer.annotators.caption.annotator import open_captions
 from indexer.annotators.colours import ColourAnnotator
 from indexer.annotators.exif import ExifAnnotator
 from indexer.annotators.labels.annotator import open_labels
@@ -30,6 +31,7 @@ _COLUMNS = {"content_id", "version", "problem"}  # that every annotator's table 
 OpenLibraryAnnotator: TypeAlias = Callable[[IndexerSettings, AnnotatedLibrary], LibraryAnnotator]
 _OF_LIBRARIES: Mapping[str, tuple[OpenLibraryAnnotator, tuple[str, ...]]] = {
     "label": (open_labels, ("label", "labels", "label_names", "label_scores")),
+    "caption": (open_captions, ("caption_zh", "caption_en", "caption_by", "caption_agreement", "caption_doubtful")),
 }
 
 

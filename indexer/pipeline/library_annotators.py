@@ -70,7 +70,7 @@ def annotate_library(
     one that was `asked` for by name.
     """
     done = LibraryAnnotations()
-    library = _open_library(catalog, layout, settings)
+    library = open_annotated_library(catalog, layout, settings)
     if library is None:
         return done
     for name in names:
@@ -90,7 +90,8 @@ def annotate_library(
     return done
 
 
-def _open_library(catalog: Catalog, layout: Layout, settings: IndexerSettings) -> AnnotatedLibrary | None:
+def open_annotated_library(catalog: Catalog, layout: Layout, settings: IndexerSettings) -> AnnotatedLibrary | None:
+    """Return a library as its annotators see it; None where nothing has been encoded yet."""
     stored = catalog.list_encoders()
     if not stored:
         return None

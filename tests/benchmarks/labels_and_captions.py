@@ -198,7 +198,7 @@ def _measure_doubts(shelf: Shelf) -> Table:
         head=("captions", "pictures", "its own caption is doubted", "that of another picture is"),
         rows=rows,
         notes=(
-            f"A caption is doubted where fewer than {DOUBTFUL:.0%} of ordinary queries fit the picture less than it does.",
+            f"One is doubted where fewer than {DOUBTFUL:.0%} of ordinary queries fit the picture less than it does.",
         ),
     )
 

@@ -16,7 +16,9 @@ class CaptionSettings(BaseModel):
         pattern=r"^$|^https?://\S+$",
         description="Server that speaks OpenAI's protocol, such as http://localhost:11434/v1; pictures are sent there",
     )
-    model: str = Field("", description="Model that writes captions, as the server calls it")
+    model: str = Field(
+        "", description="Model that writes captions, as the server calls it; without one: florence-2 or qwen3-vl-2b"
+    )
     key: SecretStr | None = Field(None, description="Key of the server, where it wants one")
     languages: Literal["both", "zh", "en"] = Field("both", description="Languages of captions")
     concurrency: int = Field(4, ge=1, le=64, description="Pictures that the server is asked about at once")

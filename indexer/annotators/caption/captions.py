@@ -7,12 +7,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from indexer.library.annotations.port import IndexedPictures
 from indexer.library.annotations.values import Failure
-
-CaptionLanguage: TypeAlias = Literal["zh", "en"]
+from models.captioners.spec import CaptionLanguage
 
 _NAMES: Mapping[CaptionLanguage, str] = {"zh": "Simplified Chinese", "en": "English"}
 _PARTS = ("short", "descriptive")
@@ -82,7 +81,8 @@ def read_answer(answer: str) -> Captions:
         (language, asked, part, text)
         for asked in _NAMES
         for part in _PARTS
-        if (text := _clean(found.get(f"{part}_{asked}"), _MOST_CHARACTERS[part])) and (language := _language_of(text))
+        if (text := clean_caption(found.get(f"{part}_{asked}"), _MOST_CHARACTERS[part]))
+        and (language := _language_of(text))
     ]
     texts: dict[CaptionLanguage, dict[str, str]] = {}
     # What is in the language of its key comes before what strayed into another one's.
@@ -128,8 +128,8 @@ def _find_object(answer: str) -> Mapping[str, Any]:
     return found
 
 
-def _clean(text: object, most: int) -> str:
-    """Return a text on one line, cut at a word."""
+def clean_caption(text: object, most: int = _MOST_CHARACTERS["descriptive"]) -> str:
+    """Return a text on one line, cut at a word; "" for what is no text."""
     words = " ".join(text.encode("utf-8", "replace").decode().split()) if isinstance(text, str) else ""
     return words if len(words) <= most else f"{words[:most].rpartition(' ')[0] or words[:most]}…"
 

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 from indexer.annotators.caption.captions import (
-    CaptionLanguage,
     Captions,
     is_whole,
     make_prompt,
@@ -28,6 +27,7 @@ from indexer.annotators.errors import CaptionsInterrupted, CaptionsRefused
 from indexer.config import CaptionSettings
 from indexer.library.annotations.port import IndexedPictures
 from indexer.library.annotations.values import Failure
+from models.captioners.spec import CaptionLanguage
 from models.foundation.errors import BackendNotInstalled
 
 logger = logging.getLogger(__name__)

@@ -244,7 +244,9 @@ def annotate(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]...", help="Annotators, as `stats` lists them. Default: all.", show_default=False
+            metavar="[NAME]...",
+            help="Annotators, as `stats` lists them, label or caption. Default: all that are set up.",
+            show_default=False,
         ),
     ] = None,
     *,

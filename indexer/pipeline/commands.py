@@ -169,7 +169,14 @@ def annotate(
         try:
             of_libraries = [name for name in chosen if name in library_annotators()]
             done = annotate_library(
-                catalog, layout, settings, of_libraries, asked=names, again=again, on_annotate=on_annotate
+                catalog,
+                layout,
+                settings,
+                of_libraries,
+                named=names,
+                is_asked_for=True,
+                again=again,
+                on_annotate=on_annotate,
             )
         finally:
             catalog.sync_texts()

@@ -60,14 +60,15 @@ def annotate_library(
     settings: IndexerSettings,
     names: Sequence[str],
     *,
-    asked: Sequence[str] = (),
+    named: Sequence[str] = (),
+    is_asked_for: bool = False,
     again: bool = False,
     on_annotate: OnAnnotate = lambda *_: None,
 ) -> LibraryAnnotations:
     """Put library annotators to work on what they have not seen, or `again` on everything.
 
-    What keeps one from going on is among the failures; what it found before that is kept. Raises AnnotatorNotSetUp for
-    one that was `asked` for by name.
+    `is_asked_for`: a person waits for what they find, and for nothing else. What keeps one from going on is among the
+    failures; what it found before that is kept. Raises AnnotatorNotSetUp for one that was `named`.
     """
     done = LibraryAnnotations()
     library = open_annotated_library(catalog, layout, settings)
@@ -76,14 +77,14 @@ def annotate_library(
     for name in names:
         try:
             annotator = library_annotators()[name](settings, library)
-            most = annotator.most(is_asked_for=bool(asked))
+            most = annotator.most(is_asked_for=is_asked_for)
             if most == 0:
                 continue
             _enter(catalog, annotator, again=again)
             _LibraryWork(catalog, annotator, library, settings.decode_limits, on_annotate).do(most, done.problems)
             done.warnings += annotator.warnings
         except AnnotatorNotSetUp:
-            if name in asked:
+            if name in named:
                 raise
         except ImageSearchError as error:
             done.failures.append(error)

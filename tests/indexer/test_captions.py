@@ -216,6 +216,11 @@ def test_an_update_whose_captions_fail_is_published_and_says_so(full_album, fake
     assert isinstance(warning, CaptionsRefused)
 
 
+def test_captions_are_written_where_all_that_can_be_found_is_asked_for(full_album, fake):
+    found = annotate(full_album.settings(caption=CaptionSettings(url=fake.url, model="toy", budget=3)))
+    assert [(one.annotated, one.left) for one in found if one.name == "caption"] == [(3, 2)]
+
+
 # Answers that are not what was asked
 
 

@@ -112,7 +112,7 @@ class LibraryAnnotator(Protocol):
         ...
 
     def most(self, *, is_asked_for: bool) -> int | None:
-        """Return how many pictures it looks at at most, asked for by name or with an update; None: all."""
+        """Return how many pictures it looks at at most, where a person asks for it and with an update; None: all."""
         ...
 
     def annotate(self, pictures: IndexedPictures) -> Generator[tuple[int, Values | Failure], None, None]:

@@ -25,7 +25,7 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import open_encoders
 from indexer.library.errors import UnknownSource
 from indexer.library.layout import Layout
-from indexer.library.originals import read_original
+from indexer.library.originals import address_of, read_original
 from indexer.library.thumbnails import make_thumbnail
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate
@@ -154,9 +154,23 @@ class _LibraryWork:
         ids = found.tolist()
 
         def read(row: int, side: int) -> Image.Image | None:
-            return next(filter(None, (_read_reduced(one, side, self.limits) for one in rows[ids[row]])), None)
+            return self._read(rows[ids[row]], side)
 
         return ids, IndexedPictures(vectors=vectors, read=read)
+
+    def _read(self, rows: Sequence[ImageRow], side: int) -> Image.Image | None:
+        """Return a picture that lies in several places from the first that has it; one at an address as it was kept."""
+        for row in rows:
+            with suppress(DecodeError, UnknownSource):
+                data = read_original(row, self.limits)
+                decoded = decode_image(data, short_side=0, long_side=side, limits=self.limits)
+                return make_thumbnail(decoded.image, side)
+        for row in rows:
+            if address_of(row) is not None:
+                with suppress(OSError, ValueError), Image.open(self.library.layout.thumbnail(row.sha256)) as image:
+                    return image.convert("RGB")
+        logger.info("%s cannot be looked at now", rows[0].place)
+        return None
 
     def _keep_all(
         self,
@@ -166,7 +180,7 @@ class _LibraryWork:
         problems: dict[str, int],
         progress: "_Shown",
     ) -> None:
-        """Keep what is found every few seconds, and at the end, whatever ends it."""
+        """Keep what is found every few seconds, and at the end, whatever ends it; from then on words find it."""
         waiting: list[tuple[int, Annotation]] = []
         kept_at = time.monotonic()
 
@@ -174,6 +188,7 @@ class _LibraryWork:
             with self.catalog.writing():
                 self.catalog.put_annotations(record, waiting)
             waiting.clear()
+            self.catalog.sync_texts()
 
         try:
             progress.show(0)
@@ -205,11 +220,3 @@ class _Shown:
         if always or time.monotonic() - self.shown_at > _SHOWN_AFTER:
             self.shown_at = time.monotonic()
             self.on_annotate(self.name, self.before + done, max(self.total, self.before + done))
-
-
-def _read_reduced(row: ImageRow, side: int, limits: DecodeLimits) -> Image.Image | None:
-    with suppress(DecodeError, UnknownSource):
-        data = read_original(row, limits)
-        return make_thumbnail(decode_image(data, short_side=0, long_side=side, limits=limits).image, side)
-    logger.info("%s cannot be looked at now", row.place)
-    return None

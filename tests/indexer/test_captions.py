@@ -82,6 +82,15 @@ class FakeServer:
                 except OSError:
                     pass  # the client has gone
 
+            def do_GET(self) -> None:  # a picture at an address
+                file = io.BytesIO()
+                Image.new("RGB", (1200, 800), "teal").save(file, "JPEG")
+                self.send_response(200)
+                self.send_header("content-type", "image/jpeg")
+                self.send_header("content-length", str(file.tell()))
+                self.end_headers()
+                self.wfile.write(file.getvalue())
+
             def log_message(self, *_: object) -> None:
                 pass
 
@@ -219,6 +228,34 @@ def test_an_update_whose_captions_fail_is_published_and_says_so(full_album, fake
 def test_captions_are_written_where_all_that_can_be_found_is_asked_for(full_album, fake):
     found = annotate(full_album.settings(caption=CaptionSettings(url=fake.url, model="toy", budget=3)))
     assert [(one.annotated, one.left) for one in found if one.name == "caption"] == [(3, 2)]
+
+
+def test_a_picture_at_an_address_travels_as_it_was_kept_and_one_that_is_away_is_left(captioned, fake):
+    table = captioned.album.write_list(json.dumps({"url": f"{fake.url}/teal.jpg"}), "list.jsonl")
+    captioned.album.build(table)
+    (captioned.album.pictures / "a.png").rename(captioned.album.folder / "a.png")
+    assert captioned() == (5, 0, 1)
+    sizes = {
+        Image.open(io.BytesIO(base64.b64decode(one["messages"][0]["content"][1]["image_url"]["url"][23:]))).size
+        for one in fake.requests
+    }
+    assert (400, 267) in sizes
+
+
+def test_words_find_what_was_captioned_before_a_run_is_over(captioned, fake, monkeypatch):
+    monkeypatch.setattr("indexer.pipeline.library_annotators._KEPT_AFTER", -1.0)
+
+    def answer(_request: dict, number: int) -> Answer:
+        if number == 3:
+            catalog = Catalog(captioned.album.layout.catalog)
+            found.append(len(catalog.find_texts('"cushion"')))
+            catalog.close()
+        return say(WHOLE)
+
+    found: list[int] = []
+    fake.answer = answer
+    captioned()
+    assert found == [2]
 
 
 # Answers that are not what was asked

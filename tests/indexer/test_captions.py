@@ -331,7 +331,8 @@ def test_texts_stay_on_their_line_and_within_bounds():
     read = read_answer(json.dumps({"short_en": "a\nb  c", "descriptive_en": "word " * 1000}))
     assert read["en"].short == "a b c"
     assert 1_900 < len(read["en"].descriptive) <= 2_001
-    assert read_answer("{" * 5_000) == {}
+    assert read_answer("{" * 500_000) == {}
+    assert set(read_answer("{" * 5_000 + " thinking </think>" + json.dumps(WHOLE))) == {"zh", "en"}
 
 
 # Servers that fail

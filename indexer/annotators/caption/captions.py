@@ -13,6 +13,9 @@ from indexer.library.annotations.port import IndexedPictures
 from indexer.library.annotations.values import Failure
 from models.captioners.spec import CaptionLanguage
 
+SIDE = 1024  # pixels, the longer side of what a captioner sees at most
+_MOST_ANSWERED = 50_000  # characters of an answer that are looked at
+_MOST_TRIES = 100  # to find an object among them
 _NAMES: Mapping[CaptionLanguage, str] = {"zh": "Simplified Chinese", "en": "English"}
 _PARTS = ("short", "descriptive")
 _MOST_CHARACTERS = {"short": 300, "descriptive": 2_000}
@@ -113,10 +116,11 @@ def _caption(parts: Mapping[str, str]) -> MachineCaption:
 
 def _find_object(answer: str) -> Mapping[str, Any]:
     """Return the last JSON object in an answer that has a caption; an empty one where there is none."""
-    text = _THOUGHT.sub("", answer)
+    text = _THOUGHT.sub("", answer[-_MOST_ANSWERED:])
     found: Mapping[str, Any] = {}
-    decoder, start = json.JSONDecoder(), text.find("{")
-    while start >= 0:
+    decoder, start, tries = json.JSONDecoder(), text.find("{"), 0
+    while start >= 0 and tries < _MOST_TRIES:
+        tries += 1
         try:
             read, end = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):

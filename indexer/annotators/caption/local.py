@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from PIL import Image
 
 from indexer.annotators.caption.captions import (
+    SIDE,
     Captions,
     MachineCaption,
     clean_caption,
@@ -13,7 +14,6 @@ from indexer.annotators.caption.captions import (
     merge,
     read_answer,
 )
-from indexer.annotators.caption.server import SIDE
 from indexer.library.annotations.port import IndexedPictures
 from indexer.library.annotations.values import Failure
 from models.captioners.captioner import TransformersCaptioner

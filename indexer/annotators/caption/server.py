@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from PIL import Image
 
 from indexer.annotators.caption.captions import (
+    SIDE,
     Captions,
     is_whole,
     make_prompt,
@@ -32,7 +33,6 @@ from models.foundation.errors import BackendNotInstalled
 
 logger = logging.getLogger(__name__)
 
-SIDE = 1024  # pixels, the longer side of what is sent at most
 _QUALITY = 85
 _RETRIES = 4  # of what passes; the client waits as long as a server asks for
 _MOST_IN_A_ROW = 5  # failures, before the rest is left for another time
@@ -90,8 +90,8 @@ class CaptionServer:
                             break
                     if not running:
                         break
-                    for task in runner.run(_first_of(running)):
-                        row, outcome = running.pop(task), task.result()
+                    done = [(running.pop(task), task.result()) for task in runner.run(_first_of(running))]
+                    for row, outcome in sorted(done, key=lambda one: isinstance(one[1], (_Passing, _Refusal))):
                         if isinstance(outcome, Failure) and not self._has_answered:
                             doubtful.append((row, outcome))
                         elif outcome is not None and not isinstance(outcome, (_Passing, _Refusal)):

@@ -97,6 +97,7 @@ class Strings:
     part: str
     found_by: str
     found_in: Mapping[str, str]
+    yes: str
     no_preview: str
 
     nothing_title: str
@@ -259,6 +260,7 @@ ZH = Strings(
         "name": "文件名",
         "ocr": "图中文字",
     },
+    yes="是",
     no_preview="无法显示预览",
     nothing_title="没有符合条件的图片",
     nothing_body="图库里没有图片同时满足这些条件。",
@@ -427,6 +429,7 @@ EN = Strings(
         "name": "Name",
         "ocr": "Text in the picture",
     },
+    yes="Yes",
     no_preview="No preview",
     nothing_title="No picture fits",
     nothing_body="No picture of the library meets all of these conditions.",

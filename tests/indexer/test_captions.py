@@ -104,6 +104,8 @@ class FakeServer:
         return f"http://127.0.0.1:{self.server.server_port}/v1"
 
     def stop(self) -> None:
+        if not self.thread.is_alive():
+            return
         self.stopping.set()
         self.server.shutdown()
         self.server.server_close()
@@ -382,7 +384,6 @@ def test_a_server_that_is_slow_or_not_there_is_left_for_another_time(captioned, 
     with pytest.raises(CaptionsInterrupted):
         captioned(again=True)
     assert count(captioned.album) == 4  # what was found before is shown until there is something newer
-    fake.stop = lambda: None
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,16 @@ _SKIMAGE = (
 )
 _BUILT_IN = {"skimage": ("data", _SKIMAGE), "sklearn": ("datasets/images", "china.jpg flower.jpg")}
 # What is written in the picture, each line with its size and place, in pixels.
-_SIGN = (("图书馆", 96, (70, 60)), ("PUBLIC LIBRARY", 44, (70, 190)), ("开放时间 Opening hours  9:00–21:00", 30, (70, 270)))
-_SLIDE = (("2025 季度報告", 72, (60, 50)), ("Customer churn fell to 2.4 %", 44, (60, 200)), ("客戶流失率下降", 44, (60, 270)))
+_SIGN = (
+    ("图书馆", 96, (70, 60)),
+    ("PUBLIC LIBRARY", 44, (70, 190)),
+    ("开放时间 Opening hours  9:00–21:00", 30, (70, 270)),
+)
+_SLIDE = (
+    ("2025 季度報告", 72, (60, 50)),
+    ("Customer churn fell to 2.4 %", 44, (60, 200)),
+    ("客戶流失率下降", 44, (60, 270)),
+)
 _SCENES = ("brick.png", "motorcycle_right.png", "gravel.png")  # of the video, one after the other
 _FILM_SIZE, _RATE, _SECONDS, _ZOOM = (480, 320), 12, 3, 0.15
 

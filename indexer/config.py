@@ -3,9 +3,37 @@
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from pydantic import Field
+from pydantic import BaseModel, Field, SecretStr
 
 from indexer.library.config import IndexSettings, LibrarySettings
+
+
+class CaptionSettings(BaseModel):
+    """Who writes captions of pictures, and of how many. Environment: XUNTU_CAPTION__URL, XUNTU_CAPTION__MODEL, ..."""
+
+    url: str = Field(
+        "",
+        pattern=r"^$|^https?://\S+$",
+        description="Server that speaks OpenAI's protocol, such as http://localhost:11434/v1; pictures are sent there",
+    )
+    model: str = Field(
+        "", description="Model that writes captions, as the server calls it; without one: florence-2 or qwen3-vl-2b"
+    )
+    key: SecretStr | None = Field(None, description="Key of the server, where it wants one")
+    languages: Literal["both", "zh", "en"] = Field("both", description="Languages of captions")
+    concurrency: int = Field(4, ge=1, le=64, description="Pictures that the server is asked about at once")
+    timeout_seconds: float = Field(120.0, gt=0, description="How long the server may take to answer")
+    budget: int | None = Field(
+        None, ge=1, description="Most pictures that one `index annotate` has captioned; default: all"
+    )
+    with_updates: int = Field(
+        0, ge=0, description="Most pictures that a build or update has captioned, once they can be searched"
+    )
+
+    @property
+    def in_languages(self) -> tuple[Literal["zh", "en"], ...]:
+        """The languages that captions are asked for in."""
+        return ("zh", "en") if self.languages == "both" else (self.languages,)
 
 
 class SettingKeywords(TypedDict, total=False):
@@ -29,6 +57,8 @@ class SettingKeywords(TypedDict, total=False):
     batch_size: int | None
     fetch_timeout_seconds: float
     leave_out: str
+    labels: Path | None
+    caption: CaptionSettings
     pinyin: bool | None
 
 
@@ -54,6 +84,11 @@ class IndexerSettings(LibrarySettings):
     leave_out: str = Field(
         "", description="Annotators that runs do without, commas between them, such as ocr; `index annotate` takes any"
     )
+
+    labels: Path | None = Field(
+        None, description="List of labels that pictures get, one a line; default: labels.txt in the library"
+    )
+    caption: CaptionSettings = CaptionSettings()
 
     @property
     def left_out(self) -> frozenset[str]:

@@ -205,11 +205,13 @@ def _facts(detail: ImageDetail, lang: str, timezone: str | None) -> list[dict[st
         (text.dimensions, f"{size} · {megapixels:.1f} MP" if megapixels >= 0.1 else size),
         (text.file, f"{detail.format.upper()} · {words.file_size(detail.bytes)}"),
         (text.place, detail.place or (text.has_gps if detail.has_gps else "")),
-        *((one.label, _shown(one.value)) for one in detail.details),
+        *((one.label, _shown(one.value, text.yes)) for one in detail.details),
     ]
     return [{"label": label, "value": value} for label, value in facts if value]
 
 
-def _shown(value: object) -> str:
-    """Return a value of an annotator as a person reads it."""
+def _shown(value: object, yes: str) -> str:
+    """Return a value of an annotator as a person reads it; what is not the case is not among them."""
+    if value is True:
+        return yes
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

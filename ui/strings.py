@@ -102,6 +102,7 @@ class Strings:
     found_by: str
     found_in: Mapping[str, str]
     looks_like: str
+    yes: str
     no_preview: str
 
     nothing_title: str
@@ -261,6 +262,10 @@ ZH = Strings(
     found_by="为什么找到",
     found_in={
         "caption": "描述",
+        "caption_en": "机器写的描述",
+        "caption_zh": "机器写的描述",
+        "label": "自动标签",
+        "label_names": "自动标签",
         "tag": "标签",
         "name": "文件名",
         "ocr": "图中文字",
@@ -269,6 +274,7 @@ ZH = Strings(
         "picture": "画面",
     },
     looks_like="看起来相符",
+    yes="是",
     no_preview="无法显示预览",
     nothing_title="没有符合条件的图片",
     nothing_body="图库里没有图片同时满足这些条件。",
@@ -434,6 +440,10 @@ EN = Strings(
     found_by="Why it was found",
     found_in={
         "caption": "Caption",
+        "caption_en": "Caption by a machine",
+        "caption_zh": "Caption by a machine",
+        "label": "Label",
+        "label_names": "Label",
         "tag": "Tag",
         "name": "Name",
         "ocr": "Text in the picture",
@@ -442,6 +452,7 @@ EN = Strings(
         "picture": "Picture",
     },
     looks_like="looks like it",
+    yes="Yes",
     no_preview="No preview",
     nothing_title="No picture fits",
     nothing_body="No picture of the library meets all of these conditions.",

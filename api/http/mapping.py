@@ -195,7 +195,7 @@ def list_annotations(fields: FieldSet, found: Mapping[str, Any]) -> dict[str, An
 
 
 def list_details(fields: FieldSet, found: Mapping[str, Any], language: str) -> list[schemas.ShownValue]:
-    """Return the values that are to be shown and have no place of their own."""
+    """Return the values that are to be shown and have no place of their own; what is not the case is not shown."""
     return [
         schemas.ShownValue(
             name=one.field.name,
@@ -203,8 +203,12 @@ def list_details(fields: FieldSet, found: Mapping[str, Any], language: str) -> l
             value=_shown(one.field, found[one.field.name], language),
         )
         for one in fields
-        if one.field.shown and one.field.name not in _SAID_ELSEWHERE and found.get(one.field.name) not in (None, "", [])
+        if one.field.shown and one.field.name not in _SAID_ELSEWHERE and _is_said(found.get(one.field.name))
     ]
+
+
+def _is_said(value: Any) -> bool:
+    return value is not False and value not in (None, "", [])
 
 
 def _shown(field: Field, value: Any, language: str) -> Any:

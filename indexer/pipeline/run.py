@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer.annotators.registry import list_annotators
+from indexer.annotators.registry import library_annotators, list_annotators
 from indexer.config import IndexerSettings
 from indexer.errors import (
     ClockJumped,
@@ -35,6 +35,7 @@ from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare, items_as_known
 from indexer.pipeline.encode import EncodeRun, OnProgress, PartsRun, Progress
 from indexer.pipeline.engines import DeviceEncoders
+from indexer.pipeline.library_annotators import annotate_library
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.read import EncoderView, ImageDataset
 from indexer.pipeline.renew import renew
@@ -158,6 +159,7 @@ class Run:
         self._sync_texts()
         manifest = self._publish_if_changed()
         self._end_changes_of_encoders()
+        self._annotate_library()
         self.catalog.seal()
         return BuildReport(
             build=manifest.build,
@@ -464,6 +466,17 @@ class Run:
                 self.progress.problems.update(problems)
                 self.progress.add(mark("annotations"), time.perf_counter() - started)
         self.warnings += [NotAnnotated(name, count) for name, count in self.progress.problems.items() if count]
+
+    def _annotate_library(self) -> None:
+        """Find what vectors tell and servers say, now that the pictures can be searched."""
+        started = time.perf_counter()
+        names = [name for name in library_annotators() if name not in self.settings.left_out]
+        on_annotate = self.options.on_annotate
+        done = annotate_library(self.catalog, self.layout, self.settings, names, on_annotate=on_annotate)
+        self.warnings += [*done.warnings, *done.failures]
+        self.warnings += [NotAnnotated(name, count) for name, count in done.problems.items() if count]
+        if self.catalog.sync_texts() or done.problems:
+            self.progress.add(mark("annotations"), time.perf_counter() - started)
 
     def _publish_if_changed(self) -> Manifest:
         started = time.perf_counter()

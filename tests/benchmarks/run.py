@@ -19,6 +19,7 @@ import gpu
 import gpu_index
 import indexing
 import kills
+import labels_and_captions
 import long_pictures
 import million
 import odd_files
@@ -55,6 +56,7 @@ MEASURES = {
     "words": words.measure,
     "one-box": one_box.measure,
     "text-in-pictures": text_in_pictures.measure,
+    "labels-and-captions": labels_and_captions.measure,
     "quality": quality.measure,
 }
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -116,3 +116,13 @@ def test_a_picture_of_an_address_leads_there():
     assert view["folder_href"] == link(Address(text="x", lang="en").filtered(path="https://host.example/a/"))
     assert file_name("http://host.example/") == "host.example"
     assert show(path="…/a/b.jpg")["folder_href"] is None
+
+
+def test_what_machines_found_stands_below_under_names_that_say_so():
+    found = {"Caption by a machine, English": "A cat.", "Labels": ["cat", "sofa"], "It may not fit": True}
+    details = [{"name": "x", "label": label, "value": value} for label, value in found.items()]
+    facts = {one["label"]: one["value"] for one in show(caption="mine", details=details)["facts"]}
+    assert [facts[label] for label in found] == ["A cat.", "cat, sofa", "Yes"]
+    for lang, machine in {"en": "machine", "zh": "机器"}.items():
+        assert all(machine in labels(lang).found_in[name] for name in ("caption_en", "caption_zh"))
+        assert machine not in labels(lang).found_in["caption"]

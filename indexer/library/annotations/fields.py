@@ -21,7 +21,8 @@ class FieldType(StrEnum):
 
     text      str; a condition asks for a part of it, whatever the case
     path      str; a condition asks for its beginning (only the catalog's own)
-    words     a sequence of str, kept one a line; a condition asks for one of them as a whole, whatever the case
+    words     a sequence of str, kept one a line; a condition asks for one of them as a whole, whatever the case, or
+              for what else the field's choices say is meant by one
     choice    one of the field's choices by name
     choices   some of the field's choices by name, kept as bits in their order: later versions only append choices
     whole     int

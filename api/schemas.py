@@ -138,9 +138,10 @@ class SearchRequest(Strict):
 
 
 class Part(Region):
-    """A part of a long picture; `number` asks for its thumbnail."""
+    """A part of a long picture, or a moment of a video; `number` asks for its thumbnail."""
 
     number: int
+    at: float | None = Field(None, description="Of a moment of a video: seconds from the beginning")
 
 
 class FoundIn(BaseModel):
@@ -175,7 +176,9 @@ class Hit(BaseModel):
     width: int
     height: int
     duplicates: int = Field(0, description="Left out because of this hit, with hide_duplicates, as far as was looked")
-    part: Part | None = Field(None, description="What was found of a picture that is longer than 1:3; null: all of it")
+    part: Part | None = Field(
+        None, description="What was found of a video, or of a picture longer than 1:3; null: all of it"
+    )
     reasons: list[FoundIn] = Field([], description="What of it says the words, where words were looked at")
 
 
@@ -281,7 +284,12 @@ class ImageDetail(BaseModel):
     url: str | None = Field(None, description="Where the original is, if it was fetched from an address")
     annotations: dict[str, Any] = Field({}, description="What annotators found, by the names of their fields")
     details: list[ShownValue] = Field([], description="What of it is not said above, and is to be shown")
-    parts: list[Part] = Field([], description="Of a picture that is longer than 1:3: the parts that it is looked at in")
+    kind: Literal["picture", "video"] = "picture"
+    duration: float | None = Field(None, description="Of a video: how many seconds it takes")
+    parts: list[Part] = Field(
+        [],
+        description="Of a picture that is longer than 1:3: the parts that it is looked at in; of a video its moments",
+    )
     part: int | None = Field(None, description="Number of the part that its thumbnail shows where none is asked for")
 
 

@@ -165,7 +165,8 @@ class Ranker:
     ) -> list[SearchHit]:
         ids = page.ids.tolist()
         rows = self._opened.catalog.get_images(ids)
-        parts = self._find_parts(page.ids, retrievers if plan.query.match != "text" else ())
+        is_video = np.array([one in rows and rows[one].is_video for one in ids], np.bool_)
+        parts = self._find_parts(page.ids, is_video, retrievers if plan.query.match != "text" else ())
         reasons: Mapping[int, tuple[Reason, ...]] = {}
         if plan.query.match != "vector":
             asked = [read.clause.text for read in plan.clauses if read.clause.text and read.clause.weight > 0]
@@ -204,27 +205,28 @@ class Ranker:
         valued.sort(key=lambda hit: _compared(values[hit.id]), reverse=sort.descending)
         return valued + [hit for hit in hits if values.get(hit.id) is None]
 
-    def _find_parts(self, ids: Ids, retrievers: Sequence[VectorRetriever]) -> dict[int, HitPart]:
-        """Return what of long pictures was found, by their ids: by the encoder whose scores are shown."""
+    def _find_parts(self, ids: Ids, is_video: Mask, retrievers: Sequence[VectorRetriever]) -> dict[int, HitPart]:
+        """Return what of long pictures and videos was found, by their ids: by the encoder whose scores are shown."""
         numbers, unknown = np.zeros(len(ids), np.int64), np.ones(len(ids), np.bool_)
         for one in retrievers:
             here = unknown & one.space.index.holds(ids)
-            numbers[here] = one.find_parts(ids[here])
+            numbers[here] = one.find_parts(ids[here], is_video[here])
             unknown &= ~here
         chosen = np.flatnonzero(numbers)
-        boxes = self._opened.catalog.get_parts(ids[chosen].tolist())
+        known = self._opened.catalog.get_parts(ids[chosen].tolist())
         keys = zip(ids[chosen].tolist(), numbers[chosen].tolist(), strict=True)
-        return {key[0]: HitPart(key[1], boxes[key]) for key in keys if key in boxes}
+        return {key[0]: HitPart.of(key[1], known[key]) for key in keys if key in known}
 
     def _find_written(self, reasons: Mapping[int, Sequence[Reason]]) -> dict[int, HitPart]:
         """Return the parts of long pictures in which the first of what is written there stands, by their ids."""
         written = {
             image_id: box for image_id, found in reasons.items() if (box := next((r.box for r in found if r.box), None))
         }
-        boxes: dict[int, list[HitPart]] = {}
-        for (image_id, number), box in self._opened.catalog.get_parts(list(written)).items():
-            boxes.setdefault(image_id, []).append(HitPart(number, box))
-        return {one: max(parts, key=lambda part: part.box.share_of(written[one])) for one, parts in boxes.items()}
+        known: dict[int, list[HitPart]] = {}
+        for (image_id, number), part in self._opened.catalog.get_parts(list(written)).items():
+            if part.at_ms is None:  # of a video, it is not known in which moment
+                known.setdefault(image_id, []).append(HitPart.of(number, part))
+        return {one: max(parts, key=lambda part: part.box.share_of(written[one])) for one, parts in known.items()}
 
 
 def _compared(value: Any) -> Any:

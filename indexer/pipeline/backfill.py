@@ -20,7 +20,7 @@ from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import UnknownSource
 from indexer.library.layout import Layout
-from indexer.library.originals import read_original
+from indexer.library.originals import decode_original, read_original
 from indexer.library.thumbnails import DECODED_SIDE
 from indexer.pipeline.annotate import annotate, record_of
 from models.foundation.devices import count_cpus
@@ -155,8 +155,11 @@ def _read_thumbnail(path: Path) -> AnnotatedPicture | None:
 
 def _read_picture(row: ImageRow, limits: DecodeLimits) -> AnnotatedPicture | None:
     try:
-        data = read_original(row, limits)
-        decoded = decode_image(data, short_side=DECODED_SIDE, long_side=DECODED_SIDE, limits=limits)
+        if row.is_video:
+            data, decoded = b"", decode_original(row, short_side=DECODED_SIDE, long_side=DECODED_SIDE, limits=limits)
+        else:
+            data = read_original(row, limits)
+            decoded = decode_image(data, short_side=DECODED_SIDE, long_side=DECODED_SIDE, limits=limits)
     except (DecodeError, UnknownSource) as error:
         logger.info("%s is not annotated now: %s", row.place, error)
         return None

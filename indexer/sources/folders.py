@@ -68,6 +68,10 @@ class FolderSource(Source):
         """Return the file itself."""
         return self.root.path / key
 
+    def own_file(self, item: Item) -> Path:
+        """Return the file itself."""
+        return self.file(item.locator.key)
+
     def original(self, picture: StoredItem, _limits: DecodeLimits) -> Original:
         """Return the file itself."""
         return FilePath(self.file(picture.locator.key))

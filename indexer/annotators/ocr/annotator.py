@@ -47,10 +47,16 @@ def has_text(image: Image.Image) -> bool:
 def _annotate(picture: AnnotatedPicture) -> Values:
     if not has_text(picture.image):
         return {}
+    if not picture.data:  # a frame of a video
+        return _describe(picture.image)
     # It has been decoded before, so it is within the limits of the library.
     limits = DecodeLimits(max_bytes=len(picture.data), max_pixels=2**40)
     short, long = _READ_SIDES
     image = decode_image(picture.data, short_side=short, long_side=long, limits=limits).image
+    return _describe(image)
+
+
+def _describe(image: Image.Image) -> Values:
     lines = read_lines(image)[:_MOST_LINES]
     if not lines:
         return {}

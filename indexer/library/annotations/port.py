@@ -19,7 +19,7 @@ class AnnotatedPicture:
 
     `image` is upright RGB, reduced: at least 320 pixels on its longer side where the original has them. `data` are the
     bytes of the file, `exif` its EXIF block, and `metadata` what else it says in words; empty where the annotator needs
-    less than "bytes".
+    less than "bytes". Of a video it is a frame that stands for it, without `data`, and `exif` is what its file says.
     """
 
     image: Image.Image

@@ -334,4 +334,10 @@ SCRIPTS: tuple[str, ...] = (
     CREATE TRIGGER vectors_deleted AFTER DELETE ON vectors
         BEGIN DELETE FROM part_vectors WHERE encoder_id = old.encoder_id AND content_id = old.content_id; END;
     """,
+    """
+    -- A video is one content: a frame stands for all of it, and the parts of it are its moments.
+    ALTER TABLE contents ADD COLUMN duration_ms INTEGER;       -- of a video; NULL: it is a picture
+    ALTER TABLE parts ADD COLUMN at_ms INTEGER;                -- of a moment, from the beginning; NULL: of a picture
+    CREATE INDEX contents_videos ON contents (id) WHERE duration_ms IS NOT NULL;
+    """,
 )

@@ -113,9 +113,16 @@ class PartedIndex:
         _, of_parts = self._find_parts(query, ids, offset_weight)
         return np.maximum(own, of_parts)
 
-    def best_parts(self, query: Vectors, ids: Ids, *, offset_weight: float = 0.0) -> npt.NDArray[np.int64]:
-        """Return for each of `ids` the number of the part that scores best, 0 where the whole does: int64 (n,)."""
+    def best_parts(
+        self, query: Vectors, ids: Ids, *, offset_weight: float = 0.0, of_moments: Mask | None = None
+    ) -> npt.NDArray[np.int64]:
+        """Return for each of `ids` the number of the part that scores best, 0 where the whole does: int64 (n,).
+
+        Where `of_moments` is set, the whole stands for its parts and has no say, as the cover of a video.
+        """
         own = self.whole.score(query, ids, offset_weight=offset_weight)
+        if of_moments is not None:
+            own[of_moments] = _NONE
         numbers, of_parts = self._find_parts(query, ids, offset_weight)
         return np.where(of_parts > own, numbers, 0)
 
@@ -154,10 +161,12 @@ def whole_of(index: VectorIndex) -> VectorIndex:
     return index.whole if isinstance(index, PartedIndex) else index
 
 
-def best_parts(index: VectorIndex, query: Vectors, ids: Ids, *, offset_weight: float = 0.0) -> npt.NDArray[np.int64]:
+def best_parts(
+    index: VectorIndex, query: Vectors, ids: Ids, *, offset_weight: float = 0.0, of_moments: Mask | None = None
+) -> npt.NDArray[np.int64]:
     """Return the number of the part of each picture that scores best; 0, for the whole, where it has no parts."""
     if isinstance(index, PartedIndex):
-        return index.best_parts(query, ids, offset_weight=offset_weight)
+        return index.best_parts(query, ids, offset_weight=offset_weight, of_moments=of_moments)
     return np.zeros(len(ids), np.int64)
 
 

@@ -144,6 +144,14 @@ class Part(Region):
     at: float | None = Field(None, description="Of a moment of a video: seconds from the beginning")
 
 
+class FoundMoment(BaseModel):
+    """A moment of a video, `at` seconds from its beginning, and how it scores by itself; `number` is its part."""
+
+    number: int
+    at: float
+    score: float
+
+
 class FoundIn(BaseModel):
     """Something of a picture that says what was asked for: `field` is caption, tag, name, or a field of the library.
 
@@ -179,6 +187,7 @@ class Hit(BaseModel):
     part: Part | None = Field(
         None, description="What was found of a video, or of a picture longer than 1:3; null: all of it"
     )
+    moments: list[FoundMoment] = Field([], description="Of a video: its best moments, at most 5, in the order of time")
     reasons: list[FoundIn] = Field([], description="What of it says the words, where words were looked at")
 
 

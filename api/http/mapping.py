@@ -159,6 +159,7 @@ def _to_hit(hit: SearchHit) -> schemas.Hit:
         height=hit.height,
         duplicates=hit.duplicates,
         part=to_part(hit.part) if hit.part else None,
+        moments=[schemas.FoundMoment(**asdict(one)) for one in hit.moments],
         reasons=[
             schemas.FoundIn(
                 field=reason.field,

@@ -18,7 +18,7 @@ from api.search.plan import Encoded, EncoderPlan, Plan, sum_parts
 from api.search.query import Query
 from api.search.reasons import Reason, find_reasons
 from api.search.relevance_scoring import RelevanceScorer, cannot_tell, make_relevance_scorer, no_good_match
-from api.search.results import HitPart, SearchHit, SearchNote, SearchResult
+from api.search.results import HitMoment, HitPart, SearchHit, SearchNote, SearchResult
 from api.search.retrievers.vectors import VectorRetriever
 from api.search.retrievers.words import WordRetriever
 from indexer.library.catalog.sorting import read_sort
@@ -31,6 +31,7 @@ from models.foundation.vectors import Ids
 from models.relevance.mixture import DEPTH
 
 _CACHED_FILTERS = 32
+_MOST_MOMENTS = 5  # of a video, that are told of a hit
 
 
 class Ranker:
@@ -166,13 +167,15 @@ class Ranker:
         ids = page.ids.tolist()
         rows = self._opened.catalog.get_images(ids)
         is_video = np.array([one in rows and rows[one].is_video for one in ids], np.bool_)
-        parts = self._find_parts(page.ids, is_video, retrievers if plan.query.match != "text" else ())
+        retrievers = retrievers if plan.query.match != "text" else ()
+        parts = self._find_parts(page.ids, is_video, retrievers)
         reasons: Mapping[int, tuple[Reason, ...]] = {}
         if plan.query.match != "vector":
             asked = [read.clause.text for read in plan.clauses if read.clause.text and read.clause.weight > 0]
             reasons = find_reasons(self._opened.catalog, rows, asked)
             parts |= self._find_written(reasons)
         judged = scorer.judge(page.ids, page.scores) if scorer else [(None, None)] * len(ids)
+        moments = self._find_moments(page.ids[is_video], parts, retrievers)
         return [
             SearchHit(
                 id=image_id,
@@ -186,6 +189,7 @@ class Ranker:
                 likelihood=likelihood,
                 duplicates=duplicates,
                 part=parts.get(image_id),
+                moments=moments.get(image_id, ()),
                 reasons=reasons.get(image_id, ()),
             )
             for image_id, score, (relevance, likelihood), duplicates in zip(
@@ -216,6 +220,21 @@ class Ranker:
         known = self._opened.catalog.get_parts(ids[chosen].tolist())
         keys = zip(ids[chosen].tolist(), numbers[chosen].tolist(), strict=True)
         return {key[0]: HitPart.of(key[1], known[key]) for key in keys if key in known}
+
+    def _find_moments(
+        self, ids: Ids, parts: Mapping[int, HitPart], retrievers: Sequence[VectorRetriever]
+    ) -> dict[int, tuple[HitMoment, ...]]:
+        """Return the best moments of videos by their ids, for those of which one was found."""
+        found: dict[int, tuple[HitMoment, ...]] = {}
+        for image_id in [one for one in ids.tolist() if one in parts]:
+            ranked = next(filter(None, (one.rank_moments(image_id, _MOST_MOMENTS) for one in retrievers)), ())
+            known = self._opened.catalog.get_parts([image_id])
+            found[image_id] = tuple(
+                HitMoment(number, at_ms / 1000, round(score, 6))
+                for number, score in ranked
+                if (image_id, number) in known and (at_ms := known[image_id, number].at_ms) is not None
+            )
+        return found
 
     def _find_written(self, reasons: Mapping[int, Sequence[Reason]]) -> dict[int, HitPart]:
         """Return the parts of long pictures in which the first of what is written there stands, by their ids."""

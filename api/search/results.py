@@ -29,6 +29,15 @@ class HitPart:
         return cls(number, part.box, None if part.at_ms is None else part.at_ms / 1000)
 
 
+@dataclass(frozen=True, slots=True)
+class HitMoment:
+    """A moment of a video that was found: its number, from 1, its time in seconds, and how it scores by itself."""
+
+    number: int
+    at: float
+    score: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchHit:
     """A ranked picture: `path` is below the folder `root`; `score` is what ranks, higher is better.
@@ -40,8 +49,9 @@ class SearchHit:
     only words were found, as the encoder knows none of them. `relevance` is how likely the hit is right, 0..1, for this
     query in this library; `likelihood` is the same in a word. Each is None where it does not hold. Width and height are
     of the upright picture, in pixels. `duplicates` are those left out because of this hit, as far as the search looked.
-    `part` is what of a long picture was found, None where that is all of it, or the moment of a video; `reasons` are
-    what of it says the words, where words were looked at.
+    `part` is what of a long picture was found, None where that is all of it, or the moment of a video, of which
+    `moments` are the best few, in the order of time; `reasons` are what of it says the words, where words were looked
+    at.
     """
 
     id: int
@@ -55,6 +65,7 @@ class SearchHit:
     likelihood: Likelihood | None = None
     duplicates: int = 0
     part: HitPart | None = None
+    moments: tuple[HitMoment, ...] = ()
     reasons: tuple[Reason, ...] = ()
 
 

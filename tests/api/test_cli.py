@@ -42,6 +42,7 @@ def test_json_for_programs(xuntu, library, photographs):
         "height",
         "duplicates",
         "part",
+        "moments",
         "reasons",
     }
     assert (answer["hits"][0]["path"], answer["hits"][0]["root"]) == ("cat.png", str(photographs))

@@ -126,6 +126,21 @@ class PartedIndex:
         numbers, of_parts = self._find_parts(query, ids, offset_weight)
         return np.where(of_parts > own, numbers, 0)
 
+    def rank_parts(
+        self, query: Vectors, owner: int, most: int, *, offset_weight: float = 0.0
+    ) -> tuple[npt.NDArray[np.int64], Scores]:
+        """Return the numbers of the parts of one picture that score best, at most `most`, ascending, and their scores.
+
+        int64 (n,) and float32 (n,). Raises KeyError.
+        """
+        (start,), (end,) = ranges_of(self._keys, np.array([owner]))
+        keys = self._keys[start:end]
+        if not len(keys):
+            return keys, np.empty(0, np.float32)
+        scores = self.parts.score(query, keys, offset_weight=offset_weight)
+        best = np.sort(np.argsort(-scores, kind="stable")[:most])
+        return numbers_of(keys[best]), scores[best]
+
     def close(self) -> None:
         """Release memory and files of both."""
         self.whole.close()

@@ -273,3 +273,26 @@ def test_a_library_of_the_version_before_takes_its_videos_up(films):
     assert (report.encoded, report.reused) == (2, 2)
     assert moments(films) == expected
     assert films.problems() == []
+
+
+def test_the_clip_of_a_picture_is_no_video_of_its_own(album, film):
+    sign = {"com.apple.quicktime.content.identifier": "4A1F"}
+    tags, first = {"movflags": "use_metadata_tags"}, {"movflags": "use_metadata_tags+faststart"}
+    for name in ("IMG_1", "IMG_2", "trip/IMG_3"):
+        album.draw(f"{name}.jpg")
+    film(album.pictures / "IMG_1.MOV", metadata=sign, container=tags)
+    film(album.pictures / "trip" / "IMG_3_HEVC.MOV", metadata=sign, container=first)
+    film(album.pictures / "IMG_2.MOV")  # a film that has the name of a picture
+    film(album.pictures / "IMG_4.MOV", metadata=sign, container=tags)  # a clip whose picture is not there
+    done = album.build()
+    assert done.failed == 0
+    assert sorted(album.names()) == ["IMG_1.jpg", "IMG_2.MOV", "IMG_2.jpg", "IMG_4.MOV", "trip/IMG_3.jpg"]
+    album.draw("IMG_4.jpg")  # it comes later: then the clip is its own
+    album.update(only=[album.pictures / "IMG_4.jpg"])
+    assert "IMG_4.MOV" not in album.names()
+    (album.pictures / "IMG_1.jpg").unlink()
+    album.update(only=[album.pictures / "IMG_1.jpg"])
+    assert "IMG_1.MOV" in album.names()
+    before = album.names()
+    assert album.update().encoded == 0
+    assert album.names() == before

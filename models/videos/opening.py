@@ -20,7 +20,6 @@ from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits, check_pixels
 
 logger = logging.getLogger(__name__)
-av.logging.set_level(None)
 
 AnyPacket: TypeAlias = "Packet[Any]"
 

@@ -155,12 +155,13 @@ class FoundMoment(BaseModel):
 class FoundIn(BaseModel):
     """Something of a picture that says what was asked for: `field` is caption, tag, name, or a field of the library.
 
-    `box` is where it stands in the picture, if it is written there (field `ocr`).
+    `box` is where it stands in the picture, if it is written there (field `ocr`), and `at` when, in seconds of a video.
     """
 
     field: str
     text: str
     box: Region | None = None
+    at: float | None = None
 
 
 class Hit(BaseModel):

@@ -64,7 +64,7 @@ def detail_view(
         "reasons": [
             {"label": text.found_in.get(reason.field, reason.field), "text": reason.text} for reason in reasons
         ],
-        "marks": [] if part and is_video else _marks(reasons, part or whole),
+        "marks": _marks([one for one in reasons if not is_video or (part and one.at == part.at)], part or whole),
         "caption": detail.caption,
         "tags": [
             {"label": tag, "href": link(Address(lang=address.lang, text=tag, match="text"))} for tag in detail.tags

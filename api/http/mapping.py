@@ -165,6 +165,7 @@ def _to_hit(hit: SearchHit) -> schemas.Hit:
                 field=reason.field,
                 text=displayable(reason.text),
                 box=schemas.Region(**asdict(reason.box)) if reason.box else None,
+                at=reason.at,
             )
             for reason in hit.reasons
         ],

@@ -237,15 +237,22 @@ class Ranker:
         return found
 
     def _find_written(self, reasons: Mapping[int, Sequence[Reason]]) -> dict[int, HitPart]:
-        """Return the parts of long pictures in which the first of what is written there stands, by their ids."""
-        written = {
-            image_id: box for image_id, found in reasons.items() if (box := next((r.box for r in found if r.box), None))
-        }
+        """Return the parts in which the first of what is written there stands, by ids: of long pictures and videos."""
+        first = {one: next((r for r in found if r.box), None) for one, found in reasons.items()}
+        written = {image_id: reason for image_id, reason in first.items() if reason}
         known: dict[int, list[HitPart]] = {}
-        for (image_id, number), part in self._opened.catalog.get_parts(list(written)).items():
-            if part.at_ms is None:  # of a video, it is not known in which moment
-                known.setdefault(image_id, []).append(HitPart.of(number, part))
-        return {one: max(parts, key=lambda part: part.box.share_of(written[one])) for one, parts in known.items()}
+        for (image_id, number), part in sorted(self._opened.catalog.get_parts(list(written)).items()):
+            known.setdefault(image_id, []).append(HitPart.of(number, part))
+        return {one: _part_of(written[one], parts) for one, parts in known.items()}
+
+
+def _part_of(reason: Reason, parts: Sequence[HitPart]) -> HitPart:
+    """Return the part in which something stands: the moment that has begun then, or the place that has most of it."""
+    if reason.at is not None:
+        begun = [part for part in parts if part.at is not None and part.at <= reason.at]
+        return begun[-1] if begun else parts[0]
+    box = reason.box
+    return max(parts, key=lambda part: part.box.share_of(box)) if box else parts[0]
 
 
 def _compared(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Why a picture was found by words: what of it says them, and where, if that is in the picture itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from indexer.library.annotations.fields import FieldSet
@@ -20,12 +20,14 @@ _UNITS = 10_000  # of the width and the height, in which corners are kept
 class Reason:
     """Something that says what was asked for: the name of its field, what it says, and where in the picture.
 
-    The fields are those of the library, and caption, tag and name. The box is in pixels of the upright picture.
+    The fields are those of the library, and caption, tag and name. The box is in pixels of the upright picture; `at` is
+    when it is there, seconds from the beginning of a video.
     """
 
     field: str
     text: str
     box: Box | None = None
+    at: float | None = None
 
 
 def find_reasons(catalog: Catalog, rows: Mapping[int, ImageRow], texts: Sequence[str]) -> dict[int, tuple[Reason, ...]]:
@@ -39,7 +41,7 @@ def _of(row: ImageRow, found: Mapping[str, Any], fields: FieldSet, matcher: Word
     said = [(matcher.count(reason.text), reason) for reason in _list_said(row, found, fields)]
     said += [(matcher.count(name_words(row.path)), Reason("name", row.path.rpartition("/")[2]))]
     chosen = sorted((pair for pair in said if pair[0]), key=lambda pair: -pair[0])[:_MOST]
-    return tuple(Reason(reason.field, matcher.cut(reason.text, _MOST_CHARS), reason.box) for _, reason in chosen)
+    return tuple(replace(reason, text=matcher.cut(reason.text, _MOST_CHARS)) for _, reason in chosen)
 
 
 def _list_said(row: ImageRow, found: Mapping[str, Any], fields: FieldSet) -> Iterator[Reason]:
@@ -50,12 +52,19 @@ def _list_said(row: ImageRow, found: Mapping[str, Any], fields: FieldSet) -> Ite
             continue
         lines = found.get(_LINES.get(one.field.name, ""))
         if lines:
-            yield from (Reason(one.field.name, line["text"], _box(line["corners"], row)) for line in lines)
+            yield from (
+                Reason(one.field.name, line["text"], _box(line["corners"], row), _seconds(line.get("at")))
+                for line in lines
+            )
         else:
             texts = value if isinstance(value, list) else str(value).split("\n")
             yield from (Reason(one.field.name, text) for text in texts)
     yield from (Reason("caption", line) for line in row.caption.split("\n") if line)
     yield from (Reason("tag", tag) for tag in row.tags.split("\n") if tag)
+
+
+def _seconds(at_ms: int | None) -> float | None:
+    return None if at_ms is None else at_ms / 1000
 
 
 def _box(corners: Sequence[int], row: ImageRow) -> Box:

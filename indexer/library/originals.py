@@ -1,6 +1,7 @@
 """The pictures of a library as they lie where they came from."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from indexer.library.catalog.records import ImageRow
 from indexer.library.errors import UnknownSource
@@ -42,20 +43,26 @@ def decode_original(
     """
     if not row.is_video:
         return decode_image(read_original(row, limits), short_side=short_side, long_side=long_side, limits=limits)
-    if not is_extra_installed("av"):
-        raise DecodeError("needs_video", row.format.upper())
+    path = find_video(row)
     from models.videos.moments import decode_at, decode_cover
     from models.videos.opening import open_video
 
-    path = open_source(row.source).own_file(Item(row.locator))
-    if path is None:
-        raise DecodeError("video_elsewhere")
     with open_regular(path) as file, open_video(file, limits) as video:
         decoded = decode_cover(video, limits, short_side=short_side, long_side=long_side)
         if at_ms is None:
             return decoded
         image = decode_at(video, at_ms, limits, short_side=short_side, long_side=long_side)
         return replace(decoded, image=image)
+
+
+def find_video(row: ImageRow) -> Path:
+    """Return the file of a video of the library. Raises DecodeError or UnknownSource."""
+    if not is_extra_installed("av"):
+        raise DecodeError("needs_video", row.format.upper())
+    path = open_source(row.source).own_file(Item(row.locator))
+    if path is None:
+        raise DecodeError("video_elsewhere")
+    return path
 
 
 def address_of(row: ImageRow) -> str | None:

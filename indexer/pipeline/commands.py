@@ -160,7 +160,15 @@ def annotate(
             if again:
                 for annotator in chosen:
                     catalog.forget_annotations(record_of(annotator))
-        backfill(catalog, layout, chosen, settings.decode_limits, most=None, on_annotate=on_annotate)
+        backfill(
+            catalog,
+            layout,
+            chosen,
+            settings.decode_limits,
+            moments=settings.video.moment_options,
+            most=None,
+            on_annotate=on_annotate,
+        )
         catalog.sync_texts()
         catalog.seal()
         return count_annotations(catalog)

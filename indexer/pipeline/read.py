@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from indexer.library.annotations.port import AnnotatedPicture, Annotator
+from indexer.library.annotations.port import AnnotatedPicture, Annotator, Frames
 from indexer.library.annotations.values import Annotation
 from indexer.library.catalog.records import Content
 from indexer.library.layout import Layout
@@ -187,7 +187,7 @@ class ImageDataset:
             wanted = self._views_lacking(sha256, file.tell())
             if not wanted:
                 return CopyRecord(index, item, sha256)
-            from models.videos.moments import decode_cover
+            from models.videos.moments import decode_cover, read_moments
             from models.videos.opening import open_video
 
             with open_video(file, self.options.limits) as video:
@@ -196,7 +196,8 @@ class ImageDataset:
                 cover = decode_cover(video, self.options.limits, short_side=self._short_side, long_side=DECODED_SIDE)
         decoded_at = time.perf_counter()
         is_new = len(wanted) == len(self.views)
-        content, annotations = self._describe(sha256, b"", cover) if is_new else (None, {})
+        frames = partial(read_moments, path, self.moments, self.options.limits)
+        content, annotations = self._describe(sha256, b"", cover, frames) if is_new else (None, {})
         pixels = {name: view.preprocess(cover.image)[None] for name, view in wanted.items()}
         seconds = decoded_at - started, time.perf_counter() - decoded_at
         return ImageRecord(index, item, sha256, pixels, (), content, annotations, seconds)
@@ -233,10 +234,14 @@ class ImageDataset:
             for part, image in images.items():
                 write_thumbnail(image, self.layout.thumbnail(sha256, part))
 
-    def _describe(self, sha256: str, data: bytes, decoded: DecodedImage) -> tuple[Content, Mapping[str, Annotation]]:
+    def _describe(
+        self, sha256: str, data: bytes, decoded: DecodedImage, frames: Frames | None = None
+    ) -> tuple[Content, Mapping[str, Annotation]]:
         """Write the thumbnail of a picture that is new, and return what the catalog keeps of it."""
         self._write_thumbnails(sha256, {0: decoded.image})
-        picture = AnnotatedPicture(image=decoded.image, data=data, exif=decoded.exif, metadata=decoded.metadata)
+        picture = AnnotatedPicture(
+            image=decoded.image, data=data, exif=decoded.exif, metadata=decoded.metadata, frames=frames
+        )
         content = Content(
             sha256=sha256,
             format=decoded.format,

@@ -462,8 +462,14 @@ class Run:
     def _backfill(self) -> None:
         started = time.perf_counter()
         if self.options.only is None:
-            limits, on_annotate = self.settings.decode_limits, self.options.on_annotate
-            problems = backfill(self.catalog, self.layout, self.annotators, limits, on_annotate=on_annotate)
+            problems = backfill(
+                self.catalog,
+                self.layout,
+                self.annotators,
+                self.settings.decode_limits,
+                moments=self.settings.video.moment_options,
+                on_annotate=self.options.on_annotate,
+            )
             if problems:
                 self.progress.problems.update(problems)
                 self.progress.add(mark("annotations"), time.perf_counter() - started)

@@ -13,7 +13,11 @@ from models.pictures.colour import profile_of_code_points, to_srgb
 
 Size = tuple[int, int]
 
-_SMALL: Final = 32  # pixels of the side of the square in which frames are compared
+_SMALL: Final = 64  # pixels of the side of the square in which frames are compared
+_PLAINLY, _FAINTLY = 24, 6  # of 255, by which places of frames differ
+_STILL: Final = 0.85  # share of a frame
+_MUCH, _LITTLE = 0.1, 0.004
+_LEVELS: Final = 4  # of each of three colours
 _UNKNOWN: Final = (0, 2, 3)  # code points of H.273 that say nothing
 _HIGH_DEFINITION: Final = 720  # lines, from which on colours are those of BT.709 where a file does not say
 _MATRICES: Final = {1, 4, 5, 7, 9}  # that the scaler knows
@@ -60,18 +64,21 @@ def to_image(frame: VideoFrame, aspect: float, *, short_side: int, long_side: in
     return image if turn is None else image.transpose(turn)
 
 
-def difference(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:
-    """Return the share of two small frames that differs plainly, place by place, 0..1: also where a camera moves."""
-    return float((np.abs(one - other).max(axis=2) > _PLAINLY).mean())
+def show_the_same(one: NDArray[np.int16], other: NDArray[np.int16]) -> bool:
+    """Say whether two small frames of a scene look alike, place by place.
+
+    Where nearly all stands perfectly still, as on slides, in recordings of a screen and before fixed cameras, little
+    that is new counts: a line of text, somebody who comes in.
+    """
+    apart = np.abs(one - other).max(axis=2)
+    new = (apart > _PLAINLY).mean()
+    stands_still = (apart < _FAINTLY).mean() >= _STILL
+    return bool(new < (_LITTLE if stands_still else _MUCH))
 
 
 def difference_of_colours(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:
     """Return the share of two small frames whose colours differ, wherever they are, 0..1: where a scene changes."""
     return float(np.abs(_histogram(one) - _histogram(other)).sum() / 2)
-
-
-_PLAINLY: Final = 24  # of 255
-_LEVELS: Final = 4  # of each of three colours
 
 
 def _histogram(frame: NDArray[np.int16]) -> NDArray[np.float64]:

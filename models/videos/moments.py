@@ -9,6 +9,7 @@ that is shorter than the distance of two key frames is missed where neither of t
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import av
@@ -18,16 +19,16 @@ from PIL import Image
 
 from models.pictures.decode import DecodedImage
 from models.pictures.errors import DecodeError
+from models.pictures.files import open_regular
 from models.pictures.frames import SAYS_ENOUGH, says
 from models.pictures.limits import DecodeLimits, check_pixels
-from models.videos.frames import difference, difference_of_colours, shown_size, small, to_image
+from models.videos.frames import difference_of_colours, show_the_same, shown_size, small, to_image
 from models.videos.metadata import read_exif
-from models.videos.opening import AnyPacket, Video
+from models.videos.opening import AnyPacket, Video, open_video
 from models.videos.options import MomentOptions
 
 LEAST_GAP: Final = 0.5  # seconds between frames that are looked at, at least
 _COVERS: Final = (0.1, 0.3, 0.5, 0.7, 0.0)  # shares of the duration at which a cover is looked for
-_ALIKE: Final = 0.1  # share of two frames that differs, below which they show the same
 _OTHER_SCENE: Final = 0.3  # share of colours that differ: of a camera that moves 0.1 at most, at cuts 0.5 and more
 _BLANK: Final = 8.0  # standard deviation of 0..255, below which a frame says nothing
 _KEPT_PACKETS: Final = 2**25  # bytes of packets that wait for their turn
@@ -76,7 +77,7 @@ def list_moments(
     for at, frame in _Frames(video, options, limits, reached).look():
         seen = small(frame)
         is_of_scene = kept is not None and difference_of_colours(seen, kept) < _OTHER_SCENE
-        if kept is not None and is_of_scene and (at < due or difference(seen, kept) < _ALIKE):
+        if kept is not None and is_of_scene and (at < due or show_the_same(seen, kept)):
             continue
         if seen.std(axis=(0, 1)).max() < _BLANK:
             spare = spare or (at, frame)
@@ -89,6 +90,15 @@ def list_moments(
         yield _moment(video, *spare, short_side, long_side)
     elif not count:
         raise DecodeError("corrupt")
+
+
+def read_moments(
+    path: Path, options: MomentOptions, limits: DecodeLimits, short_side: int
+) -> Iterator[tuple[int, Image.Image]]:
+    """Yield the moments of the video in a file: time in milliseconds, and picture. Raises what opening it raises."""
+    with open_regular(path) as file, open_video(file, limits) as video:
+        for moment in list_moments(video, options, limits, short_side=short_side):
+            yield moment.at_ms, moment.image
 
 
 def decode_cover(video: Video, limits: DecodeLimits, *, short_side: int, long_side: int = 0) -> DecodedImage:

@@ -219,7 +219,7 @@ def test_an_encoder_that_is_added_sees_the_moments_too(films, heavy):
     assert films.problems() == []
 
 
-def test_dates_places_and_kinds_of_videos_are_filtered(album, film):
+def test_dates_places_and_kinds_of_videos_are_filtered(album, film, heavy):
     metadata = {
         "com.apple.quicktime.creationdate": "2023-05-04T18:20:10+0800",
         "com.apple.quicktime.location.ISO6709": "+30.2500+120.1700/",

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 MOST_A_RUN = 100_000  # with an update: a few minutes of work; the next run goes on
 _AT_ONCE = 16, 500  # contents that are looked at before what was found is kept: at first, and at most
 _KEPT_AFTER = 5.0  # seconds, about
+_MOMENTS = MomentOptions()
 
 OnAnnotate = Callable[[str, int, int], None]  # the annotator's name, contents done, and all of them
 
@@ -68,7 +69,7 @@ def backfill(
     annotators: Iterable[Annotator],
     limits: DecodeLimits,
     *,
-    moments: MomentOptions,
+    moments: MomentOptions = _MOMENTS,
     most: int | None = MOST_A_RUN,
     on_annotate: OnAnnotate = lambda *_: None,
 ) -> dict[str, int]:

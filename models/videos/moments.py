@@ -143,7 +143,7 @@ def decode_at(video: Video, at_ms: int, limits: DecodeLimits, *, short_side: int
 def _decode_to(video: Video, at: float, limits: DecodeLimits) -> VideoFrame | None:
     """Return the first frame from a time on, or the last there is; None where the place is behind it already."""
     last: VideoFrame | None = None
-    for packet in video.container.demux(video.stream):
+    for packet in video.packets():
         try:
             frames = video.stream.codec_context.decode(packet)
         except av.FFmpegError:
@@ -166,15 +166,12 @@ def _time_of(video: Video, frame: VideoFrame) -> float:
 
 def _key_frame_at(video: Video, at: float, limits: DecodeLimits) -> VideoFrame | None:
     video.seek(at)
-    try:
-        for packet in video.container.demux(video.stream):
-            if packet.is_keyframe and packet.size:
-                frame = video.decode_key(packet)
-                if frame is not None:
-                    check_pixels((frame.width, frame.height), limits)
-                    return frame
-    except av.FFmpegError:
-        return None
+    for packet in video.packets():
+        if packet.is_keyframe and packet.size:
+            frame = video.decode_key(packet)
+            if frame is not None:
+                check_pixels((frame.width, frame.height), limits)
+                return frame
     return None
 
 
@@ -202,21 +199,18 @@ class _Frames:
         self.gap = max(LEAST_GAP, video.duration / options.most)
         self.seconds = max(options.seconds, 2 * self.gap)
         end = 0.0
-        try:
-            for packet in video.container.demux():
-                at = video.time_of(packet)
-                if not packet.size or at is None:
-                    continue
-                end = max(end, at + float((packet.duration or 0) * (packet.time_base or 0)))
-                if packet.stream_index == video.stream.index:
-                    yield from self._take(packet, at)
-                if time.monotonic() - started > options.limit_s:
-                    self.reached.out_of_time = True
-                    return
-        except av.FFmpegError:
-            end = 0.0
+        for packet in video.packets(of_all=True):
+            at = video.time_of(packet)
+            if not packet.size or at is None:
+                continue
+            end = max(end, at + float((packet.duration or 0) * (packet.time_base or 0)))
+            if packet.stream_index == video.stream.index:
+                yield from self._take(packet, at)
+            if time.monotonic() - started > options.limit_s:
+                self.reached.out_of_time = True
+                return
         least, share = _ENDS_EARLY
-        self.reached.breaks_off = video.duration - end > max(least, share * video.duration)
+        self.reached.breaks_off = video.ended or video.duration - end > max(least, share * video.duration)
 
     def _take(self, packet: AnyPacket, at: float) -> Iterator[tuple[float, VideoFrame]]:
         if packet.is_keyframe:

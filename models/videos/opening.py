@@ -39,6 +39,15 @@ class Video:
     aspect: float  # width of a pixel by its height
     start: float  # seconds, of the container, by its own clock
     duration: float
+    ended: bool = False  # whether its packets ended before they were all read, for what is damaged
+
+    def packets(self, *, of_all: bool = False) -> Iterator[AnyPacket]:
+        """Yield the packets from here on, those of sound and others too if `of_all`; damage ends them."""
+        try:
+            yield from self.container.demux() if of_all else self.container.demux(self.stream)
+        except (av.FFmpegError, IndexError):  # the second: of a stream that turns up on the way
+            logger.debug("the packets of a video end early", exc_info=True)
+            self.ended = True
 
     def time_of(self, packet: AnyPacket) -> float | None:
         """Return when a packet is shown, in seconds from the beginning; None where it does not say."""
@@ -75,21 +84,39 @@ def open_video(file: BinaryIO, limits: DecodeLimits) -> Iterator[Video]:
     head = file.read(64)
     if not head:
         raise DecodeError("empty_file")
-    file.seek(0)
     try:
-        with av.open(
-            file,
-            "r",
-            options={"format_whitelist": _CONTAINERS},
-            buffer_size=_BUFFER,
-            metadata_encoding="utf-8",
-            metadata_errors="replace",
-        ) as container:
-            yield _prepare(container, head, limits)
+        with _open(file) as container:
+            video = _prepare(container, head, limits)
+            if video.duration:
+                yield video
+                return
+            duration = _measure(video)
+        with _open(file) as container:  # from the beginning, which not every container can be led back to
+            video = _prepare(container, head, limits)
+            video.duration = duration
+            yield video
     except DecodeError:
         raise
     except av.FFmpegError as error:
         raise _explain(error, head) from error
+
+
+def _open(file: BinaryIO) -> InputContainer:
+    file.seek(0)
+    return av.open(
+        file,
+        "r",
+        options={"format_whitelist": _CONTAINERS},
+        buffer_size=_BUFFER,
+        metadata_encoding="utf-8",
+        metadata_errors="replace",
+    )
+
+
+def _measure(video: Video) -> float:
+    """Return how long a video is that does not say so, as what a browser records: when its last packet is shown."""
+    times = (video.time_of(packet) for packet in video.packets() if packet.size)
+    return max((at for at in times if at is not None), default=0.0)
 
 
 def _prepare(container: InputContainer, head: bytes, limits: DecodeLimits) -> Video:
@@ -152,8 +179,6 @@ _BEGINNINGS: Final = (b"\x1aE\xdf\xa3", b"RIFF", b"G")
 
 
 def _explain(error: av.FFmpegError, head: bytes) -> DecodeError:
-    if isinstance(error, av.PermissionError | av.OSError) and error.errno:
-        return DecodeError("io_error", error.strerror or "")
     if head[4:8] in {b"ftyp", b"mdat", b"moov", b"wide", b"free"}:
         return DecodeError("truncated" if isinstance(error, av.InvalidDataError | av.EOFError) else "corrupt")
     if isinstance(error, av.DecoderNotFoundError):

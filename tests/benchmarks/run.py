@@ -29,6 +29,7 @@ import text_in_pictures
 import text_query
 import text_tower
 import unchanged
+import videos
 from processes import Bench, say
 from records import NoCommit, find_commit, write_record
 from tables import describe_machine, machine_line
@@ -51,6 +52,7 @@ MEASURES = {
     "odd-files": odd_files.measure,
     "long-pictures": long_pictures.measure,
     "text-in-pictures": text_in_pictures.measure,
+    "videos": videos.measure,
     "quality": quality.measure,
 }
 CHECKOUT = Path(__file__).resolve().parents[2]

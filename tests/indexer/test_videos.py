@@ -1,7 +1,10 @@
 """Videos in a library: one picture each, with moments that follow whatever becomes of the file."""
 
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import tarfile
 
 import numpy as np
@@ -296,3 +299,48 @@ def test_the_clip_of_a_picture_is_no_video_of_its_own(album, film):
     before = album.names()
     assert album.update().encoded == 0
     assert album.names() == before
+
+
+KILLED = """
+import os, signal, sys
+from indexer.pipeline import encode
+encode._FLUSH_SECONDS = -1.0
+flush = encode.MomentsRun.flush
+def flush_and_die(run):
+    flush(run)
+    os.kill(os.getpid(), signal.SIGKILL)
+encode.MomentsRun.flush = flush_and_die
+from indexer.cli import main
+main()
+"""
+
+
+def test_a_run_that_is_killed_among_moments_loses_nothing_and_makes_nothing_twice(album, film, heavy, processes):
+    names = [f"{number}.mp4" for number in range(4)]
+    for number, name in enumerate(names):
+        film(album.pictures / name, (2 * number + 30, 2 * number + 31))
+    command = [
+        sys.executable,
+        "-c",
+        KILLED,
+        "build",
+        str(album.pictures),
+        "--data",
+        str(album.data),
+        "--encoder",
+        "hash",
+    ]
+    made = []
+    for _ in range(2):
+        done = subprocess.run([*command, "--workers", "0"], env=album.environment(), capture_output=True, check=False)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        connection = sqlite3.connect(album.layout.catalog)
+        made.append(connection.execute("SELECT count(*) FROM part_vectors").fetchone()[0])
+        connection.close()
+    assert made == [2, 4]  # of one video more each time
+    album.build()
+    assert moments(album) == {name: [0, 2000] for name in names}
+    connection = sqlite3.connect(album.layout.catalog)
+    assert connection.execute("SELECT count(*), count(DISTINCT content_id) FROM part_vectors").fetchone() == (8, 4)
+    connection.close()
+    assert album.problems() == []

@@ -230,6 +230,17 @@ def test_a_file_that_is_cut_says_so_and_gives_what_it_has(tmp_path, draw_scene, 
     assert why_not(plain) == "truncated"
 
 
+def test_a_video_that_does_not_say_how_long_it_is_is_measured(tmp_path, draw_scene, write_video):
+    scenes = [(2, draw_scene(seed)) for seed in range(3)]
+    path = write_video(
+        tmp_path / "a.webm", scenes, "libvpx", gop=10, options={"deadline": "realtime"}, container={"live": "1"}
+    )
+    with av.open(str(path)) as container:
+        assert container.duration is None
+    assert cover_of(path).duration_ms == 5_900
+    assert [one.at_ms for one in moments_of(path)] == [0, 2000, 4000]
+
+
 def test_what_is_no_video_is_said(tmp_path, draw_scene, write_video):
     def keep(name: str, data: bytes):
         (tmp_path / name).write_bytes(data)
@@ -295,3 +306,29 @@ def test_what_a_video_says_of_itself_is_read_as_of_a_picture(tmp_path, draw_scen
         monkeypatch.undo()
         time.tzset()
     assert exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] == "2023:05:04 18:20:10"
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.ts"])
+def test_whatever_a_file_holds_comes_out_as_moments_or_a_reason(name, tmp_path, draw_scene, write_video, heavy):
+    codec = "mpeg4" if name == "a.avi" else "libx264"
+    data = write_video(
+        tmp_path / name, [(1, draw_scene(seed, 64, 48)) for seed in range(4)], codec, gop=10
+    ).read_bytes()
+    random, outcomes = np.random.default_rng(0), set()
+    for number in range(80):
+        changed = bytearray(data)
+        span = len(data) if number % 2 else min(len(data), 2_000)
+        for place in random.integers(0, span, 1 + number % 20):
+            changed[place if number % 3 else -1 - place] = random.integers(0, 256)
+        path = tmp_path / f"changed-{name}"
+        path.write_bytes(changed[: len(changed) if number % 5 else int(random.integers(0, len(data)))])
+        try:
+            cover_of(path)
+            found = moments_of(path, seconds=1.0)
+            with opened(path) as video:
+                decode_at(video, found[-1].at_ms, LIMITS, short_side=60)
+            outcomes.add("moments")
+        except DecodeError as error:
+            outcomes.add(error.reason)
+    assert "moments" in outcomes
+    assert len(outcomes) >= 2

@@ -296,6 +296,7 @@ class ImageDetail(BaseModel):
     details: list[ShownValue] = Field([], description="What of it is not said above, and is to be shown")
     kind: Literal["picture", "video"] = "picture"
     duration: float | None = Field(None, description="Of a video: how many seconds it takes")
+    clip: bool = Field(False, description="Whether a short film around it lies beside a picture, as of a live photo")
     parts: list[Part] = Field(
         [],
         description="Of a picture that is longer than 1:3: the parts that it is looked at in; of a video its moments",

@@ -362,16 +362,16 @@ class Page:
         return {
             **view,
             "download": self._download(detail) if asked_for == image_id else None,
-            "played": self._download(detail) if played == image_id else None,
+            "played": self._download(detail, clip=detail.clip) if played == image_id else None,
         }
 
-    def _download(self, detail: ImageDetail) -> dict[str, str]:
+    def _download(self, detail: ImageDetail, *, clip: bool = False) -> dict[str, str]:
         """Return the original as a data: URI, or the sentence that says why not."""
         if detail.bytes > MAX_DOWNLOAD_BYTES:
             size = words.file_size(detail.bytes)
             return {"error": labels(self.lang).download_too_large.format(size=size)}
         try:
-            original = self.client.with_language(self.lang).original(detail.id)
+            original = self.client.with_language(self.lang).original(detail.id, clip=clip)
         except ApiError as error:
             return {"error": error.text(self.lang)}
         return {"name": file_name(detail.path), "src": data_uri(original.content, original.media_type)}

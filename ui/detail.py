@@ -11,7 +11,7 @@ from api.schemas import FoundIn, Hit, ImageDetail, Region
 from ui import words
 from ui.address import PAGE_SIZE, Address, away_from, link, toward
 from ui.bar import SWATCHES
-from ui.film import film_view, moment_at, time_of
+from ui.film import clip_view, film_view, moment_at, time_of
 from ui.stage import Found, file_name, score_label, shape_of
 from ui.strings import labels
 
@@ -58,7 +58,7 @@ def detail_view(
         "width": max(1, part.width if part else detail.width),
         "height": max(1, part.height if part else detail.height),
         "overview": _overview(detail, address, pictures.whole, number, lang=lang) if part and not is_video else None,
-        "film": film_view(detail, address, number=number, thumbnails=pictures.moments, lang=lang) if is_video else None,
+        "film": _film(detail, address, number, pictures, lang),
         "name": file_name(detail.path),
         "folder": folder if detail.url else f"{detail.root}/{folder}",
         "reasons": [
@@ -99,6 +99,14 @@ def detail_view(
         "all_similar": link(Address(lang=address.lang, like=(detail.id,))),
         "error": None,
     }
+
+
+def _film(
+    detail: ImageDetail, address: Address, number: int | None, pictures: DetailPictures, lang: str
+) -> dict[str, Any] | None:
+    if detail.kind == "video":
+        return film_view(detail, address, number=number, thumbnails=pictures.moments, lang=lang)
+    return clip_view(lang) if detail.clip else None
 
 
 def part_shown(detail: ImageDetail, address: Address, found: Found | None) -> int | None:

@@ -65,6 +65,11 @@ def film_view(
     }
 
 
+def clip_view(lang: str) -> dict[str, Any]:
+    """Return the same of a picture that a clip lies beside."""
+    return {"at": 0, "plays": True, "play": labels(lang).play_clip, "sorry": None, "moments": [], "is_clip": True}
+
+
 def _why_not_played(detail: ImageDetail, lang: str) -> str | None:
     if detail.bytes > MAX_DOWNLOAD_BYTES:
         return labels(lang).film_too_large

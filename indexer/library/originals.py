@@ -65,6 +65,14 @@ def find_video(row: ImageRow) -> Path:
     return path
 
 
+def find_clip_of(row: ImageRow) -> Path | None:
+    """Return the file with the moments around a picture of the library, None where there is none."""
+    try:
+        return None if row.is_video else open_source(row.source).clip(row.path)
+    except UnknownSource:
+        return None
+
+
 def address_of(row: ImageRow) -> str | None:
     """Return where a picture was fetched from, None for one of this machine."""
     try:

@@ -47,6 +47,15 @@ def clips_beside(folder: Path, pictures: Iterable[str]) -> list[str]:
     ]
 
 
+def find_clip(picture: Path) -> Path | None:
+    """Return the clip of a picture, None where there is none."""
+    stem, dot, suffix = picture.name.rpartition(".")
+    if not dot or f".{suffix.lower()}" not in _PICTURES:
+        return None
+    names = [f"{stem}{added}{end}" for added in ("", "_HEVC") for one in _VIDEOS for end in (one.upper(), one)]
+    return next((path for name in names if _says_clip(path := picture.with_name(name))), None)
+
+
 def _split(name: str) -> tuple[str, str]:
     stem, dot, suffix = name.lower().rpartition(".")
     return stem, dot + suffix

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from indexer.library.sources.items import MAX_INT64, Item, Locator, Root, Stamp
 from indexer.library.sources.port import FilePath, Original, ReadOptions, ScanContext, Source, StoredItem
-from indexer.sources.clips import Clips, clips_beside
+from indexer.sources.clips import Clips, clips_beside, find_clip
 from indexer.sources.rules import IGNORE_FILES, NO_MEDIA, FileKind, PathRules
 from indexer.sources.sidecars import SUFFIXES as SIDECAR_SUFFIXES
 from indexer.sources.sidecars import Sidecars, pictures_beside
@@ -73,6 +73,10 @@ class FolderSource(Source):
     def own_file(self, item: Item) -> Path:
         """Return the file itself."""
         return self.file(item.locator.key)
+
+    def clip(self, key: str) -> Path | None:
+        """Return the clip of a live photo."""
+        return find_clip(self.file(key))
 
     def original(self, picture: StoredItem, _limits: DecodeLimits) -> Original:
         """Return the file itself."""

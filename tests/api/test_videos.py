@@ -146,3 +146,23 @@ def test_a_video_that_is_gone_is_shown_as_far_as_it_was_kept(tmp_path, write_vid
     with TestClient(create_app(Settings(data=tmp_path / "data"))) as client:
         assert client.get("/v1/images/1/thumbnail", params={"part": 2, "size": 1000}).status_code == 200
         assert client.get("/v1/images/1/file").status_code == 404
+
+
+def test_the_clip_of_a_live_photo_is_said_and_given_out(tmp_path, write_video, draw_scene):
+    pictures = tmp_path / "pictures"
+    clip = write_video(
+        pictures / "IMG_1.MOV",
+        [(1, draw_scene(1))],
+        metadata={"com.apple.quicktime.content.identifier": "4A1F"},
+        container={"movflags": "use_metadata_tags"},
+    )
+    Image.fromarray(draw_scene(1)).save(pictures / "IMG_1.JPG")
+    Image.fromarray(draw_scene(2)).save(pictures / "IMG_2.JPG")
+    build(IndexerSettings(data=tmp_path / "data", workers=0), [pictures], BuildOptions(encoders=["hash"]))
+    with TestClient(create_app(Settings(data=tmp_path / "data"))) as client:
+        said = {one["path"]: one["id"] for one in client.get("/v1/images").json()["images"]}
+        assert sorted(said) == ["IMG_1.JPG", "IMG_2.JPG"]
+        assert [client.get(f"/v1/images/{said[name]}").json()["clip"] for name in sorted(said)] == [True, False]
+        found = client.get(f"/v1/images/{said['IMG_1.JPG']}/file", params={"clip": True})
+        assert (found.headers["content-type"], found.content) == ("video/quicktime", clip.read_bytes())
+        assert client.get(f"/v1/images/{said['IMG_2.JPG']}/file", params={"clip": True}).status_code == 404

@@ -16,6 +16,7 @@ from indexer.library.catalog.migrations import SCRIPTS
 from indexer.library.catalog.writer import Catalog
 from indexer.library.duplicates.report import find_duplicates
 from indexer.library.encoders import open_encoders
+from indexer.library.originals import find_clip_of
 from indexer.pipeline.commands import compact
 from indexer.pipeline.encode import MomentsRun
 
@@ -290,6 +291,11 @@ def test_the_clip_of_a_picture_is_no_video_of_its_own(album, film):
     done = album.build()
     assert done.failed == 0
     assert sorted(album.names()) == ["IMG_1.jpg", "IMG_2.MOV", "IMG_2.jpg", "IMG_4.MOV", "trip/IMG_3.jpg"]
+    clips = {name: find_clip_of(row) for name, row in album.rows().items()}
+    assert {name: clip.name for name, clip in clips.items() if clip} == {
+        "IMG_1.jpg": "IMG_1.MOV",
+        "trip/IMG_3.jpg": "IMG_3_HEVC.MOV",
+    }
     album.draw("IMG_4.jpg")  # it comes later: then the clip is its own
     album.update(only=[album.pictures / "IMG_4.jpg"])
     assert "IMG_4.MOV" not in album.names()

@@ -82,3 +82,8 @@ def test_a_hit_of_a_video_says_its_time():
     hit = Hit(id=7, path="a.mp4", root="r", score=0.2, width=320, height=180, part=PARTS[2])
     assert time_label(hit) == "1:23"
     assert time_label(hit.model_copy(update={"part": None})) is None
+
+
+def test_a_live_photo_offers_its_clip():
+    shown = view(film(kind="picture", duration=None, parts=[], format="jpeg", clip=True), Address(detail=7))["film"]
+    assert (shown["plays"], shown["play"], shown["moments"]) == (True, "Play the clip", [])

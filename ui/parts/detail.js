@@ -71,7 +71,7 @@ async function keep(id, film) {
 }
 
 function playButton(one) {
-  const button = h("button", labelled(one.film.play, { type: "button", class: "play", "data-key": "play" }), icon("play"));
+  const button = h("button", labelled(one.film.play, { type: "button", class: one.film.is_clip ? "play clip" : "play", "data-key": "play" }), icon("play"));
   button.addEventListener("click", () => {
     button.setAttribute("aria-disabled", "true");
     button.replaceChildren(h("span", null, one.labels.fetching_film));

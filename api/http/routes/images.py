@@ -33,7 +33,7 @@ from indexer.library.catalog.records import ImageRow
 from indexer.library.errors import UnknownSource
 from indexer.library.filters import Filter
 from indexer.library.layout import Layout
-from indexer.library.originals import address_of, decode_original, find_original
+from indexer.library.originals import address_of, decode_original, find_clip_of, find_original
 from indexer.library.sources.port import Bytes, FilePath, Redirect
 from indexer.library.thumbnails import THUMBNAIL_SIDE, make_thumbnail
 from models.pictures.errors import DecodeError
@@ -106,6 +106,7 @@ async def describe_image(image_id: int, service: ServiceDep, language: LanguageD
         details=list_details(fields, found, language),
         kind="video" if row.is_video else "picture",
         duration=None if row.duration_ms is None else row.duration_ms / 1000,
+        clip=await asyncio.to_thread(find_clip_of, row) is not None,
         parts=[to_part(part) for part in parts.values()],
         part=_telling_part(row, len(parts)),
     )
@@ -123,9 +124,19 @@ def _dated(row: ImageRow, by_camera: str | None) -> Literal["camera", "beside", 
 
 
 @router.get("/{image_id}/file", response_class=FileResponse, responses={307: {"description": "It is at an address"}})
-async def download_image(image_id: int, service: ServiceDep) -> Response:
+async def download_image(
+    image_id: int,
+    service: ServiceDep,
+    clip: Annotated[bool, Query(description="The film that lies beside a live photo, in place of the picture")] = False,
+) -> Response:
     """Return the file as it is, or a range of it; of a picture that was fetched from an address, the way there."""
     row = await asyncio.to_thread(service.serving.engine.get_image, image_id)
+    if clip:
+        film = await asyncio.to_thread(find_clip_of, row)
+        if film is None:
+            raise FileGone(image_id)
+        kind = _media_type("mov" if film.suffix.lower() == ".mov" else "mp4")
+        return FileResponse(film, media_type=kind, filename=displayable(film.name), headers=_CACHE)
     limits = DecodeLimits(max_bytes=service.settings.max_file_bytes)
     try:
         original = await asyncio.to_thread(find_original, row, limits)

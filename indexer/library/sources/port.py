@@ -137,6 +137,10 @@ class Source(Protocol):
         """
         return None
 
+    def clip(self, key: str) -> Path | None:
+        """Return the file with the moments around a picture, as phones keep one beside it; None where there is none."""
+        return None
+
     def address(self, key: str) -> str | None:
         """Return where an item was fetched from, None for one of this machine."""
         return None

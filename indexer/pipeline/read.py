@@ -204,18 +204,27 @@ class ImageDataset:
 
     def _read_moments(self, record: ImageRecord, video: "Video", wanted: Mapping[str, EncoderView]) -> ImageRecord:
         """Return a record with the moments of a video: one frame at a time is held, and what encoders see of each."""
-        from models.videos.moments import Reached, list_moments
+        from models.videos.moments import Moment, Reached, decode_cover, list_moments
 
         started, reached, limits = time.perf_counter(), Reached(), self.options.limits
         parts: list[PicturePart] = []
         pixels: dict[str, list[npt.NDArray[np.uint8]]] = {name: [] for name in wanted}
-        for moment in list_moments(
-            video, self.moments, limits, short_side=self._short_side, long_side=DECODED_SIDE, reached=reached
-        ):
+
+        def keep(moment: Moment) -> None:
             parts.append(PicturePart(Box(0, 0, *moment.size), moment.at_ms))
             self._write_thumbnails(record.sha256, {len(parts): moment.image})
             for name, view in wanted.items():
                 pixels[name].append(view.preprocess(moment.image))
+
+        sides = {"short_side": self._short_side, "long_side": DECODED_SIDE}
+        try:
+            for moment in list_moments(video, self.moments, limits, reached=reached, **sides):
+                keep(moment)
+        except DecodeError:  # what was found counts, so that the file is not read again and again
+            reached.breaks_off = True
+        if not parts:
+            cover = decode_cover(video, limits, **sides)
+            keep(Moment(0, cover.image, (cover.width, cover.height)))
         return replace(
             record,
             pixels={name: np.stack(own) for name, own in pixels.items()},

@@ -30,7 +30,7 @@ from models.videos.options import MomentOptions
 LEAST_GAP: Final = 0.5  # seconds between frames that are looked at, at least
 _COVERS: Final = (0.1, 0.3, 0.5, 0.7, 0.0)  # shares of the duration at which a cover is looked for
 _OTHER_SCENE: Final = 0.3  # share of colours that differ: of a camera that moves 0.1 at most, at cuts 0.5 and more
-_BLANK: Final = 8.0  # standard deviation of 0..255, below which a frame says nothing
+_BLANK: Final = 4.0  # standard deviation of 0..255, below which a frame says nothing
 _KEPT_PACKETS: Final = 2**25  # bytes of packets that wait for their turn
 _NEAR: Final = 0.002  # seconds: times of frames are kept in whole milliseconds
 _LEADS: Final = (0.0, 2.0, 15.0, 1e9)  # seconds before a frame from which it is decoded, where less leads behind it

@@ -85,13 +85,13 @@ def open_video(file: BinaryIO, limits: DecodeLimits) -> Iterator[Video]:
     if not head:
         raise DecodeError("empty_file")
     try:
-        with _open(file) as container:
+        with _open(file, limits) as container:
             video = _prepare(container, head, limits)
             if video.duration:
                 yield video
                 return
             duration = _measure(video)
-        with _open(file) as container:  # from the beginning, which not every container can be led back to
+        with _open(file, limits) as container:  # from the beginning, which not every container can be led back to
             video = _prepare(container, head, limits)
             video.duration = duration
             yield video
@@ -101,12 +101,12 @@ def open_video(file: BinaryIO, limits: DecodeLimits) -> Iterator[Video]:
         raise _explain(error, head) from error
 
 
-def _open(file: BinaryIO) -> InputContainer:
+def _open(file: BinaryIO, limits: DecodeLimits) -> InputContainer:
     file.seek(0)
     return av.open(
         file,
         "r",
-        options={"format_whitelist": _CONTAINERS},
+        options={"format_whitelist": _CONTAINERS, "max_pixels": str(limits.max_pixels)},
         buffer_size=_BUFFER,
         metadata_encoding="utf-8",
         metadata_errors="replace",

@@ -10,7 +10,7 @@ VENV ?= .venv
 DATA ?= data
 BIN := $(VENV)/bin
 # What people use; and what CI checks as well: checkpoints of published encoders (cn_clip needs a C compiler).
-EXTRAS := cpu,index,ui,ocr,demo
+EXTRAS := cpu,index,ui,demo
 CHECKED := cpu,train,ui,demo,dev
 
 # A test is fast unless a fixture says otherwise: see tests/conftest.py.

@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from api.sheet import FONT
@@ -82,7 +83,7 @@ def _write_film(path: Path) -> None:
         stream.width, stream.height = _FILM_SIZE
         stream.pix_fmt = "yuv420p"
         for frame in _frames():
-            film.mux(stream.encode(av.VideoFrame.from_image(frame)))
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(frame), "rgb24")))
         film.mux(stream.encode())
     made.replace(path)
 

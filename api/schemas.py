@@ -138,21 +138,32 @@ class SearchRequest(Strict):
 
 
 class Part(Region):
-    """A part of a long picture; `number` asks for its thumbnail."""
+    """A part of a long picture, or a moment of a video; `number` asks for its thumbnail."""
 
     number: int
+    at: float | None = Field(None, description="Of a moment of a video: seconds from the beginning")
+
+
+class FoundMoment(BaseModel):
+    """A moment of a video, `at` seconds from its beginning, and how it scores by itself; `number` is its part."""
+
+    number: int
+    at: float
+    score: float
 
 
 class FoundIn(BaseModel):
     """Something of a picture that says what was asked for: `field` is caption, tag, name, or a field of the library.
 
     `taken` is its date, where that is asked for; `picture`, without a text, says that it is among those that look most
-    like it. `box` is where it stands in the picture, if it is written there (field `ocr`).
+    like it. `box` is where it stands in the picture, if it is written there (field `ocr`), and `at`
+    when, in seconds of a video.
     """
 
     field: str
     text: str
     box: Region | None = None
+    at: float | None = None
 
 
 class Hit(BaseModel):
@@ -176,7 +187,10 @@ class Hit(BaseModel):
     width: int
     height: int
     duplicates: int = Field(0, description="Left out because of this hit, with hide_duplicates, as far as was looked")
-    part: Part | None = Field(None, description="What was found of a picture that is longer than 1:3; null: all of it")
+    part: Part | None = Field(
+        None, description="What was found of a video, or of a picture longer than 1:3; null: all of it"
+    )
+    moments: list[FoundMoment] = Field([], description="Of a video: its best moments, at most 5, in the order of time")
     reasons: list[FoundIn] = Field([], description="Why it was found, where more than pictures was looked at")
 
 
@@ -301,7 +315,13 @@ class ImageDetail(BaseModel):
     url: str | None = Field(None, description="Where the original is, if it was fetched from an address")
     annotations: dict[str, Any] = Field({}, description="What annotators found, by the names of their fields")
     details: list[ShownValue] = Field([], description="What of it is not said above, and is to be shown")
-    parts: list[Part] = Field([], description="Of a picture that is longer than 1:3: the parts that it is looked at in")
+    kind: Literal["picture", "video"] = "picture"
+    duration: float | None = Field(None, description="Of a video: how many seconds it takes")
+    clip: bool = Field(False, description="Whether a short film around it lies beside a picture, as of a live photo")
+    parts: list[Part] = Field(
+        [],
+        description="Of a picture that is longer than 1:3: the parts that it is looked at in; of a video its moments",
+    )
     part: int | None = Field(None, description="Number of the part that its thumbnail shows where none is asked for")
 
 

@@ -6,6 +6,24 @@ from typing import Literal, TypedDict
 from pydantic import BaseModel, Field, SecretStr
 
 from indexer.library.config import IndexSettings, LibrarySettings
+from models.videos.options import MomentOptions
+
+
+class VideoSettings(BaseModel):
+    """How videos are looked at. Environment: XUNTU_VIDEO__SECONDS, XUNTU_VIDEO__MOMENTS, ..."""
+
+    seconds: float = Field(
+        10.0, ge=1, le=3600, description="At least every so many seconds of a video a frame is looked at"
+    )
+    moments: int = Field(
+        1_000, ge=1, le=10_000, description="Most moments of one video; in a long one they are further apart"
+    )
+    limit_seconds: float = Field(600.0, gt=0, description="Time that one video may take; what was found in it is kept")
+
+    @property
+    def moment_options(self) -> MomentOptions:
+        """How moments are looked for."""
+        return MomentOptions(seconds=self.seconds, most=self.moments, limit_s=self.limit_seconds)
 
 
 class CaptionSettings(BaseModel):
@@ -57,6 +75,7 @@ class SettingKeywords(TypedDict, total=False):
     batch_size: int | None
     fetch_timeout_seconds: float
     leave_out: str
+    video: VideoSettings
     labels: Path | None
     caption: CaptionSettings
     pinyin: bool | None
@@ -77,6 +96,7 @@ class IndexerSettings(LibrarySettings):
     )
     fetch_timeout_seconds: float = Field(20.0, gt=0, description="How long an address of a list may take to answer")
 
+    video: VideoSettings = VideoSettings()
     pinyin: bool | None = Field(
         None,
         description="Whether Latin letters find Chinese by its sound, as beijing and bj do 北京. Default: as it was",

@@ -11,6 +11,7 @@ from api.client.errors import ApiError
 from api.schemas import Hit, SearchResponse
 from ui import words
 from ui.address import NO_FILTERS, PAGE_SIZE, Address, away_from, link, split_text, toward
+from ui.film import time_label, time_of
 from ui.strings import labels
 
 BUILD_COMMAND = "xuntu index build PATH"
@@ -229,7 +230,8 @@ def _tiles(
             "folded": text.folded.format(n=words.number(hit.duplicates)) if hit.duplicates else None,
             "folded_count": hit.duplicates,
             "open_label": text.open_picture.format(name=file_name(hit.path)),
-            "href": link(replace(address, detail=hit.id, part=None)),
+            "time": time_label(hit),
+            "href": link(replace(address, detail=hit.id, part=None, time=time_of(hit))),
             "more": optional(toward(address, hit.id)),
             "less": optional(away_from(address, hit.id)) if best is not None else None,
         }

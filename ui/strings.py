@@ -99,6 +99,13 @@ class Strings:
     next: str
     open_picture: str
     part: str
+    play_from: str
+    play_clip: str
+    fetching_film: str
+    not_played: str
+    film_too_large: str
+    moments: str
+    duration: str
     found_by: str
     found_in: Mapping[str, str]
     looks_like: str
@@ -259,6 +266,13 @@ ZH = Strings(
     next="下一页",
     open_picture="打开 {name}",
     part="第 {n} 部分，共 {count} 部分",
+    play_from="从 {time} 开始播放",
+    play_clip="播放实况",
+    fetching_film="正在取视频…",
+    not_played="浏览器不能播放这种视频。请下载原文件后观看。",
+    film_too_large="这个视频太大，无法经页面播放。请在文件夹里打开它。",
+    moments="其中的时刻",
+    duration="时长",
     found_by="为什么找到",
     found_in={
         "caption": "描述",
@@ -437,6 +451,13 @@ EN = Strings(
     next="Next",
     open_picture="Open {name}",
     part="Part {n} of {count}",
+    play_from="Play from {time}",
+    play_clip="Play the clip",
+    fetching_film="Fetching the video…",
+    not_played="Browsers do not play this kind of video. Download the file to watch it.",
+    film_too_large="This video is too large to pass through the page. Open it from its folder.",
+    moments="Moments in it",
+    duration="Duration",
     found_by="Why it was found",
     found_in={
         "caption": "Caption",

@@ -159,11 +159,13 @@ def _to_hit(hit: SearchHit) -> schemas.Hit:
         height=hit.height,
         duplicates=hit.duplicates,
         part=to_part(hit.part) if hit.part else None,
+        moments=[schemas.FoundMoment(**asdict(one)) for one in hit.moments],
         reasons=[
             schemas.FoundIn(
                 field=reason.field,
                 text=displayable(reason.text),
                 box=schemas.Region(**asdict(reason.box)) if reason.box else None,
+                at=reason.at,
             )
             for reason in hit.reasons
         ],
@@ -172,7 +174,7 @@ def _to_hit(hit: SearchHit) -> schemas.Hit:
 
 def to_part(part: HitPart) -> schemas.Part:
     """Return a part of a picture as it travels."""
-    return schemas.Part(number=part.number, **asdict(part.box))
+    return schemas.Part(number=part.number, at=part.at, **asdict(part.box))
 
 
 def shown_path(path: str) -> str:

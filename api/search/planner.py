@@ -12,8 +12,8 @@ from api.search.encoders import EncoderSpace, EncoderTowers, Spaces
 from api.search.errors import FileGone, ImageNotFound, InvalidQuery
 from api.search.options import Match
 from api.search.plan import EncoderPlan, Plan, Preference, WordMatches
+from api.search.preferences import PreferenceReader, without_preferences
 from api.search.query import MAX_TEXT_CHARS, Clause, Query
-from api.search.reading.preferences import PreferenceReader, without_preferences
 from api.search.results import SearchNote
 from api.search.retrievers.words import WordSearch
 from api.search.routing import Router
@@ -23,7 +23,7 @@ from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.sorting import read_sort
 from indexer.library.errors import UnknownSource
 from indexer.library.opened import OpenBuild
-from indexer.library.originals import read_original
+from indexer.library.originals import decode_original
 from indexer.library.sources.items import MAX_INT64
 from indexer.library.thumbnails import DECODED_SIDE, SPARE, decoded_side
 from models.encoders.wordings import list_wordings
@@ -31,7 +31,7 @@ from models.foundation.errors import NoTextTower, UnknownWords
 from models.foundation.messages import message
 from models.foundation.vectors import Pixels, Vectors
 from models.language.text import normalize_text
-from models.pictures.decode import decode_image
+from models.pictures.decode import DecodedImage, decode_image
 from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
 from models.pictures.parts import crop
@@ -213,12 +213,11 @@ class Planner:
         """
         if clause.crop is None:
             return self._decode(clause.image or b"")
-        if clause.image is None:
-            data, limits = self._read_original(clause.image_id or 0), replace(self._limits, max_bytes=MAX_INT64)
-        else:
-            data, limits = clause.image, self._limits
         # As fine as it is, since a part may be small.
-        decoded = decode_image(data, short_side=MAX_INT64, limits=limits)
+        if clause.image is None:
+            decoded = self._decode_original(clause.image_id or 0)
+        else:
+            decoded = decode_image(clause.image, short_side=MAX_INT64, limits=self._limits)
         inside = clause.crop.clipped(decoded.width, decoded.height)
         if inside is None:
             raise InvalidQuery(
@@ -230,11 +229,11 @@ class Planner:
             )
         return crop(decoded.image, inside, (decoded.width, decoded.height))
 
-    def _read_original(self, image_id: int) -> bytes:
-        """Return the file of a picture of the library. Raises FileGone."""
+    def _decode_original(self, image_id: int) -> DecodedImage:
+        """Return a picture of the library as it lies where it came from. Raises FileGone."""
         row = self.get_image(image_id)
         try:
-            return read_original(row, replace(self._limits, max_bytes=MAX_INT64))
+            return decode_original(row, short_side=MAX_INT64, limits=replace(self._limits, max_bytes=MAX_INT64))
         except (DecodeError, UnknownSource) as error:
             raise FileGone(image_id) from error
 

@@ -1,6 +1,7 @@
 """Why a picture was found: what of it says the words, and where; its date; or that it looks like what is asked for."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def _of(row: ImageRow, found: Mapping[str, Any], fields: FieldSet, matcher: Word
     said = [(matcher.count(reason.text), reason) for reason in _list_said(row, found, fields)]
     said += [(matcher.count(name_words(row.path)), Reason("name", row.path.rpartition("/")[2]))]
     chosen = sorted((pair for pair in said if pair[0]), key=lambda pair: -pair[0])[:_MOST]
-    return tuple(Reason(reason.field, matcher.cut(reason.text, _MOST_CHARS), reason.box) for _, reason in chosen)
+    return tuple(replace(reason, text=matcher.cut(reason.text, _MOST_CHARS)) for _, reason in chosen)
 
 
 def _list_said(row: ImageRow, found: Mapping[str, Any], fields: FieldSet) -> Iterator[Reason]:
@@ -71,12 +72,19 @@ def _list_said(row: ImageRow, found: Mapping[str, Any], fields: FieldSet) -> Ite
             continue
         lines = found.get(_LINES.get(one.field.name, ""))
         if lines:
-            yield from (Reason(one.field.name, line["text"], _box(line["corners"], row)) for line in lines)
+            yield from (
+                Reason(one.field.name, line["text"], _box(line["corners"], row), _seconds(line.get("at")))
+                for line in lines
+            )
         else:
             texts = value if isinstance(value, list) else str(value).split("\n")
             yield from (Reason(one.field.name, text) for text in texts)
     yield from (Reason("caption", line) for line in row.caption.split("\n") if line)
     yield from (Reason("tag", tag) for tag in row.tags.split("\n") if tag)
+
+
+def _seconds(at_ms: int | None) -> float | None:
+    return None if at_ms is None else at_ms / 1000
 
 
 def _box(corners: Sequence[int], row: ImageRow) -> Box:

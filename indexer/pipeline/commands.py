@@ -165,7 +165,15 @@ def annotate(
             if again:
                 for annotator in of_pictures:
                     catalog.forget_annotations(record_of(annotator))
-        backfill(catalog, layout, of_pictures, settings.decode_limits, most=None, on_annotate=on_annotate)
+        backfill(
+            catalog,
+            layout,
+            of_pictures,
+            settings.decode_limits,
+            moments=settings.video.moment_options,
+            most=None,
+            on_annotate=on_annotate,
+        )
         try:
             of_libraries = [name for name in chosen if name in library_annotators()]
             done = annotate_library(

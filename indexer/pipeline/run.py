@@ -33,7 +33,7 @@ from indexer.library.sources.port import ReadOptions, ScanContext, Source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare, items_as_known
-from indexer.pipeline.encode import EncodeRun, OnProgress, PartsRun, Progress
+from indexer.pipeline.encode import EncodeRun, MomentsRun, OnProgress, PartsRun, Progress
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.library_annotators import annotate_library
 from indexer.pipeline.publish import Check, PublishOptions, publish
@@ -397,22 +397,28 @@ class Run:
         self._encode_with(run, items)
 
     def _encode_parts(self) -> None:
-        """Encode the parts of long pictures that have none yet: of those that are new, and of an earlier version's."""
+        """Encode the parts of long pictures and videos that have none yet: new ones, and those of earlier versions."""
         ids = self.catalog.list_lacking_parts(self.encoder_ids)
         sources: dict[int, Source] = {}
         for root in self.catalog.list_roots() if ids else ():
             with suppress(UnknownSource):  # its pictures wait until what reads it is installed again
                 sources[root.id] = open_source(root)
-        items = [
-            Item(row.locator, row.stamp, remote=sources[row.locator.source_id].address(row.path) is not None)
+        rows = [
+            row
             for rows in self.catalog.list_images_of(ids).values()
             for row in [one for one in rows if one.locator.source_id in sources][:1]
         ]
-        started = time.perf_counter()
-        progress = Progress(total=len(items))
-        self._encode_with(PartsRun(self.catalog, self.encoders, progress), items, of_parts=True)
-        if items:
-            self.progress.add(mark("parts of long pictures"), time.perf_counter() - started)
+        for run, wanted in ((PartsRun, False), (MomentsRun, True)):
+            items = [
+                Item(row.locator, row.stamp, remote=sources[row.locator.source_id].address(row.path) is not None)
+                for row in rows
+                if row.is_video == wanted
+            ]
+            started = time.perf_counter()
+            self._encode_with(run(self.catalog, self.encoders, Progress(total=len(items))), items, of_parts=True)
+            if items:
+                stage = mark("moments of videos") if wanted else mark("parts of long pictures")
+                self.progress.add(stage, time.perf_counter() - started)
 
     def _encode_with(self, run: EncodeRun, items: Sequence[Item], *, of_parts: bool = False) -> None:
         if not items:
@@ -433,6 +439,7 @@ class Run:
             ),
             self.annotators,
             of_parts,
+            settings.video.moment_options,
         )
         with ExitStack() as stack:
             devices = {spec.name: stack.enter_context(DeviceEncoders(spec, settings.runtime)) for spec in self.specs}
@@ -441,7 +448,7 @@ class Run:
                 dataset,
                 devices,
                 workers=count_cpus() if settings.workers is None else settings.workers,
-                batch_size=max(1, batch_size // _PARTS_OF_ONE) if of_parts else batch_size,
+                batch_size=_files_at_once(run, batch_size),
                 rows_at_once=batch_size,
                 on_progress=self.options.on_progress,
             )
@@ -460,8 +467,14 @@ class Run:
     def _backfill(self) -> None:
         started = time.perf_counter()
         if self.options.only is None:
-            limits, on_annotate = self.settings.decode_limits, self.options.on_annotate
-            problems = backfill(self.catalog, self.layout, self.annotators, limits, on_annotate=on_annotate)
+            problems = backfill(
+                self.catalog,
+                self.layout,
+                self.annotators,
+                self.settings.decode_limits,
+                moments=self.settings.video.moment_options,
+                on_annotate=self.options.on_annotate,
+            )
             if problems:
                 self.progress.problems.update(problems)
                 self.progress.add(mark("annotations"), time.perf_counter() - started)
@@ -511,6 +524,13 @@ class Run:
         now = datetime.now(UTC)
         if now < datetime.fromisoformat(before.created_at):
             self.warnings.append(ClockJumped(now.isoformat(timespec="seconds"), before.created_at))
+
+
+def _files_at_once(run: EncodeRun, batch_size: int) -> int:
+    """Return how many files are read at once, each of which has one row or many for encoders."""
+    if isinstance(run, MomentsRun):
+        return 1
+    return max(1, batch_size // _PARTS_OF_ONE) if isinstance(run, PartsRun) else batch_size
 
 
 def _reaches(root: Root, folder: Path) -> bool:

@@ -31,6 +31,7 @@ import text_in_pictures
 import text_query
 import text_tower
 import unchanged
+import videos
 import words
 from processes import Bench, say
 from records import NoCommit, find_commit, write_record
@@ -56,6 +57,7 @@ MEASURES = {
     "words": words.measure,
     "one-box": one_box.measure,
     "text-in-pictures": text_in_pictures.measure,
+    "videos": videos.measure,
     "labels-and-captions": labels_and_captions.measure,
     "quality": quality.measure,
 }

@@ -310,3 +310,34 @@ def test_words_in_a_long_picture_are_shown_where_they_stand(browse, page_url, wa
     expect(page).to_have_url(re.compile("part=1"))
     expect(dialog.locator(".overview a.shown")).to_have_attribute("aria-label", re.compile("Part 1 of"))
     expect(mark).to_have_count(0)
+
+
+PLAYED_TO = """(film, seconds) => new Promise((done) => {
+  const ask = () => (film.currentTime >= seconds ? done(true) : setTimeout(ask, 50));
+  ask();
+})"""
+
+
+def test_a_film_is_found_at_its_moment_and_played_from_there(browse, page_url):
+    page = browse()
+    page.goto(f"{page_url}?q=a+cat&folder=film&lang=en")
+    state(page, "results")
+    expect(page.locator(".tile .time")).to_have_text("0:02")
+    page.locator(".tile .shot").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("h2")).to_have_text("film.webm")
+    expect(page).to_have_url(re.compile(r"[?&]t=2(&|$)"))
+    expect(dialog.locator(".moments a")).to_have_text(["0:00", "0:02", "0:04"])
+    expect(dialog.locator(".moments a[aria-current]")).to_have_text("0:02")
+    expect(dialog.locator("dl").last).to_contain_text("0:06")
+    dialog.get_by_role("button", name="Play from 0:02").click()
+    expect(dialog.locator("video")).to_be_visible()
+    assert dialog.locator("video").evaluate(PLAYED_TO, 2)
+    dialog.locator(".moments a", has_text="0:04").click()
+    expect(dialog.locator(".moments a[aria-current]")).to_have_text("0:04")
+    expect(page).to_have_url(re.compile(r"[?&]t=4(&|$)"))
+    assert dialog.locator("video").evaluate(PLAYED_TO, 4)
+    page.reload()
+    expect(page.get_by_role("dialog").locator(".moments a[aria-current]")).to_have_text("0:04")
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile(r"\?q=a\+cat&folder=film&lang=en$"))

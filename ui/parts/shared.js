@@ -13,6 +13,7 @@ const PATHS = {
   copy: '<rect x="8.5" y="8.5" width="11" height="11" rx="2"/><path d="M15.5 8.5v-2a2 2 0 0 0-2-2h-7a2 2 0 0 0-2 2v7a2 2 0 0 0 2 2h2"/>',
   done: '<path d="m5 12.5 4.5 4.5L19 7.5"/>',
   download: '<path d="M12 4v11M7.5 11 12 15.5 16.5 11M5 19.5h14"/>',
+  play: '<path d="M8 5.5v13l11-6.5z" fill="currentColor"/>',
   retry: '<path d="M19 12a7 7 0 1 1-2.2-5.1M19 4v4h-4"/>',
 };
 

@@ -192,6 +192,18 @@ BASE_FIELDS = (
         aliases=("formats",),
     ),
     Field(
+        name="kind",
+        type=FieldType.CHOICE,
+        label=mark("Kind"),
+        filterable=True,
+        faceted=True,
+        choices=(
+            Choice(name="picture", zh="图片", aliases=("pictures", "image", "photo", "照片")),
+            Choice(name="video", zh="视频", aliases=("videos", "film", "影片")),
+        ),
+    ),
+    Field(name="duration", type=FieldType.NUMBER, label=mark("Duration, seconds"), filterable=True),
+    Field(
         name="tag",
         type=FieldType.WORDS,
         label=mark("Tags"),
@@ -234,6 +246,8 @@ _EXPRESSIONS = {
     "tag": "images.tags",
     "aspect": "CAST(contents.width AS REAL) / contents.height",
     "modified": "images.mtime_ns",
+    "kind": "iif(contents.duration_ms IS NULL, 'picture', 'video')",
+    "duration": "contents.duration_ms / 1000.0",
 }
 _BASE = tuple(
     CatalogField(one, _EXPRESSIONS.get(one.name, f"contents.{one.name}"), _TABLES.get(one.name, ""))

@@ -1,6 +1,6 @@
 """What a library asks of an annotator."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
@@ -13,6 +13,7 @@ from models.foundation.vectors import Vectors
 from models.pictures.metadata import Metadata
 
 Needs: TypeAlias = Literal["bytes", "image", "thumbnail"]
+Frames: TypeAlias = Callable[[int], Iterator[tuple[int, Image.Image]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +22,16 @@ class AnnotatedPicture:
 
     `image` is upright RGB, reduced: at least 320 pixels on its longer side where the original has them. `data` are the
     bytes of the file, `exif` its EXIF block, and `metadata` what else it says in words; empty where the annotator needs
-    less than "bytes".
+    less than "bytes". Of a video it is a frame that stands for it, without `data`, and `exif` is what its file says;
+    `frames` then yields its moments in order, milliseconds and picture, whose shorter side has at least the pixels that
+    are asked for where the video has them. It raises DecodeError.
     """
 
     image: Image.Image
     data: bytes = b""
     exif: Image.Exif = field(default_factory=Image.Exif)
     metadata: Metadata = field(default_factory=Metadata)
+    frames: Frames | None = None
 
 
 class Annotator(Protocol):

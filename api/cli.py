@@ -308,18 +308,15 @@ def _reading(result: "SearchResult") -> Message:
 def _span(span: "Span") -> Message:
     """Say what a piece of the words was read as."""
     first, last = (day.isoformat() if day else "…" for day in span.days)
-    match span.kind:
-        case "date":
-            return message("date {words} ({first} to {last})", words=span.said, first=first, last=last)
-        case "place":
-            return message("place {words}", words=span.said)
-        case "quoted":
-            return message("words {words}", words=span.said)
-        case "file":
-            return message("file name {words}", words=span.said)
-        case "code":
-            return message("number {words}", words=span.said)
-    return verbatim(span.said)
+    said = {
+        "date": message("date {words} ({first} to {last})", words=span.said, first=first, last=last),
+        "place": message("place {words}", words=span.said),
+        "quoted": message("words {words}", words=span.said),
+        "file": message("file name {words}", words=span.said),
+        "code": message("number {words}", words=span.said),
+        "video": message("videos"),
+    }
+    return said.get(span.kind) or verbatim(span.said)
 
 
 def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None:

@@ -130,6 +130,8 @@ def _reasons(detail: ImageDetail, found: Found | None) -> Sequence[FoundIn]:
 def _said(reason: FoundIn, lang: str) -> str:
     if reason.field == "picture":
         return labels(lang).looks_like
+    if reason.field == "kind":
+        return labels(lang).is_video
     return words.moment(reason.text, lang=lang) if reason.field == "taken" else reason.text
 
 

@@ -17,6 +17,7 @@ from ui.strings import labels
 BUILD_COMMAND = "xuntu index build PATH"
 SERVE_COMMAND = "xuntu serve"
 
+_NOT_SAID = {"name", "taken", "kind", "picture"}  # reasons that are no words of the picture
 LONGEST = 3  # times as long as the short side: of what is longer, a part is shown
 
 
@@ -249,7 +250,7 @@ def shape_of(hit: Hit) -> dict[str, int]:
 
 def said_by(hit: Hit) -> str | None:
     """Return what of a picture says the words that were looked for, besides its name."""
-    return next((reason.text for reason in hit.reasons if reason.field not in ("name", "taken", "picture")), None)
+    return next((reason.text for reason in hit.reasons if reason.field not in _NOT_SAID), None)
 
 
 def parts_of(hits: Iterable[Hit]) -> dict[int, int]:

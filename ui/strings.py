@@ -109,6 +109,7 @@ class Strings:
     found_by: str
     found_in: Mapping[str, str]
     looks_like: str
+    is_video: str
     yes: str
     no_preview: str
 
@@ -184,7 +185,7 @@ ZH = Strings(
     without="不要 {what}",
     read_literally="不这样理解，按字面搜索",
     literal="按字面搜索",
-    kinds={"date": "日期", "place": "地点", "quoted": "原文", "file": "文件名", "code": "编号"},
+    kinds={"date": "日期", "place": "地点", "quoted": "原文", "file": "文件名", "code": "编号", "video": "类型"},
     read_plainly="不这样理解，当作画面内容",
     plain="“{what}”当作画面内容",
     only="只看这些",
@@ -285,9 +286,11 @@ ZH = Strings(
         "ocr": "图中文字",
         "taken": "日期",
         "place": "地点",
+        "kind": "类型",
         "picture": "画面",
     },
     looks_like="看起来相符",
+    is_video="视频",
     yes="是",
     no_preview="无法显示预览",
     nothing_title="没有符合条件的图片",
@@ -358,7 +361,14 @@ EN = Strings(
     without="without {what}",
     read_literally="Search these words as they are instead",
     literal="Words as they are",
-    kinds={"date": "Date", "place": "Place", "quoted": "As it stands", "file": "File name", "code": "Number"},
+    kinds={
+        "date": "Date",
+        "place": "Place",
+        "quoted": "As it stands",
+        "file": "File name",
+        "code": "Number",
+        "video": "Kind",
+    },
     read_plainly="Read it as what a picture shows",
     plain="“{what}” as what a picture shows",
     only="Only these",
@@ -470,9 +480,11 @@ EN = Strings(
         "ocr": "Text in the picture",
         "taken": "Date",
         "place": "Place",
+        "kind": "Kind",
         "picture": "Picture",
     },
     looks_like="looks like it",
+    is_video="video",
     yes="Yes",
     no_preview="No preview",
     nothing_title="No picture fits",

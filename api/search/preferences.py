@@ -17,6 +17,7 @@ from api.search.results import SearchNote
 from api.search.retrievers.words import WordSearch
 from indexer.library.catalog.words.queries import ask_for_phrase
 from indexer.library.catalog.writer import Catalog
+from indexer.library.filters import AnyOf, Filter
 from models.foundation.messages import message
 from models.foundation.vectors import Ids
 
@@ -36,6 +37,11 @@ class PreferenceReader:
         return PlaceNames(self._catalog.list_values(field) if field is not None and field.table else ())
 
     @cached_property
+    def _has_videos(self) -> bool:
+        """Whether the library has any."""
+        return self._catalog.has_videos()
+
+    @cached_property
     def _moments(self) -> tuple[Ids, npt.NDArray[np.datetime64]]:
         """The pictures of the build and when they were taken, the latest first."""
         field = self._catalog.fields().find("taken")
@@ -45,7 +51,7 @@ class PreferenceReader:
         """Return clauses with the spans of those texts that are to be looked for."""
         today = self._today()
         return [
-            replace(read, spans=read_text(text, self._places, today, plain))
+            replace(read, spans=read_text(text, self._places, today, plain, videos=self._has_videos))
             if (text := read.clause.text) and read.clause.weight > 0
             else read
             for read in clauses
@@ -71,6 +77,8 @@ class PreferenceReader:
             inside &= True if end is None else moments < end
             found: Ids = ids[inside]
             return found
+        if span.kind == "video":
+            return self._catalog.ids_where(Filter.of({"kind": AnyOf(("video",))}))
         phrase = ask_for_phrase(span.said, begins=span.kind == "code", names=span.kind == "file")
         return self._words.find(phrase)
 

@@ -19,6 +19,7 @@ from models.pictures.parts import Box
 
 _MOST = 8  # of a picture
 _MOST_CHARS = 200
+_BY_WORDS = ("quoted", "file", "code", "place")  # kinds of spans that words say
 _NEAREST = 100  # pictures, or a tenth of those that vectors rank: these are found by what they show
 _LINES = {"ocr": "ocr_lines"}  # fields whose lines have places, and the fields of these
 _UNITS = 10_000  # of the width and the height, in which corners are kept
@@ -30,30 +31,37 @@ def find_reasons(
     """Return why each picture was found, by its id: what says most of the words first."""
     matcher, fields = WordMatcher(_texts_of(plan), pinyin=catalog.finds_pinyin), catalog.fields()
     found = catalog.get_annotations([row.content_id for row in rows.values()])
-    said = [fusion.said, *(one.ids for one in plan.preferences if one.span.period is None)]
+    said = [fusion.said, *(one.ids for one in plan.preferences if one.span.kind in _BY_WORDS)]
     by_words = set(np.intersect1d(np.concatenate(said), list(rows)).tolist())
     reasons = {
         image_id: _of(row, found[row.content_id], fields, matcher) if image_id in by_words else ()
         for image_id, row in rows.items()
     }
     nearest = set(fusion.near[: min(_NEAREST, max(1, len(fusion.near) // 10))].tolist())
-    dated = [one.ids for one in plan.preferences if one.span.period is not None]
+    dated = [one.ids for one in plan.preferences if one.span.kind == "date"]
+    films = [one.ids for one in plan.preferences if one.span.kind == "video"]
     taken = catalog.sort_values(list(rows), read_sort("taken", fields)) if dated else {}
     for image_id in rows:
         if any((ids == image_id).any() for ids in dated):
             reasons[image_id] += (Reason("taken", str(taken[image_id])),)
+        if any((ids == image_id).any() for ids in films):
+            reasons[image_id] += (Reason("kind", "video"),)
         if image_id in nearest:
             reasons[image_id] += (Reason("picture", ""),)
     return reasons
 
 
 def _texts_of(plan: Plan) -> list[str]:
-    """Return the words that are looked for, without dates, which no words say."""
+    """Return the words that are looked for, without what no words say."""
     return [
         piece
         for read in plan.clauses
         if read.clause.text and read.clause.weight > 0
-        for piece in ([span.said for span in read.spans if span.period is None] if read.spans else [read.clause.text])
+        for piece in (
+            [span.said for span in read.spans if span.kind in (*_BY_WORDS, "scene")]
+            if read.spans
+            else [read.clause.text]
+        )
     ]
 
 

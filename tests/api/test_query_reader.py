@@ -133,6 +133,23 @@ def test_a_text_is_read_piece_by_piece(text, spans, scene):
     assert scene_of(read(text)) == scene
 
 
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        ("去年在杭州拍的视频里的狗", [("date", "去年"), ("place", "杭州"), ("video", "视频"), ("scene", "狗")]),
+        ("a video of a dog", [("video", "a video"), ("scene", "a dog")]),
+        ("dog videos", [("scene", "dog"), ("video", "videos")]),
+        ("狗的视频", [("scene", "狗"), ("video", "视频")]),
+        ("a video game on a table", [("scene", "a video game on a table")]),
+        ("视频会议", [("scene", "视频会议")]),
+    ],
+)
+def test_videos_are_asked_for_where_there_are_some(text, spans):
+    found = read_text(text, PLACES, TODAY, videos=True)
+    assert [(span.kind, span.said) for span in found if span.said] == spans
+    assert "video" not in {span.kind for span in read(text)}
+
+
 def test_what_is_plain_is_what_a_picture_shows():
     assert said("去年夏天在杭州拍的狗", ("去年夏天", "杭州")) == [("scene", "去年夏天在杭州拍的狗")]
     assert said('"SALE" 2023', ("sale",)) == [("scene", '"SALE"'), ("date", "2023")]

@@ -19,10 +19,21 @@ _PICTURES = r"的?(?:照片|图片|相片|图像|图)|(?:the )?(?:photos?|pictur
 _NOTHING = re.compile(rf"[\s,，、。.;；:：]*(?:{_PICTURES})?[\s,，、。.;；:：]*")
 
 
-def read_text(text: str, places: PlaceNames, today: date, plain: Collection[str] = ()) -> tuple[Span, ...]:
+# "视频里的狗", "a video of a dog", "dog video": in the middle of a text they are a word like others.
+_VIDEO = re.compile(
+    r"(?P<zh>视频|录像|影片|短片)(?:里|中|当中)的?"
+    r"|(?P<first>^(?:a |the )?(?:videos?|clips?|footage)) (?:of|with|showing) |^(?P<begin>视频|录像)[:：\s]"
+    r"|(?<![a-z])(?:in |on )?(?:a |the )?(?P<last>videos?|clips?|footage)\s*$|的?(?P<end>视频|录像)\s*$"
+)
+
+
+def read_text(
+    text: str, places: PlaceNames, today: date, plain: Collection[str] = (), *, videos: bool = False
+) -> tuple[Span, ...]:
     """Return the spans of a text, from its beginning to its end.
 
-    What is in `plain`, as a span says it, is read as nothing but what a picture shows.
+    What is in `plain`, as a span says it, is read as nothing but what a picture shows. `videos`: there are some, so
+    that it is read where one is asked for.
     """
     folded = fold_text(text)
     unread = {fold_text(one) for one in plain}
@@ -30,7 +41,8 @@ def read_text(text: str, places: PlaceNames, today: date, plain: Collection[str]
     literals = list(_literals(text, folded))
     codes = [span for span in literals if span.kind == "code"]
     surer = [span for span in literals if span.kind != "code"]
-    for span in (*surer, *_dates(text, folded, today), *codes, *_places(text, folded, places)):
+    asked = _videos(text, folded) if videos else ()
+    for span in (*surer, *_dates(text, folded, today), *codes, *_places(text, folded, places), *asked):
         apart = all(span.end <= other.start or other.end <= span.start for other in found)
         if apart and fold_text(span.said) not in unread:
             found.append(span)
@@ -62,6 +74,12 @@ def _dates(text: str, folded: str, today: date) -> Iterator[Span]:
 def _places(text: str, folded: str, places: PlaceNames) -> Iterator[Span]:
     for one in places.find(text, folded):
         yield Span(kind="place", start=one.start, end=one.end, said=one.said, shown="" if one.cued else one.said)
+
+
+def _videos(text: str, folded: str) -> Iterator[Span]:
+    for match in _VIDEO.finditer(folded):
+        said = text[slice(*match.span(match.lastgroup or 0))]
+        yield Span(kind="video", start=match.start(), end=match.end(), said=said)
 
 
 def _join(folded: str, spans: Sequence[Span]) -> list[Span]:

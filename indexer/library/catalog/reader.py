@@ -325,6 +325,10 @@ class CatalogReader(TextDatabase):
             )
         )
 
+    def has_videos(self) -> bool:
+        """Say whether any of the contents is a video."""
+        return bool(self._query("SELECT 1 FROM contents WHERE duration_ms IS NOT NULL LIMIT 1"))
+
     def ids_where(self, where: Filter) -> Ids:
         """Return the ids of the pictures that satisfy `where`, ascending. Raises InvalidFilter."""
         asked = to_sql(where, self.fields())

@@ -156,8 +156,8 @@ class FoundIn(BaseModel):
     """Something of a picture that says what was asked for: `field` is caption, tag, name, or a field of the library.
 
     `taken` is its date and `kind` that it is a video, where that is asked for; `picture`, without a text, says that it
-    is among those that look most like it. `box` is where it stands in the picture, if it is written there (field `ocr`),
-    and `at` when, in seconds of a video.
+    is among those that look most like it. `box` is where it stands in the picture, if it is written there (field
+    `ocr`), and `at` when, in seconds of a video.
     """
 
     field: str

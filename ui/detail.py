@@ -9,7 +9,7 @@ from typing import Any
 from api.client.errors import ApiError
 from api.schemas import FoundIn, Hit, ImageDetail, Region
 from ui import words
-from ui.address import PAGE_SIZE, Address, away_from, link, toward
+from ui.address import PAGE_SIZE, Address, away_from, crop_base, link, toward
 from ui.bar import SWATCHES
 from ui.stage import Found, file_name, score_label, shape_of
 from ui.strings import labels
@@ -44,19 +44,21 @@ def detail_view(
     number = part_shown(detail, address, found)
     part = next((one for one in detail.parts if one.number == number), None)
     reasons = _reasons(detail, found)
+    shown = part or Region(x=0, y=0, width=max(1, detail.width), height=max(1, detail.height))
     return {
         "labels": asdict(text),
         "id": detail.id,
         "src": pictures.large,
-        "width": max(1, part.width if part else detail.width),
-        "height": max(1, part.height if part else detail.height),
+        "width": max(1, shown.width),
+        "height": max(1, shown.height),
+        "crop": {"left": shown.x, "top": shown.y, "href": link(crop_base(address))},
         "overview": _overview(detail, address, pictures.whole, number, lang=lang) if part else None,
         "name": file_name(detail.path),
         "folder": folder if detail.url else f"{detail.root}/{folder}",
         "reasons": [
             {"label": text.found_in.get(reason.field, reason.field), "text": _said(reason, lang)} for reason in reasons
         ],
-        "marks": _marks(reasons, part or Region(x=0, y=0, width=max(1, detail.width), height=max(1, detail.height))),
+        "marks": _marks(reasons, shown),
         "caption": detail.caption,
         "tags": [
             {"label": tag, "href": link(Address(lang=address.lang, text=tag, match="text"))} for tag in detail.tags

@@ -99,6 +99,12 @@ class Strings:
     next: str
     open_picture: str
     part: str
+    part_of: str
+    crop: str
+    crop_hint: str
+    crop_box: str
+    crop_search: str
+    cancel: str
     found_by: str
     found_in: Mapping[str, str]
     looks_like: str
@@ -258,6 +264,12 @@ ZH = Strings(
     next="下一页",
     open_picture="打开 {name}",
     part="第 {n} 部分，共 {count} 部分",
+    part_of="{name} 的局部",
+    crop="用局部搜索",
+    crop_hint="在图片上拖动，画出要找的部分",
+    crop_box="要找的部分。方向键移动，Shift 加方向键改变大小，回车搜索，Esc 退出",
+    crop_search="搜索这一部分",
+    cancel="取消",
     found_by="为什么找到",
     found_in={
         "caption": "描述",
@@ -431,6 +443,12 @@ EN = Strings(
     next="Next",
     open_picture="Open {name}",
     part="Part {n} of {count}",
+    part_of="part of {name}",
+    crop="Search with a part",
+    crop_hint="Drag over the picture to draw the part to look for",
+    crop_box="The part to look for. Arrow keys move it, Shift and arrow keys resize it, Enter searches, Escape leaves",
+    crop_search="Search with this part",
+    cancel="Cancel",
     found_by="Why it was found",
     found_in={
         "caption": "Caption",

@@ -52,7 +52,7 @@ def test_the_link_says_what_to_look_at(address, looks_at):
 def test_the_choice_is_offered_in_both_languages():
     for lang, names in (("zh", ["全部", "画面", "文字"]), ("en", ["Everything", "Pictures", "Words"])):
         address = parse_link(f"?q=snow&match=text&page=3&lang={lang}")
-        view = bar_view(address, lang=lang, info=None, uploads={}, previews={}, names={})
+        view = bar_view(address, lang=lang, info=None, uploads={}, previews={}, details={})
         assert [(one["label"], one["on"]) for one in view["matches"]] == list(
             zip(names, [False, False, True], strict=True)
         )

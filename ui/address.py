@@ -3,10 +3,12 @@
 The URL is the only state of a search: every action of the page is a link to another address, so a link can be
 shared, opened in a new tab, and gone back to. The text is kept as it was typed; `split_text` reads it.
 
-    ?q=雪山+-人&like=12&less=7&match=both&colour=blue&shape=landscape&duplicates=hide&sure=70&lang=zh&page=2&id=31&t=83.4
+    ?q=雪山+-人&like=12&like=9@120,80,300,200&less=7&match=both&colour=blue&shape=landscape&duplicates=hide&sure=70
+        &lang=zh&page=2&id=31&t=83.4
 
 The service reads negation in the words ("没有人") and says so; `literal=1` has them searched as they are. Which options
 of a search stand in a URL, and how, is declared with them.
+What stands after an @ is a part of a picture: from the left, from the top, width, height, in pixels of the upright one.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from api.schemas import MAX_CLAUSES, OPTIONS, AddressParameter, ClauseIn, Match, Option, SearchOptions
+from api.schemas import MAX_CLAUSES, OPTIONS, AddressParameter, ClauseIn, Match, Option, Region, SearchOptions
 
 PAGE_SIZE = 30
 AWAY_WEIGHT = -0.5  # a full step away from a word moves too far from what was asked
@@ -35,6 +37,7 @@ SURE = (50, 70, 90)  # per cent of relevance that a hit may be asked to have
 # What is looked at: everything, the pictures, the words. An address may also say both.
 MATCHES: tuple[Match, ...] = ("auto", "vector", "text")
 
+_CROP = re.compile(r"([0-9]{1,18})@" + ",".join(["([0-9]{1,9})"] * 4))
 _AWAY = re.compile(r'(?:(?<=\s)|^)[-−－](?:"([^"]+)"|“([^”]+)”|([^\s"“]\S*))')
 
 
@@ -44,6 +47,20 @@ class Term:
 
     text: str
     away: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A part of a picture of the library that is asked with, in pixels of the whole, upright picture."""
+
+    image_id: int
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.image_id}@{self.x},{self.y},{self.width},{self.height}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +83,8 @@ NO_FILTERS = Filters()
 class Address(SearchOptions):
     """A whole search: `like`, `less` and `detail` are image ids; `uploads` name pictures of this session.
 
+    `crops` are parts of pictures that are asked for, as those of `like` are.
+
     `part` is the part of an open picture that is to be seen, where it is a long one; `time` is where an open video
     plays from, in seconds.
 
@@ -74,6 +93,7 @@ class Address(SearchOptions):
 
     text: str = ""
     like: tuple[int, ...] = ()
+    crops: tuple[Crop, ...] = ()
     less: tuple[int, ...] = ()
     uploads: tuple[str, ...] = ()
     filters: Filters = NO_FILTERS
@@ -86,7 +106,12 @@ class Address(SearchOptions):
     @property
     def asks(self) -> bool:
         """Whether anything is looked for."""
-        return bool(split_text(self.text) or self.like or self.less or self.uploads)
+        return bool(split_text(self.text) or self.asks_pictures)
+
+    @property
+    def asks_pictures(self) -> bool:
+        """Whether anything is looked for besides words."""
+        return bool(self.like or self.crops or self.less or self.uploads)
 
     @property
     def sure(self) -> int:
@@ -98,7 +123,7 @@ class Address(SearchOptions):
         """What to look at: the words only where some are looked for, and not alone where pictures are asked for too."""
         if not any(not term.away for term in split_text(self.text)):
             return "vector"
-        return "both" if self.match == "text" and (self.like or self.less or self.uploads) else self.match
+        return "both" if self.match == "text" and self.asks_pictures else self.match
 
     def but(self, **changes: Any) -> Address:
         """Return the address with other contents, on its first page and with no picture open unless they say so."""
@@ -133,6 +158,7 @@ def parse(params: Mapping[str, Sequence[str]]) -> Address:
     return Address(
         text=last("q"),
         like=_ids(params.get("like", ())),
+        crops=_crops(params.get("like", ())),
         less=_ids(params.get("less", ())),
         uploads=_words(params.get("up", ())),
         filters=Filters(
@@ -167,7 +193,7 @@ def params(address: Address) -> dict[str, list[str]]:
     filters = address.filters
     found = {
         "q": [address.text],
-        "like": [str(image_id) for image_id in address.like],
+        "like": [str(one) for one in (*address.like, *address.crops)],
         "less": [str(image_id) for image_id in address.less],
         "up": list(address.uploads),
         "folder": [filters.path],
@@ -194,7 +220,7 @@ def params(address: Address) -> dict[str, list[str]]:
 
 def link(address: Address) -> str:
     """Return the address as a link, such as "?q=snow"."""
-    return "?" + urlencode(params(address), doseq=True)
+    return "?" + urlencode(params(address), doseq=True, safe="@,")
 
 
 def toward(address: Address, image_id: int) -> Address | None:
@@ -207,13 +233,22 @@ def away_from(address: Address, image_id: int) -> Address | None:
     return _with_picture(address, image_id, away=True)
 
 
+def crop_base(address: Address) -> Address:
+    """Return the address to which a part of a picture is added to ask with that alone, under the same conditions."""
+    return address.but(text="", like=(), crops=(), less=(), uploads=(), literal=False, plain=())
+
+
 def clauses(address: Address, pictures: Mapping[str, str]) -> list[ClauseIn]:
     """Return what to ask the service. `pictures` holds this session's uploads in base64; those missing are left out."""
     texts = [ClauseIn(text=term.text, weight=AWAY_WEIGHT if term.away else 1.0) for term in split_text(address.text)]
     uploads = [ClauseIn(image=pictures[name]) for name in address.uploads if name in pictures]
     like = [ClauseIn(image_id=image_id) for image_id in address.like]
+    crops = [
+        ClauseIn(image_id=one.image_id, crop=Region(x=one.x, y=one.y, width=one.width, height=one.height))
+        for one in address.crops
+    ]
     less = [ClauseIn(image_id=image_id, weight=AWAY_WEIGHT) for image_id in address.less]
-    return [*texts, *uploads, *like, *less]
+    return [*texts, *uploads, *like, *crops, *less]
 
 
 def where(filters: Filters) -> dict[str, Any] | None:
@@ -270,8 +305,8 @@ def _with_picture(address: Address, image_id: int, *, away: bool) -> Address | N
         like=like if away else (*like, image_id),
         less=(*less, image_id) if away else less,
     )
-    count = len(split_text(changed.text)) + len(changed.uploads) + len(changed.like) + len(changed.less)
-    return changed if count <= MAX_CLAUSES else None
+    pictures = (*changed.uploads, *changed.like, *changed.crops, *changed.less)
+    return changed if len(split_text(changed.text)) + len(pictures) <= MAX_CLAUSES else None
 
 
 def _number(value: str) -> int | None:
@@ -284,6 +319,11 @@ def _seconds(value: str) -> float | None:
 
 def _ids(values: Sequence[str]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(number for number in map(_number, values) if number is not None))
+
+
+def _crops(values: Sequence[str]) -> tuple[Crop, ...]:
+    found = (Crop(*map(int, match.groups())) for match in map(_CROP.fullmatch, values) if match)
+    return tuple(dict.fromkeys(one for one in found if one.width and one.height))
 
 
 def _words(values: Sequence[str]) -> tuple[str, ...]:

@@ -217,28 +217,27 @@ class Page:
             components.stage(view, on_go=partial(on_link, "stage"))
 
     def _draw_bar(self) -> None:
-        asked = (*self.address.like, *self.address.less)
+        parts = [one.image_id for one in self.address.crops]
+        asked = (*self.address.like, *self.address.less, *parts)
         view = bar_view(
             self.address,
             lang=self.lang,
             info=self.info,
             uploads=self.uploads,
-            previews=self._thumbnails(asked) if self.info else {},
-            names=self._names(asked) if self.info else {},
+            previews=self._thumbnails(asked, parts=dict.fromkeys(parts, 0)) if self.info else {},
+            details=self._details(asked) if self.info else {},
             read=self.found.answer.clauses if self.found else (),
         )
         components.bar(view, on_go=partial(on_link, "bar"), on_form=on_form, on_upload=on_upload)
 
-    def _names(self, ids: tuple[int, ...]) -> dict[int, str]:
-        names = {}
+    def _details(self, ids: tuple[int, ...]) -> dict[int, ImageDetail]:
+        details = {}
         for image_id in ids:
             try:
-                path = image(self.client, self.client.url, image_id, self.lang).path
+                details[image_id] = image(self.client, self.client.url, image_id, self.lang)
             except ApiError as error:
-                log.info("no name for picture %d: %s", image_id, error)  # its chip shows the number
-            else:
-                names[image_id] = file_name(path)
-        return names
+                log.info("nothing is known of picture %d: %s", image_id, error)  # its chip shows the number
+        return details
 
     def _stage(self) -> dict[str, Any]:
         if self.problem and self.problem.code == "no_index":

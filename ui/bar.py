@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from api.schemas import OPTIONS, ClauseRead, IndexInfo, SpanRead
+from api.schemas import OPTIONS, ClauseRead, ImageDetail, IndexInfo, SpanRead
 from ui import words
 from ui.address import (
     AWAY_WEIGHT,
@@ -15,6 +15,7 @@ from ui.address import (
     SHAPES,
     SURE,
     Address,
+    Crop,
     Term,
     join_terms,
     link,
@@ -22,8 +23,10 @@ from ui.address import (
     split_text,
 )
 from ui.pictures import Upload
+from ui.stage import file_name
 from ui.strings import LANG_NAMES, LANGS, Strings, labels
 
+_NARROWEST, _WIDEST = 0.6, 2.2  # width by height of what a chip shows of a part
 _HALF = 0.5  # of a relevance
 _SIGNS = " \t,，、。.;；:：的"  # between the pieces of a text
 WIDTHS = (1280, 1920, 2560, 3840)
@@ -50,12 +53,12 @@ def bar_view(
     info: IndexInfo | None,
     uploads: Mapping[str, Upload],
     previews: Mapping[int, str],
-    names: Mapping[int, str],
+    details: Mapping[int, ImageDetail],
     read: Sequence[ClauseRead] = (),
 ) -> dict[str, Any]:
     """Everything the top of the page shows.
 
-    `previews` and `names` are of the pictures that are asked for; `read` is how the service read what was asked.
+    `previews` and `details` are of the pictures that are asked for; `read` is how the service read what was asked.
     """
     text = labels(lang)
     return {
@@ -74,7 +77,7 @@ def bar_view(
         ],
         "text": address.text,
         "asks": address.asks,
-        "chips": [*_text_chips(address, text, read), *_picture_chips(address, text, uploads, previews, names)],
+        "chips": [*_text_chips(address, text, read), *_picture_chips(address, text, uploads, previews, details)],
         "note": _note(address, text, uploads),
         "clear": link(Address(lang=address.lang)) if address.asks or _narrows(address) else None,
         "matches": [
@@ -172,7 +175,7 @@ def _picture_chips(
     text: Strings,
     uploads: Mapping[str, Upload],
     previews: Mapping[int, str],
-    names: Mapping[int, str],
+    details: Mapping[int, ImageDetail],
 ) -> list[dict[str, Any]]:
     chips = []
     for name in address.uploads:
@@ -186,9 +189,47 @@ def _picture_chips(
             like=tuple(other for other in address.like if other != image_id),
             less=tuple(other for other in address.less if other != image_id),
         )
-        label, src = names.get(image_id, f"#{image_id}"), previews.get(image_id)
+        label, src = _name(details, image_id), previews.get(image_id)
         chips.append(_chip(label, without, text, away=image_id in address.less, picture=True, src=src))
-    return chips
+    return [*chips, *(_crop_chip(address, text, crop, previews, details) for crop in address.crops)]
+
+
+def _crop_chip(
+    address: Address, text: Strings, crop: Crop, previews: Mapping[int, str], details: Mapping[int, ImageDetail]
+) -> dict[str, Any]:
+    without = address.but(crops=tuple(other for other in address.crops if other != crop))
+    label = text.part_of.format(name=_name(details, crop.image_id))
+    detail = details.get(crop.image_id)
+    return _chip(
+        label,
+        without,
+        text,
+        picture=True,
+        src=previews.get(crop.image_id) if detail else None,
+        window=_window(crop, detail) if detail else None,
+        title=words.pixels(crop.width, crop.height),
+    )
+
+
+def _name(details: Mapping[int, ImageDetail], image_id: int) -> str:
+    return file_name(details[image_id].path) if image_id in details else f"#{image_id}"
+
+
+def _window(crop: Crop, detail: ImageDetail) -> dict[str, float]:
+    """Return where the whole picture lies behind the window of a chip, in per cent of it, and the window's shape.
+
+    Of a part that is very wide or very high, the window shows the middle.
+    """
+    ratio = min(_WIDEST, max(_NARROWEST, crop.width / crop.height))
+    width, height = min(crop.width, crop.height * ratio), min(crop.height, crop.width / ratio)
+    left, top = crop.x + (crop.width - width) / 2, crop.y + (crop.height - height) / 2
+    return {
+        "ratio": ratio,
+        "width": 100 * detail.width / width,
+        "height": 100 * detail.height / height,
+        "left": -100 * left / width,
+        "top": -100 * top / height,
+    }
 
 
 def _without(terms: Sequence[Term], gone: Term) -> str:

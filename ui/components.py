@@ -26,18 +26,20 @@ def _read(name: str) -> str:
     return (PARTS / name).read_text(encoding="utf-8")
 
 
-def _component(name: str) -> Any:
+def _component(name: str, *more: str) -> Any:
+    """Return a part of the page, of which `more` names further scripts and styles."""
+    names = ("shared", *more, name)
     return st.components.v2.component(
         f"xuntu_{name}",
         html=ROOT,
-        css=_read("shared.css") + _read(f"{name}.css"),
-        js=_read("shared.js") + _read(f"{name}.js"),
+        css="".join(_read(f"{one}.css") for one in names),
+        js="".join(_read(f"{one}.js") for one in names),
     )
 
 
 _BAR = _component("bar")
 _STAGE = _component("stage")
-_DETAIL = _component("detail")
+_DETAIL = _component("detail", "crop")
 
 
 def page_style() -> None:

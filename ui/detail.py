@@ -9,7 +9,7 @@ from typing import Any
 from api.client.errors import ApiError
 from api.schemas import FoundIn, Hit, ImageDetail, Region
 from ui import words
-from ui.address import PAGE_SIZE, Address, away_from, link, toward
+from ui.address import PAGE_SIZE, Address, away_from, crop_base, link, toward
 from ui.bar import SWATCHES
 from ui.film import clip_view, film_view, moment_at, time_of
 from ui.stage import Found, file_name, score_label, shape_of
@@ -50,13 +50,14 @@ def detail_view(
     part = next((one for one in detail.parts if one.number == number), None)
     reasons = _reasons(detail, found)
     is_video = detail.kind == "video"
-    whole = Region(x=0, y=0, width=max(1, detail.width), height=max(1, detail.height))
+    shown = part or Region(x=0, y=0, width=max(1, detail.width), height=max(1, detail.height))
     return {
         "labels": asdict(text),
         "id": detail.id,
         "src": pictures.large,
-        "width": max(1, part.width if part else detail.width),
-        "height": max(1, part.height if part else detail.height),
+        "width": max(1, shown.width),
+        "height": max(1, shown.height),
+        "crop": None if is_video else {"left": shown.x, "top": shown.y, "href": link(crop_base(address))},
         "overview": _overview(detail, address, pictures.whole, number, lang=lang) if part and not is_video else None,
         "film": _film(detail, address, number, pictures, lang),
         "name": file_name(detail.path),
@@ -64,7 +65,7 @@ def detail_view(
         "reasons": [
             {"label": text.found_in.get(reason.field, reason.field), "text": _said(reason, lang)} for reason in reasons
         ],
-        "marks": _marks([one for one in reasons if not is_video or (part and one.at == part.at)], part or whole),
+        "marks": _marks([one for one in reasons if not is_video or (part and one.at == part.at)], shown),
         "caption": detail.caption,
         "tags": [
             {"label": tag, "href": link(Address(lang=address.lang, text=tag, match="text"))} for tag in detail.tags

@@ -84,11 +84,10 @@ def error_view(error: ApiError, address: Address, *, lang: str) -> dict[str, Any
     encoder knows may stand in captions, tags and names, so a link looks there.
     """
     text = labels(lang)
-    if error.code == "unknown_words" and address.looks_at == "vector":
-        links = [
-            {"label": text.look_at_words, "href": link(address.but(match="text"))},
-            {"label": text.start_over, "href": link(Address(lang=address.lang))},
-        ]
+    if error.code == "unknown_words" and address.looks_at != "text":
+        links = [{"label": text.start_over, "href": link(Address(lang=address.lang))}]
+        if address.looks_at == "vector":
+            links.insert(0, {"label": text.look_at_words, "href": link(address.but(match="text"))})
         return _state("message", lang, title=text.misunderstood_title, body=error.text(lang), tips=[], links=links)
     misunderstood = error.status == 422
     request_id = None if misunderstood or not error.request_id else text.request_id.format(id=error.request_id)

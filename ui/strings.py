@@ -106,6 +106,12 @@ class Strings:
     film_too_large: str
     moments: str
     duration: str
+    part_of: str
+    crop: str
+    crop_hint: str
+    crop_box: str
+    crop_search: str
+    cancel: str
     found_by: str
     found_in: Mapping[str, str]
     looks_like: str
@@ -274,6 +280,12 @@ ZH = Strings(
     film_too_large="这个视频太大，无法经页面播放。请在文件夹里打开它。",
     moments="其中的时刻",
     duration="时长",
+    part_of="{name} 的局部",
+    crop="用局部搜索",
+    crop_hint="在图片上拖动，画出要找的部分",
+    crop_box="要找的部分。方向键移动，Shift 加方向键改变大小，回车搜索，Esc 退出",
+    crop_search="搜索这一部分",
+    cancel="取消",
     found_by="为什么找到",
     found_in={
         "caption": "描述",
@@ -468,6 +480,12 @@ EN = Strings(
     film_too_large="This video is too large to pass through the page. Open it from its folder.",
     moments="Moments in it",
     duration="Duration",
+    part_of="part of {name}",
+    crop="Search with a part",
+    crop_hint="Drag over the picture to draw the part to look for",
+    crop_box="The part to look for. Arrow keys move it, Shift and arrow keys resize it, Enter searches, Escape leaves",
+    crop_search="Search with this part",
+    cancel="Cancel",
     found_by="Why it was found",
     found_in={
         "caption": "Caption",

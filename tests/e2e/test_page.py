@@ -2,6 +2,7 @@
 
 import base64
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -153,7 +154,7 @@ def test_the_switch_changes_every_word_and_the_link_keeps_it(browse, page_url, d
     state(page, "results")
     page.locator(".langs").get_by_text("中文").click()
     expect(page.locator(".submit")).to_have_text("搜索")
-    expect(page.locator(".line")).to_contain_text("最接近的在前")
+    expect(page.locator(".line")).to_contain_text("最相符的在前")
     expect(page).to_have_url(re.compile("lang=zh"))
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
 
@@ -341,3 +342,116 @@ def test_a_film_is_found_at_its_moment_and_played_from_there(browse, page_url):
     expect(page.get_by_role("dialog").locator(".moments a[aria-current]")).to_have_text("0:04")
     page.keyboard.press("Escape")
     expect(page).to_have_url(re.compile(r"\?q=a\+cat&folder=film&lang=en$"))
+
+
+def part_of_url(page):
+    """Return picture, left, top, width and height of the part that the address says."""
+    expect(page).to_have_url(re.compile("like="))
+    said = parse_qs(urlsplit(page.url).query)["like"][0]
+    return [int(one) for one in re.split("[@,]", said)]
+
+
+def open_to_draw(page, url, name="Search with a part"):
+    page.goto(url)
+    dialog = page.locator("dialog")
+    expect(dialog.locator("dl").last).to_be_visible()
+    dialog.get_by_role("button", name=name).click()
+    expect(dialog.locator(".crop .outline")).to_be_focused()
+    return dialog
+
+
+def drag(page, start, *ways):
+    page.mouse.move(*start)
+    page.mouse.down()
+    for way in ways:
+        page.mouse.move(*way, steps=4)
+    page.mouse.up()
+
+
+def test_a_part_is_drawn_moved_resized_and_searched_with(browse, page_url):
+    page = browse()
+    page.goto(f"{page_url}?q=red&format=jpeg&lang=en")
+    state(page, "results")
+    image_id = int(tile_ids(page)[0])
+    dialog = open_to_draw(page, f"{page_url}?q=red&format=jpeg&lang=en&id={image_id}")
+    frame = dialog.locator(".frame").bounding_box()
+
+    def at(across, down):
+        return frame["x"] + across * frame["width"], frame["y"] + down * frame["height"]
+
+    drag(page, at(0.5, 0.5), at(0.9, 0.7))  # within the box that is only suggested: another is drawn
+    drag(page, at(0.6, 0.6), at(0.4, 0.4))  # within the box that was drawn: it moves
+    drag(page, at(0.3, 0.3), at(0.1, 0.2))  # at its corner: it grows
+    drag(page, at(0.05, 0.05), at(0.05, 0.05))  # a click draws nothing
+    box = dialog.locator(".crop .outline").bounding_box()
+    for side, share in {"x": 0.1, "y": 0.2, "width": 0.6, "height": 0.3}.items():
+        from_ = frame[side] if side in "xy" else 0
+        whole = frame["width"] if side in ("x", "width") else frame["height"]
+        assert (box[side] - from_) / whole == pytest.approx(share, abs=0.02)
+    width, height = dialog.locator(".room").evaluate("room => [+room.dataset.width, +room.dataset.height]")
+    dialog.get_by_role("button", name="Search with this part").click()
+    expect(page.locator(".chip .cut-out")).to_be_visible()
+    found = part_of_url(page)
+    state(page, "results")
+    assert found[0] == image_id
+    expected = [0.1 * width, 0.2 * height, 0.6 * width, 0.3 * height]
+    assert found[1:] == pytest.approx(expected, abs=0.02 * (width + height))
+    expect(page).to_have_url(re.compile("format=jpeg"))
+    expect(page).not_to_have_url(re.compile("[?&](q|id)="))
+    there = tile_ids(page)
+    other = browse()
+    other.goto(page.url)
+    state(other, "results")
+    assert tile_ids(other) == there
+
+
+def test_a_part_is_chosen_with_the_keys_and_left_with_escape(browse, page_url, depth):
+    page = browse(locale="zh-CN")
+    dialog = open_to_draw(page, f"{page_url}?id=1", "用局部搜索")
+    page.keyboard.press("Escape")
+    expect(dialog.locator(".crop")).to_have_count(0)
+    expect(dialog.get_by_role("button", name="用局部搜索")).to_be_focused()
+    page.keyboard.press("Enter")
+    outline = dialog.locator(".crop .outline")
+    before = outline.bounding_box()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowUp")
+    after = outline.bounding_box()
+    assert (after["x"] > before["x"], after["height"] < before["height"]) == (True, True)
+    assert (after["y"], after["width"]) == pytest.approx((before["y"], before["width"]), abs=1)
+    page.keyboard.press("Enter")
+    assert part_of_url(page)[0] == 1
+    expect(page.locator(".chip .words")).to_contain_text("的局部")
+    page.get_by_role("link", name="去掉").click()
+    state(page, "welcome")
+
+
+def test_a_part_of_a_long_picture_is_of_the_whole_and_drawn_with_a_finger(browse, page_url, wait_until, depth):
+    pytest.importorskip("rapidocr")
+    page = browse(width=390, height=844, has_touch=True)
+    page.goto(f"{page_url}?q=espresso&match=text&lang=en")
+    state(page, "results")
+    (image_id,) = tile_ids(page)
+    dialog = open_to_draw(page, f"{page_url}?q=espresso&match=text&lang=en&id={image_id}&part=2")
+    frame = dialog.locator(".frame")
+    wait_until(lambda: frame.locator("img").evaluate("one => one.naturalWidth > 0"), "the part of the picture")
+    seen = frame.bounding_box()
+    touch = page.context.new_cdp_session(page)
+    ways = [("touchStart", 0.2, 0.5), ("touchMove", 0.5, 0.6), ("touchMove", 0.8, 0.9), ("touchEnd", None, None)]
+    for kind, across, down in ways:
+        points = (
+            []
+            if across is None
+            else [{"x": seen["x"] + across * seen["width"], "y": seen["y"] + down * seen["height"]}]
+        )
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    tools = dialog.locator(".crop-tools").bounding_box()
+    assert tools["x"] >= 0
+    assert tools["x"] + tools["width"] <= 390
+    dialog.get_by_role("button", name="Search with this part").click()
+    found, left, top, width, height = part_of_url(page)
+    shown = page.locator(".chip .cut-out")
+    expect(shown).to_be_visible()
+    assert found == int(image_id)
+    assert (left, width, height) == pytest.approx((60, 180, 120), abs=8)  # of the parts of 300 x 300
+    assert top == pytest.approx(225 + 150, abs=30)  # in the second of them

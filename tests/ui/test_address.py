@@ -8,10 +8,12 @@ from ui.address import (
     PAGE_SIZE,
     SHAPES,
     Address,
+    Crop,
     Filters,
     Term,
     away_from,
     clauses,
+    crop_base,
     join_terms,
     link,
     parse_link,
@@ -24,6 +26,7 @@ from ui.bar import with_form
 FULL = Address(
     text='雪山 下 -人 -"red car"',
     like=(12, 3),
+    crops=(Crop(12, 120, 80, 300, 200),),
     less=(7,),
     uploads=("a1b2",),
     filters=Filters(
@@ -50,6 +53,7 @@ def test_an_address_survives_its_link():
 
 
 words = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=30).map(str.strip)
+crops = st.builds(Crop, st.integers(0, 2**53), *[st.integers(0, 10**6)] * 2, *[st.integers(1, 10**6)] * 2)
 ids = st.lists(st.integers(0, 2**53), unique=True, max_size=4).map(tuple)
 
 
@@ -58,6 +62,7 @@ ids = st.lists(st.integers(0, 2**53), unique=True, max_size=4).map(tuple)
         Address,
         text=words,
         like=ids,
+        crops=st.lists(crops, unique=True, max_size=2).map(tuple),
         less=ids,
         uploads=st.lists(st.from_regex("[0-9a-f]{10}", fullmatch=True), unique=True, max_size=2).map(tuple),
         filters=st.builds(
@@ -116,7 +121,12 @@ def test_what_is_asked_reaches_the_service_as_signed_clauses():
         ("aGVsbG8=", 1.0),
         (12, 1.0),
         (3, 1.0),
+        (12, 1.0),
         (7, -0.5),
+    ]
+    assert [one.crop and one.crop.model_dump() for one in asked][-2:] == [
+        {"x": 120, "y": 80, "width": 300, "height": 200},
+        None,
     ]
     SearchRequest(clauses=asked, where=FilterIn(**where(FULL.filters)), k=PAGE_SIZE)
 
@@ -142,7 +152,7 @@ def test_more_and_less_of_a_picture_undo_each_other():
 
 
 def test_no_way_leads_beyond_the_clauses_that_the_service_takes():
-    full = Address(text="x", like=tuple(range(15)))
+    full = Address(text="x", like=tuple(range(14)), crops=(Crop(1, 0, 0, 9, 9),))
     assert toward(full, 99) is None
     assert away_from(full, 99) is None
     assert toward(full, 3) is not None
@@ -151,6 +161,22 @@ def test_no_way_leads_beyond_the_clauses_that_the_service_takes():
 def test_rubbish_in_a_link_is_left_out():
     address = parse_link("?q=a&like=x&like=-3&like=4&page=0&id=%F0%9F%98%80&width=wide&shape=odd&other=1")
     assert address == Address(text="a", like=(4,))
+
+
+@pytest.mark.parametrize(
+    "said", ["12@", "12@1,2,3", "12@1,2,3,4,5", "12@1,2,0,4", "12@1,2,3,0", "12@-1,2,3,4", "12@1.5,2,3,4", "@1,2,3,4"]
+)
+def test_a_part_that_is_none_is_left_out(said):
+    assert parse_link(f"?like={said}&like=7") == Address(like=(7,))
+
+
+def test_a_part_is_asked_with_alone_and_under_the_same_conditions():
+    base = crop_base(FULL)
+    assert not base.asks
+    assert (base.filters, base.hide_duplicates, base.lang) == (FULL.filters, True, "zh")
+    assert (base.page, base.detail) == (1, None)
+    assert link(Address(crops=(Crop(12, 120, 80, 300, 200),))) == "?like=12@120,80,300,200"
+    assert Address(match="text", crops=(Crop(12, 120, 80, 300, 200),)).looks_at == "vector"
 
 
 def test_a_form_changes_only_its_field():

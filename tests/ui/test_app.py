@@ -143,6 +143,32 @@ def test_pictures_that_are_asked_for_are_chips_with_their_name(run, api_url):
     assert all(chip["src"].startswith("data:image/webp") for chip in seen.bar["chips"])
 
 
+@pytest.mark.parametrize(("lang", "label"), [("en", "part of "), ("zh", " 的局部")])
+def test_a_part_that_is_asked_for_is_a_chip_with_the_part_in_its_window(run, api_url, service, lang, label):
+    seen = run(api_url, like="4@30,20,60,40", lang=lang)
+    assert seen.stage["kind"] == "results"
+    crop = {"x": 30, "y": 20, "width": 60, "height": 40}
+    assert service.searches[-1]["clauses"] == [{"image_id": 4, "weight": 1.0, "crop": crop}]
+    (chip,) = seen.bar["chips"]
+    assert label in chip["label"]
+    assert chip["src"].startswith("data:image/webp")
+    assert (chip["title"], chip["href"]) == ("60 × 40", f"?lang={lang}")
+    # The picture is 640 x 320: so many times as large as the part, and its corner so far to the left and above.
+    assert chip["window"] == pytest.approx(
+        {"ratio": 1.5, "width": 100 * 640 / 60, "height": 100 * 320 / 40, "left": -50, "top": -50}
+    )
+    narrow = run(api_url, like="4@30,20,10,100").bar["chips"][0]["window"]
+    assert (narrow["ratio"], narrow["left"]) == (0.6, -300)  # of a high part, the middle
+
+
+def test_a_part_beyond_its_picture_is_said_and_one_of_no_picture_has_a_number(run, api_url):
+    seen = run(api_url, like="4@9000,0,60,40", lang="en")
+    assert seen.stage["title"] == "That was not understood"
+    gone = run(api_url, like="999@0,0,60,40", lang="en")
+    assert gone.bar["chips"][0]["label"] == "part of #999"
+    assert gone.bar["chips"][0]["src"] is None
+
+
 def test_conditions_that_nothing_meets_say_what_to_try(run, api_url):
     seen = run(api_url, q="snow", folder="nowhere/", lang="en")
     assert seen.stage["kind"] == "message"

@@ -52,7 +52,7 @@ def test_the_link_says_what_to_look_at(address, looks_at):
 def test_the_choice_is_offered_in_both_languages():
     for lang, names in (("zh", ["全部", "画面", "文字"]), ("en", ["Everything", "Pictures", "Words"])):
         address = parse_link(f"?q=snow&match=text&page=3&lang={lang}")
-        view = bar_view(address, lang=lang, info=None, uploads={}, previews={}, names={})
+        view = bar_view(address, lang=lang, info=None, uploads={}, previews={}, details={})
         assert [(one["label"], one["on"]) for one in view["matches"]] == list(
             zip(names, [False, False, True], strict=True)
         )
@@ -79,9 +79,10 @@ def test_where_no_word_is_known_the_words_of_captions_are_offered():
     assert (view["kind"], view["links"][0]["label"]) == ("message", "改为按文字查找")
     assert view["links"][0]["href"] == link(Address(text="张伟的二维码", match="text", lang="zh"))
     assert "张伟" in view["body"]
-    for match in ("auto", "text"):
-        view = error_view(error, Address(text="zorp", match=match, lang="en"), lang="en")
-        assert (view["kind"], view["retry"]) == ("command", None)
+    view = error_view(error, Address(text="zorp", match="text", lang="en"), lang="en")
+    assert (view["kind"], view["retry"]) == ("command", None)
+    view = error_view(error, Address(text="zorp", lang="en"), lang="en")
+    assert [one["label"] for one in view["links"]] == ["Start over"]
 
 
 def show(**more):

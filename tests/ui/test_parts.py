@@ -72,6 +72,7 @@ def test_all_of_a_long_picture_is_beside_its_part_with_a_link_for_each():
     assert [part["href"] for part in overview["parts"]] == [f"?q=x&lang=zh&id=7&part={n}" for n in (1, 2, 3, 4)]
     assert overview["parts"][1]["label"] == "第 2 部分，共 4 部分"
     assert overview["parts"][1]["top"] == pytest.approx(100 * 80 / 340)
+    assert view["crop"] == {"left": 0, "top": 160, "href": "?lang=zh"}  # where in the whole it begins
     assert "part=" not in view["close"]
     plain = detail_view(detail(parts=[], part=None), address, lang="zh", found=None, **seen)
     assert (plain["overview"], plain["height"]) == (None, 340)

@@ -140,9 +140,16 @@ async function give(part, file) {
   }
 }
 
+// A part of a picture, through a window that the whole lies behind.
+function cutOut({ src, window }) {
+  const place = Object.fromEntries(["left", "top", "width", "height"].map((name) => [name, `${window[name]}%`]));
+  return h("span", { class: "cut-out", style: { "aspect-ratio": String(window.ratio) } }, h("img", { src, alt: "", style: place }));
+}
+
 function chip(one) {
   const classes = ["chip", one.away && "away", one.picture && "has-picture", one.lost && "lost"].filter(Boolean);
-  const face = one.src ? h("img", { src: one.src, alt: "" }) : h("span", { class: "blank" }, icon("picture"));
+  const face = one.src && one.window ? cutOut(one)
+    : one.src ? h("img", { src: one.src, alt: "" }) : h("span", { class: "blank" }, icon("picture"));
   const title = [one.label, one.weight, one.title].filter(Boolean).join(" · ");
   return h("span", { class: classes.join(" "), title },
     one.picture && face,

@@ -4,16 +4,21 @@ function setUp(part) {
   root.append(part.dialog);
   part.dialog.addEventListener("cancel", (event) => {
     event.preventDefault();
-    if (part.data?.close) leave(part);
+    if (part.crop) stopCrop(part);
+    else if (part.data?.close) leave(part);
   });
   part.dialog.addEventListener("keydown", (event) => {
+    if (part.crop) {
+      cropKey(part, event);
+      return;
+    }
     const way = { ArrowLeft: part.data?.previous, ArrowRight: part.data?.next }[event.key];
     if (!way || event.altKey || event.metaKey || event.ctrlKey) return;
     event.preventDefault();
     turn(part, way);
   });
   document.addEventListener("xuntu:open", (event) => {
-    part.data = null;
+    part.data = part.crop = null;
     fill(part.dialog, h("div", { class: "sheet" }, h("div", { class: "view" }, large(event.detail, event.detail.src)), h("aside")));
     open(part);
     fit(part);
@@ -28,6 +33,7 @@ function open(part) {
 }
 
 function close(part) {
+  part.crop = null;
   if (part.dialog.open) part.dialog.close();
   delete document.documentElement.dataset.xuntuDetail;
 }
@@ -148,6 +154,7 @@ function side(part, data) {
     download.lastChild.textContent = labels.downloading;
     part.send("download", data.id);
   });
+  const crop = data.crop && h("button", { type: "button", class: "button", "data-key": "crop", onclick: () => startCrop(part, data) }, icon("crop"), labels.crop);
   return h("aside", null,
     h("div", { class: "top" }, closeButton(part, labels)),
     h("h2", null, h("span", { class: "rest", title: data.name }, data.name)),
@@ -162,6 +169,7 @@ function side(part, data) {
     h("div", { class: "deeds" },
       data.more && link(data.more, { class: "button", "data-close": true }, icon("plus"), labels.more_like),
       data.less && link(data.less, { class: "button", "data-close": true }, icon("minus"), labels.less_like),
+      crop,
       data.original
         ? h("a", { class: "button", href: data.original, target: "_blank", rel: "noopener noreferrer" }, icon("download"), h("span", null, labels.original))
         : download,
@@ -213,12 +221,19 @@ function show(part, data) {
   fit(part);
 }
 
+const sameShown = (one, other) => one.width === other.width && one.crop?.left === other.crop?.left && one.crop?.top === other.crop?.top;
+
 export default function (component) {
   const part = connect(component, setUp);
   const { data } = component;
   part.data = data;
   if (data.labels) {
-    show(part, data);
+    const drawn = part.crop?.data.id === data.id ? part.crop : null;
+    part.crop = null;
+    render(part, data);
+    open(part);
+    fit(part);
+    if (drawn && !data.error) startCrop(part, data, sameShown(drawn.data, data) && drawn.drawn ? drawn.box : null);
     if (data.download?.src) save(data.download);
     if (data.played?.src) keep(data.id, data.played).then(() => part.data === data && show(part, data));
   } else {

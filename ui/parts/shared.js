@@ -11,6 +11,7 @@ const PATHS = {
   theme: '<circle cx="12" cy="12" r="8"/><path d="M12 4a8 8 0 0 1 0 16z" fill="currentColor"/>',
   filter: '<path d="M4 7h16M7 12h10M10 17h4"/>',
   copy: '<rect x="8.5" y="8.5" width="11" height="11" rx="2"/><path d="M15.5 8.5v-2a2 2 0 0 0-2-2h-7a2 2 0 0 0-2 2v7a2 2 0 0 0 2 2h2"/>',
+  crop: '<path d="M7 2.5V17h14.5M2.5 7H17v14.5"/>',
   done: '<path d="m5 12.5 4.5 4.5L19 7.5"/>',
   download: '<path d="M12 4v11M7.5 11 12 15.5 16.5 11M5 19.5h14"/>',
   play: '<path d="M8 5.5v13l11-6.5z" fill="currentColor"/>',

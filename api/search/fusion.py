@@ -114,7 +114,7 @@ class Fusion:
             found.append(self._order(ids[had == much]))
             if len(self.near) and sum(map(len, found)) >= FUSED:
                 break
-        return np.concatenate(found)
+        return np.concatenate([ids[:0], *found])
 
     def _order(self, ids: Ids) -> Ids:
         """Return pictures as vectors rank them, or else as they were found."""

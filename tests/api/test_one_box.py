@@ -98,6 +98,12 @@ def test_a_date_alone_finds_what_is_from_then_the_newest_first(engine):
     assert names(ask(engine, "2021年7月", where="place=paris")) == ["IMG_1002.jpg"]
 
 
+def test_a_date_that_conditions_leave_no_picture_of_hides_nothing_else(engine):
+    early = ask(engine, "2021年7月的猫", where="taken<2020-01-01")
+    assert set(names(early)) == {"合同扫描 3.jpg", "IMG_1006.jpg"}
+    assert ask(engine, "2021年7月", where="format=png").total == 0
+
+
 def test_it_is_said_what_no_picture_has(engine):
     result = ask(engine, "2015年的猫")
     assert {"nothing_has"} == {note.code for note in result.notes}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from indexer.library.catalog.words.pinyin import list_sounds
 from indexer.library.catalog.words.queries import ask_for
 from indexer.library.catalog.words.tokens import name_words, split_words
 from indexer.library.catalog.writer import Catalog
@@ -244,3 +245,9 @@ def test_chinese_is_found_by_its_sound_where_that_is_asked_for(find):
     assert find("beijing", pinyin=True) == ["重庆/a.png"]
     find.index(*described, pinyin=False)
     assert find("beijing", pinyin=True) == []
+
+
+def test_a_word_that_can_be_parted_in_very_many_ways_is_parted_at_once():
+    assert list_sounds("xian" * 100 + "bb") == []  # each xian is one syllable or two, and none ends it
+    assert list_sounds("xian" * 100)[0][:2] == ["1xianxian", "1xianxian"]
+    assert list_sounds("xian") == [["1xian"], ["1xian"]]

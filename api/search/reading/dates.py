@@ -29,24 +29,34 @@ _SEASONS_ZH: Final = {"春": 3, "夏": 6, "秋": 9, "冬": 12}
 _HOLIDAYS: Final[Mapping[str, tuple[int, int, int]]] = {
     "元旦": (1, 1, 1),
     "情人节": (2, 14, 1),
+    "妇女节": (3, 8, 1),
+    "清明": (4, 4, 3),
     "五一": (5, 1, 5),
     "劳动节": (5, 1, 5),
     "六一": (6, 1, 1),
     "儿童节": (6, 1, 1),
+    "暑假": (7, 1, 62),
+    "教师节": (9, 10, 1),
     "国庆": (10, 1, 7),
     "十一": (10, 1, 7),
+    "双十一": (11, 11, 1),
     "万圣节": (10, 31, 1),
     "圣诞": (12, 24, 2),
     "平安夜": (12, 24, 1),
     "跨年": (12, 31, 2),
     "new year's eve": (12, 31, 1),
+    "new years eve": (12, 31, 1),
     "new year's day": (1, 1, 1),
     "new year's": (12, 31, 2),
     "new year": (12, 31, 2),
     "valentine's day": (2, 14, 1),
+    "independence day": (7, 4, 1),
     "halloween": (10, 31, 1),
+    "thanksgiving": (11, 22, 7),
     "christmas eve": (12, 24, 1),
+    "christmas day": (12, 25, 1),
     "christmas": (12, 24, 3),
+    "xmas": (12, 24, 3),
 }
 # The first day of the lunar year, as month and day, from 2000 on.
 _SPRING_FESTIVALS: Final = (
@@ -54,10 +64,17 @@ _SPRING_FESTIVALS: Final = (
     "126 213 203 123 211 131 219 208 128 215 204 124 212"
 )
 
-_Y = r"(?P<y>(?:19|20)\d\d|[一二][零〇一二三四五六七八九]{3}|\d\d(?=年))"
+_LONG_Y = r"(?P<y>(?<!\d)(?:19|20)\d\d|[一二][零〇一二三四五六七八九]{3})"
+_Y = r"(?P<y>(?<!\d)(?:19|20)\d\d|[一二][零〇一二三四五六七八九]{3}|(?<!\d)\d\d(?=年))"
 _ZH_REL = r"(?P<rel>大前年|前年|去年|今年)"
 _ZH_YEAR = rf"(?:{_Y}年|{_ZH_REL})的?"
+_ZH_YEAR_OF = rf"(?:{_Y}年?|{_ZH_REL})的?\s*"  # before a season or a holiday, which leave no doubt that it is a year
+_ZH_TO = "[-~到至–—]"
+# Neither 春晚 nor 冬奥会 is a season.
+_ZH_SEASON = r"(?P<season>[春夏秋冬](?:[天季]|(?=[的在拍里,，、\s]|$)))"
+_ZH_END = r"(?=[的拍照在我到至,，、\s]|$)"  # of a word of one character that others begin with as well
 _ZH_N = r"(?P<n>\d{1,3}|[一二两三四五六七八九十]{1,3}|几)"
+_ZH_NUMBERED_MONTH = "1[0-2]|0?[1-9]"
 _ZH_MONTH = r"(?P<m>1[0-2]|0?[1-9]|十[一二]?|[一二三四五六七八九])月"
 _ZH_DAY = (
     r"(?P<d>3[01]|[12]\d|0?[1-9]|三十一?|二十[一二三四五六七八九]?|十[一二三四五六七八九]?|[一二三四五六七八九])[日号]"
@@ -86,7 +103,42 @@ class Date:
 
 
 def find_dates(folded: str, today: date) -> Iterator[Date]:
-    """Yield the dates of a folded text, none within another, from left to right."""
+    """Yield the dates of a folded text, none within another, from left to right; one to another one is a date."""
+    before: Date | None = None
+    for one in _find_each(folded, today):
+        if before is not None and (both := _join(folded, before, one)):
+            before = both
+            continue
+        if before is not None:
+            yield before
+        before = one
+    if before is not None:
+        yield before
+
+
+_TO = re.compile(r"\s*(?:[-~到至–—]|to|until|through)\s*")
+_SAYS_YEAR = re.compile(r"\d{4}|[年今昨前上本这]|last|this|ago|today|yesterday")
+
+
+def _join(folded: str, first: Date, last: Date) -> Date | None:
+    """Return the time from one date to another, if the text says so; where one has no year, it is that of the other."""
+    start, end = first.period.start, last.period.end
+    if start is None or end is None or last.period.start is None or not _TO.fullmatch(folded, first.end, last.start):
+        return None
+    said = [_SAYS_YEAR.search(folded, one.start, one.end) is not None for one in (first, last)]
+    try:
+        if not said[1]:
+            end = end.replace(year=end.year + start.year - last.period.start.year)
+            end = end if start < end else end.replace(year=end.year + 1)
+        elif not said[0]:
+            start = start.replace(year=last.period.start.year)
+            start = start if start < end else start.replace(year=start.year - 1)
+    except ValueError:  # from or to a 29 February
+        return None
+    return Date(first.start, last.end, Period(start, end)) if start < end else None
+
+
+def _find_each(folded: str, today: date) -> Iterator[Date]:
     place = 0
     while place < len(folded):
         found = [one for rule in _RULES if (one := rule.find(folded, place, today)) is not None]
@@ -121,7 +173,8 @@ class _DateRule:
         return None
 
 
-_SINCE, _BEFORE = re.compile(r"以后|之后|以来|起(?!来)"), re.compile(r"以前|之前")
+_SINCE = re.compile(f"以后|之后|以来|[起后]{_ZH_END}")
+_BEFORE = re.compile(f"以前|之前|前{_ZH_END}")
 _EN_SINCE, _EN_BEFORE = re.compile(r"(?<![a-z])(?:since|after) $"), re.compile(r"(?<![a-z])(?:before|until) $")
 
 
@@ -190,8 +243,7 @@ def _last(make: Callable[[int], _Days], today: date) -> _Days:
 
 def _read_day(said: Mapping[str, str], today: date) -> _Days:
     """Read a month, and a day of it where one is said."""
-    month = said["m"]
-    number = _MONTHS.index(month[:3]) + 1 if month.isascii() and month.isalpha() else _number(month)
+    number = _month_of(said["m"])
 
     def of(year: int) -> _Days:
         if not said.get("d"):
@@ -201,6 +253,23 @@ def _read_day(said: Mapping[str, str], today: date) -> _Days:
 
     year = _year(said, today)
     return _last(of, today) if year is None else of(year)
+
+
+def _read_part(said: Mapping[str, str], today: date) -> _Days:
+    """Read some days of a month, or some months, with or without a year."""
+    first, last = (_month_of(said[name]) if said.get(name) else 0 for name in ("m", "m2"))
+
+    def of(year: int) -> _Days:
+        if last:
+            return _month_days(year, first, (last - first) % 12 + 1)
+        return date(year, first, int(said["d"])), date(year, first, int(said["d2"])) + timedelta(days=1)
+
+    year = _year(said, today)
+    return _last(of, today) if year is None else of(year)
+
+
+def _month_of(said: str) -> int:
+    return _MONTHS.index(said[:3]) + 1 if said.isascii() and said.isalpha() else _number(said)
 
 
 def _read_season(said: Mapping[str, str], today: date) -> _Days:
@@ -215,6 +284,8 @@ def _read_season(said: Mapping[str, str], today: date) -> _Days:
 
 def _read_holiday(said: Mapping[str, str], today: date) -> _Days | None:
     name, year = said["holiday"], _year(said, today)
+    if year is not None and name in ("new year", "new year's"):
+        year -= 1  # it begins in the evening before
 
     def of(one: int) -> _Days:
         if name in _HOLIDAYS:
@@ -251,7 +322,7 @@ def _read_years(said: Mapping[str, str], today: date) -> _Days | None:
 
 
 def _read_decade(said: Mapping[str, str], today: date) -> _Days:
-    decade = int(said["decade"])
+    decade = _number(said["decade"])
     if decade < 100:
         decade += 1900 if decade > today.year % 100 else 2000
     return _years(decade, 10)
@@ -261,10 +332,15 @@ def _read_numbers(said: Mapping[str, str], today: date) -> _Days | None:
     year = _year(said, today)
     if year is None:
         return None
+    month = int(said["m"])
     if not said.get("d"):
-        return _month_days(year, int(said["m"]))
-    day = date(year, int(said["m"]), int(said["d"]))
-    return day, day + timedelta(days=1)
+        return _month_days(year, month)
+    day = int(said["d"])
+    if said.get("sign") == ".":  # 3.5.2023, where the day stands first
+        month, day = day, month
+    if month > 12:
+        month, day = day, month
+    return date(year, month, day), date(year, month, day) + timedelta(days=1)
 
 
 _UNITS: Final = {"天": "day", "日": "day", "周": "week", "星期": "week", "礼拜": "week", "月": "month", "年": "year"}
@@ -297,7 +373,16 @@ def _of_unit(day: date, unit: str) -> _Days:
 
 def _read_ago(said: Mapping[str, str], today: date) -> _Days:
     unit = _UNITS.get(said["unit"], said["unit"])
+    if said["n"] in ("几", "few", "a few", "several"):
+        return _of_unit(_back(today, 9, unit), unit)[0], _of_unit(_back(today, 2, unit), unit)[1]
     return _of_unit(_back(today, _number(said["n"]), unit), unit)
+
+
+def _read_same_day(said: Mapping[str, str], today: date) -> _Days:
+    """Read today in an earlier year."""
+    year = today.year - _number(said["n"]) if said.get("n") else _year(said, today) or today.year
+    day = today.replace(year=year, day=28 if (today.month, today.day) == (2, 29) else today.day)
+    return day, day + timedelta(days=1)
 
 
 def _read_unit(said: Mapping[str, str], today: date) -> _Days:
@@ -306,12 +391,15 @@ def _read_unit(said: Mapping[str, str], today: date) -> _Days:
     back = 0 if which in ("本", "这", "这个", "this") else which.count("上") or 1
     first, after = _of_unit(_back(today, back, unit), unit)
     day = said.get("day")
+    if not day:
+        return first, after
     if day in ("末", "end"):
-        return first + timedelta(days=5), after
-    if day:
+        first += timedelta(days=5)
+    else:
         first += timedelta(days="一二三四五六".find(day) if day in "一二三四五六" else 6)
-        return first, first + timedelta(days=1)
-    return first, after
+        after = first + timedelta(days=1)
+    ahead = timedelta(days=7 if first > today else 0)  # there are no pictures of it yet
+    return first - ahead, after - ahead
 
 
 def _read_weekday(said: Mapping[str, str], today: date) -> _Days:
@@ -337,34 +425,69 @@ def _rule(
 
 
 _RULES: Final = (
+    _rule(rf"(?:{_LONG_Y}年|{_ZH_REL}|{_ZH_N}年前)的?(?:今[天日]|这一?天)", _read_same_day),
+    _rule(rf"(?:{_ZH_YEAR})?(?P<m>{_ZH_NUMBERED_MONTH})月?{_ZH_TO}(?P<m2>{_ZH_NUMBERED_MONTH})月份?(?!\d)", _read_part),
+    _rule(rf"(?:{_ZH_YEAR})?{_ZH_MONTH}(?P<d>\d{{1,2}})[日号]?{_ZH_TO}(?P<d2>\d{{1,2}})[日号]", _read_part),
     _rule(rf"{_Y}年?\s*[-~至到–—]\s*(?P<z>(?:19|20)\d\d)年?(?!\d|[-/.]\d)", _read_years),
     _rule(rf"{_ZH_YEAR}{_ZH_MONTH}份?(?:{_ZH_DAY})?", _read_day),
     _rule(rf"(?<!\d){_ZH_MONTH}(?:{_ZH_DAY}|份)", _read_day),
-    _rule(r"(?<![\d个])(?P<m>1[0-2]|0?[1-9])月(?!亮|\d)", _read_day),
-    _rule(rf"{_ZH_YEAR}(?P<season>[春夏秋冬][天季]?)", _read_season),
-    _rule(rf"{_ZH_YEAR}{_ZH_HOLIDAY}节?", _read_holiday, shown="holiday"),
+    _rule(r"(?<![\d个])(?P<m>1[0-2]|0?[1-9])月(?![亮龄嫂子饼\d]|大的)", _read_day),
+    _rule(rf"{_ZH_YEAR_OF}{_ZH_SEASON}", _read_season),
+    _rule(rf"{_ZH_YEAR_OF}{_ZH_HOLIDAY}节?", _read_holiday, shown="holiday"),
     _rule(rf"(?:{_Y}(?=年)|{_ZH_REL})(?P<half>年初|年底|年末)", _read_year),
-    _rule(rf"{_ZH_YEAR}(?P<half>上半年|下半年)?(?<!的)", _read_year),
-    _rule(r"今[天日晚]", _days_back(0)),
+    _rule(rf"(?:{_LONG_Y}年(?!代)|{_ZH_REL})(?:左右|前后|的?(?P<half>上半年|下半年))?", _read_year),
+    _rule(r"(?<!\d)(?P<y>\d\d)年(?!代)", _read_year, shown=0),  # it may be how long something is
+    _rule(r"今[天日晚](?!头条)", _days_back(0)),
     _rule(r"昨[天日晚]", _days_back(1)),
     _rule(r"(?<!大)前天", _days_back(2)),
     _rule(r"大前天", _days_back(3)),
-    _rule(r"(?P<which>本|这个?|上+个?)(?P<unit>周|星期|礼拜)(?P<day>[一二三四五六日天末])?", _read_unit),
-    _rule(r"(?P<which>本|这个?|上+个?)(?P<unit>月)(?!亮)", _read_unit),
+    _rule(
+        r"(?<![早晚日记马路])(?P<which>本|这个?|上+个?)(?P<unit>周(?![围边年岁刊庄])|星期|礼拜)"
+        r"(?P<day>[一二三四五六末]|日(?!本)|天(?!安门|津|空|坛))?",
+        _read_unit,
+    ),
+    _rule(
+        r"(?<![早晚日海天湖山水江河头树楼身登马])(?P<which>本|这个?|上+个?)(?P<unit>月)(?![亮球台饼色光牙])", _read_unit
+    ),
+    _rule(r"[前这]几天", lambda _said, today: (today - timedelta(days=7), today + timedelta(days=1))),
     _rule(rf"(?:最近|近|过去)的?这?{_ZH_N}个?(?P<unit>天|日|周|星期|礼拜|月|年)(?:里|内|以来)?", _read_past),
     _rule(rf"{_ZH_N}个?(?P<unit>天|日|周|星期|礼拜|月|年)前", _read_ago),
-    _rule(r"最近(?!的一)", lambda _said, today: (today - timedelta(days=30), today + timedelta(days=1)), shown=0),
-    _rule(r"(?<!\d)(?P<decade>[5-9]0)年代", _read_decade),
     _rule(
-        r"(?<![\d.\-/])(?P<y>(?:19|20)\d\d)([-/.])(?P<m>1[0-2]|0?[1-9])\2(?P<d>3[01]|[12]\d|0?[1-9])(?![\d\-])",
+        r"最近(?=[拍照]|的?(?:照片|图片|相片|截图))|(?<![a-z])(?:most )?recent(?= (?:photo|picture|image|screenshot))",
+        lambda _said, today: (today - timedelta(days=30), today + timedelta(days=1)),
+    ),
+    _rule(r"最近(?!的一)", lambda _said, today: (today - timedelta(days=30), today + timedelta(days=1)), shown=0),
+    _rule(r"(?:(?:上个?|20)世纪)?(?<!\d)(?P<decade>[5-9]0|[五六七八九]十)年代", _read_decade),
+    _rule(r"(?<!\d)(?P<decade>(?:19|20)\d0)年代", _read_decade),
+    _rule(
+        r"(?<![\d./])(?P<y>(?:19|20)\d\d)([-/.])(?P<m>1[0-2]|0?[1-9])\2(?P<d>3[01]|[12]\d|0?[1-9])"
+        r"(?!\d|-(?!(?:19|20)\d\d[-/.]))",
         _read_numbers,
     ),
+    _rule(
+        r"(?<![\d.\-/])(?P<m>\d\d?)(?P<sign>[-/.])(?P<d>\d\d?)(?P=sign)(?P<y>(?:19|20)\d\d)(?![\d\-/]|\.\d)",
+        _read_numbers,
+    ),
+    _rule(r"(?<![\d.\-/])(?P<y>(?:19|20)\d\d)[/.](?P<m>[1-9])(?![\d\-/.])", _read_numbers, shown=0),
     _rule(r"(?<![\d.\-/])(?P<y>(?:19|20)\d\d)[-/.](?P<m>1[0-2]|0[1-9])(?![\d\-/.])", _read_numbers),
     _rule(r"(?P<y>(?:19|20)\d\d)(?P<m>1[0-2]|0[1-9])(?P<d>3[01]|[12]\d|0[1-9])", _read_numbers, latin=True),
     _rule(rf"(?:in |on |from |during |since |the )*{_EN_DAY}(?: of)? {_EN_MONTH},? {_EN_YEAR}", _read_day, latin=True),
     _rule(rf"(?:in |on |from |during )*{_EN_MONTH} {_EN_DAY},? {_EN_YEAR}", _read_day, latin=True),
     _rule(rf"(?:in |from |during )*{_EN_MONTH}(?: of)?,? {_EN_YEAR}", _read_day, latin=True),
-    _rule(rf"(?:in|last|this) {_EN_MONTH}", _read_day, latin=True),
+    _rule(
+        rf"(?:in |from |between )*{_EN_MONTH}(?: ?[-–—] ?| (?:to|and|until|through) )"
+        rf"{_EN_MONTH.replace('?P<m>', '?P<m2>')}(?:,? {_EN_YEAR})?",
+        _read_part,
+        latin=True,
+    ),
+    _rule(
+        rf"(?:in |on |from )*{_EN_MONTH} {_EN_DAY} ?[-–—] ?{_EN_DAY.replace('?P<d>', '?P<d2>')}(?:,? {_EN_YEAR})?",
+        _read_part,
+        latin=True,
+    ),
+    _rule(rf"(?:in|last|this(?! may (?:be|not|have))) {_EN_MONTH}", _read_day, latin=True),
+    _rule(rf"(?:on |from |the )*{_EN_DAY}(?:(?<=[a-z])(?: of)?| of) {_EN_MONTH}", _read_day, latin=True),
+    _rule(rf"(?:on |from )*{_EN_DAY} (?!mar|may){_EN_MONTH}", _read_day, latin=True),
     _rule(rf"(?:on )?{_EN_MONTH} {_EN_DAY}", _read_day, latin=True),
     _rule(rf"(?:in |from |during |the )*{_EN_SEASON}(?: of|,)? {_EN_YEAR}", _read_season, latin=True),
     _rule(rf"(?:in |from |during |the )*{_EN_YEAR} {_EN_SEASON}", _read_season, latin=True),
@@ -389,10 +512,11 @@ _RULES: Final = (
         latin=True,
     ),
     _rule(rf"(?:from )?{_EN_N} (?P<unit>day|week|month|year)s? ago", _read_ago, latin=True),
+    _rule(rf"{_EN_N} years? ago today", _read_same_day, latin=True),
     _rule(r"(?:from )?(?:today|tonight)", _days_back(0), latin=True),
     _rule(r"(?:from )?(?:yesterday|last night)", _days_back(1), latin=True),
     _rule(r"(?:in |from |during )*(?:the )?(?P<decade>(?:19|20)\d0|[5-9]0)'?s", _read_decade, latin=True, shown=0),
     _rule(rf"(?:in|from|during|taken in|shot in) {_EN_YEAR}", _read_year, latin=True),
     _rule(rf"(?:from |between )?{_EN_YEAR} (?:to|and|until) (?P<z>(?:19|20)\d\d)", _read_years, latin=True),
-    _rule(_EN_YEAR, _read_year, latin=True, shown=0),
+    _rule(rf"{_EN_YEAR}(?!\s*[元块米步个张万人字页克])", _read_year, latin=True, shown=0),
 )

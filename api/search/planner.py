@@ -13,7 +13,7 @@ from api.search.errors import FileGone, ImageNotFound, InvalidQuery
 from api.search.options import Match
 from api.search.plan import EncoderPlan, Plan, Preference, WordMatches
 from api.search.query import MAX_TEXT_CHARS, Clause, Query
-from api.search.reading.preferences import PreferenceReader, without_preferences
+from api.search.reading.preferences import PreferenceReader
 from api.search.results import SearchNote
 from api.search.retrievers.words import WordSearch
 from api.search.routing import Router
@@ -149,10 +149,7 @@ class Planner:
         if query.min_score is not None or query.min_relevance is not None or not _names_words_of(given):
             return _Reading("vector", given, given)
         clauses = given if query.literal else self._preferences.read(given, query.plain)
-        preferences, notes = self._preferences.find(clauses)
-        shown = without_preferences(clauses)
-        if not shown and not preferences:  # nothing is from then or there: what is said may still be in the pictures
-            shown = list(clauses)
+        preferences, shown, notes = self._preferences.find(clauses)
         asked = [read.clause for read in shown]
         matches = self._words.skim(asked, least=_LEAST_SAID) if _names_words(asked) else WordMatches()
         match: Match = "auto" if preferences or matches.any else "vector"

@@ -20,6 +20,8 @@ from indexer.library.catalog.writer import Catalog
 from models.foundation.messages import message
 from models.foundation.vectors import Ids
 
+_LEAST_DIGITS = 4  # of what is a number, and nothing that can be seen
+
 
 class PreferenceReader:
     """Reads texts to look for into spans, and finds what has what they name. Safe to use from several threads."""
@@ -51,16 +53,19 @@ class PreferenceReader:
             for read in clauses
         ]
 
-    def find(self, clauses: Sequence[ReadClause]) -> tuple[list[Preference], list[SearchNote]]:
-        """Return what the spans of clauses prefer, as far as any picture has it; and what none has, for the person."""
+    def find(self, clauses: Sequence[ReadClause]) -> tuple[list[Preference], list[ReadClause], list[SearchNote]]:
+        """Return what the spans of clauses prefer, as far as any picture has it, and what they say that may be seen.
+
+        What no picture has is told to the person: it is left out, but where it may be seen, or is all there is.
+        """
         spans = [span for read in clauses for span in read.spans if span.kind != "scene"]
         found = [Preference(span=span, ids=self._find(span)) for span in spans]
-        missing = tuple(dict.fromkeys(one.span.said for one in found if not len(one.ids)))
-        notes = []
-        if missing:
-            said = message("No picture of the library has {what}, so it was left out.", what=missing)
-            notes.append(SearchNote(code="nothing_has", said=said))
-        return [one for one in found if len(one.ids)], notes
+        missing = [one.span for one in found if not len(one.ids)]
+        preferences = [one for one in found if len(one.ids)]
+        shown = _without_preferences(clauses, missing)
+        if not shown and not preferences:
+            return [], list(clauses), _notes(missing, seen=missing)
+        return preferences, shown, _notes(missing, seen=[span for span in missing if _may_be_seen(span)])
 
     def _find(self, span: Span) -> Ids:
         if span.period is not None:
@@ -75,10 +80,38 @@ class PreferenceReader:
         return self._words.find(phrase)
 
 
-def without_preferences(clauses: Sequence[ReadClause]) -> list[ReadClause]:
+def _without_preferences(clauses: Sequence[ReadClause], missing: Sequence[Span]) -> list[ReadClause]:
     """Return what of clauses a picture may show: without dates, places and the like, and without what is no more."""
+
+    def see(span: Span) -> Span:
+        return replace(span, shown=span.said) if span in missing and _may_be_seen(span) else span
+
     shown = [
-        replace(read, clause=replace(read.clause, text=scene_of(read.spans))) if read.spans else read
+        replace(read, clause=replace(read.clause, text=scene_of([see(span) for span in read.spans])))
+        if read.spans
+        else read
         for read in clauses
     ]
     return [read for read in shown if read.clause.text != ""]
+
+
+def _may_be_seen(span: Span) -> bool:
+    """Say whether what no picture says may still be what one shows: "stop", ps5 and F-16, but no plate or number."""
+    few_digits = sum(char.isdigit() for char in span.said) < _LEAST_DIGITS
+    return span.kind == "quoted" or (span.kind == "code" and span.said.isascii() and few_digits)
+
+
+def _notes(missing: Sequence[Span], seen: Sequence[Span]) -> list[SearchNote]:
+    left_out = tuple(dict.fromkeys(span.said for span in missing if span not in seen))
+    looked_for = tuple(dict.fromkeys(span.said for span in missing if span in seen))
+    said = []
+    if left_out:
+        said.append(message("No picture of the library has {what}, so it was left out.", what=left_out))
+    if looked_for:
+        said.append(
+            message(
+                "No picture of the library has {what}, so it was looked for as what a picture shows.",
+                what=looked_for,
+            )
+        )
+    return [SearchNote(code="nothing_has", said=one) for one in said]

@@ -113,6 +113,19 @@ def test_it_is_said_what_no_picture_has(engine):
     assert nothing.hits == [] or nothing.notes
 
 
+def test_what_no_picture_says_may_still_be_seen(engine):
+    sign = ask(engine, '"stop" sign')
+    assert [note.code for note in sign.notes][:1] == ["nothing_has"]
+    assert "was looked for as what a picture shows" in sign.notes[0].text("en")
+    assert names(sign) == names(ask(engine, "stop sign", match="vector"))
+    alone = ask(engine, "2015年")
+    assert "was looked for as what a picture shows" in alone.notes[0].text("en")
+
+
+def test_a_date_and_a_place_make_each_other_sure(engine):
+    assert names(ask(engine, "杭州 2021"))[0] == "IMG_1004.jpg"
+
+
 def test_reasons_say_what_of_a_picture_was_meant(engine):
     found = why(ask(engine, "2023年5月在杭州拍的猫"))
     assert [field for field, _ in found["IMG_1001.jpg"]] == ["place", "taken", "picture"]

@@ -11,6 +11,7 @@ from indexer.library.catalog.words.tokens import name_words, split_words
 from indexer.library.catalog.writer import Catalog
 from indexer.library.sources.items import Root
 from indexer.library.sources.kinds import open_source
+from models.foundation.errors import BackendNotInstalled
 
 FOUND = (
     "草地|草|地上|猫在|草地上|Ｉｍｇ|img|beijing|Beijing|BEIJING|2024|北京|beij|cafe|café|img_2024beijing|img_2024Beijing.png"
@@ -212,6 +213,16 @@ def test_the_words_of_names(kind, path, words):
 def test_a_file_name_that_is_no_unicode_does_no_harm():
     assert split_words(b"a\xff\nb".decode("utf-8", "surrogateescape")).split() in (["a", "b"], ["ab"])
     assert name_words(b"\xff\xfe.png".decode("utf-8", "surrogateescape")) == ""
+
+
+def test_a_library_with_sounds_is_not_changed_where_it_cannot_be_told_how_chinese_sounds(find, monkeypatch):
+    find.index(("a.png", "北京", ""), pinyin=True)
+    monkeypatch.setattr("indexer.pipeline.run.is_installed", lambda: False)
+    with pytest.raises(BackendNotInstalled, match=r"pypinyin.*\[pinyin\]"):
+        find.index(("a.png", "上海", ""))
+    assert find("北京") == ["a.png"]
+    find.index(("a.png", "上海", ""), pinyin=False)
+    assert find("上海") == ["a.png"]
 
 
 def test_chinese_is_found_by_its_sound_where_that_is_asked_for(find):

@@ -11,7 +11,7 @@ from api.http.app import create_app
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from indexer.config import IndexerSettings
-from indexer.pipeline.commands import BuildOptions, build
+from indexer.pipeline.commands import BuildOptions, annotate, build
 
 # name: the photograph, when it was taken, where, and what somebody wrote of it
 HANGZHOU, PARIS = (30.27, 120.15), (48.86, 2.35)
@@ -198,6 +198,27 @@ def test_words_that_many_have_count_among_what_looks_like_it(engine, monkeypatch
     assert why(result)["IMG_1006.jpg"][0] == ("caption", "a rocket before the launch")
     assert names(ask(fresh, "发票编号"))[0] == "IMG_1003.jpg"
     assert names(ask(fresh, "火箭发票", where="place=paris"))[0] in ("IMG_1002.jpg", "IMG_1006.jpg")
+
+
+def test_dates_and_places_that_are_found_out_later_are_known_while_it_runs(data, tmp_path, monkeypatch, heavy):
+    settings = IndexerSettings(data=tmp_path / "data", workers=0, leave_out="exif,place")
+    build(settings, [data.parent / "list.csv"], BuildOptions())
+    monkeypatch.setattr("api.search.reading.preferences._KEPT_SECONDS", 0.0)
+    engine = SearchEngine.open(tmp_path / "data")
+    assert {"nothing_has"} <= {note.code for note in ask(engine, "2021年7月的猫").notes}
+    annotate(settings)
+    found = ask(engine, "2021年7月在杭州的猫")
+    assert [span.kind for span in found.clauses[0].spans] == ["date", "place", "scene"]
+    assert why(found)["IMG_1002.jpg"][0] == ("taken", "2021-07-01T10:00:00")
+
+
+def test_sounds_are_found_as_soon_as_they_are_indexed(data, tmp_path, heavy):
+    settings = IndexerSettings(data=tmp_path / "data", workers=0)
+    build(settings, [data.parent / "list.csv"], BuildOptions())
+    engine = SearchEngine.open(tmp_path / "data")
+    assert ask(engine, "fapiao", match="text").hits == []
+    build(settings.model_copy(update={"pinyin": True}), [], BuildOptions())
+    assert names(ask(engine, "fapiao", match="text")) == ["IMG_1003.jpg"]
 
 
 def test_a_library_without_dates_places_or_words_is_asked_all_the_same(photographs, tmp_path, heavy):

@@ -1,9 +1,10 @@
 """Dates, places, names of files and words that are to be there, as queries name them -> the pictures that have them."""
 
+import threading
+import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,18 @@ from models.foundation.messages import message
 from models.foundation.vectors import Ids
 
 _LEAST_DIGITS = 4  # of what is a number, and nothing that can be seen
+_KEPT_SECONDS = 30.0  # at least: of a million pictures they take a second, and a library may change all the time
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The places of a library, and its pictures with when they were taken, the latest first, as of a version of it."""
+
+    version: int
+    read_at: float
+    places: PlaceNames
+    ids: Ids
+    moments: npt.NDArray[np.datetime64]
 
 
 class PreferenceReader:
@@ -30,24 +43,31 @@ class PreferenceReader:
         self._catalog = catalog
         self._words = words
         self._today = today
+        self._lock = threading.Lock()
+        self._kept: _Known | None = None
 
-    @cached_property
-    def _places(self) -> PlaceNames:
-        """The places of the build, looked up when they are first asked for."""
-        field = self._catalog.fields().find("place")
-        return PlaceNames(self._catalog.list_values(field) if field is not None and field.table else ())
+    @property
+    def _known(self) -> _Known:
+        """What is known of places and dates: looked up when it is first asked for, and again after changes."""
+        with self._lock:
+            now, version = time.monotonic(), self._words.version()
+            if self._kept is None or (version != self._kept.version and now - self._kept.read_at >= _KEPT_SECONDS):
+                self._kept = self._look_up(version, now)
+            return self._kept
 
-    @cached_property
-    def _moments(self) -> tuple[Ids, npt.NDArray[np.datetime64]]:
-        """The pictures of the build and when they were taken, the latest first."""
-        field = self._catalog.fields().find("taken")
-        return self._catalog.list_moments(field) if field else (np.empty(0, np.int64), np.empty(0, "datetime64[s]"))
+    def _look_up(self, version: int, now: float) -> _Known:
+        fields = self._catalog.fields()
+        place, taken = fields.find("place"), fields.find("taken")
+        places = PlaceNames(self._catalog.list_values(place) if place is not None and place.table else ())
+        if taken is None:
+            return _Known(version, now, places, np.empty(0, np.int64), np.empty(0, "datetime64[s]"))
+        return _Known(version, now, places, *self._catalog.list_moments(taken))
 
     def read(self, clauses: Sequence[ReadClause], plain: Collection[str]) -> list[ReadClause]:
         """Return clauses with the spans of those texts that are to be looked for."""
-        today = self._today()
+        today, places = self._today(), self._known.places
         return [
-            replace(read, spans=read_text(text, self._places, today, plain))
+            replace(read, spans=read_text(text, places, today, plain))
             if (text := read.clause.text) and read.clause.weight > 0
             else read
             for read in clauses
@@ -69,7 +89,7 @@ class PreferenceReader:
 
     def _find(self, span: Span) -> Ids:
         if span.period is not None:
-            ids, moments = self._moments
+            ids, moments = self._known.ids, self._known.moments
             start, end = (np.datetime64(one, "s") if one else None for one in (span.period.start, span.period.end))
             inside = np.ones(len(ids), np.bool_)
             inside &= True if start is None else moments >= start

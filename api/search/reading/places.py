@@ -8,7 +8,7 @@ from models.language.text import fold_text
 from models.language.word_list import load_word_list
 
 _HAN = re.compile(r"[\u3400-\u9fff]+")
-_ENDING = "(?:市|省|区|县|镇|州)?"
+_ENDING = "(?:市(?![民区场长政中内])|省|区|县|镇|州)?"
 _ZH_CUE = re.compile(r"(?:在|去|到|从|往|来自|位于|于)$")
 _EN_CUE = re.compile(r"(?<![a-z])(?:in|at|near|from|around|to)(?: the)? $")
 _AWAY = re.compile(r"(?:不|没|没有|(?<![a-z])not |(?<![a-z])outside (?:of )?)$")

@@ -18,7 +18,9 @@ _BEHIND = re.compile(
     r"\s*(?:'s(?![a-z]))?(?:的时候|[里时](?=[的拍照录,，、\s]|$))?(?:我们?(?=所?[拍照录]|的?(?:[,，、\s]|$)))?"
     r"(?:所?(?:拍摄|拍|照|录)[下到]?(?=[的,，、\s]|$))?的?[,，、\s]*"
 )
-_BEFORE = re.compile(r"(?:(?:拍摄|拍|照)(?:于|自)|(?:我们?)?在|(?<![a-z])(?:taken|shot|photographed|made|from) )\s*$")
+_BEFORE = re.compile(
+    r"(?:(?:^|(?<=\s))我们?|(?:拍摄|拍|照)(?:于|自)|(?:我们?)?在|(?<![a-z])(?:taken|shot|photographed|made|from) )\s*$"
+)
 _PICTURES = r"的?(?:照片|图片|相片|图像|图)|(?:the )?(?:photos?|pictures?|images?|pics?)"
 _SIGNS = r"[\s!-/:-@\[-`{-~，、。；：？！…·—～“”‘’（）《》【】]*"
 _NOTHING = re.compile(rf"{_SIGNS}(?:{_PICTURES})?{_SIGNS}")

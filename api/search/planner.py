@@ -12,8 +12,8 @@ from api.search.encoders import EncoderSpace, EncoderTowers, Spaces
 from api.search.errors import FileGone, ImageNotFound, InvalidQuery
 from api.search.options import Match
 from api.search.plan import EncoderPlan, Plan, Preference, WordMatches
+from api.search.preferences import PreferenceReader
 from api.search.query import MAX_TEXT_CHARS, Clause, Query
-from api.search.reading.preferences import PreferenceReader
 from api.search.results import SearchNote
 from api.search.retrievers.words import WordSearch
 from api.search.routing import Router

@@ -203,7 +203,7 @@ def test_words_that_many_have_count_among_what_looks_like_it(engine, monkeypatch
 def test_dates_and_places_that_are_found_out_later_are_known_while_it_runs(data, tmp_path, monkeypatch, heavy):
     settings = IndexerSettings(data=tmp_path / "data", workers=0, leave_out="exif,place")
     build(settings, [data.parent / "list.csv"], BuildOptions())
-    monkeypatch.setattr("api.search.reading.preferences._KEPT_SECONDS", 0.0)
+    monkeypatch.setattr("api.search.preferences._KEPT_SECONDS", 0.0)
     engine = SearchEngine.open(tmp_path / "data")
     assert {"nothing_has"} <= {note.code for note in ask(engine, "2021年7月的猫").notes}
     annotate(settings)

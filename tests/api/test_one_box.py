@@ -9,6 +9,7 @@ from PIL import ExifTags, Image
 from api.config import Settings
 from api.http.app import create_app
 from api.search.engine import SearchEngine
+from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, annotate, build
@@ -120,6 +121,16 @@ def test_what_no_picture_says_may_still_be_seen(engine):
     assert names(sign) == names(ask(engine, "stop sign", match="vector"))
     alone = ask(engine, "2015年")
     assert "was looked for as what a picture shows" in alone.notes[0].text("en")
+
+
+def test_notes_say_what_was_done_with_words_that_encoders_do_not_know(engine):
+    assert ask(engine, "杭州").notes == []
+    (note,) = ask(engine, "inv").notes
+    assert note.text("en") == "Not understood in pictures, so looked for in words alone: inv."
+    (note,) = ask(engine, "猫 zzqx").notes
+    assert note.text("en") == "Not understood, so left out: zzqx."
+    with pytest.raises(InvalidQuery, match="nope"):
+        ask(engine, "2021年7月", encoders=("nope",))
 
 
 def test_a_date_and_a_place_make_each_other_sure(engine):

@@ -20,6 +20,7 @@ UNDERSTOOD = {
     "api/search/negation/chinese_words.py",
     "api/search/negation/parser.py",
     "api/search/reading/dates.py",
+    "api/search/reading/days.py",
     "api/search/reading/places.py",
     "api/search/reading/reader.py",
     "api/search/reading/words.py",

@@ -12,7 +12,7 @@ from api.search.encoders import EncoderSpace, EncoderTowers, Spaces
 from api.search.errors import FileGone, ImageNotFound, InvalidQuery
 from api.search.options import Match
 from api.search.plan import EncoderPlan, Plan, Preference, WordMatches
-from api.search.preferences import PreferenceReader, without_preferences
+from api.search.preferences import PreferenceReader
 from api.search.query import MAX_TEXT_CHARS, Clause, Query
 from api.search.results import SearchNote
 from api.search.retrievers.words import WordSearch
@@ -30,7 +30,7 @@ from models.encoders.wordings import list_wordings
 from models.foundation.errors import NoTextTower, UnknownWords
 from models.foundation.messages import message
 from models.foundation.vectors import Pixels, Vectors
-from models.language.text import normalize_text
+from models.language.text import fold_text, normalize_text
 from models.pictures.decode import DecodedImage, decode_image
 from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
@@ -102,6 +102,7 @@ class Planner:
             for place, clause in enumerate(searched)
             if clause.image is not None or clause.crop is not None
         }
+        self._router.assign((), query.encoders)  # what is not there is refused, even where none is asked
         encoders, unknown = self._plan_encoders(query, searched, pictures) if searched else ([], _Unknown())
         matches = reading.matches
         if not encoders and query.match != "text":
@@ -111,7 +112,10 @@ class Planner:
                 matches = self._words.match(searched)
         notes = [*reading.notes]
         if query.match != "text":
-            notes += _left_out_notes(unknown, by_words=by_words)
+            found = {fold_text(one.span.said) for one in reading.preferences}
+            unknown = replace(unknown, names=[name for name in unknown.names if fold_text(name) not in found])
+            said_whole = matches.any and not matches.loose
+            notes += _left_out_notes(unknown, by_words=by_words, said_whole=said_whole)
         return Plan(
             query=query,
             started=started,
@@ -149,10 +153,7 @@ class Planner:
         if query.min_score is not None or query.min_relevance is not None or not _names_words_of(given):
             return _Reading("vector", given, given)
         clauses = given if query.literal else self._preferences.read(given, query.plain)
-        preferences, notes = self._preferences.find(clauses)
-        shown = without_preferences(clauses)
-        if not shown and not preferences:  # nothing is from then or there: what is said may still be in the pictures
-            shown = list(clauses)
+        preferences, shown, notes = self._preferences.find(clauses)
         asked = [read.clause for read in shown]
         matches = self._words.skim(asked, least=_LEAST_SAID) if _names_words(asked) else WordMatches()
         match: Match = "auto" if preferences or matches.any else "vector"
@@ -288,10 +289,15 @@ def _common(found: Sequence[_LeftOut]) -> list[str]:
     return [word for word in first if all(word in other for other in others)]
 
 
-def _left_out_notes(unknown: _LeftOut, *, by_words: bool) -> list[SearchNote]:
+def _left_out_notes(unknown: _LeftOut, *, by_words: bool, said_whole: bool) -> list[SearchNote]:
+    """Say what the encoders do not know. `said_whole`: some pictures say all of the words."""
     notes = []
     if unknown.words:
         said = message("Not understood, so left out: {words}.", words=tuple(unknown.words))
+        if said_whole:
+            said = message(
+                "Not understood in pictures, so looked for in words alone: {words}.", words=tuple(unknown.words)
+            )
         notes.append(SearchNote(code="unknown_words", said=said))
     if unknown.names:
         said = message(

@@ -120,7 +120,7 @@ class Run:
         names = choose_encoders(options.encoders or settings.encoders, options.dropped, catalog.list_encoders())
         self.specs = [get_installed_spec(name, settings.runtime) for name in names]
         self.encoders: dict[str, LibraryEncoder] = {}
-        if settings.pinyin and not is_installed():
+        if (catalog.has_pinyin if settings.pinyin is None else settings.pinyin) and not is_installed():
             raise BackendNotInstalled("pypinyin", "pinyin")
         self.annotators = tuple(one for one in list_annotators() if one.name not in settings.left_out)
         self.records = [record_of(annotator) for annotator in self.annotators]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from api.client.errors import ApiError
-from api.schemas import ImageDetail
+from api.schemas import ClauseRead, ImageDetail, Negation, SpanRead
 from models.foundation.errors import UnknownWords
 from ui.address import MATCHES, Address, link, parse_link
 from ui.bar import bar_view
@@ -62,6 +62,28 @@ def test_the_choice_is_offered_in_both_languages():
             f"?q=snow&match=text&lang={lang}",
         ]
         assert set(labels(lang).matches) == set(MATCHES) == set(labels(lang).found_first) - {"both"}
+
+
+def test_the_chip_of_a_piece_takes_away_that_piece():
+    def scene(start: int, end: int, said: str) -> SpanRead:
+        return SpanRead(kind="scene", start=start, end=end, said=said)
+
+    def chips(text: str, *clauses: ClauseRead) -> dict[str, str]:
+        view = bar_view(Address(text=text), lang="en", info=None, uploads={}, previews={}, details={}, read=clauses)
+        return {chip["label"]: parse_link(chip["href"]).text for chip in view["chips"]}
+
+    common = {"source": 0, "image_id": None, "language": "en"}
+    date = SpanRead(kind="date", start=8, end=16, said="in 2020")
+    spans = [scene(0, 8, "scatter"), date, scene(16, 19, "cat")]
+    wanted = ClauseRead(text="scatter in 2020 cat", weight=1.0, spans=spans, **common)
+    assert chips("scatter in 2020 cat", wanted)["cat"] == "scatter in 2020"
+
+    date = SpanRead(kind="date", start=15, end=22, said="in 2020")
+    wanted = ClauseRead(
+        text="a cat on grass in 2020", weight=1.0, spans=[scene(0, 15, "a cat on grass"), date], **common
+    )
+    away = ClauseRead(text="people", weight=-0.5, negation=Negation(words="without people", start=6, end=20), **common)
+    assert chips("a cat without people on grass in 2020", wanted, away)["a cat on grass"] == "in 2020 without people"
 
 
 def test_where_no_word_is_found_the_pictures_are_offered():

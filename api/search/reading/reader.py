@@ -13,10 +13,17 @@ from api.search.reading.words import find_literals
 from models.language.text import fold_text, is_han
 
 # What joins a date or a place to the rest, and says nothing by itself.
-_BEHIND = re.compile(r"\s*(?:里|的时候|时)?(?:我|我们)?(?:所)?(?:拍摄|拍|照|录)?(?:下|到)?的?[,，、\s]*")
-_BEFORE = re.compile(r"(?:(?:拍摄|拍|照)(?:于|自)|(?:我们?)?在|(?<![a-z])(?:taken|shot|photographed|made|from) )\s*$")
+# 照片, 时装 and 下午 are not what joins: such a word ends where 的, a sign or the next span stands.
+_BEHIND = re.compile(
+    r"\s*(?:'s(?![a-z]))?(?:的时候|[里时](?=[的拍照录,，、\s]|$))?(?:我们?(?=所?[拍照录]|的?(?:[,，、\s]|$)))?"
+    r"(?:所?(?:拍摄|拍|照|录)[下到]?(?=[的,，、\s]|$))?的?[,，、\s]*"
+)
+_BEFORE = re.compile(
+    r"(?:(?:^|(?<=\s))我们?|(?:拍摄|拍|照)(?:于|自)|(?:我们?)?在|(?<![a-z])(?:taken|shot|photographed|made|from) )\s*$"
+)
 _PICTURES = r"的?(?:照片|图片|相片|图像|图)|(?:the )?(?:photos?|pictures?|images?|pics?)"
-_NOTHING = re.compile(rf"[\s,，、。.;；:：]*(?:{_PICTURES})?[\s,，、。.;；:：]*")
+_SIGNS = r"[\s!-/:-@\[-`{-~，、。；：？！…·—～“”‘’（）《》【】]*"
+_NOTHING = re.compile(rf"{_SIGNS}(?:{_PICTURES})?{_SIGNS}")
 
 
 # "视频里的狗", "a video of a dog", "dog video": in the middle of a text they are a word like others.

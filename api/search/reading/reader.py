@@ -28,9 +28,9 @@ _NOTHING = re.compile(rf"{_SIGNS}(?:{_PICTURES})?{_SIGNS}")
 
 # "视频里的狗", "a video of a dog", "dog video": in the middle of a text they are a word like others.
 _VIDEO = re.compile(
-    r"(?P<zh>视频|录像|影片|短片)(?:里|中|当中)的?"
-    r"|(?P<first>^(?:a |the )?(?:videos?|clips?|footage)) (?:of|with|showing) |^(?P<begin>视频|录像)[:：\s]"
-    r"|(?<![a-z])(?:in |on )?(?:a |the )?(?P<last>videos?|clips?|footage)\s*$|的?(?P<end>视频|录像)\s*$"
+    r"(?P<zh>短?视频|录像|影片|短片)(?:里|中|当中)的?"
+    r"|(?P<first>^(?:a |the )?(?:videos?|clips?|footage)) (?:of|with|showing) |^(?P<begin>短?视频|录像)[:：\s]"
+    r"|(?<![a-z])(?:in |on )?(?:a |the )?(?P<last>videos?|clips?|footage)\s*$|的?(?P<end>短?视频|录像)\s*$"
 )
 
 

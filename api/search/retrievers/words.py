@@ -80,7 +80,7 @@ class WordSearch:
         for number, expression in enumerate(asked):
             ids = self._catalog.find_texts(expression)
             if len(ids):
-                return WordMatches(ids, loose=number > 0)
+                return WordMatches(ids, loose=0 < number == len(asked) - 1)
         return WordMatches()
 
     def _find_few(self, asked: Sequence[str], wanted: Sequence[str], least: float) -> WordMatches:

@@ -351,7 +351,7 @@ def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None
 
 def _hit_fields(hit: "SearchHit") -> dict[str, Any]:
     names = ("id", "path", "score", "relevance", "likelihood", "width", "height", "duplicates")
-    part = {"number": hit.part.number, **asdict(hit.part.box)} if hit.part else None
+    part = {"number": hit.part.number, "region": hit.part.is_region, **asdict(hit.part.box)} if hit.part else None
     reasons = [asdict(reason) for reason in hit.reasons]
     return {name: getattr(hit, name) for name in names} | {"root": str(hit.root), "part": part, "reasons": reasons}
 

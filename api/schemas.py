@@ -138,9 +138,10 @@ class SearchRequest(Strict):
 
 
 class Part(Region):
-    """A part of a long picture; `number` asks for its thumbnail."""
+    """A part of a long picture, or a region of another; `number` asks for its thumbnail."""
 
     number: int
+    region: bool = Field(False, description="Whether it is a region of a picture that is not longer than 1:3")
 
 
 class FoundIn(BaseModel):
@@ -158,7 +159,8 @@ class FoundIn(BaseModel):
 class Hit(BaseModel):
     """A ranked picture. `score` is a cosine, for texts less what the picture scores with any text; higher is better.
 
-    Hits are in its order with match=vector only, and where one encoder answers.
+    Hits are in its order with match=vector only, and where one encoder answers. That of a region is less by a share of
+    how far the scores of the query spread.
 
     `relevance` is how likely the hit is right, 0..1, for this query in this library: of hits with 0.7, seven in ten are
     right. `likelihood` says it in a word. Each is null where it was not seen to hold for things that the encoder's
@@ -176,7 +178,7 @@ class Hit(BaseModel):
     width: int
     height: int
     duplicates: int = Field(0, description="Left out because of this hit, with hide_duplicates, as far as was looked")
-    part: Part | None = Field(None, description="What was found of a picture that is longer than 1:3; null: all of it")
+    part: Part | None = Field(None, description="What was found of a picture, null: all of it")
     reasons: list[FoundIn] = Field([], description="Why it was found, where more than pictures was looked at")
 
 
@@ -301,8 +303,12 @@ class ImageDetail(BaseModel):
     url: str | None = Field(None, description="Where the original is, if it was fetched from an address")
     annotations: dict[str, Any] = Field({}, description="What annotators found, by the names of their fields")
     details: list[ShownValue] = Field([], description="What of it is not said above, and is to be shown")
-    parts: list[Part] = Field([], description="Of a picture that is longer than 1:3: the parts that it is looked at in")
-    part: int | None = Field(None, description="Number of the part that its thumbnail shows where none is asked for")
+    parts: list[Part] = Field(
+        [], description="What is looked at besides all of it: parts where it is longer than 1:3, else regions, if any"
+    )
+    part: int | None = Field(
+        None, description="Number of the part that its thumbnail shows where none is asked for; null: all of it"
+    )
 
 
 class ListedImage(BaseModel):

@@ -106,6 +106,7 @@ class Strings:
     crop_search: str
     cancel: str
     found_by: str
+    found_here: str
     found_in: Mapping[str, str]
     looks_like: str
     no_preview: str
@@ -271,6 +272,7 @@ ZH = Strings(
     crop_search="搜索这一部分",
     cancel="取消",
     found_by="为什么找到",
+    found_here="在这里找到",
     found_in={
         "caption": "描述",
         "tag": "标签",
@@ -450,6 +452,7 @@ EN = Strings(
     crop_search="Search with this part",
     cancel="Cancel",
     found_by="Why it was found",
+    found_here="Found here",
     found_in={
         "caption": "Caption",
         "tag": "Tag",

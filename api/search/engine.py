@@ -132,7 +132,7 @@ class SearchEngine:
         return self._ranker.holds(ids)
 
     def list_parts(self, row: ImageRow) -> dict[int, HitPart]:
-        """Return the parts of a picture by their numbers, from 1; none of one that is not long."""
+        """Return the parts of a picture by their numbers, from 1; none of one that is looked at as a whole."""
         found = self.opened.catalog.get_parts([row.id])
         return {number: HitPart(number, box) for (_, number), box in found.items()}
 

@@ -28,6 +28,7 @@ from indexer.library.index.selection import FilterSelection
 from indexer.library.opened import OpenBuild
 from models.foundation.messages import message
 from models.foundation.vectors import Ids
+from models.pictures.parts import is_region
 from models.relevance.mixture import DEPTH
 
 _CACHED_FILTERS = 32
@@ -226,7 +227,7 @@ class Ranker:
         return valued + [hit for hit in hits if values.get(hit.id) is None]
 
     def _find_parts(self, ids: Ids, retrievers: Sequence[VectorRetriever]) -> dict[int, HitPart]:
-        """Return what of long pictures was found, by their ids: by the encoder whose scores are shown."""
+        """Return what of pictures that have parts was found, by their ids: by the encoder whose scores are shown."""
         numbers, unknown = np.zeros(len(ids), np.int64), np.ones(len(ids), np.bool_)
         for one in retrievers:
             here = unknown & one.space.index.holds(ids)
@@ -244,7 +245,8 @@ class Ranker:
         }
         boxes: dict[int, list[HitPart]] = {}
         for (image_id, number), box in self._opened.catalog.get_parts(list(written)).items():
-            boxes.setdefault(image_id, []).append(HitPart(number, box))
+            if not is_region(number):
+                boxes.setdefault(image_id, []).append(HitPart(number, box))
         return {one: max(parts, key=lambda part: part.box.share_of(written[one])) for one, parts in boxes.items()}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from api.search.clauses import ReadClause
 from models.foundation.messages import Readable, Show
 from models.language.text import Language
-from models.pictures.parts import Box
+from models.pictures.parts import Box, is_region
 from models.relevance.curves import Likelihood
 
 
@@ -17,6 +17,11 @@ class HitPart:
 
     number: int
     box: Box
+
+    @property
+    def is_region(self) -> bool:
+        """Whether it is a region of a picture that is seen well as a whole."""
+        return is_region(self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +42,14 @@ class SearchHit:
     """A ranked picture: `path` is below the folder `root`; `score` is what ranks, higher is better.
 
     The score is a cosine; with texts, where hubs are corrected, less what the picture scores with any text at all. Of
-    several encoders it is the score of the first, and the order is that of all.
+    several encoders it is the score of the first, and the order is that of all. That of a region is less by a share of
+    how far the scores of the query spread (see indexer/library/index/parted.py).
 
     In a list, `path` may be absolute or an address; `place` is where a person finds the picture. The score is 0 where
     only words were found, as the encoder knows none of them. `relevance` is how likely the hit is right, 0..1, for this
     query in this library; `likelihood` is the same in a word. Each is None where it does not hold. Width and height are
     of the upright picture, in pixels. `duplicates` are those left out because of this hit, as far as the search looked.
-    `part` is what of a long picture was found, None where that is all of it; `reasons` are what of it says the words,
+    `part` is what of a picture was found, None where that is all of it; `reasons` are what of it says the words,
     where words were looked at.
     """
 

@@ -30,7 +30,7 @@ from models.encoders.encoder import Preprocess
 from models.foundation.errors import BackendNotInstalled
 from models.pictures.decode import DecodedImage, decode_image
 from models.pictures.errors import DecodeError
-from models.pictures.parts import Box, crop, list_parts
+from models.pictures.parts import Box, crop, list_parts, list_regions, region_side
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class ImageDataset:
 
     Each picture is read and decoded once for all encoders, to the size that the largest of them wants. `sources` has
     those of the items by their ids, `views` one for each encoder by its name. `of_parts`: the items are long pictures,
-    of which the catalog has the whole, and it is their parts that are made.
+    of which the catalog has the whole, and it is their parts that are made; `of_regions`: regions of other pictures.
     """
 
     items: Sequence[Item]
@@ -113,6 +113,7 @@ class ImageDataset:
     options: ReadOptions = field(default_factory=ReadOptions)
     annotators: Sequence[Annotator] = ()
     of_parts: bool = False
+    of_regions: bool = False
 
     def __len__(self) -> int:
         return len(self.items)
@@ -149,13 +150,18 @@ class ImageDataset:
             data, short_side=self._short_side, long_side=DECODED_SIDE, spare=SPARE, limits=self.options.limits
         )
         decoded_at = time.perf_counter()
-        is_new = len(wanted) == len(self.views) and not self.of_parts
+        is_new = len(wanted) == len(self.views) and not self.of_parts and not self.of_regions
         parts: Sequence[Box] = ()
         seen = [decoded.image]
         if self.of_parts:
             parts = list_parts(decoded.width, decoded.height)
             seen = [crop(decoded.image, part, (decoded.width, decoded.height)) for part in parts]
             self._write_thumbnails(sha256, dict(enumerate(seen, 1)))
+        elif self.of_regions:
+            parts = list_regions(decoded.width, decoded.height)
+            seen = [crop(decoded.image, part, (decoded.width, decoded.height)) for part in parts]
+        if not seen:
+            return CopyRecord(index, item, sha256)  # the file holds something else by now, which the next scan finds
         content, annotations = self._describe(sha256, data, decoded) if is_new else (None, {})
         pixels = {name: np.stack([view.preprocess(one) for one in seen]) for name, view in wanted.items()}
         seconds = decoded_at - started, time.perf_counter() - decoded_at
@@ -163,7 +169,8 @@ class ImageDataset:
 
     @property
     def _short_side(self) -> int:
-        return decoded_side([view.image_size for view in self.views.values()])
+        side = decoded_side([view.image_size for view in self.views.values()])
+        return region_side(side) if self.of_regions else side
 
     def _write_thumbnails(self, sha256: str, images: Mapping[int, Image.Image]) -> None:
         """Write thumbnails of a picture, 0, or of its parts by their numbers."""

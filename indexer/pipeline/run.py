@@ -33,7 +33,7 @@ from indexer.library.sources.port import ReadOptions, ScanContext, Source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare, items_as_known
-from indexer.pipeline.encode import EncodeRun, OnProgress, PartsRun, Progress
+from indexer.pipeline.encode import EncodeRun, OnProgress, PartsRun, Progress, RegionsRun
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.read import EncoderView, ImageDataset
@@ -69,7 +69,7 @@ class BuildReport:
         return {name: getattr(self, name) for name in names}
 
 
-_PARTS_OF_ONE = 16  # parts that a long picture has, about: so many fewer pictures are read at once
+_PARTS_OF_ONE = 16  # parts or regions that a picture has, about: so many fewer pictures are read at once
 _MOST_PATHS = 1_000  # that changed in a source; beyond them it is scanned as a whole
 
 
@@ -149,6 +149,7 @@ class Run:
             {image_id for change in changes for image_id in change.changing},
         )
         self._encode_parts()
+        self._encode_regions()
         self._adopt_moved(last_image)
         self._record_stamps()
         for encoder in self.encoders.values():
@@ -396,33 +397,49 @@ class Run:
 
     def _encode_parts(self) -> None:
         """Encode the parts of long pictures that have none yet: of those that are new, and of an earlier version's."""
-        ids = self.catalog.list_lacking_parts(self.encoder_ids)
+        items = self._items_of(self.catalog.list_lacking_parts(self.encoder_ids))
+        started = time.perf_counter()
+        self._encode_with(PartsRun(self.catalog, self.encoders, Progress(total=len(items))), items, of_parts=True)
+        if items:
+            self.progress.add(mark("parts of long pictures"), time.perf_counter() - started)
+
+    def _encode_regions(self) -> None:
+        """Encode the regions of other pictures, where they are wanted; forget them where they are not any more."""
+        wanted = self.settings.regions
+        if wanted is not None and wanted != self.catalog.has_regions:
+            with self.catalog.writing():
+                self.catalog.put_regions_wanted(wanted)
+        items = self._items_of(self.catalog.list_lacking_regions(self.encoder_ids))
+        started = time.perf_counter()
+        self._encode_with(RegionsRun(self.catalog, self.encoders, Progress(total=len(items))), items, of_regions=True)
+        if items:
+            self.progress.add(mark("regions"), time.perf_counter() - started)
+
+    def _items_of(self, ids: Sequence[int]) -> list[Item]:
+        """Return an item of each content that can be read."""
         sources: dict[int, Source] = {}
         for root in self.catalog.list_roots() if ids else ():
             with suppress(UnknownSource):  # its pictures wait until what reads it is installed again
                 sources[root.id] = open_source(root)
-        items = [
+        return [
             Item(row.locator, row.stamp, remote=sources[row.locator.source_id].address(row.path) is not None)
             for rows in self.catalog.list_images_of(ids).values()
             for row in [one for one in rows if one.locator.source_id in sources][:1]
         ]
-        started = time.perf_counter()
-        progress = Progress(total=len(items))
-        self._encode_with(PartsRun(self.catalog, self.encoders, progress), items, of_parts=True)
-        if items:
-            self.progress.add(mark("parts of long pictures"), time.perf_counter() - started)
 
-    def _encode_with(self, run: EncodeRun, items: Sequence[Item], *, of_parts: bool = False) -> None:
+    def _encode_with(
+        self, run: EncodeRun, items: Sequence[Item], *, of_parts: bool = False, of_regions: bool = False
+    ) -> None:
         if not items:
             return
         self.options.on_progress(run.progress)
-        settings = self.settings
+        settings, in_parts = self.settings, of_parts or of_regions
         sizes = {item.stamp.size for item in items if item.stamp.size is not None}
         needed = {item.locator.source_id for item in items}
         dataset = ImageDataset(
             items,
             {root.id: open_source(root) for root in self.catalog.list_roots() if root.id in needed},
-            {name: self._view(encoder, sizes, of_parts=of_parts) for name, encoder in self.encoders.items()},
+            {name: self._view(encoder, sizes, of_parts=in_parts) for name, encoder in self.encoders.items()},
             self.layout,
             ReadOptions(
                 limits=settings.decode_limits,
@@ -431,6 +448,7 @@ class Run:
             ),
             self.annotators,
             of_parts,
+            of_regions,
         )
         with ExitStack() as stack:
             devices = {spec.name: stack.enter_context(DeviceEncoders(spec, settings.runtime)) for spec in self.specs}
@@ -439,7 +457,7 @@ class Run:
                 dataset,
                 devices,
                 workers=count_cpus() if settings.workers is None else settings.workers,
-                batch_size=max(1, batch_size // _PARTS_OF_ONE) if of_parts else batch_size,
+                batch_size=max(1, batch_size // _PARTS_OF_ONE) if in_parts else batch_size,
                 rows_at_once=batch_size,
                 on_progress=self.options.on_progress,
             )

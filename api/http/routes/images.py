@@ -106,7 +106,7 @@ async def describe_image(image_id: int, service: ServiceDep, language: LanguageD
         annotations=list_annotations(fields, found),
         details=list_details(fields, found, language),
         parts=[to_part(part) for part in parts.values()],
-        part=telling_part(row.width, row.height, len(parts)) if parts else None,
+        part=(telling_part(row.width, row.height, len(parts)) or None) if parts else None,
     )
 
 
@@ -149,7 +149,7 @@ async def get_thumbnail(
     """Return the picture as WebP within a square of `size` pixels, upright and never enlarged.
 
     Of one that is longer than 1:3 it is a `part`: that of a hit, 0 for all of it, or without it one that tells what the
-    picture is.
+    picture is. Of another it is a region, if its number is given.
     """
     engine = service.serving.engine
     row = await asyncio.to_thread(engine.get_image, image_id)

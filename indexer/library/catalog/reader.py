@@ -18,7 +18,7 @@ from indexer.library.sources.items import Beside, ByteRange, KnownItem, Locator,
 from indexer.library.sources.kinds import place_of
 from models.foundation.vectors import Ids
 from models.pictures.formats import DECODING
-from models.pictures.parts import LEAST_SIDE, LONGEST, Box
+from models.pictures.parts import LEAST_SIDE, LEAST_WITH_REGIONS, LONGEST, Box
 
 _LOOKS = (
     "SELECT images.id, images.content_id, phash, dominant FROM images JOIN contents ON contents.id = images.content_id "
@@ -31,6 +31,7 @@ _EARLIER = (
 )
 # The first of the two is that of the index `contents_long`.
 _LONG = f"max(width, height) > {LONGEST} * min(width, height) AND min(width, height) >= {LEAST_SIDE}"
+_HAVING_REGIONS = f"max(width, height) <= {LONGEST} * min(width, height) AND min(width, height) >= {LEAST_WITH_REGIONS}"
 
 
 class CatalogReader(TextDatabase):
@@ -155,12 +156,24 @@ class CatalogReader(TextDatabase):
 
         Of what breaks off the parts are not known.
         """
+        return self._list_lacking(_LONG, encoder_ids)
+
+    def list_lacking_regions(self, encoder_ids: Sequence[int]) -> list[int]:
+        """Return the same of pictures that are not long, of whose regions an encoder has no vectors."""
+        return self._list_lacking(_HAVING_REGIONS, encoder_ids) if self.has_regions else []
+
+    @property
+    def has_regions(self) -> bool:
+        """Whether runs encode regions of pictures."""
+        return self.get_meta("regions") == "1"
+
+    def _list_lacking(self, having: str, encoder_ids: Sequence[int]) -> list[int]:
         lacking = " OR ".join(
             "NOT EXISTS (SELECT 1 FROM part_vectors WHERE content_id = contents.id AND encoder_id = ?)"
             for _ in encoder_ids
         )
         rows = self._query(
-            f"SELECT id FROM contents WHERE {_LONG} AND NOT partial AND ({lacking or '0'}) "
+            f"SELECT id FROM contents WHERE {having} AND NOT partial AND ({lacking or '0'}) "
             "AND EXISTS (SELECT 1 FROM images WHERE content_id = contents.id AND status = 'indexed') ORDER BY id",
             tuple(encoder_ids),
         )

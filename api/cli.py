@@ -22,7 +22,7 @@ from api.search.options import MAX_K, MAX_OFFSET, OPTIONS, Option
 from indexer.command_settings import settings_for
 from indexer.pipeline.gate import MAKE_GATE
 from models.foundation.messages import Message, Word, join, message, verbatim
-from models.foundation.terminal import Data, Json, language, print_json, print_table, run, say, tell
+from models.foundation.terminal import Data, Json, clock, language, print_json, print_table, run, say, tell
 
 if TYPE_CHECKING:
     from api.search.reading.spans import Span
@@ -308,18 +308,15 @@ def _reading(result: "SearchResult") -> Message:
 def _span(span: "Span") -> Message:
     """Say what a piece of the words was read as."""
     first, last = (day.isoformat() if day else "…" for day in span.days)
-    match span.kind:
-        case "date":
-            return message("date {words} ({first} to {last})", words=span.said, first=first, last=last)
-        case "place":
-            return message("place {words}", words=span.said)
-        case "quoted":
-            return message("words {words}", words=span.said)
-        case "file":
-            return message("file name {words}", words=span.said)
-        case "code":
-            return message("number {words}", words=span.said)
-    return verbatim(span.said)
+    said = {
+        "date": message("date {words} ({first} to {last})", words=span.said, first=first, last=last),
+        "place": message("place {words}", words=span.said),
+        "quoted": message("words {words}", words=span.said),
+        "file": message("file name {words}", words=span.said),
+        "code": message("number {words}", words=span.said),
+        "video": message("videos"),
+    }
+    return said.get(span.kind) or verbatim(span.said)
 
 
 def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None:
@@ -351,9 +348,12 @@ def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None
 
 def _hit_fields(hit: "SearchHit") -> dict[str, Any]:
     names = ("id", "path", "score", "relevance", "likelihood", "width", "height", "duplicates")
-    part = {"number": hit.part.number, "region": hit.part.is_region, **asdict(hit.part.box)} if hit.part else None
-    reasons = [asdict(reason) for reason in hit.reasons]
-    return {name: getattr(hit, name) for name in names} | {"root": str(hit.root), "part": part, "reasons": reasons}
+    further: dict[str, Any] = {"part": None}
+    if hit.part:
+        told = {"number": hit.part.number, "region": hit.part.is_region, "at": hit.part.at}
+        further["part"] = told | asdict(hit.part.box)
+    further |= {"moments": list(map(asdict, hit.moments)), "reasons": list(map(asdict, hit.reasons))}
+    return {name: getattr(hit, name) for name in names} | {"root": str(hit.root), **further}
 
 
 def _print_hits(hits: "list[SearchHit]", *, first: int) -> None:
@@ -366,6 +366,9 @@ def _print_hits(hits: "list[SearchHit]", *, first: int) -> None:
         columns.append((message("relevance"), [_show_relevance(hit) for hit in hits]))
     columns += [(message("id"), [hit.id for hit in hits]), (message("file"), [hit.place for hit in hits])]
     said = [next((reason.text for reason in hit.reasons if reason.field != "name"), "") for hit in hits]
+    times = [clock(hit.part.at) if hit.part and hit.part.at is not None else "" for hit in hits]
+    if any(times):
+        columns.insert(-1, (message("moment"), [*times]))
     if any(said):
         columns.insert(-1, (message("says"), [_cut(text) for text in said]))
     print_table([head for head, _ in columns], list(zip(*(values for _, values in columns), strict=True)))

@@ -1,7 +1,6 @@
 """`xuntu demo`: the whole product on a handful of photographs."""
 
 import hashlib
-import importlib.util
 import shutil
 import sys
 from collections.abc import Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from api.demo_library import make_demo_library
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from api.search.results import SearchResult
@@ -19,28 +19,22 @@ from indexer.library.thumbnails import THUMBNAIL_SIDE, make_thumbnail
 from indexer.pipeline.commands import BuildOptions, build
 from indexer.pipeline.progress import ProgressDisplay
 from models.config import load_settings
-from models.foundation.errors import BackendNotInstalled
-from models.foundation.files import replace_file
 from models.foundation.messages import message, translate
 from models.foundation.terminal import language, print_table, say
 from models.pictures.decode import decode_image
 
-# Photographs that scikit-image and scikit-learn carry; only those that are pictures of something.
-_SKIMAGE = (
-    "astronaut.png camera.png chelsea.png coffee.png coins.png grass.png hubble_deep_field.jpg moon.png "
-    "motorcycle_left.png rocket.jpg"
-)
-_BUILT_IN = {"skimage": ("data", _SKIMAGE), "sklearn": ("datasets/images", "china.jpg flower.jpg")}
+# What pictures show, in both languages and scripts; then what is written in them, and what is in a video.
+_TEXTS = ("一只猫", "一隻貓", "a cat", "火箭发射", "a cup of coffee", "花", "圖書館", "churn", "摩托车")
 _HITS = 5
 
 Answer = tuple[str, Query, SearchResult]
 
 
 def run_demo(pictures: Path | None, data: Path | None) -> None:
-    """Index `pictures` (or the built-in ones), search them in nine ways, print tables and draw a contact sheet."""
+    """Index `pictures` (or the built-in ones), search them in some ways, print tables and draw a contact sheet."""
     if data is None:
         data = load_settings(IndexerSettings).data / ("demo" if pictures is None else f"demo-{_slug(pictures)}")
-    folder = copy_built_in(data / "pictures") if pictures is None else pictures
+    folder = make_demo_library(data / "pictures") if pictures is None else pictures
     settings = load_settings(IndexerSettings, data=data)
     with ProgressDisplay() as display:
         options = BuildOptions(on_scan=display.scanned, on_progress=display.advance)
@@ -110,7 +104,7 @@ def describe(clauses: Sequence[Clause], pictures: Sequence[Path]) -> str:
 
 def _ask_all(engine: SearchEngine) -> list[Answer]:
     """Ask in Chinese, English, Traditional Chinese, by picture, picture and words, and with a negative."""
-    questions = [[Clause(text=text)] for text in ("一只猫", "一隻貓", "a cat", "火箭发射", "a cup of coffee", "花")]
+    questions = [[Clause(text=text)] for text in _TEXTS]
     questions.append([Clause(text="天空"), Clause(text="建筑", weight=-0.5)])
     picture = engine.search(Query(clauses=questions[0], k=1)).hits[0]
     file = picture.root / picture.path
@@ -123,24 +117,14 @@ def _ask_all(engine: SearchEngine) -> list[Answer]:
         answers.append((title, query, result))
         print(title)
         print_table(
-            (message("rank"), message("score"), message("file")),
-            [(rank, f"{hit.score:.3f}", hit.path) for rank, hit in enumerate(result.hits, start=1)],
+            (message("rank"), message("score"), message("file"), message("says")),
+            [
+                (rank, f"{hit.score:.3f}", hit.path, next((one.text for one in hit.reasons), ""))
+                for rank, hit in enumerate(result.hits, start=1)
+            ],
         )
         print()
     return answers
-
-
-def copy_built_in(folder: Path) -> Path:
-    """Copy the photographs to `folder`. Raises BackendNotInstalled."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for package, (where, names) in _BUILT_IN.items():
-        spec = importlib.util.find_spec(package)
-        if spec is None or spec.origin is None:
-            raise BackendNotInstalled("scikit-image" if package == "skimage" else "scikit-learn", "demo")
-        for name in names.split():
-            if not (folder / name).exists():
-                replace_file(folder / name, (Path(spec.origin).parent / where / name).read_bytes())
-    return folder
 
 
 def _thumbnail(engine: SearchEngine, image_id: int, part: int = 0) -> Image.Image:

@@ -138,22 +138,33 @@ class SearchRequest(Strict):
 
 
 class Part(Region):
-    """A part of a long picture, or a region of another; `number` asks for its thumbnail."""
+    """A part of a long picture, a region of another, or a moment of a video; `number` asks for its thumbnail."""
 
     number: int
     region: bool = Field(False, description="Whether it is a region of a picture that is not longer than 1:3")
+    at: float | None = Field(None, description="Of a moment of a video: seconds from the beginning")
+
+
+class FoundMoment(BaseModel):
+    """A moment of a video, `at` seconds from its beginning, and how it scores by itself; `number` is its part."""
+
+    number: int
+    at: float
+    score: float
 
 
 class FoundIn(BaseModel):
     """Something of a picture that says what was asked for: `field` is caption, tag, name, or a field of the library.
 
-    `taken` is its date, where that is asked for; `picture`, without a text, says that it is among those that look most
-    like it. `box` is where it stands in the picture, if it is written there (field `ocr`).
+    `taken` is its date and `kind` that it is a video, where that is asked for; `picture`, without a text, says that it
+    is among those that look most like it. `box` is where it stands in the picture, if it is written there (field
+    `ocr`), and `at` when, in seconds of a video.
     """
 
     field: str
     text: str
     box: Region | None = None
+    at: float | None = None
 
 
 class Hit(BaseModel):
@@ -178,7 +189,8 @@ class Hit(BaseModel):
     width: int
     height: int
     duplicates: int = Field(0, description="Left out because of this hit, with hide_duplicates, as far as was looked")
-    part: Part | None = Field(None, description="What was found of a picture, null: all of it")
+    part: Part | None = Field(None, description="What was found of a picture or a video; null: all of it")
+    moments: list[FoundMoment] = Field([], description="Of a video: its best moments, at most 5, in the order of time")
     reasons: list[FoundIn] = Field([], description="Why it was found, where more than pictures was looked at")
 
 
@@ -303,8 +315,13 @@ class ImageDetail(BaseModel):
     url: str | None = Field(None, description="Where the original is, if it was fetched from an address")
     annotations: dict[str, Any] = Field({}, description="What annotators found, by the names of their fields")
     details: list[ShownValue] = Field([], description="What of it is not said above, and is to be shown")
+    kind: Literal["picture", "video"] = "picture"
+    duration: float | None = Field(None, description="Of a video: how many seconds it takes")
+    clip: bool = Field(False, description="Whether a short film around it lies beside a picture, as of a live photo")
     parts: list[Part] = Field(
-        [], description="What is looked at besides all of it: parts where it is longer than 1:3, else regions, if any"
+        [],
+        description="What is looked at besides all of it: parts of a picture that is longer than 1:3, regions of "
+        "another, if any, moments of a video",
     )
     part: int | None = Field(
         None, description="Number of the part that its thumbnail shows where none is asked for; null: all of it"

@@ -18,7 +18,7 @@ from indexer.command_output import (
 )
 from indexer.command_settings import settings_for
 from indexer.pipeline.gate import Force, GateFile, PublicationGate, check_with, make_gate
-from models.foundation.errors import InvalidSetting
+from models.foundation.errors import ImageSearchError, InvalidSetting
 from models.foundation.messages import message
 from models.foundation.terminal import Data, Json, language, print_csv, print_json, print_table, run, say, tell
 
@@ -254,7 +254,9 @@ def annotate(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]...", help="Annotators, as `stats` lists them. Default: all.", show_default=False
+            metavar="[NAME]...",
+            help="Annotators, as `stats` lists them, label or caption. Default: all that are set up.",
+            show_default=False,
         ),
     ] = None,
     *,
@@ -267,15 +269,22 @@ def annotate(
     from indexer.pipeline.progress import ProgressDisplay
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    warnings: list[ImageSearchError] = []
     with ProgressDisplay() as display:
         try:
             found = runner.annotate(
-                settings_for(context, data), names or (), again=again, on_annotate=display.annotated
+                settings_for(context, data),
+                names or (),
+                again=again,
+                on_annotate=display.annotated,
+                on_warning=warnings.append,
             )
         except KeyboardInterrupt:
             display.stop()
             tell(message("Stopped. What was found is kept; run the same command, without --again, to go on."))
             raise typer.Exit(130) from None
+    for warning in warnings:
+        tell(warning)
     if as_json:
         print_json([asdict(one) for one in found])
         return

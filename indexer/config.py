@@ -3,9 +3,55 @@
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from pydantic import Field
+from pydantic import BaseModel, Field, SecretStr
 
 from indexer.library.config import IndexSettings, LibrarySettings
+from models.videos.options import MomentOptions
+
+
+class VideoSettings(BaseModel):
+    """How videos are looked at. Environment: XUNTU_VIDEO__SECONDS, XUNTU_VIDEO__MOMENTS, ..."""
+
+    seconds: float = Field(
+        10.0, ge=1, le=3600, description="At least every so many seconds of a video a frame is looked at"
+    )
+    moments: int = Field(
+        1_000, ge=1, le=10_000, description="Most moments of one video; in a long one they are further apart"
+    )
+    limit_seconds: float = Field(600.0, gt=0, description="Time that one video may take; what was found in it is kept")
+
+    @property
+    def moment_options(self) -> MomentOptions:
+        """How moments are looked for."""
+        return MomentOptions(seconds=self.seconds, most=self.moments, limit_s=self.limit_seconds)
+
+
+class CaptionSettings(BaseModel):
+    """Who writes captions of pictures, and of how many. Environment: XUNTU_CAPTION__URL, XUNTU_CAPTION__MODEL, ..."""
+
+    url: str = Field(
+        "",
+        pattern=r"^$|^https?://\S+$",
+        description="Server that speaks OpenAI's protocol, such as http://localhost:11434/v1; pictures are sent there",
+    )
+    model: str = Field(
+        "", description="Model that writes captions, as the server calls it; without one: florence-2 or qwen3-vl-2b"
+    )
+    key: SecretStr | None = Field(None, description="Key of the server, where it wants one")
+    languages: Literal["both", "zh", "en"] = Field("both", description="Languages of captions")
+    concurrency: int = Field(4, ge=1, le=64, description="Pictures that the server is asked about at once")
+    timeout_seconds: float = Field(120.0, gt=0, description="How long the server may take to answer")
+    budget: int | None = Field(
+        None, ge=1, description="Most pictures that one `index annotate` has captioned; default: all"
+    )
+    with_updates: int = Field(
+        0, ge=0, description="Most pictures that a build or update has captioned, once they can be searched"
+    )
+
+    @property
+    def in_languages(self) -> tuple[Literal["zh", "en"], ...]:
+        """The languages that captions are asked for in."""
+        return ("zh", "en") if self.languages == "both" else (self.languages,)
 
 
 class SettingKeywords(TypedDict, total=False):
@@ -29,6 +75,9 @@ class SettingKeywords(TypedDict, total=False):
     batch_size: int | None
     fetch_timeout_seconds: float
     leave_out: str
+    video: VideoSettings
+    labels: Path | None
+    caption: CaptionSettings
     pinyin: bool | None
     regions: bool | None
 
@@ -48,6 +97,7 @@ class IndexerSettings(LibrarySettings):
     )
     fetch_timeout_seconds: float = Field(20.0, gt=0, description="How long an address of a list may take to answer")
 
+    video: VideoSettings = VideoSettings()
     pinyin: bool | None = Field(
         None,
         description="Whether Latin letters find Chinese by its sound, as beijing and bj do 北京. Default: as it was",
@@ -59,6 +109,11 @@ class IndexerSettings(LibrarySettings):
     leave_out: str = Field(
         "", description="Annotators that runs do without, commas between them, such as ocr; `index annotate` takes any"
     )
+
+    labels: Path | None = Field(
+        None, description="List of labels that pictures get, one a line; default: labels.txt in the library"
+    )
+    caption: CaptionSettings = CaptionSettings()
 
     @property
     def left_out(self) -> frozenset[str]:

@@ -14,14 +14,16 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import settings
+from PIL import Image
 from starlette.types import ASGIApp
 
 # Before torch is loaded, here or in a process: its idle threads would spin, and take the processors from other tests.
@@ -344,3 +346,56 @@ def answers(url: str) -> bool:
             return bool(response.status == 200)
     except urllib.error.URLError:
         return False
+
+
+@pytest.fixture(scope="session")
+def draw_scene() -> Callable[..., np.ndarray]:
+    """Return what draws a scene of blurred colours, each `seed` another: uint8 (height, width, 3)."""
+
+    def draw(seed: int, width: int = 160, height: int = 120) -> np.ndarray:
+        blocks = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), np.uint8)
+        return np.asarray(Image.fromarray(blocks).resize((width, height), Image.Resampling.BICUBIC))
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def write_video() -> Callable[..., Path]:
+    """Return what writes a video of scenes, (seconds, pixels) each, and returns its path.
+
+    `gop` is the number of frames from one key frame to the next at most; where scenes change there is one more, as far
+    as the codec does that. `turn` are degrees against the clock. Other keywords are fields of the codec's context.
+    """
+    av = pytest.importorskip("av")
+
+    def write(
+        path: Path,
+        scenes: Sequence[tuple[float, np.ndarray]],
+        codec: str = "libx264",
+        *,
+        rate: int = 10,
+        gop: int = 1000,
+        options: Mapping[str, str] | None = None,
+        pixels: str = "yuv420p",
+        turn: int = 0,
+        metadata: Mapping[str, str] | None = None,
+        container: Mapping[str, str] | None = None,
+        **context: object,
+    ) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(path), "w", options=dict(container or {})) as output:
+            output.metadata.update(metadata or {})
+            stream = output.add_stream(codec, rate=rate, options={"g": str(gop), "threads": "1", **(options or {})})
+            stream.height, stream.width = scenes[0][1].shape[:2]
+            stream.pix_fmt = pixels
+            if turn:
+                stream.set_display_rotation(turn)
+            for name, value in context.items():
+                setattr(stream.codec_context, name, value)
+            for seconds, scene in scenes:
+                for _ in range(round(seconds * rate)):
+                    output.mux(stream.encode(av.VideoFrame.from_ndarray(scene, "rgb24")))
+            output.mux(stream.encode(None))
+        return path
+
+    return write

@@ -3,7 +3,8 @@
 The URL is the only state of a search: every action of the page is a link to another address, so a link can be
 shared, opened in a new tab, and gone back to. The text is kept as it was typed; `split_text` reads it.
 
-    ?q=雪山+-人&like=12&like=9@120,80,300,200&less=7&match=both&colour=blue&shape=landscape&duplicates=hide&sure=70&lang=zh&page=2&id=31
+    ?q=雪山+-人&like=12&like=9@120,80,300,200&less=7&match=both&colour=blue&shape=landscape&duplicates=hide&sure=70
+        &lang=zh&page=2&id=31&t=83.4
 
 The service reads negation in the words ("没有人") and says so; `literal=1` has them searched as they are. Which options
 of a search stand in a URL, and how, is declared with them.
@@ -84,7 +85,8 @@ class Address(SearchOptions):
 
     `crops` are parts of pictures that are asked for, as those of `like` are.
 
-    `part` is the part of an open picture that is to be seen, where it is a long one.
+    `part` is the part of an open picture that is to be seen, where it is a long one; `time` is where an open video
+    plays from, in seconds.
 
     Of its options, those that have no parameter are as they are by default.
     """
@@ -99,6 +101,7 @@ class Address(SearchOptions):
     page: int = 1
     detail: int | None = None
     part: int | None = None
+    time: float | None = None
 
     @property
     def asks(self) -> bool:
@@ -124,7 +127,7 @@ class Address(SearchOptions):
 
     def but(self, **changes: Any) -> Address:
         """Return the address with other contents, on its first page and with no picture open unless they say so."""
-        return replace(self, **{"page": 1, "detail": None, "part": None, **changes})
+        return replace(self, **{"page": 1, "detail": None, "part": None, "time": None, **changes})
 
     def filtered(self, **changes: Any) -> Address:
         """Return the address with other conditions, on its first page."""
@@ -171,6 +174,7 @@ def parse(params: Mapping[str, Sequence[str]]) -> Address:
         page=max(1, _number(last("page")) or 1),
         detail=_number(last("id")),
         part=_number(last("part")),
+        time=_seconds(last("t")),
         **{
             option.name: _read_option(option, option.address, params.get(option.address.name, ()))
             for option in OPTIONS
@@ -208,6 +212,7 @@ def params(address: Address) -> dict[str, list[str]]:
         "page": [str(address.page) if address.page > 1 else ""],
         "id": ["" if address.detail is None else str(address.detail)],
         "part": ["" if address.part is None else str(address.part)],
+        "t": ["" if address.time is None else f"{address.time:.3f}".rstrip("0").rstrip(".")],
     }
     kept = {name: [value for value in values if value] for name, values in found.items()}
     return {name: values for name, values in kept.items() if values}
@@ -306,6 +311,10 @@ def _with_picture(address: Address, image_id: int, *, away: bool) -> Address | N
 
 def _number(value: str) -> int | None:
     return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
+
+
+def _seconds(value: str) -> float | None:
+    return float(value) if re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,3})?", value) else None
 
 
 def _ids(values: Sequence[str]) -> tuple[int, ...]:

@@ -27,6 +27,7 @@ from ui.address import PAGE_SIZE, Address, clauses, link, params, parse, parse_l
 from ui.bar import bar_view, with_form
 from ui.config import TIMEOUT_S, PageSettings, read_settings
 from ui.detail import DetailPictures, detail_view, gone_view, part_shown
+from ui.film import list_moments
 from ui.pictures import (
     LARGE_SIZE,
     MAX_DOWNLOAD_BYTES,
@@ -158,6 +159,11 @@ def on_download() -> None:
     st.session_state["download"] = components.sent("detail", "download")
 
 
+def on_play() -> None:
+    """Remember which video to send with the next view."""
+    st.session_state["play"] = components.sent("detail", "play")
+
+
 class Page:
     """One run of the page: an address, its language, and what the service says of them."""
 
@@ -190,7 +196,12 @@ class Page:
             self._draw_first()
         # The number changes with every run, which tells the browser that one is over.
         run = st.session_state["runs"] = st.session_state.get("runs", 0) + 1
-        components.detail({**self._detail(), "run": run}, on_go=partial(on_link, "detail"), on_download=on_download)
+        components.detail(
+            {**self._detail(), "run": run},
+            on_go=partial(on_link, "detail"),
+            on_download=on_download,
+            on_play=on_play,
+        )
 
     def _draw_first(self) -> None:
         """Show the top, and grey tiles until the middle is known; start again if the top then has more to say."""
@@ -320,7 +331,7 @@ class Page:
 
     def _detail(self) -> dict[str, Any]:
         image_id = self.address.detail
-        asked_for = st.session_state.pop("download", None)
+        asked_for, played = st.session_state.pop("download", None), st.session_state.pop("play", None)
         if image_id is None or self.info is None:
             return {}
         try:
@@ -329,7 +340,11 @@ class Page:
         except ApiError as error:
             return gone_view(error, self.address, lang=self.lang)
         number = part_shown(detail, self.address, self.found)
-        shown, all_of_it = ({}, {}) if number is None else ({image_id: number}, {image_id: 0})
+        is_video = detail.kind == "video"
+        shown = {} if number is None else {image_id: number}
+        all_of_it = {image_id: 0} if shown and not is_video else {}
+        moments = [part.number for part in list_moments(detail, number)] if is_video else []
+        build = self.info.build
         view = detail_view(
             detail,
             self.address,
@@ -338,20 +353,25 @@ class Page:
             pictures=DetailPictures(
                 self._thumbnails([image_id], size=LARGE_SIZE, parts=shown).get(image_id),
                 self._thumbnails([image_id], size=LARGE_SIZE, parts=all_of_it).get(image_id) if all_of_it else None,
+                self.pictures.fetch_parts(self.client, image_id, moments, size=STRIP_SIZE, build=build),
                 self._thumbnails([hit.id for hit in near], size=STRIP_SIZE, parts=parts_of(near)),
             ),
             found=self.found,
             similar=near,
         )
-        return {**view, "download": self._download(detail) if asked_for == image_id else None}
+        return {
+            **view,
+            "download": self._download(detail) if asked_for == image_id else None,
+            "played": self._download(detail, clip=detail.clip) if played == image_id else None,
+        }
 
-    def _download(self, detail: ImageDetail) -> dict[str, str]:
+    def _download(self, detail: ImageDetail, *, clip: bool = False) -> dict[str, str]:
         """Return the original as a data: URI, or the sentence that says why not."""
         if detail.bytes > MAX_DOWNLOAD_BYTES:
             size = words.file_size(detail.bytes)
             return {"error": labels(self.lang).download_too_large.format(size=size)}
         try:
-            original = self.client.with_language(self.lang).original(detail.id)
+            original = self.client.with_language(self.lang).original(detail.id, clip=clip)
         except ApiError as error:
             return {"error": error.text(self.lang)}
         return {"name": file_name(detail.path), "src": data_uri(original.content, original.media_type)}

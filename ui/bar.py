@@ -142,16 +142,22 @@ def _read_chips(
         literally = address.but(literal=True)
         return [{**_chip(label, literally, text, away=True, weight=part.weight), "remove": text.read_literally}]
     if _says_more(part):
-        return [chip for span in part.spans if (chip := _span_chip(address, text, part, span))]
+        return [chip for span in part.spans if (chip := _span_chip(address, text, part, parts, term, span))]
     return [_wanted_chip(address, text, part, parts, term)]
 
 
-def _span_chip(address: Address, text: Strings, part: ClauseRead, span: SpanRead) -> dict[str, Any] | None:
+def _span_chip(
+    address: Address, text: Strings, part: ClauseRead, parts: Sequence[ClauseRead], term: Term, span: SpanRead
+) -> dict[str, Any] | None:
     """Return the chip of a piece of a text: what it is read as can be undone, and a date made a condition."""
     if span.kind == "scene":
         said = span.said.strip(_SIGNS)
         written = part.text or ""
-        shorter = address.text.replace(written[span.start : span.end], " ", 1)
+        rest = f"{written[: span.start]} {written[span.end :]}"
+        if written in address.text:
+            shorter = address.text.replace(written, rest, 1)
+        else:  # what is negated was taken out of it
+            shorter = _with(address, term, f"{rest} {_negated(parts)}")
         return _chip(said, address.but(text=" ".join(shorter.split())), text) if said else None
     plain = address.but(plain=(*address.plain, span.said))
     chip = {**_chip(span.said, plain, text), "kind": text.kinds[span.kind], "remove": text.read_plainly}
@@ -165,9 +171,16 @@ def _span_chip(address: Address, text: Strings, part: ClauseRead, span: SpanRead
 def _wanted_chip(
     address: Address, text: Strings, part: ClauseRead, parts: Sequence[ClauseRead], term: Term
 ) -> dict[str, Any]:
-    negated = " ".join(dict.fromkeys(other.negation.words for other in parts if other.negation))
-    others = [Term(text=negated) if one == term else one for one in split_text(address.text)]
-    return _chip(part.text or "", address.but(text=join_terms(others)), text)
+    return _chip(part.text or "", address.but(text=_with(address, term, _negated(parts))), text)
+
+
+def _negated(parts: Sequence[ClauseRead]) -> str:
+    return " ".join(dict.fromkeys(other.negation.words for other in parts if other.negation))
+
+
+def _with(address: Address, term: Term, words: str) -> str:
+    """Return the text of an address with words in place of a term."""
+    return join_terms([Term(text=words) if one == term else one for one in split_text(address.text)])
 
 
 def _picture_chips(

@@ -7,7 +7,7 @@ with `textContent`, never as HTML, so a file name cannot be markup. Every other 
 |---|---|
 | bar | go (a link), form (fields), upload (a picture) |
 | stage | go |
-| detail | go, download (an image id) |
+| detail | go, download and play (an image id) |
 """
 
 from __future__ import annotations
@@ -69,9 +69,15 @@ def stage(data: dict[str, Any], *, on_go: Callable[[], None]) -> None:
     _STAGE(key="stage", data=data, on_go_change=on_go)
 
 
-def detail(data: dict[str, Any], *, on_go: Callable[[], None], on_download: Callable[[], None]) -> None:
+def detail(
+    data: dict[str, Any],
+    *,
+    on_go: Callable[[], None],
+    on_download: Callable[[], None],
+    on_play: Callable[[], None],
+) -> None:
     """Mount the open picture, or nothing where the data holds none."""
-    _DETAIL(key="detail", data=data, on_go_change=on_go, on_download_change=on_download)
+    _DETAIL(key="detail", data=data, on_go_change=on_go, on_download_change=on_download, on_play_change=on_play)
 
 
 def sent(part: str, name: str) -> Any:

@@ -11,16 +11,21 @@ from api.schemas import FoundIn, Hit, ImageDetail, Region
 from ui import words
 from ui.address import PAGE_SIZE, Address, away_from, crop_base, link, toward
 from ui.bar import SWATCHES
+from ui.film import clip_view, film_view, moment_at, time_of
 from ui.stage import Found, file_name, score_label, shape_of
 from ui.strings import labels
 
 
 @dataclass(frozen=True, slots=True)
 class DetailPictures:
-    """What is shown, as data: URIs: the picture or a part of it, all of it where that is long, and others by id."""
+    """What is shown, as data: URIs: the picture or a part of it, all of it where that is long, and others by id.
+
+    Of a video it is a frame, and `moments` are frames by the numbers of its parts.
+    """
 
     large: str | None = None
     whole: str | None = None
+    moments: Mapping[int, str] = field(default_factory=dict)
     similar: Mapping[int, str] = field(default_factory=dict)
 
 
@@ -45,6 +50,7 @@ def detail_view(
     part = next((one for one in detail.parts if one.number == number), None)
     reasons = _reasons(detail, found)
     region = _region(detail, found)
+    is_video = detail.kind == "video"
     shown = part or Region(x=0, y=0, width=max(1, detail.width), height=max(1, detail.height))
     return {
         "labels": asdict(text),
@@ -52,14 +58,17 @@ def detail_view(
         "src": pictures.large,
         "width": max(1, shown.width),
         "height": max(1, shown.height),
-        "crop": {"left": shown.x, "top": shown.y, "href": link(crop_base(address)), "box": region},
-        "overview": _overview(detail, address, pictures.whole, number, lang=lang) if part else None,
+        "crop": None
+        if is_video
+        else {"left": shown.x, "top": shown.y, "href": link(crop_base(address)), "box": region},
+        "overview": _overview(detail, address, pictures.whole, number, lang=lang) if part and not is_video else None,
+        "film": _film(detail, address, number, pictures, lang),
         "name": file_name(detail.path),
         "folder": folder if detail.url else f"{detail.root}/{folder}",
         "reasons": [
             {"label": text.found_in.get(reason.field, reason.field), "text": _said(reason, lang)} for reason in reasons
         ],
-        "marks": _marks(reasons, shown),
+        "marks": _marks([one for one in reasons if not is_video or (part and one.at == part.at)], shown),
         "region": region and {**_share(Region(**region), shown), "label": text.found_here},
         "caption": detail.caption,
         "tags": [
@@ -88,7 +97,7 @@ def detail_view(
                 "src": pictures.similar.get(hit.id),
                 **shape_of(hit),
                 "title": f"{file_name(hit.path)} · {score_label(hit, lang=lang)}",
-                "href": link(replace(address, detail=hit.id, part=None)),
+                "href": link(replace(address, detail=hit.id, part=None, time=time_of(hit))),
             }
             for hit in similar
         ],
@@ -97,10 +106,20 @@ def detail_view(
     }
 
 
+def _film(
+    detail: ImageDetail, address: Address, number: int | None, pictures: DetailPictures, lang: str
+) -> dict[str, Any] | None:
+    if detail.kind == "video":
+        return film_view(detail, address, number=number, thumbnails=pictures.moments, lang=lang)
+    return clip_view(lang) if detail.clip else None
+
+
 def part_shown(detail: ImageDetail, address: Address, found: Found | None) -> int | None:
-    """Return which part of a long picture is shown: that of the address, else the one that was found."""
+    """Return which part of a long picture, or moment of a video, is shown: that of the address, else what was found."""
     if not any(not part.region for part in detail.parts):
         return None
+    if detail.kind == "video" and address.time is not None:
+        return moment_at(detail, address.time)
     if address.part is not None and 1 <= address.part <= len(detail.parts):
         return address.part
     hits = found.shown if found else ()
@@ -123,6 +142,8 @@ def _reasons(detail: ImageDetail, found: Found | None) -> Sequence[FoundIn]:
 def _said(reason: FoundIn, lang: str) -> str:
     if reason.field == "picture":
         return labels(lang).looks_like
+    if reason.field == "kind":
+        return labels(lang).is_video
     return words.moment(reason.text, lang=lang) if reason.field == "taken" else reason.text
 
 
@@ -189,7 +210,7 @@ def _ways(address: Address, found: Found | None) -> dict[str, str | None]:
     ways: dict[str, str | None] = {
         "previous": None,
         "next": None,
-        "close": link(replace(address, detail=None, part=None)),
+        "close": link(replace(address, detail=None, part=None, time=None)),
     }
     if found is None:
         return ways
@@ -202,7 +223,7 @@ def _ways(address: Address, found: Found | None) -> dict[str, str | None]:
         hit = row[place] if 0 <= place < len(row) else None
         if hit:
             page = address.page - 1 if place == 0 else address.page + (place > PAGE_SIZE)
-            ways[name] = link(replace(address, detail=hit.id, part=None, page=page))
+            ways[name] = link(replace(address, detail=hit.id, part=None, time=time_of(hit), page=page))
     return ways
 
 
@@ -216,13 +237,16 @@ def _facts(detail: ImageDetail, lang: str, timezone: str | None) -> list[dict[st
         (dated, words.moment(when, lang=lang, timezone=timezone)),
         (text.camera, detail.camera or ""),
         (text.dimensions, f"{size} · {megapixels:.1f} MP" if megapixels >= 0.1 else size),
+        (text.duration, "" if detail.duration is None else words.clock(detail.duration)),
         (text.file, f"{detail.format.upper()} · {words.file_size(detail.bytes)}"),
         (text.place, detail.place or (text.has_gps if detail.has_gps else "")),
-        *((one.label, _shown(one.value)) for one in detail.details),
+        *((one.label, _shown(one.value, text.yes)) for one in detail.details),
     ]
     return [{"label": label, "value": value} for label, value in facts if value]
 
 
-def _shown(value: object) -> str:
-    """Return a value of an annotator as a person reads it."""
+def _shown(value: object, yes: str) -> str:
+    """Return a value of an annotator as a person reads it; what is not the case is not among them."""
+    if value is True:
+        return yes
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -66,6 +66,13 @@ class PictureCache:
         found = zip(wanted, (job.result() for job in jobs), strict=True)
         return {image_id: uri for image_id, uri in found if uri is not None}
 
+    def fetch_parts(
+        self, client: Client, image_id: int, numbers: Iterable[int], *, size: int, build: str
+    ) -> dict[int, str]:
+        """Thumbnails of parts of one picture by their numbers; one that cannot be had is left out."""
+        jobs = {number: self._pool.submit(self._one, client, image_id, number, size, build) for number in numbers}
+        return {number: uri for number, job in jobs.items() if (uri := job.result()) is not None}
+
     def _one(self, client: Client, image_id: int, part: int | None, size: int, build: str) -> str | None:
         key = (client.url, build, image_id, size, part)
         with self._lock:

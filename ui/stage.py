@@ -11,11 +11,13 @@ from api.client.errors import ApiError
 from api.schemas import Hit, SearchResponse
 from ui import words
 from ui.address import NO_FILTERS, PAGE_SIZE, Address, away_from, link, split_text, toward
+from ui.film import time_label, time_of
 from ui.strings import labels
 
 BUILD_COMMAND = "xuntu index build PATH"
 SERVE_COMMAND = "xuntu serve"
 
+_NOT_SAID = {"name", "taken", "kind", "picture"}  # reasons that are no words of the picture
 LONGEST = 3  # times as long as the short side: of what is longer, a part is shown
 
 
@@ -82,11 +84,10 @@ def error_view(error: ApiError, address: Address, *, lang: str) -> dict[str, Any
     encoder knows may stand in captions, tags and names, so a link looks there.
     """
     text = labels(lang)
-    if error.code == "unknown_words" and address.looks_at == "vector":
-        links = [
-            {"label": text.look_at_words, "href": link(address.but(match="text"))},
-            {"label": text.start_over, "href": link(Address(lang=address.lang))},
-        ]
+    if error.code == "unknown_words" and address.looks_at != "text":
+        links = [{"label": text.start_over, "href": link(Address(lang=address.lang))}]
+        if address.looks_at == "vector":
+            links.insert(0, {"label": text.look_at_words, "href": link(address.but(match="text"))})
         return _state("message", lang, title=text.misunderstood_title, body=error.text(lang), tips=[], links=links)
     misunderstood = error.status == 422
     request_id = None if misunderstood or not error.request_id else text.request_id.format(id=error.request_id)
@@ -229,7 +230,8 @@ def _tiles(
             "folded": text.folded.format(n=words.number(hit.duplicates)) if hit.duplicates else None,
             "folded_count": hit.duplicates,
             "open_label": text.open_picture.format(name=file_name(hit.path)),
-            "href": link(replace(address, detail=hit.id, part=None)),
+            "time": time_label(hit),
+            "href": link(replace(address, detail=hit.id, part=None, time=time_of(hit))),
             "more": optional(toward(address, hit.id)),
             "less": optional(away_from(address, hit.id)) if best is not None else None,
         }
@@ -248,7 +250,7 @@ def shape_of(hit: Hit) -> dict[str, int]:
 
 def said_by(hit: Hit) -> str | None:
     """Return what of a picture says the words that were looked for, besides its name."""
-    return next((reason.text for reason in hit.reasons if reason.field not in ("name", "taken", "picture")), None)
+    return next((reason.text for reason in hit.reasons if reason.field not in _NOT_SAID), None)
 
 
 def parts_of(hits: Iterable[Hit]) -> dict[int, int]:

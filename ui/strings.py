@@ -99,6 +99,13 @@ class Strings:
     next: str
     open_picture: str
     part: str
+    play_from: str
+    play_clip: str
+    fetching_film: str
+    not_played: str
+    film_too_large: str
+    moments: str
+    duration: str
     part_of: str
     crop: str
     crop_hint: str
@@ -109,6 +116,8 @@ class Strings:
     found_here: str
     found_in: Mapping[str, str]
     looks_like: str
+    is_video: str
+    yes: str
     no_preview: str
 
     nothing_title: str
@@ -183,7 +192,7 @@ ZH = Strings(
     without="不要 {what}",
     read_literally="不这样理解，按字面搜索",
     literal="按字面搜索",
-    kinds={"date": "日期", "place": "地点", "quoted": "原文", "file": "文件名", "code": "编号"},
+    kinds={"date": "日期", "place": "地点", "quoted": "原文", "file": "文件名", "code": "编号", "video": "类型"},
     read_plainly="不这样理解，当作画面内容",
     plain="“{what}”当作画面内容",
     only="只看这些",
@@ -265,6 +274,13 @@ ZH = Strings(
     next="下一页",
     open_picture="打开 {name}",
     part="第 {n} 部分，共 {count} 部分",
+    play_from="从 {time} 开始播放",
+    play_clip="播放实况",
+    fetching_film="正在取视频…",
+    not_played="浏览器不能播放这种视频。请下载原文件后观看。",
+    film_too_large="这个视频太大，无法经页面播放。请在文件夹里打开它。",
+    moments="其中的时刻",
+    duration="时长",
     part_of="{name} 的局部",
     crop="用局部搜索",
     crop_hint="在图片上拖动，画出要找的部分",
@@ -275,14 +291,21 @@ ZH = Strings(
     found_here="在这里找到",
     found_in={
         "caption": "描述",
+        "caption_en": "机器写的描述",
+        "caption_zh": "机器写的描述",
+        "label": "自动标签",
+        "label_names": "自动标签",
         "tag": "标签",
         "name": "文件名",
         "ocr": "图中文字",
         "taken": "日期",
         "place": "地点",
+        "kind": "类型",
         "picture": "画面",
     },
     looks_like="看起来相符",
+    is_video="视频",
+    yes="是",
     no_preview="无法显示预览",
     nothing_title="没有符合条件的图片",
     nothing_body="图库里没有图片同时满足这些条件。",
@@ -352,7 +375,14 @@ EN = Strings(
     without="without {what}",
     read_literally="Search these words as they are instead",
     literal="Words as they are",
-    kinds={"date": "Date", "place": "Place", "quoted": "As it stands", "file": "File name", "code": "Number"},
+    kinds={
+        "date": "Date",
+        "place": "Place",
+        "quoted": "As it stands",
+        "file": "File name",
+        "code": "Number",
+        "video": "Kind",
+    },
     read_plainly="Read it as what a picture shows",
     plain="“{what}” as what a picture shows",
     only="Only these",
@@ -445,6 +475,13 @@ EN = Strings(
     next="Next",
     open_picture="Open {name}",
     part="Part {n} of {count}",
+    play_from="Play from {time}",
+    play_clip="Play the clip",
+    fetching_film="Fetching the video…",
+    not_played="Browsers do not play this kind of video. Download the file to watch it.",
+    film_too_large="This video is too large to pass through the page. Open it from its folder.",
+    moments="Moments in it",
+    duration="Duration",
     part_of="part of {name}",
     crop="Search with a part",
     crop_hint="Drag over the picture to draw the part to look for",
@@ -455,14 +492,21 @@ EN = Strings(
     found_here="Found here",
     found_in={
         "caption": "Caption",
+        "caption_en": "Caption by a machine",
+        "caption_zh": "Caption by a machine",
+        "label": "Label",
+        "label_names": "Label",
         "tag": "Tag",
         "name": "Name",
         "ocr": "Text in the picture",
         "taken": "Date",
         "place": "Place",
+        "kind": "Kind",
         "picture": "Picture",
     },
     looks_like="looks like it",
+    is_video="video",
+    yes="Yes",
     no_preview="No preview",
     nothing_title="No picture fits",
     nothing_body="No picture of the library meets all of these conditions.",

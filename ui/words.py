@@ -78,6 +78,13 @@ def ago(iso: str, *, lang: str, now: datetime | None = None) -> str:
     return moment(then.date().isoformat(), lang=lang) + gap
 
 
+def clock(seconds: float) -> str:
+    """83.4 -> "1:23", 3723 -> "1:02:03"."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def pixels(width: int, height: int) -> str:
     """8192, 5464 -> "8192 × 5464"."""
     return f"{width} × {height}"

@@ -44,8 +44,9 @@ class LibraryPicture:
     """A picture of a library, and what is known of it.
 
     `path` is below `root`; `place` is where a person finds it: a file, an address, a name in a tar. Width and height
-    are those of the upright picture in pixels. `modified_at` is None where the source does not say it. `annotations`
-    are what annotators found, by the names of their fields, such as taken, camera and dominant.
+    are those of the upright picture in pixels, `duration` is that of a video in seconds. `modified_at` is None where
+    the source does not say it. `annotations` are what annotators found, by the names of their fields, such as taken,
+    camera and dominant.
     """
 
     id: int
@@ -56,6 +57,7 @@ class LibraryPicture:
     format: str
     width: int
     height: int
+    duration: float | None
     bytes: int | None
     modified_at: datetime | None
     sha256: str
@@ -398,6 +400,7 @@ def _describe(engine: SearchEngine, rows: Sequence[ImageRow]) -> Iterator[Librar
             format=row.format,
             width=row.width,
             height=row.height,
+            duration=None if row.duration_ms is None else row.duration_ms / 1000,
             bytes=row.stamp.size,
             modified_at=None if mtime_ns is None else datetime.fromtimestamp(mtime_ns / 1e9, UTC),
             sha256=row.sha256,

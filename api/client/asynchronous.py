@@ -139,9 +139,12 @@ class AsyncClient(Connection):
         """Return what the catalog knows of a picture. Raises ApiError: ProblemError, image_not_found."""
         return await self._send(calls.image(image_id))
 
-    async def original(self, image_id: int) -> File:
-        """Return the picture file itself. Raises ApiError: OriginalElsewhere for one that lies at an address."""
-        return await self._send(calls.original(image_id))
+    async def original(self, image_id: int, *, clip: bool = False) -> File:
+        """Return the picture file itself, or the clip beside a live photo.
+
+        Raises ApiError: OriginalElsewhere for one that lies at an address.
+        """
+        return await self._send(calls.original(image_id, clip))
 
     async def thumbnail(self, image_id: int, *, size: int | None = None, part: int | None = None) -> bytes:
         """Return a WebP of the picture, upright, within a square of `size` pixels (16 to 2048). Raises ApiError.

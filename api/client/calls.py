@@ -120,9 +120,9 @@ def image(image_id: int) -> Call[ImageDetail]:
     return Call(f"/v1/images/{image_id}", _model(ImageDetail))
 
 
-def original(image_id: int) -> Call[File]:
-    """Return the request for the file of a picture."""
-    return Call(f"/v1/images/{image_id}/file", _read_file)
+def original(image_id: int, clip: bool) -> Call[File]:
+    """Return the request for the file of a picture, or for the clip that lies beside it."""
+    return Call(f"/v1/images/{image_id}/file", _read_file, arguments={"params": {"clip": "true"} if clip else {}})
 
 
 def thumbnail(image_id: int, size: int | None, part: int | None) -> Call[bytes]:

@@ -133,9 +133,12 @@ class Client(Connection):
         """Return what the catalog knows of a picture. Raises ApiError: ProblemError, image_not_found."""
         return self._send(calls.image(image_id))
 
-    def original(self, image_id: int) -> File:
-        """Return the picture file itself. Raises ApiError: OriginalElsewhere for one that lies at an address."""
-        return self._send(calls.original(image_id))
+    def original(self, image_id: int, *, clip: bool = False) -> File:
+        """Return the picture file itself, or the clip beside a live photo.
+
+        Raises ApiError: OriginalElsewhere for one that lies at an address.
+        """
+        return self._send(calls.original(image_id, clip))
 
     def thumbnail(self, image_id: int, *, size: int | None = None, part: int | None = None) -> bytes:
         """Return a WebP of the picture, upright, within a square of `size` pixels (16 to 2048). Raises ApiError.

@@ -159,11 +159,13 @@ def _to_hit(hit: SearchHit) -> schemas.Hit:
         height=hit.height,
         duplicates=hit.duplicates,
         part=to_part(hit.part) if hit.part else None,
+        moments=[schemas.FoundMoment(**asdict(one)) for one in hit.moments],
         reasons=[
             schemas.FoundIn(
                 field=reason.field,
                 text=displayable(reason.text),
                 box=schemas.Region(**asdict(reason.box)) if reason.box else None,
+                at=reason.at,
             )
             for reason in hit.reasons
         ],
@@ -172,7 +174,7 @@ def _to_hit(hit: SearchHit) -> schemas.Hit:
 
 def to_part(part: HitPart) -> schemas.Part:
     """Return a part of a picture as it travels."""
-    return schemas.Part(number=part.number, region=part.is_region, **asdict(part.box))
+    return schemas.Part(number=part.number, region=part.is_region, at=part.at, **asdict(part.box))
 
 
 def shown_path(path: str) -> str:
@@ -195,7 +197,7 @@ def list_annotations(fields: FieldSet, found: Mapping[str, Any]) -> dict[str, An
 
 
 def list_details(fields: FieldSet, found: Mapping[str, Any], language: str) -> list[schemas.ShownValue]:
-    """Return the values that are to be shown and have no place of their own."""
+    """Return the values that are to be shown and have no place of their own; what is not the case is not shown."""
     return [
         schemas.ShownValue(
             name=one.field.name,
@@ -203,8 +205,12 @@ def list_details(fields: FieldSet, found: Mapping[str, Any], language: str) -> l
             value=_shown(one.field, found[one.field.name], language),
         )
         for one in fields
-        if one.field.shown and one.field.name not in _SAID_ELSEWHERE and found.get(one.field.name) not in (None, "", [])
+        if one.field.shown and one.field.name not in _SAID_ELSEWHERE and _is_said(found.get(one.field.name))
     ]
+
+
+def _is_said(value: Any) -> bool:
+    return value is not False and value not in (None, "", [])
 
 
 def _shown(field: Field, value: Any, language: str) -> Any:

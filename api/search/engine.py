@@ -132,9 +132,9 @@ class SearchEngine:
         return self._ranker.holds(ids)
 
     def list_parts(self, row: ImageRow) -> dict[int, HitPart]:
-        """Return the parts of a picture by their numbers, from 1; none of one that is looked at as a whole."""
+        """Return the parts of a long picture, the regions of another, or the moments of a video, by their numbers."""
         found = self.opened.catalog.get_parts([row.id])
-        return {number: HitPart(number, box) for (_, number), box in found.items()}
+        return {number: HitPart.of(number, part) for (_, number), part in found.items()}
 
     def list_kinds(self) -> dict[str, Fit]:
         """Return how well relevance tells what is there, for each kind of query that has one: zh, en, picture."""

@@ -96,25 +96,30 @@ class Fusion:
         ways = list(zip(self._near, (one.weight / share for one in self.vectors), strict=False))
         ways.append((self.said if alone else self.said[:FUSED], _LOOSE_WEIGHT if plan.matches.loose else 1.0))
         if plan.preferences:
-            sure = any(not one.span.shown for one in plan.preferences)
-            ways.append((self._preferred, _PREFERRED_WEIGHT if sure else _UNSURE_WEIGHT))
+            kinds = {one.span.kind for one in plan.preferences}  # of paris 2023 each makes the other likely
+            sure = len(kinds) > 1 or any(not one.span.shown for one in plan.preferences)
+            weight = _PREFERRED_WEIGHT if sure else _UNSURE_WEIGHT
+            ways += [(ids, weight * share) for ids, share in self._preferred]
         return fuse(*zip(*ways, strict=True))
 
     @cached_property
-    def _preferred(self) -> Ids:
-        """The pictures that have something that is preferred: what has most of it first, of those the nearest."""
+    def _preferred(self) -> list[tuple[Ids, float]]:
+        """The pictures that have something that is preferred, the nearest first: those that have most of it, and so on.
+
+        With each comes how much of it they have, as a share of what those have that have most.
+        """
         preferences = self.plan.preferences
         ids = np.unique(np.concatenate([one.ids for one in preferences]))
         ids = ids[self.words.holds(ids) & ~np.isin(ids, self.plan.excluded)]
         if self.where is not None:
             ids = among(ids, self.where.ids())
         had = np.sum([np.isin(ids, one.ids) * (1.0 if one.span.shown else 2.0) for one in preferences], axis=0)
-        found: list[Ids] = []
+        found: list[tuple[Ids, float]] = []
         for much in sorted(set(had.tolist()), reverse=True):
-            found.append(self._order(ids[had == much]))
-            if len(self.near) and sum(map(len, found)) >= FUSED:
+            found.append((self._order(ids[had == much]), much / had.max()))
+            if len(self.near) and sum(len(one) for one, _ in found) >= FUSED:
                 break
-        return np.concatenate(found)
+        return found
 
     def _order(self, ids: Ids) -> Ids:
         """Return pictures as vectors rank them, or else as they were found."""

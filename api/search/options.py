@@ -18,8 +18,8 @@ MAX_PLAIN = 32
 MAX_CLAUSES = 16  # not an option: how many things one query may ask for
 
 # What a piece of a text is read as. scene: what a picture shows; the others are what vectors do not know: words that
-# are to be there as they stand, the name of a file, a plate or another number, a date, a place.
-SpanKind: TypeAlias = Literal["scene", "quoted", "file", "code", "date", "place"]
+# are to be there as they stand, the name of a file, a plate or another number, a date, a place, that it is a video.
+SpanKind: TypeAlias = Literal["scene", "quoted", "file", "code", "date", "place", "video"]
 Match: TypeAlias = Literal["auto", "vector", "text", "both"]
 
 

@@ -12,8 +12,8 @@ from api.search.encoders import EncoderSpace, EncoderTowers, Spaces
 from api.search.errors import FileGone, ImageNotFound, InvalidQuery
 from api.search.options import Match
 from api.search.plan import EncoderPlan, Plan, Preference, WordMatches
+from api.search.preferences import PreferenceReader
 from api.search.query import MAX_TEXT_CHARS, Clause, Query
-from api.search.reading.preferences import PreferenceReader, without_preferences
 from api.search.results import SearchNote
 from api.search.retrievers.words import WordSearch
 from api.search.routing import Router
@@ -23,15 +23,15 @@ from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.sorting import read_sort
 from indexer.library.errors import UnknownSource
 from indexer.library.opened import OpenBuild
-from indexer.library.originals import read_original
+from indexer.library.originals import decode_original
 from indexer.library.sources.items import MAX_INT64
 from indexer.library.thumbnails import DECODED_SIDE, SPARE, decoded_side
 from models.encoders.wordings import list_wordings
 from models.foundation.errors import NoTextTower, UnknownWords
 from models.foundation.messages import message
 from models.foundation.vectors import Pixels, Vectors
-from models.language.text import normalize_text
-from models.pictures.decode import decode_image
+from models.language.text import fold_text, normalize_text
+from models.pictures.decode import DecodedImage, decode_image
 from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
 from models.pictures.parts import crop
@@ -102,6 +102,7 @@ class Planner:
             for place, clause in enumerate(searched)
             if clause.image is not None or clause.crop is not None
         }
+        self._router.assign((), query.encoders)  # what is not there is refused, even where none is asked
         encoders, unknown = self._plan_encoders(query, searched, pictures) if searched else ([], _Unknown())
         matches = reading.matches
         if not encoders and query.match != "text":
@@ -111,7 +112,10 @@ class Planner:
                 matches = self._words.match(searched)
         notes = [*reading.notes]
         if query.match != "text":
-            notes += _left_out_notes(unknown, by_words=by_words)
+            found = {fold_text(one.span.said) for one in reading.preferences}
+            unknown = replace(unknown, names=[name for name in unknown.names if fold_text(name) not in found])
+            said_whole = matches.any and not matches.loose
+            notes += _left_out_notes(unknown, by_words=by_words, said_whole=said_whole)
         return Plan(
             query=query,
             started=started,
@@ -149,10 +153,7 @@ class Planner:
         if query.min_score is not None or query.min_relevance is not None or not _names_words_of(given):
             return _Reading("vector", given, given)
         clauses = given if query.literal else self._preferences.read(given, query.plain)
-        preferences, notes = self._preferences.find(clauses)
-        shown = without_preferences(clauses)
-        if not shown and not preferences:  # nothing is from then or there: what is said may still be in the pictures
-            shown = list(clauses)
+        preferences, shown, notes = self._preferences.find(clauses)
         asked = [read.clause for read in shown]
         matches = self._words.skim(asked, least=_LEAST_SAID) if _names_words(asked) else WordMatches()
         match: Match = "auto" if preferences or matches.any else "vector"
@@ -213,12 +214,11 @@ class Planner:
         """
         if clause.crop is None:
             return self._decode(clause.image or b"")
-        if clause.image is None:
-            data, limits = self._read_original(clause.image_id or 0), replace(self._limits, max_bytes=MAX_INT64)
-        else:
-            data, limits = clause.image, self._limits
         # As fine as it is, since a part may be small.
-        decoded = decode_image(data, short_side=MAX_INT64, limits=limits)
+        if clause.image is None:
+            decoded = self._decode_original(clause.image_id or 0)
+        else:
+            decoded = decode_image(clause.image, short_side=MAX_INT64, limits=self._limits)
         inside = clause.crop.clipped(decoded.width, decoded.height)
         if inside is None:
             raise InvalidQuery(
@@ -230,11 +230,11 @@ class Planner:
             )
         return crop(decoded.image, inside, (decoded.width, decoded.height))
 
-    def _read_original(self, image_id: int) -> bytes:
-        """Return the file of a picture of the library. Raises FileGone."""
+    def _decode_original(self, image_id: int) -> DecodedImage:
+        """Return a picture of the library as it lies where it came from. Raises FileGone."""
         row = self.get_image(image_id)
         try:
-            return read_original(row, replace(self._limits, max_bytes=MAX_INT64))
+            return decode_original(row, short_side=MAX_INT64, limits=replace(self._limits, max_bytes=MAX_INT64))
         except (DecodeError, UnknownSource) as error:
             raise FileGone(image_id) from error
 
@@ -289,10 +289,15 @@ def _common(found: Sequence[_LeftOut]) -> list[str]:
     return [word for word in first if all(word in other for other in others)]
 
 
-def _left_out_notes(unknown: _LeftOut, *, by_words: bool) -> list[SearchNote]:
+def _left_out_notes(unknown: _LeftOut, *, by_words: bool, said_whole: bool) -> list[SearchNote]:
+    """Say what the encoders do not know. `said_whole`: some pictures say all of the words."""
     notes = []
     if unknown.words:
         said = message("Not understood, so left out: {words}.", words=tuple(unknown.words))
+        if said_whole:
+            said = message(
+                "Not understood in pictures, so looked for in words alone: {words}.", words=tuple(unknown.words)
+            )
         notes.append(SearchNote(code="unknown_words", said=said))
     if unknown.names:
         said = message(

@@ -18,7 +18,7 @@ from api.search.plan import Encoded, EncoderPlan, Plan, sum_parts
 from api.search.query import Query
 from api.search.reasons import find_reasons
 from api.search.relevance_scoring import Judgement, RelevanceScorer, cannot_tell, make_relevance_scorer, no_good_match
-from api.search.results import HitPart, Reason, SearchHit, SearchNote, SearchResult
+from api.search.results import HitMoment, HitPart, Reason, SearchHit, SearchNote, SearchResult
 from api.search.retrievers.vectors import VectorRetriever
 from api.search.retrievers.words import WordRetriever
 from indexer.library.catalog.sorting import read_sort
@@ -33,6 +33,7 @@ from models.relevance.mixture import DEPTH
 
 _CACHED_FILTERS = 32
 _NOT_JUDGED: Judgement = (None, None)
+_MOST_MOMENTS = 5  # of a video, that are told of a hit
 
 
 class Ranker:
@@ -184,7 +185,9 @@ class Ranker:
     ) -> list[SearchHit]:
         ids = page.ids.tolist()
         rows = self._opened.catalog.get_images(ids)
-        parts = self._find_parts(page.ids, retrievers if plan.query.match != "text" else ())
+        is_video = np.array([one in rows and rows[one].is_video for one in ids], np.bool_)
+        retrievers = retrievers if plan.query.match != "text" else ()
+        parts = self._find_parts(page.ids, is_video, retrievers)
         reasons: Mapping[int, tuple[Reason, ...]] = {}
         said = fusion.said if fusion else np.empty(0, np.int64)
         if fusion and plan.query.match != "vector":
@@ -194,6 +197,7 @@ class Ranker:
         # Of what says the words, the score of what it shows does not tell whether it is right.
         by_words = np.isin(page.ids, said).tolist()
         judged = [_NOT_JUDGED if says else one for says, one in zip(by_words, judged, strict=True)]
+        moments = self._find_moments(page.ids[is_video], parts, retrievers)
         return [
             SearchHit(
                 id=image_id,
@@ -207,6 +211,7 @@ class Ranker:
                 likelihood=likelihood,
                 duplicates=duplicates,
                 part=parts.get(image_id),
+                moments=moments.get(image_id, ()),
                 reasons=reasons.get(image_id, ()),
             )
             for image_id, score, (relevance, likelihood), duplicates in zip(
@@ -226,28 +231,51 @@ class Ranker:
         valued.sort(key=lambda hit: _compared(values[hit.id]), reverse=sort.descending)
         return valued + [hit for hit in hits if values.get(hit.id) is None]
 
-    def _find_parts(self, ids: Ids, retrievers: Sequence[VectorRetriever]) -> dict[int, HitPart]:
-        """Return what of pictures that have parts was found, by their ids: by the encoder whose scores are shown."""
+    def _find_parts(self, ids: Ids, is_video: Mask, retrievers: Sequence[VectorRetriever]) -> dict[int, HitPart]:
+        """Return what of pictures and videos was found, by their ids: by the encoder whose scores are shown."""
         numbers, unknown = np.zeros(len(ids), np.int64), np.ones(len(ids), np.bool_)
         for one in retrievers:
             here = unknown & one.space.index.holds(ids)
-            numbers[here] = one.find_parts(ids[here])
+            numbers[here] = one.find_parts(ids[here], is_video[here])
             unknown &= ~here
         chosen = np.flatnonzero(numbers)
-        boxes = self._opened.catalog.get_parts(ids[chosen].tolist())
+        known = self._opened.catalog.get_parts(ids[chosen].tolist())
         keys = zip(ids[chosen].tolist(), numbers[chosen].tolist(), strict=True)
-        return {key[0]: HitPart(key[1], boxes[key]) for key in keys if key in boxes}
+        return {key[0]: HitPart.of(key[1], known[key]) for key in keys if key in known}
+
+    def _find_moments(
+        self, ids: Ids, parts: Mapping[int, HitPart], retrievers: Sequence[VectorRetriever]
+    ) -> dict[int, tuple[HitMoment, ...]]:
+        """Return the best moments of videos by their ids, for those of which one was found."""
+        found: dict[int, tuple[HitMoment, ...]] = {}
+        for image_id in [one for one in ids.tolist() if one in parts]:
+            ranked = next(filter(None, (one.rank_moments(image_id, _MOST_MOMENTS) for one in retrievers)), ())
+            known = self._opened.catalog.get_parts([image_id])
+            found[image_id] = tuple(
+                HitMoment(number, at_ms / 1000, round(score, 6))
+                for number, score in ranked
+                if (image_id, number) in known and (at_ms := known[image_id, number].at_ms) is not None
+            )
+        return found
 
     def _find_written(self, reasons: Mapping[int, Sequence[Reason]]) -> dict[int, HitPart]:
-        """Return the parts of long pictures in which the first of what is written there stands, by their ids."""
-        written = {
-            image_id: box for image_id, found in reasons.items() if (box := next((r.box for r in found if r.box), None))
-        }
-        boxes: dict[int, list[HitPart]] = {}
-        for (image_id, number), box in self._opened.catalog.get_parts(list(written)).items():
+        """Return the parts in which the first of what is written there stands, by ids: of long pictures and videos."""
+        first = {one: next((r for r in found if r.box), None) for one, found in reasons.items()}
+        written = {image_id: reason for image_id, reason in first.items() if reason}
+        known: dict[int, list[HitPart]] = {}
+        for (image_id, number), part in sorted(self._opened.catalog.get_parts(list(written)).items()):
             if not is_region(number):
-                boxes.setdefault(image_id, []).append(HitPart(number, box))
-        return {one: max(parts, key=lambda part: part.box.share_of(written[one])) for one, parts in boxes.items()}
+                known.setdefault(image_id, []).append(HitPart.of(number, part))
+        return {one: _part_of(written[one], parts) for one, parts in known.items()}
+
+
+def _part_of(reason: Reason, parts: Sequence[HitPart]) -> HitPart:
+    """Return the part in which something stands: the moment that has begun then, or the place that has most of it."""
+    if reason.at is not None:
+        begun = [part for part in parts if part.at is not None and part.at <= reason.at]
+        return begun[-1] if begun else parts[0]
+    box = reason.box
+    return max(parts, key=lambda part: part.box.share_of(box)) if box else parts[0]
 
 
 def _compared(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """Why a picture was found: what of it says the words, and where; its date; or that it looks like what is asked for."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from models.pictures.parts import Box
 
 _MOST = 8  # of a picture
 _MOST_CHARS = 200
+_BY_WORDS = ("quoted", "file", "code", "place")  # kinds of spans that words say
 _NEAREST = 100  # pictures, or a tenth of those that vectors rank: these are found by what they show
 _LINES = {"ocr": "ocr_lines"}  # fields whose lines have places, and the fields of these
 _UNITS = 10_000  # of the width and the height, in which corners are kept
@@ -29,30 +31,37 @@ def find_reasons(
     """Return why each picture was found, by its id: what says most of the words first."""
     matcher, fields = WordMatcher(_texts_of(plan), pinyin=catalog.finds_pinyin), catalog.fields()
     found = catalog.get_annotations([row.content_id for row in rows.values()])
-    said = [fusion.said, *(one.ids for one in plan.preferences if one.span.period is None)]
+    said = [fusion.said, *(one.ids for one in plan.preferences if one.span.kind in _BY_WORDS)]
     by_words = set(np.intersect1d(np.concatenate(said), list(rows)).tolist())
     reasons = {
         image_id: _of(row, found[row.content_id], fields, matcher) if image_id in by_words else ()
         for image_id, row in rows.items()
     }
     nearest = set(fusion.near[: min(_NEAREST, max(1, len(fusion.near) // 10))].tolist())
-    dated = [one.ids for one in plan.preferences if one.span.period is not None]
+    dated = [one.ids for one in plan.preferences if one.span.kind == "date"]
+    films = [one.ids for one in plan.preferences if one.span.kind == "video"]
     taken = catalog.sort_values(list(rows), read_sort("taken", fields)) if dated else {}
     for image_id in rows:
         if any((ids == image_id).any() for ids in dated):
             reasons[image_id] += (Reason("taken", str(taken[image_id])),)
+        if any((ids == image_id).any() for ids in films):
+            reasons[image_id] += (Reason("kind", "video"),)
         if image_id in nearest:
             reasons[image_id] += (Reason("picture", ""),)
     return reasons
 
 
 def _texts_of(plan: Plan) -> list[str]:
-    """Return the words that are looked for, without dates, which no words say."""
+    """Return the words that are looked for, without what no words say."""
     return [
         piece
         for read in plan.clauses
         if read.clause.text and read.clause.weight > 0
-        for piece in ([span.said for span in read.spans if span.period is None] if read.spans else [read.clause.text])
+        for piece in (
+            [span.said for span in read.spans if span.kind in (*_BY_WORDS, "scene")]
+            if read.spans
+            else [read.clause.text]
+        )
     ]
 
 
@@ -60,7 +69,7 @@ def _of(row: ImageRow, found: Mapping[str, Any], fields: FieldSet, matcher: Word
     said = [(matcher.count(reason.text), reason) for reason in _list_said(row, found, fields)]
     said += [(matcher.count(name_words(row.path)), Reason("name", row.path.rpartition("/")[2]))]
     chosen = sorted((pair for pair in said if pair[0]), key=lambda pair: -pair[0])[:_MOST]
-    return tuple(Reason(reason.field, matcher.cut(reason.text, _MOST_CHARS), reason.box) for _, reason in chosen)
+    return tuple(replace(reason, text=matcher.cut(reason.text, _MOST_CHARS)) for _, reason in chosen)
 
 
 def _list_said(row: ImageRow, found: Mapping[str, Any], fields: FieldSet) -> Iterator[Reason]:
@@ -71,12 +80,19 @@ def _list_said(row: ImageRow, found: Mapping[str, Any], fields: FieldSet) -> Ite
             continue
         lines = found.get(_LINES.get(one.field.name, ""))
         if lines:
-            yield from (Reason(one.field.name, line["text"], _box(line["corners"], row)) for line in lines)
+            yield from (
+                Reason(one.field.name, line["text"], _box(line["corners"], row), _seconds(line.get("at")))
+                for line in lines
+            )
         else:
             texts = value if isinstance(value, list) else str(value).split("\n")
             yield from (Reason(one.field.name, text) for text in texts)
     yield from (Reason("caption", line) for line in row.caption.split("\n") if line)
     yield from (Reason("tag", tag) for tag in row.tags.split("\n") if tag)
+
+
+def _seconds(at_ms: int | None) -> float | None:
+    return None if at_ms is None else at_ms / 1000
 
 
 def _box(corners: Sequence[int], row: ImageRow) -> Box:

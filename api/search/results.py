@@ -7,16 +7,25 @@ from pathlib import Path
 from api.search.clauses import ReadClause
 from models.foundation.messages import Readable, Show
 from models.language.text import Language
-from models.pictures.parts import Box, is_region
+from models.pictures.parts import Box, PicturePart, is_region
 from models.relevance.curves import Likelihood
 
 
 @dataclass(frozen=True, slots=True)
 class HitPart:
-    """A part of a picture that was found: its number, from 1, and where it lies, in pixels of the upright picture."""
+    """A part of a picture that was found: its number, from 1, and where it lies, in pixels of the upright picture.
+
+    Of a video it is a moment, `at` seconds from the beginning, and the box is the whole frame.
+    """
 
     number: int
     box: Box
+    at: float | None = None
+
+    @classmethod
+    def of(cls, number: int, part: PicturePart) -> "HitPart":
+        """Return a part that the catalog knows."""
+        return cls(number, part.box, None if part.at_ms is None else part.at_ms / 1000)
 
     @property
     def is_region(self) -> bool:
@@ -25,16 +34,27 @@ class HitPart:
 
 
 @dataclass(frozen=True, slots=True)
+class HitMoment:
+    """A moment of a video that was found: its number, from 1, its time in seconds, and how it scores by itself."""
+
+    number: int
+    at: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """Something that says what was asked for: the name of its field, what it says, and where in the picture.
 
     The fields are those of the library, and caption, tag and name; or it is `picture`, which says nothing, where the
-    picture is one of the nearest. The box is in pixels of the upright picture.
+    picture is one of the nearest. The box is in pixels of the upright picture; `at` is when it is there, in seconds of
+    a video.
     """
 
     field: str
     text: str
     box: Box | None = None
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +69,8 @@ class SearchHit:
     only words were found, as the encoder knows none of them. `relevance` is how likely the hit is right, 0..1, for this
     query in this library; `likelihood` is the same in a word. Each is None where it does not hold. Width and height are
     of the upright picture, in pixels. `duplicates` are those left out because of this hit, as far as the search looked.
-    `part` is what of a picture was found, None where that is all of it; `reasons` are what of it says the words,
-    where words were looked at.
+    `part` is what of a picture was found, None where that is all of it, or the moment of a video, of which `moments`
+    are the best few, in the order of time; `reasons` are what of it says the words, where words were looked at.
     """
 
     id: int
@@ -64,6 +84,7 @@ class SearchHit:
     likelihood: Likelihood | None = None
     duplicates: int = 0
     part: HitPart | None = None
+    moments: tuple[HitMoment, ...] = ()
     reasons: tuple[Reason, ...] = ()
 
 

@@ -2,24 +2,53 @@
 
 import logging
 import re
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from typing import TypeAlias
 
+from indexer.annotators.caption.annotator import open_captions
 from indexer.annotators.colours import ColourAnnotator
 from indexer.annotators.exif import ExifAnnotator
+from indexer.annotators.labels.annotator import open_labels
 from indexer.annotators.ocr.annotator import TextAnnotator
 from indexer.annotators.phash import PerceptualHashAnnotator
 from indexer.annotators.places import PlaceAnnotator
 from indexer.annotators.words import WordsAnnotator
+from indexer.config import IndexerSettings
+from indexer.library.annotated import AnnotatedLibrary
 from indexer.library.annotations.fields import BASE_FIELDS
-from indexer.library.annotations.port import Annotator
+from indexer.library.annotations.port import Annotator, LibraryAnnotator
 
 logger = logging.getLogger(__name__)
 
 GROUP = "xuntu.annotators"  # entry points: a class, or whatever makes an Annotator when it is called
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _COLUMNS = {"content_id", "version", "problem"}  # that every annotator's table has
+
+# What makes one for a library. Raises AnnotatorNotSetUp where a person has not asked for it.
+OpenLibraryAnnotator: TypeAlias = Callable[[IndexerSettings, AnnotatedLibrary], LibraryAnnotator]
+_OF_LIBRARIES: Mapping[str, tuple[OpenLibraryAnnotator, tuple[str, ...]]] = {
+    "label": (open_labels, ("label", "labels", "label_names", "label_scores")),
+    "caption": (open_captions, ("caption_zh", "caption_en", "caption_by", "caption_agreement", "caption_doubtful")),
+}
+
+
+@cache
+def library_annotators() -> Mapping[str, OpenLibraryAnnotator]:
+    """Return what makes library annotators, by their names; one whose fields are a plug-in's is logged and left out."""
+    others = list_annotators()
+    taken = {name for other in others for field in other.fields for name in (field.name, *field.aliases)}
+    taken |= {other.name for other in others}
+    found = {}
+    for name, (opener, fields) in _OF_LIBRARIES.items():
+        clash = taken.intersection((name, *fields))
+        if clash:
+            logger.error("the annotator %s is not used: a plug-in has a field %s", name, sorted(clash)[0])
+        else:
+            found[name] = opener
+    return found
 
 
 @cache

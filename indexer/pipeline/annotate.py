@@ -3,13 +3,13 @@
 import logging
 
 from indexer.library.annotations.fields import AnnotatorRecord
-from indexer.library.annotations.port import AnnotatedPicture, Annotator
+from indexer.library.annotations.port import AnnotatedPicture, Annotator, LibraryAnnotator
 from indexer.library.annotations.values import Annotation, Failure, to_annotation
 
 logger = logging.getLogger(__name__)
 
 
-def record_of(annotator: Annotator) -> AnnotatorRecord:
+def record_of(annotator: Annotator | LibraryAnnotator) -> AnnotatorRecord:
     """Return an annotator as a catalog knows it."""
     return AnnotatorRecord(annotator.name, annotator.version, annotator.fields)
 

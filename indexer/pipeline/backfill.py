@@ -20,19 +20,21 @@ from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import UnknownSource
 from indexer.library.layout import Layout
-from indexer.library.originals import read_original
+from indexer.library.originals import decode_original, find_video, read_original
 from indexer.library.thumbnails import DECODED_SIDE
 from indexer.pipeline.annotate import annotate, record_of
 from models.foundation.devices import count_cpus
 from models.pictures.decode import decode_image
 from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
+from models.videos.options import MomentOptions
 
 logger = logging.getLogger(__name__)
 
 MOST_A_RUN = 100_000  # with an update: a few minutes of work; the next run goes on
 _AT_ONCE = 16, 500  # contents that are looked at before what was found is kept: at first, and at most
 _KEPT_AFTER = 5.0  # seconds, about
+_MOMENTS = MomentOptions()
 
 OnAnnotate = Callable[[str, int, int], None]  # the annotator's name, contents done, and all of them
 
@@ -67,6 +69,7 @@ def backfill(
     annotators: Iterable[Annotator],
     limits: DecodeLimits,
     *,
+    moments: MomentOptions = _MOMENTS,
     most: int | None = MOST_A_RUN,
     on_annotate: OnAnnotate = lambda *_: None,
 ) -> dict[str, int]:
@@ -85,7 +88,7 @@ def backfill(
             if group:
                 names = ", ".join(one.name for one, _ in group)
                 who = [one for one, _ in group]
-                work = _Work(catalog, layout, who, limits, pool, partial(on_annotate, names))
+                work = _Work(catalog, layout, who, limits, moments, pool, partial(on_annotate, names))
                 problems |= work.do(max(left for _, left in group), most)
     return problems
 
@@ -98,6 +101,7 @@ class _Work:
     layout: Layout
     group: Sequence[Annotator]
     limits: DecodeLimits
+    moments: MomentOptions
     pool: ThreadPoolExecutor
     on_done: Callable[[int, int], None]
 
@@ -141,7 +145,7 @@ class _Work:
         thumbnail, rows, annotators = job
         picture = _read_thumbnail(thumbnail) if annotators[0].needs == "thumbnail" else None
         if picture is None:
-            picture = next(filter(None, (_read_picture(row, self.limits) for row in rows)), None)
+            picture = next(filter(None, (_read_picture(row, self.limits, self.moments) for row in rows)), None)
         return {} if picture is None else {one.name: annotate(one, picture) for one in annotators}
 
 
@@ -153,11 +157,21 @@ def _read_thumbnail(path: Path) -> AnnotatedPicture | None:
         return None
 
 
-def _read_picture(row: ImageRow, limits: DecodeLimits) -> AnnotatedPicture | None:
+def _read_picture(row: ImageRow, limits: DecodeLimits, moments: MomentOptions) -> AnnotatedPicture | None:
     try:
+        if row.is_video:
+            return _read_video(row, limits, moments)
         data = read_original(row, limits)
         decoded = decode_image(data, short_side=DECODED_SIDE, long_side=DECODED_SIDE, limits=limits)
     except (DecodeError, UnknownSource) as error:
         logger.info("%s is not annotated now: %s", row.place, error)
         return None
     return AnnotatedPicture(image=decoded.image, data=data, exif=decoded.exif, metadata=decoded.metadata)
+
+
+def _read_video(row: ImageRow, limits: DecodeLimits, moments: MomentOptions) -> AnnotatedPicture:
+    cover = decode_original(row, short_side=DECODED_SIDE, long_side=DECODED_SIDE, limits=limits)
+    from models.videos.moments import read_moments
+
+    frames = partial(read_moments, find_video(row), moments, limits)
+    return AnnotatedPicture(image=cover.image, exif=cover.exif, metadata=cover.metadata, frames=frames)

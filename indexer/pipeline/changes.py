@@ -9,7 +9,7 @@ from indexer.library.sources.items import Item, KnownItem, Locator, Name, Root
 RETRIED = frozenset(
     [
         *("permission_denied", "not_found", "io_error", "out_of_memory", "crashed"),
-        *("too_many_pixels", "too_many_bytes", "needs_formats"),
+        *("too_many_pixels", "too_many_bytes", "needs_formats", "needs_video", "video_elsewhere"),
         *("offline", "url_unreachable", "url_timeout", "url_status", "url_redirects", "url_web_page"),
     ]
 )

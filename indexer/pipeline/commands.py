@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer.annotators.registry import list_annotators
+from indexer.annotators.registry import library_annotators, list_annotators
 from indexer.config import IndexerSettings
 from indexer.errors import InvalidRoot, RootInside, UnknownAnnotator, UnknownRoot
 from indexer.library.builds.current import delete_builds_but, find_build_damage, read_current
@@ -24,9 +24,11 @@ from indexer.library.lock import write_lock
 from indexer.library.sources.kinds import open_source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import AnnotatorCounts, OnAnnotate, backfill, count_annotations
+from indexer.pipeline.library_annotators import annotate_library
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.run import BuildOptions, BuildReport, Run
 from indexer.sources.places import source_at
+from models.foundation.errors import ImageSearchError
 from models.foundation.messages import Message, message
 
 __all__ = [
@@ -140,29 +142,57 @@ def annotate(
     *,
     again: bool = False,
     on_annotate: OnAnnotate = lambda *_: None,
+    on_warning: Callable[[ImageSearchError], None] = lambda _: None,
 ) -> list[AnnotatorCounts]:
-    """Put annotators (no names: all of them) to work on what they have not seen, or `again` on everything.
+    """Put annotators (no names: all that are set up) to work on what they have not seen, or `again` on everything.
 
-    Nothing is encoded, and no build is made. Raises UnknownAnnotator, NoIndex, LibraryBusy or LibraryUnwritable.
+    Nothing is encoded, and no build is made. Raises UnknownAnnotator, AnnotatorNotSetUp, NoIndex, LibraryBusy,
+    LibraryUnwritable, and what keeps an annotator from going on; what was found is kept.
     """
     layout = Layout(settings.data.absolute())
     if not layout.catalog.exists():
         raise NoIndex(layout.data)
     known = {annotator.name: annotator for annotator in list_annotators()}
     for name in names:
-        if name not in known:
-            raise UnknownAnnotator(name, list(known))
-    chosen = [known[name] for name in dict.fromkeys(names or known)]
+        if name not in known and name not in library_annotators():
+            raise UnknownAnnotator(name, [*known, *library_annotators()])
+    chosen = list(dict.fromkeys(names or [*known, *library_annotators()]))
+    of_pictures = [known[name] for name in chosen if name in known]
     with _opened(layout, settings) as catalog:
         catalog.check_seal(thorough=True)
         with catalog.writing():
             catalog.put_annotators(map(record_of, known.values()))
             if again:
-                for annotator in chosen:
+                for annotator in of_pictures:
                     catalog.forget_annotations(record_of(annotator))
-        backfill(catalog, layout, chosen, settings.decode_limits, most=None, on_annotate=on_annotate)
-        catalog.sync_texts()
-        catalog.seal()
+        backfill(
+            catalog,
+            layout,
+            of_pictures,
+            settings.decode_limits,
+            moments=settings.video.moment_options,
+            most=None,
+            on_annotate=on_annotate,
+        )
+        try:
+            of_libraries = [name for name in chosen if name in library_annotators()]
+            done = annotate_library(
+                catalog,
+                layout,
+                settings,
+                of_libraries,
+                named=names,
+                is_asked_for=True,
+                again=again,
+                on_annotate=on_annotate,
+            )
+        finally:
+            catalog.sync_texts()
+            catalog.seal()
+        for warning in done.warnings:
+            on_warning(warning)
+        for failure in done.failures:
+            raise failure
         return count_annotations(catalog)
 
 

@@ -4,7 +4,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -16,7 +16,15 @@ from indexer.library.encoders import LibraryEncoder
 from indexer.library.part_keys import owners_of, pack_key
 from indexer.library.sources.items import Item
 from indexer.pipeline.engines import DeviceEncoders
-from indexer.pipeline.read import FILES_A_WORKER, FailureRecord, ImageDataset, ImageRecord, Record, load_records
+from indexer.pipeline.read import (
+    FILES_A_WORKER,
+    PREFETCH,
+    FailureRecord,
+    ImageDataset,
+    ImageRecord,
+    Record,
+    load_records,
+)
 from models.foundation.messages import mark
 from models.foundation.vectors import Pixels, Vectors
 from models.pictures.parts import FIRST_REGION
@@ -75,6 +83,8 @@ class EncodeRun:
     """
 
     _first = 0  # number of the first vector of a picture: that of the whole
+    _files_a_worker = FILES_A_WORKER
+    _prefetch = PREFETCH
 
     def __init__(
         self,
@@ -126,10 +136,12 @@ class EncodeRun:
         sizes = Counter(item.stamp.size for item in dataset.items)
         self._rows_at_once = rows_at_once or batch_size
         self._repeated_sizes = {size for size, count in sizes.items() if count > 1 and size is not None}
-        workers = min(workers, 1 + len(dataset) // FILES_A_WORKER)
+        workers = min(workers, 1 + len(dataset) // self._files_a_worker)
         under_way: deque[UnderWay] = deque()
         try:
-            for batch in load_records(dataset, workers=workers, batch_size=batch_size, on_started=load):
+            for batch in load_records(
+                dataset, workers=workers, batch_size=batch_size, prefetch=self._prefetch, on_started=load
+            ):
                 under_way.append(self._submit(batch, devices))
                 while len(under_way) > ahead:
                     self._collect(dataset, devices, under_way)
@@ -254,7 +266,8 @@ class EncodeRun:
                 vectors.setdefault(indices[start], {})[name] = own
         # One append: an interrupt leaves a batch whole or not at all.
         self._pending += [
-            EncodedItem(dataset.items[record.index], record, vectors.get(record.index, {})) for record in batch
+            EncodedItem(dataset.items[record.index], _without_pixels(record), vectors.get(record.index, {}))
+            for record in batch
         ]
         under_way.popleft()
         failed = sum(isinstance(record, FailureRecord) for record in batch)
@@ -262,6 +275,11 @@ class EncodeRun:
         self.progress.failed += failed
         self.progress.copied += len(batch) - len(vectors) - failed
         self.progress.add(mark("encode"), time.perf_counter() - started)
+
+
+def _without_pixels(record: Record) -> Record:
+    """Return a record that may wait to be written: of a video, its pixels are hundreds of megabytes."""
+    return replace(record, pixels={}) if isinstance(record, ImageRecord) else record
 
 
 class PartsRun(EncodeRun):
@@ -282,9 +300,18 @@ class PartsRun(EncodeRun):
         if content_id is not None:  # else the file holds something else by now, which the next scan finds
             vectors[content_id] = found.vectors
             self._catalog.put_parts(content_id, record.parts, first=self._first)
+            if record.partial:
+                self._catalog.put_partial(content_id)
 
 
 class RegionsRun(PartsRun):
     """Encodes the regions of pictures that are not long."""
 
     _first = FIRST_REGION
+
+
+class MomentsRun(PartsRun):
+    """Encodes the moments of videos that are indexed. One video is much work, and what encoders see of it is much."""
+
+    _files_a_worker = 2
+    _prefetch = 1

@@ -91,10 +91,10 @@ class ProgressDisplay:
         if not self._console.is_terminal and time.monotonic() - self._spoke > _LINE_SECONDS and rate and done < total:
             self._spoke = time.monotonic()
             said = message(
-                "{done} of {total}, {rate:.0f} a second, {seconds:.0f} s left{rest}",
+                "{done} of {total}, {rate} a second, {seconds:.0f} s left{rest}",
                 done=done,
                 total=total,
-                rate=rate,
+                rate=_rounded(rate),
                 seconds=(total - done) / rate,
                 rest=rest,
             )
@@ -104,7 +104,11 @@ class ProgressDisplay:
         self, what: Message, done: int, total: int | None, *, rate: float = 0.0, failed: Message = NOTHING
     ) -> None:
         description = what.text(language())
-        fields: dict[str, Any] = {"rate": f"{rate:.0f}/s" if rate else "", "failed": failed.text(language())}
+        fields: dict[str, Any] = {"rate": f"{_rounded(rate)}/s" if rate else "", "failed": failed.text(language())}
         if self._task is None:
             self._task = self._bar.add_task(description, total=total, **fields)
         self._bar.update(self._task, description=description, completed=done, total=total, **fields)
+
+
+def _rounded(rate: float) -> str:
+    return f"{rate:.0f}" if rate >= 1 else f"{rate:.2f}"

@@ -1,4 +1,4 @@
-"""Picture files -> records, in worker processes: read, hash, decode, thumbnail, colours, preprocess."""
+"""Picture files and videos -> records, in worker processes: read, hash, decode, thumbnail, colours, preprocess."""
 
 import contextlib
 import hashlib
@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from indexer.library.annotations.port import AnnotatedPicture, Annotator
+from indexer.library.annotations.port import AnnotatedPicture, Annotator, Frames
 from indexer.library.annotations.values import Annotation
 from indexer.library.catalog.records import Content
 from indexer.library.layout import Layout
@@ -30,7 +30,13 @@ from models.encoders.encoder import Preprocess
 from models.foundation.errors import BackendNotInstalled
 from models.pictures.decode import DecodedImage, decode_image
 from models.pictures.errors import DecodeError
-from models.pictures.parts import Box, crop, list_parts, list_regions, region_side
+from models.pictures.files import open_regular
+from models.pictures.formats import is_video
+from models.pictures.parts import Box, PicturePart, crop, list_parts, list_regions, region_side
+from models.videos.options import MomentOptions
+
+if TYPE_CHECKING:
+    from models.videos.opening import Video
 
 logger = logging.getLogger(__name__)
 
@@ -46,17 +52,18 @@ class ImageRecord:
     `item` is as it was when it was read; `pixels` are of the whole picture, (1, h, w, 3), or of each of its `parts`; an
     encoder that has the vectors has none; `content` is None where the catalog has it; `annotations` are what each
     annotator found in one that is new, by their names; `seconds` are those spent reading and decoding, and on thumbnail
-    and annotations.
+    and annotations; `partial` says of the parts of a video that they do not reach its end.
     """
 
     index: int
     item: Item
     sha256: str
     pixels: Mapping[str, npt.NDArray[np.uint8]]
-    parts: Sequence[Box]
+    parts: Sequence[PicturePart]
     content: Content | None
     annotations: Mapping[str, Annotation]
     seconds: tuple[float, float]
+    partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +109,9 @@ class ImageDataset:
     """A map-style data set. An item is a record and never an exception, so a bad file cannot stop a run.
 
     Each picture is read and decoded once for all encoders, to the size that the largest of them wants. `sources` has
-    those of the items by their ids, `views` one for each encoder by its name. `of_parts`: the items are long pictures,
-    of which the catalog has the whole, and it is their parts that are made; `of_regions`: regions of other pictures.
+    those of the items by their ids, `views` one for each encoder by its name. `of_parts`: the items are long pictures
+    and videos, of which the catalog has the whole, and it is their parts that are made; or, `of_regions` as well, the
+    regions of other pictures.
     """
 
     items: Sequence[Item]
@@ -114,6 +122,7 @@ class ImageDataset:
     annotators: Sequence[Annotator] = ()
     of_parts: bool = False
     of_regions: bool = False
+    moments: MomentOptions = field(default_factory=MomentOptions)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -140,32 +149,94 @@ class ImageDataset:
         item = self.items[index]
         if item.problem is not None:
             raise DecodeError(*item.problem)
+        if is_video(item.locator.key):
+            return self._read_video(index, item)
         stamp, data = self.sources[item.locator.source_id].read(item, self.options)
         item = replace(item, stamp=stamp)
         sha256 = hashlib.sha256(data).hexdigest()
-        wanted = {name: view for name, view in self.views.items() if sha256 not in view.encoded.get(len(data), ())}
+        wanted = self._views_lacking(sha256, len(data))
         if not wanted:
             return CopyRecord(index, item, sha256)
         decoded = decode_image(
             data, short_side=self._short_side, long_side=DECODED_SIDE, spare=SPARE, limits=self.options.limits
         )
         decoded_at = time.perf_counter()
-        is_new = len(wanted) == len(self.views) and not self.of_parts and not self.of_regions
-        parts: Sequence[Box] = ()
+        parts: Sequence[PicturePart] = ()
         seen = [decoded.image]
         if self.of_parts:
-            parts = list_parts(decoded.width, decoded.height)
-            seen = [crop(decoded.image, part, (decoded.width, decoded.height)) for part in parts]
-            self._write_thumbnails(sha256, dict(enumerate(seen, 1)))
-        elif self.of_regions:
-            parts = list_regions(decoded.width, decoded.height)
-            seen = [crop(decoded.image, part, (decoded.width, decoded.height)) for part in parts]
+            boxes = (list_regions if self.of_regions else list_parts)(decoded.width, decoded.height)
+            parts = [PicturePart(box) for box in boxes]
+            seen = [crop(decoded.image, box, (decoded.width, decoded.height)) for box in boxes]
+            if not self.of_regions:  # of which the whole picture is shown
+                self._write_thumbnails(sha256, dict(enumerate(seen, 1)))
         if not seen:
             return CopyRecord(index, item, sha256)  # the file holds something else by now, which the next scan finds
+        is_new = len(wanted) == len(self.views) and not self.of_parts
         content, annotations = self._describe(sha256, data, decoded) if is_new else (None, {})
         pixels = {name: np.stack([view.preprocess(one) for one in seen]) for name, view in wanted.items()}
         seconds = decoded_at - started, time.perf_counter() - decoded_at
         return ImageRecord(index, item, sha256, pixels, parts, content, annotations, seconds)
+
+    def _views_lacking(self, sha256: str, size: int) -> dict[str, EncoderView]:
+        """Return how those encoders see a picture that have no vector of it."""
+        return {name: view for name, view in self.views.items() if sha256 not in view.encoded.get(size, ())}
+
+    def _read_video(self, index: int, item: Item) -> ImageRecord | CopyRecord:
+        """Read a video where it lies: what stands for all of it, or its moments."""
+        started = time.perf_counter()
+        path = self.sources[item.locator.source_id].own_file(item)
+        if path is None:
+            raise DecodeError("video_elsewhere")
+        with open_regular(path) as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            wanted = self._views_lacking(sha256, file.tell())
+            if not wanted:
+                return CopyRecord(index, item, sha256)
+            from models.videos.moments import decode_cover, read_moments
+            from models.videos.opening import open_video
+
+            with open_video(file, self.options.limits) as video:
+                if self.of_parts:
+                    return self._read_moments(ImageRecord(index, item, sha256, {}, (), None, {}, (0, 0)), video, wanted)
+                cover = decode_cover(video, self.options.limits, short_side=self._short_side, long_side=DECODED_SIDE)
+        decoded_at = time.perf_counter()
+        is_new = len(wanted) == len(self.views)
+        frames = partial(read_moments, path, self.moments, self.options.limits)
+        content, annotations = self._describe(sha256, b"", cover, frames) if is_new else (None, {})
+        pixels = {name: view.preprocess(cover.image)[None] for name, view in wanted.items()}
+        seconds = decoded_at - started, time.perf_counter() - decoded_at
+        return ImageRecord(index, item, sha256, pixels, (), content, annotations, seconds)
+
+    def _read_moments(self, record: ImageRecord, video: "Video", wanted: Mapping[str, EncoderView]) -> ImageRecord:
+        """Return a record with the moments of a video: one frame at a time is held, and what encoders see of each."""
+        from models.videos.moments import Moment, Reached, decode_cover, list_moments
+
+        started, reached, limits = time.perf_counter(), Reached(), self.options.limits
+        parts: list[PicturePart] = []
+        pixels: dict[str, list[npt.NDArray[np.uint8]]] = {name: [] for name in wanted}
+
+        def keep(moment: Moment) -> None:
+            parts.append(PicturePart(Box(0, 0, *moment.size), moment.at_ms))
+            self._write_thumbnails(record.sha256, {len(parts): moment.image})
+            for name, view in wanted.items():
+                pixels[name].append(view.preprocess(moment.image))
+
+        sides = {"short_side": self._short_side, "long_side": DECODED_SIDE}
+        try:
+            for moment in list_moments(video, self.moments, limits, reached=reached, **sides):
+                keep(moment)
+        except DecodeError:  # what was found counts, so that the file is not read again and again
+            reached.breaks_off = True
+        if not parts:
+            cover = decode_cover(video, limits, **sides)
+            keep(Moment(0, cover.image, (cover.width, cover.height)))
+        return replace(
+            record,
+            pixels={name: np.stack(own) for name, own in pixels.items()},
+            parts=parts,
+            seconds=(time.perf_counter() - started, 0.0),
+            partial=reached.breaks_off or reached.out_of_time,
+        )
 
     @property
     def _short_side(self) -> int:
@@ -178,10 +249,14 @@ class ImageDataset:
             for part, image in images.items():
                 write_thumbnail(image, self.layout.thumbnail(sha256, part))
 
-    def _describe(self, sha256: str, data: bytes, decoded: DecodedImage) -> tuple[Content, Mapping[str, Annotation]]:
+    def _describe(
+        self, sha256: str, data: bytes, decoded: DecodedImage, frames: Frames | None = None
+    ) -> tuple[Content, Mapping[str, Annotation]]:
         """Write the thumbnail of a picture that is new, and return what the catalog keeps of it."""
         self._write_thumbnails(sha256, {0: decoded.image})
-        picture = AnnotatedPicture(image=decoded.image, data=data, exif=decoded.exif, metadata=decoded.metadata)
+        picture = AnnotatedPicture(
+            image=decoded.image, data=data, exif=decoded.exif, metadata=decoded.metadata, frames=frames
+        )
         content = Content(
             sha256=sha256,
             format=decoded.format,
@@ -189,29 +264,36 @@ class ImageDataset:
             height=decoded.height,
             partial=decoded.partial,
             dropped=decoded.dropped,
+            duration_ms=decoded.duration_ms,
         )
         return content, {one.name: annotate(one, picture) for one in self.annotators}
 
 
 def load_records(
-    dataset: RecordSource, *, workers: int, batch_size: int, on_started: Callable[[], None] = lambda: None
+    dataset: RecordSource,
+    *,
+    workers: int,
+    batch_size: int,
+    prefetch: int = PREFETCH,
+    on_started: Callable[[], None] = lambda: None,
 ) -> Iterator[list[Record]]:
     """Yield the records of `dataset` in order, in batches, read by `workers` processes (0: by this one).
 
-    A file that kills its worker becomes a failure record. `on_started` is called once the workers, which are forks, run
-    and read the first batches. Raises BackendNotInstalled without torch.
+    Each has `prefetch` batches ready. A file that kills its worker becomes a failure record. `on_started` is called
+    once the workers, which are forks, run and read the first batches. Raises BackendNotInstalled without torch.
     """
     start = 0
     while start < len(dataset):
         try:
-            for batch in _load(dataset, range(start, len(dataset)), workers, batch_size, on_started=on_started):
+            todo = range(start, len(dataset))
+            for batch in _load(dataset, todo, workers, batch_size, prefetch=prefetch, on_started=on_started):
                 yield batch
                 start += len(batch)
         except RuntimeError as error:
             if not _worker_died(error):
                 raise
             # One of the files under way did it. Read those one by one, so that only the guilty one is lost.
-            suspects = range(start, min(len(dataset), start + max(workers, 1) * PREFETCH * batch_size))
+            suspects = range(start, min(len(dataset), start + max(workers, 1) * prefetch * batch_size))
             for record in _load_one_by_one(dataset, suspects):
                 yield [record]
                 start += 1

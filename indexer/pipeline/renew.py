@@ -43,6 +43,8 @@ def renew(catalog: Catalog, limits: DecodeLimits, on_done: Callable[[int, int], 
 def _looks_new(rows: Sequence[ImageRow], limits: DecodeLimits) -> bool | None:
     """Say whether a picture may look otherwise now; None where it cannot be reached."""
     for row in rows:
+        if row.is_video:
+            return False
         try:
             return may_look_new(read_original(row, limits))
         except (DecodeError, UnknownSource):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from indexer.annotators.registry import list_annotators
+from indexer.annotators.registry import library_annotators, list_annotators
 from indexer.config import IndexerSettings
 from indexer.errors import (
     ClockJumped,
@@ -22,6 +22,7 @@ from indexer.errors import (
 )
 from indexer.library.builds.current import is_untouched, read_current
 from indexer.library.builds.manifest import Manifest
+from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.words.pinyin import is_installed
 from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder, choose_encoders, merge_small_shards, open_encoders
@@ -33,8 +34,9 @@ from indexer.library.sources.port import ReadOptions, ScanContext, Source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare, items_as_known
-from indexer.pipeline.encode import EncodeRun, OnProgress, PartsRun, Progress, RegionsRun
+from indexer.pipeline.encode import EncodeRun, MomentsRun, OnProgress, PartsRun, Progress, RegionsRun
 from indexer.pipeline.engines import DeviceEncoders
+from indexer.pipeline.library_annotators import annotate_library
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.read import EncoderView, ImageDataset
 from indexer.pipeline.renew import renew
@@ -119,7 +121,7 @@ class Run:
         names = choose_encoders(options.encoders or settings.encoders, options.dropped, catalog.list_encoders())
         self.specs = [get_installed_spec(name, settings.runtime) for name in names]
         self.encoders: dict[str, LibraryEncoder] = {}
-        if settings.pinyin and not is_installed():
+        if (catalog.has_pinyin if settings.pinyin is None else settings.pinyin) and not is_installed():
             raise BackendNotInstalled("pypinyin", "pinyin")
         self.annotators = tuple(one for one in list_annotators() if one.name not in settings.left_out)
         self.records = [record_of(annotator) for annotator in self.annotators]
@@ -159,6 +161,7 @@ class Run:
         self._sync_texts()
         manifest = self._publish_if_changed()
         self._end_changes_of_encoders()
+        self._annotate_library()
         self.catalog.seal()
         return BuildReport(
             build=manifest.build,
@@ -396,12 +399,10 @@ class Run:
         self._encode_with(run, items)
 
     def _encode_parts(self) -> None:
-        """Encode the parts of long pictures that have none yet: of those that are new, and of an earlier version's."""
-        items = self._items_of(self.catalog.list_lacking_parts(self.encoder_ids))
-        started = time.perf_counter()
-        self._encode_with(PartsRun(self.catalog, self.encoders, Progress(total=len(items))), items, of_parts=True)
-        if items:
-            self.progress.add(mark("parts of long pictures"), time.perf_counter() - started)
+        """Encode the parts of long pictures and videos that have none yet: new ones, and those of earlier versions."""
+        rows = self._readable(self.catalog.list_lacking_parts(self.encoder_ids))
+        self._encode_parts_with(PartsRun, [row for row in rows if not row.is_video], mark("parts of long pictures"))
+        self._encode_parts_with(MomentsRun, [row for row in rows if row.is_video], mark("moments of videos"))
 
     def _encode_regions(self) -> None:
         """Encode the regions of other pictures, where they are wanted; forget them where they are not any more."""
@@ -409,37 +410,47 @@ class Run:
         if wanted is not None and wanted != self.catalog.has_regions:
             with self.catalog.writing():
                 self.catalog.put_regions_wanted(wanted)
-        items = self._items_of(self.catalog.list_lacking_regions(self.encoder_ids))
-        started = time.perf_counter()
-        self._encode_with(RegionsRun(self.catalog, self.encoders, Progress(total=len(items))), items, of_regions=True)
-        if items:
-            self.progress.add(mark("regions"), time.perf_counter() - started)
+        rows = self._readable(self.catalog.list_lacking_regions(self.encoder_ids))
+        self._encode_parts_with(RegionsRun, rows, mark("regions"))
 
-    def _items_of(self, ids: Sequence[int]) -> list[Item]:
-        """Return an item of each content that can be read."""
-        sources: dict[int, Source] = {}
-        for root in self.catalog.list_roots() if ids else ():
-            with suppress(UnknownSource):  # its pictures wait until what reads it is installed again
-                sources[root.id] = open_source(root)
-        return [
+    def _encode_parts_with(self, kind: type[PartsRun], rows: Sequence[ImageRow], stage: str) -> None:
+        if not rows:
+            return
+        started, sources = time.perf_counter(), self._sources()
+        items = [
             Item(row.locator, row.stamp, remote=sources[row.locator.source_id].address(row.path) is not None)
+            for row in rows
+        ]
+        self._encode_with(kind(self.catalog, self.encoders, Progress(total=len(items))), items, of_parts=True)
+        self.progress.add(stage, time.perf_counter() - started)
+
+    def _readable(self, ids: Sequence[int]) -> list[ImageRow]:
+        """Return a picture of each of these contents that can be read."""
+        sources = self._sources() if ids else {}
+        return [
+            row
             for rows in self.catalog.list_images_of(ids).values()
             for row in [one for one in rows if one.locator.source_id in sources][:1]
         ]
 
-    def _encode_with(
-        self, run: EncodeRun, items: Sequence[Item], *, of_parts: bool = False, of_regions: bool = False
-    ) -> None:
+    def _sources(self) -> dict[int, Source]:
+        sources: dict[int, Source] = {}
+        for root in self.catalog.list_roots():
+            with suppress(UnknownSource):  # its pictures wait until what reads it is installed again
+                sources[root.id] = open_source(root)
+        return sources
+
+    def _encode_with(self, run: EncodeRun, items: Sequence[Item], *, of_parts: bool = False) -> None:
         if not items:
             return
         self.options.on_progress(run.progress)
-        settings, in_parts = self.settings, of_parts or of_regions
+        settings = self.settings
         sizes = {item.stamp.size for item in items if item.stamp.size is not None}
         needed = {item.locator.source_id for item in items}
         dataset = ImageDataset(
             items,
             {root.id: open_source(root) for root in self.catalog.list_roots() if root.id in needed},
-            {name: self._view(encoder, sizes, of_parts=in_parts) for name, encoder in self.encoders.items()},
+            {name: self._view(encoder, sizes, of_parts=of_parts) for name, encoder in self.encoders.items()},
             self.layout,
             ReadOptions(
                 limits=settings.decode_limits,
@@ -448,7 +459,8 @@ class Run:
             ),
             self.annotators,
             of_parts,
-            of_regions,
+            isinstance(run, RegionsRun),
+            settings.video.moment_options,
         )
         with ExitStack() as stack:
             devices = {spec.name: stack.enter_context(DeviceEncoders(spec, settings.runtime)) for spec in self.specs}
@@ -457,7 +469,7 @@ class Run:
                 dataset,
                 devices,
                 workers=count_cpus() if settings.workers is None else settings.workers,
-                batch_size=max(1, batch_size // _PARTS_OF_ONE) if in_parts else batch_size,
+                batch_size=_files_at_once(run, batch_size),
                 rows_at_once=batch_size,
                 on_progress=self.options.on_progress,
             )
@@ -476,12 +488,29 @@ class Run:
     def _backfill(self) -> None:
         started = time.perf_counter()
         if self.options.only is None:
-            limits, on_annotate = self.settings.decode_limits, self.options.on_annotate
-            problems = backfill(self.catalog, self.layout, self.annotators, limits, on_annotate=on_annotate)
+            problems = backfill(
+                self.catalog,
+                self.layout,
+                self.annotators,
+                self.settings.decode_limits,
+                moments=self.settings.video.moment_options,
+                on_annotate=self.options.on_annotate,
+            )
             if problems:
                 self.progress.problems.update(problems)
                 self.progress.add(mark("annotations"), time.perf_counter() - started)
         self.warnings += [NotAnnotated(name, count) for name, count in self.progress.problems.items() if count]
+
+    def _annotate_library(self) -> None:
+        """Find what vectors tell and servers say, now that the pictures can be searched."""
+        started = time.perf_counter()
+        names = [name for name in library_annotators() if name not in self.settings.left_out]
+        on_annotate = self.options.on_annotate
+        done = annotate_library(self.catalog, self.layout, self.settings, names, on_annotate=on_annotate)
+        self.warnings += [*done.warnings, *done.failures]
+        self.warnings += [NotAnnotated(name, count) for name, count in done.problems.items() if count]
+        if self.catalog.sync_texts() or done.problems:
+            self.progress.add(mark("annotations"), time.perf_counter() - started)
 
     def _publish_if_changed(self) -> Manifest:
         started = time.perf_counter()
@@ -516,6 +545,13 @@ class Run:
         now = datetime.now(UTC)
         if now < datetime.fromisoformat(before.created_at):
             self.warnings.append(ClockJumped(now.isoformat(timespec="seconds"), before.created_at))
+
+
+def _files_at_once(run: EncodeRun, batch_size: int) -> int:
+    """Return how many files are read at once, each of which has one row or many for encoders."""
+    if isinstance(run, MomentsRun):
+        return 1
+    return max(1, batch_size // _PARTS_OF_ONE) if isinstance(run, PartsRun) else batch_size
 
 
 def _reaches(root: Root, folder: Path) -> bool:

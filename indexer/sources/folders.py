@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from indexer.library.sources.items import MAX_INT64, Item, Locator, Root, Stamp
 from indexer.library.sources.port import FilePath, Original, ReadOptions, ScanContext, Source, StoredItem
+from indexer.sources.clips import Clips, clips_beside, find_clip
 from indexer.sources.rules import IGNORE_FILES, NO_MEDIA, FileKind, PathRules
 from indexer.sources.sidecars import SUFFIXES as SIDECAR_SUFFIXES
 from indexer.sources.sidecars import Sidecars, pictures_beside
@@ -44,15 +45,16 @@ class FolderSource(Source):
         return scan_paths(self.root, paths, other_roots=context.other_roots, unreadable=context.unreadable)
 
     def with_related(self, paths: Sequence[str]) -> Sequence[str]:
-        """Add the pictures of which files beside them have changed."""
-        sidecars: dict[str, list[str]] = {}
+        """Add the pictures of which files beside them have changed, and the clips of pictures."""
+        changed: dict[str, list[str]] = {}
         for path in paths:
-            if path.lower().endswith(SIDECAR_SUFFIXES):
-                folder, _, name = path.rpartition("/")
-                sidecars.setdefault(folder, []).append(name)
+            folder, _, name = path.rpartition("/")
+            changed.setdefault(folder, []).append(name)
         found = dict.fromkeys(paths)
-        for folder, names in sidecars.items():
-            beside = pictures_beside(self.root.path / folder, names)
+        for folder, names in changed.items():
+            sidecars = [name for name in names if name.lower().endswith(SIDECAR_SUFFIXES)]
+            beside = pictures_beside(self.root.path / folder, sidecars) if sidecars else []
+            beside += clips_beside(self.root.path / folder, names)
             found |= dict.fromkeys(f"{folder}/{one}" if folder else one for one in beside)
         return list(found)
 
@@ -67,6 +69,14 @@ class FolderSource(Source):
     def file(self, key: str) -> Path:
         """Return the file itself."""
         return self.root.path / key
+
+    def own_file(self, item: Item) -> Path:
+        """Return the file itself."""
+        return self.file(item.locator.key)
+
+    def clip(self, key: str) -> Path | None:
+        """Return the clip of a live photo."""
+        return find_clip(self.file(key))
 
     def original(self, picture: StoredItem, _limits: DecodeLimits) -> Original:
         """Return the file itself."""
@@ -113,15 +123,16 @@ def scan(
         if folder and {entry.name for entry in entries} >= _LIBRARY_FILES:
             continue
         subfolders: list[tuple[str, int]] = []
-        sidecars = Sidecars(root.path / folder, (entry.name for entry in entries))
+        names = [entry.name for entry in entries]
+        sidecars, clips = Sidecars(root.path / folder, names), Clips(root.path / folder, names)
         for entry in entries:
             path = f"{folder}{entry.name}"
             if _is_folder(entry):
                 if wanted.folder(path):
                     (links if entry.is_symlink() else subfolders).append((path + "/", identity[0]))
-            elif kind := wanted.file(path):
+            elif (kind := wanted.file(path)) and not clips.holds(entry.name):
                 yield describe_item(file_item(root, path, entry, kind), sidecars)
-            elif entry.is_symlink() and not Path(entry.path).exists():
+            elif kind is None and entry.is_symlink() and not Path(entry.path).exists():
                 unreadable.append(path + "/")
         folders += reversed(subfolders)
 
@@ -134,7 +145,7 @@ def scan_paths(
     The paths must not need a scan of the whole: see `needs_whole`.
     """
     wanted = PathRules(root)
-    sidecars: dict[str, Sidecars] = {}  # by folder
+    beside: dict[str, tuple[Sidecars, Clips]] = {}  # by folder
     for path in sorted(set(paths)):
         absolute = root.path / path
         if _is_elsewhere(root, absolute, other_roots):
@@ -144,9 +155,12 @@ def scan_paths(
                 yield from scan(root, other_roots=other_roots, unreadable=unreadable, start=f"{path}/")
         elif absolute.exists() and _reaches(root, wanted, absolute.parent) and (kind := wanted.file(path)):
             folder = path.rpartition("/")[0]
-            if folder not in sidecars:
-                sidecars[folder] = Sidecars(absolute.parent, os.listdir(absolute.parent))
-            yield describe_item(file_item(root, path, absolute, kind), sidecars[folder])
+            if folder not in beside:
+                names = os.listdir(absolute.parent)
+                beside[folder] = Sidecars(absolute.parent, names), Clips(absolute.parent, names)
+            sidecars, clips = beside[folder]
+            if not clips.holds(absolute.name):
+                yield describe_item(file_item(root, path, absolute, kind), sidecars)
 
 
 def needs_whole(root: Root, path: str) -> bool:

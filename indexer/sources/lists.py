@@ -76,6 +76,10 @@ class ListSource(Source):
         """Return a file; its key may be its whole path."""
         return self.root.path.parent / key
 
+    def own_file(self, item: Item) -> Path | None:
+        """Return a file that the list names."""
+        return None if is_address(item.locator.key) else self.file(item.locator.key)
+
     def address(self, key: str) -> str | None:
         """Return the key of what was fetched."""
         return key if is_address(key) else None

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 from indexer.errors import InvalidPattern
 from indexer.library.sources.items import Root
-from models.pictures.formats import SUFFIXES, is_read, say_picture, why_unread
+from models.pictures.formats import (
+    HEAD,
+    SUFFIXES,
+    is_read,
+    may_be_text,
+    say_picture,
+    say_transport_stream,
+    why_unread,
+)
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -69,7 +77,7 @@ class PathRules:
         if self._is_ignored(path):
             return None
         if kind is FileKind.PERHAPS:
-            return FileKind.PICTURE if _begins_as_picture(self._path / path) else None
+            return _kind_inside(self._path / path)
         return kind
 
     def _visible(self, path: str) -> bool:
@@ -102,12 +110,18 @@ class PathRules:
 
 def kind_of(name: str) -> FileKind | None:
     """Return what the name of a file says of it, None where it is that of no picture."""
-    suffix = "." + name.rpartition(".")[2].lower() if "." in name.lstrip(".") else ""
+    suffix = _suffix_of(name)
+    if may_be_text(suffix):
+        return FileKind.PERHAPS
     if is_read(suffix):
         return FileKind.PICTURE
     if why_unread(suffix):
         return FileKind.UNREAD
     return FileKind.PERHAPS if not suffix or _MORE_THAN_A_SUFFIX.search(name) else None
+
+
+def _suffix_of(name: str) -> str:
+    return "." + name.rpartition(".")[2].lower() if "." in name.lstrip(".") else ""
 
 
 # "photo.jpg_large", "photo.jpg!thumb", "photo.jpg.1", "photo.png~"
@@ -121,12 +135,18 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _begins_as_picture(path: Path) -> bool:
+def _kind_inside(path: Path) -> FileKind | None:
+    """Return what a file is by its content, None where that is neither a picture nor a video."""
+    suffix = _suffix_of(path.name)
     try:
         with path.open("rb") as file:
-            return say_picture(file.read(32))
+            head = file.read(HEAD)
     except OSError:
-        return False
+        return None
+    if may_be_text(suffix):
+        kind = FileKind.UNREAD if why_unread(suffix) else FileKind.PICTURE
+        return kind if say_transport_stream(head) else None
+    return FileKind.PICTURE if say_picture(head) else None
 
 
 def has_files(folder: Path) -> bool:

@@ -28,6 +28,13 @@ def language() -> str:
     return "zh" if is_chinese(next(filter(None, map(os.environ.get, names)), "")) else "en"
 
 
+def clock(seconds: float) -> str:
+    """Return a time in a film as people write it: 83.4 -> "1:23"."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
 def print_json(value: object) -> None:
     """Print `value` as JSON. A byte of a file name that is not UTF-8 becomes an escape that reads back the same."""
     text = json.dumps(value, ensure_ascii=False, indent=2)

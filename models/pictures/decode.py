@@ -17,6 +17,7 @@ from models.pictures.colour import find_transform, profile_of_code_points, profi
 from models.pictures.ends import boxes_end_early, reason
 from models.pictures.errors import DecodeError, ImageTooLarge
 from models.pictures.extra_formats import Developed, develop
+from models.pictures.formats import HEAD, say_video
 from models.pictures.frames import gif_can_be_cleared, is_animated, load_telling_frame
 from models.pictures.limits import DecodeLimits, check_bytes, check_pixels
 from models.pictures.metadata import Metadata, read_metadata
@@ -41,6 +42,7 @@ class DecodedImage:
     metadata: Metadata = field(default_factory=Metadata)
     dropped: tuple[str, ...] = ()  # parts of the file beside the pixels that had to be passed over, by their names
     partial: bool = False  # whether the file breaks off: then `image` is what there is of it
+    duration_ms: int | None = None  # of a video, of which `image` is the cover
 
 
 _DEFAULT_LIMITS: Final = DecodeLimits()
@@ -114,6 +116,8 @@ def _decode_repaired(data: bytes, sides: "_Sides", limits: DecodeLimits, error: 
             except Exception:  # as above
                 logger.debug("a repaired picture of %d bytes could not be decoded", len(data), exc_info=True)
     why, detail = reason(error, data)
+    if why in {"not_an_image", "unsupported"} and say_video(data[:HEAD]):
+        raise DecodeError("is_a_video") from error
     if why == "unsupported" and (numbers := read_numbers(data, limits)) is not None:
         return _of_numbers(numbers, data, sides)
     raise DecodeError(why, detail) from error

@@ -3,6 +3,9 @@
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -26,24 +29,44 @@ def read_image_file(
     Raises DecodeError (empty_file, truncated, not_a_regular_file, not_found, permission_denied, io_error) or
     ImageTooLarge (too_many_bytes).
     """
-    try:
-        # Before, because opening a device may set it going; and after, because the file may be another now.
-        _check_regular(path.stat())
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            status = os.fstat(file.fileno())
-            _check_regular(status)
-            if part is not None:
-                return _read_part(file, *part, limits)
-            check_bytes(status.st_size, limits)
-            data = file.read(status.st_size + 1)
-    except OSError as error:
-        raise DecodeError(_OS_REASONS.get(error.errno or 0, "io_error"), error.strerror or "") from error
-    except ValueError as error:  # a NUL in the path
-        raise DecodeError("not_found") from error
+    with open_regular(path) as file:
+        if part is not None:
+            return _read_part(file, *part, limits)
+        size = os.fstat(file.fileno()).st_size
+        check_bytes(size, limits)
+        data = file.read(size + 1)
     if not data:
         raise DecodeError("empty_file")
     check_bytes(len(data), limits)  # it may have grown
     return data
+
+
+@contextmanager
+def open_regular(path: Path) -> Iterator[BufferedReader]:
+    """Open a regular file, links followed; never wait for a writer or a device. It is closed at the end.
+
+    Raises DecodeError (not_a_regular_file, not_found, permission_denied, io_error), for what is done with it too.
+    """
+    try:
+        with _open(path) as file:
+            yield file
+    except OSError as error:
+        raise DecodeError(_OS_REASONS.get(error.errno or 0, "io_error"), error.strerror or "") from error
+
+
+def _open(path: Path) -> BufferedReader:
+    try:
+        # Before, because opening a device may set it going; and after, because the file may be another now.
+        _check_regular(path.stat())
+        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    except ValueError as error:  # a NUL in the path
+        raise DecodeError("not_found") from error
+    try:
+        _check_regular(os.fstat(file.fileno()))
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def _read_part(file: BinaryIO, offset: int, size: int, limits: DecodeLimits) -> bytes:

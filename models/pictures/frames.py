@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 _MOST_FRAMES: Final = 64  # that are looked at
 _MOST_PIXELS: Final = 64_000_000  # of all frames that are looked at
 _SIDE: Final = 32  # pixels of the picture that is judged
-_SAYS_ENOUGH: Final = 20.0  # standard deviation of 0..255: photographs have 40 to 70
+SAYS_ENOUGH: Final = 20.0  # standard deviation of 0..255: photographs have 40 to 70
 _SAYS_MORE: Final = 1.5  # times as much as the first, for another to be taken
 
 
@@ -30,9 +30,9 @@ def load_telling_frame(image: ImageFile.ImageFile, limits: DecodeLimits) -> Imag
     """
     image.load()
     hidden = bool(getattr(image, "default_image", False))
-    said = 0.0 if hidden else _says(image)
+    said = 0.0 if hidden else says(image)
     most, pixels = said * _SAYS_MORE, image.width * image.height
-    if said >= _SAYS_ENOUGH:
+    if said >= SAYS_ENOUGH:
         return image
     best = image.copy()  # what is loaded next takes its place
     for number in range(1, _MOST_FRAMES):
@@ -46,15 +46,15 @@ def load_telling_frame(image: ImageFile.ImageFile, limits: DecodeLimits) -> Imag
         except Exception:  # the end of the animation, or part of the per-image guard: what was read counts
             logger.debug("an animation ends with frame %d", number, exc_info=True)
             break
-        said = _says(image)
+        said = says(image)
         if said > most or (hidden and number == 1):
             best, most = image.copy(), said
-            if said >= _SAYS_ENOUGH:
+            if said >= SAYS_ENOUGH:
                 break
     return best
 
 
-def _says(image: Image.Image) -> float:
+def says(image: Image.Image) -> float:
     """Return how much there is to see: how far values differ over a small picture (standard deviation)."""
     small = image.convert("RGBA").resize((_SIDE, _SIDE), Image.Resampling.BOX)
     white = Image.new("RGBA", small.size, (255, 255, 255, 255))

@@ -43,6 +43,14 @@ class Box:
         return max(0, wide) * max(0, high) / max(1, other.width * other.height)
 
 
+@dataclass(frozen=True, slots=True)
+class PicturePart:
+    """A part of a picture, or a moment of a video: then `box` is all of it, and `at_ms` is from its beginning."""
+
+    box: Box
+    at_ms: int | None = None
+
+
 def is_long(width: int, height: int) -> bool:
     """Say whether a picture is looked at in parts as well."""
     return min(width, height) >= LEAST_SIDE and max(width, height) > LONGEST * min(width, height)

@@ -42,6 +42,7 @@ def test_json_for_programs(xuntu, library, photographs):
         "height",
         "duplicates",
         "part",
+        "moments",
         "reasons",
     }
     assert (answer["hits"][0]["path"], answer["hits"][0]["root"]) == ("cat.png", str(photographs))
@@ -228,13 +229,16 @@ def test_the_demo_shows_what_it_promises(xuntu, tmp_path):
         ("火箭发射", "rocket.jpg"),
         ("a cup of coffee", "coffee.png"),
         ("花", "flower.jpg"),
+        ("圖書館", "sign.png"),
+        ("churn", "slide.png"),
+        ("摩托车", "film.mp4"),
     ):
         assert name in "".join(tables[query].splitlines()[:4]), query
-    assert len(tables) == 9
+    assert len(tables) == 12
     with Image.open(tmp_path / "data/demo/contact-sheet.png") as sheet:
         assert sheet.height > sheet.width
     again = xuntu("demo")
-    assert "0 encoded, 12 already there" in again.stdout
+    assert "0 encoded, 15 already there" in again.stdout
 
 
 def test_the_demo_takes_a_folder_of_ones_own(xuntu, photographs):

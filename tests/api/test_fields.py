@@ -82,7 +82,7 @@ def test_values_are_counted_among_the_pictures_that_satisfy_conditions(http):
     every = get(http, "/v1/facets", language="zh")
     labels = {facet["field"]: [value["label"] for value in facet["values"]] for facet in every["facets"]}
     own = {"format", "tag", "taken", "colour", "orientation"}
-    assert set(labels) == own | {"camera", "lens", "keyword", "person", "rating", "place"}
+    assert set(labels) == own | {"kind", "camera", "lens", "keyword", "person", "rating", "place"}
     assert "横" in labels["orientation"]
     assert every["total"] == 9
 

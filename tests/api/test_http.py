@@ -59,6 +59,7 @@ def test_a_search_answers_hits_with_everything_a_page_needs(http):
         "height",
         "duplicates",
         "part",
+        "moments",
         "reasons",
     }
     assert (answer["hits"][0]["path"], answer["total"], answer["next_offset"]) == ("cat.png", 9, 2)

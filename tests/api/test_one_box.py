@@ -9,9 +9,10 @@ from PIL import ExifTags, Image
 from api.config import Settings
 from api.http.app import create_app
 from api.search.engine import SearchEngine
+from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query
 from indexer.config import IndexerSettings
-from indexer.pipeline.commands import BuildOptions, build
+from indexer.pipeline.commands import BuildOptions, annotate, build
 
 # name: the photograph, when it was taken, where, and what somebody wrote of it
 HANGZHOU, PARIS = (30.27, 120.15), (48.86, 2.35)
@@ -98,6 +99,12 @@ def test_a_date_alone_finds_what_is_from_then_the_newest_first(engine):
     assert names(ask(engine, "2021年7月", where="place=paris")) == ["IMG_1002.jpg"]
 
 
+def test_a_date_that_conditions_leave_no_picture_of_hides_nothing_else(engine):
+    early = ask(engine, "2021年7月的猫", where="taken<2020-01-01")
+    assert set(names(early)) == {"合同扫描 3.jpg", "IMG_1006.jpg"}
+    assert ask(engine, "2021年7月", where="format=png").total == 0
+
+
 def test_it_is_said_what_no_picture_has(engine):
     result = ask(engine, "2015年的猫")
     assert {"nothing_has"} == {note.code for note in result.notes}
@@ -105,6 +112,29 @@ def test_it_is_said_what_no_picture_has(engine):
     assert set(names(result)[:2]) == {"IMG_1001.jpg", "IMG_1002.jpg"}
     nothing = ask(engine, "粤A99999")
     assert nothing.hits == [] or nothing.notes
+
+
+def test_what_no_picture_says_may_still_be_seen(engine):
+    sign = ask(engine, '"stop" sign')
+    assert [note.code for note in sign.notes][:1] == ["nothing_has"]
+    assert "was looked for as what a picture shows" in sign.notes[0].text("en")
+    assert names(sign) == names(ask(engine, "stop sign", match="vector"))
+    alone = ask(engine, "2015年")
+    assert "was looked for as what a picture shows" in alone.notes[0].text("en")
+
+
+def test_notes_say_what_was_done_with_words_that_encoders_do_not_know(engine):
+    assert ask(engine, "杭州").notes == []
+    (note,) = ask(engine, "inv").notes
+    assert note.text("en") == "Not understood in pictures, so looked for in words alone: inv."
+    (note,) = ask(engine, "猫 zzqx").notes
+    assert note.text("en") == "Not understood, so left out: zzqx."
+    with pytest.raises(InvalidQuery, match="nope"):
+        ask(engine, "2021年7月", encoders=("nope",))
+
+
+def test_a_date_and_a_place_make_each_other_sure(engine):
+    assert names(ask(engine, "杭州 2021"))[0] == "IMG_1004.jpg"
 
 
 def test_reasons_say_what_of_a_picture_was_meant(engine):
@@ -179,6 +209,27 @@ def test_words_that_many_have_count_among_what_looks_like_it(engine, monkeypatch
     assert why(result)["IMG_1006.jpg"][0] == ("caption", "a rocket before the launch")
     assert names(ask(fresh, "发票编号"))[0] == "IMG_1003.jpg"
     assert names(ask(fresh, "火箭发票", where="place=paris"))[0] in ("IMG_1002.jpg", "IMG_1006.jpg")
+
+
+def test_dates_and_places_that_are_found_out_later_are_known_while_it_runs(data, tmp_path, monkeypatch, heavy):
+    settings = IndexerSettings(data=tmp_path / "data", workers=0, leave_out="exif,place")
+    build(settings, [data.parent / "list.csv"], BuildOptions())
+    monkeypatch.setattr("api.search.preferences._KEPT_SECONDS", 0.0)
+    engine = SearchEngine.open(tmp_path / "data")
+    assert {"nothing_has"} <= {note.code for note in ask(engine, "2021年7月的猫").notes}
+    annotate(settings)
+    found = ask(engine, "2021年7月在杭州的猫")
+    assert [span.kind for span in found.clauses[0].spans] == ["date", "place", "scene"]
+    assert why(found)["IMG_1002.jpg"][0] == ("taken", "2021-07-01T10:00:00")
+
+
+def test_sounds_are_found_as_soon_as_they_are_indexed(data, tmp_path, heavy):
+    settings = IndexerSettings(data=tmp_path / "data", workers=0)
+    build(settings, [data.parent / "list.csv"], BuildOptions())
+    engine = SearchEngine.open(tmp_path / "data")
+    assert ask(engine, "fapiao", match="text").hits == []
+    build(settings.model_copy(update={"pinyin": True}), [], BuildOptions())
+    assert names(ask(engine, "fapiao", match="text")) == ["IMG_1003.jpg"]
 
 
 def test_a_library_without_dates_places_or_words_is_asked_all_the_same(photographs, tmp_path, heavy):

@@ -61,10 +61,10 @@ def test_of_both_ways_only_what_says_the_words_has_a_reason(data):
     assert set(map(tuple, reasons(data, "日落", match="vector").values())) == {()}
 
 
-def test_reasons_travel_with_hits(data):
+def test_reasons_travel_with_hits(data, heavy):
     with TestClient(create_app(Settings(data=data))) as http:
         (hit,) = http.get("/v1/search", params={"q": "日落", "match": "text"}).raise_for_status().json()["hits"]
-    assert hit["reasons"] == [{"field": "caption", "text": "西湖的日落", "box": None}]
+    assert hit["reasons"] == [{"field": "caption", "text": "西湖的日落", "box": None, "at": None}]
 
 
 def test_long_texts_are_cut_around_what_was_asked_for():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from processes import Bench, say
 from tables import NO_REACH, Table
 
-from api.demo import copy_built_in
+from api.demo_library import copy_photographs
 from api.search.engine import SearchEngine
 from api.search.query import Clause, Query
 from api.search.results import SearchResult
@@ -75,7 +75,7 @@ def measure(bench: Bench) -> Table:
     """Ask everything of a library of the photographs, as `xuntu search` does."""
     say("asking the photographs of the demo")
     folder = bench.folder / "demo"
-    copy_built_in(folder / "pictures")
+    copy_photographs(folder / "pictures")
     bench.build(folder / "library", folder / "pictures")
     engine = SearchEngine.open(folder / "library")
     answered = [_ask(engine, text, shown) for english, chinese, shown in QUERIES for text in (english, chinese)]

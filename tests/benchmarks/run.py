@@ -19,6 +19,7 @@ import gpu
 import gpu_index
 import indexing
 import kills
+import labels_and_captions
 import long_pictures
 import million
 import odd_files
@@ -31,6 +32,7 @@ import text_in_pictures
 import text_query
 import text_tower
 import unchanged
+import videos
 import words
 from processes import Bench, say
 from records import NoCommit, find_commit, write_record
@@ -57,6 +59,8 @@ MEASURES = {
     "words": words.measure,
     "one-box": one_box.measure,
     "text-in-pictures": text_in_pictures.measure,
+    "videos": videos.measure,
+    "labels-and-captions": labels_and_captions.measure,
     "quality": quality.measure,
 }
 CHECKOUT = Path(__file__).resolve().parents[2]

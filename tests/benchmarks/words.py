@@ -16,8 +16,8 @@ from processes import Bench, say
 from tables import Table, met
 
 from api.search.clauses import ReadClause
+from api.search.preferences import PreferenceReader
 from api.search.query import Clause
-from api.search.reading.preferences import PreferenceReader
 from api.search.retrievers.words import WordSearch
 from indexer.annotators.registry import list_annotators
 from indexer.library.catalog.writer import Catalog

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
@@ -28,11 +29,12 @@ BROWSER_ARGS = [
     "--disable-sync",
 ]
 START_S = 120
+FILMED = ("rocket.jpg", "cat.png", "coffee.png")
 
 
 @pytest.fixture(scope="session")
-def page_library(photographs, tmp_path_factory):
-    """A library of more than one page of pictures: parts of photographs, and a long one with words at its end."""
+def page_library(photographs, write_video, tmp_path_factory):
+    """A library of more than one page of pictures: parts of photographs, a long one with words at its end, a film."""
     folder, data = tmp_path_factory.mktemp("parts"), tmp_path_factory.mktemp("page-library")
     shapes = ((300, 200), (200, 300), (240, 240), (300, 130))
     for path in sorted(photographs.rglob("*.[pj][np]g")):
@@ -47,6 +49,9 @@ def page_library(photographs, tmp_path_factory):
     font = ImageFont.truetype(str(api.sheet.FONT), 28)
     ImageDraw.Draw(board).text((20, 1380), "咖啡 25 ESPRESSO", "black", font)
     board.save(folder / "board.png")
+    scenes = [Image.open(photographs / name).convert("RGB").resize((320, 200)) for name in FILMED]
+    film = [(2, np.asarray(scene)) for scene in scenes]
+    write_video(folder / "film.webm", film, "libvpx", rate=5, gop=10, options={"deadline": "realtime"})
     build(IndexerSettings(data=data), [folder], BuildOptions())
     return data
 

@@ -154,7 +154,7 @@ def test_the_switch_changes_every_word_and_the_link_keeps_it(browse, page_url, d
     state(page, "results")
     page.locator(".langs").get_by_text("中文").click()
     expect(page.locator(".submit")).to_have_text("搜索")
-    expect(page.locator(".line")).to_contain_text("最接近的在前")
+    expect(page.locator(".line")).to_contain_text("最相符的在前")
     expect(page).to_have_url(re.compile("lang=zh"))
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
 
@@ -259,7 +259,7 @@ def test_the_hits_stay_mounted_from_one_search_to_the_next(browse, page_url, dep
 
 def test_words_that_nobody_knows_are_named_and_not_to_be_tried_again(browse, page_url, depth):
     page = browse()
-    page.goto(f"{page_url}?q=zorp&lang=en")
+    page.goto(f"{page_url}?q=zorp&match=vector&lang=en")
     card = page.locator(".card")
     expect(card).to_contain_text("That was not understood")
     expect(card).to_contain_text("knows none of these words: zorp")
@@ -311,6 +311,37 @@ def test_words_in_a_long_picture_are_shown_where_they_stand(browse, page_url, wa
     expect(page).to_have_url(re.compile("part=1"))
     expect(dialog.locator(".overview a.shown")).to_have_attribute("aria-label", re.compile("Part 1 of"))
     expect(mark).to_have_count(0)
+
+
+PLAYED_TO = """(film, seconds) => new Promise((done) => {
+  const ask = () => (film.currentTime >= seconds ? done(true) : setTimeout(ask, 50));
+  ask();
+})"""
+
+
+def test_a_film_is_found_at_its_moment_and_played_from_there(browse, page_url):
+    page = browse()
+    page.goto(f"{page_url}?q=a+cat&folder=film&lang=en")
+    state(page, "results")
+    expect(page.locator(".tile .time")).to_have_text("0:02")
+    page.locator(".tile .shot").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("h2")).to_have_text("film.webm")
+    expect(page).to_have_url(re.compile(r"[?&]t=2(&|$)"))
+    expect(dialog.locator(".moments a")).to_have_text(["0:00", "0:02", "0:04"])
+    expect(dialog.locator(".moments a[aria-current]")).to_have_text("0:02")
+    expect(dialog.locator("dl").last).to_contain_text("0:06")
+    dialog.get_by_role("button", name="Play from 0:02").click()
+    expect(dialog.locator("video")).to_be_visible()
+    assert dialog.locator("video").evaluate(PLAYED_TO, 2)
+    dialog.locator(".moments a", has_text="0:04").click()
+    expect(dialog.locator(".moments a[aria-current]")).to_have_text("0:04")
+    expect(page).to_have_url(re.compile(r"[?&]t=4(&|$)"))
+    assert dialog.locator("video").evaluate(PLAYED_TO, 4)
+    page.reload()
+    expect(page.get_by_role("dialog").locator(".moments a[aria-current]")).to_have_text("0:04")
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile(r"\?q=a\+cat&folder=film&lang=en$"))
 
 
 def part_of_url(page):
@@ -367,11 +398,11 @@ def test_a_part_is_drawn_moved_resized_and_searched_with(browse, page_url):
     assert found[1:] == pytest.approx(expected, abs=0.02 * (width + height))
     expect(page).to_have_url(re.compile("format=jpeg"))
     expect(page).not_to_have_url(re.compile("[?&](q|id)="))
-    there = tile_ids(page)
     other = browse()
     other.goto(page.url)
     state(other, "results")
-    assert tile_ids(other) == there
+    expect(page.locator(".tile").first).to_have_attribute("data-id", tile_ids(other)[0])
+    assert tile_ids(page) == tile_ids(other)
 
 
 def test_a_part_is_chosen_with_the_keys_and_left_with_escape(browse, page_url, depth):

@@ -26,7 +26,7 @@ pillow_heif.register_heif_opener()
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 INDEXER = [sys.executable, "-m", "indexer"]
-PROGRESS = re.compile(r"^\d+ of \d+, \d+ a second, .*\n", re.MULTILINE)  # lines of a run that takes long
+PROGRESS = re.compile(r"^\d+ of \d+, [\d.]+ a second, .*\n", re.MULTILINE)  # lines of a run that takes long
 
 
 class Album:

@@ -206,10 +206,11 @@ def to_format_5(album) -> None:
     """Leave the library as the version before left it, without parts."""
     connection = sqlite3.connect(album.layout.catalog)
     connection.executescript(
-        "DROP INDEX contents_long; DROP TRIGGER vectors_deleted; DROP TABLE part_vectors; DROP TABLE parts;"
+        "DROP INDEX contents_videos; ALTER TABLE contents DROP COLUMN duration_ms; DROP INDEX contents_long;"
+        "DROP TRIGGER vectors_deleted; DROP TABLE part_vectors; DROP TABLE parts;"
         "PRAGMA user_version = 5;"
         "UPDATE meta SET value = '' WHERE key = 'seal';"
     )
     connection.close()
-    assert len(SCRIPTS) == 7
+    assert len(SCRIPTS) == 8
     Catalog(album.layout.catalog, create=True).close()

@@ -131,8 +131,9 @@ def test_rows_that_failed_before_are_unchanged_after(album, problem):
         for name in names
         if name not in ("list_row", "fingerprint", "stale", "named_at", "beside_at", "beside_rating")
     ]
-    for column in ("decoding", "partial", "dropped"):
+    for column in ("decoding", "partial", "dropped", "duration_ms"):
         connection.execute("DROP INDEX IF EXISTS contents_by_decoding")
+        connection.execute("DROP INDEX IF EXISTS contents_videos")
         connection.execute(f"ALTER TABLE contents DROP COLUMN {column}")
     for column in ("defaults", "removed"):
         connection.execute(f"ALTER TABLE roots DROP COLUMN {column}")

@@ -215,3 +215,25 @@ def test_without_the_package_libraries_are_indexed_without_text(monkeypatch):
         assert "ocr" not in {one.name for one in registry.list_annotators()}
     registry.list_annotators.cache_clear()
     assert "ocr" in {one.name for one in registry.list_annotators()}
+
+
+def test_the_text_in_a_video_is_read_where_it_is_seen_first(album, photographs, write_video):
+    canvas = (640, 360)
+    slides = [write(LINES[place : place + 2], canvas=canvas) for place in (0, 2)]
+    photograph = Image.open(photographs / "coffee.png").convert("RGB").resize(canvas)
+    scenes = [(6, np.asarray(one)) for one in (photograph, *slides, photograph, slides[0])]
+    write_video(album.pictures / "talk.mp4", scenes, rate=5, gop=10, options={"crf": "18"})
+    album.draw("a.png")
+    album.build(encoders=["starter"])
+    lines = album.annotations("talk.mp4")["ocr_lines"]
+    assert [(plain(line["text"]), line["at"]) for line in lines] == [
+        *((plain(line), 6_000) for line in LINES[:2]),
+        *((plain(line), 12_000) for line in LINES[2:4]),
+    ]
+    engine = SearchEngine.open(album.data)
+    for match in ("text", "both"):
+        (hit, *_) = engine.search(Query(clauses=[Clause(text="churn rate")], match=match)).hits
+        assert (hit.path, hit.part.at, hit.reasons[0].at) == ("talk.mp4", 12.0, 12.0)
+        assert "churn" in hit.reasons[0].text
+    engine.opened.close()
+    engine.opened.catalog.close()

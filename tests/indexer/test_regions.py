@@ -83,7 +83,8 @@ def test_a_picture_is_found_by_each_of_its_regions_and_the_whole_comes_first(pic
     image_id = pictures.ids()["a.png"]
     places = catalog.part_locations(encoder.id)
     boxes = list_regions(*SIZE)
-    assert catalog.get_parts([image_id]) == {(image_id, number): box for number, box in zip(EVERY, boxes, strict=True)}
+    known = {number: part.box for (_, number), part in catalog.get_parts([image_id]).items()}
+    assert known == dict(zip(EVERY, boxes, strict=True))
     for number in EVERY:
         at = int(np.flatnonzero(places.ids == pack_key(image_id, number))[0])
         query = encoder.store.gather(places[at : at + 1])

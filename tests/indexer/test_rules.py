@@ -123,7 +123,8 @@ def test_patterns_in_folders_count_for_nothing_where_all_is_asked_for(album):
         ("a.jpgx", None),
         ("a.txt", None),
         ("a.jpg.txt", FileKind.PERHAPS),
-        ("video.mp4", None),
+        ("video.mp4", FileKind.UNREAD),
+        ("stream.ts", FileKind.PERHAPS),
     ],
 )
 def test_what_a_name_says(name, kind, monkeypatch):
@@ -145,7 +146,7 @@ def test_pictures_are_told_by_their_content_under_other_names(album):
 
 def test_pictures_that_are_not_read_are_counted_and_listed(album, processes):
     album.draw("a.png")
-    for name in ("work.xcf", "logo.svg", "notes.txt", "film.mp4"):
+    for name in ("work.xcf", "logo.svg", "notes.txt", "film.wmv"):
         (album.pictures / name).write_bytes(b"something")
     done = album.build()
     assert (done.seen, done.encoded, done.failed) == (3, 1, 2)

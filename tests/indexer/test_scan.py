@@ -50,7 +50,7 @@ def test_every_suffix_of_a_picture_counts_and_no_other(album):
     album.draw("p.png")
     for name in names:
         os.link(album.pictures / "p.png", album.pictures / name)  # the content tells the kind
-    for name in ["notes.txt", "film.mp4", "png", "a.png.part", "a.jpg~", "Thumbs.db", "README"]:
+    for name in ["notes.txt", "film.wmv", "png", "a.png.part", "a.jpg~", "Thumbs.db", "README"]:
         (album.pictures / name).write_bytes(b"not looked at")
     report = album.build()
     assert album.names() == sorted(["p.png", *names])

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from indexer.library.catalog.words.pinyin import list_sounds
 from indexer.library.catalog.words.queries import ask_for
 from indexer.library.catalog.words.tokens import name_words, split_words
 from indexer.library.catalog.writer import Catalog
 from indexer.library.sources.items import Root
 from indexer.library.sources.kinds import open_source
+from models.foundation.errors import BackendNotInstalled
 
 FOUND = (
     "草地|草|地上|猫在|草地上|Ｉｍｇ|img|beijing|Beijing|BEIJING|2024|北京|beij|cafe|café|img_2024beijing|img_2024Beijing.png"
@@ -213,6 +215,16 @@ def test_a_file_name_that_is_no_unicode_does_no_harm():
     assert name_words(b"\xff\xfe.png".decode("utf-8", "surrogateescape")) == ""
 
 
+def test_a_library_with_sounds_is_not_changed_where_it_cannot_be_told_how_chinese_sounds(find, monkeypatch):
+    find.index(("a.png", "北京", ""), pinyin=True)
+    monkeypatch.setattr("indexer.pipeline.run.is_installed", lambda: False)
+    with pytest.raises(BackendNotInstalled, match=r"pypinyin.*\[pinyin\]"):
+        find.index(("a.png", "上海", ""))
+    assert find("北京") == ["a.png"]
+    find.index(("a.png", "上海", ""), pinyin=False)
+    assert find("上海") == ["a.png"]
+
+
 def test_chinese_is_found_by_its_sound_where_that_is_asked_for(find):
     described = (
         ("重庆/a.png", "北京大学的西门", ""),
@@ -244,3 +256,9 @@ def test_chinese_is_found_by_its_sound_where_that_is_asked_for(find):
     assert find("beijing", pinyin=True) == ["重庆/a.png"]
     find.index(*described, pinyin=False)
     assert find("beijing", pinyin=True) == []
+
+
+def test_a_word_that_can_be_parted_in_very_many_ways_is_parted_at_once():
+    assert list_sounds("xian" * 100 + "bb") == []  # each xian is one syllable or two, and none ends it
+    assert list_sounds("xian" * 100)[0][:2] == ["1xianxian", "1xianxian"]
+    assert list_sounds("xian") == [["1xian"], ["1xian"]]

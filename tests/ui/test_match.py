@@ -5,7 +5,7 @@ import json
 import pytest
 
 from api.client.errors import ApiError
-from api.schemas import ImageDetail
+from api.schemas import ClauseRead, ImageDetail, Negation, SpanRead
 from models.foundation.errors import UnknownWords
 from ui.address import MATCHES, Address, link, parse_link
 from ui.bar import bar_view
@@ -64,6 +64,28 @@ def test_the_choice_is_offered_in_both_languages():
         assert set(labels(lang).matches) == set(MATCHES) == set(labels(lang).found_first) - {"both"}
 
 
+def test_the_chip_of_a_piece_takes_away_that_piece():
+    def scene(start: int, end: int, said: str) -> SpanRead:
+        return SpanRead(kind="scene", start=start, end=end, said=said)
+
+    def chips(text: str, *clauses: ClauseRead) -> dict[str, str]:
+        view = bar_view(Address(text=text), lang="en", info=None, uploads={}, previews={}, details={}, read=clauses)
+        return {chip["label"]: parse_link(chip["href"]).text for chip in view["chips"]}
+
+    common = {"source": 0, "image_id": None, "language": "en"}
+    date = SpanRead(kind="date", start=8, end=16, said="in 2020")
+    spans = [scene(0, 8, "scatter"), date, scene(16, 19, "cat")]
+    wanted = ClauseRead(text="scatter in 2020 cat", weight=1.0, spans=spans, **common)
+    assert chips("scatter in 2020 cat", wanted)["cat"] == "scatter in 2020"
+
+    date = SpanRead(kind="date", start=15, end=22, said="in 2020")
+    wanted = ClauseRead(
+        text="a cat on grass in 2020", weight=1.0, spans=[scene(0, 15, "a cat on grass"), date], **common
+    )
+    away = ClauseRead(text="people", weight=-0.5, negation=Negation(words="without people", start=6, end=20), **common)
+    assert chips("a cat without people on grass in 2020", wanted, away)["a cat on grass"] == "in 2020 without people"
+
+
 def test_where_no_word_is_found_the_pictures_are_offered():
     view = nothing_view(Address(text="snow", match="text", lang="en"), lang="en", notes=[])
     assert [one["href"] for one in view["links"]] == ["?q=snow&match=vector&lang=en", "?lang=en"]
@@ -79,9 +101,10 @@ def test_where_no_word_is_known_the_words_of_captions_are_offered():
     assert (view["kind"], view["links"][0]["label"]) == ("message", "改为按文字查找")
     assert view["links"][0]["href"] == link(Address(text="张伟的二维码", match="text", lang="zh"))
     assert "张伟" in view["body"]
-    for match in ("auto", "text"):
-        view = error_view(error, Address(text="zorp", match=match, lang="en"), lang="en")
-        assert (view["kind"], view["retry"]) == ("command", None)
+    view = error_view(error, Address(text="zorp", match="text", lang="en"), lang="en")
+    assert (view["kind"], view["retry"]) == ("command", None)
+    view = error_view(error, Address(text="zorp", lang="en"), lang="en")
+    assert [one["label"] for one in view["links"]] == ["Start over"]
 
 
 def show(**more):
@@ -116,3 +139,13 @@ def test_a_picture_of_an_address_leads_there():
     assert view["folder_href"] == link(Address(text="x", lang="en").filtered(path="https://host.example/a/"))
     assert file_name("http://host.example/") == "host.example"
     assert show(path="…/a/b.jpg")["folder_href"] is None
+
+
+def test_what_machines_found_stands_below_under_names_that_say_so():
+    found = {"Caption by a machine, English": "A cat.", "Labels": ["cat", "sofa"], "It may not fit": True}
+    details = [{"name": "x", "label": label, "value": value} for label, value in found.items()]
+    facts = {one["label"]: one["value"] for one in show(caption="mine", details=details)["facts"]}
+    assert [facts[label] for label in found] == ["A cat.", "cat, sofa", "Yes"]
+    for lang, machine in {"en": "machine", "zh": "机器"}.items():
+        assert all(machine in labels(lang).found_in[name] for name in ("caption_en", "caption_zh"))
+        assert machine not in labels(lang).found_in["caption"]

@@ -58,9 +58,51 @@ function large(one, src) {
   const frame = h("div", { class: "frame" }, src ? h("img", { src, alt: one.name }) : h("span", { class: "blank" }, icon("picture")),
     (one.marks ?? []).map(mark), // a tile that was just clicked has none yet
     one.region && h("i", { class: "mark region", title: one.region.label, role: "img", "aria-label": one.region.label, style: at(one.region) }));
+  if (one.film?.plays) frame.append(films.has(one.id) ? player(one) : playButton(one));
   const whole = one.overview;
   return h("div", { class: `large${whole ? (whole.height > whole.width ? " tall" : " wide") : ""}` },
     h("div", { class: "room", "data-width": one.width, "data-height": one.height }, frame), whole && overview(whole));
+}
+
+// Videos that were fetched, as addresses of this page: a moment of one is gone to at once. The oldest is let go of.
+const films = new Map();
+
+async function keep(id, film) {
+  const blob = await (await fetch(film.src)).blob();
+  if (films.size > 1) {
+    const [oldest, url] = films.entries().next().value;
+    URL.revokeObjectURL(url);
+    films.delete(oldest);
+  }
+  films.set(id, URL.createObjectURL(blob));
+}
+
+function playButton(one) {
+  const button = h("button", labelled(one.film.play, { type: "button", class: one.film.is_clip ? "play clip" : "play", "data-key": "play" }), icon("play"));
+  button.addEventListener("click", () => {
+    button.setAttribute("aria-disabled", "true");
+    button.replaceChildren(h("span", null, one.labels.fetching_film));
+    one.ask();
+  });
+  return button;
+}
+
+function player(one) {
+  const video = h("video", { controls: true, preload: "metadata", playsinline: true, "aria-label": one.name, "data-key": "film" });
+  video.addEventListener("loadedmetadata", () => { video.currentTime = one.film.at; }, { once: true });
+  video.addEventListener("error", () => video.replaceWith(h("p", { class: "unplayed", role: "alert" }, one.labels.not_played)));
+  video.src = films.get(one.id);
+  video.play?.().catch(() => {}); // where a page may not begin to play, the person does
+  return video;
+}
+
+function moments(data) {
+  const moment = (one) => h("li", null, link(one.href, {
+    class: "near", "data-kind": "detail", title: one.label, "data-key": `moment ${one.label}`, "aria-current": one.shown ? "true" : null,
+    style: { width: `${Math.round(60 * Math.min(2.2, Math.max(0.6, one.width / one.height)))}px` },
+  }, one.src && h("img", { src: one.src, alt: "" }), h("span", { class: "time" }, one.label)));
+  return data.film?.moments.length > 1 && h("div", { class: "strip moments" },
+    h("h3", null, data.labels.moments), h("ul", null, data.film.moments.map(moment)));
 }
 
 const at = (place) => Object.fromEntries(["left", "top", "width", "height"].map((name) => [name, `${place[name]}%`]));
@@ -113,7 +155,7 @@ function side(part, data) {
     download.lastChild.textContent = labels.downloading;
     part.send("download", data.id);
   });
-  const crop = h("button", { type: "button", class: "button", "data-key": "crop", onclick: () => startCrop(part, data, data.crop.box) }, icon("crop"), labels.crop);
+  const crop = data.crop && h("button", { type: "button", class: "button", "data-key": "crop", onclick: () => startCrop(part, data, data.crop.box) }, icon("crop"), labels.crop);
   return h("aside", null,
     h("div", { class: "top" }, closeButton(part, labels)),
     h("h2", null, h("span", { class: "rest", title: data.name }, data.name)),
@@ -133,7 +175,8 @@ function side(part, data) {
         ? h("a", { class: "button", href: data.original, target: "_blank", rel: "noopener noreferrer" }, icon("download"), h("span", null, labels.original))
         : download,
       copyButton(labels.copy_name, labels.copied, data.name, { "data-key": "copy" })),
-    data.download?.error && h("p", { class: "sorry", role: "alert" }, data.download.error));
+    data.film?.sorry && h("p", { class: "sorry" }, data.film.sorry),
+    [data.download, data.played].map((one) => one?.error && h("p", { class: "sorry", role: "alert" }, one.error)));
 }
 
 function closeButton(part, labels) {
@@ -163,7 +206,8 @@ function render(part, data) {
       h("button", { type: "button", class: "button", onclick: () => leave(part) }, labels.close)));
     return;
   }
-  const view = h("div", { class: "view" }, large(data, data.src || small.get(data.id)), strip(part, data));
+  const film = { ...data, ask: () => part.send("play", data.id) };
+  const view = h("div", { class: "view" }, large(film, data.src || small.get(data.id)), moments(data), strip(part, data));
   view.firstChild.append(...[
     turnButton(part, data.previous, "previous", labels.previous_picture),
     turnButton(part, data.next, "next", labels.next_picture),
@@ -172,7 +216,13 @@ function render(part, data) {
   part.dialog.setAttribute("aria-label", data.name);
 }
 
-const sameShown = (one, other) => one.width === other.width && one.crop.left === other.crop.left && one.crop.top === other.crop.top;
+function show(part, data) {
+  render(part, data);
+  open(part);
+  fit(part);
+}
+
+const sameShown = (one, other) => one.width === other.width && one.crop?.left === other.crop?.left && one.crop?.top === other.crop?.top;
 
 export default function (component) {
   const part = connect(component, setUp);
@@ -186,6 +236,7 @@ export default function (component) {
     fit(part);
     if (drawn && !data.error) startCrop(part, data, sameShown(drawn.data, data) && drawn.drawn ? drawn.box : null);
     if (data.download?.src) save(data.download);
+    if (data.played?.src) keep(data.id, data.played).then(() => part.data === data && show(part, data));
   } else {
     close(part);
     fill(part.dialog);

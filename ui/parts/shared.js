@@ -14,6 +14,7 @@ const PATHS = {
   crop: '<path d="M7 2.5V17h14.5M2.5 7H17v14.5"/>',
   done: '<path d="m5 12.5 4.5 4.5L19 7.5"/>',
   download: '<path d="M12 4v11M7.5 11 12 15.5 16.5 11M5 19.5h14"/>',
+  play: '<path d="M8 5.5v13l11-6.5z" fill="currentColor"/>',
   retry: '<path d="M19 12a7 7 0 1 1-2.2-5.1M19 4v4h-4"/>',
 };
 

@@ -39,14 +39,15 @@ function tileOf(part, one) {
     : h("span", { class: "blank" }, icon("picture"), labels.no_preview);
   const shape = one.width / one.height;
   const whole = shape < MIN_RATIO || shape > MAX_RATIO;
-  const title = [one.said, one.path, one.score, one.folded].filter(Boolean).join("\n");
+  const title = [one.said, one.path, one.time, one.score, one.folded].filter(Boolean).join("\n");
   const shot = link(one.href, {
     class: `shot${whole ? " whole" : ""}`, "data-kind": "detail", "data-id": one.id, title, "aria-label": one.open_label,
     onclick: (event) => {
       if (event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey) say("open", { ...one });
     },
   }, picture, h("span", { class: "caption" }, h("b", null, one.said || one.name), one.score && h("span", null, one.score.split(" ").pop()),
-    one.folded && h("span", { class: "folded" }, `+${one.folded_count}`)));
+    one.folded && h("span", { class: "folded" }, `+${one.folded_count}`)),
+  one.time && h("span", { class: "time" }, icon("play"), one.time));
   const acts = h("span", { class: "acts" },
     one.more && link(one.more, labelled(labels.more_like), icon("plus")),
     one.less && link(one.less, labelled(labels.less_like), icon("minus")));

@@ -17,6 +17,7 @@ from indexer.sources.places import source_at
 from models.foundation.messages import either, message
 from models.pictures.errors import DecodeError
 from models.pictures.files import read_image_file
+from models.pictures.formats import is_video
 from models.pictures.limits import DecodeLimits
 
 FORM = "pictures"  # of any folders and shards, where nothing but pictures is asked for
@@ -146,7 +147,8 @@ def _scan(number: int, path: Path) -> Iterator[tuple[Source, Item]]:
     source, context = make(Root(id=number, path=path, kind=make.kind)), ScanContext()
     try:
         for item in source.scan(context):
-            yield source, item
+            if not is_video(item.locator.key):
+                yield source, item
     except InvalidList as error:
         raise InvalidDataSet(path, error.why, row=error.row) from error
     for warning in context.warnings:  # of a tar file that is cut short: what would be missing has no name

@@ -33,10 +33,9 @@ from indexer.library.catalog.records import ImageRow
 from indexer.library.errors import UnknownSource
 from indexer.library.filters import Filter
 from indexer.library.layout import Layout
-from indexer.library.originals import address_of, find_original, read_original
+from indexer.library.originals import address_of, decode_original, find_clip_of, find_original
 from indexer.library.sources.port import Bytes, FilePath, Redirect
 from indexer.library.thumbnails import THUMBNAIL_SIDE, make_thumbnail
-from models.pictures.decode import decode_image
 from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
 from models.pictures.parts import crop, telling_part
@@ -105,9 +104,17 @@ async def describe_image(image_id: int, service: ServiceDep, language: LanguageD
         url=address_of(row),
         annotations=list_annotations(fields, found),
         details=list_details(fields, found, language),
+        kind="video" if row.is_video else "picture",
+        duration=None if row.duration_ms is None else row.duration_ms / 1000,
+        clip=await asyncio.to_thread(find_clip_of, row) is not None,
         parts=[to_part(part) for part in parts.values()],
-        part=(telling_part(row.width, row.height, len(parts)) or None) if parts else None,
+        part=_telling_part(row, len(parts)),
     )
+
+
+def _telling_part(row: ImageRow, count: int) -> int | None:
+    """Return which part stands for a picture that has `count`; None where all of it does, as of a video its cover."""
+    return (telling_part(row.width, row.height, count) or None) if count and not row.is_video else None
 
 
 def _dated(row: ImageRow, by_camera: str | None) -> Literal["camera", "beside", "name", "file"]:
@@ -117,15 +124,25 @@ def _dated(row: ImageRow, by_camera: str | None) -> Literal["camera", "beside", 
 
 
 @router.get("/{image_id}/file", response_class=FileResponse, responses={307: {"description": "It is at an address"}})
-async def download_image(image_id: int, service: ServiceDep) -> Response:
-    """Return the file as it is; of a picture that was fetched from an address, the way there."""
+async def download_image(
+    image_id: int,
+    service: ServiceDep,
+    clip: Annotated[bool, Query(description="The film that lies beside a live photo, in place of the picture")] = False,
+) -> Response:
+    """Return the file as it is, or a range of it; of a picture that was fetched from an address, the way there."""
     row = await asyncio.to_thread(service.serving.engine.get_image, image_id)
+    if clip:
+        film = await asyncio.to_thread(find_clip_of, row)
+        if film is None:
+            raise FileGone(image_id)
+        kind = _media_type("mov" if film.suffix.lower() == ".mov" else "mp4")
+        return FileResponse(film, media_type=kind, filename=displayable(film.name), headers=_CACHE)
     limits = DecodeLimits(max_bytes=service.settings.max_file_bytes)
     try:
         original = await asyncio.to_thread(find_original, row, limits)
     except DecodeError as error:
         raise FileGone(image_id) from error
-    kind, name = f"image/{row.format}", displayable(row.path.rpartition("/")[2])
+    kind, name = _media_type(row.format), displayable(row.path.rpartition("/")[2])
     match original:
         case Redirect(address):
             return RedirectResponse(address, headers=_CACHE)
@@ -149,12 +166,13 @@ async def get_thumbnail(
     """Return the picture as WebP within a square of `size` pixels, upright and never enlarged.
 
     Of one that is longer than 1:3 it is a `part`: that of a hit, 0 for all of it, or without it one that tells what the
-    picture is. Of another it is a region, if its number is given.
+    picture is. Of another it is a region, if its number is given. Of a video it is the frame of a moment, that of the
+    `part`, or one that stands for all of it.
     """
     engine = service.serving.engine
     row = await asyncio.to_thread(engine.get_image, image_id)
     parts = await asyncio.to_thread(engine.list_parts, row)
-    shown = parts.get(telling_part(row.width, row.height, len(parts)) if part is None else part)
+    shown = parts.get((_telling_part(row, len(parts)) or 0) if part is None else part)
     number = shown.number if shown else 0
     tag = f'"{row.sha256[:32]}-{size}-{number}"'
     headers = {**_CACHE, "ETag": tag}
@@ -191,13 +209,31 @@ def _thumbnail(layout: Layout, row: ImageRow, part: HitPart | None, size: int, l
             return _webp(make_thumbnail(image.convert("RGB"), size))
     try:
         sides = (size, 0) if part else (1, size)
-        decoded = decode_image(read_original(row, limits), short_side=sides[0], long_side=sides[1], limits=limits)
+        at_ms = None if part is None or part.at is None else round(1000 * part.at)
+        decoded = decode_original(row, short_side=sides[0], long_side=sides[1], limits=limits, at_ms=at_ms)
     except (DecodeError, UnknownSource) as error:
         if stored.is_file():  # the file has gone since; a smaller picture is better than none
             return stored.read_bytes()
         raise FileGone(row.id) from error
-    shown = crop(decoded.image, part.box, (decoded.width, decoded.height)) if part else decoded.image
+    shown = decoded.image
+    if part and part.at is None:
+        shown = crop(shown, part.box, (decoded.width, decoded.height))
     return _webp(make_thumbnail(shown, size))
+
+
+_VIDEO_TYPES = {
+    "mp4": "mp4",
+    "mov": "quicktime",
+    "3gp": "3gpp",
+    "mkv": "x-matroska",
+    "webm": "webm",
+    "avi": "x-msvideo",
+    "ts": "mp2t",
+}
+
+
+def _media_type(form: str) -> str:
+    return f"video/{_VIDEO_TYPES[form]}" if form in _VIDEO_TYPES else f"image/{form}"
 
 
 def _webp(image: Image.Image) -> bytes:

@@ -5,17 +5,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from models.language.text import fold_text
+from models.language.word_list import load_word_list
 
 _HAN = re.compile(r"[\u3400-\u9fff]+")
-_ENDING = "(?:市|省|区|县|镇|州)?"
-_ZH_CUE = re.compile(r"(?:在|去|到|来自|位于|于)$")
+_ENDING = "(?:市(?![民区场长政中内])|省|区|县|镇|州)?"
+_ZH_CUE = re.compile(r"(?:在|去|到|从|往|来自|位于|于)$")
 _EN_CUE = re.compile(r"(?<![a-z])(?:in|at|near|from|around|to)(?: the)? $")
+_AWAY = re.compile(r"(?:不|没|没有|(?<![a-z])not |(?<![a-z])outside (?:of )?)$")
 _LEAST_LATIN = 3  # letters of a name
 
 
 @dataclass(frozen=True, slots=True)
 class NamedPlace:
-    """A place in a text; `cued`: the text says that it is one ("in Paris", "杭州市")."""
+    """A place in a text; `cued`: the text says that it is one ("in Paris", "杭州市", but not "in the bath")."""
 
     start: int
     end: int
@@ -42,14 +44,31 @@ class PlaceNames:
         ]
 
     def find(self, text: str, folded: str) -> Iterator[NamedPlace]:
-        """Yield the places of a text; `folded` is the same text folded."""
+        """Yield the places of a text; `folded` is the same text folded.
+
+        None is in a longer word, as 大理 is in 大理石, nor where the text leads away from it.
+        """
+        if not any(self._patterns):
+            return
+        words = load_word_list().read(folded)
         for pattern, cue in zip(self._patterns, (_ZH_CUE, _EN_CUE), strict=True):
             for match in pattern.finditer(folded) if pattern else ():
                 start, end = match.span("name")
+                ordinary = [one for one in words if one.kind == "ordinary" and one.start <= start and end <= one.end]
                 before = cue.search(folded, 0, start)
-                cued = before is not None or match.end() > end
-                start = before.start() if before else start
+                if _AWAY.search(folded, 0, before.start() if before else start):
+                    continue
+                if any(end - start < one.end - one.start for one in ordinary) and match.end() == end:
+                    continue
+                other = before is not None and bool(ordinary) and _may_be_word(before[0], text[start])
+                cued = match.end() > end or (before is not None and not other)
+                start = before.start() if before and cued else start
                 yield NamedPlace(start, match.end(), text[slice(*match.span("name"))], cued)
+
+
+def _may_be_word(cue: str, first: str) -> bool:
+    """Say whether a place that is an ordinary word as well may be meant as that: in the bath, but not in Bath."""
+    return not first.isupper() and (not cue.isascii() or cue.endswith(" the "))
 
 
 def _any_of(names: Iterable[str]) -> str:

@@ -13,16 +13,34 @@ from api.search.reading.words import find_literals
 from models.language.text import fold_text, is_han
 
 # What joins a date or a place to the rest, and says nothing by itself.
-_BEHIND = re.compile(r"\s*(?:里|的时候|时)?(?:我|我们)?(?:所)?(?:拍摄|拍|照|录)?(?:下|到)?的?[,，、\s]*")
-_BEFORE = re.compile(r"(?:(?:拍摄|拍|照)(?:于|自)|(?:我们?)?在|(?<![a-z])(?:taken|shot|photographed|made|from) )\s*$")
+# 照片, 时装 and 下午 are not what joins: such a word ends where 的, a sign or the next span stands.
+_BEHIND = re.compile(
+    r"\s*(?:'s(?![a-z]))?(?:的时候|[里时](?=[的拍照录,，、\s]|$))?(?:我们?(?=所?[拍照录]|的?(?:[,，、\s]|$)))?"
+    r"(?:所?(?:拍摄|拍|照|录)[下到]?(?=[的,，、\s]|$))?的?[,，、\s]*"
+)
+_BEFORE = re.compile(
+    r"(?:(?:^|(?<=\s))我们?|(?:拍摄|拍|照)(?:于|自)|(?:我们?)?在|(?<![a-z])(?:taken|shot|photographed|made|from) )\s*$"
+)
 _PICTURES = r"的?(?:照片|图片|相片|图像|图)|(?:the )?(?:photos?|pictures?|images?|pics?)"
-_NOTHING = re.compile(rf"[\s,，、。.;；:：]*(?:{_PICTURES})?[\s,，、。.;；:：]*")
+_SIGNS = r"[\s!-/:-@\[-`{-~，、。；：？！…·—～“”‘’（）《》【】]*"
+_NOTHING = re.compile(rf"{_SIGNS}(?:{_PICTURES})?{_SIGNS}")
 
 
-def read_text(text: str, places: PlaceNames, today: date, plain: Collection[str] = ()) -> tuple[Span, ...]:
+# "视频里的狗", "a video of a dog", "dog video": in the middle of a text they are a word like others.
+_VIDEO = re.compile(
+    r"(?P<zh>视频|录像|影片|短片)(?:里|中|当中)的?"
+    r"|(?P<first>^(?:a |the )?(?:videos?|clips?|footage)) (?:of|with|showing) |^(?P<begin>视频|录像)[:：\s]"
+    r"|(?<![a-z])(?:in |on )?(?:a |the )?(?P<last>videos?|clips?|footage)\s*$|的?(?P<end>视频|录像)\s*$"
+)
+
+
+def read_text(
+    text: str, places: PlaceNames, today: date, plain: Collection[str] = (), *, videos: bool = False
+) -> tuple[Span, ...]:
     """Return the spans of a text, from its beginning to its end.
 
-    What is in `plain`, as a span says it, is read as nothing but what a picture shows.
+    What is in `plain`, as a span says it, is read as nothing but what a picture shows. `videos`: there are some, so
+    that it is read where one is asked for.
     """
     folded = fold_text(text)
     unread = {fold_text(one) for one in plain}
@@ -30,7 +48,8 @@ def read_text(text: str, places: PlaceNames, today: date, plain: Collection[str]
     literals = list(_literals(text, folded))
     codes = [span for span in literals if span.kind == "code"]
     surer = [span for span in literals if span.kind != "code"]
-    for span in (*surer, *_dates(text, folded, today), *codes, *_places(text, folded, places)):
+    asked = _videos(text, folded) if videos else ()
+    for span in (*surer, *_dates(text, folded, today), *codes, *_places(text, folded, places), *asked):
         apart = all(span.end <= other.start or other.end <= span.start for other in found)
         if apart and fold_text(span.said) not in unread:
             found.append(span)
@@ -62,6 +81,12 @@ def _dates(text: str, folded: str, today: date) -> Iterator[Span]:
 def _places(text: str, folded: str, places: PlaceNames) -> Iterator[Span]:
     for one in places.find(text, folded):
         yield Span(kind="place", start=one.start, end=one.end, said=one.said, shown="" if one.cued else one.said)
+
+
+def _videos(text: str, folded: str) -> Iterator[Span]:
+    for match in _VIDEO.finditer(folded):
+        said = text[slice(*match.span(match.lastgroup or 0))]
+        yield Span(kind="video", start=match.start(), end=match.end(), said=said)
 
 
 def _join(folded: str, spans: Sequence[Span]) -> list[Span]:

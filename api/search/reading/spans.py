@@ -28,6 +28,8 @@ class Span:
         """The condition that leaves nothing else; None where there is none that says the same."""
         if self.kind == "place":
             return f'place="{self.said}"'
+        if self.kind == "video":
+            return "kind=video"
         if self.period is None:
             return None
         first, last = self.days

@@ -16,14 +16,18 @@ _ENDINGS: Final = "|".join(sorted((re.escape(one) for one in SUFFIXES), key=len,
 _FILE: Final = re.compile(
     rf"""(?<![a-z0-9])(?:
         [\w\-()~@+.]+(?:{_ENDINGS})(?![\w])  # it ends like a picture's
-        |(?:img|dsc[nf]?|pxl|mvimg|wx_camera|mmexport|vid|scan|screenshot|gopr|dji)[_-]?\d{{3,}}[\w\-()]*  # a camera's
+        |_?(?:img|dsc[nf]?|pxl|mvimg|wx_camera|mmexport|vid|scan|screenshot|gopr|dji)[_-]?\d{{3,}}[\w\-()]*
+         (?:\.[a-z0-9]{{2,4}}(?![\w]))?  # a camera's
     )""",
     re.VERBOSE,
 )
 _PLATE: Final = re.compile(
-    r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼港澳使领][a-z](?:[·.\s-]?(?=[a-z]*\d)[a-z0-9]{1,6})?"
-    r"(?![a-z0-9])"
+    r"[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼港澳使领][a-z]"
+    # What follows the letter, or that nothing does: 新T恤 and 新A4纸 have no plates.
+    r"(?:[·.\s-]?(?=[a-z]*\d)[a-z0-9]{2,6}(?![a-z0-9])|(?=[的车牌开,，、。\s]|$))"
 )
+# How many or how much of something a number is.
+_MEASURE: Final = re.compile(r"\s*(?:[元块米步个张万人字页克斤年天次瓶岁]|公里|毫升|小时|分钟)")
 # A word of letters and digits, or with three digits and more, parts of it joined by - / . or _.
 _CODE: Final = re.compile(r"(?<![a-z0-9])[a-z0-9]+(?:[-/._#][a-z0-9]+)*(?![a-z0-9])")
 _COMMON: Final = re.compile(
@@ -58,10 +62,12 @@ def _find(text: str, folded: str) -> Iterator[tuple[SpanKind, int, int, str]]:
             yield "quoted", *match.span(), text[start:end].strip()
     for match in _FILE.finditer(folded):
         yield "file", *match.span(), text[slice(*match.span())]
-    for pattern, is_code in ((_PLATE, lambda _: True), (_CODE, _is_code)):
-        for match in pattern.finditer(folded):
-            if is_code(match[0]):
-                yield "code", *match.span(), text[slice(*match.span())]
+    for match in _PLATE.finditer(folded):
+        yield "code", *match.span(), text[slice(*match.span())]
+    for match in _CODE.finditer(folded):
+        counts = match[0].isdigit() and _MEASURE.match(folded, match.end())
+        if _is_code(match[0]) and not counts:
+            yield "code", *match.span(), text[slice(*match.span())]
 
 
 def _is_code(word: str) -> bool:

@@ -10,8 +10,8 @@ from api.search.encoders import EncoderSpace
 from api.search.plan import Plan, QueryPart, QueryVector
 from api.search.retrievers.retriever import Ranking
 from indexer.library.index.base import SCORE_DECIMALS
-from indexer.library.index.parted import best_parts, whole_of
-from indexer.library.index.port import Selection, VectorIndex
+from indexer.library.index.parted import PartedIndex, best_parts, whole_of
+from indexer.library.index.port import Mask, Selection, VectorIndex
 from indexer.library.index.records import QueryKind
 from models.foundation.vectors import Ids
 
@@ -93,9 +93,23 @@ class VectorRetriever:
             ids, scores, total = ids[:reach], scores[:reach], total if reach == wanted else reach
         return ids[start:], scores[start:], total
 
-    def find_parts(self, ids: Ids) -> Ids:
-        """Return the number of the part of each picture that is nearest, 0 where the whole is."""
-        return best_parts(self.index, self.query.vector, ids, offset_weight=self.query.offset_weight)
+    def find_parts(self, ids: Ids, of_moments: Mask) -> Ids:
+        """Return the number of the part of each picture that is nearest, 0 where the whole is.
+
+        Of the videos among them, which `of_moments` says, it is the nearest moment in any case.
+        """
+        return best_parts(
+            self.index, self.query.vector, ids, offset_weight=self.query.offset_weight, of_moments=of_moments
+        )
+
+    def rank_moments(self, image_id: int, most: int) -> list[tuple[int, float]]:
+        """Return the numbers and scores of the moments of a video that are nearest, in the order of time."""
+        if not isinstance(self.index, PartedIndex):
+            return []
+        numbers, scores = self.index.rank_parts(
+            self.query.vector, image_id, most, offset_weight=self.query.offset_weight
+        )
+        return list(zip(numbers.tolist(), scores.tolist(), strict=True))
 
     def _excluded(self, plan: Plan, where: Selection | None) -> Ids:
         """Return the pictures that were asked about, and so are no answer, among those that may be one; ascending."""

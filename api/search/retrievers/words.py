@@ -29,9 +29,16 @@ class WordSearch:
     def __init__(self, catalog: Catalog) -> None:
         """Look into a catalog, by a connection of its own: a question that takes long keeps no other search waiting."""
         self._catalog = Catalog(catalog.path)
-        self._pinyin = catalog.finds_pinyin
         self._found: OrderedDict[tuple[object, ...], WordMatches] = OrderedDict()
         self._lock = threading.Lock()
+
+    def version(self) -> int:
+        """Return a number that is another after every change of the catalog."""
+        return self._catalog.version()
+
+    @property
+    def _pinyin(self) -> bool:
+        return self._catalog.finds_pinyin
 
     def match(self, clauses: Sequence[Clause]) -> WordMatches:
         """Return the pictures that say the texts to look for, and not those to stay away from. Raises InvalidQuery."""
@@ -56,7 +63,7 @@ class WordSearch:
 
     def _kept(self, asked: tuple[str, ...], find: Callable[[], WordMatches]) -> WordMatches:
         """Return what is found by what is asked, as it was found before while the catalog is the same."""
-        key = (self._catalog.version(), *asked)
+        key = (self.version(), *asked)
         with self._lock:
             if key in self._found:
                 self._found.move_to_end(key)

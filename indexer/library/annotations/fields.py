@@ -21,7 +21,8 @@ class FieldType(StrEnum):
 
     text      str; a condition asks for a part of it, whatever the case
     path      str; a condition asks for its beginning (only the catalog's own)
-    words     a sequence of str, kept one a line; a condition asks for one of them as a whole, whatever the case
+    words     a sequence of str, kept one a line; a condition asks for one of them as a whole, whatever the case, or
+              for what else the field's choices say is meant by one
     choice    one of the field's choices by name
     choices   some of the field's choices by name, kept as bits in their order: later versions only append choices
     whole     int
@@ -191,6 +192,18 @@ BASE_FIELDS = (
         aliases=("formats",),
     ),
     Field(
+        name="kind",
+        type=FieldType.CHOICE,
+        label=mark("Kind"),
+        filterable=True,
+        faceted=True,
+        choices=(
+            Choice(name="picture", zh="图片", aliases=("pictures", "image", "photo", "照片")),
+            Choice(name="video", zh="视频", aliases=("videos", "film", "影片")),
+        ),
+    ),
+    Field(name="duration", type=FieldType.NUMBER, label=mark("Duration, seconds"), filterable=True),
+    Field(
         name="tag",
         type=FieldType.WORDS,
         label=mark("Tags"),
@@ -233,6 +246,8 @@ _EXPRESSIONS = {
     "tag": "images.tags",
     "aspect": "CAST(contents.width AS REAL) / contents.height",
     "modified": "images.mtime_ns",
+    "kind": "iif(contents.duration_ms IS NULL, 'picture', 'video')",
+    "duration": "contents.duration_ms / 1000.0",
 }
 _BASE = tuple(
     CatalogField(one, _EXPRESSIONS.get(one.name, f"contents.{one.name}"), _TABLES.get(one.name, ""))

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from indexer.library.annotations.fields import AnnotatorRecord, CatalogField, FieldSet, FieldType
 from indexer.library.annotations.values import Annotation, from_kept, sql_type
 from indexer.library.catalog.database import Database
+from indexer.library.catalog.records import Locations
 from indexer.library.catalog.sql import join_tables, to_sql
 from indexer.library.filters import Filter
 from models.foundation.vectors import Ids
@@ -58,6 +59,30 @@ class AnnotationDatabase(Database):
             f"SELECT count(*), count(problem) FROM {record.table} WHERE version >= ?", (record.version,)
         )
         return int(seen), int(problems), int(contents - seen)
+
+    def locate_contents(self, encoder_id: int, content_ids: Sequence[int]) -> Locations:
+        """Return where an encoder's vectors of contents lie, by content id; those that have none are left out."""
+        found: list[tuple[int, int, int]] = []
+        for start in range(0, len(content_ids), 500):
+            chunk = [int(content_id) for content_id in content_ids[start : start + 500]]
+            found += self._query(
+                "SELECT content_id, shard, row FROM vectors "
+                f"WHERE encoder_id = ? AND content_id IN ({', '.join('?' * len(chunk))})",
+                (encoder_id, *chunk),
+            )
+        return Locations.of(sorted(found))
+
+    def list_words(self, field: CatalogField) -> dict[int, set[str]]:
+        """Return content id -> the values of a field of words, of those indexed pictures that have any."""
+        join = join_tables({field.table: None} if field.table else {})
+        rows = self._query(
+            f"SELECT contents.id, {field.expression} FROM images JOIN contents ON contents.id = images.content_id "
+            f"{join} WHERE status = 'indexed' AND {field.expression} <> ''"
+        )
+        found: dict[int, set[str]] = {}
+        for content_id, kept in rows:
+            found.setdefault(content_id, set()).update(_single_values(field, kept))
+        return found
 
     def count_values(self, field: CatalogField, where: Filter) -> list[tuple[str, int]]:
         """Return the values of a field that pictures satisfying `where` have, and how many each; most first.

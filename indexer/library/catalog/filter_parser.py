@@ -131,7 +131,7 @@ def _words(field: Field, value: str) -> tuple[str, ...]:
     words = tuple(" ".join(word.split()) for word in value.split("|"))
     if not all(words) or any("\ud800" <= char <= "\udfff" for char in value):
         raise _Unusable(message("nothing is named; say {name}=beach or {name}=beach|sea", name=field.name))
-    return words
+    return tuple(dict.fromkeys(field.find_choice(word) or word for word in words))
 
 
 def _flag(value: str) -> str:

@@ -335,6 +335,12 @@ SCRIPTS: tuple[str, ...] = (
         BEGIN DELETE FROM part_vectors WHERE encoder_id = old.encoder_id AND content_id = old.content_id; END;
     """,
     """
+    -- A video is one content: a frame stands for all of it, and the parts of it are its moments.
+    ALTER TABLE contents ADD COLUMN duration_ms INTEGER;       -- of a video; NULL: it is a picture
+    ALTER TABLE parts ADD COLUMN at_ms INTEGER;                -- of a moment, from the beginning; NULL: of a picture
+    CREATE INDEX contents_videos ON contents (id) WHERE duration_ms IS NOT NULL;
+    """,
+    """
     -- Characters are indexed in pairs, and how Chinese sounds, where that is asked for.
     DROP TABLE texts;
     CREATE VIRTUAL TABLE texts USING fts5 (caption, tags, name, found, stems, pinyin, tokenize = 'ascii');

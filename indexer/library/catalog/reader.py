@@ -12,16 +12,18 @@ from indexer.library.catalog.sorting import Sort
 from indexer.library.catalog.sql import to_sql
 from indexer.library.catalog.texts import TextDatabase
 from indexer.library.filters import Filter
-from indexer.library.looks import Looks
+from indexer.library.looks import NO_HASH, Looks
 from indexer.library.part_keys import PART_BITS, owners_of
 from indexer.library.sources.items import Beside, ByteRange, KnownItem, Locator, Name, Part, Root, Stamp
 from indexer.library.sources.kinds import place_of
 from models.foundation.vectors import Ids
 from models.pictures.formats import DECODING
-from models.pictures.parts import LEAST_SIDE, LEAST_WITH_REGIONS, LONGEST, Box
+from models.pictures.parts import LEAST_SIDE, LEAST_WITH_REGIONS, LONGEST, Box, PicturePart
 
 _LOOKS = (
-    "SELECT images.id, images.content_id, phash, dominant FROM images JOIN contents ON contents.id = images.content_id "
+    # What a video shows is not told by one frame of it.
+    f"SELECT images.id, images.content_id, iif(duration_ms IS NULL, phash, {NO_HASH}), dominant "
+    "FROM images JOIN contents ON contents.id = images.content_id "
     "LEFT JOIN annotation_phash ON annotation_phash.content_id = contents.id "
     "LEFT JOIN annotation_colours ON annotation_colours.content_id = contents.id"
 )
@@ -29,9 +31,13 @@ _EARLIER = (
     "contents WHERE decoding < ? "
     "AND EXISTS (SELECT 1 FROM images WHERE content_id = contents.id AND status = 'indexed')"
 )
-# The first of the two is that of the index `contents_long`.
+# The first of the two is that of the index `contents_long`. Of a picture that breaks off the parts are not known.
 _LONG = f"max(width, height) > {LONGEST} * min(width, height) AND min(width, height) >= {LEAST_SIDE}"
-_HAVING_REGIONS = f"max(width, height) <= {LONGEST} * min(width, height) AND min(width, height) >= {LEAST_WITH_REGIONS}"
+_HAVING_PARTS = f"({_LONG} AND NOT partial AND duration_ms IS NULL)", "duration_ms IS NOT NULL"
+_HAVING_REGIONS = (
+    f"max(width, height) <= {LONGEST} * min(width, height) AND min(width, height) >= {LEAST_WITH_REGIONS} "
+    "AND NOT partial AND duration_ms IS NULL"
+)
 
 
 class CatalogReader(TextDatabase):
@@ -152,32 +158,32 @@ class CatalogReader(TextDatabase):
         )
 
     def list_lacking_parts(self, encoder_ids: Sequence[int]) -> list[int]:
-        """Return the contents of long pictures of whose parts one of the encoders has no vectors, ascending.
-
-        Of what breaks off the parts are not known.
-        """
-        return self._list_lacking(_LONG, encoder_ids)
+        """Return the contents of long pictures and videos of whose parts an encoder has no vectors, ascending."""
+        return self._list_lacking(_HAVING_PARTS, encoder_ids)
 
     def list_lacking_regions(self, encoder_ids: Sequence[int]) -> list[int]:
         """Return the same of pictures that are not long, of whose regions an encoder has no vectors."""
-        return self._list_lacking(_HAVING_REGIONS, encoder_ids) if self.has_regions else []
+        return self._list_lacking([_HAVING_REGIONS], encoder_ids) if self.has_regions else []
 
     @property
     def has_regions(self) -> bool:
         """Whether runs encode regions of pictures."""
         return self.get_meta("regions") == "1"
 
-    def _list_lacking(self, having: str, encoder_ids: Sequence[int]) -> list[int]:
+    def _list_lacking(self, kinds: Sequence[str], encoder_ids: Sequence[int]) -> list[int]:
         lacking = " OR ".join(
             "NOT EXISTS (SELECT 1 FROM part_vectors WHERE content_id = contents.id AND encoder_id = ?)"
             for _ in encoder_ids
         )
-        rows = self._query(
-            f"SELECT id FROM contents WHERE {having} AND NOT partial AND ({lacking or '0'}) "
-            "AND EXISTS (SELECT 1 FROM images WHERE content_id = contents.id AND status = 'indexed') ORDER BY id",
-            tuple(encoder_ids),
-        )
-        return [row[0] for row in rows]
+        found = [  # one after the other, each by an index
+            self._query(
+                f"SELECT id FROM contents WHERE {having} AND ({lacking or '0'}) "
+                "AND EXISTS (SELECT 1 FROM images WHERE content_id = contents.id AND status = 'indexed')",
+                tuple(encoder_ids),
+            )
+            for having in kinds
+        ]
+        return sorted(row[0] for rows in found for row in rows)
 
     def count_indexed(self, root: Root) -> int:
         """Return how many pictures of a root are indexed."""
@@ -275,7 +281,7 @@ class CatalogReader(TextDatabase):
             chunk = [int(image_id) for image_id in image_ids[start : start + 500]]
             rows = self._query(
                 "SELECT images.id, content_id, images.path, list_row, size, mtime_ns, fingerprint, offset, status, "
-                "caption, tags, beside_at, named_at, sha256, format, width, height, "
+                "caption, tags, beside_at, named_at, sha256, format, width, height, duration_ms, "
                 f"{ROOT_COLUMNS} FROM images JOIN roots ON roots.id = root_id "
                 "JOIN contents ON contents.id = content_id "
                 f"WHERE images.id IN ({', '.join('?' * len(chunk))})",
@@ -298,18 +304,18 @@ class CatalogReader(TextDatabase):
                 found.setdefault(row.content_id, []).append(row)
         return found
 
-    def get_parts(self, image_ids: Sequence[int]) -> dict[tuple[int, int], Box]:
+    def get_parts(self, image_ids: Sequence[int]) -> dict[tuple[int, int], PicturePart]:
         """Return (image id, number of a part) -> the part, for all parts of these pictures."""
-        found: dict[tuple[int, int], Box] = {}
+        found: dict[tuple[int, int], PicturePart] = {}
         for start in range(0, len(image_ids), 500):
             chunk = [int(image_id) for image_id in image_ids[start : start + 500]]
             rows = self._query(
-                "SELECT images.id, number, x, y, width, height FROM images "
+                "SELECT images.id, number, at_ms, x, y, width, height FROM images "
                 "JOIN parts ON parts.content_id = images.content_id "
                 f"WHERE images.id IN ({', '.join('?' * len(chunk))})",
                 chunk,
             )
-            found.update(((row[0], row[1]), Box(*row[2:])) for row in rows)
+            found.update(((row[0], row[1]), PicturePart(Box(*row[3:]), row[2])) for row in rows)
         return found
 
     def get_looks(self, image_ids: Sequence[int]) -> Looks:
@@ -334,6 +340,10 @@ class CatalogReader(TextDatabase):
                 "mtime_ns, images.id"
             )
         )
+
+    def has_videos(self) -> bool:
+        """Say whether any of the contents is a video."""
+        return bool(self._query("SELECT 1 FROM contents WHERE duration_ms IS NOT NULL LIMIT 1"))
 
     def ids_where(self, where: Filter) -> Ids:
         """Return the ids of the pictures that satisfy `where`, ascending. Raises InvalidFilter."""
@@ -431,7 +441,7 @@ def _part(offset: int | None, size: int | None) -> Part | None:
 
 
 def _image_row(row: Sequence[Any]) -> ImageRow:
-    source = root_of(tuple(row[17:]))
+    source = root_of(tuple(row[18:]))
     return ImageRow(
         id=row[0],
         content_id=row[1],
@@ -447,4 +457,5 @@ def _image_row(row: Sequence[Any]) -> ImageRow:
         format=row[14],
         width=row[15],
         height=row[16],
+        duration_ms=row[17],
     )

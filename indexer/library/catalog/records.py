@@ -25,6 +25,7 @@ class Content:
     """What is in a picture file. `sha256` is of the file, hex; width and height are those of the upright picture.
 
     `partial` says that the file breaks off, `dropped` which parts beside the pixels could not be read, by their names.
+    `duration_ms` is that of a video, None of a picture.
     """
 
     sha256: str
@@ -33,6 +34,12 @@ class Content:
     height: int
     partial: bool = False
     dropped: tuple[str, ...] = ()
+    duration_ms: int | None = None
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is a video."""
+        return self.duration_ms is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

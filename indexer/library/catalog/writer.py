@@ -26,7 +26,7 @@ from indexer.library.sources.kinds import package_of
 from models.foundation.moments import read_moment_in_name
 from models.foundation.vectors import Ids
 from models.pictures.formats import DECODING
-from models.pictures.parts import FIRST_REGION, Box
+from models.pictures.parts import FIRST_REGION, PicturePart
 
 _NAMES_AT_ONCE = 10_000
 _PLACE = (  # of a picture: where it lies, and what is known of the file there
@@ -168,24 +168,28 @@ class Catalog(CatalogReader):
     def put_content(self, content: Content) -> int:
         """Return the id of what is in a file, entering it the first time it is seen."""
         ((content_id,),) = self._connection.execute(
-            "INSERT INTO contents (sha256, format, width, height, partial, dropped, decoding) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET format = excluded.format, "
+            "INSERT INTO contents (sha256, format, width, height, partial, dropped, duration_ms, decoding) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET format = excluded.format, "
             "width = excluded.width, height = excluded.height, partial = excluded.partial, "
-            "dropped = excluded.dropped, decoding = excluded.decoding RETURNING id",
+            "dropped = excluded.dropped, duration_ms = excluded.duration_ms, decoding = excluded.decoding RETURNING id",
             (
                 *(content.sha256, content.format, content.width, content.height),
-                *(content.partial, " ".join(content.dropped), DECODING),
+                *(content.partial, " ".join(content.dropped), content.duration_ms, DECODING),
             ),
         ).fetchall()
         return int(content_id)
 
-    def put_parts(self, content_id: int, parts: Sequence[Box], *, first: int = 1) -> None:
+    def put_parts(self, content_id: int, parts: Sequence[PicturePart], *, first: int = 1) -> None:
         """Record the parts of a content, by numbers from `first`."""
         self._connection.execute("DELETE FROM parts WHERE content_id = ?", (content_id,))
         self._connection.executemany(
-            "INSERT INTO parts VALUES (?, ?, ?, ?, ?, ?)",
-            ((content_id, number, *astuple(box)) for number, box in enumerate(parts, first)),
+            "INSERT INTO parts (content_id, number, x, y, width, height, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((content_id, number, *astuple(part.box), part.at_ms) for number, part in enumerate(parts, first)),
         )
+
+    def put_partial(self, content_id: int) -> None:
+        """Record that a video was not looked at to its end: its file breaks off, or it took too long."""
+        self._connection.execute("UPDATE contents SET partial = 1 WHERE id = ?", (content_id,))
 
     def put_decoded(self, content_ids: Iterable[int], *, anew: Collection[int]) -> None:
         """Record that contents of an earlier version of the decoder look the same now, and have others seen `anew`.

@@ -128,11 +128,33 @@ class PartedIndex:
         _, of_parts = self._find_parts(query, ids, offset_weight)
         return np.maximum(own, of_parts)
 
-    def best_parts(self, query: Vectors, ids: Ids, *, offset_weight: float = 0.0) -> npt.NDArray[np.int64]:
-        """Return for each of `ids` the number of the part that scores best, 0 where the whole does: int64 (n,)."""
+    def best_parts(
+        self, query: Vectors, ids: Ids, *, offset_weight: float = 0.0, of_moments: Mask | None = None
+    ) -> npt.NDArray[np.int64]:
+        """Return for each of `ids` the number of the part that scores best, 0 where the whole does: int64 (n,).
+
+        Where `of_moments` is set, the whole stands for its parts and has no say, as the cover of a video.
+        """
         own = self.whole.score(query, ids, offset_weight=offset_weight)
+        if of_moments is not None:
+            own[of_moments] = _NONE
         numbers, of_parts = self._find_parts(query, ids, offset_weight)
         return np.where(of_parts > own, numbers, 0)
+
+    def rank_parts(
+        self, query: Vectors, owner: int, most: int, *, offset_weight: float = 0.0
+    ) -> tuple[npt.NDArray[np.int64], Scores]:
+        """Return the numbers of the parts of one picture that score best, at most `most`, ascending, and their scores.
+
+        int64 (n,) and float32 (n,). Raises KeyError.
+        """
+        (start,), (end,) = ranges_of(self._keys, np.array([owner]))
+        keys = self._keys[start:end]
+        if not len(keys):
+            return keys, np.empty(0, np.float32)
+        scores = self.parts.score(query, keys, offset_weight=offset_weight)
+        best = np.sort(np.argsort(-scores, kind="stable")[:most])
+        return numbers_of(keys[best]), scores[best]
 
     def close(self) -> None:
         """Release memory and files of both."""
@@ -173,10 +195,12 @@ def whole_of(index: VectorIndex) -> VectorIndex:
     return index.whole if isinstance(index, PartedIndex) else index
 
 
-def best_parts(index: VectorIndex, query: Vectors, ids: Ids, *, offset_weight: float = 0.0) -> npt.NDArray[np.int64]:
+def best_parts(
+    index: VectorIndex, query: Vectors, ids: Ids, *, offset_weight: float = 0.0, of_moments: Mask | None = None
+) -> npt.NDArray[np.int64]:
     """Return the number of the part of each picture that scores best; 0, for the whole, where it has no parts."""
     if isinstance(index, PartedIndex):
-        return index.best_parts(query, ids, offset_weight=offset_weight)
+        return index.best_parts(query, ids, offset_weight=offset_weight, of_moments=of_moments)
     return np.zeros(len(ids), np.int64)
 
 

@@ -130,6 +130,17 @@ class Source(Protocol):
         """Return the file of this machine that holds an item, it alone or with others; None where there is none."""
         return None
 
+    def own_file(self, item: Item) -> Path | None:
+        """Return the file of this machine that is an item and nothing else; None where there is none.
+
+        Only such an item can be a video: it is read where it lies, never as bytes.
+        """
+        return None
+
+    def clip(self, key: str) -> Path | None:
+        """Return the file with the moments around a picture, as phones keep one beside it; None where there is none."""
+        return None
+
     def address(self, key: str) -> str | None:
         """Return where an item was fetched from, None for one of this machine."""
         return None

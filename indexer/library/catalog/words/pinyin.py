@@ -12,6 +12,7 @@ from models.language.text import normalize_text
 _HAN = re.compile(r"[\u3007\u3400-\u9fff]+")
 _SOUND, _INITIAL = "1", "0"  # stand before syllables and initials; no word of a text is such a token
 _MOST_READINGS, _MOST_WAYS = 8, 64  # of what can be parted in several ways: xian is 先, and 西安
+_LONGEST_SYLLABLE = 6  # letters: zhuang
 _NO_SYLLABLES = {"m", "n", "ng", "hm", "hng", "ê"}
 _LEAST_INITIALS, _MOST_INITIALS = 2, 8
 
@@ -93,10 +94,24 @@ def _part(word: str) -> list[tuple[str, ...]]:
 
 
 def _ways(word: str) -> Iterator[tuple[str, ...]]:
-    if not word:
+    """Yield the ways to part a word into syllables; no way is gone that does not lead to its end."""
+    leads = [*(False for _ in word), True]  # by place: what follows can be parted
+    for start in reversed(range(len(word))):
+        leads[start] = any(leads[end] for end in _ends(word, start))
+    return _ways_from(word, 0, leads)
+
+
+def _ways_from(word: str, start: int, leads: Sequence[bool]) -> Iterator[tuple[str, ...]]:
+    if start == len(word):
         yield ()
         return
-    for length in range(min(6, len(word)), 0, -1):
-        if word[:length] in _all_syllables():
-            for rest in _ways(word[length:]):
-                yield (word[:length], *rest)
+    for end in _ends(word, start):
+        if leads[end]:
+            for rest in _ways_from(word, end, leads):
+                yield (word[start:end], *rest)
+
+
+def _ends(word: str, start: int) -> list[int]:
+    """Return where syllables that begin at a place of a word end, the longest first."""
+    ends = range(min(start + _LONGEST_SYLLABLE, len(word)), start, -1)
+    return [end for end in ends if word[start:end] in _all_syllables()]

@@ -1,0 +1,1 @@
+"""Labels out of a person's list, found by the library's main encoder."""

@@ -1,0 +1,1 @@
+"""Models that write what a picture shows, on this machine."""

@@ -348,8 +348,11 @@ def _print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None
 
 def _hit_fields(hit: "SearchHit") -> dict[str, Any]:
     names = ("id", "path", "score", "relevance", "likelihood", "width", "height", "duplicates")
-    part = {"number": hit.part.number, "at": hit.part.at, **asdict(hit.part.box)} if hit.part else None
-    further = {"part": part, "moments": list(map(asdict, hit.moments)), "reasons": list(map(asdict, hit.reasons))}
+    further: dict[str, Any] = {"part": None}
+    if hit.part:
+        told = {"number": hit.part.number, "region": hit.part.is_region, "at": hit.part.at}
+        further["part"] = told | asdict(hit.part.box)
+    further |= {"moments": list(map(asdict, hit.moments)), "reasons": list(map(asdict, hit.reasons))}
     return {name: getattr(hit, name) for name in names} | {"root": str(hit.root), **further}
 
 

@@ -75,7 +75,7 @@ def write_result_sheet(engine: SearchEngine, answers: Sequence[Answer], path: Pa
             query_image=_query_picture(engine, query),
             hits=[
                 SheetHit(
-                    thumbnail=_thumbnail(engine, hit.id, hit.part.number if hit.part else 0),
+                    thumbnail=_thumbnail(engine, hit.id, hit.part.number if hit.part and not hit.part.is_region else 0),
                     caption=Path(hit.path).name,
                     score=hit.score,
                     relevance=hit.relevance,

@@ -138,9 +138,10 @@ class SearchRequest(Strict):
 
 
 class Part(Region):
-    """A part of a long picture, or a moment of a video; `number` asks for its thumbnail."""
+    """A part of a long picture, a region of another, or a moment of a video; `number` asks for its thumbnail."""
 
     number: int
+    region: bool = Field(False, description="Whether it is a region of a picture that is not longer than 1:3")
     at: float | None = Field(None, description="Of a moment of a video: seconds from the beginning")
 
 
@@ -169,7 +170,8 @@ class FoundIn(BaseModel):
 class Hit(BaseModel):
     """A ranked picture. `score` is a cosine, for texts less what the picture scores with any text; higher is better.
 
-    Hits are in its order with match=vector only, and where one encoder answers.
+    Hits are in its order with match=vector only, and where one encoder answers. That of a region is less by a share of
+    how far the scores of the query spread.
 
     `relevance` is how likely the hit is right, 0..1, for this query in this library: of hits with 0.7, seven in ten are
     right. `likelihood` says it in a word. Each is null where it was not seen to hold for things that the encoder's
@@ -187,9 +189,7 @@ class Hit(BaseModel):
     width: int
     height: int
     duplicates: int = Field(0, description="Left out because of this hit, with hide_duplicates, as far as was looked")
-    part: Part | None = Field(
-        None, description="What was found of a video, or of a picture longer than 1:3; null: all of it"
-    )
+    part: Part | None = Field(None, description="What was found of a picture or a video; null: all of it")
     moments: list[FoundMoment] = Field([], description="Of a video: its best moments, at most 5, in the order of time")
     reasons: list[FoundIn] = Field([], description="Why it was found, where more than pictures was looked at")
 
@@ -320,9 +320,12 @@ class ImageDetail(BaseModel):
     clip: bool = Field(False, description="Whether a short film around it lies beside a picture, as of a live photo")
     parts: list[Part] = Field(
         [],
-        description="Of a picture that is longer than 1:3: the parts that it is looked at in; of a video its moments",
+        description="What is looked at besides all of it: parts of a picture that is longer than 1:3, regions of "
+        "another, if any, moments of a video",
     )
-    part: int | None = Field(None, description="Number of the part that its thumbnail shows where none is asked for")
+    part: int | None = Field(
+        None, description="Number of the part that its thumbnail shows where none is asked for; null: all of it"
+    )
 
 
 class ListedImage(BaseModel):

@@ -48,6 +48,14 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", min=0, max=256, help="Processes that read pictures.", show_default="one a processor"),
 ]
+Regions = Annotated[
+    bool | None,
+    typer.Option(
+        "--regions/--no-regions",
+        help="Look at regions of pictures as well, from now on: small things are found, at many times the vectors.",
+        show_default="as it was",
+    ),
+]
 
 
 @app.callback()
@@ -70,6 +78,7 @@ def build(
     encoder: Encoders = None,
     drop_encoder: Dropped = None,
     workers: Workers = None,
+    regions: Regions = None,
     include: Annotated[
         list[str] | None,
         typer.Option(
@@ -116,7 +125,7 @@ def build(
         columns={what: name for what, name in chosen.items() if name},
         allow_empty=[path.expanduser().resolve() for path in paths] if allow_empty else (),
     )
-    settings = settings_for(context, data, workers=workers)
+    settings = settings_for(context, data, workers=workers, regions=regions)
     made = make_gate(context, gate, settings, force=force)
     is_first = not Layout(settings.data.absolute()).current.exists()
     done = _build(settings, paths, options, gate=made, as_json=as_json)
@@ -133,6 +142,7 @@ def update(
     encoder: Encoders = None,
     drop_encoder: Dropped = None,
     workers: Workers = None,
+    regions: Regions = None,
     allow_empty: Annotated[
         list[Path] | None,
         typer.Option(
@@ -148,7 +158,7 @@ def update(
     """Bring the library up to date with its folders: new, changed and deleted pictures."""
     from indexer.pipeline.commands import BuildOptions
 
-    settings = settings_for(context, data, workers=workers)
+    settings = settings_for(context, data, workers=workers, regions=regions)
     made = make_gate(context, gate, settings, force=force)
     options = BuildOptions(
         encoders=encoder or (),

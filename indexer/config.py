@@ -79,6 +79,7 @@ class SettingKeywords(TypedDict, total=False):
     labels: Path | None
     caption: CaptionSettings
     pinyin: bool | None
+    regions: bool | None
 
 
 class IndexerSettings(LibrarySettings):
@@ -100,6 +101,10 @@ class IndexerSettings(LibrarySettings):
     pinyin: bool | None = Field(
         None,
         description="Whether Latin letters find Chinese by its sound, as beijing and bj do 北京. Default: as it was",
+    )
+    regions: bool | None = Field(
+        None,
+        description="Whether regions of pictures are looked at as well, to find small things. Default: as it was",
     )
     leave_out: str = Field(
         "", description="Annotators that runs do without, commas between them, such as ocr; `index annotate` takes any"

@@ -49,6 +49,7 @@ def detail_view(
     number = part_shown(detail, address, found)
     part = next((one for one in detail.parts if one.number == number), None)
     reasons = _reasons(detail, found)
+    region = _region(detail, found)
     is_video = detail.kind == "video"
     shown = part or Region(x=0, y=0, width=max(1, detail.width), height=max(1, detail.height))
     return {
@@ -57,7 +58,9 @@ def detail_view(
         "src": pictures.large,
         "width": max(1, shown.width),
         "height": max(1, shown.height),
-        "crop": None if is_video else {"left": shown.x, "top": shown.y, "href": link(crop_base(address))},
+        "crop": None
+        if is_video
+        else {"left": shown.x, "top": shown.y, "href": link(crop_base(address)), "box": region},
         "overview": _overview(detail, address, pictures.whole, number, lang=lang) if part and not is_video else None,
         "film": _film(detail, address, number, pictures, lang),
         "name": file_name(detail.path),
@@ -66,6 +69,7 @@ def detail_view(
             {"label": text.found_in.get(reason.field, reason.field), "text": _said(reason, lang)} for reason in reasons
         ],
         "marks": _marks([one for one in reasons if not is_video or (part and one.at == part.at)], shown),
+        "region": region and {**_share(Region(**region), shown), "label": text.found_here},
         "caption": detail.caption,
         "tags": [
             {"label": tag, "href": link(Address(lang=address.lang, text=tag, match="text"))} for tag in detail.tags
@@ -112,7 +116,7 @@ def _film(
 
 def part_shown(detail: ImageDetail, address: Address, found: Found | None) -> int | None:
     """Return which part of a long picture, or moment of a video, is shown: that of the address, else what was found."""
-    if not detail.parts:
+    if not any(not part.region for part in detail.parts):
         return None
     if detail.kind == "video" and address.time is not None:
         return moment_at(detail, address.time)
@@ -120,6 +124,13 @@ def part_shown(detail: ImageDetail, address: Address, found: Found | None) -> in
         return address.part
     hits = found.shown if found else ()
     return next((hit.part.number for hit in hits if hit.part and hit.id == detail.id), detail.part)
+
+
+def _region(detail: ImageDetail, found: Found | None) -> dict[str, int] | None:
+    """Return the region of a picture that was found."""
+    hits = found.shown if found else ()
+    part = next((hit.part for hit in hits if hit.part and hit.part.region and hit.id == detail.id), None)
+    return {"x": part.x, "y": part.y, "width": part.width, "height": part.height} if part else None
 
 
 def _reasons(detail: ImageDetail, found: Found | None) -> Sequence[FoundIn]:
@@ -144,16 +155,18 @@ def _touch(one: Region, other: Region) -> bool:
 def _marks(reasons: Sequence[FoundIn], shown: Region) -> list[dict[str, Any]]:
     """Return where in what is shown the words stand, in per cent of it."""
     return [
-        {
-            "left": 100 * (box.x - shown.x) / shown.width,
-            "top": 100 * (box.y - shown.y) / shown.height,
-            "width": 100 * box.width / shown.width,
-            "height": 100 * box.height / shown.height,
-            "label": reason.text,
-        }
-        for reason in reasons
-        if (box := reason.box) and _touch(box, shown)
+        {**_share(box, shown), "label": reason.text} for reason in reasons if (box := reason.box) and _touch(box, shown)
     ]
+
+
+def _share(box: Region, shown: Region) -> dict[str, float]:
+    """Return where a box lies in what is shown, in per cent of that."""
+    return {
+        "left": 100 * (box.x - shown.x) / shown.width,
+        "top": 100 * (box.y - shown.y) / shown.height,
+        "width": 100 * box.width / shown.width,
+        "height": 100 * box.height / shown.height,
+    }
 
 
 def _overview(

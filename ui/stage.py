@@ -241,7 +241,8 @@ def _tiles(
 
 def shape_of(hit: Hit) -> dict[str, int]:
     """Return the width and the height of what is shown of a hit: of a long picture a part, about a square."""
-    width, height = (hit.part.width, hit.part.height) if hit.part else (hit.width, hit.height)
+    shown = hit.part if hit.part and not hit.part.region else hit
+    width, height = shown.width, shown.height
     if max(width, height) > LONGEST * min(width, height):
         width = height = 1
     return {"width": max(1, width), "height": max(1, height)}
@@ -253,8 +254,8 @@ def said_by(hit: Hit) -> str | None:
 
 
 def parts_of(hits: Iterable[Hit]) -> dict[int, int]:
-    """Return the numbers of the parts that were found, by the ids of their pictures."""
-    return {hit.id: hit.part.number for hit in hits if hit.part}
+    """Return the numbers of the parts that are shown, by the ids of their pictures: of long ones what was found."""
+    return {hit.id: hit.part.number for hit in hits if hit.part and not hit.part.region}
 
 
 def _share(hit: Hit, best: float) -> float:

@@ -113,6 +113,7 @@ class Strings:
     crop_search: str
     cancel: str
     found_by: str
+    found_here: str
     found_in: Mapping[str, str]
     looks_like: str
     is_video: str
@@ -287,6 +288,7 @@ ZH = Strings(
     crop_search="搜索这一部分",
     cancel="取消",
     found_by="为什么找到",
+    found_here="在这里找到",
     found_in={
         "caption": "描述",
         "caption_en": "机器写的描述",
@@ -487,6 +489,7 @@ EN = Strings(
     crop_search="Search with this part",
     cancel="Cancel",
     found_by="Why it was found",
+    found_here="Found here",
     found_in={
         "caption": "Caption",
         "caption_en": "Caption by a machine",

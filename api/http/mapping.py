@@ -174,7 +174,7 @@ def _to_hit(hit: SearchHit) -> schemas.Hit:
 
 def to_part(part: HitPart) -> schemas.Part:
     """Return a part of a picture as it travels."""
-    return schemas.Part(number=part.number, at=part.at, **asdict(part.box))
+    return schemas.Part(number=part.number, region=part.is_region, at=part.at, **asdict(part.box))
 
 
 def shown_path(path: str) -> str:

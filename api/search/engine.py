@@ -132,7 +132,7 @@ class SearchEngine:
         return self._ranker.holds(ids)
 
     def list_parts(self, row: ImageRow) -> dict[int, HitPart]:
-        """Return the parts of a long picture, or the moments of a video, by their numbers, from 1."""
+        """Return the parts of a long picture, the regions of another, or the moments of a video, by their numbers."""
         found = self.opened.catalog.get_parts([row.id])
         return {number: HitPart.of(number, part) for (_, number), part in found.items()}
 

@@ -28,6 +28,7 @@ from indexer.library.index.selection import FilterSelection
 from indexer.library.opened import OpenBuild
 from models.foundation.messages import message
 from models.foundation.vectors import Ids
+from models.pictures.parts import is_region
 from models.relevance.mixture import DEPTH
 
 _CACHED_FILTERS = 32
@@ -231,7 +232,7 @@ class Ranker:
         return valued + [hit for hit in hits if values.get(hit.id) is None]
 
     def _find_parts(self, ids: Ids, is_video: Mask, retrievers: Sequence[VectorRetriever]) -> dict[int, HitPart]:
-        """Return what of long pictures and videos was found, by their ids: by the encoder whose scores are shown."""
+        """Return what of pictures and videos was found, by their ids: by the encoder whose scores are shown."""
         numbers, unknown = np.zeros(len(ids), np.int64), np.ones(len(ids), np.bool_)
         for one in retrievers:
             here = unknown & one.space.index.holds(ids)
@@ -263,7 +264,8 @@ class Ranker:
         written = {image_id: reason for image_id, reason in first.items() if reason}
         known: dict[int, list[HitPart]] = {}
         for (image_id, number), part in sorted(self._opened.catalog.get_parts(list(written)).items()):
-            known.setdefault(image_id, []).append(HitPart.of(number, part))
+            if not is_region(number):
+                known.setdefault(image_id, []).append(HitPart.of(number, part))
         return {one: _part_of(written[one], parts) for one, parts in known.items()}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from api.search.clauses import ReadClause
 from models.foundation.messages import Readable, Show
 from models.language.text import Language
-from models.pictures.parts import Box, PicturePart
+from models.pictures.parts import Box, PicturePart, is_region
 from models.relevance.curves import Likelihood
 
 
@@ -26,6 +26,11 @@ class HitPart:
     def of(cls, number: int, part: PicturePart) -> "HitPart":
         """Return a part that the catalog knows."""
         return cls(number, part.box, None if part.at_ms is None else part.at_ms / 1000)
+
+    @property
+    def is_region(self) -> bool:
+        """Whether it is a region of a picture that is seen well as a whole."""
+        return is_region(self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +62,15 @@ class SearchHit:
     """A ranked picture: `path` is below the folder `root`; `score` is what ranks, higher is better.
 
     The score is a cosine; with texts, where hubs are corrected, less what the picture scores with any text at all. Of
-    several encoders it is the score of the first, and the order is that of all.
+    several encoders it is the score of the first, and the order is that of all. That of a region is less by a share of
+    how far the scores of the query spread (see indexer/library/index/parted.py).
 
     In a list, `path` may be absolute or an address; `place` is where a person finds the picture. The score is 0 where
     only words were found, as the encoder knows none of them. `relevance` is how likely the hit is right, 0..1, for this
     query in this library; `likelihood` is the same in a word. Each is None where it does not hold. Width and height are
     of the upright picture, in pixels. `duplicates` are those left out because of this hit, as far as the search looked.
-    `part` is what of a long picture was found, None where that is all of it, or the moment of a video, of which
-    `moments` are the best few, in the order of time; `reasons` are what of it says the words, where words were looked
-    at.
+    `part` is what of a picture was found, None where that is all of it, or the moment of a video, of which `moments`
+    are the best few, in the order of time; `reasons` are what of it says the words, where words were looked at.
     """
 
     id: int

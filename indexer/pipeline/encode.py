@@ -27,6 +27,7 @@ from indexer.pipeline.read import (
 )
 from models.foundation.messages import mark
 from models.foundation.vectors import Pixels, Vectors
+from models.pictures.parts import FIRST_REGION
 
 _FLUSH_SECONDS = 5.0  # a killed run loses at most so much work
 _FLUSH_ROWS = 2048
@@ -298,9 +299,15 @@ class PartsRun(EncodeRun):
         content_id = self._catalog.find_content(record.sha256)
         if content_id is not None:  # else the file holds something else by now, which the next scan finds
             vectors[content_id] = found.vectors
-            self._catalog.put_parts(content_id, record.parts)
+            self._catalog.put_parts(content_id, record.parts, first=self._first)
             if record.partial:
                 self._catalog.put_partial(content_id)
+
+
+class RegionsRun(PartsRun):
+    """Encodes the regions of pictures that are not long."""
+
+    _first = FIRST_REGION
 
 
 class MomentsRun(PartsRun):

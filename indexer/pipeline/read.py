@@ -32,7 +32,7 @@ from models.pictures.decode import DecodedImage, decode_image
 from models.pictures.errors import DecodeError
 from models.pictures.files import open_regular
 from models.pictures.formats import is_video
-from models.pictures.parts import Box, PicturePart, crop, list_parts
+from models.pictures.parts import Box, PicturePart, crop, list_parts, list_regions, region_side
 from models.videos.options import MomentOptions
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ class ImageDataset:
 
     Each picture is read and decoded once for all encoders, to the size that the largest of them wants. `sources` has
     those of the items by their ids, `views` one for each encoder by its name. `of_parts`: the items are long pictures
-    and videos, of which the catalog has the whole, and it is their parts that are made.
+    and videos, of which the catalog has the whole, and it is their parts that are made; or, `of_regions` as well, the
+    regions of other pictures.
     """
 
     items: Sequence[Item]
@@ -120,6 +121,7 @@ class ImageDataset:
     options: ReadOptions = field(default_factory=ReadOptions)
     annotators: Sequence[Annotator] = ()
     of_parts: bool = False
+    of_regions: bool = False
     moments: MomentOptions = field(default_factory=MomentOptions)
 
     def __len__(self) -> int:
@@ -162,10 +164,13 @@ class ImageDataset:
         parts: Sequence[PicturePart] = ()
         seen = [decoded.image]
         if self.of_parts:
-            boxes = list_parts(decoded.width, decoded.height)
+            boxes = (list_regions if self.of_regions else list_parts)(decoded.width, decoded.height)
             parts = [PicturePart(box) for box in boxes]
             seen = [crop(decoded.image, box, (decoded.width, decoded.height)) for box in boxes]
-            self._write_thumbnails(sha256, dict(enumerate(seen, 1)))
+            if not self.of_regions:  # of which the whole picture is shown
+                self._write_thumbnails(sha256, dict(enumerate(seen, 1)))
+        if not seen:
+            return CopyRecord(index, item, sha256)  # the file holds something else by now, which the next scan finds
         is_new = len(wanted) == len(self.views) and not self.of_parts
         content, annotations = self._describe(sha256, data, decoded) if is_new else (None, {})
         pixels = {name: np.stack([view.preprocess(one) for one in seen]) for name, view in wanted.items()}
@@ -235,7 +240,8 @@ class ImageDataset:
 
     @property
     def _short_side(self) -> int:
-        return decoded_side([view.image_size for view in self.views.values()])
+        side = decoded_side([view.image_size for view in self.views.values()])
+        return region_side(side) if self.of_regions else side
 
     def _write_thumbnails(self, sha256: str, images: Mapping[int, Image.Image]) -> None:
         """Write thumbnails of a picture, 0, or of its parts by their numbers."""

@@ -22,6 +22,7 @@ from indexer.errors import (
 )
 from indexer.library.builds.current import is_untouched, read_current
 from indexer.library.builds.manifest import Manifest
+from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.words.pinyin import is_installed
 from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder, choose_encoders, merge_small_shards, open_encoders
@@ -33,7 +34,7 @@ from indexer.library.sources.port import ReadOptions, ScanContext, Source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare, items_as_known
-from indexer.pipeline.encode import EncodeRun, MomentsRun, OnProgress, PartsRun, Progress
+from indexer.pipeline.encode import EncodeRun, MomentsRun, OnProgress, PartsRun, Progress, RegionsRun
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.library_annotators import annotate_library
 from indexer.pipeline.publish import Check, PublishOptions, publish
@@ -70,7 +71,7 @@ class BuildReport:
         return {name: getattr(self, name) for name in names}
 
 
-_PARTS_OF_ONE = 16  # parts that a long picture has, about: so many fewer pictures are read at once
+_PARTS_OF_ONE = 16  # parts or regions that a picture has, about: so many fewer pictures are read at once
 _MOST_PATHS = 1_000  # that changed in a source; beyond them it is scanned as a whole
 
 
@@ -150,6 +151,7 @@ class Run:
             {image_id for change in changes for image_id in change.changing},
         )
         self._encode_parts()
+        self._encode_regions()
         self._adopt_moved(last_image)
         self._record_stamps()
         for encoder in self.encoders.values():
@@ -398,27 +400,45 @@ class Run:
 
     def _encode_parts(self) -> None:
         """Encode the parts of long pictures and videos that have none yet: new ones, and those of earlier versions."""
-        ids = self.catalog.list_lacking_parts(self.encoder_ids)
-        sources: dict[int, Source] = {}
-        for root in self.catalog.list_roots() if ids else ():
-            with suppress(UnknownSource):  # its pictures wait until what reads it is installed again
-                sources[root.id] = open_source(root)
-        rows = [
+        rows = self._readable(self.catalog.list_lacking_parts(self.encoder_ids))
+        self._encode_parts_with(PartsRun, [row for row in rows if not row.is_video], mark("parts of long pictures"))
+        self._encode_parts_with(MomentsRun, [row for row in rows if row.is_video], mark("moments of videos"))
+
+    def _encode_regions(self) -> None:
+        """Encode the regions of other pictures, where they are wanted; forget them where they are not any more."""
+        wanted = self.settings.regions
+        if wanted is not None and wanted != self.catalog.has_regions:
+            with self.catalog.writing():
+                self.catalog.put_regions_wanted(wanted)
+        rows = self._readable(self.catalog.list_lacking_regions(self.encoder_ids))
+        self._encode_parts_with(RegionsRun, rows, mark("regions"))
+
+    def _encode_parts_with(self, kind: type[PartsRun], rows: Sequence[ImageRow], stage: str) -> None:
+        if not rows:
+            return
+        started, sources = time.perf_counter(), self._sources()
+        items = [
+            Item(row.locator, row.stamp, remote=sources[row.locator.source_id].address(row.path) is not None)
+            for row in rows
+        ]
+        self._encode_with(kind(self.catalog, self.encoders, Progress(total=len(items))), items, of_parts=True)
+        self.progress.add(stage, time.perf_counter() - started)
+
+    def _readable(self, ids: Sequence[int]) -> list[ImageRow]:
+        """Return a picture of each of these contents that can be read."""
+        sources = self._sources() if ids else {}
+        return [
             row
             for rows in self.catalog.list_images_of(ids).values()
             for row in [one for one in rows if one.locator.source_id in sources][:1]
         ]
-        for run, wanted in ((PartsRun, False), (MomentsRun, True)):
-            items = [
-                Item(row.locator, row.stamp, remote=sources[row.locator.source_id].address(row.path) is not None)
-                for row in rows
-                if row.is_video == wanted
-            ]
-            started = time.perf_counter()
-            self._encode_with(run(self.catalog, self.encoders, Progress(total=len(items))), items, of_parts=True)
-            if items:
-                stage = mark("moments of videos") if wanted else mark("parts of long pictures")
-                self.progress.add(stage, time.perf_counter() - started)
+
+    def _sources(self) -> dict[int, Source]:
+        sources: dict[int, Source] = {}
+        for root in self.catalog.list_roots():
+            with suppress(UnknownSource):  # its pictures wait until what reads it is installed again
+                sources[root.id] = open_source(root)
+        return sources
 
     def _encode_with(self, run: EncodeRun, items: Sequence[Item], *, of_parts: bool = False) -> None:
         if not items:
@@ -439,6 +459,7 @@ class Run:
             ),
             self.annotators,
             of_parts,
+            isinstance(run, RegionsRun),
             settings.video.moment_options,
         )
         with ExitStack() as stack:

@@ -2,6 +2,8 @@
 
 A screenshot of a conversation, a comic strip and a panorama have in common that an encoder, which sees a small square,
 sees little of them. So a picture whose sides are further apart than `LONGEST` is also cut into squares that overlap.
+
+Of other pictures there may be regions: small things in them are seen better in one that is smaller than the whole.
 """
 
 from dataclasses import dataclass
@@ -11,6 +13,11 @@ from PIL import Image
 LONGEST = 3  # times as long as the short side is the long side of a picture that is seen well as a whole
 LEAST_SIDE = 32  # pixels of the short side, below which there is nothing to be seen in a part
 _STEP = 0.75  # of the side of a part is from one to the next: what lies on an edge is within its neighbour
+FIRST_REGION = 2_001  # the numbers of regions begin here: those of other parts lie below
+LEAST_REGION = 32  # pixels of the short side of a region, below which there is nothing to be seen in it
+_GRIDS = ((2, 0.6), (3, 0.4))  # so many regions across and down, and the share of a side that one has: they overlap
+_LEAST_SHARE = min(share for _, share in _GRIDS)
+LEAST_WITH_REGIONS = round(LEAST_REGION / _LEAST_SHARE)  # pixels of the short side of a picture
 _MOST = 32  # parts of a picture; of one that is longer still they are no squares
 
 
@@ -62,9 +69,45 @@ def list_parts(width: int, height: int) -> tuple[Box, ...]:
     return tuple(Box(0, start, width, side) for start in starts)
 
 
+def list_regions(width: int, height: int) -> tuple[Box, ...]:
+    """Return the regions of a picture of this size, larger ones first; none where it is long or very small."""
+    if is_long(width, height) or min(width, height) < LEAST_WITH_REGIONS:
+        return ()
+    return tuple(
+        Box(
+            _start(width, share, column, count),
+            _start(height, share, row, count),
+            round(width * share),
+            round(height * share),
+        )
+        for count, share in _GRIDS
+        for row in range(count)
+        for column in range(count)
+    )
+
+
+def region_side(side: int) -> int:
+    """Return the shorter side in pixels of a picture whose smallest regions have at least `side`."""
+    return round(side / _LEAST_SHARE)
+
+
+def is_region(number: int) -> bool:
+    """Say whether a part of this number is a region of a picture that is seen well as a whole."""
+    return number >= FIRST_REGION
+
+
 def telling_part(width: int, height: int, count: int) -> int:
-    """Return which of `count` parts stands for a picture, from 1: the first of a tall one, else the middle."""
+    """Return which of `count` parts stands for a long picture, from 1: the first of a tall one, else the middle.
+
+    0 is all of it, of a picture that is not long.
+    """
+    if not is_long(width, height):
+        return 0
     return 1 if height > width else (count + 1) // 2
+
+
+def _start(side: int, share: float, place: int, count: int) -> int:
+    return round(place * (side - round(side * share)) / (count - 1))
 
 
 def crop(image: Image.Image, box: Box, size: tuple[int, int]) -> Image.Image:

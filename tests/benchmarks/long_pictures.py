@@ -60,8 +60,8 @@ def _measure(bench: Bench, captioned: Shelf, folder: Path) -> Table:
     places = {image_id: place_of(row.path) for image_id, row in rows.items()}
     table = []
     for language in ("en", "zh"):
-        asked, vectors = _encode(engine, captioned, language)
-        found = [_find(one, vectors, places) for one in indexes]
+        asked, vectors = encode_captions(engine, captioned, language)
+        found = [find_places(one, vectors, places) for one in indexes]
         for title, alone in (("in a long picture", False), ("alone", True)):
             chosen = [number for number, place in enumerate(asked) if (place >= strips * _IN_ONE) == alone]
             samples = [_rank(hits, asked, chosen, strips) for hits in found]
@@ -108,7 +108,7 @@ def _scaled(pictures: Sequence[bytes], *, tall: bool) -> Iterator[Image.Image]:
             yield image.convert("RGB").resize((round(image.width * scale), round(image.height * scale)))
 
 
-def _encode(engine: SearchEngine, captioned: Shelf, language: str) -> tuple[list[int], Vectors]:
+def encode_captions(engine: SearchEngine, captioned: Shelf, language: str) -> tuple[list[int], Vectors]:
     """Return the places of the photographs of captions, and the vectors of these; no vector is of words not known."""
     places, vectors = [], []
     for place, picture in enumerate(captioned.pictures):
@@ -121,7 +121,7 @@ def _encode(engine: SearchEngine, captioned: Shelf, language: str) -> tuple[list
     return places, np.ascontiguousarray(np.stack(vectors), np.float32)
 
 
-def _find(found_by: VectorIndex, vectors: Vectors, places: dict[int, int]) -> list[list[int]]:
+def find_places(found_by: VectorIndex, vectors: Vectors, places: dict[int, int]) -> list[list[int]]:
     """Return the places of the first pictures of each query."""
     found = found_by.search(vectors, max(KS))
     return [[places[one] for one in row] for row in found.ids.tolist()]

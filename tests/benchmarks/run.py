@@ -25,6 +25,7 @@ import million
 import odd_files
 import one_box
 import quality
+import regions
 import second_run
 import startup
 import text_in_pictures
@@ -54,6 +55,7 @@ MEASURES = {
     "million": million.measure,
     "odd-files": odd_files.measure,
     "long-pictures": long_pictures.measure,
+    "regions": regions.measure,
     "words": words.measure,
     "one-box": one_box.measure,
     "text-in-pictures": text_in_pictures.measure,

@@ -6,24 +6,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.library.index.numpy_index import NumpyIndex
-from indexer.library.index.parted import PartedIndex, best_parts
+from indexer.library.index.parted import REGION_PENALTY, PartedIndex, best_parts
 from indexer.library.index.selection import IdSelection
 from indexer.library.part_keys import pack_key
 from models.foundation.vectors import l2_normalize
+from models.pictures.parts import FIRST_REGION
 
 DIM = 4
 
 
 class Both:
-    """An index, and the same in numbers: every row's score with a query."""
+    """An index, and the same in numbers: every row's score with a query.
 
-    def __init__(self, seed: int, pictures: int, most_parts: int) -> None:
+    The numbers of parts are from `first` on: those from FIRST_REGION on are of regions.
+    """
+
+    def __init__(self, seed: int, pictures: int, most_parts: int, first: int = 1) -> None:
         random = np.random.default_rng(seed)
         ids = np.sort(random.choice(1_000, pictures, replace=False)).astype(np.int64) + 1
         keys = [
             pack_key(int(one), number)
             for one in ids
-            for number in range(1, 1 + int(random.integers(0, most_parts + 1)))
+            for number in range(first, first + int(random.integers(0, most_parts + 1)))
         ]
         self.ids, self.keys = ids, np.array(keys, np.int64)
         # Few different vectors, so that there are ties.
@@ -41,6 +45,7 @@ class Both:
         """Return for each picture its best score, and of which part."""
         own = self.whole @ query + weight * self.offsets
         of_parts = self.of_parts @ query + weight * self.part_offsets
+        of_parts -= np.where((self.keys & 0xFFFF) >= FIRST_REGION, REGION_PENALTY * (self.whole @ query).std(), 0)
         found = {int(one): (float(score), 0) for one, score in zip(self.ids, own, strict=True)}
         for key, score in zip(self.keys.tolist(), of_parts, strict=True):
             if score > found[key >> 16][0] + 1e-7:
@@ -48,12 +53,19 @@ class Both:
         return found
 
 
+# No regions, nothing else, and both.
+FIRST = st.sampled_from([1, FIRST_REGION, FIRST_REGION - 3])
+
+
 @given(
-    st.integers(0, 10_000), st.integers(1, 30), st.integers(0, 9), st.integers(1, 40), st.floats(0, 1), st.booleans()
+    st.tuples(st.integers(0, 10_000), st.integers(1, 30), st.integers(0, 9), FIRST),
+    st.integers(1, 40),
+    st.floats(0, 1),
+    st.booleans(),
 )
-@settings(deadline=None, max_examples=80)
-def test_it_answers_as_if_everything_were_multiplied(seed, pictures, most_parts, k, weight, filtered):
-    both = Both(seed, pictures, most_parts)
+@settings(deadline=None, max_examples=120)
+def test_it_answers_as_if_everything_were_multiplied(drawn, k, weight, filtered):
+    both = Both(*drawn)
     where = IdSelection(both.ids[::2]) if filtered else None
     among = set(both.ids[::2].tolist() if filtered else both.ids.tolist())
     found = both.index.search(both.queries, k, where=where, offset_weight=weight)
@@ -70,10 +82,10 @@ def test_it_answers_as_if_everything_were_multiplied(seed, pictures, most_parts,
     assert both.index.count(where) == len(among)
 
 
-@given(st.integers(0, 10_000), st.integers(1, 30), st.integers(0, 9), st.floats(0, 1))
-@settings(deadline=None, max_examples=80)
-def test_scores_and_counts_are_of_the_best_of_each(seed, pictures, most_parts, weight):
-    both = Both(seed, pictures, most_parts)
+@given(st.integers(0, 10_000), st.integers(1, 30), st.integers(0, 9), FIRST, st.floats(0, 1))
+@settings(deadline=None, max_examples=120)
+def test_scores_and_counts_are_of_the_best_of_each(seed, pictures, most_parts, first, weight):
+    both = Both(seed, pictures, most_parts, first)
     query = both.queries[:1]
     best = both.best(query[0], weight)
     shuffled = np.random.default_rng(seed).permutation(both.ids)
@@ -87,7 +99,8 @@ def test_scores_and_counts_are_of_the_best_of_each(seed, pictures, most_parts, w
             if number
             else (both.whole[both.ids == one][0], both.offsets[both.ids == one][0])
         )
-        assert row @ query[0] + weight * offset == pytest.approx(best[one][0], abs=2e-6)
+        penalty = REGION_PENALTY * (both.whole @ query[0]).std() if number >= FIRST_REGION else 0
+        assert row @ query[0] + weight * offset - penalty == pytest.approx(best[one][0], abs=2e-6)
     for least in sorted({score for score, _ in best.values()})[::3]:
         above = both.index.count_above(query, least - 1e-4, offset_weight=weight)
         assert above == sum(score >= least - 1e-4 for score, _ in best.values())

@@ -18,7 +18,7 @@ def hit(image_id: int, width: int, height: int, part: int | None = None) -> Hit:
 def detail(**more: object) -> ImageDetail:
     values = {"id": 7, "path": "a.png", "root": "r", "width": 100, "height": 340, "format": "png", "bytes": 1}
     known = {"modified_at": "2026-01-01T00:00:00", "taken_at": None, "camera": None, "has_gps": False, "colours": []}
-    return ImageDetail(**values, **known, **{"parts": PARTS, "part": 1, **more})
+    return ImageDetail(**{**values, **known, "parts": PARTS, "part": 1, **more})
 
 
 def found(*hits: Hit) -> Found:
@@ -72,7 +72,7 @@ def test_all_of_a_long_picture_is_beside_its_part_with_a_link_for_each():
     assert [part["href"] for part in overview["parts"]] == [f"?q=x&lang=zh&id=7&part={n}" for n in (1, 2, 3, 4)]
     assert overview["parts"][1]["label"] == "第 2 部分，共 4 部分"
     assert overview["parts"][1]["top"] == pytest.approx(100 * 80 / 340)
-    assert view["crop"] == {"left": 0, "top": 160, "href": "?lang=zh"}  # where in the whole it begins
+    assert view["crop"] == {"left": 0, "top": 160, "href": "?lang=zh", "box": None}  # where in the whole it begins
     assert "part=" not in view["close"]
     plain = detail_view(detail(parts=[], part=None), address, lang="zh", found=None, **seen)
     assert (plain["overview"], plain["height"]) == (None, 340)
@@ -103,3 +103,20 @@ def test_the_words_that_were_found_are_shown_where_they_stand():
     assert whole["marks"][0]["top"] == pytest.approx(100 * 250 / 340)
     tiles = results_view(found(one), address, lang="zh", thumbnails={})["tiles"]
     assert tiles[0]["said"] == "发票 044001900111"
+
+
+def test_of_a_region_the_whole_picture_is_shown_with_the_box_and_the_next_box_begins_there():
+    region = {"number": 2_003, "region": True, "x": 120, "y": 80, "width": 160, "height": 100}
+    one = Hit.model_validate({**hit(7, 400, 250).model_dump(), "part": region})
+    hits, address = found(one), Address(text="x", lang="en", detail=7)
+    assert parts_of([one]) == {}
+    tiles = results_view(hits, address, lang="en", thumbnails={})["tiles"]
+    assert (tiles[0]["width"], tiles[0]["height"]) == (400, 250)
+    opened = detail(width=400, height=250, parts=[region], part=None)
+    assert part_shown(opened, address, hits) is None
+    seen = {"lang": "en", "timezone": None, "pictures": DetailPictures(), "similar": []}
+    view = detail_view(opened, address, found=hits, **seen)
+    assert (view["width"], view["height"], view["overview"]) == (400, 250, None)
+    assert view["region"] == {"left": 30, "top": 32, "width": 40, "height": 40, "label": "Found here"}
+    assert view["crop"]["box"] == {"x": 120, "y": 80, "width": 160, "height": 100}
+    assert detail_view(opened, address, found=None, **seen)["region"] is None

@@ -56,7 +56,8 @@ function turn(part, href) {
 function large(one, src) {
   const mark = (place) => h("i", { class: "mark", title: place.label, style: at(place) });
   const frame = h("div", { class: "frame" }, src ? h("img", { src, alt: one.name }) : h("span", { class: "blank" }, icon("picture")),
-    (one.marks ?? []).map(mark)); // a tile that was just clicked has none yet
+    (one.marks ?? []).map(mark), // a tile that was just clicked has none yet
+    one.region && h("i", { class: "mark region", title: one.region.label, role: "img", "aria-label": one.region.label, style: at(one.region) }));
   if (one.film?.plays) frame.append(films.has(one.id) ? player(one) : playButton(one));
   const whole = one.overview;
   return h("div", { class: `large${whole ? (whole.height > whole.width ? " tall" : " wide") : ""}` },
@@ -154,7 +155,7 @@ function side(part, data) {
     download.lastChild.textContent = labels.downloading;
     part.send("download", data.id);
   });
-  const crop = data.crop && h("button", { type: "button", class: "button", "data-key": "crop", onclick: () => startCrop(part, data) }, icon("crop"), labels.crop);
+  const crop = data.crop && h("button", { type: "button", class: "button", "data-key": "crop", onclick: () => startCrop(part, data, data.crop.box) }, icon("crop"), labels.crop);
   return h("aside", null,
     h("div", { class: "top" }, closeButton(part, labels)),
     h("h2", null, h("span", { class: "rest", title: data.name }, data.name)),

@@ -114,7 +114,7 @@ async def describe_image(image_id: int, service: ServiceDep, language: LanguageD
 
 def _telling_part(row: ImageRow, count: int) -> int | None:
     """Return which part stands for a picture that has `count`; None where all of it does, as of a video its cover."""
-    return telling_part(row.width, row.height, count) if count and not row.is_video else None
+    return (telling_part(row.width, row.height, count) or None) if count and not row.is_video else None
 
 
 def _dated(row: ImageRow, by_camera: str | None) -> Literal["camera", "beside", "name", "file"]:
@@ -166,7 +166,8 @@ async def get_thumbnail(
     """Return the picture as WebP within a square of `size` pixels, upright and never enlarged.
 
     Of one that is longer than 1:3 it is a `part`: that of a hit, 0 for all of it, or without it one that tells what the
-    picture is. Of a video it is the frame of a moment, that of the `part`, or one that stands for all of it.
+    picture is. Of another it is a region, if its number is given. Of a video it is the frame of a moment, that of the
+    `part`, or one that stands for all of it.
     """
     engine = service.serving.engine
     row = await asyncio.to_thread(engine.get_image, image_id)

@@ -18,7 +18,7 @@ from indexer.library.sources.items import Beside, ByteRange, KnownItem, Locator,
 from indexer.library.sources.kinds import place_of
 from models.foundation.vectors import Ids
 from models.pictures.formats import DECODING
-from models.pictures.parts import LEAST_SIDE, LONGEST, Box, PicturePart
+from models.pictures.parts import LEAST_SIDE, LEAST_WITH_REGIONS, LONGEST, Box, PicturePart
 
 _LOOKS = (
     # What a video shows is not told by one frame of it.
@@ -34,6 +34,10 @@ _EARLIER = (
 # The first of the two is that of the index `contents_long`. Of a picture that breaks off the parts are not known.
 _LONG = f"max(width, height) > {LONGEST} * min(width, height) AND min(width, height) >= {LEAST_SIDE}"
 _HAVING_PARTS = f"({_LONG} AND NOT partial AND duration_ms IS NULL)", "duration_ms IS NOT NULL"
+_HAVING_REGIONS = (
+    f"max(width, height) <= {LONGEST} * min(width, height) AND min(width, height) >= {LEAST_WITH_REGIONS} "
+    "AND NOT partial AND duration_ms IS NULL"
+)
 
 
 class CatalogReader(TextDatabase):
@@ -155,6 +159,18 @@ class CatalogReader(TextDatabase):
 
     def list_lacking_parts(self, encoder_ids: Sequence[int]) -> list[int]:
         """Return the contents of long pictures and videos of whose parts an encoder has no vectors, ascending."""
+        return self._list_lacking(_HAVING_PARTS, encoder_ids)
+
+    def list_lacking_regions(self, encoder_ids: Sequence[int]) -> list[int]:
+        """Return the same of pictures that are not long, of whose regions an encoder has no vectors."""
+        return self._list_lacking([_HAVING_REGIONS], encoder_ids) if self.has_regions else []
+
+    @property
+    def has_regions(self) -> bool:
+        """Whether runs encode regions of pictures."""
+        return self.get_meta("regions") == "1"
+
+    def _list_lacking(self, kinds: Sequence[str], encoder_ids: Sequence[int]) -> list[int]:
         lacking = " OR ".join(
             "NOT EXISTS (SELECT 1 FROM part_vectors WHERE content_id = contents.id AND encoder_id = ?)"
             for _ in encoder_ids
@@ -165,7 +181,7 @@ class CatalogReader(TextDatabase):
                 "AND EXISTS (SELECT 1 FROM images WHERE content_id = contents.id AND status = 'indexed')",
                 tuple(encoder_ids),
             )
-            for having in _HAVING_PARTS
+            for having in kinds
         ]
         return sorted(row[0] for rows in found for row in rows)
 

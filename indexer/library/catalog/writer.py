@@ -26,7 +26,7 @@ from indexer.library.sources.kinds import package_of
 from models.foundation.moments import read_moment_in_name
 from models.foundation.vectors import Ids
 from models.pictures.formats import DECODING
-from models.pictures.parts import PicturePart
+from models.pictures.parts import FIRST_REGION, PicturePart
 
 _NAMES_AT_ONCE = 10_000
 _PLACE = (  # of a picture: where it lies, and what is known of the file there
@@ -179,12 +179,12 @@ class Catalog(CatalogReader):
         ).fetchall()
         return int(content_id)
 
-    def put_parts(self, content_id: int, parts: Sequence[PicturePart]) -> None:
-        """Record the parts of a content, the first of which has the number 1."""
+    def put_parts(self, content_id: int, parts: Sequence[PicturePart], *, first: int = 1) -> None:
+        """Record the parts of a content, by numbers from `first`."""
         self._connection.execute("DELETE FROM parts WHERE content_id = ?", (content_id,))
         self._connection.executemany(
             "INSERT INTO parts (content_id, number, x, y, width, height, at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ((content_id, number, *astuple(part.box), part.at_ms) for number, part in enumerate(parts, 1)),
+            ((content_id, number, *astuple(part.box), part.at_ms) for number, part in enumerate(parts, first)),
         )
 
     def put_partial(self, content_id: int) -> None:
@@ -387,6 +387,16 @@ class Catalog(CatalogReader):
             "DELETE FROM part_vectors WHERE encoder_id = ? AND content_id = ?",
             ((encoder_id, content_id) for content_id in content_ids),
         )
+
+    def put_regions_wanted(self, wanted: bool) -> None:
+        """Have runs encode regions of pictures from now on, or do without, and forget those that there are."""
+        self.put_meta("regions", "1" if wanted else "")
+        if wanted:
+            return
+        rows = self._query("SELECT DISTINCT content_id FROM part_vectors WHERE number >= ?", (FIRST_REGION,))
+        self.put_vectors_changed(row[0] for row in rows)
+        for table in ("part_vectors", "parts"):
+            self._connection.execute(f"DELETE FROM {table} WHERE number >= ?", (FIRST_REGION,))
 
     def put_vectors_changed(self, content_ids: Iterable[int]) -> None:
         """Have indexes look again at every picture that holds one of these contents."""

@@ -2,6 +2,9 @@
 
 The parts have keys as ids (see part_keys.py), and only some pictures have parts. All else is the pictures' own: what
 the index holds, counts and fetches are whole pictures.
+
+Where every picture has regions, the best of so many scores is high by chance: so a region counts less than a whole
+picture, by a share of how far the scores of a query spread.
 """
 
 import numpy as np
@@ -14,10 +17,13 @@ from indexer.library.index.records import Neighbors, OffsetWeight, QueryKind
 from indexer.library.index.selection import IdSelection
 from indexer.library.part_keys import numbers_of, owners_of, ranges_of
 from models.foundation.vectors import Ids, Vectors
+from models.pictures.parts import FIRST_REGION
 
 Scores = npt.NDArray[np.float32]
 
 _SPARE_PARTS = 4  # times as many parts as pictures are looked for at first, as several are of one
+REGION_PENALTY = 0.4  # standard deviations of a query's scores with whole pictures: see the figures of `regions`
+_SAMPLE = 1_000  # whole pictures by which these are told
 _NONE = np.float32(-np.inf)
 
 
@@ -28,6 +34,10 @@ class PartedIndex:
         """Take both; each part is of a picture that the other index holds."""
         self.whole, self.parts = whole, parts
         self._keys = parts.list_ids()
+        of_regions = numbers_of(self._keys) >= FIRST_REGION
+        self._has_only_regions = bool(of_regions.all())
+        ids = np.sort(whole.list_ids()) if of_regions.any() else np.empty(0, np.int64)
+        self._sample = whole.fetch(ids[:: -(-len(ids) // _SAMPLE) or 1])
 
     @property
     def dim(self) -> int:
@@ -73,15 +83,18 @@ class PartedIndex:
         """Return the k best of one row of pictures; parts are read until no further one can be among them."""
         there = ids >= 0
         ids, scores = ids[there], scores[there]
-        limit = self.parts.count(among)
+        limit, penalty = self.parts.count(among), self._penalty(query.vectors)
         wanted = min(_SPARE_PARTS * k, limit)
         while True:
             found = self.parts.search(
                 query.vectors, wanted, where=among, offset_weight=float(query.weights[0]), kind=kind
             )
             keys, of_parts = found.ids[0][found.ids[0] >= 0], found.scores[0][found.ids[0] >= 0]
-            best = rank(*_best_of_each(ids, scores, owners_of(keys), of_parts), k)
-            if wanted == limit or not len(of_parts) or best[1][-1] >= of_parts[-1]:
+            lowered = _lower(keys, of_parts, penalty).round(SCORE_DECIMALS)
+            best = rank(*_best_of_each(ids, scores, owners_of(keys), lowered), k)
+            if wanted == limit or not len(of_parts):
+                return best
+            if best[1][-1] >= of_parts[-1] - (penalty if self._has_only_regions else 0):
                 return best
             wanted = min(_SPARE_PARTS * wanted, limit)
 
@@ -99,7 +112,9 @@ class PartedIndex:
         if not above:
             return count
         found = self.parts.search(query, above, where=among, offset_weight=offset_weight)
-        owners = np.unique(owners_of(found.ids[0][found.ids[0] >= 0]))
+        keys, of_parts = found.ids[0][found.ids[0] >= 0], found.scores[0][found.ids[0] >= 0]
+        lowered = _lower(keys, of_parts, self._penalty(query)).round(SCORE_DECIMALS)
+        owners = np.unique(owners_of(keys[lowered >= np.float32(score)]))
         own = self.whole.score(query, owners, offset_weight=offset_weight).round(SCORE_DECIMALS)
         return count + int(np.count_nonzero(own < np.float32(score)))
 
@@ -156,12 +171,16 @@ class PartedIndex:
         counts = (ends - starts)[having]
         firsts = np.cumsum(counts) - counts  # where the parts of each begin among those of all
         keys = self._keys[np.repeat(starts[having] - firsts, counts) + np.arange(counts.sum())]
-        found = self.parts.score(query, keys, offset_weight=offset_weight)
+        found = _lower(keys, self.parts.score(query, keys, offset_weight=offset_weight), self._penalty(query))
         scores[having] = np.maximum.reduceat(found, firsts)
         best = found == np.repeat(scores[having], counts)
         winners = [first + best[first : first + count].argmax() for first, count in zip(firsts, counts, strict=True)]
         numbers[having] = numbers_of(keys)[winners]
         return numbers, scores
+
+    def _penalty(self, query: Vectors) -> np.float32:
+        """Return what is taken off the score of a region with one query, (1, dim)."""
+        return np.float32(REGION_PENALTY * (self._sample @ query[0]).std()) if len(self._sample) else np.float32(0)
 
     def _select(self, where: Selection | None) -> Selection | None:
         """Return the parts of a selection of pictures."""
@@ -183,6 +202,11 @@ def best_parts(
     if isinstance(index, PartedIndex):
         return index.best_parts(query, ids, offset_weight=offset_weight, of_moments=of_moments)
     return np.zeros(len(ids), np.int64)
+
+
+def _lower(keys: Ids, scores: Scores, penalty: np.float32) -> Scores:
+    """Return scores of parts, those of regions less the penalty."""
+    return scores - np.where(numbers_of(keys) >= FIRST_REGION, penalty, np.float32(0))
 
 
 def _best_of_each(ids: Ids, scores: Scores, more_ids: Ids, more: Scores) -> tuple[Ids, Scores]:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +21,6 @@ from indexer.errors import (
 )
 from indexer.library.builds.current import is_untouched, read_current
 from indexer.library.builds.manifest import Manifest
-from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.words.pinyin import is_installed
 from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder, choose_encoders, merge_small_shards, open_encoders
@@ -30,20 +28,18 @@ from indexer.library.errors import IndexDamaged, NoIndex, UnknownSource
 from indexer.library.layout import Layout
 from indexer.library.sources.items import Item, KnownItem, Name, Root, Stamp
 from indexer.library.sources.kinds import open_source
-from indexer.library.sources.port import ReadOptions, ScanContext, Source
+from indexer.library.sources.port import ScanContext, Source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare, items_as_known
-from indexer.pipeline.encode import EncodeRun, MomentsRun, OnProgress, PartsRun, Progress, RegionsRun
-from indexer.pipeline.engines import DeviceEncoders
+from indexer.pipeline.encode import OnProgress, Progress
+from indexer.pipeline.encoding import Encoding
 from indexer.pipeline.library_annotators import annotate_library
 from indexer.pipeline.publish import Check, PublishOptions, publish
-from indexer.pipeline.read import EncoderView, ImageDataset
 from indexer.pipeline.renew import renew
 from indexer.sources.places import source_at
 from indexer.sources.rules import compile_patterns, has_files
-from models.encoders.registry import get_installed_spec, get_preprocess
-from models.foundation.devices import count_cpus
+from models.encoders.registry import get_installed_spec
 from models.foundation.errors import BackendNotInstalled, ImageSearchError
 from models.foundation.messages import mark
 from models.pictures.formats import DECODING
@@ -71,7 +67,6 @@ class BuildReport:
         return {name: getattr(self, name) for name in names}
 
 
-_PARTS_OF_ONE = 16  # parts or regions that a picture has, about: so many fewer pictures are read at once
 _MOST_PATHS = 1_000  # that changed in a source; beyond them it is scanned as a whole
 
 
@@ -144,14 +139,23 @@ class Run:
             raise self._nothing_found()
         for encoder in self.encoders.values():  # leftovers of an interrupted run; nobody else writes under the lock
             encoder.store.delete_all_but(self.catalog.list_shards(encoder.id))
-        self._encode(
+        encoding = Encoding(
+            settings=self.settings,
+            layout=self.layout,
+            catalog=self.catalog,
+            encoders=self.encoders,
+            annotators=self.annotators,
+            progress=self.progress,
+            on_progress=self.options.on_progress,
+        )
+        encoding.encode_pictures(
             # Known paths first: then a copy that has come finds its original settled, and not about to change.
             [item for change in changes for item in change.changed]
             + [item for change in changes for item in change.new],
             {image_id for change in changes for image_id in change.changing},
         )
-        self._encode_parts()
-        self._encode_regions()
+        encoding.encode_parts()
+        encoding.encode_regions()
         self._adopt_moved(last_image)
         self._record_stamps()
         for encoder in self.encoders.values():
@@ -393,92 +397,6 @@ class Run:
                 for root_id, stamp in self.stamps.items():
                     self.catalog.put_source_stamp(root_id, stamp)
 
-    def _encode(self, items: Sequence[Item], changing: set[int]) -> None:
-        self.progress.total = len(items)
-        run = EncodeRun(self.catalog, self.encoders, self.progress, changing, annotators=self.records)
-        self._encode_with(run, items)
-
-    def _encode_parts(self) -> None:
-        """Encode the parts of long pictures and videos that have none yet: new ones, and those of earlier versions."""
-        rows = self._readable(self.catalog.list_lacking_parts(self.encoder_ids))
-        self._encode_parts_with(PartsRun, [row for row in rows if not row.is_video], mark("parts of long pictures"))
-        self._encode_parts_with(MomentsRun, [row for row in rows if row.is_video], mark("moments of videos"))
-
-    def _encode_regions(self) -> None:
-        """Encode the regions of other pictures, where they are wanted; forget them where they are not any more."""
-        wanted = self.settings.regions
-        if wanted is not None and wanted != self.catalog.has_regions:
-            with self.catalog.writing():
-                self.catalog.put_regions_wanted(wanted)
-        rows = self._readable(self.catalog.list_lacking_regions(self.encoder_ids))
-        self._encode_parts_with(RegionsRun, rows, mark("regions"))
-
-    def _encode_parts_with(self, kind: type[PartsRun], rows: Sequence[ImageRow], stage: str) -> None:
-        if not rows:
-            return
-        started, sources = time.perf_counter(), self._sources()
-        items = [
-            Item(row.locator, row.stamp, remote=sources[row.locator.source_id].address(row.path) is not None)
-            for row in rows
-        ]
-        self._encode_with(kind(self.catalog, self.encoders, Progress(total=len(items))), items, of_parts=True)
-        self.progress.add(stage, time.perf_counter() - started)
-
-    def _readable(self, ids: Sequence[int]) -> list[ImageRow]:
-        """Return a picture of each of these contents that can be read."""
-        sources = self._sources() if ids else {}
-        return [
-            row
-            for rows in self.catalog.list_images_of(ids).values()
-            for row in [one for one in rows if one.locator.source_id in sources][:1]
-        ]
-
-    def _sources(self) -> dict[int, Source]:
-        sources: dict[int, Source] = {}
-        for root in self.catalog.list_roots():
-            with suppress(UnknownSource):  # its pictures wait until what reads it is installed again
-                sources[root.id] = open_source(root)
-        return sources
-
-    def _encode_with(self, run: EncodeRun, items: Sequence[Item], *, of_parts: bool = False) -> None:
-        if not items:
-            return
-        self.options.on_progress(run.progress)
-        settings = self.settings
-        sizes = {item.stamp.size for item in items if item.stamp.size is not None}
-        needed = {item.locator.source_id for item in items}
-        dataset = ImageDataset(
-            items,
-            {root.id: open_source(root) for root in self.catalog.list_roots() if root.id in needed},
-            {name: self._view(encoder, sizes, of_parts=of_parts) for name, encoder in self.encoders.items()},
-            self.layout,
-            ReadOptions(
-                limits=settings.decode_limits,
-                offline=settings.offline,
-                fetch_timeout_s=settings.fetch_timeout_seconds,
-            ),
-            self.annotators,
-            of_parts,
-            isinstance(run, RegionsRun),
-            settings.video.moment_options,
-        )
-        with ExitStack() as stack:
-            devices = {spec.name: stack.enter_context(DeviceEncoders(spec, settings.runtime)) for spec in self.specs}
-            batch_size = settings.batch_size or min(encoders.batch_size for encoders in devices.values())
-            run.run(
-                dataset,
-                devices,
-                workers=count_cpus() if settings.workers is None else settings.workers,
-                batch_size=_files_at_once(run, batch_size),
-                rows_at_once=batch_size,
-                on_progress=self.options.on_progress,
-            )
-
-    def _view(self, encoder: LibraryEncoder, sizes: set[int], *, of_parts: bool) -> EncoderView:
-        preprocess = get_preprocess(encoder.spec.name, self.settings.runtime)
-        encoded = self.catalog.encoded_by_size(sizes, encoder.id, of_parts=of_parts)
-        return EncoderView(preprocess, encoder.spec.image_size, encoded)
-
     def _sync_texts(self) -> None:
         started = time.perf_counter()
         self.catalog.sync_named_moments(datetime.now())
@@ -545,13 +463,6 @@ class Run:
         now = datetime.now(UTC)
         if now < datetime.fromisoformat(before.created_at):
             self.warnings.append(ClockJumped(now.isoformat(timespec="seconds"), before.created_at))
-
-
-def _files_at_once(run: EncodeRun, batch_size: int) -> int:
-    """Return how many files are read at once, each of which has one row or many for encoders."""
-    if isinstance(run, MomentsRun):
-        return 1
-    return max(1, batch_size // _PARTS_OF_ONE) if isinstance(run, PartsRun) else batch_size
 
 
 def _reaches(root: Root, folder: Path) -> bool:

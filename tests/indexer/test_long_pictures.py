@@ -171,7 +171,7 @@ def test_what_stops_before_parts_are_made_costs_no_picture(strips, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.pipeline.run.PartsRun.run", stop)
+        patch.setattr("indexer.pipeline.encoding.PartsRun.run", stop)
         with pytest.raises(KeyboardInterrupt):
             strips.update()
     strips.rebuild()

@@ -102,7 +102,7 @@ def test_what_stops_while_regions_are_made_costs_nothing_and_is_gone_on_with(pic
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.pipeline.run.RegionsRun.run", stop)
+        patch.setattr("indexer.pipeline.encoding.RegionsRun.run", stop)
         with pytest.raises(KeyboardInterrupt):
             run(pictures, regions=True)
     pictures.rebuild()

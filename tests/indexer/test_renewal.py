@@ -143,7 +143,7 @@ def test_what_stops_before_pictures_are_encoded_again_costs_none(album, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("indexer.pipeline.run.EncodeRun.run", stop)
+        patch.setattr("indexer.pipeline.encoding.EncodeRun.run", stop)
         with pytest.raises(KeyboardInterrupt):
             album.update()
     album.rebuild()

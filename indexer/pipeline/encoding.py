@@ -27,7 +27,7 @@ _PARTS_OF_ONE = 16  # parts or regions that a picture has, about: so many fewer 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Encoding:
+class LibraryEncoding:
     """The encoders of a run, by their names, and what it encodes with them into a library."""
 
     settings: IndexerSettings

@@ -33,7 +33,7 @@ from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare, items_as_known
 from indexer.pipeline.encode import OnProgress, Progress
-from indexer.pipeline.encoding import Encoding
+from indexer.pipeline.encoding import LibraryEncoding
 from indexer.pipeline.library_annotators import annotate_library
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.renew import renew
@@ -139,7 +139,7 @@ class Run:
             raise self._nothing_found()
         for encoder in self.encoders.values():  # leftovers of an interrupted run; nobody else writes under the lock
             encoder.store.delete_all_but(self.catalog.list_shards(encoder.id))
-        encoding = Encoding(
+        encoding = LibraryEncoding(
             settings=self.settings,
             layout=self.layout,
             catalog=self.catalog,

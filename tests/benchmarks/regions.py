@@ -30,6 +30,7 @@ from api.search.engine import SearchEngine
 from indexer.library.index.parted import whole_of
 from indexer.library.index.port import VectorIndex
 from models.encoders.registry import DEFAULT_ENCODER, get_spec
+from models.foundation.vectors import Vectors
 from models.training.starter.pack import TrainingPack
 
 _SIDE = 432  # pixels of a photograph that another lies on
@@ -51,13 +52,15 @@ def measure(bench: Bench) -> list[Table]:
     captioned.fill(bench, source)
     library = folder / "alone"
     costs = [["alone", *_index(bench, library, captioned.folder / "pictures")]]
-    rows = _rows(SearchEngine.open(library), captioned, {"alone": {place: place for place in range(len(pictures))}})
+    engine = SearchEngine.open(library)
+    asked = {language: encode_captions(engine, captioned, language) for language in ("en", "zh")}
+    rows = _rows(engine, asked, {"alone": {place: place for place in range(len(pictures))}})
     for title, share in _SHARES.items():
         small = folder / title.replace(" ", "-")
         if not (small / "pictures").exists():
             _write(captioned, share, small / "pictures")
         costs.append([f"{title} of another", *_index(bench, small / "library", small / "pictures")])
-        rows += _placed(captioned, small / "library", title)
+        rows += _rows(SearchEngine.open(small / "library"), asked, _placed(len(pictures), title))
     photographs = f"{len(pictures)} photographs of 144 pixels"
     placed = f"a third of them lies small on another third, enlarged to {_SIDE} pixels, beside the last third"
     notes = (
@@ -70,26 +73,28 @@ def measure(bench: Bench) -> list[Table]:
     return [found, Table(title="What regions cost", head=cost_head, rows=costs, notes=(_COST,))]
 
 
-def _placed(captioned: Shelf, library: Path, title: str) -> list[list[str]]:
-    third = len(captioned.pictures) // 3
-    small = {third + place: place for place in range(third)}
-    large = {place: place for place in range(third)}
-    rest = {place: place for place in range(2 * third, len(captioned.pictures))}
-    kinds = {f"{title} of another": small, "that have another on them": large, "beside these": rest}
-    return _rows(SearchEngine.open(library), captioned, kinds)
+def _placed(count: int, title: str) -> dict[str, dict[int, int]]:
+    """Return which picture is right for the captions of which, where one lies on another."""
+    third = count // 3
+    return {
+        f"{title} of another": {third + place: place for place in range(third)},
+        "that have another on them": {place: place for place in range(third)},
+        "beside these": {place: place for place in range(2 * third, count)},
+    }
 
 
-def _rows(engine: SearchEngine, captioned: Shelf, kinds: Mapping[str, Mapping[int, int]]) -> list[list[str]]:
+def _rows(
+    engine: SearchEngine, asked: Mapping[str, tuple[list[int], Vectors]], kinds: Mapping[str, Mapping[int, int]]
+) -> list[list[str]]:
     """Return a row for each language, kind and way. A kind says which picture is right for the captions of another."""
     indexes = (whole_of(engine.opened.index), engine.opened.index)
     rows = engine.opened.catalog.get_images(engine.opened.index.list_ids().tolist())
     places = {image_id: place_of(row.path) for image_id, row in rows.items()}
     table = []
-    for language in ("en", "zh"):
-        asked, vectors = encode_captions(engine, captioned, language)
+    for language, (of, vectors) in asked.items():
         found = [find_places(one, vectors, places) for one in indexes]
         for title, right in kinds.items():
-            samples = [_rank(hits, asked, right) for hits in found]
+            samples = [_rank(hits, of, right) for hits in found]
             for way, sample in zip(_WAYS, samples, strict=True):
                 change = difference(sample, samples[0], "recall@10")
                 table.append([CAPTIONS[language], title, way, *cells(sample, "recall@1", "recall@10"), change])

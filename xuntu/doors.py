@@ -23,7 +23,7 @@ def open(  # noqa: A001 - xuntu.open
         >>> import xuntu
         >>> with xuntu.open("data/demo") as library:  # made by: xuntu demo
         ...     len(library)
-        12
+        15
     """
     unknown = sorted(settings.keys() - SettingKeywords.__annotations__.keys())
     if unknown:
@@ -47,7 +47,7 @@ def connect(
     >>> import xuntu
     >>> with xuntu.connect("http://127.0.0.1:8000", language="zh") as client:  # xuntu serve --data data/demo
     ...     client.index().pictures
-    12
+    15
     """
     return Client(url, token, language=language, timeout_s=timeout_s, retry=retry)
 

@@ -239,7 +239,7 @@ class Library:
             >>> with xuntu.open("data/demo") as library:  # made by: xuntu demo
             ...     ids, vectors = library.vectors()
             >>> (len(ids), vectors.shape, vectors.dtype)
-            (12, (12, 384), dtype('float32'))
+            (15, (15, 384), dtype('float32'))
         """
         index = self._get_engine().get_space(encoder).index
         ids = index.list_ids()

@@ -11,7 +11,7 @@ from api.http.app import create_app
 
 @pytest.fixture(scope="session")
 def demo_library(made_once) -> Path:
-    """What `xuntu demo` makes in an empty folder: a library of twelve photographs. Not to be changed."""
+    """What `xuntu demo` makes in an empty folder: a library of fifteen pictures. Not to be changed."""
     return made_once("demo", lambda data: run_demo(None, data))
 
 

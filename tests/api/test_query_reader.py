@@ -241,7 +241,7 @@ PIECES = [
 
 
 @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=12).map("".join)), st.dates())
-def test_every_character_is_in_one_span(text, today):
+def test_every_character_is_in_one_span(heavy, text, today):
     spans = read_text(text, PLACES, today)
     assert "".join(text[span.start : span.end] for span in spans) == text
     assert all(span.start < span.end for span in spans)

@@ -448,6 +448,7 @@ class IndexInfo(BaseModel):
     failed: int
     roots: list[str]
     formats: dict[str, int]
+    videos: int = Field(0, description="How many of the pictures are videos")
     relevance: dict[Literal["zh", "en", "picture"], Told] = {}
     quality: dict[Literal["zh", "en", "picture"], list[Quality]] = {}
 

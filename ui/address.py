@@ -32,6 +32,8 @@ SHAPES: Mapping[str, tuple[float | None, float | None]] = {
     "panorama": (2.0, None),
 }
 
+KINDS = ("picture", "video")
+
 SURE = (50, 70, 90)  # per cent of relevance that a hit may be asked to have
 
 # What is looked at: everything, the pictures, the words. An address may also say both.
@@ -74,6 +76,8 @@ class Filters:
     min_width: int = 0
     taken_from: str = ""
     taken_to: str = ""
+    place: str = ""
+    kind: str = ""
 
 
 NO_FILTERS = Filters()
@@ -169,6 +173,8 @@ def parse(params: Mapping[str, Sequence[str]]) -> Address:
             min_width=_number(last("width")) or 0,
             taken_from=last("from"),
             taken_to=last("to"),
+            place=last("place"),
+            kind=last("kind") if last("kind") in KINDS else "",
         ),
         lang=last("lang"),
         page=max(1, _number(last("page")) or 1),
@@ -203,6 +209,8 @@ def params(address: Address) -> dict[str, list[str]]:
         "width": [str(filters.min_width or "")],
         "from": [filters.taken_from],
         "to": [filters.taken_to],
+        "place": [filters.place],
+        "kind": [filters.kind],
         **{
             option.address.name: _write_option(option, option.address, getattr(address, option.name))
             for option in OPTIONS
@@ -263,6 +271,7 @@ def where(filters: Filters) -> dict[str, Any] | None:
         "max_aspect": high,
         "taken_from": filters.taken_from,
         "taken_to": filters.taken_to,
+        "fields": {name: [value] for name, value in (("place", filters.place), ("kind", filters.kind)) if value},
     }
     return {name: value for name, value in found.items() if value} or None
 

@@ -10,6 +10,7 @@ from api.schemas import OPTIONS, ClauseRead, ImageDetail, IndexInfo, SpanRead
 from ui import words
 from ui.address import (
     AWAY_WEIGHT,
+    KINDS,
     MATCHES,
     NO_FILTERS,
     SHAPES,
@@ -161,11 +162,19 @@ def _span_chip(
         return _chip(said, address.but(text=" ".join(shorter.split())), text) if said else None
     plain = address.but(plain=(*address.plain, span.said))
     chip = {**_chip(span.said, plain, text), "kind": text.kinds[span.kind], "remove": text.read_plainly}
-    if span.taken_from is None and span.taken_to is None:
-        return chip
-    only = address.filtered(taken_from=span.taken_from or "", taken_to=span.taken_to or "")
-    days = " – ".join((span.taken_from or "", span.taken_to or "")).strip()
-    return {**chip, "title": days, "only": None if only == address.but() else {"href": link(only), "label": text.only}}
+    days = " – ".join((span.taken_from or "", span.taken_to or "")).strip(" –")
+    only = address.filtered(**_conditions(span))
+    is_new = only != address.but()
+    return {**chip, "title": days, "only": {"href": link(only), "label": text.only} if is_new else None}
+
+
+def _conditions(span: SpanRead) -> dict[str, str]:
+    """Return the conditions that leave nothing but what a piece of a text says; none where there are none."""
+    if span.kind == "date":
+        return {"taken_from": span.taken_from or "", "taken_to": span.taken_to or ""}
+    if span.kind == "place":
+        return {"place": span.said}
+    return {"kind": "video"} if span.kind == "video" else {}
 
 
 def _wanted_chip(
@@ -279,6 +288,10 @@ def _filters(address: Address, text: Strings, info: IndexInfo | None) -> dict[st
             }
             for name in SWATCHES
         ],
+        "kinds": [
+            option(text.media[name], filters.kind == name, kind="" if filters.kind == name else name)
+            for name in (KINDS if filters.kind or (info and info.videos) else ())
+        ],
         "formats": [
             option(name.upper(), name in filters.formats, formats=_toggled(filters.formats, name)) for name in formats
         ],
@@ -324,17 +337,19 @@ def _sure_seen(text: Strings, info: IndexInfo | None) -> str:
 
 def _active(address: Address, text: Strings, lang: str) -> list[dict[str, Any]]:
     filters = address.filters
-    found: list[tuple[str, str | None, dict[str, Any]]] = []
-    if filters.path:
-        found.append((filters.path, None, {"path": ""}))
-    if filters.taken_from:
-        day = words.moment(filters.taken_from, lang=lang)
-        found.append((text.since.format(day=day), None, {"taken_from": ""}))
-    if filters.taken_to:
-        day = words.moment(filters.taken_to, lang=lang)
-        found.append((text.until.format(day=day), None, {"taken_to": ""}))
-    if filters.shape:
-        found.append((text.shapes[filters.shape], None, {"shape": ""}))
+    since = filters.taken_from and text.since.format(day=words.moment(filters.taken_from, lang=lang))
+    until = filters.taken_to and text.until.format(day=words.moment(filters.taken_to, lang=lang))
+    said = {
+        "path": filters.path,
+        "taken_from": since,
+        "taken_to": until,
+        "place": filters.place,
+        "kind": text.media.get(filters.kind, ""),
+        "shape": text.shapes.get(filters.shape, ""),
+    }
+    found: list[tuple[str, str | None, dict[str, Any]]] = [
+        (label, None, {name: ""}) for name, label in said.items() if label
+    ]
     if filters.min_width:
         found.append((text.at_least.format(n=filters.min_width), None, {"min_width": 0}))
     found.extend((name.upper(), None, {"formats": _toggled(filters.formats, name)}) for name in filters.formats)

@@ -53,6 +53,7 @@ class Strings:
     tip_match: str
 
     filters: str
+    filter_kind: str
     filter_shape: str
     filter_colour: str
     filter_format: str
@@ -72,6 +73,7 @@ class Strings:
     filter_sure: str
     sure: str
     sure_seen: str
+    media: dict[str, str]
     shapes: dict[str, str]
     colours: dict[str, str]
 
@@ -212,6 +214,7 @@ ZH = Strings(
     look_at_words="改为按文字查找",
     tip_match="现在只查说明、标签和文件名里的文字，也可以按画面查找",
     filters="筛选",
+    filter_kind="类型",
     filter_shape="画幅",
     filter_colour="主色",
     filter_format="格式",
@@ -231,6 +234,7 @@ ZH = Strings(
     filter_sure="匹配度",
     sure="匹配度 ≥ {n}%",
     sure_seen="用校准时没有见过的事物检验：50% 以上的结果有 {n}% 正确。",
+    media={"picture": "图片", "video": "视频"},
     shapes={"landscape": "横幅", "portrait": "竖幅", "square": "方形", "panorama": "全景"},
     colours={
         "black": "黑",
@@ -402,6 +406,7 @@ EN = Strings(
     look_at_words="Look at the words instead",
     tip_match="Only captions, tags and names are looked at now; look at the pictures too",
     filters="Filters",
+    filter_kind="Kind",
     filter_shape="Shape",
     filter_colour="Colour",
     filter_format="Format",
@@ -421,6 +426,7 @@ EN = Strings(
     filter_sure="Relevance",
     sure="Relevance ≥ {n}%",
     sure_seen="Checked on things that it was not fitted on: of hits from 50%, {n}% were right.",
+    media={"picture": "Pictures", "video": "Videos"},
     shapes={
         "landscape": "Landscape",
         "portrait": "Portrait",

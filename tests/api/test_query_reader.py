@@ -212,6 +212,13 @@ def test_videos_are_asked_for_where_there_are_some(text, spans):
     assert "video" not in {span.kind for span in read(text)}
 
 
+def test_a_place_that_is_a_word_is_sure_where_it_is_written_as_a_name():
+    places = PlaceNames(["Orange, France", "Paris, France"])
+    for text, sure in (("a cat in orange", False), ("a cat in Orange", True), ("a cat in paris", True)):
+        (place,) = [span for span in read_text(text, places, TODAY) if span.kind == "place"]
+        assert (not place.shown) == sure
+
+
 def test_what_is_plain_is_what_a_picture_shows():
     assert said("去年夏天在杭州拍的狗", ("去年夏天", "杭州")) == [("scene", "去年夏天在杭州拍的狗")]
     assert said('"SALE" 2023', ("sale",)) == [("scene", '"SALE"'), ("date", "2023")]

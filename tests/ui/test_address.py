@@ -37,6 +37,8 @@ FULL = Address(
         min_width=1920,
         taken_from="2024-01-01",
         taken_to="2024-12-31",
+        place="杭州",
+        kind="video",
     ),
     hide_duplicates=True,
     literal=True,

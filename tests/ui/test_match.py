@@ -7,7 +7,7 @@ import pytest
 from api.client.errors import ApiError
 from api.schemas import ClauseRead, ImageDetail, Negation, SpanRead
 from models.foundation.errors import UnknownWords
-from ui.address import MATCHES, Address, link, parse_link
+from ui.address import MATCHES, Address, link, parse_link, where
 from ui.bar import bar_view
 from ui.detail import DetailPictures, detail_view
 from ui.stage import error_view, file_name, nothing_view
@@ -84,6 +84,25 @@ def test_the_chip_of_a_piece_takes_away_that_piece():
     )
     away = ClauseRead(text="people", weight=-0.5, negation=Negation(words="without people", start=6, end=20), **common)
     assert chips("a cat without people on grass in 2020", wanted, away)["a cat on grass"] == "in 2020 without people"
+
+
+def test_a_piece_can_be_made_a_condition():
+    common = {"source": 0, "image_id": None, "language": "zh", "weight": 1.0}
+    date = SpanRead(kind="date", start=0, end=2, said="去年", taken_from="2025-01-01", taken_to="2025-12-31")
+    place = SpanRead(kind="place", start=2, end=7, said="杭州")
+    video = SpanRead(kind="video", start=7, end=10, said="视频")
+    read = ClauseRead(text="去年在杭州拍的视频里", spans=[date, place, video], **common)
+    view = bar_view(Address(text=read.text), lang="zh", info=None, uploads={}, previews={}, details={}, read=[read])
+    only = [parse_link(chip["only"]["href"]).filters for chip in view["chips"]]
+    assert [where(one) for one in only] == [
+        {"taken_from": "2025-01-01", "taken_to": "2025-12-31"},
+        {"fields": {"place": ["杭州"]}},
+        {"fields": {"kind": ["video"]}},
+    ]
+    there = Address(text=read.text, filters=only[1])
+    view = bar_view(there, lang="zh", info=None, uploads={}, previews={}, details={}, read=[read])
+    assert [bool(chip["only"]) for chip in view["chips"]] == [True, False, True]
+    assert [one["label"] for one in view["active"]] == ["杭州"]
 
 
 def test_where_no_word_is_found_the_pictures_are_offered():

@@ -186,6 +186,7 @@ function panel(part, { filters, labels }) {
   });
   const group = (title, ...children) => [h("h3", null, title), h("div", { class: "options" }, ...children)];
   return [
+    filters.kinds.length > 0 && group(labels.filter_kind, filters.kinds.map(word)),
     group(labels.filter_shape, filters.shapes.map((one) =>
       option(one, { class: "word" }, h("span", { class: `frame ${one.shape}` }), one.label))),
     group(labels.filter_colour, filters.colours.map((one) =>

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from api import schemas
 from api.http.mapping import ServiceDep, displayable
 from api.search.engine import SearchEngine
+from models.pictures.formats import VIDEO_FORMATS
 
 router = APIRouter(tags=["index"])
 
@@ -30,6 +31,7 @@ async def describe_index(service: ServiceDep) -> schemas.IndexInfo:
         failed=counts["failed"],
         roots=[displayable(root.path.name) for root in roots],
         formats=formats,
+        videos=sum(count for name, count in formats.items() if name in VIDEO_FORMATS),
         relevance={
             kind: schemas.Told(
                 auroc=fit.auroc,

@@ -60,15 +60,10 @@ class PlaceNames:
                     continue
                 if any(end - start < one.end - one.start for one in ordinary) and match.end() == end:
                     continue
-                other = before is not None and bool(ordinary) and _may_be_word(before[0], text[start])
+                other = bool(ordinary) and not text[start].isupper()  # in the bath, in orange, but in Bath
                 cued = match.end() > end or (before is not None and not other)
                 start = before.start() if before and cued else start
                 yield NamedPlace(start, match.end(), text[slice(*match.span("name"))], cued)
-
-
-def _may_be_word(cue: str, first: str) -> bool:
-    """Say whether a place that is an ordinary word as well may be meant as that: in the bath, but not in Bath."""
-    return not first.isupper() and (not cue.isascii() or cue.endswith(" the "))
 
 
 def _any_of(names: Iterable[str]) -> str:

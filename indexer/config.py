@@ -16,7 +16,7 @@ class VideoSettings(BaseModel):
         10.0, ge=1, le=3600, description="At least every so many seconds of a video a frame is looked at"
     )
     moments: int = Field(
-        1_000, ge=1, le=10_000, description="Most moments of one video; in a long one they are further apart"
+        1_000, ge=1, le=2_000, description="Most moments of one video; in a long one they are further apart"
     )
     limit_seconds: float = Field(600.0, gt=0, description="Time that one video may take; what was found in it is kept")
 

@@ -63,7 +63,7 @@ class Fusion:
         if not len(self.near):
             return self._scored(ids[start:end], len(ids))
         fullest = max(self.vectors, key=lambda one: one.space.index.count(self.where))
-        total = max(len(ids), fullest.count(self.plan, self.where))
+        total = fullest.count(self.plan, self.where) + int((~fullest.index.holds(ids)).sum())
         if end > len(ids):
             others = fullest.retrieve(self.plan, self.where, min(end, total)).ids
             ids = np.concatenate([ids, others[~np.isin(others, ids)]])

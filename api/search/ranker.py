@@ -193,7 +193,11 @@ class Ranker:
         if fusion and plan.query.match != "vector":
             reasons = find_reasons(self._opened.catalog, rows, plan, fusion)
             parts |= self._find_written(reasons)
-        judged = scorer.judge(page.ids, page.scores) if scorer else [_NOT_JUDGED] * len(ids)
+        judged = [_NOT_JUDGED] * len(ids)
+        if scorer:
+            held = np.flatnonzero(scorer.index.holds(page.ids))
+            for place, one in zip(held.tolist(), scorer.judge(page.ids[held], page.scores[held]), strict=True):
+                judged[place] = one
         # Of what says the words, the score of what it shows does not tell whether it is right.
         by_words = np.isin(page.ids, said).tolist()
         judged = [_NOT_JUDGED if says else one for says, one in zip(by_words, judged, strict=True)]

@@ -156,7 +156,8 @@ def annotate(
     for name in names:
         if name not in known and name not in library_annotators():
             raise UnknownAnnotator(name, [*known, *library_annotators()])
-    chosen = list(dict.fromkeys(names or [*known, *library_annotators()]))
+    of_all = [*known, *(one for one in library_annotators() if one not in settings.left_out)]
+    chosen = list(dict.fromkeys(names or of_all))
     of_pictures = [known[name] for name in chosen if name in known]
     with _opened(layout, settings) as catalog:
         catalog.check_seal(thorough=True)

@@ -84,6 +84,7 @@ class EncodeRun:
 
     _first = 0  # number of the first vector of a picture: that of the whole
     _files_a_worker = FILES_A_WORKER
+    _most_workers = 1_000
     _prefetch = PREFETCH
 
     def __init__(
@@ -136,7 +137,7 @@ class EncodeRun:
         sizes = Counter(item.stamp.size for item in dataset.items)
         self._rows_at_once = rows_at_once or batch_size
         self._repeated_sizes = {size for size, count in sizes.items() if count > 1 and size is not None}
-        workers = min(workers, 1 + len(dataset) // self._files_a_worker)
+        workers = min(workers, self._most_workers, 1 + len(dataset) // self._files_a_worker)
         under_way: deque[UnderWay] = deque()
         try:
             for batch in load_records(
@@ -314,4 +315,5 @@ class MomentsRun(PartsRun):
     """Encodes the moments of videos that are indexed. One video is much work, and what encoders see of it is much."""
 
     _files_a_worker = 2
+    _most_workers = 4  # each holds what encoders see of a whole video
     _prefetch = 1

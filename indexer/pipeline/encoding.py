@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from indexer.config import IndexerSettings
 from indexer.library.annotations.port import Annotator
@@ -20,6 +21,7 @@ from indexer.pipeline.encode import EncodeRun, MomentsRun, OnProgress, PartsRun,
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.read import EncoderView, ImageDataset
 from models.encoders.registry import get_preprocess
+from models.encoders.spec import EncoderSpec
 from models.foundation.devices import count_cpus
 from models.foundation.messages import mark
 
@@ -28,11 +30,15 @@ _PARTS_OF_ONE = 16  # parts or regions that a picture has, about: so many fewer 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryEncoding:
-    """The encoders of a run, by their names, and what it encodes with them into a library."""
+    """The encoders of a run, and what it encodes with them into a library.
+
+    `specs` are those of what is installed, `encoders` are in the library, by their names.
+    """
 
     settings: IndexerSettings
     layout: Layout
     catalog: Catalog
+    specs: Sequence[EncoderSpec]
     encoders: Mapping[str, LibraryEncoder]
     annotators: Sequence[Annotator]
     progress: Progress
@@ -77,7 +83,10 @@ class LibraryEncoding:
         return [
             row
             for rows in self.catalog.list_images_of(ids).values()
-            for row in [one for one in rows if one.locator.source_id in sources][:1]
+            for row in sorted(
+                (one for one in rows if one.locator.source_id in sources),
+                key=lambda one: len(rows) > 1 and _is_gone(sources[one.locator.source_id].file(one.path)),
+            )[:1]
         ]
 
     def _sources(self) -> dict[int, Source]:
@@ -110,10 +119,7 @@ class LibraryEncoding:
             settings.video.moment_options,
         )
         with ExitStack() as stack:
-            devices = {
-                name: stack.enter_context(DeviceEncoders(encoder.spec, settings.runtime))
-                for name, encoder in self.encoders.items()
-            }
+            devices = {spec.name: stack.enter_context(DeviceEncoders(spec, settings.runtime)) for spec in self.specs}
             batch_size = settings.batch_size or min(encoders.batch_size for encoders in devices.values())
             run.run(
                 dataset,
@@ -133,6 +139,10 @@ class LibraryEncoding:
     def _ids(self) -> list[int]:
         """The encoders' ids in the catalog."""
         return [encoder.id for encoder in self.encoders.values()]
+
+
+def _is_gone(path: Path | None) -> bool:
+    return path is not None and not path.exists()
 
 
 def _files_at_once(run: EncodeRun, batch_size: int) -> int:

@@ -25,13 +25,12 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import open_encoders
 from indexer.library.errors import UnknownSource
 from indexer.library.layout import Layout
-from indexer.library.originals import address_of, read_original
+from indexer.library.originals import address_of, decode_original
 from indexer.library.thumbnails import make_thumbnail
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate
 from indexer.pipeline.query_bank import read_query_bank
 from models.foundation.errors import ImageSearchError
-from models.pictures.decode import decode_image
 from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
 
@@ -144,8 +143,8 @@ class _LibraryWork:
             if not ids:
                 continue
             with closing(self.annotator.annotate(pictures)) as found:
-                self._keep_all(record, ids, found, problems, _Shown(self.on_annotate, record.name, seen, total))
-            seen += len(ids)
+                shown = _Shown(self.on_annotate, record.name, seen, total)
+                seen += self._keep_all(record, ids, found, problems, shown)
 
     def _open(self, content_ids: Sequence[int]) -> tuple[list[int], IndexedPictures]:
         """Return those of contents that are indexed and have a vector, and their pictures."""
@@ -162,8 +161,7 @@ class _LibraryWork:
         """Return a picture that lies in several places from the first that has it; one at an address as it was kept."""
         for row in rows:
             with suppress(DecodeError, UnknownSource):
-                data = read_original(row, self.limits)
-                decoded = decode_image(data, short_side=0, long_side=side, limits=self.limits)
+                decoded = decode_original(row, short_side=0, long_side=side, limits=self.limits)
                 return make_thumbnail(decoded.image, side)
         for row in rows:
             if address_of(row) is not None:
@@ -179,9 +177,13 @@ class _LibraryWork:
         found: Iterator[tuple[int, Values | Failure]],
         problems: dict[str, int],
         progress: "_Shown",
-    ) -> None:
-        """Keep what is found every few seconds, and at the end, whatever ends it; from then on words find it."""
+    ) -> int:
+        """Keep what is found every few seconds, and at the end, whatever ends it; from then on words find it.
+
+        Return of how many pictures.
+        """
         waiting: list[tuple[int, Annotation]] = []
+        done = 0
         kept_at = time.monotonic()
 
         def keep() -> None:
@@ -204,6 +206,7 @@ class _LibraryWork:
             if waiting:
                 keep()
         progress.show(len(ids), always=True)
+        return done
 
 
 @dataclass(slots=True)

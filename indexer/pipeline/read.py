@@ -31,7 +31,7 @@ from models.foundation.errors import BackendNotInstalled
 from models.pictures.decode import DecodedImage, decode_image
 from models.pictures.errors import DecodeError
 from models.pictures.files import open_regular
-from models.pictures.formats import is_video
+from models.pictures.formats import is_extra_installed, is_video
 from models.pictures.parts import Box, PicturePart, crop, list_parts, list_regions, region_side
 from models.videos.options import MomentOptions
 
@@ -187,6 +187,8 @@ class ImageDataset:
         path = self.sources[item.locator.source_id].own_file(item)
         if path is None:
             raise DecodeError("video_elsewhere")
+        if not is_extra_installed("av"):
+            raise DecodeError("needs_video", item.locator.key.rpartition(".")[2].upper())
         with open_regular(path) as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             wanted = self._views_lacking(sha256, file.tell())
@@ -197,6 +199,7 @@ class ImageDataset:
 
             with open_video(file, self.options.limits) as video:
                 if self.of_parts:
+                    wanted = dict(self.views)  # moments may come out otherwise now: numbers are those of all encoders
                     return self._read_moments(ImageRecord(index, item, sha256, {}, (), None, {}, (0, 0)), video, wanted)
                 cover = decode_cover(video, self.options.limits, short_side=self._short_side, long_side=DECODED_SIDE)
         decoded_at = time.perf_counter()

@@ -143,6 +143,7 @@ class Run:
             settings=self.settings,
             layout=self.layout,
             catalog=self.catalog,
+            specs=self.specs,
             encoders=self.encoders,
             annotators=self.annotators,
             progress=self.progress,

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from models.pictures.errors import DecodeError
+from models.pictures.files import open_regular
+
 _VIDEOS: Final = (".mov", ".mp4")
 _PICTURES: Final = (".heic", ".heif", ".jpg", ".jpeg")
 _ADDED: Final = "_hevc"  # to the names of clips, by what copies them to other systems
@@ -63,7 +66,7 @@ def _split(name: str) -> tuple[str, str]:
 
 def _says_clip(path: Path) -> bool:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = file.seek(0, 2)
             if size > _MOST_BYTES:
                 return False
@@ -72,5 +75,5 @@ def _says_clip(path: Path) -> bool:
                 return True
             file.seek(0)
             return _SIGN in file.read(_LOOKED_AT)
-    except OSError:
+    except (DecodeError, OSError):
         return False

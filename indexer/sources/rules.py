@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from indexer.errors import InvalidPattern
 from indexer.library.sources.items import Root
+from models.pictures.errors import DecodeError
+from models.pictures.files import open_regular
 from models.pictures.formats import (
     HEAD,
     SUFFIXES,
@@ -139,9 +141,9 @@ def _kind_inside(path: Path) -> FileKind | None:
     """Return what a file is by its content, None where that is neither a picture nor a video."""
     suffix = _suffix_of(path.name)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(HEAD)
-    except OSError:
+    except (DecodeError, OSError):
         return None
     if may_be_text(suffix):
         kind = FileKind.UNREAD if why_unread(suffix) else FileKind.PICTURE

@@ -45,7 +45,10 @@ def _recorded(metadata: Mapping[str, str]) -> datetime | None:
     found = _read(metadata.get("creation_time", "") or metadata.get("date", ""))
     if found is None:
         return None
-    return found.astimezone().replace(tzinfo=None) if found.tzinfo is UTC else found.replace(tzinfo=None)
+    try:
+        return (found.astimezone() if found.tzinfo is UTC else found).replace(tzinfo=None)
+    except (OverflowError, OSError, ValueError):  # a time that no clock here can show
+        return None
 
 
 def _read(text: str) -> datetime | None:

@@ -195,7 +195,7 @@ class _Frames:
     looked: float = -np.inf  # when the last frame was that was looked at
 
     def look(self) -> Iterator[tuple[float, VideoFrame]]:
-        video, options, started = self.video, self.options, time.monotonic()
+        video, options, spent, begun = self.video, self.options, 0.0, time.monotonic()
         self.gap = max(LEAST_GAP, video.duration / options.most)
         self.seconds = max(options.seconds, 2 * self.gap)
         end = 0.0
@@ -205,10 +205,15 @@ class _Frames:
                 continue
             end = max(end, at + float((packet.duration or 0) * (packet.time_base or 0)))
             if packet.stream_index == video.stream.index:
-                yield from self._take(packet, at)
-            if time.monotonic() - started > options.limit_s:
+                for found in self._take(packet, at):
+                    spent += time.monotonic() - begun  # what is done with a frame does not count
+                    yield found
+                    begun = time.monotonic()
+            if spent + time.monotonic() - begun > options.limit_s:
                 self.reached.out_of_time = True
                 return
+        if self.waiting and end - self.looked >= max(self.gap, self.seconds / 2):
+            yield from self._decode_waiting()
         least, share = _ENDS_EARLY
         self.reached.breaks_off = video.ended or video.duration - end > max(least, share * video.duration)
 

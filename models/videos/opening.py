@@ -65,6 +65,7 @@ class Video:
     def decode_key(self, packet: AnyPacket) -> VideoFrame | None:
         """Return the picture of a key packet, which needs no other; None where it is damaged."""
         context = self.stream.codec_context
+        context.flush_buffers()  # of frames that wait for those behind them
         try:
             frames = [*context.decode(packet), *context.decode(None)]
         except av.FFmpegError:

@@ -58,6 +58,7 @@ def said(text: str, plain: tuple[str, ...] = ()) -> list[tuple[str, str]]:
         ("近7天", "2026-11-23", "2026-11-30"),
         ("三年前", "2023-01-01", "2023-12-31"),
         ("十天前", "2026-11-20", "2026-11-20"),
+        ("二十年前", "2006-01-01", "2006-12-31"),
         ("两个月前", "2026-09-01", "2026-09-30"),
         ("2020年以后", "2020-01-01", None),
         ("2019年之前", None, "2018-12-31"),
@@ -222,6 +223,11 @@ def test_a_place_that_is_a_word_is_sure_where_it_is_written_as_a_name():
 def test_what_is_plain_is_what_a_picture_shows():
     assert said("去年夏天在杭州拍的狗", ("去年夏天", "杭州")) == [("scene", "去年夏天在杭州拍的狗")]
     assert said('"SALE" 2023', ("sale",)) == [("scene", '"SALE"'), ("date", "2023")]
+
+
+@pytest.mark.parametrize("text", ["二三十年前的老照片", "十二三年前", "三四天前的猫", "最近三四十天"])
+def test_numbers_that_are_not_exact_do_no_harm(text):
+    assert "".join(text[span.start : span.end] for span in read(text)) == text
 
 
 PIECES = [

@@ -1,6 +1,7 @@
 """One picture of the library: what is known of it, the file, a thumbnail, and others like it."""
 
 import asyncio
+import os
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Annotated, Literal
@@ -147,7 +148,7 @@ async def download_image(
         case Redirect(address):
             return RedirectResponse(address, headers=_CACHE)
         case FilePath(path):
-            if not await asyncio.to_thread(path.is_file):
+            if not await asyncio.to_thread(lambda: path.is_file() and os.access(path, os.R_OK)):
                 raise FileGone(image_id)
             return FileResponse(path, media_type=kind, filename=name, headers=_CACHE)
         case Bytes(data):

@@ -40,7 +40,10 @@ _ZH_TO = "[-~到至–—]"
 # Neither 春晚 nor 冬奥会 is a season.
 _ZH_SEASON = r"(?P<season>[春夏秋冬](?:[天季]|(?=[的在拍里,，、\s]|$)))"
 _ZH_END = r"(?=[的拍照在我到至,，、\s]|$)"  # of a word of one character that others begin with as well
-_ZH_N = r"(?P<n>\d{1,3}|[一二两三四五六七八九十]{1,3}|几)"
+_ZH_N = (
+    r"(?<![一二两三四五六七八九十几])"
+    r"(?P<n>\d{1,3}|[一二两三四五六七八九]?十[一二三四五六七八九]?|[一二两三四五六七八九几])"
+)
 _ZH_NUMBERED_MONTH = "1[0-2]|0?[1-9]"
 _ZH_MONTH = r"(?P<m>1[0-2]|0?[1-9]|十[一二]?|[一二三四五六七八九])\s?月"
 _ZH_DAY = (
@@ -132,7 +135,7 @@ class _DateRule:
         for match in self.pattern.finditer(text, place):
             try:
                 days = self.read({name: said or "" for name, said in match.groupdict().items()}, today)
-            except (ValueError, OverflowError):
+            except (ValueError, OverflowError, KeyError):
                 continue
             if days is not None and days[0] < days[1]:
                 start, end, period = _open_ended(text, *match.span(), days)

@@ -1,14 +1,12 @@
 """The annotator of captions: what a machine says of a picture, in fields of their own beside people's words."""
 
-import ipaddress
 from collections.abc import Callable, Generator, Sequence
 from functools import cached_property
-from urllib.parse import urlsplit
 
 from indexer.annotators.caption.agreement import DOUBTFUL, Agreement
 from indexer.annotators.caption.captions import Captioner
 from indexer.annotators.caption.local import LocalCaptioner
-from indexer.annotators.caption.server import CaptionServer
+from indexer.annotators.caption.server import CaptionServer, is_on_this_machine
 from indexer.annotators.errors import AnnotatorNotSetUp
 from indexer.config import IndexerSettings
 from indexer.library.annotated import AnnotatedLibrary
@@ -42,18 +40,10 @@ def _choose_captioner(settings: IndexerSettings) -> Callable[[], Captioner]:
             names=[one.name for one in SPECS],
         )
         raise AnnotatorNotSetUp(CaptionAnnotator.name, how)
-    if settings.offline and not _is_on_this_machine(caption.url):
+    if settings.offline and not is_on_this_machine(caption.url):
         how = message("XUNTU_OFFLINE is set, and the caption server is not on this machine")
         raise AnnotatorNotSetUp(CaptionAnnotator.name, how)
     return lambda: CaptionServer(caption)
-
-
-def _is_on_this_machine(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class CaptionAnnotator:

@@ -140,9 +140,10 @@ def clean_caption(text: object, most: int = _MOST_CHARACTERS["descriptive"]) -> 
 
 def _language_of(text: str) -> CaptionLanguage | None:
     """Return the language of a caption, which may name things in the other one; None where it is in neither."""
-    if _KANA_OR_HANGUL.search(text):
+    foreign, latin = _KANA_OR_HANGUL.findall(text), _LATIN_WORD.findall(text)
+    han, words = len(_HAN.findall(text)), len(latin)
+    if 3 * len(foreign) > han + sum(map(len, latin)):  # fewer may be what is written in the picture
         return None
-    han, words = len(_HAN.findall(text)), len(_LATIN_WORD.findall(text))
     if not han and not words:
         return None
     return "zh" if han >= words else "en"

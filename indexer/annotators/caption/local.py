@@ -32,8 +32,14 @@ class LocalCaptioner:
         """Yield rows and what the model says of each."""
         for row in range(len(pictures)):
             image = pictures.read(row, SIDE)
-            if image is not None:
-                yield row, self._ask(image) or Failure("the answers of the model say nothing that can be used")
+            if image is None:
+                continue
+            try:
+                said = self._ask(image)
+            except (ValueError, TypeError, IndexError) as error:  # what a processor makes of an odd picture
+                yield row, Failure(f"{type(error).__name__}: {error}")
+                continue
+            yield row, said or Failure("the answers of the model say nothing that can be used")
 
     def _ask(self, image: Image.Image) -> Captions:
         spec = self._captioner.spec

@@ -7,6 +7,7 @@ left for another time; after several in a row the run ends. What asking again do
 import asyncio
 import base64
 import io
+import ipaddress
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,6 +59,15 @@ class _Refusal:
 _Outcome: TypeAlias = Captions | Failure | _Passing | _Refusal | None
 
 
+def is_on_this_machine(url: str) -> bool:
+    """Say whether an address is one of this machine."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class CaptionServer:
     """Asks a server for captions, of several pictures at a time."""
 
@@ -70,7 +80,7 @@ class CaptionServer:
         self.name = settings.model
         self.languages: tuple[CaptionLanguage, ...] = settings.in_languages
         self._settings = settings
-        self._key = settings.key.get_secret_value() if settings.key else ""
+        self._key = settings.key.get_secret_value().strip() if settings.key else ""
         self._takes_schema = True
         self._in_a_row = 0
         self._has_answered = False
@@ -167,6 +177,10 @@ class CaptionServer:
             timeout=self._settings.timeout_seconds,
             max_retries=_RETRIES,
             default_headers={"OpenAI-Organization": omit, "OpenAI-Project": omit},
+            # What is on this machine is asked without a proxy, and what it leads to elsewhere is not followed.
+            http_client=self._openai.DefaultAsyncHttpxClient(trust_env=False, follow_redirects=False)
+            if is_on_this_machine(self._settings.url)
+            else None,
         )
 
     @property

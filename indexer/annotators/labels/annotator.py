@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Generator, Sequence
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -126,7 +126,8 @@ class LabelAnnotator:
 
     @cached_property
     def _tags(self) -> dict[int, set[str]]:
-        return {content_id: {fold_text(tag) for tag in tags} for content_id, tags in self._library.list_tags().items()}
+        fold = cache(fold_text)  # most tags are on many pictures
+        return {content_id: {fold(tag) for tag in tags} for content_id, tags in self._library.list_tags().items()}
 
     @cached_property
     def _examples(self) -> list[Ids]:

@@ -120,8 +120,8 @@ class TextDatabase(RootDatabase, AnnotationDatabase):
         for start in range(0, len(image_ids), _QUERIED_ROWS):
             chunk = image_ids[start : start + _QUERIED_ROWS].tolist()
             rows = self._query(
-                "SELECT rowid, caption || ' ' || tags || ' ' || name || ' ' || found || ' ' || stems FROM texts "
-                f"WHERE rowid IN ({', '.join('?' * len(chunk))})",
+                "SELECT rowid, caption || ' ' || tags || ' ' || name || ' ' || found || ' ' || stems || ' ' || pinyin "
+                f"FROM texts WHERE rowid IN ({', '.join('?' * len(chunk))})",
                 chunk,
             )
             found.update(rows)

@@ -383,7 +383,6 @@ def test_a_frozen_tower_comes_out_as_it_went_in(begin, base, tmp_path, frozen):
 @pytest.mark.parametrize("convolutions", [False, True], ids=["transformer", "resnet"])
 def test_merged_adapters_give_the_vectors_that_they_gave_beside_the_weights(convolutions):
     pytest.importorskip("peft")
-    torch.manual_seed(1)
     model = trainable(make_model(convolutions=convolutions))
     names = model.state().keys()
     learner = ContrastiveLearner(model, ["image", "text"])
@@ -398,7 +397,7 @@ def test_merged_adapters_give_the_vectors_that_they_gave_beside_the_weights(conv
     (embed(learner.image, pixels, 2).sum() + embed(learner.text, ids, 2).sum()).backward()
     assert all(learner.get_parameter(name).grad is not None for name in trained - {"log_scale"})
     with torch.no_grad():
-        for name in trained - {"log_scale"}:
+        for name in sorted(trained - {"log_scale"}):  # in the order of a set each process draws others
             learner.get_parameter(name).normal_(std=0.1)
     beside = embed(learner.image, pixels, 3), embed(learner.text, ids, 3)
     merge()
@@ -406,7 +405,7 @@ def test_merged_adapters_give_the_vectors_that_they_gave_beside_the_weights(conv
     for before, with_adapters, tower, inputs in zip(
         plain, beside, (model.image, model.text), (pixels, ids), strict=True
     ):
-        assert float((before - with_adapters).detach().abs().max()) > 1e-3
+        assert float((before - with_adapters).detach().abs().max()) > 0.01
         assert float((embed(tower, inputs, 3) - with_adapters).detach().abs().max()) < 1e-5
 
 

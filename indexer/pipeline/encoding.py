@@ -112,6 +112,8 @@ class LibraryEncoding:
                 limits=settings.decode_limits,
                 offline=settings.offline,
                 fetch_timeout_s=settings.fetch_timeout_seconds,
+                allow_private=settings.allow_private,
+                through_proxy=settings.fetch_through_proxy,
             ),
             self.annotators,
             of_parts,

@@ -41,9 +41,9 @@ class NotFetched:
     count: int = 0
     first: FailureRecord | None = None
 
-    def add(self, record: FailureRecord) -> None:
-        """Count one."""
-        self.count += 1
+    def add(self, record: FailureRecord, count: int = 1) -> None:
+        """Count some."""
+        self.count += count
         self.first = self.first or record
 
 

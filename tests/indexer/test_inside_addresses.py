@@ -119,3 +119,16 @@ def test_encoding_again_is_not_begun_where_pictures_could_not_be_fetched(older):
     assert "127.0.0.1" in caught.value.text("en")
     assert "--allow-private" in caught.value.text("zh")
     assert (len(older.indexed()), older.problems()) == (2, [])
+
+
+def test_parts_that_cannot_be_fetched_are_told_of_and_the_picture_stays(older):
+    report = older.build(older.folder / "list.csv", settings=older.settings(regions=True))
+    assert kinds(report) == [AddressesInside]  # they are too small to have any
+    catalog = Catalog(older.layout.catalog, create=True)
+    with catalog.writing():
+        catalog._connection.execute("UPDATE contents SET width = 4000, height = 3000")
+    catalog.seal()
+    catalog.close()
+    report = older.update()
+    assert kinds(report) == [AddressesInside, AddressesRefused]
+    assert (report.failed, report.removed, len(older.indexed())) == (0, 0, 2)

@@ -1,6 +1,7 @@
 """Settings of the read side. Only the `config.py` of each room reads the environment."""
 
 import ipaddress
+from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -18,6 +19,14 @@ class ApiSettings(BaseModel):
     max_batch: int = Field(64, ge=1, description="Texts or pictures encoded at once")
     max_waiting: int = Field(256, ge=1, description="More waiting requests are turned away")
     preload_image: bool = Field(True, description="Load the image tower at the start, not at the first upload")
+    follow_links: bool = Field(False, description="Give out files that links out of their folder lead to")
+    strip_gps: bool = Field(False, description="Leave out of files that are given out where they were taken")
+    addresses: Literal["redirect", "off"] = Field(
+        "redirect", description="Send clients on to the address of a picture that was fetched; off: give out none"
+    )
+    embedding: Literal["same-origin", "same-site", "cross-origin"] = Field(
+        "same-origin", description="Whose web pages may show pictures of the service"
+    )
     follow_seconds: float = Field(1.0, gt=0, description="How often to look for a new build")
 
 

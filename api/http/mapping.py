@@ -38,9 +38,16 @@ def check_token(request: Request) -> None:
     if token is None:
         return
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    expected = token.get_secret_value().encode()
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), expected):
+    # Headers are bytes: what is not ASCII in a token comes as clients write it, in UTF-8 or in Latin-1.
+    sent, expected = given.strip().encode("latin-1"), token.get_secret_value()
+    written = [expected.encode("utf-8", "surrogateescape"), expected.encode("latin-1", "replace")]
+    same = [hmac.compare_digest(sent, one) for one in written[: 2 if _is_latin(expected) else 1]]
+    if scheme.lower() != "bearer" or not any(same):
         raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _is_latin(text: str) -> bool:
+    return max(text, default="") <= "\xff"
 
 
 _OPERATOR = re.compile(r"\s*(>=|<=|\^=|~=|=|>|<)\s*")

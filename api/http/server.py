@@ -97,7 +97,9 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
         app = create_app(settings, local_only=is_loopback(api.host))
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=10
+        )
         try:
             uvicorn.Server(config).run(sockets=[listener])
         finally:

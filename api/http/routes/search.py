@@ -3,10 +3,11 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, UploadFile
+from fastapi import APIRouter, Depends, Form, Query, UploadFile
 from pydantic import BaseModel, Field
 
 from api import schemas
+from api.http.headers import check_json
 from api.http.mapping import LanguageDep, ServiceDep, to_clause, to_filter, to_query, to_response
 from api.search.query import Clause
 from models.pictures.errors import ImageTooLarge
@@ -45,7 +46,7 @@ async def search_by_words(
     return to_response(await service.search(query), offset=query.offset, language=language)
 
 
-@router.post("/search")
+@router.post("/search", dependencies=[Depends(check_json)])
 async def search_by_clauses(
     body: schemas.SearchRequest, service: ServiceDep, language: LanguageDep
 ) -> schemas.SearchResponse:

@@ -26,14 +26,13 @@ from models.pictures.errors import DecodeError
 from models.pictures.files import explain, open_file, real_path
 from models.pictures.formats import HEAD, say_video
 from models.pictures.limits import DecodeLimits, check_bytes
+from models.pictures.locations.patches import Patch
 from models.videos.clips import says_clip
 
 CHECKED_BYTES: Final = 32 * 2**20
 _CHUNK_BYTES: Final = 2**20
 _SETTLED_NS: Final = 2 * 10**9  # a file that changed later than this ago may change again without another time
 _REMEMBERED: Final = 4096
-
-Patch = tuple[int, bytes]  # what is given out from an offset on, in place of what is there
 
 
 class FileState(NamedTuple):

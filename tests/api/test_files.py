@@ -344,3 +344,31 @@ def test_the_table_of_races_has_no_hole(served):
             answer = served.get("a.png")
             assert (state, answer.status_code == 200) == (state, state == "picture")
     path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def test_where_a_picture_was_taken_is_left_out_where_that_is_wanted(served):
+    exif = Image.Exif()
+    exif[0x010F] = "A camera"
+    exif.get_ifd(0x8825).update({1: "N", 2: (39.0, 54.0, 26.5), 3: "E", 4: (116.0, 23.0, 29.25)})
+    data = picture(1, "JPEG", exif=exif)
+    (served.pictures / "a.jpg").write_bytes(data)
+    (served.pictures / "big.tif").write_bytes(picture(2, "TIFF", big_tiff=True))
+    served.build().serve()
+    plain = served.get("a.jpg")
+    assert plain.content == data
+    served.serve(strip_gps=True)
+    stripped = served.get("a.jpg")
+    assert len(stripped.content) == len(data)
+    assert stripped.headers["etag"] != plain.headers["etag"]
+    with Image.open(io.BytesIO(stripped.content)) as image:
+        assert (image.getexif()[0x010F], image.getexif().get_ifd(0x8825)) == ("A camera", {})
+    parts = [
+        served.get("a.jpg", headers={"range": f"bytes={at}-{at + 9}", "if-range": stripped.headers["etag"]}).content
+        for at in range(0, len(data), 10)
+    ]
+    assert b"".join(parts) == stripped.content
+    assert served.get("a.jpg", headers={"if-none-match": plain.headers["etag"]}).status_code == 200
+    served.assert_refused("big.tif", 403, "place_not_removable")
+    shown = served.http.get(f"/v1/images/{served.ids['a.jpg']}/thumbnail", params={"size": 1000})
+    with Image.open(io.BytesIO(shown.content)) as image:
+        assert not image.getexif()

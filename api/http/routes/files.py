@@ -1,20 +1,21 @@
 """The file of a picture as it is, as far as it is still that picture."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import PurePath
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
 
 from api.http.mapping import ServiceDep, displayable
 from api.http.sending import CACHE, OriginalResponse
-from api.search.errors import AddressWithheld, FileGone, why_not_read
+from api.http.stripping import strip_location
+from api.search.errors import AddressWithheld, FileGone, PlaceNotRemovable, why_not_read
 from indexer.library.addresses.shown import has_secrets
 from indexer.library.catalog.records import ImageRow
-from indexer.library.opening import open_clip, open_original
+from indexer.library.opening import OpenOriginal, open_clip, open_original
 from indexer.library.sources.port import Redirect
 from models.pictures.errors import DecodeError
 from models.pictures.formats import FORMATS
@@ -48,39 +49,60 @@ async def download_image(
     row = await asyncio.to_thread(service.serving.engine.get_image, image_id)
     settings = service.settings
     limits, follow = DecodeLimits(max_bytes=settings.max_file_bytes), settings.api.follow_links
-    make = partial(_open_clip, row, follow) if clip else partial(_open, row, limits, follow)
+    opening = partial(_open_clip, row, follow) if clip else partial(_open, row, limits, follow)
+    make = partial(_prepare, row, opening, strip_gps=settings.api.strip_gps)
     found = await asyncio.get_running_loop().run_in_executor(_opening, make)
     if not isinstance(found, Redirect):
         return found
     if settings.api.addresses == "off" or has_secrets(found.address):
         raise AddressWithheld(image_id, is_secret=settings.api.addresses != "off")
+    if settings.api.strip_gps:
+        raise PlaceNotRemovable(image_id, row.format)
     return RedirectResponse(found.address, headers=CACHE)
 
 
-def _open(row: ImageRow, limits: DecodeLimits, follow_links: bool) -> OriginalResponse | Redirect:
-    """Open a picture to be sent. Raises FileGone, FileChanged, LinkNotFollowed or UnknownSource."""
+class _Found(NamedTuple):
+    opened: OpenOriginal
+    form: str
+    name: str
+    tag: str
+
+
+def _prepare(row: ImageRow, opening: Callable[[], _Found | Redirect], *, strip_gps: bool) -> Response | Redirect:
+    """Open what is to be sent. Raises FileGone, FileChanged, LinkNotFollowed, PlaceNotRemovable or UnknownSource."""
     try:
-        opened = open_original(row, limits, follow_links=follow_links)
+        found = opening()
     except DecodeError as error:
         raise why_not_read(row.id, error) from error
+    if isinstance(found, Redirect):
+        return found
+    opened, form, name, tag = found
+    try:
+        if strip_gps:
+            tag = strip_location(opened, row.id, form=form, tag=tag)
+        return OriginalResponse(row.id, opened, kind=_media_type(form), name=displayable(name), tag=tag)
+    except DecodeError as error:
+        opened.close()
+        raise why_not_read(row.id, error) from error
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _open(row: ImageRow, limits: DecodeLimits, follow_links: bool) -> _Found | Redirect:
+    opened = open_original(row, limits, follow_links=follow_links)
     if isinstance(opened, Redirect):
         return opened
-    name = displayable(row.path.rpartition("/")[2])
-    return OriginalResponse(row.id, opened, kind=_media_type(row.format), name=name, tag=row.sha256)
+    return _Found(opened, row.format, row.path.rpartition("/")[2], row.sha256)
 
 
-def _open_clip(row: ImageRow, follow_links: bool) -> OriginalResponse:
-    """Open a clip to be sent. Raises FileGone, FileChanged, LinkNotFollowed or UnknownSource."""
-    try:
-        found = open_clip(row, follow_links=follow_links)
-    except DecodeError as error:
-        raise why_not_read(row.id, error) from error
+def _open_clip(row: ImageRow, follow_links: bool) -> _Found:
+    found = open_clip(row, follow_links=follow_links)
     if found is None:
         raise FileGone(row.id)
     opened, name = found
-    form = "mov" if PurePath(name).suffix.lower() == ".mov" else "mp4"
     tag = "-".join(format(one, "x") for one in opened.state or ())
-    return OriginalResponse(row.id, opened, kind=_media_type(form), name=displayable(name), tag=tag)
+    return _Found(opened, "mov" if name.lower().endswith(".mov") else "mp4", name, tag)
 
 
 _VIDEO_TYPES: Final = {

@@ -19,7 +19,7 @@ _SAYS_PLACE_IN_TEXT: Final = re.compile(rb"gps_?(?:lat|lon|pos)|geo:l|ISO6709", 
 _SAYS_PLACE: Final = re.compile(rb"location|gps|geo:l|ISO6709", re.IGNORECASE)
 
 
-class _Box(NamedTuple):
+class _Atom(NamedTuple):
     kind: bytes
     at: int
     start: int  # of what is in it
@@ -52,7 +52,7 @@ class _Walk:
             elif box.kind in (b"uuid", b"XMP_"):
                 self._check_text(box)
 
-    def _list(self, start: int, end: int) -> Iterator[_Box]:
+    def _list(self, start: int, end: int) -> Iterator[_Atom]:
         while start + 8 <= end:
             self._seen += 1
             if self._seen > _MOST_BOXES:
@@ -64,10 +64,10 @@ class _Walk:
             last = end if size == 0 else start + size
             if last < body or last > end:
                 return  # it breaks off, or something else follows
-            yield _Box(kind, start, body, last)
+            yield _Atom(kind, start, body, last)
             start = last
 
-    def _meta(self, box: _Box) -> Iterator[Patch]:
+    def _meta(self, box: _Atom) -> Iterator[Patch]:
         """Cover values of keys that name a place, and boxes of their own, in either form of this box."""
         start = box.start if self._read(box.start + 4, 4) == b"hdlr" else box.start + 4
         keys: list[bytes] = []
@@ -80,7 +80,7 @@ class _Walk:
             elif one.kind in (b"uuid", b"xml "):
                 self._check_text(one)
 
-    def _value(self, item: _Box, keys: list[bytes]) -> Iterator[Patch]:
+    def _value(self, item: _Atom, keys: list[bytes]) -> Iterator[Patch]:
         number = int.from_bytes(item.kind, "big")
         name = keys[number - 1] if 0 < number <= len(keys) else item.kind
         if item.kind == b"----" and _SAYS_PLACE.search(self._bytes(item)):
@@ -90,18 +90,18 @@ class _Walk:
                 if data.kind == b"data" and data.end - data.start > 8:
                     yield data.start + 8, bytes(data.end - data.start - 8)
 
-    def _check_samples(self, box: _Box) -> None:
+    def _check_samples(self, box: _Atom) -> None:
         for sample in self._list(box.start + 8, box.end):
             if sample.kind in _TRACES or (
                 sample.kind in (b"mebx", b"mett") and _SAYS_PLACE.search(self._bytes(sample))
             ):
                 raise UnremovableLocation(sample.kind.decode("latin-1"))
 
-    def _check_text(self, box: _Box) -> None:
+    def _check_text(self, box: _Atom) -> None:
         if _SAYS_PLACE_IN_TEXT.search(self._bytes(box)):
             raise UnremovableLocation(box.kind.decode("latin-1"))
 
-    def _bytes(self, box: _Box) -> bytes:
+    def _bytes(self, box: _Atom) -> bytes:
         if box.end - box.start > _MOST_BYTES:
             raise UnremovableLocation("size")
         return self._read(box.start, box.end - box.start)

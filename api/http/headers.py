@@ -13,8 +13,6 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.config import ApiSettings
-
 PROTECTION: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -28,11 +26,9 @@ _NOT_COMPRESSED: Final = ("image/*", "video/*", "audio/*", "text/*", "multipart/
 IS_HEAD: Final = "xuntu.head"  # in a scope: the body will not be sent
 
 
-def install_headers(app: FastAPI, settings: ApiSettings) -> None:
-    """Put what is below around an application."""
+def compress(app: FastAPI) -> None:
+    """Have an application compress its JSON."""
     app.add_middleware(GZipMiddleware, _COMPRESSED_FROM, 5, exclude_content_types=_NOT_COMPRESSED)
-    app.add_middleware(Protection, embedding=settings.embedding)
-    app.add_middleware(Head)
 
 
 def check_json(request: Request) -> None:

@@ -1,9 +1,8 @@
-"""What routes ask for: the service, the token check, and the translation of schemas into queries."""
+"""What routes ask for: the service, and the translation of schemas into queries."""
 
 import asyncio
 import base64
 import binascii
-import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -11,9 +10,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from pydantic import BaseModel
-from starlette.exceptions import HTTPException
 
 from api import schemas
+from api.http.door.admission import Place
 from api.http.errors import language_of
 from api.http.service import Service
 from api.search.errors import InvalidQuery
@@ -26,33 +25,29 @@ from models.foundation.messages import message
 from models.pictures.parts import Box
 
 
-def get_service(request: Request) -> Service:
+async def get_service(request: Request) -> Service:
     """Return the application's service."""
     service: Service = request.app.state.service
     return service
 
 
-def check_token(request: Request) -> None:
-    """Refuse a request without the token, where one is set."""
-    token = get_service(request).settings.api.token
-    if token is None:
-        return
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    # Headers are bytes: what is not ASCII in a token comes as clients write it, in UTF-8 or in Latin-1.
-    sent, expected = given.strip().encode("latin-1"), token.get_secret_value()
-    written = [expected.encode("utf-8", "surrogateescape"), expected.encode("latin-1", "replace")]
-    same = [hmac.compare_digest(sent, one) for one in written[: 2 if _is_latin(expected) else 1]]
-    if scheme.lower() != "bearer" or not any(same):
-        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
-
-
-def _is_latin(text: str) -> bool:
-    return max(text, default="") <= "\xff"
-
-
 _OPERATOR = re.compile(r"\s*(>=|<=|\^=|~=|=|>|<)\s*")
+
+
+async def get_language(request: Request) -> str:
+    """Return "zh" if the client would rather read Chinese, else "en"."""
+    return language_of(request)
+
+
+async def get_place(request: Request) -> Place:
+    """Return the place that the request has among others."""
+    place: Place = request.state.place
+    return place
+
+
+PlaceDep = Annotated[Place, Depends(get_place)]
 ServiceDep = Annotated[Service, Depends(get_service)]
-LanguageDep = Annotated[str, Depends(language_of)]
+LanguageDep = Annotated[str, Depends(get_language)]
 
 
 async def to_filter(

@@ -138,10 +138,8 @@ def test_languages_are_weighed(wish, language):
 @pytest.mark.parametrize("token", ["a secret", "密码-令牌", "clé", "\N{OK HAND SIGN}"])
 def test_tokens_of_every_script_are_understood(data, serve_app, token):
     address = serve_app(application(data, token=token))
-    written = [f"Bearer {token}".encode(), f"Bearer {token}".encode("latin-1", "ignore")]
-    assert httpx.get(f"{address}/v1/index", headers={"authorization": written[0]}).status_code == 200
-    if max(token) <= "\xff":
-        assert httpx.get(f"{address}/v1/index", headers={"authorization": written[1]}).status_code == 200
+    headers = {"authorization": f"Bearer {token}".encode()}
+    assert httpx.get(f"{address}/v1/index", headers=headers).status_code == 200
     for wrong in (b"Bearer \xff\xfe", b"Bearer", b"Bearer " + token.encode()[:-1], "Bearer 错".encode(), b"\xe5"):
         assert httpx.get(f"{address}/v1/index", headers={"authorization": wrong}).status_code == 401
     with Client(address, token=token) as client:

@@ -9,6 +9,7 @@ from typing import Annotated, Final, NamedTuple
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
 
+from api.http.door.gates import Scope, Work, gated
 from api.http.mapping import ServiceDep, displayable
 from api.http.sending import CACHE, OriginalResponse
 from api.http.stripping import strip_location
@@ -37,6 +38,7 @@ _opening = ThreadPoolExecutor(2, thread_name_prefix="opening")
         307: {"description": "It is at an address"},
     },
 )
+@gated(Scope.FILES, Work.FILE)
 async def download_image(
     image_id: int,
     service: ServiceDep,

@@ -372,3 +372,41 @@ def test_where_a_picture_was_taken_is_left_out_where_that_is_wanted(served):
     shown = served.http.get(f"/v1/images/{served.ids['a.jpg']}/thumbnail", params={"size": 1000})
     with Image.open(io.BytesIO(shown.content)) as image:
         assert not image.getexif()
+
+
+def clip(said=b""):
+    box = b"\0\0\0\x14ftypqt  \0\0\0\0qt  "
+    place = len(said).to_bytes(2, "big") + b"\0\0" + said
+    udta = (8 + len(place)).to_bytes(4, "big") + b"\xa9xyz" + place
+    moov = (16 + len(udta)).to_bytes(4, "big") + b"moov" + (8 + len(udta)).to_bytes(4, "big") + b"udta" + udta
+    return box + moov + b"\0\0\0\x40free" + b"com.apple.quicktime.content.identifier".ljust(56, b"\0")
+
+
+def test_the_film_beside_a_picture_is_one_of_its_folder_and_says_so(served):
+    (served.pictures / "a.jpg").write_bytes(picture(1, "JPEG"))
+    film, elsewhere = served.pictures / "a.mov", served.secret.parent / "film.mov"
+    elsewhere.write_bytes(clip(b"+1+2/"))
+    film.write_bytes(clip(b"+39.9+116.3/"))
+    served.build().serve()
+
+    def ask(**headers):
+        return served.get("a.jpg", params={"clip": True}, headers=headers)
+
+    whole = ask()
+    assert (whole.content, whole.headers["content-type"]) == (film.read_bytes(), "video/quicktime")
+    assert ask(**{"if-none-match": whole.headers["etag"]}).status_code == 304
+    assert ask(range="bytes=4-7").content == b"ftyp"
+    served.serve(strip_gps=True)
+    stripped = ask()
+    assert len(stripped.content) == len(whole.content)
+    assert b"39.9" not in stripped.content
+    assert stripped.headers["etag"] != whole.headers["etag"]
+    replace_by_link(film, elsewhere)
+    assert (ask().status_code, ask().json()["code"]) == (403, "link_not_followed")
+    served.serve(follow_links=True)
+    assert ask().content == elsewhere.read_bytes()
+    for other in (SECRET, b"com.apple.quicktime.content.identifier but no film"):
+        film.unlink()
+        film.write_bytes(other)
+        assert ask().status_code in (404, 409)
+        assert other not in ask().content

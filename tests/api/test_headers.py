@@ -12,11 +12,13 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 from starlette.requests import Request
+from starlette.responses import StreamingResponse
 
 from api.client import Client
 from api.config import Settings
 from api.http.app import create_app
 from api.http.errors import language_of
+from api.http.headers import Head, is_head
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
 
@@ -198,3 +200,20 @@ def test_the_way_to_a_picture_at_an_address_is_told_unless_it_lets_others_in(fet
             assert (secret.status_code, secret.json()["code"]) == (403, "address_withheld")
             assert "location" not in secret.headers
             assert "abcdef" not in secret.text
+
+
+def test_head_ends_what_would_never_end():
+    asked = []
+
+    async def endless():
+        while True:
+            asked.append(1)
+            yield b"data: again\n\n"
+
+    async def app(scope, receive, send):
+        assert is_head(scope)
+        await StreamingResponse(endless(), media_type="text/event-stream")(scope, receive, send)
+
+    answer = TestClient(Head(app)).head("/")
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert len(asked) < 10

@@ -5,14 +5,13 @@ no entry, properties of XMP keep their names and are blank. What comes within a 
 pictures, and the film of a motion photo. Notes that makers of cameras leave in forms of their own are not known.
 """
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from models.pictures.locations.films import find_film_locations
 from models.pictures.locations.patches import Patch, Read, UnremovableLocation
 from models.pictures.locations.png import find_png_locations
-from models.pictures.locations.properties import HINT, find_properties
+from models.pictures.locations.properties import find_properties, may_say_place
 from models.pictures.locations.tiff import find_tiff_locations
 
 _CHUNK_BYTES: Final = 2**20
@@ -23,7 +22,7 @@ _NOT_KNOWN: Final = frozenset({"raw", "mkv", "webm", "avi", "ts"})
 _FILMS: Final = frozenset({"mp4", "mov", "3gp"})
 _BOXED: Final = frozenset({"heif", "avif", "jp2", "jxl"})  # which begin as films do
 # What may be, or hold, something that says it. Among pixels most hits are none.
-_PARTS: Final = re.compile(rb"II\*\0|MM\0\*|ftyp")
+_PARTS: Final = (b"II*\0", b"MM\0*", b"ftyp")
 
 
 def find_locations(read: Read, size: int, form: str) -> list[Patch]:
@@ -58,14 +57,23 @@ def _look_through(read: Read, start: int, size: int, *, films_from: int) -> Iter
     for at in range(start, size, _CHUNK_BYTES):
         before = min(_OVERLAP, at - start)
         window = read(at - before, before + _CHUNK_BYTES + _OVERLAP)
-        for match in _PARTS.finditer(window, before, before + _CHUNK_BYTES + 3):
-            place = at - before + match.start()
-            if match[0] != b"ftyp":
+        for kind, where in _list_parts(window, before, before + _CHUNK_BYTES):
+            place = at - before + where
+            if kind != b"ftyp":
                 yield from find_tiff_locations(read, place, size)
             elif place >= max(4, films_from) and 8 <= int.from_bytes(read(place - 4, 4), "big") <= 256:
                 yield from find_film_locations(read, place - 4, size)
-        if HINT.search(window):
+        if may_say_place(window):
             yield from find_properties(window, at - before, before, before + _CHUNK_BYTES)
+
+
+def _list_parts(window: bytes, start: int, end: int) -> Iterator[tuple[bytes, int]]:
+    """Yield what may begin a part between two places of a window, and where."""
+    for kind in _PARTS:
+        place = window.find(kind, start, end + len(kind) - 1)
+        while place >= 0:
+            yield kind, place
+            place = window.find(kind, place + 1, end + len(kind) - 1)
 
 
 def _check_not_packed(read: Read, size: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from models.pictures.locations.patches import Patch, Read, UnremovableLocation
-from models.pictures.locations.properties import HINT, find_properties
+from models.pictures.locations.properties import find_properties, may_say_place
 from models.pictures.locations.tiff import find_tiff_locations
 
 _PIXELS: Final = {b"IHDR", b"PLTE", b"IDAT", b"fdAT", b"IEND", b"tRNS"}
@@ -43,7 +43,7 @@ def _chunk(read: Read, start: int, length: int, kind: bytes) -> list[Patch]:
         if not _says_place(text if packed is None else packed):
             return []
         return [(start - 4, _UNUSED + bytes(length) + zlib.crc32(_UNUSED + bytes(length)).to_bytes(4, "big"))]
-    if kind in (b"tEXt", b"iTXt") and HINT.search(keyword):
+    if kind in (b"tEXt", b"iTXt") and may_say_place(keyword):
         offset = len(keyword) + 1 + (0 if kind == b"tEXt" else _beginning(text))
         found = [(offset, b" " * (length - offset))]
     else:
@@ -95,14 +95,14 @@ def _beginning(text: bytes) -> int:
 
 def _says_place(text: bytes) -> bool:
     """Say whether a text, or the block that is written in it in hexadecimal numbers, says where it was taken."""
-    if HINT.search(text):
+    if may_say_place(text):
         return True
     digits = _HEX.sub(b"", text.partition(b"\n")[2].partition(b"\n")[2].partition(b"\n")[2])
     try:
         block = bytes.fromhex(digits.decode())
     except ValueError:
         return True  # it cannot be read here, and another may read it
-    return bool(HINT.search(block)) or bool(_find(block[block.find(b"Exif\0\0") :] if b"Exif\0\0" in block else block))
+    return may_say_place(block) or bool(_find(block[block.find(b"Exif\0\0") :] if b"Exif\0\0" in block else block))
 
 
 def _reader(data: bytes) -> Callable[[int, int], bytes]:

@@ -6,9 +6,9 @@ from typing import Final
 
 from models.pictures.locations.patches import Patch, UnremovableLocation
 
-# In the text of a packet. Values have no byte that no text has: a packet that is cut in pieces is not stepped over.
-HINT: Final = re.compile(rb"GPS|geo:l|G\0P\0S|g\0p\0s", re.IGNORECASE)
+_HINTS: Final = (b"gps", b"geo:l", b"g\0p\0s")
 _BEFORE: Final = 64
+# In the text of a packet. Values have no byte that no text has: a packet that is cut in pieces is not stepped over.
 _ATTRIBUTE: Final = re.compile(
     rb"""(?:GPS|geo:l)[\w-]{0,60}\s*=\s*(?:"([^"<>\0\xff]{0,2000})"|'([^'<>\0\xff]{0,2000})')""", re.IGNORECASE
 )
@@ -16,11 +16,17 @@ _ELEMENT: Final = re.compile(
     rb"<((?:[\w.-]{1,40}:)?(?:GPS|geo:l)[\w-]{0,60})(?:\s[^<>\0\xff]{0,500})?>([^\0\xff]{0,4000}?)</\1\s*>",
     re.IGNORECASE,
 )
-_NAME: Final = re.compile(rb"(?:GPS|geo:l)", re.IGNORECASE)
+_NAME: Final = re.compile(rb"g(?:ps|eo:l)")  # of what is in lower case
 _TEXT: Final = re.compile(rb"(?<![^>])[^<>]+(?=<|\Z)")
 _SAYS_PLACE: Final = re.compile(rb"(?:GPS[ _-]?(?:Lat|Long|Pos|Coord)|geo:l(?:at|ong))", re.IGNORECASE)
 _SAYS_NOTHING: Final = re.compile(rb"\A</|\A<[\w:.-]+\s*/>\Z")  # the end of an element, and one without a value
 _WIDE: Final = re.compile(rb"G\0P\0S\0(?:L|D|P)", re.IGNORECASE)  # in UTF-16
+
+
+def may_say_place(window: bytes) -> bool:
+    """Say quickly whether there may be something for `find_properties`."""
+    lower = window.lower()
+    return any(hint in lower for hint in _HINTS)
 
 
 def find_properties(window: bytes, base: int, start: int, end: int) -> Iterator[Patch]:
@@ -31,7 +37,7 @@ def find_properties(window: bytes, base: int, start: int, end: int) -> Iterator[
     if _WIDE.search(window, start, end):
         raise UnremovableLocation("UTF-16")
     covered = start
-    for name in _NAME.finditer(window, max(0, start - _BEFORE), end):
+    for name in _NAME.finditer(window.lower(), max(0, start - _BEFORE), end):
         if name.start() < covered:
             continue
         attribute = _ATTRIBUTE.match(window, name.start())

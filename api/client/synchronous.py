@@ -9,7 +9,19 @@ from api.client.calls import Call, ClauseLike, File
 from api.client.connection import Connection, Outcome
 from api.client.retries import RetryPolicy
 from api.images import ImageInput
-from api.schemas import Facets, FieldsInfo, FilterIn, Hit, ImageDetail, ImageList, IndexInfo, SearchResponse, Status
+from api.schemas import (
+    Facets,
+    FieldsInfo,
+    FilterIn,
+    Hit,
+    ImageDetail,
+    ImageList,
+    IndexInfo,
+    ModelInfo,
+    ModelList,
+    SearchResponse,
+    Status,
+)
 from api.search.options import PictureKeywords, SearchKeywords
 
 if TYPE_CHECKING:
@@ -146,6 +158,26 @@ class Client(Connection):
         Of a picture that is longer than 1:3 it is a `part`, as a hit has it: 0 is all of it, None one that tells most.
         """
         return self._send(calls.thumbnail(image_id, size, part))
+
+    # Vectors
+
+    def embed(
+        self, *, texts: Sequence[str] = (), images: Sequence[ImageInput] = (), model: str = "default"
+    ) -> "calls.Vectors":
+        """Return unit vectors, float32 (n, dim): of the texts as they are, then of the pictures, at most 64 together.
+
+        `model` is an encoder of the library, without one its main encoder. Raises ApiError, and DecodeError for a
+        picture that cannot be read.
+        """
+        return self._send(calls.embed(texts, images, model))
+
+    def models(self) -> ModelList:
+        """Return the encoders of the library, the main one first. Raises ApiError."""
+        return self._send(calls.models())
+
+    def model(self, name: str = "default") -> ModelInfo:
+        """Return what an encoder's vectors are like. Raises ApiError: ProblemError, model_not_found."""
+        return self._send(calls.model(name))
 
     # The library
 

@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.http.headers import PROTECTION
-from api.http.refusals import RequestTooComplex, RequestTooLarge, TooManyRequests
+from api.http.refusals import ModelNotFound, RequestTooComplex, RequestTooLarge, TooManyRequests
 from api.schemas import Problem
 from api.search.errors import (
     AddressWithheld,
@@ -44,6 +44,7 @@ logger = logging.getLogger(__name__)
 _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (RequestTooLarge, 413),
     (RequestTooComplex, 422),
+    (ModelNotFound, 404),
     (TooManyRequests, 429),
     (ImageTooLarge, 413),
     (DecodeError, 422),
@@ -101,6 +102,10 @@ def _weight(parameters: Sequence[str]) -> float:
 _WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
+# Routes whose clients are OpenAI's, which show people what `error` says.
+_AS_OPENAI: Final = ("/embeddings", "/models", "/models/{model}")
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Make every error of `app` a problem document, but those that nobody expects, which the observer catches."""
     app.add_exception_handler(ImageSearchError, _on_known_error)
@@ -121,7 +126,11 @@ def problem(
         request_id=getattr(request.state, "request_id", ""),
     )
     sent = {**PROTECTION, "Cache-Control": "no-store", "Vary": "Accept-Language", **(headers or {})}
-    return JSONResponse(document.model_dump(), status, sent, media_type="application/problem+json")
+    told = document.model_dump()
+    way = request.scope.get("state", {}).get("way")
+    if way and way.path.endswith(_AS_OPENAI):
+        told["error"] = {"message": detail, "type": document.type, "code": code, "param": None}
+    return JSONResponse(told, status, sent, media_type="application/problem+json")
 
 
 def http_problem(request: Request, status: int, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -16,6 +16,17 @@ from api.schemas.answers import (
     Timings,
 )
 from api.schemas.base import MAX_CHOICES, MAX_WHERE_CHARS, Language, Likelihood, Region, Strict, with_options
+from api.schemas.embeddings import (
+    MAX_EMBEDDINGS,
+    Embedding,
+    EmbeddingItem,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    EmbeddingUsage,
+    ImageAddress,
+    ModelInfo,
+    ModelList,
+)
 from api.schemas.library import (
     EncoderInfo,
     Facet,
@@ -37,6 +48,7 @@ from api.search.options import MAX_CLAUSES, OPTIONS, AddressParameter, Match, Op
 __all__ = [
     "MAX_CHOICES",
     "MAX_CLAUSES",
+    "MAX_EMBEDDINGS",
     "MAX_WHERE_CHARS",
     "OPTIONS",
     "AddressParameter",
@@ -44,6 +56,11 @@ __all__ = [
     "ClauseRead",
     "Colour",
     "Date",
+    "Embedding",
+    "EmbeddingItem",
+    "EmbeddingRequest",
+    "EmbeddingResponse",
+    "EmbeddingUsage",
     "EncoderInfo",
     "Facet",
     "FacetValue",
@@ -55,6 +72,7 @@ __all__ = [
     "FoundIn",
     "FoundMoment",
     "Hit",
+    "ImageAddress",
     "ImageDetail",
     "ImageList",
     "IndexInfo",
@@ -62,6 +80,8 @@ __all__ = [
     "Likelihood",
     "ListedImage",
     "Match",
+    "ModelInfo",
+    "ModelList",
     "Negation",
     "Note",
     "Option",

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import anyio
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse
 
+import xuntu
 from api.client import AsyncClient, Client, RetryPolicy, errors
 from api.client.retries import read_retry_after
 from api.config import Settings
@@ -217,6 +219,9 @@ CALLS = {
     "thumbnail": [7],
     "fields": [],
     "facets": [],
+    "embed": [],
+    "models": [],
+    "model": ["7"],
     "index": [],
     "health": [],
     "readiness": [],
@@ -228,7 +233,8 @@ def test_every_route_has_its_call(failing):
     asked = set()
 
     def note(request):
-        asked.add((request.method.lower(), request.url.path.replace("/7", "/{image_id}")))
+        path = request.url.path.replace("models/7", "models/{model}").replace("/7", "/{image_id}")
+        asked.add((request.method.lower(), path))
         return httpx.Response(404)
 
     client = Client("http://service.test", http=httpx.Client(transport=httpx.MockTransport(note)))
@@ -239,6 +245,18 @@ def test_every_route_has_its_call(failing):
     assert asked <= known
     assert {path for _, path in known - asked} == {"/v1/search", "/metrics"}  # GET asks less than POST; for a scraper
     client.close()
+
+
+def test_texts_and_pictures_are_embedded(call, url, library, photographs):
+    cat = photographs / "cat.png"
+    with xuntu.open(library) as opened:
+        expected = np.vstack([opened.encode_text("一只猫", "a rocket"), opened.encode_image(cat)])
+    found = call(url, "embed", texts=["一只猫", "a rocket"], images=[cat])
+    assert (found.dtype, found.shape) == (np.float32, expected.shape)
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert [one.id for one in call(url, "models").data] == ["starter"]
+    assert call(url, "model").dim == expected.shape[1]
+    assert catch(call, errors.ProblemError, url, "model", "a/b").code in ("model_not_found", "not_found")
 
 
 # What goes wrong

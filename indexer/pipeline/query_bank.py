@@ -10,6 +10,7 @@ import hashlib
 import io
 import logging
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +36,14 @@ _BATCH = 32
 
 def list_queries(languages: Sequence[str]) -> list[str]:
     """Return about a thousand ordinary queries in each of `languages` that is Chinese or English."""
+    return [query for language in _LANGUAGES if language in languages for query in _read_queries(language)]
+
+
+@cache
+def _read_queries(language: str) -> tuple[str, ...]:
     with _FILE.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    return [normalize_text(row[language]) for language in _LANGUAGES if language in languages for row in rows]
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return tuple(normalize_text(row[language]) for row in rows)
 
 
 def encode_query_bank(tower: TextEncoder) -> QueryBank:

@@ -10,6 +10,7 @@ import hashlib
 import io
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 _FILE = Path(__file__).with_name("queries.tsv")
 _LANGUAGES = ("zh", "en")
 _BATCH = 32
+_encoded: dict[tuple[EncoderSpec, Runtime], QueryBank] = {}  # for the next library that this process begins
 
 
 def list_queries(languages: Sequence[str]) -> list[str]:
@@ -74,7 +76,8 @@ def read_query_bank(layout: Layout, encoder: StoredEncoder, runtime: Runtime) ->
         tower = load_text_encoder(encoder.name, runtime)
         if tower.spec.fingerprint != encoder.fingerprint:
             return None
-        bank = encode_query_bank(tower)
+        key = (tower.spec, replace(runtime, weights=Path()))  # the fingerprint says which weights
+        bank = _encoded.get(key) or _encoded.setdefault(key, encode_query_bank(tower))
     except ImageSearchError as error:
         logger.warning("The index is tuned for pictures only, and hubs are not corrected: %s", error)
         return None

@@ -1,7 +1,8 @@
 """Exceptions -> RFC 9457 problem details. The one place that knows status codes."""
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,8 +11,19 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api.http.headers import PROTECTION
+from api.http.refusals import RequestTooComplex, RequestTooLarge, TooManyRequests
 from api.schemas import Problem
-from api.search.errors import FileGone, ImageNotFound, InvalidQuery, Overloaded
+from api.search.errors import (
+    AddressWithheld,
+    FileChanged,
+    FileGone,
+    ImageNotFound,
+    InvalidQuery,
+    LinkNotFollowed,
+    Overloaded,
+    PlaceNotRemovable,
+)
 from indexer.library.errors import InvalidFilter, InvalidSort, LibraryError
 from models.foundation.errors import (
     BackendNotInstalled,
@@ -30,6 +42,9 @@ logger = logging.getLogger(__name__)
 
 # The first class that fits decides.
 _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
+    (RequestTooLarge, 413),
+    (RequestTooComplex, 422),
+    (TooManyRequests, 429),
     (ImageTooLarge, 413),
     (DecodeError, 422),
     (UnknownWords, 422),
@@ -39,6 +54,10 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (UnknownEncoder, 400),
     (ImageNotFound, 404),
     (FileGone, 404),
+    (FileChanged, 409),
+    (LinkNotFollowed, 403),
+    (AddressWithheld, 403),
+    (PlaceNotRemovable, 403),
     (Overloaded, 503),
     (NoTextTower, 422),
     (WeightsMissing, 503),
@@ -52,26 +71,41 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
 _HTTP: dict[int, str] = {
     400: mark("The request cannot be read."),
     401: mark("A token is needed: send it as a bearer token in the Authorization header."),
+    403: mark("This key may not do that."),
     404: mark("There is nothing at this address."),
     405: mark("This address does not take that method."),
     413: mark("The request is too big."),
     415: mark("This content type is not understood."),
+    416: mark("The file has no such bytes."),
     500: mark("The service failed. The request id helps to find out why."),
 }
 
 
 def language_of(request: Request) -> str:
     """Return "zh" if the client would rather read Chinese, else "en"."""
-    preferred = request.headers.get("accept-language", "").split(",")[0].strip().lower()
-    return "zh" if preferred.startswith("zh") else "en"
+    chosen, most = "en", 0.0
+    for wish in request.headers.get("accept-language", "").split(","):
+        tag, *parameters = wish.replace(" ", "").lower().split(";")
+        language, weight = tag.partition("-")[0], _weight(parameters)
+        if language in ("zh", "en") and weight > most:  # of two that are wished for alike the first counts
+            chosen, most = language, weight
+    return chosen
+
+
+def _weight(parameters: Sequence[str]) -> float:
+    """Return how much something is wished for, 0 to 1; what cannot be read says nothing."""
+    given = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+    return float(given) if _WEIGHT.fullmatch(given) else 0.0
+
+
+_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Make every error of `app` a problem document."""
+    """Make every error of `app` a problem document, but those that nobody expects, which the observer catches."""
     app.add_exception_handler(ImageSearchError, _on_known_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_unexpected)
 
 
 def problem(
@@ -86,8 +120,8 @@ def problem(
         code=code,
         request_id=getattr(request.state, "request_id", ""),
     )
-    content = document.model_dump()
-    return JSONResponse(content, status, headers, media_type="application/problem+json")
+    sent = {**PROTECTION, "Cache-Control": "no-store", "Vary": "Accept-Language", **(headers or {})}
+    return JSONResponse(document.model_dump(), status, sent, media_type="application/problem+json")
 
 
 def http_problem(request: Request, status: int, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -97,16 +131,21 @@ def http_problem(request: Request, status: int, headers: dict[str, str] | None =
     return problem(request, status=status, code=code, detail=detail, headers=headers)
 
 
-def _on_known_error(request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, ImageSearchError):
-        raise error
+def problem_of(request: Request, error: ImageSearchError) -> JSONResponse:
+    """Return the problem document of an error that a person may read."""
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
-    if status >= 500:
+    if status >= 500 and not isinstance(error, Overloaded):  # that one is counted
         logger.warning("%s: %s", error.code, error)
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else None
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, (Overloaded, TooManyRequests)) else None
     # Names of files and folders only: where they lie is nobody's business.
     detail = error.text(language_of(request), lambda path: path.name)
     return problem(request, status=status, code=error.code, detail=detail, headers=headers)
+
+
+def _on_known_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, ImageSearchError):
+        raise error
+    return problem_of(request, error)
 
 
 def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
@@ -129,8 +168,3 @@ def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
     return http_problem(request, error.status_code, dict(error.headers or {}))
-
-
-def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
-    logger.error("unexpected error on %s", request.url.path, exc_info=error)
-    return http_problem(request, 500)

@@ -17,6 +17,11 @@ class ApiSettings(BaseModel):
     max_upload_bytes: int = Field(32 * 2**20, ge=1, description="Larger pictures are refused; a request: twice that")
     max_batch: int = Field(64, ge=1, description="Texts or pictures encoded at once")
     max_waiting: int = Field(256, ge=1, description="More waiting requests are turned away")
+    max_upload_pixels: int = Field(50_000_000, ge=1, description="Uploaded pictures of more pixels are refused")
+    max_request_pixels: int = Field(100_000_000, ge=1, description="Pixels of all pictures of a request together")
+    decode_workers: int = Field(0, ge=0, le=64, description="Processes that decode; 0: two, of one processor one")
+    decode_memory_bytes: int = Field(640 * 2**20, ge=2**26, description="Most memory that decoding takes at once")
+    decode_seconds: float = Field(20.0, gt=0, description="A picture that takes longer to decode is given up")
     preload_image: bool = Field(True, description="Load the image tower at the start, not at the first upload")
     follow_seconds: float = Field(1.0, gt=0, description="How often to look for a new build")
 

@@ -13,7 +13,7 @@ from api.config import Settings, is_loopback
 from api.http.errors import http_problem, install_error_handlers
 from api.http.mapping import check_token
 from api.http.metrics import Metrics
-from api.http.routes import fields, health, images, index, search
+from api.http.routes import fields, health, images, index, search, thumbnails
 from api.http.service import Service
 from api.schemas import Problem
 
@@ -37,7 +37,7 @@ def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     app.state.service = service
-    for router in (search.router, images.router, fields.router, index.router):
+    for router in (search.router, images.router, thumbnails.router, fields.router, index.router):
         app.include_router(router, prefix="/v1", dependencies=[Depends(check_token)])
     app.include_router(health.router)
     install_error_handlers(app)

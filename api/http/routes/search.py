@@ -1,12 +1,12 @@
 """Searching: by words, by clauses, by an uploaded picture."""
 
-import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, UploadFile
+from fastapi import APIRouter, Form, Query, Request, UploadFile
 from pydantic import BaseModel, Field
 
 from api import schemas
+from api.http.connection import while_connected
 from api.http.mapping import LanguageDep, ServiceDep, to_clause, to_filter, to_query, to_response
 from api.search.query import Clause
 from models.pictures.errors import ImageTooLarge
@@ -47,17 +47,20 @@ async def search_by_words(
 
 @router.post("/search")
 async def search_by_clauses(
-    body: schemas.SearchRequest, service: ServiceDep, language: LanguageDep
+    body: schemas.SearchRequest, request: Request, service: ServiceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
     """Find pictures by a sum of weighted texts, pictures and ids; a negative weight means away from it."""
-    clauses = await asyncio.to_thread(lambda: [to_clause(clause) for clause in body.clauses])
+    clauses = await service.executors.search(lambda: [to_clause(clause) for clause in body.clauses])
     query = to_query(clauses, await to_filter(service, body.where), body)
-    return to_response(await service.search(query), offset=query.offset, language=language)
+    return to_response(await while_connected(request, service.search(query)), offset=query.offset, language=language)
 
 
 @router.post("/search/image")
 async def search_by_picture(
-    form: Annotated[PictureForm, Form(media_type="multipart/form-data")], service: ServiceDep, language: LanguageDep
+    form: Annotated[PictureForm, Form(media_type="multipart/form-data")],
+    request: Request,
+    service: ServiceDep,
+    language: LanguageDep,
 ) -> schemas.SearchResponse:
     """Find pictures like an uploaded one, and like a text if one is given."""
     limit = service.settings.api.max_upload_bytes
@@ -68,4 +71,4 @@ async def search_by_picture(
     if form.text:
         clauses.append(Clause(text=form.text, weight=form.weight))
     query = to_query(clauses, await to_filter(service, form.where), form)
-    return to_response(await service.search(query), offset=query.offset, language=language)
+    return to_response(await while_connected(request, service.search(query)), offset=query.offset, language=language)

@@ -224,7 +224,7 @@ class Service:
 
     def _put_batchers(self, encoders: EncoderTowers) -> Batchers:
         """Put batchers in front of an encoder."""
-        sizes = {"max_batch": self.settings.api.max_batch, "max_waiting": self.settings.api.max_waiting}
+        api = self.settings.api
 
         def encode_texts(texts: list[str]) -> Sequence[Vectors]:
             self.metrics.batch_size.labels("text").observe(len(texts))
@@ -234,7 +234,11 @@ class Service:
             self.metrics.batch_size.labels("image").observe(len(pixels))
             return encoders.encode_images(pixels)
 
-        return Batchers(encoders, MicroBatcher(encode_texts, **sizes), MicroBatcher(encode_images, **sizes))
+        return Batchers(
+            encoders,
+            MicroBatcher(encode_texts, max_batch=api.max_batch, max_waiting=api.max_waiting),
+            MicroBatcher(encode_images, max_batch=api.max_picture_batch, max_waiting=api.max_waiting),
+        )
 
 
 def _warm_up_all(engine: SearchEngine, known: Container[EncoderTowers], *, image: bool) -> None:

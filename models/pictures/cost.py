@@ -10,10 +10,11 @@ from typing import Final
 from PIL import ImageFile
 
 from models.pictures.colour import find_transform
-from models.pictures.decode import Sides, draft, embedded, find_profile, open_checked
+from models.pictures.decode import Sides, draft, embedded, find_profile, open_checked, webp_canvas
 from models.pictures.errors import ImageTooLarge
 from models.pictures.frames import is_animated
-from models.pictures.limits import DecodeLimits, check_bytes
+from models.pictures.limits import DecodeLimits, check_bytes, check_pixels
+from models.pictures.openers import silence
 from models.pictures.pixels import has_16_bits
 
 logger = logging.getLogger(__name__)
@@ -55,7 +56,10 @@ def estimate_cost(
     """
     check_bytes(len(data), limits)
     sides = Sides(short_side, long_side, spare)
+    silence()
     try:
+        if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+            return _of_webp(data, sides, limits)
         image, pixels = open_checked(embedded(data), limits)
         return _cost(image, pixels, data, sides)
     except ImageTooLarge:
@@ -82,12 +86,32 @@ def _cost(image: ImageFile.ImageFile, pixels: int, data: bytes, sides: Sides) ->
     return DecodeCost(width=width, height=height, peak_bytes=peak, kept_bytes=kept)
 
 
+def _of_webp(data: bytes, sides: Sides, limits: DecodeLimits) -> DecodeCost:
+    """Return what a WebP takes, from its first bytes alone: to open it sets memory aside for all of its pixels."""
+    width, height = webp_canvas(data)
+    check_pixels((width, height), limits)
+    kind, flags = data[12:16], data[20] if len(data) > 20 else 0
+    transparent = (
+        bool(flags & 0x10) if kind == b"VP8X" else kind == b"VP8L" and len(data) > 24 and bool(data[24] & 0x10)
+    )
+    animated = kind == b"VP8X" and bool(flags & 0x02)
+    factor = sides.factor((width, height), spared=False)
+    finishing = (17.0 if factor <= 1 else 9.0) if transparent else 5.0
+    decoding, afterwards = _DECODERS["WEBP"]
+    most = 4.0 + max(decoding, afterwards + finishing + (_ANIMATIONS if animated else 0.0))
+    kept = 3 * -(-width // factor) * -(-height // factor)
+    peak = int(_SHARE * most * width * height) + 2 * len(data) + _BESIDE
+    return DecodeCost(width=width, height=height, peak_bytes=peak, kept_bytes=kept)
+
+
 def _of_decoder(image: ImageFile.ImageFile) -> tuple[float, float]:
     """Return what a decoder holds for each pixel, while it decodes and afterwards."""
     if image.format in {"JPEG", "MPO"} and "progressive" in image.info:
         return _coefficients(image), 0.0
     if image.format == "JPEG2000":
         return _JPEG_2000 * (2 + len(image.getbands())), 0.0
+    if image.format == "HEIF" and image.info.get("bit_depth") == 8:
+        return 4.0, 4.0
     return _DECODERS.get(str(image.format), (1.0, 0.0))
 
 

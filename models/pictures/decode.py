@@ -230,7 +230,7 @@ def open_checked(data: bytes, limits: DecodeLimits) -> tuple[ImageFile.ImageFile
     Whatever its parts claim for themselves is looked at before any memory is set aside for it. Raises ImageTooLarge
     (too_many_pixels) and what the decoders raise.
     """
-    sizes = [_webp_canvas(data), *_icon_sizes(data)]
+    sizes = [webp_canvas(data), *_icon_sizes(data)]
     for size in sizes:
         check_pixels(size, limits)
     image = open_picture(data)
@@ -281,7 +281,7 @@ def embedded(data: bytes) -> bytes:
     return data
 
 
-def _webp_canvas(data: bytes) -> tuple[int, int]:
+def webp_canvas(data: bytes) -> tuple[int, int]:
     """Width and height that a WebP header claims, else zeros: opening the file sets that memory aside."""
     if not data.startswith(b"RIFF") or data[8:12] != b"WEBP" or len(data) < 30:
         return 0, 0

@@ -47,7 +47,14 @@ class Decoding:
         unknown = any(cost.peak_bytes is None for cost in costs)
         peak = max(self._peak(cost) for cost in costs)
         async with self._take(peak if unknown else peak + kept):
-            yield [await self._decode(one, cost) for one, cost in zip(asked, costs, strict=True)]
+            images = []
+            for at, one in enumerate(asked):
+                image, pixels = await self._decode(one, costs[at])
+                images.append(image)
+                if costs[at].peak_bytes is None:  # its header did not say
+                    costs[at] = replace(costs[at], width=pixels, height=1)
+                    self._check_together(costs)
+            yield images
 
     async def make_thumbnail(self, asked: PictureToDecode, side: int) -> bytes:
         """Return a picture of the library as WebP within a square of `side` pixels. Raises as `decode`."""
@@ -82,14 +89,15 @@ class Decoding:
         self._check_memory(cost.peak_bytes)
         return cost.peak_bytes
 
-    async def _decode(self, asked: PictureToDecode, cost: DecodeCost) -> Image.Image:
+    async def _decode(self, asked: PictureToDecode, cost: DecodeCost) -> tuple[Image.Image, int]:
+        """Return a picture, and how many pixels its original has."""
         most = self.budget.total_bytes if cost.peak_bytes is None else cost.kept_bytes + 3 * _SPARE
         job = Job(task=Task.PIXELS, asked=asked, grant_bytes=self._peak(cost))
         facts, body = await self._run(job, most_bytes=most)
         size = (int(facts["columns"]), int(facts["rows"]))
         if min(size) < 1 or 3 * size[0] * size[1] != len(body):
             raise DecodeError("crashed")
-        return Image.frombuffer("RGB", size, body, "raw", "RGB", 0, 1)
+        return Image.frombuffer("RGB", size, body, "raw", "RGB", 0, 1), facts["width"] * facts["height"]
 
     async def _run(self, job: Job, *, most_bytes: int = 0) -> tuple[dict[str, int], bytearray]:
         try:

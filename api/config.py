@@ -1,6 +1,7 @@
 """Settings of the read side. Only the `config.py` of each room reads the environment."""
 
 import ipaddress
+from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -17,12 +18,23 @@ class ApiSettings(BaseModel):
     max_upload_bytes: int = Field(32 * 2**20, ge=1, description="Larger pictures are refused; a request: twice that")
     max_batch: int = Field(64, ge=1, description="Texts encoded at once")
     max_picture_batch: int = Field(8, ge=1, description="Pictures encoded at once; each takes memory")
-    max_waiting: int = Field(256, ge=1, description="More waiting requests are turned away")
     max_upload_pixels: int = Field(50_000_000, ge=1, description="Uploaded pictures of more pixels are refused")
     max_request_pixels: int = Field(100_000_000, ge=1, description="Pixels of all pictures of a request together")
     decode_workers: int = Field(0, ge=0, le=64, description="Processes that decode; 0: two, of one processor one")
     decode_memory_bytes: int = Field(512 * 2**20, ge=2**26, description="Most memory that decoding takes at once")
     decode_seconds: float = Field(20.0, gt=0, description="A picture that takes longer to decode is given up")
+    max_texts: int = Field(64, ge=1, description="Requests without pictures inside at once; more are turned away")
+    max_pictures: int = Field(16, ge=1, description="Requests with pictures inside at once; more are turned away")
+    max_files: int = Field(64, ge=1, description="Requests for files and thumbnails inside at once")
+    max_body_bytes: int = Field(2**27, ge=1, description="Bytes of all requests with pictures that are held at once")
+    max_connections: int = Field(1000, ge=1, description="Connections at once, as far as the system's limit lets")
+    header_seconds: float = Field(10.0, gt=0, description="How long a client may take to send the headers of a request")
+    body_seconds: float = Field(
+        10.0, gt=0, description="How long its body may take before it must have come at 32 KiB a second"
+    )
+    stall_seconds: float = Field(30.0, gt=0, description="How long a client may take nothing of its answer")
+    access_log: bool = Field(False, description="Log each request")
+    log_format: Literal["text", "json"] = Field("text", description="Lines of the log as text, or as JSON")
     preload_image: bool = Field(True, description="Load the image tower at the start, not at the first upload")
     follow_seconds: float = Field(1.0, gt=0, description="How often to look for a new build")
 

@@ -7,12 +7,15 @@ import time
 from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from PIL import Image
 
-from api.config import Settings
+from api.config import ApiSettings, Settings
 from api.http.batching import MicroBatcher
 from api.http.decoding.gate import Decoding
+from api.http.door.admission import Admission
+from api.http.door.gates import SMALL_BODY, Work
 from api.http.executors import Executors
 from api.http.metrics import Metrics
 from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
@@ -107,6 +110,7 @@ class Service:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings = settings
         self.metrics = metrics
+        self.admission = _admission(settings.api, metrics)
         self._layout = Layout(settings.data.absolute())
         self._serving: Serving | None = None
         self._failed: str | None = None  # the build that could not be opened,
@@ -236,9 +240,22 @@ class Service:
 
         return Batchers(
             encoders,
-            MicroBatcher(encode_texts, max_batch=api.max_batch, max_waiting=api.max_waiting),
-            MicroBatcher(encode_images, max_batch=api.max_picture_batch, max_waiting=api.max_waiting),
+            MicroBatcher(encode_texts, max_batch=api.max_batch),
+            MicroBatcher(encode_images, max_batch=api.max_picture_batch),
         )
+
+
+def _admission(settings: ApiSettings, metrics: Metrics) -> Admission:
+    """Return the door's count of requests, which is shown among the metrics."""
+    limits = {Work.TEXT: settings.max_texts, Work.PICTURE: settings.max_pictures, Work.FILE: settings.max_files}
+    largest = 2 * settings.max_upload_bytes + SMALL_BODY  # one request always fits
+    admission = Admission(
+        limits, max(settings.max_body_bytes, largest), lambda work: metrics.refused.labels(work).inc()
+    )
+    for work in Work:
+        metrics.in_flight.labels(work).set_function(partial(admission.count, work))
+    metrics.body_bytes.set_function(lambda: admission.held_bytes)
+    return admission
 
 
 def _warm_up_all(engine: SearchEngine, known: Container[EncoderTowers], *, image: bool) -> None:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from PIL import Image
 
 from api.http.connection import while_connected
+from api.http.door.gates import Scope, Work, gated
 from api.http.mapping import ServiceDep
 from api.http.service import Service
 from api.search.errors import FileGone
@@ -26,6 +27,7 @@ CACHE = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosnif
 
 
 @router.get("/{image_id}/thumbnail", response_class=Response)
+@gated(Scope.FILES, Work.FILE)
 async def get_thumbnail(
     image_id: int,
     request: Request,

@@ -1,0 +1,83 @@
+"""What travels over HTTP: the requests and responses of the REST API, version 1.
+
+Pictures are named by id, root label and path relative to that root; no absolute path is in any of them.
+"""
+
+from api.schemas.answers import (
+    ClauseRead,
+    FoundIn,
+    FoundMoment,
+    Hit,
+    Negation,
+    Note,
+    Part,
+    SearchResponse,
+    SpanRead,
+    Timings,
+)
+from api.schemas.base import MAX_CHOICES, MAX_WHERE_CHARS, Language, Likelihood, Region, Strict, with_options
+from api.schemas.library import (
+    EncoderInfo,
+    Facet,
+    Facets,
+    FacetValue,
+    FieldInfo,
+    FieldsInfo,
+    IndexInfo,
+    Quality,
+    Reliability,
+    Told,
+)
+from api.schemas.pictures import Colour, ImageDetail, ImageList, ListedImage, ShownValue
+from api.schemas.queries import ClauseIn, Date, FilterIn, FilterParams, SearchRequest
+from api.schemas.service import Problem, Status
+from api.search.options import MAX_CLAUSES, OPTIONS, AddressParameter, Match, Option, SearchOptions
+
+# The page shares the options as well: its address is made of them.
+__all__ = [
+    "MAX_CHOICES",
+    "MAX_CLAUSES",
+    "MAX_WHERE_CHARS",
+    "OPTIONS",
+    "AddressParameter",
+    "ClauseIn",
+    "ClauseRead",
+    "Colour",
+    "Date",
+    "EncoderInfo",
+    "Facet",
+    "FacetValue",
+    "Facets",
+    "FieldInfo",
+    "FieldsInfo",
+    "FilterIn",
+    "FilterParams",
+    "FoundIn",
+    "FoundMoment",
+    "Hit",
+    "ImageDetail",
+    "ImageList",
+    "IndexInfo",
+    "Language",
+    "Likelihood",
+    "ListedImage",
+    "Match",
+    "Negation",
+    "Note",
+    "Option",
+    "Part",
+    "Problem",
+    "Quality",
+    "Region",
+    "Reliability",
+    "SearchOptions",
+    "SearchRequest",
+    "SearchResponse",
+    "ShownValue",
+    "SpanRead",
+    "Status",
+    "Strict",
+    "Timings",
+    "Told",
+    "with_options",
+]

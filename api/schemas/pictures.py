@@ -1,0 +1,81 @@
+"""What is said of pictures: of one, and in a list."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from api.schemas.answers import Part
+
+
+class Colour(BaseModel):
+    """A dominant colour: its name, its mean as #rrggbb, and its share of the picture, 0..1."""
+
+    name: str
+    hex: str
+    share: float
+
+
+class ShownValue(BaseModel):
+    """A fact to be shown, with the name that people have for it in the language of the request."""
+
+    name: str
+    label: str
+    value: Any
+
+
+class ImageDetail(BaseModel):
+    """What the catalog knows of one picture. Width and height are those of the upright picture."""
+
+    id: int
+    path: str
+    root: str
+    width: int
+    height: int
+    format: str
+    bytes: int
+    modified_at: str = Field(description="File time, ISO 8601 in UTC")
+    taken_at: str | None = Field(description="When it was taken, ISO 8601: by the camera's clock, or what else says so")
+    dated: Literal["camera", "beside", "name", "file"] = Field(
+        "file",
+        description="What `taken` is read from: the camera's clock, a file beside the picture, its name, or its time",
+    )
+    camera: str | None
+    has_gps: bool
+    place: str | None = Field(None, description="Where it was taken, in words, if its file says so")
+    colours: list[Colour]
+    caption: str = Field("", description="What a list or a shard says of it")
+    tags: list[str] = []
+    url: str | None = Field(None, description="Where the original is, if it was fetched from an address")
+    annotations: dict[str, Any] = Field({}, description="What annotators found, by the names of their fields")
+    details: list[ShownValue] = Field([], description="What of it is not said above, and is to be shown")
+    kind: Literal["picture", "video"] = "picture"
+    duration: float | None = Field(None, description="Of a video: how many seconds it takes")
+    clip: bool = Field(False, description="Whether a short film around it lies beside a picture, as of a live photo")
+    parts: list[Part] = Field(
+        [],
+        description="What is looked at besides all of it: parts of a picture that is longer than 1:3, regions of "
+        "another, if any, moments of a video",
+    )
+    part: int | None = Field(
+        None, description="Number of the part that its thumbnail shows where none is asked for; null: all of it"
+    )
+
+
+class ListedImage(BaseModel):
+    """A picture in a list. `value` is what the list is sorted by, null where the picture has none."""
+
+    id: int
+    path: str
+    root: str
+    width: int
+    height: int
+    value: str | int | float | None = None
+
+
+class ImageList(BaseModel):
+    """One page of the pictures that satisfy some conditions. `total` counts all of them."""
+
+    images: list[ListedImage]
+    total: int
+    next_offset: int | None = Field(None, description="Where the next page begins; null after the last")
+    build: str

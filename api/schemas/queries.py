@@ -1,0 +1,70 @@
+"""What is asked: clauses, conditions on pictures, and a search."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from api.schemas.base import MAX_CHOICES, MAX_WHERE_CHARS, Region, Strict, with_options
+from api.search.options import MAX_CLAUSES
+
+Date = Annotated[str, Field(max_length=40)]
+
+
+class ClauseIn(Strict):
+    """One part of a query: exactly one of `text`, `image` and `image_id`; a negative weight means away from it."""
+
+    text: str | None = Field(None, description="What is in the picture, in Chinese or English")
+    image: str | None = Field(None, description="A picture file, base64 (a data: URI is accepted)")
+    image_id: int | None = Field(None, description="A picture of the library")
+    weight: float = Field(1.0, ge=-10, le=10, allow_inf_nan=False)
+    crop: Region | None = Field(None, description="The part of the picture that is asked with; null: all of it")
+
+
+class FilterParams(Strict):
+    """Conditions on the pictures; all must hold. Dates are ISO 8601, without a time zone: as the camera's clock."""
+
+    path: str | None = Field(
+        None, max_length=MAX_WHERE_CHARS, description="Prefix of the path below the root, such as 2024/"
+    )
+    formats: list[str] | None = Field(
+        None, max_length=MAX_CHOICES, description="jpeg, png, webp, gif, bmp, tiff, heif, avif"
+    )
+    colours: list[str] | None = Field(
+        None, max_length=MAX_CHOICES, description="Any of these dominant colours, such as blue or 蓝"
+    )
+    tags: list[str] | None = Field(
+        None, max_length=MAX_CHOICES, description="All of these tags; beach|sea is either of two"
+    )
+    min_width: int | None = None
+    max_width: int | None = None
+    min_height: int | None = None
+    max_height: int | None = None
+    min_aspect: float | None = Field(None, description="Width divided by height")
+    max_aspect: float | None = None
+    taken_from: Date | None = Field(None, description="First day or moment, inclusive")
+    taken_to: Date | None = Field(None, description="Last day or moment, inclusive")
+    modified_from: Date | None = None
+    modified_to: Date | None = None
+
+
+class FilterIn(FilterParams):
+    """Conditions on the pictures, and on whatever other fields the library has (`GET /v1/fields`); all must hold."""
+
+    fields: dict[
+        Annotated[str, Field(max_length=100)],
+        Annotated[list[Annotated[str, Field(max_length=MAX_WHERE_CHARS)]], Field(max_length=MAX_CHOICES)],
+    ] = Field(
+        default_factory=dict,
+        max_length=MAX_CHOICES,
+        description='By name; all must hold. An operator may stand first: {"taken": [">=2024-05"], "tag": ["beach"]}',
+    )
+
+
+@with_options()
+class SearchRequest(Strict):
+    """A sum of weighted clauses."""
+
+    clauses: list[ClauseIn] = Field(min_length=1, max_length=MAX_CLAUSES)
+    where: FilterIn | Annotated[str, Field(max_length=MAX_WHERE_CHARS)] | None = Field(
+        None, description="Conditions, or the same as an expression"
+    )

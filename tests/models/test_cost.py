@@ -34,7 +34,7 @@ for path in sys.argv[1:]:
 
 def encoded(form: str, size: tuple[int, int] = (1_600, 1_200), mode: str = "RGB", **options: object) -> bytes:
     file = io.BytesIO()
-    Image.effect_noise(size, 40).convert(mode).save(file, form, **options)
+    Image.linear_gradient("L").resize(size).convert(mode).save(file, form, **options)
     return file.getvalue()
 
 

@@ -16,7 +16,7 @@ from api.http.errors import http_problem, install_error_handlers
 from api.http.headers import Head, Protection, compress
 from api.http.metrics import Metrics
 from api.http.observer import Observer
-from api.http.routes import fields, files, health, images, index, search
+from api.http.routes import fields, files, health, images, index, search, thumbnails
 from api.http.service import Service
 from api.schemas import Problem
 
@@ -43,7 +43,7 @@ def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    routers = [("/v1", router) for router in (search.router, images.router, files.router, fields.router, index.router)]
+    routers = [("/v1", module.router) for module in (search, images, thumbnails, files, fields, index)]
     routers.append(("", health.router))
     for prefix, router in routers:
         app.include_router(router, prefix=prefix)

@@ -13,14 +13,8 @@ from fastapi.staticfiles import StaticFiles
 
 from api.http.door.gates import Gates
 
-PAGES: Final = ("/docs", "/redoc")
 _FILES: Final = "/docs/files"
 _METHODS: Final = {"get", "post", "put", "delete", "patch"}
-# A page of the package's own files: its script stands in the page, and nothing comes from elsewhere.
-PAGE_POLICY: Final = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-ancestors 'none'"
-)
 
 
 def name_operation(route: APIRoute) -> str:

@@ -1,9 +1,10 @@
 """Settings of the read side. Only the `config.py` of each room reads the environment."""
 
 import ipaddress
+import re
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from indexer.library.config import LibrarySettings
 
@@ -16,7 +17,13 @@ class ApiSettings(BaseModel):
     token: SecretStr | None = Field(None, description="Clients must send it as a bearer token")
     allow_anonymous: bool = Field(False, description="Listen beyond this machine without a token")
     max_upload_bytes: int = Field(32 * 2**20, ge=1, description="Larger pictures are refused; a request: twice that")
-    max_batch: int = Field(64, ge=1, description="Texts or pictures encoded at once")
+    max_batch: int = Field(64, ge=1, description="Texts encoded at once")
+    max_picture_batch: int = Field(8, ge=1, description="Pictures encoded at once; each takes memory")
+    max_upload_pixels: int = Field(50_000_000, ge=1, description="Uploaded pictures of more pixels are refused")
+    max_request_pixels: int = Field(100_000_000, ge=1, description="Pixels of all pictures of a request together")
+    decode_workers: int = Field(0, ge=0, le=64, description="Processes that decode; 0: two, of one processor one")
+    decode_memory_bytes: int = Field(512 * 2**20, ge=2**26, description="Most memory that decoding takes at once")
+    decode_seconds: float = Field(20.0, gt=0, description="A picture that takes longer to decode is given up")
     max_texts: int = Field(64, ge=1, description="Requests without pictures inside at once; more are turned away")
     max_pictures: int = Field(16, ge=1, description="Requests with pictures inside at once; more are turned away")
     max_files: int = Field(64, ge=1, description="Requests for files and thumbnails inside at once")
@@ -38,7 +45,33 @@ class ApiSettings(BaseModel):
     embedding: Literal["same-origin", "same-site", "cross-origin"] = Field(
         "same-origin", description="Whose web pages may show pictures of the service"
     )
+    allow_origins: str = Field(
+        "", description="Origins whose web pages may ask, separated by commas: https://app.example; *: any"
+    )
+    public_url: str = Field(
+        "", description="Where others reach the service, for addresses in answers; empty: as a request names it"
+    )
     follow_seconds: float = Field(1.0, gt=0, description="How often to look for a new build")
+
+    @property
+    def origins(self) -> list[str]:
+        """The origins of `allow_origins`."""
+        return [one for one in map(str.strip, self.allow_origins.split(",")) if one]
+
+    @field_validator("allow_origins")
+    @classmethod
+    def _check_origins(cls, given: str) -> str:
+        for one in filter(None, map(str.strip, given.split(","))):
+            if one != "*" and not re.fullmatch(r"https?://[^/\s?#@*]+", one):
+                raise ValueError(f"{one} is no origin, such as https://app.example:8080")
+        return given
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_address(cls, given: str) -> str:
+        if given and not re.fullmatch(r"https?://[^\s?#@]+", given):
+            raise ValueError(f"{given} is no address, such as https://pictures.example/xuntu")
+        return given
 
 
 class Settings(LibrarySettings):

@@ -8,14 +8,15 @@ from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.config import Settings, is_loopback
+from api.http.documentation import document, name_operation
 from api.http.door.access import OneToken
 from api.http.door.door import Door
 from api.http.door.gates import SMALL_BODY, Gates
 from api.http.errors import http_problem, install_error_handlers
-from api.http.headers import Head, Protection, compress
+from api.http.headers import Head, Protection, allow_origins, compress
 from api.http.metrics import Metrics
 from api.http.observer import Observer
-from api.http.routes import embeddings, fields, files, health, images, index, search
+from api.http.routes import clip_retrieval, embeddings, fields, files, health, images, index, search, thumbnails
 from api.http.service import Service
 from api.schemas import Problem
 
@@ -37,13 +38,19 @@ def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
         version=version("xuntu"),
         lifespan=lifespan,
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
+        generate_unique_id_function=name_operation,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.service = service
-    routers = [("/v1", router) for router in (search.router, images.router, files.router, fields.router, index.router)]
-    routers.append(("/v1", embeddings.router))
+    modules = (search, images, thumbnails, files, fields, embeddings, index)
+    routers = [("/v1", module.router) for module in modules]
+    routers.append(("", clip_retrieval.router))
     routers.append(("", health.router))
     for prefix, router in routers:
         app.include_router(router, prefix=prefix)
+    gates = Gates(routers)
+    document(app, gates)
     install_error_handlers(app)
     compress(app)
     app.add_middleware(Head)
@@ -55,7 +62,9 @@ def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
     )
     if local_only:
         app.add_middleware(HostCheck)
-    app.add_middleware(Observer, gates=Gates(routers), metrics=metrics, access_log=settings.api.access_log)
+    if settings.api.origins:
+        allow_origins(app, settings.api.origins)
+    app.add_middleware(Observer, gates=gates, metrics=metrics, access_log=settings.api.access_log)
     app.add_middleware(Protection, embedding=settings.api.embedding)
     return app
 

@@ -19,9 +19,15 @@ async def embed(serving: Serving, clauses: Sequence[Clause], encoder: str) -> li
 
     Pictures are decoded one at a time, so that a request with many leaves room for others.
     """
-    plans: list[Plan] = [as_shown(await serving.plan(vector_query(clause, encoder))) for clause in clauses]
+    plans = [await _plan(serving, clause, encoder) for clause in clauses]
     encoded = await asyncio.gather(*(serving.encode(plan) for plan in plans))
     return [read_embedding(plan, vectors) for plan, vectors in zip(plans, encoded, strict=True)]
+
+
+async def _plan(serving: Serving, clause: Clause, encoder: str) -> Plan:
+    query = vector_query(clause, encoder)
+    async with serving.decode(query) as decoded:
+        return as_shown(await serving.plan(query, decoded))
 
 
 def decode_picture(written: str) -> bytes:

@@ -16,6 +16,7 @@ from api.schemas.answers import (
     Timings,
 )
 from api.schemas.base import MAX_CHOICES, MAX_WHERE_CHARS, Language, Likelihood, Region, Strict, with_options
+from api.schemas.clip_retrieval import MAX_METADATA, KnnHit, KnnRequest, MetadataRequest, PictureMetadata
 from api.schemas.embeddings import (
     MAX_EMBEDDINGS,
     Embedding,
@@ -49,6 +50,7 @@ __all__ = [
     "MAX_CHOICES",
     "MAX_CLAUSES",
     "MAX_EMBEDDINGS",
+    "MAX_METADATA",
     "MAX_WHERE_CHARS",
     "OPTIONS",
     "AddressParameter",
@@ -76,16 +78,20 @@ __all__ = [
     "ImageDetail",
     "ImageList",
     "IndexInfo",
+    "KnnHit",
+    "KnnRequest",
     "Language",
     "Likelihood",
     "ListedImage",
     "Match",
+    "MetadataRequest",
     "ModelInfo",
     "ModelList",
     "Negation",
     "Note",
     "Option",
     "Part",
+    "PictureMetadata",
     "Problem",
     "Quality",
     "Region",

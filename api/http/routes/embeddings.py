@@ -1,13 +1,13 @@
 """Vectors of texts and pictures, in the shape of OpenAI's API."""
 
-import asyncio
 import base64
 from collections.abc import Sequence
 from datetime import datetime
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 
 from api import schemas
+from api.http.connection import while_connected
 from api.http.door.gates import Scope, Work, gated
 from api.http.door.json_bodies import BoundedRoute
 from api.http.embedding import decode_picture, embed
@@ -29,7 +29,7 @@ _MAIN = "default"
 @router.post("/embeddings", dependencies=[Depends(check_json)])
 @gated(Scope.SEARCH, Work.TEXT, pictures=True)
 async def create_embeddings(
-    body: schemas.EmbeddingRequest, service: ServiceDep, place: PlaceDep
+    body: schemas.EmbeddingRequest, request: Request, service: ServiceDep, place: PlaceDep
 ) -> schemas.EmbeddingResponse:
     """Return the vectors of texts and pictures as a search makes them: of length 1, to be compared by inner product."""
     serving = service.serving
@@ -42,10 +42,10 @@ async def create_embeddings(
     items = body.items
     if any(not isinstance(one, str) and one.picture is not None for one in items):
         place.become(Work.PICTURE)
-        clauses = await asyncio.to_thread(lambda: list(map(_to_clause, items)))
+        clauses = await service.executors.search(lambda: list(map(_to_clause, items)))
     else:
         clauses = list(map(_to_clause, items))
-    vectors = await embed(serving, clauses, space.name)
+    vectors = await while_connected(request, embed(serving, clauses, space.name))
     return schemas.EmbeddingResponse(data=_list_embeddings(vectors, body.encoding_format), model=space.name)
 
 

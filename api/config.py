@@ -1,6 +1,7 @@
 """Settings of the read side. Only the `config.py` of each room reads the environment."""
 
 import ipaddress
+from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
@@ -16,7 +17,18 @@ class ApiSettings(BaseModel):
     allow_anonymous: bool = Field(False, description="Listen beyond this machine without a token")
     max_upload_bytes: int = Field(32 * 2**20, ge=1, description="Larger pictures are refused; a request: twice that")
     max_batch: int = Field(64, ge=1, description="Texts or pictures encoded at once")
-    max_waiting: int = Field(256, ge=1, description="More waiting requests are turned away")
+    max_texts: int = Field(64, ge=1, description="Requests without pictures inside at once; more are turned away")
+    max_pictures: int = Field(16, ge=1, description="Requests with pictures inside at once; more are turned away")
+    max_files: int = Field(64, ge=1, description="Requests for files and thumbnails inside at once")
+    max_body_bytes: int = Field(2**27, ge=1, description="Bytes of all requests with pictures that are held at once")
+    max_connections: int = Field(1000, ge=1, description="Connections at once, as far as the system's limit lets")
+    header_seconds: float = Field(10.0, gt=0, description="How long a client may take to send the headers of a request")
+    body_seconds: float = Field(
+        10.0, gt=0, description="How long its body may take before it must have come at 32 KiB a second"
+    )
+    stall_seconds: float = Field(30.0, gt=0, description="How long a client may take nothing of its answer")
+    access_log: bool = Field(False, description="Log each request")
+    log_format: Literal["text", "json"] = Field("text", description="Lines of the log as text, or as JSON")
     preload_image: bool = Field(True, description="Load the image tower at the start, not at the first upload")
     follow_seconds: float = Field(1.0, gt=0, description="How often to look for a new build")
 

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from api.search.errors import Overloaded
-
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -18,22 +16,19 @@ R = TypeVar("R")
 class MicroBatcher(Generic[T, R]):
     """Collects items while the encoder is busy and hands them over together as soon as it is free.
 
-    Nobody waits for a batch to fill: a lone item goes at once. `run` gets a list and returns as many results, in
-    the same order; it runs on one thread of its own.
+    Nobody waits for a batch to fill: a lone item goes at once. How many wait is counted at the door, by requests. `run`
+    gets a list and returns as many results, in the same order; it runs on one thread of its own.
     """
 
-    def __init__(self, run: Callable[[list[T]], Sequence[R]], *, max_batch: int, max_waiting: int) -> None:
+    def __init__(self, run: Callable[[list[T]], Sequence[R]], *, max_batch: int) -> None:
         self._run = run
         self._max_batch = max_batch
-        self._max_waiting = max_waiting
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="encode")
         self._worker: asyncio.Task[None] | None = None
 
     async def submit(self, item: T) -> R:
-        """Return the result for `item`. Raises Overloaded when too many are waiting, and whatever `run` raises."""
-        if len(self._waiting) >= self._max_waiting:
-            raise Overloaded
+        """Return the result for `item`. Raises whatever `run` raises."""
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._worker is None:

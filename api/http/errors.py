@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api.http.refusals import RequestTooComplex, RequestTooLarge, TooManyRequests
 from api.schemas import Problem
 from api.search.errors import FileGone, ImageNotFound, InvalidQuery, Overloaded
 from indexer.library.errors import InvalidFilter, InvalidSort, LibraryError
@@ -30,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 # The first class that fits decides.
 _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
+    (RequestTooLarge, 413),
+    (RequestTooComplex, 422),
+    (TooManyRequests, 429),
     (ImageTooLarge, 413),
     (DecodeError, 422),
     (UnknownWords, 422),
@@ -52,6 +56,7 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
 _HTTP: dict[int, str] = {
     400: mark("The request cannot be read."),
     401: mark("A token is needed: send it as a bearer token in the Authorization header."),
+    403: mark("This key may not do that."),
     404: mark("There is nothing at this address."),
     405: mark("This address does not take that method."),
     413: mark("The request is too big."),
@@ -67,11 +72,10 @@ def language_of(request: Request) -> str:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Make every error of `app` a problem document."""
+    """Make every error of `app` a problem document, but those that nobody expects, which the observer catches."""
     app.add_exception_handler(ImageSearchError, _on_known_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_unexpected)
 
 
 def problem(
@@ -97,16 +101,21 @@ def http_problem(request: Request, status: int, headers: dict[str, str] | None =
     return problem(request, status=status, code=code, detail=detail, headers=headers)
 
 
-def _on_known_error(request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, ImageSearchError):
-        raise error
+def problem_of(request: Request, error: ImageSearchError) -> JSONResponse:
+    """Return the problem document of an error that a person may read."""
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
-    if status >= 500:
+    if status >= 500 and not isinstance(error, Overloaded):  # that one is counted
         logger.warning("%s: %s", error.code, error)
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, Overloaded) else None
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, (Overloaded, TooManyRequests)) else None
     # Names of files and folders only: where they lie is nobody's business.
     detail = error.text(language_of(request), lambda path: path.name)
     return problem(request, status=status, code=error.code, detail=detail, headers=headers)
+
+
+def _on_known_error(request: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, ImageSearchError):
+        raise error
+    return problem_of(request, error)
 
 
 def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
@@ -129,8 +138,3 @@ def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
     return http_problem(request, error.status_code, dict(error.headers or {}))
-
-
-def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
-    logger.error("unexpected error on %s", request.url.path, exc_info=error)
-    return http_problem(request, 500)

@@ -1,9 +1,8 @@
-"""What routes ask for: the service, the token check, and the translation of schemas into queries."""
+"""What routes ask for: the service, and the translation of schemas into queries."""
 
 import asyncio
 import base64
 import binascii
-import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -11,9 +10,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from pydantic import BaseModel
-from starlette.exceptions import HTTPException
 
 from api import schemas
+from api.http.door.admission import Place
 from api.http.errors import language_of
 from api.http.service import Service
 from api.search.errors import InvalidQuery
@@ -26,26 +25,29 @@ from models.foundation.messages import message
 from models.pictures.parts import Box
 
 
-def get_service(request: Request) -> Service:
+async def get_service(request: Request) -> Service:
     """Return the application's service."""
     service: Service = request.app.state.service
     return service
 
 
-def check_token(request: Request) -> None:
-    """Refuse a request without the token, where one is set."""
-    token = get_service(request).settings.api.token
-    if token is None:
-        return
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    expected = token.get_secret_value().encode()
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), expected):
-        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
-
-
 _OPERATOR = re.compile(r"\s*(>=|<=|\^=|~=|=|>|<)\s*")
+
+
+async def get_language(request: Request) -> str:
+    """Return "zh" if the client would rather read Chinese, else "en"."""
+    return language_of(request)
+
+
+async def get_place(request: Request) -> Place:
+    """Return the place that the request has among others."""
+    place: Place = request.state.place
+    return place
+
+
+PlaceDep = Annotated[Place, Depends(get_place)]
 ServiceDep = Annotated[Service, Depends(get_service)]
-LanguageDep = Annotated[str, Depends(language_of)]
+LanguageDep = Annotated[str, Depends(get_language)]
 
 
 async def to_filter(

@@ -10,10 +10,15 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter("xuntu_requests", "Requests answered", ("route", "status"), registry=self.registry)
-        self.request_seconds = Histogram(
-            "xuntu_request_seconds", "Whole request", ("route",), buckets=_SECONDS, registry=self.registry
+        self.requests = Counter(
+            "xuntu_requests", "Requests answered", ("method", "route", "status"), registry=self.registry
         )
+        self.request_seconds = Histogram(
+            "xuntu_request_seconds", "Whole request", ("method", "route"), buckets=_SECONDS, registry=self.registry
+        )
+        self.in_flight = Gauge("xuntu_in_flight", "Requests inside, by kind of work", ("work",), registry=self.registry)
+        self.body_bytes = Gauge("xuntu_body_bytes", "Bytes of bodies that are held", registry=self.registry)
+        self.refused = Counter("xuntu_refused", "Requests without room, by kind", ("work",), registry=self.registry)
         self.stage_seconds = Histogram(
             "xuntu_stage_seconds", "Stages of a search", ("stage",), buckets=_SECONDS, registry=self.registry
         )

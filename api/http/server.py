@@ -1,6 +1,5 @@
 """Processes: the API server, and the page beside it."""
 
-import logging
 import os
 import signal
 import socket
@@ -14,6 +13,8 @@ import uvicorn
 
 from api.config import ApiSettings, Settings, is_loopback
 from api.http.app import create_app
+from api.http.connections import bounded_protocol
+from api.http.logs import set_up_logging
 from indexer.library.errors import NoIndex
 from indexer.library.opened import open_build
 from models.config import load_settings
@@ -95,9 +96,17 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
             page = _start_page("127.0.0.1", ui_port, f"http://{reached}:{port}", api)
         # uvicorn sends itself the signal that stopped it once more when it is done; the page must be stopped first.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+        set_up_logging(api.log_format)
         app = create_app(settings, local_only=is_loopback(api.host))
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
+        config = uvicorn.Config(
+            app,
+            http=bounded_protocol(api),
+            ws="none",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=10,
+        )
         try:
             uvicorn.Server(config).run(sockets=[listener])
         finally:

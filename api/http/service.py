@@ -6,11 +6,14 @@ import logging
 import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from PIL import Image
 
-from api.config import Settings
+from api.config import ApiSettings, Settings
 from api.http.batching import MicroBatcher
+from api.http.door.admission import Admission
+from api.http.door.gates import SMALL_BODY, Work
 from api.http.metrics import Metrics
 from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.engine import SearchEngine
@@ -95,6 +98,7 @@ class Service:
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.settings = settings
         self.metrics = metrics
+        self.admission = _admission(settings.api, metrics)
         self._layout = Layout(settings.data.absolute())
         self._serving: Serving | None = None
         self._failed: str | None = None  # the build that could not be opened,
@@ -209,7 +213,7 @@ class Service:
 
     def _put_batchers(self, encoders: EncoderTowers) -> Batchers:
         """Put batchers in front of an encoder."""
-        sizes = {"max_batch": self.settings.api.max_batch, "max_waiting": self.settings.api.max_waiting}
+        most = self.settings.api.max_batch
 
         def encode_texts(texts: list[str]) -> Sequence[Vectors]:
             self.metrics.batch_size.labels("text").observe(len(texts))
@@ -219,7 +223,20 @@ class Service:
             self.metrics.batch_size.labels("image").observe(len(pixels))
             return encoders.encode_images(pixels)
 
-        return Batchers(encoders, MicroBatcher(encode_texts, **sizes), MicroBatcher(encode_images, **sizes))
+        return Batchers(
+            encoders, MicroBatcher(encode_texts, max_batch=most), MicroBatcher(encode_images, max_batch=most)
+        )
+
+
+def _admission(settings: ApiSettings, metrics: Metrics) -> Admission:
+    """Return the door's count of requests, which is shown among the metrics."""
+    limits = {Work.TEXT: settings.max_texts, Work.PICTURE: settings.max_pictures, Work.FILE: settings.max_files}
+    largest = 2 * settings.max_upload_bytes + SMALL_BODY  # one request always fits
+    admission = Admission(limits, max(settings.max_body_bytes, largest))
+    for work in Work:
+        metrics.in_flight.labels(work).set_function(partial(admission.count, work))
+    metrics.body_bytes.set_function(lambda: admission.held_bytes)
+    return admission
 
 
 def _warm_up_all(engine: SearchEngine, known: Container[EncoderTowers], *, image: bool) -> None:

@@ -72,12 +72,12 @@ class FileGone(SearchError):
 
 
 class Overloaded(SearchError):
-    """The queue in front of the encoder is full."""
+    """There is no room for another request now; `retry_after_s` is when there is likely to be."""
 
     code = "overloaded"
 
     def __init__(self, retry_after_s: int = 1) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(
-            message("Too many searches at once. Try again in {retry_after_s} s.", retry_after_s=retry_after_s)
+            message("Too many requests at once. Try again in {retry_after_s} s.", retry_after_s=retry_after_s)
         )

@@ -23,6 +23,7 @@ ImageSearchError                        its text is shown as it stands, in Engli
 ├─ LibraryError                         indexer/library/errors.py
 ├─ IndexerError                         indexer/errors.py
 ├─ SearchError                          api/search/errors.py
+├─ RequestError                         api/http/refusals.py
 └─ ApiError                             api/client/errors.py
 """
 

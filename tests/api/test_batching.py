@@ -4,7 +4,6 @@ import threading
 import pytest
 
 from api.http.batching import MicroBatcher
-from api.search.errors import Overloaded
 
 
 def test_items_that_come_while_it_is_busy_go_together():
@@ -17,7 +16,7 @@ def test_items_that_come_while_it_is_busy_go_together():
         return [item * 2 for item in items]
 
     async def scenario() -> list[int]:
-        batcher = MicroBatcher(run, max_batch=4, max_waiting=100)
+        batcher = MicroBatcher(run, max_batch=4)
         first = asyncio.create_task(batcher.submit(0))
         while not batches:
             await asyncio.sleep(0)
@@ -30,25 +29,6 @@ def test_items_that_come_while_it_is_busy_go_together():
     assert batches == [[0], [1, 2, 3, 4], [5, 6, 7]]
 
 
-def test_too_many_waiting_are_turned_away_and_the_others_answered():
-    free = threading.Event()
-
-    def run(items: list[int]) -> list[int]:
-        free.wait(120)
-        return items
-
-    async def scenario() -> list[object]:
-        batcher = MicroBatcher(run, max_batch=1, max_waiting=2)
-        tasks = [asyncio.create_task(batcher.submit(n)) for n in range(6)]
-        await asyncio.sleep(0)
-        free.set()
-        return await asyncio.gather(*tasks, return_exceptions=True)
-
-    answers = asyncio.run(scenario())
-    assert [answer for answer in answers if not isinstance(answer, Exception)] == [0, 1]
-    assert all(isinstance(answer, (int, Overloaded)) for answer in answers)
-
-
 def test_an_error_reaches_everyone_in_the_batch_and_no_one_after():
     def run(items: list[str]) -> list[str]:
         if "bad" in items:
@@ -56,7 +36,7 @@ def test_an_error_reaches_everyone_in_the_batch_and_no_one_after():
         return items
 
     async def scenario() -> str:
-        batcher = MicroBatcher(run, max_batch=4, max_waiting=10)
+        batcher = MicroBatcher(run, max_batch=4)
         failed = await asyncio.gather(batcher.submit("bad"), batcher.submit("good"), return_exceptions=True)
         assert all(isinstance(answer, ValueError) for answer in failed)
         return await batcher.submit("good")
@@ -74,7 +54,7 @@ def test_who_gives_up_waiting_disturbs_nobody():
         return items
 
     async def scenario() -> int:
-        batcher = MicroBatcher(run, max_batch=4, max_waiting=10)
+        batcher = MicroBatcher(run, max_batch=4)
         first = asyncio.create_task(batcher.submit(1))
         while not seen:
             await asyncio.sleep(0)

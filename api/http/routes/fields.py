@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api import schemas
+from api.http.door.gates import Scope, Work, gated
 from api.http.mapping import LanguageDep, ServiceDep, label_of, read_filter
 from api.search.engine import SearchEngine
 from indexer.library.annotations.fields import CatalogField
@@ -18,6 +19,7 @@ router = APIRouter(tags=["fields"])
 
 
 @router.get("/fields")
+@gated(Scope.SEARCH, Work.TEXT)
 async def list_fields(service: ServiceDep, language: LanguageDep) -> schemas.FieldsInfo:
     """List the fields of pictures: the catalog's own, and those that annotators find values for."""
     found = await asyncio.to_thread(service.serving.engine.fields)
@@ -39,6 +41,7 @@ async def list_fields(service: ServiceDep, language: LanguageDep) -> schemas.Fie
 
 
 @router.get("/facets")
+@gated(Scope.SEARCH, Work.TEXT)
 async def count_facets(
     service: ServiceDep,
     language: LanguageDep,

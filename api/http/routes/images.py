@@ -13,6 +13,7 @@ from PIL import Image
 from pydantic import BaseModel, Field
 
 from api import schemas
+from api.http.door.gates import Scope, Work, gated
 from api.http.mapping import (
     LanguageDep,
     ServiceDep,
@@ -48,6 +49,7 @@ _CACHE = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosni
 
 
 @router.get("")
+@gated(Scope.SEARCH, Work.TEXT)
 async def list_images(
     service: ServiceDep,
     where: Annotated[str | None, Query(max_length=schemas.MAX_WHERE_CHARS)] = None,
@@ -78,6 +80,7 @@ async def list_images(
 
 
 @router.get("/{image_id}")
+@gated(Scope.SEARCH, Work.TEXT)
 async def describe_image(image_id: int, service: ServiceDep, language: LanguageDep) -> schemas.ImageDetail:
     """Say what the catalog knows of a picture."""
     engine = service.serving.engine
@@ -125,6 +128,7 @@ def _dated(row: ImageRow, by_camera: str | None) -> Literal["camera", "beside", 
 
 
 @router.get("/{image_id}/file", response_class=FileResponse, responses={307: {"description": "It is at an address"}})
+@gated(Scope.FILES, Work.FILE)
 async def download_image(
     image_id: int,
     service: ServiceDep,
@@ -157,6 +161,7 @@ async def download_image(
 
 
 @router.get("/{image_id}/thumbnail", response_class=Response)
+@gated(Scope.FILES, Work.FILE)
 async def get_thumbnail(
     image_id: int,
     request: Request,
@@ -192,6 +197,7 @@ class SimilarParams(BaseModel):
 
 
 @router.get("/{image_id}/similar")
+@gated(Scope.SEARCH, Work.TEXT)
 async def find_similar(
     image_id: int, params: Annotated[SimilarParams, Query()], service: ServiceDep, language: LanguageDep
 ) -> schemas.SearchResponse:

@@ -5,6 +5,7 @@ import asyncio
 from fastapi import APIRouter
 
 from api import schemas
+from api.http.door.gates import Scope, Work, gated
 from api.http.mapping import ServiceDep, displayable
 from api.search.engine import SearchEngine
 from models.pictures.formats import VIDEO_FORMATS
@@ -13,6 +14,7 @@ router = APIRouter(tags=["index"])
 
 
 @router.get("/index")
+@gated(Scope.SEARCH, Work.TEXT)
 async def describe_index(service: ServiceDep) -> schemas.IndexInfo:
     """Say what the library holds and what it was built with."""
     engine = service.serving.engine

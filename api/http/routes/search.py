@@ -7,11 +7,13 @@ from fastapi import APIRouter, Form, Query, UploadFile
 from pydantic import BaseModel, Field
 
 from api import schemas
-from api.http.mapping import LanguageDep, ServiceDep, to_clause, to_filter, to_query, to_response
+from api.http.door.gates import Scope, Work, gated
+from api.http.door.json_bodies import BoundedRoute
+from api.http.mapping import LanguageDep, PlaceDep, ServiceDep, to_clause, to_filter, to_query, to_response
 from api.search.query import Clause
 from models.pictures.errors import ImageTooLarge
 
-router = APIRouter(tags=["search"])
+router = APIRouter(tags=["search"], route_class=BoundedRoute)
 
 
 @schemas.with_options()
@@ -37,6 +39,7 @@ class PictureForm(BaseModel):
 
 
 @router.get("/search")
+@gated(Scope.SEARCH, Work.TEXT)
 async def search_by_words(
     params: Annotated[SearchByWords, Query()], service: ServiceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
@@ -46,16 +49,20 @@ async def search_by_words(
 
 
 @router.post("/search")
+@gated(Scope.SEARCH, Work.TEXT, pictures=True)
 async def search_by_clauses(
-    body: schemas.SearchRequest, service: ServiceDep, language: LanguageDep
+    body: schemas.SearchRequest, service: ServiceDep, place: PlaceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
     """Find pictures by a sum of weighted texts, pictures and ids; a negative weight means away from it."""
+    if any(clause.image is not None or clause.crop is not None for clause in body.clauses):
+        place.become(Work.PICTURE)
     clauses = await asyncio.to_thread(lambda: [to_clause(clause) for clause in body.clauses])
     query = to_query(clauses, await to_filter(service, body.where), body)
     return to_response(await service.search(query), offset=query.offset, language=language)
 
 
 @router.post("/search/image")
+@gated(Scope.SEARCH, Work.PICTURE, pictures=True)
 async def search_by_picture(
     form: Annotated[PictureForm, Form(media_type="multipart/form-data")], service: ServiceDep, language: LanguageDep
 ) -> schemas.SearchResponse:

@@ -1,0 +1,107 @@
+"""How many requests are answered at once, by kind of work, and how many bytes of bodies are held for them."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from api.http.door.gates import Work
+from api.search.errors import Overloaded
+
+_LONGEST_WAIT = 60  # seconds that a client is asked to stay away at most
+_NEW = 0.2  # how much a request that has just ended counts in the mean time that one takes
+
+
+@dataclass(slots=True)
+class _Room:
+    """What is known of one kind of work. `limit`: 0 for no limit. `mean_s`: how long such a request takes."""
+
+    limit: int
+    inside: int = 0
+    mean_s: float = 0.0
+
+    @property
+    def is_full(self) -> bool:
+        return 0 < self.limit <= self.inside
+
+
+class Admission:
+    """Counts the requests inside. Not for several threads: everything happens on the loop."""
+
+    def __init__(self, limits: Mapping[Work, int], max_bytes: int) -> None:
+        self._rooms = {work: _Room(limits.get(work, 0)) for work in Work}
+        self._max_bytes = max_bytes
+        self._bytes = 0
+
+    def enter(self, work: Work) -> "Place":
+        """Return a place for a request. Raises Overloaded."""
+        room = self._rooms[work]
+        if room.is_full:
+            raise Overloaded(self.wait_s(work))
+        room.inside += 1
+        return Place(self, work)
+
+    def count(self, work: Work) -> int:
+        """Return how many are inside."""
+        return self._rooms[work].inside
+
+    @property
+    def held_bytes(self) -> int:
+        """How many bytes of bodies are held."""
+        return self._bytes
+
+    def wait_s(self, work: Work) -> int:
+        """Return after how many seconds there is likely to be room: as long as such a request has taken of late."""
+        return min(max(1, math.ceil(self._rooms[work].mean_s)), _LONGEST_WAIT)
+
+    def hold(self, count: int) -> bool:
+        """Say whether so many more bytes are held now."""
+        if self._bytes + count > self._max_bytes:
+            return False
+        self._bytes += count
+        return True
+
+    def release(self, count: int) -> None:
+        """Hold so many bytes less."""
+        self._bytes -= count
+
+    def move(self, before: Work, after: Work) -> None:
+        """Count a request as another kind of work from now on. Raises Overloaded where there is no room for it."""
+        room = self._rooms[after]
+        if room.is_full:
+            raise Overloaded(self.wait_s(after))
+        self._rooms[before].inside -= 1
+        room.inside += 1
+
+    def leave(self, work: Work, took_s: float) -> None:
+        """Count a request that is done."""
+        room = self._rooms[work]
+        room.inside -= 1
+        room.mean_s += (_NEW if room.mean_s else 1.0) * (took_s - room.mean_s)
+
+
+class Place:
+    """The place of one request, until `leave`."""
+
+    def __init__(self, admission: Admission, work: Work) -> None:
+        self.work = work
+        self._admission = admission
+        self._since = time.perf_counter()
+        self._bytes = 0
+
+    def become(self, work: Work) -> None:
+        """Take a place among requests of another kind instead. Raises Overloaded."""
+        if work is not self.work:
+            self._admission.move(self.work, work)
+            self.work = work
+
+    def hold(self, count: int) -> None:
+        """Hold so many bytes of its body. Raises Overloaded."""
+        if not self._admission.hold(count):
+            raise Overloaded(self._admission.wait_s(self.work))
+        self._bytes += count
+
+    def leave(self) -> None:
+        """Give the place and the bytes back."""
+        self._admission.release(self._bytes)
+        self._admission.leave(self.work, time.perf_counter() - self._since)

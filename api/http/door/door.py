@@ -1,0 +1,144 @@
+"""The door itself: every request passes it before its body is read."""
+
+import logging
+
+from fastapi import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.door.access import Callers, read_token
+from api.http.door.admission import Admission, Place
+from api.http.door.gates import SMALL_BODY, Gate, Way, Work
+from api.http.errors import http_problem, problem_of
+from api.http.metrics import Metrics
+from api.search.errors import Overloaded
+from models.foundation.errors import ImageSearchError
+
+logger = logging.getLogger(__name__)
+
+_OPEN = Gate(None, Work.LIGHT)  # of an address without a route
+
+
+class Door:
+    """Lets a request in, or refuses it: without a token, without a right, too large, or where there is no room.
+
+    The observer before it has said which route answers.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        callers: Callers,
+        admission: Admission,
+        max_body: int,
+        metrics: Metrics,
+    ) -> None:
+        """`max_body`: the most bytes of a body that holds pictures."""
+        self.app = app
+        self._callers = callers
+        self._admission = admission
+        self._max_body = max_body
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        way: Way | None = scope["state"]["way"]
+        gate = way.gate if way else _OPEN
+        most = self._max_body if gate.pictures else SMALL_BODY
+        size = _declared(request)
+        refusal = self._check_access(request, gate) or _check_size(request, size, most)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        work = Work.PICTURE if gate.pictures and (size is None or size > SMALL_BODY) else gate.work
+        try:
+            place = self._admission.enter(work)
+        except Overloaded as error:
+            await self._refuse(request, work, error)(scope, receive, send)
+            return
+        try:
+            scope["state"]["place"] = place
+            if size is None:
+                await _Counted(self.app, place, most)(scope, receive, send)
+            else:
+                place.hold(size)
+                await self.app(scope, receive, send)
+        except Overloaded as error:
+            await self._refuse(request, work, error)(scope, receive, send)
+        finally:
+            place.leave()
+
+    def _check_access(self, request: Request, gate: Gate) -> Response | None:
+        """Return the refusal of one who may not do this."""
+        if gate.scope is None:
+            return None
+        caller = self._callers.find(read_token(request.headers))
+        if caller is None:
+            address = request.client.host if request.client else "?"
+            logger.warning("no valid token from %s for %s %s", address, request.method, request.url.path)
+            return http_problem(request, 401, {"WWW-Authenticate": "Bearer"})
+        if gate.scope not in caller.scopes:
+            return http_problem(request, 403)
+        request.scope["state"]["caller"] = caller
+        return None
+
+    def _refuse(self, request: Request, work: Work, error: ImageSearchError) -> Response:
+        self._metrics.refused.labels(work).inc()
+        return problem_of(request, error)
+
+
+class _Counted:
+    """Counts the bytes of a body that does not say how long it is, and refuses it where it becomes too long."""
+
+    def __init__(self, app: ASGIApp, place: Place, most: int) -> None:
+        self._app = app
+        self._place = place
+        self._most = most
+        self._received = 0
+        self._overloaded: Overloaded | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+
+        async def receive_counted() -> Message:
+            message = await receive()
+            count = len(message.get("body", b""))
+            self._received += count
+            try:
+                self._place.hold(count)
+            except Overloaded as error:
+                self._overloaded = error
+            return {"type": "http.disconnect"} if self._is_refused else message
+
+        async def send_unless_refused(message: Message) -> None:
+            if not self._is_refused:
+                await send(message)
+
+        await self._app(scope, receive_counted, send_unless_refused)
+        if self._overloaded:
+            raise self._overloaded
+        if self._is_refused:
+            await http_problem(Request(scope), 413)(scope, receive, send)
+
+    @property
+    def _is_refused(self) -> bool:
+        return self._received > self._most or self._overloaded is not None
+
+
+def _declared(request: Request) -> int | None:
+    """Return the length of a body, None where it is sent in pieces, and -1 where it cannot be read."""
+    given = request.headers.get("content-length")
+    if given is None:
+        return None if "transfer-encoding" in request.headers else 0
+    return int(given) if given.isascii() and given.isdigit() else -1
+
+
+def _check_size(request: Request, size: int | None, most: int) -> Response | None:
+    if size is None or 0 <= size <= most:
+        return None
+    return http_problem(request, 400 if size < 0 else 413)

@@ -112,6 +112,7 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
             log_level="warning",
             access_log=False,
             forwarded_allow_ips=split_names(api.trusted_proxies),
+            server_header=False,
             timeout_graceful_shutdown=10,
         )
         try:

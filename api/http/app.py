@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.config import Settings, is_loopback
+from api.http.documentation import document, name_operation
 from api.http.door.access import KnownCallers
 from api.http.door.door import Door
 from api.http.door.entrance import Entrance
@@ -47,12 +48,17 @@ def create_app(settings: Settings, *, local_only: bool = False, page_token: str 
         version=version("xuntu"),
         lifespan=lifespan,
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
+        generate_unique_id_function=name_operation,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.service = service
     routers = [("/v1", router) for router in (search.router, images.router, files.router, fields.router, index.router)]
     routers.append(("", health.router))
     for prefix, router in routers:
         app.include_router(router, prefix=prefix)
+    gates = Gates(routers)
+    document(app, gates)
     install_error_handlers(app)
     compress(app)
     app.add_middleware(Head)
@@ -64,7 +70,7 @@ def create_app(settings: Settings, *, local_only: bool = False, page_token: str 
     )
     if local_only:
         app.add_middleware(HostCheck)
-    app.add_middleware(Observer, gates=Gates(routers), metrics=metrics, access_log=settings.api.access_log)
+    app.add_middleware(Observer, gates=gates, metrics=metrics, access_log=settings.api.access_log)
     app.add_middleware(Protection, embedding=settings.api.embedding)
     return app
 

@@ -1,6 +1,6 @@
 """What every answer says and what every request has to: protection of browsers, HEAD, compression, content types.
 
-Nothing that is answered here is a page (the description at /docs is, and is left to itself): no browser is to run, to
+Nothing that is answered here is a page but /docs, which has a policy of its own: no browser is to run, to
 guess at, or to embed elsewhere, what comes from a picture library.
 """
 
@@ -13,13 +13,14 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.documentation import PAGE_POLICY, PAGES
+
 PROTECTION: Final = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox",
     "Referrer-Policy": "no-referrer",
 }
-_PAGES: Final = ("/docs", "/redoc")
 _COMPRESSED_FROM: Final = 1024  # bytes
 # Whatever is sent but JSON: it is small, packed already, or sent bit by bit.
 _NOT_COMPRESSED: Final = ("image/*", "video/*", "audio/*", "text/*", "multipart/*", "application/octet-stream")
@@ -53,14 +54,14 @@ class Protection:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_page = scope["path"].startswith(_PAGES)
+        policy = PAGE_POLICY if scope["path"] in PAGES else self.headers["Content-Security-Policy"]
+        protection = {**self.headers, "Content-Security-Policy": policy}
 
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    if not (is_page and name == "Content-Security-Policy"):
-                        headers.setdefault(name, value)
+                for name, value in protection.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, send_protected)

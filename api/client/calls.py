@@ -233,10 +233,16 @@ def _clause(one: ClauseLike) -> dict[str, Any]:
     picture = _base64(one.image) if isinstance(one.image, bytes) else one.image
     box = getattr(one, "crop", None)  # written as a mapping, or as a box
     crop = box if box is None or isinstance(box, Mapping) else {name: getattr(box, name) for name in _BOX}
-    found = {"text": one.text, "image": picture, "image_id": one.image_id, "weight": one.weight, "crop": crop}
-    found |= {name: getattr(one, name, None) for name in ("upload", "vector", "encoder")}
-    if found["vector"] is not None and not isinstance(found["vector"], str):
-        found["vector"] = [float(number) for number in found["vector"]]
+    found: dict[str, Any] = {
+        "text": one.text,
+        "image": picture,
+        "image_id": one.image_id,
+        "weight": one.weight,
+        "crop": crop,
+    }
+    vector = getattr(one, "vector", None)  # as numbers, which may be an array, or packed
+    numbers = vector if vector is None or isinstance(vector, str) else [float(number) for number in vector]
+    found |= {"upload": getattr(one, "upload", None), "vector": numbers, "encoder": getattr(one, "encoder", None)}
     return {name: value for name, value in found.items() if value is not None}
 
 

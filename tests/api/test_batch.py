@@ -72,20 +72,21 @@ def test_one_that_cannot_be_answered_does_not_fail_the_others(http):
         {"clauses": [{"image": "?"}]},
         {"clauses": [{"upload": "sha256-1"}]},
         {"words": "a cat"},
+        body("a cat", encoders=["starter"], spaces=["other"]),
         body("a cat", k=1),
         headers={"accept-language": "zh"},
     )
     found = answers.raise_for_status().json()["answers"]
     assert [one.get("code") for one in found] == [
         *(None, "invalid_request", "invalid_query", "image_not_found", "invalid_filter", "invalid_query"),
-        *("upload_gone", "invalid_request", None),
+        *("upload_gone", "invalid_request", "invalid_query", None),
     ]
     assert found[3]["status"] == 404
     assert "9999" in found[3]["detail"]
     assert "图片" in found[3]["detail"]
     assert found[1]["detail"].startswith("k")
     assert found[3]["request_id"] == answers.headers["x-request-id"]
-    assert len(found[8]["hits"]) == 1
+    assert len(found[9]["hits"]) == 1
 
 
 @pytest.mark.parametrize(

@@ -130,13 +130,13 @@ def test_of_several_encoders_the_rank_in_each(fusing, cat):
 
 
 def test_of_everything_the_words_and_what_is_preferred(engine):
-    result = explain(engine, Clause(text="a cat in 2023"), Clause(text="snow", weight=-1))
+    result = explain(engine, Clause(text="a cat in 2023"), Clause(text="a rocket", weight=-1))
     first = result.hits[0]
     assert first.path == "2023-05-03 cat.png"
     preferred = next(one for one in first.explanation.rankings if one.by == "preference")
     assert (preferred.rank, preferred.said) == (1, ("in 2023",))
     assert {one.by for hit in result.hits for one in hit.explanation.rankings} == {"vectors", "words", "preference"}
-    dated = explain(engine, Clause(text="2023"), Clause(text="without snow", weight=1))
+    dated = explain(engine, Clause(text="2023"), Clause(text="a cat", weight=-1))
     assert dated.clauses[0].clause.text == "2023"
     assert shares(dated.hits[0])["clause", 1].weight < 0
 

@@ -14,7 +14,7 @@ from api.http.mapping import LanguageDep, PlaceDep, ServiceDep, to_filter, to_qu
 from api.http.service import Service
 from api.schemas.batches import MAX_BATCH_CHARS, MAX_BATCH_CLAUSES, MAX_BATCH_HITS, MAX_BATCH_OFFSET
 from api.search.errors import InvalidQuery
-from api.search.query import Query, read_options
+from api.search.query import Query
 from models.foundation.errors import ImageSearchError
 from models.foundation.messages import message
 
@@ -58,7 +58,7 @@ async def _to_query(service: Service, search: schemas.SearchRequest) -> Query:
 def _check_cost(searches: Sequence[schemas.SearchRequest]) -> None:
     """Refuse what would cost more than one request may. Raises InvalidQuery."""
     clauses = [clause for one in searches for clause in one.clauses]
-    options = [read_options(dict(one)) for one in searches]
+    options = [dict(one) for one in searches]
     asked = (
         ("clauses", len(clauses), MAX_BATCH_CLAUSES),
         ("text", sum(len(clause.text or "") for clause in clauses), MAX_BATCH_CHARS),

@@ -49,7 +49,6 @@ def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
         callers=OneToken(settings.api),
         admission=service.admission,
         max_body=2 * settings.api.max_upload_bytes + SMALL_BODY,
-        metrics=metrics,
     )
     if local_only:
         app.add_middleware(HostCheck)

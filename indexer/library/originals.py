@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from indexer.library.addresses.shown import has_secrets
 from indexer.library.catalog.records import ImageRow
 from indexer.library.errors import UnknownSource
 from indexer.library.sources.items import Item
@@ -74,7 +75,17 @@ def find_clip_of(row: ImageRow) -> Path | None:
 
 
 def address_of(row: ImageRow) -> str | None:
-    """Return where a picture was fetched from, None for one of this machine."""
+    """Return where a picture was fetched from, None for one of this machine, or where the address has secrets."""
+    address = _raw_address(row)
+    return None if address is None or has_secrets(address) else address
+
+
+def is_fetched(row: ImageRow) -> bool:
+    """Say whether a picture was fetched from an address."""
+    return _raw_address(row) is not None
+
+
+def _raw_address(row: ImageRow) -> str | None:
     try:
         return open_source(row.source).address(row.path)
     except UnknownSource:

@@ -32,6 +32,7 @@ from api.search.errors import FileGone
 from api.search.listing import list_pictures
 from api.search.options import MAX_K, MAX_OFFSET
 from api.search.results import HitPart
+from indexer.library.addresses.shown import has_secrets
 from indexer.library.catalog.records import ImageRow
 from indexer.library.errors import UnknownSource
 from indexer.library.filters import Filter
@@ -148,9 +149,11 @@ async def download_image(
         original = await asyncio.to_thread(find_original, row, limits)
     except DecodeError as error:
         raise FileGone(image_id) from error
-    kind, name = _media_type(row.format), displayable(row.path.rpartition("/")[2])
+    kind, name = _media_type(row.format), displayable(row.shown_path.rpartition("/")[2])
     match original:
         case Redirect(address):
+            if has_secrets(address):
+                raise FileGone(image_id)
             return RedirectResponse(address, headers=_CACHE)
         case FilePath(path):
             if not await asyncio.to_thread(lambda: path.is_file() and os.access(path, os.R_OK)):

@@ -85,8 +85,9 @@ NO_FILTERS = Filters()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address(SearchOptions):
-    """A whole search: `like`, `less` and `detail` are image ids; `uploads` name pictures of this session, or
-    that the service keeps.
+    """A whole search: `like`, `less` and `detail` are image ids; `uploads` name pictures.
+
+    Those are of this session, or kept by the service.
 
     `crops` are parts of pictures that are asked for, as those of `like` are.
 

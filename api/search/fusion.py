@@ -119,8 +119,9 @@ class Fusion:
             for place in np.flatnonzero(way.ids == image_id).tolist():
                 rank = place + 1
                 said = self._list_said(image_id) if way.by == "preference" else ()
-                share = way.weight / (_DAMPING + rank)
-                yield RankShare(by=way.by, rank=rank, weight=way.weight, share=share, encoder=way.encoder, said=said)
+                weight = float(way.weight)
+                share = weight / (_DAMPING + rank)
+                yield RankShare(by=way.by, rank=rank, weight=weight, share=share, encoder=way.encoder, said=said)
 
     def _list_said(self, image_id: int) -> tuple[str, ...]:
         return tuple(one.span.said for one in self.plan.preferences if (one.ids == image_id).any())

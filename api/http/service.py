@@ -21,7 +21,7 @@ from api.search.plan import Encoded, EncoderPlan, Plan
 from api.search.query import Clause, Query
 from api.search.results import SearchResult
 from api.search.stages import run_search, run_searches
-from api.search.uploads import Upload, UploadStore, check_picture
+from api.search.uploads import KeptPicture, UploadStore, check_picture
 from indexer.library.builds.current import current_build
 from indexer.library.errors import NoIndex
 from indexer.library.index.faiss.gpu_vectors import GpuVectors
@@ -156,7 +156,7 @@ class Service:
                 self._observe(one)
         return results
 
-    async def keep_upload(self, data: bytes) -> Upload:
+    async def keep_upload(self, data: bytes) -> KeptPicture:
         """Keep a picture to be asked with for a while.
 
         Raises DecodeError, ImageTooLarge, UploadsOff and UploadsUnavailable.

@@ -51,7 +51,7 @@ def fuse_scores(rankings: Sequence[Ids], weights: Sequence[float]) -> tuple[Ids,
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Way:
+class _FusedRanking:
     """A ranking that is fused, and how much it counts; `encoder`: whose it is, if it is one by vectors."""
 
     by: RankedBy
@@ -131,21 +131,23 @@ class Fusion:
         return fuse_scores([way.ids for way in self._ways], [way.weight for way in self._ways])
 
     @cached_property
-    def _ways(self) -> list[_Way]:
+    def _ways(self) -> list[_FusedRanking]:
         plan, alone = self.plan, not len(self.near)
         share = sum(one.weight for one in self.vectors)
         ways = [
-            _Way("vectors", ids, one.weight / share, one.space.name)
+            _FusedRanking("vectors", ids, one.weight / share, one.space.name)
             for ids, one in zip(self._near, self.vectors, strict=False)
         ]
         ways.append(
-            _Way("words", self.said if alone else self.said[:FUSED], _LOOSE_WEIGHT if plan.matches.loose else 1.0)
+            _FusedRanking(
+                "words", self.said if alone else self.said[:FUSED], _LOOSE_WEIGHT if plan.matches.loose else 1.0
+            )
         )
         if plan.preferences:
             kinds = {one.span.kind for one in plan.preferences}  # of paris 2023 each makes the other likely
             sure = len(kinds) > 1 or any(not one.span.shown for one in plan.preferences)
             weight = _PREFERRED_WEIGHT if sure else _UNSURE_WEIGHT
-            ways += [_Way("preference", ids, weight * share) for ids, share in self._preferred]
+            ways += [_FusedRanking("preference", ids, weight * share) for ids, share in self._preferred]
         return ways
 
     @cached_property

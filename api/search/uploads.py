@@ -42,7 +42,7 @@ class CheckedPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class KeptPicture:
     """A picture that is kept: `expires_at` is in seconds since 1970."""
 
     id: str
@@ -92,7 +92,7 @@ class UploadStore:
         if count > self._max_bytes * _ROOM / 2:
             raise UploadsUnavailable
 
-    def keep(self, data: bytes, checked: CheckedPicture) -> Upload:
+    def keep(self, data: bytes, checked: CheckedPicture) -> KeptPicture:
         """Keep a picture that was checked; one that is there already is kept for as long again.
 
         Raises UploadsOff or UploadsUnavailable.
@@ -111,7 +111,7 @@ class UploadStore:
                     self._clean(self._max_bytes * _ROOM)
         except OSError as error:
             raise UploadsUnavailable from error
-        return Upload(_PREFIX + name, checked.width, checked.height, since + self._max_age_s)
+        return KeptPicture(_PREFIX + name, checked.width, checked.height, since + self._max_age_s)
 
     def read(self, upload_id: str) -> bytes:
         """Return a picture file as it was sent. Raises UploadGone."""

@@ -32,6 +32,14 @@ class ApiSettings(BaseModel):
     preload_image: bool = Field(True, description="Load the image tower at the start, not at the first upload")
     uploads_bytes: int = Field(2**30, ge=0, description="Bytes of uploads that are kept; 0: none are")
     uploads_hours: float = Field(24.0, gt=0, description="How long an upload is kept")
+    follow_links: bool = Field(False, description="Give out files that links out of their folder lead to")
+    strip_gps: bool = Field(False, description="Leave out of files that are given out where they were taken")
+    addresses: Literal["redirect", "off"] = Field(
+        "redirect", description="Send clients on to the address of a picture that was fetched; off: give out none"
+    )
+    embedding: Literal["same-origin", "same-site", "cross-origin"] = Field(
+        "same-origin", description="Whose web pages may show pictures of the service"
+    )
     follow_seconds: float = Field(1.0, gt=0, description="How often to look for a new build")
 
 

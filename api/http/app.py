@@ -12,9 +12,10 @@ from api.http.door.access import OneToken
 from api.http.door.door import Door
 from api.http.door.gates import SMALL_BODY, Gates
 from api.http.errors import http_problem, install_error_handlers
+from api.http.headers import Head, Protection, compress
 from api.http.metrics import Metrics
 from api.http.observer import Observer
-from api.http.routes import batch, fields, health, images, index, search, uploads, vectors
+from api.http.routes import batch, fields, files, health, images, index, search, uploads, vectors
 from api.http.service import Service
 from api.schemas import Problem
 
@@ -38,12 +39,14 @@ def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     app.state.service = service
-    mounted = (search, batch, uploads, images, vectors, fields, index)
+    mounted = (search, batch, uploads, images, vectors, files, fields, index)
     routers = [("/v1", one.router) for one in mounted]
     routers.append(("", health.router))
     for prefix, router in routers:
         app.include_router(router, prefix=prefix)
     install_error_handlers(app)
+    compress(app)
+    app.add_middleware(Head)
     app.add_middleware(
         Door,
         callers=OneToken(settings.api),
@@ -53,6 +56,7 @@ def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
     if local_only:
         app.add_middleware(HostCheck)
     app.add_middleware(Observer, gates=Gates(routers), metrics=metrics, access_log=settings.api.access_log)
+    app.add_middleware(Protection, embedding=settings.api.embedding)
     return app
 
 

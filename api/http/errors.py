@@ -1,6 +1,7 @@
 """Exceptions -> RFC 9457 problem details. The one place that knows status codes."""
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -11,13 +12,18 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from api.http.headers import PROTECTION
 from api.http.refusals import RequestTooComplex, RequestTooLarge, TooManyRequests
 from api.schemas import Problem
 from api.search.errors import (
+    AddressWithheld,
+    FileChanged,
     FileGone,
     ImageNotFound,
     InvalidQuery,
+    LinkNotFollowed,
     Overloaded,
+    PlaceNotRemovable,
     UploadGone,
     UploadsOff,
     UploadsUnavailable,
@@ -52,6 +58,10 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (UnknownEncoder, 400),
     (ImageNotFound, 404),
     (FileGone, 404),
+    (FileChanged, 409),
+    (LinkNotFollowed, 403),
+    (AddressWithheld, 403),
+    (PlaceNotRemovable, 403),
     (UploadGone, 404),
     (UploadsOff, 404),
     (UploadsUnavailable, 507),
@@ -73,14 +83,29 @@ _HTTP: dict[int, str] = {
     405: mark("This address does not take that method."),
     413: mark("The request is too big."),
     415: mark("This content type is not understood."),
+    416: mark("The file has no such bytes."),
     500: mark("The service failed. The request id helps to find out why."),
 }
 
 
 def language_of(request: Request) -> str:
     """Return "zh" if the client would rather read Chinese, else "en"."""
-    preferred = request.headers.get("accept-language", "").split(",")[0].strip().lower()
-    return "zh" if preferred.startswith("zh") else "en"
+    chosen, most = "en", 0.0
+    for wish in request.headers.get("accept-language", "").split(","):
+        tag, *parameters = wish.replace(" ", "").lower().split(";")
+        language, weight = tag.partition("-")[0], _weight(parameters)
+        if language in ("zh", "en") and weight > most:  # of two that are wished for alike the first counts
+            chosen, most = language, weight
+    return chosen
+
+
+def _weight(parameters: Sequence[str]) -> float:
+    """Return how much something is wished for, 0 to 1; what cannot be read says nothing."""
+    given = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+    return float(given) if _WEIGHT.fullmatch(given) else 0.0
+
+
+_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -94,8 +119,12 @@ def problem(
     request: Request, *, status: int, code: str, detail: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
     """Return a problem document."""
-    content = _document(request, status, code, detail).model_dump()
-    return JSONResponse(content, status, headers, media_type="application/problem+json")
+    return _answer(_document(request, status, code, detail), headers)
+
+
+def _answer(document: Problem, headers: dict[str, str] | None) -> JSONResponse:
+    sent = {**PROTECTION, "Cache-Control": "no-store", "Vary": "Accept-Language", **(headers or {})}
+    return JSONResponse(document.model_dump(), document.status, sent, media_type="application/problem+json")
 
 
 def _document(request: Request, status: int, code: str, detail: str) -> Problem:
@@ -120,8 +149,7 @@ def problem_of(request: Request, error: ImageSearchError) -> JSONResponse:
     """Return the problem document of an error that a person may read."""
     document = describe_error(request, error)
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, (Overloaded, TooManyRequests)) else None
-    content = document.model_dump()
-    return JSONResponse(content, document.status, headers, media_type="application/problem+json")
+    return _answer(document, headers)
 
 
 def describe_error(request: Request, error: ImageSearchError) -> Problem:

@@ -85,8 +85,12 @@ class ListSource(Source):
 
     def original(self, picture: StoredItem, _limits: DecodeLimits) -> Original:
         """Return the file, or the address."""
-        address = self.address(picture.locator.key)
-        return FilePath(self.file(picture.locator.key)) if address is None else Redirect(address)
+        key = picture.locator.key
+        address = self.address(key)
+        if address is not None:
+            return Redirect(address)
+        is_beside = not key.startswith(("/", "../"))
+        return FilePath(self.file(key), within=self.root.path.parent if is_beside else None)
 
     def place(self, locator: Locator) -> str:
         """Return a file's whole path, an address without what is secret in it, or a row of the list."""

@@ -27,6 +27,8 @@ DECODE_REASONS: dict[str, str] = {
     "too_many_bytes": mark("the file is too big: {detail}"),
     "not_a_regular_file": mark("not a regular file: {detail}"),
     "not_found": mark("the file is gone, or is a link to nothing"),
+    "changed": mark("the file has changed since it was indexed"),
+    "linked_away": mark("it is a link that leads out of its folder"),
     "permission_denied": mark("no permission to read the file"),
     "crashed": mark("reading the file crashed the decoder"),
     "io_error": mark("the file could not be read: {detail}"),

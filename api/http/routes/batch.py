@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import ValidationError
 
 from api import schemas
@@ -10,6 +10,7 @@ from api.http.clauses import count_as_picture, to_clauses
 from api.http.door.gates import Scope, Work, gated
 from api.http.door.json_bodies import BoundedRoute
 from api.http.errors import describe_error, describe_invalid
+from api.http.headers import check_json
 from api.http.mapping import LanguageDep, PlaceDep, ServiceDep, to_filter, to_query, to_response
 from api.http.service import Service
 from api.schemas.batches import MAX_BATCH_CHARS, MAX_BATCH_CLAUSES, MAX_BATCH_HITS, MAX_BATCH_OFFSET
@@ -21,7 +22,7 @@ from models.foundation.messages import message
 router = APIRouter(tags=["search"], route_class=BoundedRoute)
 
 
-@router.post("/search/batch")
+@router.post("/search/batch", dependencies=[Depends(check_json)])
 @gated(Scope.SEARCH, Work.TEXT, pictures=True)
 async def search_batch(
     body: schemas.BatchRequest, request: Request, service: ServiceDep, place: PlaceDep, language: LanguageDep

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from indexer.library.sources.items import Item, KnownItem, Locator, Name, Root, Stamp
+from indexer.library.sources.items import ByteRange, Item, KnownItem, Locator, Name, Root, Stamp
 from models.foundation.errors import ImageSearchError
 from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
@@ -60,9 +60,14 @@ class ScanContext:
 
 @dataclass(frozen=True, slots=True)
 class FilePath:
-    """An original that is a file of this machine; it may be gone."""
+    """An original that is a file of this machine, or a part of one; it may be gone, or be something else by now.
+
+    `within` is the folder that it belongs to, which links may lead out of; None where no folder is meant.
+    """
 
     path: Path
+    within: Path | None = None
+    part: ByteRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +178,7 @@ class Source(Protocol):
         """
         _, data = self.read(Item(picture.locator), ReadOptions(limits=limits, offline=True))
         if hashlib.sha256(data).hexdigest() != picture.sha256:
-            raise DecodeError("not_found")
+            raise DecodeError("changed")
         return Bytes(data)
 
     def place(self, locator: Locator) -> str:

@@ -1,6 +1,5 @@
 """What a request asks with -> clauses as the engine takes them."""
 
-import asyncio
 import base64
 import binascii
 import re
@@ -26,7 +25,7 @@ async def to_clauses(service: Service, given: Sequence[schemas.ClauseIn]) -> lis
     """Return clauses as the engine takes them, files and base64 beside the loop. Raises InvalidQuery, UploadGone."""
     if all(one.image is None and one.upload is None and not isinstance(one.vector, str) for one in given):
         return [_to_clause(clause, service.uploads) for clause in given]
-    return await asyncio.to_thread(lambda: [_to_clause(clause, service.uploads) for clause in given])
+    return await service.executors.search(lambda: [_to_clause(clause, service.uploads) for clause in given])
 
 
 def count_as_picture(place: Place, clauses: Sequence[schemas.ClauseIn]) -> None:

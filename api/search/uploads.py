@@ -12,16 +12,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from stat import S_ISREG
 
 from filelock import FileLock
 
 from api.search.errors import UploadGone, UploadsOff, UploadsUnavailable
-from indexer.library.thumbnails import THUMBNAIL_SIDE, make_thumbnail
-from models.pictures.decode import decode_image
-from models.pictures.limits import DecodeLimits
 
 _PREFIX = "sha256-"
 _ID = re.compile(r"sha256-([0-9a-f]{64})")
@@ -63,14 +59,6 @@ class _Kept:
     def is_aside(self) -> bool:
         """Whether it is not all there, or was not when its process ended."""
         return self.paths[0].name.startswith(".")
-
-
-def check_picture(data: bytes, limits: DecodeLimits) -> CheckedPicture:
-    """Decode a picture file as far as a thumbnail needs. Raises DecodeError or ImageTooLarge."""
-    decoded = decode_image(data, short_side=1, long_side=THUMBNAIL_SIDE, limits=limits)
-    buffer = BytesIO()
-    make_thumbnail(decoded.image).save(buffer, "WEBP", quality=75, method=0)
-    return CheckedPicture(decoded.width, decoded.height, buffer.getvalue())
 
 
 class UploadStore:

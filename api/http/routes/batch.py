@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from api import schemas
 from api.http.clauses import count_as_picture, to_clauses
+from api.http.connection import while_connected
 from api.http.door.gates import Scope, Work, gated
 from api.http.door.json_bodies import BoundedRoute
 from api.http.errors import describe_error, describe_invalid
@@ -43,7 +44,7 @@ async def search_batch(
             queries[number] = await _to_query(service, search)
         except ImageSearchError as error:
             answers[number] = describe_error(request, error)
-    results = await service.search_many(list(queries.values()))
+    results = await while_connected(request, service.search_many(list(queries.values())))
     for (number, query), result in zip(queries.items(), results, strict=True):
         if isinstance(result, ImageSearchError):
             answers[number] = describe_error(request, result)

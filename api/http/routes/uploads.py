@@ -1,6 +1,5 @@
 """Pictures that are sent once and asked with for a while, by an id."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -41,14 +40,14 @@ async def keep_upload(request: Request, service: ServiceDep) -> schemas.UploadIn
 @gated(Scope.SEARCH, Work.FILE)
 async def delete_upload(upload_id: UploadId, service: ServiceDep) -> None:
     """Delete a picture that was sent; one that is not there is no mistake."""
-    await asyncio.to_thread(service.uploads.delete, upload_id)
+    await service.executors.files(service.uploads.delete, upload_id)
 
 
 @router.get("/{upload_id}/thumbnail", response_class=Response)
 @gated(Scope.SEARCH, Work.FILE)
 async def get_upload_thumbnail(upload_id: UploadId, service: ServiceDep) -> Response:
     """Return a picture that was sent as WebP within a square of 400 pixels, upright."""
-    data = await asyncio.to_thread(service.uploads.read_thumbnail, upload_id)
+    data = await service.executors.files(service.uploads.read_thumbnail, upload_id)
     headers = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
     return Response(data, media_type="image/webp", headers=headers)
 

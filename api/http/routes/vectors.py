@@ -1,6 +1,5 @@
 """The vectors of pictures, for programs that compare them by themselves, or search with sums of their own."""
 
-import asyncio
 import base64
 from typing import Annotated, Literal
 
@@ -27,7 +26,7 @@ async def get_vector(
 ) -> schemas.ImageVector:
     """Return the vector of a picture, of length 1, in the space of an encoder."""
     engine = service.serving.engine
-    space, vector = await asyncio.to_thread(engine.get_vector, image_id, encoder)
+    space, vector = await service.executors.search(engine.get_vector, image_id, encoder)
     packed = base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii") if form == "packed" else None
     return schemas.ImageVector(
         id=image_id,

@@ -26,7 +26,7 @@ def app(library):
 
 
 @pytest.fixture(scope="module")
-def http(app):
+def http(app, processes):
     with TestClient(app) as client:
         yield client
 

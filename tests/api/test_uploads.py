@@ -20,7 +20,7 @@ CHECKED = CheckedPicture(width=3, height=2, thumbnail=b"small")
 
 
 @pytest.fixture(scope="module")
-def http(library):
+def http(library, processes):
     with TestClient(create_app(Settings(data=library))) as client:
         yield client
 
@@ -124,7 +124,7 @@ def test_an_upload_is_asked_with_alone_in_its_clause(http, kept):
     assert code(http.post("/v1/search", json={"clauses": [clause]})) == (422, "invalid_query")
 
 
-def test_limits_and_how_they_are_turned_off(library, cat, tmp_path):
+def test_limits_and_how_they_are_turned_off(library, cat, processes):
     with TestClient(create_app(Settings(data=library, api={"max_upload_bytes": 1_000}))) as http:
         for given in ({"content": cat, "headers": JPEG}, {"files": {"file": cat}}):
             assert code(http.put("/v1/uploads", **given)) == (413, "image_too_large")
@@ -214,7 +214,7 @@ def test_what_cannot_be_kept_is_said(tmp_path):
     store.clean()
 
 
-def test_the_service_takes_away_what_is_too_old(library, wait_until, tmp_path):
+def test_the_service_takes_away_what_is_too_old(library, wait_until):
     layout = Layout(library)
     layout.uploads.mkdir(exist_ok=True)
     left = layout.uploads / "left"

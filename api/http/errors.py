@@ -12,8 +12,8 @@ from starlette.exceptions import HTTPException
 
 from api.http.refusals import RequestTooComplex, RequestTooLarge, TooManyRequests
 from api.schemas import Problem
-from api.search.errors import FileGone, ImageNotFound, InvalidQuery, Overloaded
-from indexer.library.errors import InvalidFilter, InvalidSort, LibraryError
+from api.search.errors import FileGone, ImageNotFound, InvalidCursor, InvalidQuery, Overloaded
+from indexer.library.errors import InvalidFilter, InvalidSort, LibraryError, UnknownFields
 from models.foundation.errors import (
     BackendNotInstalled,
     ImageSearchError,
@@ -40,6 +40,8 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (InvalidQuery, 422),
     (InvalidFilter, 422),
     (InvalidSort, 422),
+    (UnknownFields, 422),
+    (InvalidCursor, 422),
     (UnknownEncoder, 400),
     (ImageNotFound, 404),
     (FileGone, 404),

@@ -29,7 +29,7 @@ from api.schemas.library import (
     Told,
 )
 from api.schemas.pictures import Colour, ImageDetail, ImageList, ListedImage, ShownValue
-from api.schemas.queries import ClauseIn, Date, FilterIn, FilterParams, SearchRequest
+from api.schemas.queries import ClauseIn, CountOptions, Date, FacetRequest, FilterIn, FilterParams, SearchRequest
 from api.schemas.service import Problem, Status
 from api.search.options import MAX_CLAUSES, OPTIONS, AddressParameter, Match, Option, SearchOptions
 
@@ -43,9 +43,11 @@ __all__ = [
     "ClauseIn",
     "ClauseRead",
     "Colour",
+    "CountOptions",
     "Date",
     "EncoderInfo",
     "Facet",
+    "FacetRequest",
     "FacetValue",
     "Facets",
     "FieldInfo",

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from api.search.encoders import EncoderSpace, EncoderTowers, get_space, load_encoders
+from api.search.listing import Lister, Listing, PageOfList
+from api.search.orders import Orders
 from api.search.plan import Encoded, Plan
 from api.search.planner import Planner
 from api.search.query import Query
@@ -15,6 +19,7 @@ from api.search.routing import Router
 from api.search.stages import run_now, run_search
 from indexer.library.annotations.fields import FieldSet
 from indexer.library.catalog.records import ImageRow
+from indexer.library.filters import Filter
 from indexer.library.index.port import Mask
 from indexer.library.opened import OpenBuild, open_build
 from indexer.library.routing import Routes, Routing
@@ -52,6 +57,7 @@ class SearchEngine:
         self._router = Router(self.spaces, opened.layout.routing, routing)
         self._planner = Planner(opened, self.spaces, self._router, limits or DecodeLimits())
         self._ranker = Ranker(opened, self.spaces)
+        self._lister = Lister(opened, Orders(opened.catalog, self._ranker.holds), self._ranker.duplicates)
 
     @classmethod
     def open(
@@ -90,7 +96,24 @@ class SearchEngine:
 
     def rank(self, plan: Plan, encoded: Mapping[str, Encoded]) -> SearchResult:
         """Search with the vectors of what `plan` asks each of its encoders, by their names. Raises InvalidQuery."""
-        return self._ranker.rank(plan, encoded)
+        return self._ranker.rank(plan, encoded) if plan.query.clauses else self._lister.answer(plan)
+
+    def find_ids(self, plan: Plan, encoded: Mapping[str, Encoded], most: int) -> tuple[Ids, int]:
+        """Return the ids of the first `most` hits of a plan with clauses, and how many hits there are, as `rank`."""
+        return self._ranker.find_ids(plan, encoded, most)
+
+    def list_page(self, where: Filter, sort: str, page: PageOfList) -> Listing:
+        """Return a page of the pictures that satisfy `where`, in the order of a field.
+
+        Raises InvalidSort, InvalidFilter, InvalidCursor or UnknownFields.
+        """
+        return self._lister.list_page(where, sort, page)
+
+    def find_unpublished(self) -> list[int]:
+        """Return the ids of the pictures that a run has added since this build was made, ascending."""
+        found = np.array(self.opened.catalog.list_unpublished(self.opened.manifest.generation), np.int64)
+        unpublished: list[int] = found[~self.holds(found)].tolist()
+        return unpublished
 
     def get_space(self, name: str | None = None) -> EncoderSpace:
         """Return a space by its encoder's name, without one the main one. Raises InvalidQuery."""

@@ -63,6 +63,7 @@ class Plan:
     """
 
     query: Query
+    asked: Query  # as a person left it
     started: float
     clauses: tuple[ReadClause, ...] = ()
     encoders: tuple["EncoderPlan", ...] = ()

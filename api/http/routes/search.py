@@ -43,9 +43,10 @@ class PictureForm(BaseModel):
 async def search_by_words(
     params: Annotated[SearchByWords, Query()], service: ServiceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
-    """Find pictures by a text."""
-    query = to_query([Clause(text=params.q)], await to_filter(service, params.where, params), params)
-    return to_response(await service.search(query), offset=query.offset, language=language)
+    """Find pictures by a text; without one, list all, in the order `sort`."""
+    clauses = [Clause(text=params.q)] if params.q.strip() else []
+    query = to_query(clauses, await to_filter(service, params.where, params), params)
+    return to_response(await service.search(query), language=language)
 
 
 @router.post("/search")
@@ -53,12 +54,15 @@ async def search_by_words(
 async def search_by_clauses(
     body: schemas.SearchRequest, service: ServiceDep, place: PlaceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
-    """Find pictures by a sum of weighted texts, pictures and ids; a negative weight means away from it."""
+    """Find pictures by a sum of weighted texts, pictures and ids; a negative weight means away from it.
+
+    Without clauses, list all pictures in the order `sort` (-taken, if none is given), with a score of 0.
+    """
     if any(clause.image is not None or clause.crop is not None for clause in body.clauses):
         place.become(Work.PICTURE)
     clauses = await asyncio.to_thread(lambda: [to_clause(clause) for clause in body.clauses])
     query = to_query(clauses, await to_filter(service, body.where), body)
-    return to_response(await service.search(query), offset=query.offset, language=language)
+    return to_response(await service.search(query), language=language)
 
 
 @router.post("/search/image")
@@ -75,4 +79,4 @@ async def search_by_picture(
     if form.text:
         clauses.append(Clause(text=form.text, weight=form.weight))
     query = to_query(clauses, await to_filter(service, form.where), form)
-    return to_response(await service.search(query), offset=query.offset, language=language)
+    return to_response(await service.search(query), language=language)

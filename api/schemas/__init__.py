@@ -29,7 +29,16 @@ from api.schemas.library import (
     Told,
 )
 from api.schemas.pictures import Colour, ImageDetail, ImageList, ListedImage, ShownValue
-from api.schemas.queries import ClauseIn, CountOptions, Date, FacetRequest, FilterIn, FilterParams, SearchRequest
+from api.schemas.queries import (
+    MAX_VALUES,
+    ClauseIn,
+    CountOptions,
+    Date,
+    FacetRequest,
+    FilterIn,
+    FilterParams,
+    SearchRequest,
+)
 from api.schemas.service import Problem, Status
 from api.search.options import MAX_CLAUSES, OPTIONS, AddressParameter, Match, Option, SearchOptions
 
@@ -37,6 +46,7 @@ from api.search.options import MAX_CLAUSES, OPTIONS, AddressParameter, Match, Op
 __all__ = [
     "MAX_CHOICES",
     "MAX_CLAUSES",
+    "MAX_VALUES",
     "MAX_WHERE_CHARS",
     "OPTIONS",
     "AddressParameter",

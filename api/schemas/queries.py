@@ -91,7 +91,7 @@ class FacetRequest(SearchRequest, CountOptions):
     What says which page it is (k, offset, after) and its order mean nothing here.
     """
 
-    fields: list[str] | None = Field(  # type: ignore[assignment]
+    fields: list[str] | None = Field(
         None, max_length=MAX_CHOICES, description="Names of the fields; null: all that are counted"
     )
     first: int = Field(1_000, ge=1, le=MAX_COUNTED, description="So many hits are counted, the best first")

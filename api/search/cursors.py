@@ -92,4 +92,6 @@ def _read(written: str) -> Any:
 def _is_key(key: Any) -> bool:
     if isinstance(key, bool):
         return False
-    return key is None or isinstance(key, str) or (isinstance(key, (int, float)) and abs(key) < 2**64)
+    if isinstance(key, str):  # half a character is in no catalog
+        return not any(0xD800 <= ord(character) < 0xDC80 or "\udd00" <= character <= "\udfff" for character in key)
+    return key is None or (isinstance(key, (int, float)) and abs(key) < 2**64)

@@ -109,6 +109,10 @@ class SearchEngine:
         """
         return self._lister.list_page(where, sort, page)
 
+    def sort_ids(self, where: Filter, sort: str) -> Ids:
+        """Return the ids of all pictures that satisfy `where`, in the order of a field. Raises as `list_page`."""
+        return self._lister.sort_ids(where, sort)
+
     def find_unpublished(self) -> list[int]:
         """Return the ids of the pictures that a run has added since this build was made, ascending."""
         found = np.array(self.opened.catalog.list_unpublished(self.opened.manifest.generation), np.int64)

@@ -99,6 +99,10 @@ class Lister:
             facts=self._catalog.get_facts(shown, asked),
         )
 
+    def sort_ids(self, where: Filter, sort: str) -> Ids:
+        """Return the ids of all pictures that satisfy `where`, in order. Raises InvalidSort or InvalidFilter."""
+        return self._orders.list_ids(where, read_order(sort, self._catalog.fields()))
+
     def _cursor(self, image_id: int, order: Order) -> str:
         return write_cursor(self._orders.place_of(image_id, order))
 

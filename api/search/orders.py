@@ -137,7 +137,7 @@ def _compared(place: Placed, order: Order) -> tuple[Any, int]:
         key = place.id
     if key is None:
         return None, place.id
-    return (1, key.encode("utf-8", "surrogatepass")) if isinstance(key, str) else (0, key), place.id
+    return (1, key.encode("utf-8", "surrogateescape")) if isinstance(key, str) else (0, key), place.id
 
 
 def _is_before(one: tuple[Any, int], other: tuple[Any, int], *, descending: bool, or_same: bool) -> bool:

@@ -45,7 +45,7 @@ def assert_problem(response, status: int, code: str) -> str:
 def test_a_search_answers_hits_with_everything_a_page_needs(http):
     answer = search(http, q="一只猫", k=2)
     assert set(answer) == {
-        *("hits", "total", "next_offset", "timings_ms", "build", "encoder", "notes"),
+        *("hits", "total", "next_offset", "next", "timings_ms", "build", "encoder", "notes"),
         *("language", "clauses", "encoders", "nearest"),
     }
     assert set(answer["hits"][0]) == {
@@ -61,6 +61,7 @@ def test_a_search_answers_hits_with_everything_a_page_needs(http):
         "part",
         "moments",
         "reasons",
+        "fields",
     }
     assert (answer["hits"][0]["path"], answer["total"], answer["next_offset"]) == ("cat.png", 9, 2)
     assert (answer["hits"][0]["width"], answer["hits"][0]["height"]) == (451, 300)

@@ -1,8 +1,9 @@
 """Pictures that satisfy some conditions, in the order of a field: nothing is searched for."""
 
+import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Listing:
     next_offset: int | None
     next: str | None
     previous: str | None
-    facts: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    facts: Mapping[int, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,7 +115,7 @@ class Orders:
 
     def find(self, ids: Ids, place: Placed, order: Order, *, after: bool) -> int:
         """Return how many of `ids`, which are in order, stand before a place, or up to it with `after`."""
-        (there,) = np.flatnonzero(ids == place.id)[:1].tolist() or [-1]
+        there: int = next(iter(np.flatnonzero(ids == place.id).tolist()), -1)
         if there >= 0 and self.place_of(place.id, order) == place:
             return there + after
         sought, descending = _compared(place, order), isinstance(order, Sort) and order.descending

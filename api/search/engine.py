@@ -1,12 +1,13 @@
 """Query -> ranked hits."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from api.search.encoders import EncoderSpace, EncoderTowers, get_space, load_encoders
+from api.search.kept import Kept
 from api.search.listing import Lister, Listing, PageOfList
 from api.search.orders import Orders
 from api.search.plan import Encoded, Plan
@@ -18,6 +19,7 @@ from api.search.results import HitPart, SearchResult
 from api.search.routing import Router
 from api.search.stages import run_now, run_search
 from indexer.library.annotations.fields import FieldSet
+from indexer.library.catalog.counts import Counts
 from indexer.library.catalog.records import ImageRow
 from indexer.library.filters import Filter
 from indexer.library.index.port import Mask
@@ -27,6 +29,8 @@ from models.encoders.runtime import Runtime
 from models.foundation.vectors import Ids
 from models.pictures.limits import DecodeLimits
 from models.relevance.curves import Fit
+
+_KEPT_COUNTS = 64
 
 
 class SearchEngine:
@@ -57,6 +61,7 @@ class SearchEngine:
         self._router = Router(self.spaces, opened.layout.routing, routing)
         self._planner = Planner(opened, self.spaces, self._router, limits or DecodeLimits())
         self._ranker = Ranker(opened, self.spaces)
+        self.counts: Kept[Hashable, Counts] = Kept(_KEPT_COUNTS)  # of values, as facets.py has them
         self._lister = Lister(opened, Orders(opened.catalog, self._ranker.holds), self._ranker.duplicates)
 
     @classmethod

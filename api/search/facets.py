@@ -44,12 +44,22 @@ def read_counted(names: Sequence[str] | None, known: FieldSet) -> list[CatalogFi
 def count_library(
     engine: SearchEngine, names: Sequence[str] | None, where: Filter | None, how: Counting
 ) -> CountedFields:
-    """Count in the pictures of a build that satisfy `where`. Raises InvalidFilter."""
+    """Count in the pictures of a build that satisfy `where`, anew when the catalog has changed. Raises InvalidFilter."""
     chosen, where = read_counted(names, engine.fields()), where or Filter()
-    how = replace(how, but=engine.find_unpublished())
     catalog = engine.opened.catalog
-    total = catalog.count_pictures(where, how)
-    return CountedFields(total, total, [(one, catalog.count_values(one, where, how)) for one in chosen])
+    version = catalog.version()
+    how = replace(how, but=tuple(engine.find_unpublished()))
+
+    def count(one: CatalogField | None) -> Counts:
+        key = (version, one, where, how)
+        counts = engine.counts.get(key)
+        if counts is None:
+            counts = catalog.count_values(one, where, how) if one else Counts([], catalog.count_pictures(where, how))
+            engine.counts.put(key, counts)
+        return counts
+
+    total = count(None).missing
+    return CountedFields(total, total, [(one, count(one)) for one in chosen])
 
 
 def count_hits(

@@ -2,8 +2,6 @@
 
 import re
 import secrets
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -12,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from api.search.cursors import Key, Placed
+from api.search.kept import Kept
 from indexer.library.annotations.fields import Field, FieldSet, FieldType
 from indexer.library.catalog.reader import CatalogReader
 from indexer.library.catalog.sorting import Sort, list_sorts, read_sort
@@ -75,8 +74,7 @@ class Orders:
     def __init__(self, catalog: CatalogReader, holds: Callable[[Ids], Mask]) -> None:
         self._catalog = catalog
         self._holds = holds
-        self._kept: OrderedDict[tuple[Filter, str], tuple[int, Ids]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Kept[tuple[Filter, str], tuple[int, Ids]] = Kept(_KEPT)
 
     def list_ids(self, where: Filter, order: Order, *, going_on: bool = False) -> Ids:
         """Return the ids of the pictures that satisfy `where`, in order. Raises InvalidFilter.
@@ -86,16 +84,11 @@ class Orders:
         """
         key = (where, order.written)
         version = self._catalog.version()
-        with self._lock:
-            if key in self._kept and (going_on or self._kept[key][0] == version):
-                self._kept.move_to_end(key)
-                return self._kept[key][1]
+        kept = self._kept.get(key)
+        if kept and (going_on or kept[0] == version):
+            return kept[1]
         ids = self._make(where, order)
-        with self._lock:
-            self._kept[key] = version, ids
-            self._kept.move_to_end(key)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+        self._kept.put(key, (version, ids))
         return ids
 
     def _make(self, where: Filter, order: Order) -> Ids:

@@ -39,7 +39,7 @@ _MOST_MOMENTS = 5  # of a video, that are told of a hit
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _RankedPage:
     """Hits and what found them, before they are described; `nearest` and `notes` as in an answer."""
 
     retrievers: Sequence[VectorRetriever]
@@ -100,7 +100,7 @@ class Ranker:
         page = self._find(plan, encoded, 0, most).page
         return page.ids[page.ids >= 0], page.total
 
-    def _find(self, plan: Plan, encoded: Mapping[str, Encoded], start: int, end: int) -> "_Found":
+    def _find(self, plan: Plan, encoded: Mapping[str, Encoded], start: int, end: int) -> "_RankedPage":
         """Rank, and return the hits from place `start` up to `end`, with what found them."""
         query = plan.query
         turned: list[SearchNote] = []
@@ -114,7 +114,7 @@ class Ranker:
         alone = query.match == "vector" and len(retrievers) == 1
         fusion = None if alone else Fusion(plan, retrievers, WordRetriever(self.holds), where)
         page, nearest, notes = self._find_relevant(plan, retrievers, where, scorer, fusion, (start, end))
-        return _Found(retrievers, scorer, fusion, page, nearest, notes, turned)
+        return _RankedPage(retrievers, scorer, fusion, page, nearest, notes, turned)
 
     def _cursor(self, plan: Plan, end: int) -> str:
         return write_cursor(Ranked(plan.asked.fingerprint(), self._opened.manifest.build, end))

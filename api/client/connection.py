@@ -56,9 +56,9 @@ class Connection:
 
     def _request(self, call: Call[Any]) -> dict[str, Any]:
         """Return a call as arguments of httpx."""
-        headers = {"Accept-Language": _ACCEPT_LANGUAGE.get(self.language, self.language)}
+        headers = {"Accept-Language": _ACCEPT_LANGUAGE.get(self.language, self.language).encode()}
         if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
+            headers["Authorization"] = f"Bearer {self._token}".encode()  # which need not be ASCII
         return {
             "method": call.method,
             "url": f"{self.url}{call.path}",

@@ -43,10 +43,10 @@ def list_command(
     page = PageOfList(k=k, offset=offset, after=after, fields=fields or ())
     found = engine.list_page(conditions, sort, page)
     if as_json:
-        names = ("id", "path", "width", "height")
+        names = ("id", "width", "height")
         images = [
             {name: getattr(row, name) for name in names}
-            | {"root": str(row.root), "value": one, "fields": found.facts.get(row.id, {})}
+            | {"path": row.shown_path, "root": str(row.root), "value": one, "fields": found.facts.get(row.id, {})}
             for row, one in found.pictures
         ]
         print_json({"images": images, "total": found.total, "next_offset": found.next_offset, "next": found.next})

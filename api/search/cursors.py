@@ -7,7 +7,7 @@ while pictures come and go. A place among ranked hits is how many were passed ov
 import base64
 import binascii
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any, TypeAlias
 
 from api.search.errors import InvalidCursor
@@ -15,6 +15,7 @@ from api.search.options import MAX_CURSOR, MAX_OFFSET
 from indexer.library.sources.items import MAX_INT64
 
 _MOST_CHARS = 200  # of a text that decides where a picture stands
+_WITHHELD = "\0"  # is in no path
 Key: TypeAlias = str | int | float | None
 
 
@@ -30,6 +31,17 @@ class Placed:
     def of(cls, sort: str, key: Key, image_id: int) -> "Placed":
         """Return the place of a picture; of a long text the beginning decides."""
         return cls(sort, key[:_MOST_CHARS] if isinstance(key, str) else key, image_id)
+
+    def withheld(self) -> "Placed":
+        """Return the place as people may see it: without an absolute path or an address, which the id leads to."""
+        if isinstance(self.key, str) and (self.key.startswith("/") or "://" in self.key):
+            return replace(self, key=_WITHHELD)
+        return self
+
+    @property
+    def is_withheld(self) -> bool:
+        """Whether only the id says where it is."""
+        return self.key == _WITHHELD
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def read_counted(names: Sequence[str] | None, known: FieldSet) -> list[CatalogFi
 def count_library(
     engine: SearchEngine, names: Sequence[str] | None, where: Filter | None, how: Counting
 ) -> CountedFields:
-    """Count in the pictures of a build that satisfy `where`, anew when the catalog has changed. Raises InvalidFilter."""
+    """Count in the pictures of a build that satisfy `where`, anew when it has changed. Raises InvalidFilter."""
     chosen, where = read_counted(names, engine.fields()), where or Filter()
     catalog = engine.opened.catalog
     version = catalog.version()

@@ -79,7 +79,7 @@ class Lister:
         if page.after and page.before:
             raise InvalidCursor(of_another=True)
         order = read_order(_going_on(sort, cursor), known)
-        place = read_placed(cursor, order.written) if cursor else None
+        place = self._orders.known(read_placed(cursor, order.written), order) if cursor else None
         ids = self._orders.list_ids(where, order, going_on=place is not None)
         start, end = page.offset, page.offset + page.k
         if place is not None:
@@ -105,7 +105,7 @@ class Lister:
         return self._orders.list_ids(where, read_order(sort, self._catalog.fields()))
 
     def _cursor(self, image_id: int, order: Order) -> str:
-        return write_cursor(self._orders.place_of(image_id, order))
+        return write_cursor(self._orders.place_of(image_id, order).withheld())
 
     def _values(self, ids: Sequence[int], order: Order) -> dict[int, Any]:
         if not isinstance(order, Sort):
@@ -131,7 +131,7 @@ class Lister:
             hits=[
                 SearchHit(
                     id=row.id,
-                    path=row.path,
+                    path=row.shown_path,
                     root=row.root,
                     place=row.place,
                     score=0.0,

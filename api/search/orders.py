@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from api.search.cursors import Key, Placed
+from api.search.errors import InvalidCursor
 from api.search.kept import Kept
 from indexer.library.annotations.fields import Field, FieldSet, FieldType
 from indexer.library.catalog.reader import CatalogReader
@@ -99,6 +100,15 @@ class Orders:
     def place_of(self, image_id: int, order: Order) -> Placed:
         """Return where a picture stands."""
         return Placed.of(order.written, self._key(image_id, order), image_id)
+
+    def known(self, place: Placed, order: Order) -> Placed:
+        """Return a place of a cursor with what the cursor does not say. Raises InvalidCursor."""
+        if not place.is_withheld:
+            return place
+        known = self.place_of(place.id, order)
+        if known.key is None:
+            raise InvalidCursor
+        return known
 
     def _key(self, image_id: int, order: Order) -> Key:
         if isinstance(order, Shuffle):

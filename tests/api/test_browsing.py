@@ -1,5 +1,6 @@
 """Browsing a library: pages by cursors while builds are published, what is told of pictures, and counts."""
 
+import base64
 import os
 from collections import Counter
 
@@ -170,6 +171,29 @@ def test_what_is_no_cursor_is_refused(http, path):
     assert answer.status_code == 422
     for key in (None, 5, "x"):  # of another type than the values: somewhere, but no failure
         get(http, "/v1/images", after=write_cursor(Placed("-taken", key, 3)))
+
+
+def test_a_cursor_says_no_more_of_a_path_than_a_list_does(tmp_path):
+    secret, table = tmp_path / "place" / "secret", tmp_path / "lists" / "list.csv"
+    for number in range(3):
+        draw(secret / f"{number}.jpg", number)
+    table.parent.mkdir()
+    table.write_text("path\n" + "".join(f"{secret}/{number}.jpg\n" for number in range(3)))
+    update(tmp_path / "data", table)
+    with TestClient(create_app(Settings(data=tmp_path / "data"))) as http:
+        first = get(http, "/v1/images", sort="path", k=2)
+        assert b"place" not in base64.urlsafe_b64decode(first["next"] + "==")
+        rest = get(http, "/v1/images", sort="path", k=2, after=first["next"], fields="path,name")
+        (last,) = rest["images"]
+        assert last["fields"] == {"path": "…/secret/2.jpg", "name": "2.jpg"}
+        assert last["path"] == "…/secret/2.jpg"
+        assert (
+            get(http, "/v1/images", sort="path", before=rest["previous"])["images"]
+            == get(http, "/v1/images", sort="path", k=2)["images"]
+        )
+        nowhere = write_cursor(Placed("path", "\0", 999))
+        assert http.get("/v1/images", params={"sort": "path", "after": nowhere}).json()["code"] == "invalid_cursor"
+        assert counts(get(http, "/v1/facets", fields="path"), "path") == ({}, 3)
 
 
 # Searching without clauses

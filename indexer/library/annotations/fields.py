@@ -245,7 +245,10 @@ _TABLES = {"dated": "annotation_exif"}
 _EXPRESSIONS = {
     "dated": _DATED,
     "path": "images.path",
-    "name": "substr(images.path, length(rtrim(images.path, replace(images.path, '/', ''))) + 1)",
+    "name": (
+        "iif(images.path GLOB '*://*', NULL, "  # an address, which may say more than people may see
+        "substr(images.path, length(rtrim(images.path, replace(images.path, '/', ''))) + 1))"
+    ),
     "size": "images.size",
     "tag": "images.tags",
     "aspect": "CAST(contents.width AS REAL) / contents.height",

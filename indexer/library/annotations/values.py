@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from indexer.library.addresses.shown import shown_address
 from indexer.library.annotations.fields import AnnotatorRecord, Field, FieldType
 
 Values: TypeAlias = Mapping[str, Any]  # by the names of fields; a field without a value is left out, or None
@@ -93,7 +94,10 @@ _KEEP: Mapping[FieldType, Callable[[Field, Any], _Kept]] = {
 
 
 def read_value(field: Field, kept: _Kept) -> Any:
-    """Return what a person or a program reads for what the catalog keeps; the time of a file as ISO 8601 in UTC."""
+    """Return what people may read of what the catalog keeps.
+
+    Of files it is their time as ISO 8601 in UTC, of an address what is not secret in it.
+    """
     return kept if kept is None or field.type not in _READ else _READ[field.type](field, kept)
 
 
@@ -103,6 +107,7 @@ _READ: Mapping[FieldType, Callable[[Field, Any], Any]] = {
         choice.name for bit, choice in enumerate(field.choices) if int(kept) >> bit & 1
     ],
     FieldType.FLAG: lambda _, kept: bool(kept),
+    FieldType.PATH: lambda _, kept: shown_address(str(kept)),
     FieldType.DATA: lambda _, kept: json.loads(str(kept)),
     FieldType.TIME: lambda _, kept: datetime.fromtimestamp(int(kept) / 1e9, UTC).isoformat(timespec="seconds"),
 }

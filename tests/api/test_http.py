@@ -211,8 +211,8 @@ def test_no_answer_holds_an_absolute_path(http, photographs, library):
 @pytest.mark.parametrize(
     ("request_line", "status", "code"),
     [
-        (("GET", "/v1/search"), 422, "invalid_query"),
-        (("GET", "/v1/search?q=%20%20"), 422, "invalid_query"),
+        (("GET", "/v1/search?min_score=0.2"), 422, "invalid_query"),
+        (("GET", "/v1/search?q=%20%20&min_relevance=0.5"), 422, "invalid_query"),
         (("GET", "/v1/search?q=" + "a" * 501), 422, "invalid_query"),
         (("GET", "/v1/search?q=zorp"), 422, "unknown_words"),
         (("GET", "/v1/search?q=cat&k=0"), 422, "invalid_request"),
@@ -247,7 +247,8 @@ def test_every_mistake_has_its_sentence(http, request_line, status, code):
     [
         (b"{", "invalid_request"),
         (b"[]", "invalid_request"),
-        (b'{"clauses": []}', "invalid_request"),
+        (b'{"clauses": [{}]}', "invalid_query"),
+        (b'{"clauses": [{"text": " "}]}', "invalid_query"),
         (b'{"clauses": [{"text": "cat", "image_id": 1}]}', "invalid_query"),
         (b'{"clauses": [{"txet": "cat"}]}', "invalid_request"),
         (b'{"clauses": [{"text": "cat", "weight": 0}]}', "invalid_query"),

@@ -135,9 +135,12 @@ def similar(
     return Call(f"/v1/images/{image_id}/similar", _model(SearchResponse), arguments={"params": params})
 
 
-def images(where: str | None, sort: str, k: int, offset: int) -> Call[ImageList]:
+def images(
+    where: str | None, sort: str, k: int, offset: int, after: str, before: str, fields: Sequence[str]
+) -> Call[ImageList]:
     """Return the question which pictures there are."""
-    params = {"sort": sort, "k": k, "offset": offset} | ({"where": where} if where else {})
+    further = {"where": where, "after": after, "before": before, "fields": list(fields)}
+    params = {"sort": sort, "k": k, "offset": offset} | {name: value for name, value in further.items() if value}
     return Call("/v1/images", _model(ImageList), arguments={"params": params})
 
 
@@ -184,10 +187,26 @@ def fields() -> Call[FieldsInfo]:
     return Call("/v1/fields", _model(FieldsInfo))
 
 
-def facets(names: Sequence[str] | None, where: str | None) -> Call[Facets]:
-    """Return the request to count the values of fields."""
-    params: dict[str, Any] = {} if names is None else {"fields": list(names)}
-    return Call("/v1/facets", _model(Facets), arguments={"params": params | ({"where": where} if where else {})})
+def facets(names: Sequence[str] | None, where: str | None, how: Mapping[str, Any]) -> Call[Facets]:
+    """Return the request to count the values of fields in the library. `how` are the fields of `CountOptions`."""
+    further = {"fields": None if names is None else list(names), "where": where or None}
+    params = {**how, **{name: value for name, value in further.items() if value is not None}}
+    return Call("/v1/facets", _model(Facets), arguments={"params": params})
+
+
+def search_facets(
+    names: Sequence[str] | None,
+    asked: Sequence[str | ClauseLike],
+    image: "ImageInput | None",
+    like: int | None,
+    where: str | FilterIn | Mapping[str, Any] | None,
+    how: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> Call[Facets]:
+    """Return the request to count the values of fields in the hits of a search. Raises as `search`."""
+    body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options))
+    body |= {**how, "fields": None if names is None else list(names)}
+    return Call("/v1/facets", _model(Facets), "POST", {"json": body})
 
 
 def index() -> Call[IndexInfo]:

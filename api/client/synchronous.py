@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack
 
 from api.client import calls
 from api.client.calls import Call, ClauseLike, File
@@ -10,6 +10,7 @@ from api.client.connection import Connection, Outcome
 from api.client.retries import RetryPolicy
 from api.images import ImageInput
 from api.schemas import (
+    MAX_VALUES,
     Facets,
     FieldsInfo,
     FilterIn,
@@ -18,6 +19,7 @@ from api.schemas import (
     ImageList,
     ImageVector,
     IndexInfo,
+    ListedImage,
     Problem,
     SearchRequest,
     SearchResponse,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     import httpx
 
 T = TypeVar("T")
+Step: TypeAlias = Literal["year", "month", "day"]
 
 _PAGE = 100  # hits asked for at once where all are wanted
 
@@ -110,12 +113,11 @@ class Client(Connection):
         **options: Unpack[SearchKeywords],
     ) -> Iterator[Hit]:
         """Yield all hits, which are fetched in pages of `k`. A build that is published meanwhile may repeat some."""
-        offset: int | None = options.get("offset", 0)
-        while offset is not None:
-            page = {"k": _PAGE, **options, "offset": offset}
+        page: dict[str, Any] | None = {"k": _PAGE, **options}
+        while page is not None:
             answer = self._send(calls.search(asked, image, like, where, page, upload))
             yield from answer.hits
-            offset = answer.next_offset
+            page = None if answer.next is None else {**page, "offset": 0, "after": answer.next}
 
     def search_by_picture(
         self,
@@ -169,12 +171,36 @@ class Client(Connection):
 
     # Pictures
 
-    def images(self, *, where: str | None = None, sort: str = "-taken", k: int = 100, offset: int = 0) -> ImageList:
+    def images(
+        self,
+        *,
+        where: str | None = None,
+        sort: str = "-taken",
+        k: int = 100,
+        offset: int = 0,
+        after: str = "",
+        before: str = "",
+        fields: Sequence[str] = (),
+    ) -> ImageList:
         """Return the pictures that satisfy `where`, `k` of them from place `offset` in the order of a field.
 
-        A minus before the field puts the highest first. Raises ApiError.
+        A minus before the field puts the highest first; there are also added and random. `after` is `next` of an
+        answer, `before` its `previous`; `fields` is what else is told of each picture. Raises ApiError.
         """
-        return self._send(calls.images(where, sort, k, offset))
+        return self._send(calls.images(where, sort, k, offset, after, before, fields))
+
+    def images_all(
+        self, *, where: str | None = None, sort: str = "-taken", k: int = 500, fields: Sequence[str] = ()
+    ) -> Iterator[ListedImage]:
+        """Yield all pictures that satisfy `where`, which are fetched in pages of `k`. Raises ApiError.
+
+        Builds that are published meanwhile neither repeat nor pass over a picture that stays as it is.
+        """
+        after: str | None = ""
+        while after is not None:
+            page = self._send(calls.images(where, sort, k, 0, after, "", fields))
+            yield from page.images
+            after = page.next
 
     def image(self, image_id: int) -> ImageDetail:
         """Return what the catalog knows of a picture. Raises ApiError: ProblemError, image_not_found."""
@@ -207,9 +233,40 @@ class Client(Connection):
         """Return what pictures can be filtered and counted by. Raises ApiError."""
         return self._send(calls.fields())
 
-    def facets(self, fields: Sequence[str] | None = None, *, where: str | None = None) -> Facets:
-        """Count the values of `fields` (None: of all that are counted) in the pictures `where`. Raises ApiError."""
-        return self._send(calls.facets(fields, where))
+    def facets(
+        self,
+        fields: Sequence[str] | None = None,
+        *,
+        where: str | None = None,
+        by: Step = "year",
+        folder: str = "",
+        depth: int = 1,
+        limit: int = MAX_VALUES,
+    ) -> Facets:
+        """Count the values of `fields` (None: of all that are counted) in the pictures `where`. Raises ApiError.
+
+        Dates are counted `by` year, month or day; the field path has the folders below `folder`, down to `depth`.
+        """
+        how = {"by": by, "folder": folder, "depth": depth, "limit": limit}
+        return self._send(calls.facets(fields, where, how))
+
+    def search_facets(  # noqa: PLR0913 - as `search`, and what is counted
+        self,
+        *asked: str | ClauseLike,
+        names: Sequence[str] | None = None,
+        image: "ImageInput | None" = None,
+        like: int | None = None,
+        where: str | FilterIn | Mapping[str, Any] | None = None,
+        by: Step = "year",
+        folder: str = "",
+        depth: int = 1,
+        limit: int = MAX_VALUES,
+        first: int = 1_000,
+        **options: Unpack[SearchKeywords],
+    ) -> Facets:
+        """Count as `facets` the values of the fields `names` in the `first` hits of a search. Raises as `search`."""
+        how = {"by": by, "folder": folder, "depth": depth, "limit": limit, "first": first}
+        return self._send(calls.search_facets(names, asked, image, like, where, how, options))
 
     def index(self) -> IndexInfo:
         """Return what the library holds and what it was built with. Raises ApiError."""

@@ -27,6 +27,7 @@ from api.search.errors import (
     FileChanged,
     FileGone,
     ImageNotFound,
+    InvalidCursor,
     InvalidQuery,
     LinkNotFollowed,
     Overloaded,
@@ -35,7 +36,7 @@ from api.search.errors import (
     UploadsOff,
     UploadsUnavailable,
 )
-from indexer.library.errors import InvalidFilter, InvalidSort, LibraryError
+from indexer.library.errors import InvalidFilter, InvalidSort, LibraryError, UnknownFields
 from models.foundation.errors import (
     BackendNotInstalled,
     ImageSearchError,
@@ -65,6 +66,8 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (InvalidQuery, 422),
     (InvalidFilter, 422),
     (InvalidSort, 422),
+    (UnknownFields, 422),
+    (InvalidCursor, 422),
     (UnknownEncoder, 400),
     (ImageNotFound, 404),
     (FileGone, 404),

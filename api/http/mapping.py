@@ -111,14 +111,15 @@ def to_query(clauses: Sequence[Clause], where: Filter | None, options: BaseModel
     return Query(clauses=clauses, where=where, **read_options(dict(options)))
 
 
-def to_response(result: SearchResult, *, offset: int, language: str) -> schemas.SearchResponse:
+def to_response(result: SearchResult, *, language: str) -> schemas.SearchResponse:
     """Return a result as it travels; roots by name only."""
-    end = offset + len(result.hits)
+    end = result.offset + len(result.hits)
     return schemas.SearchResponse(
         hits=list(map(_to_hit, result.hits)),
         nearest=list(map(_to_hit, result.nearest)),
         total=result.total,
         next_offset=end if result.hits and result.more else None,
+        next=result.next,
         timings_ms=schemas.Timings(**result.timings_ms),
         build=result.build,
         encoder=result.encoder,
@@ -152,7 +153,19 @@ def _to_hit(hit: SearchHit) -> schemas.Hit:
             for reason in hit.reasons
         ],
         explanation=schemas.HitExplanation(**asdict(hit.explanation)) if hit.explanation else None,
+        fields=shown_values(hit.fields),
     )
+
+
+def shown_values(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is told of a picture as it travels: names as valid Unicode, and no more of a path than elsewhere."""
+    return {name: shown_path(value) if name == "path" and value else _valid(value) for name, value in found.items()}
+
+
+def _valid(value: Any) -> Any:
+    if isinstance(value, str):
+        return displayable(value)
+    return [_valid(one) for one in value] if isinstance(value, list) else value
 
 
 def to_part(part: HitPart) -> schemas.Part:

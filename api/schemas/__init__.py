@@ -31,7 +31,16 @@ from api.schemas.library import (
     Told,
 )
 from api.schemas.pictures import Colour, ImageDetail, ImageList, ListedImage, ShownValue
-from api.schemas.queries import ClauseIn, Date, FilterIn, FilterParams, SearchRequest
+from api.schemas.queries import (
+    MAX_VALUES,
+    ClauseIn,
+    CountOptions,
+    Date,
+    FacetRequest,
+    FilterIn,
+    FilterParams,
+    SearchRequest,
+)
 from api.schemas.service import Problem, Status
 from api.schemas.uploads import UploadInfo
 from api.schemas.vectors import ImageVector
@@ -41,6 +50,7 @@ from api.search.options import MAX_CLAUSES, OPTIONS, AddressParameter, Match, Op
 __all__ = [
     "MAX_CHOICES",
     "MAX_CLAUSES",
+    "MAX_VALUES",
     "MAX_WHERE_CHARS",
     "OPTIONS",
     "AddressParameter",
@@ -49,12 +59,14 @@ __all__ = [
     "ClauseIn",
     "ClauseRead",
     "Colour",
+    "CountOptions",
     "Date",
     "EncoderInfo",
     "ExplainedRank",
     "ExplainedScore",
     "ExplainedShare",
     "Facet",
+    "FacetRequest",
     "FacetValue",
     "Facets",
     "FieldInfo",

@@ -1,5 +1,7 @@
 """What a search answers: hits, and how the query was read."""
 
+from typing import Any
+
 from pydantic import BaseModel, Field
 
 from api.schemas.base import Language, Likelihood, Region
@@ -65,6 +67,7 @@ class Hit(BaseModel):
     explanation: HitExplanation | None = Field(
         None, description="What its score and its place are made of, with `explain`"
     )
+    fields: dict[str, Any] = Field({}, description="What else was asked for, by name; null: not known of it")
 
 
 class Timings(BaseModel):
@@ -138,6 +141,7 @@ class SearchResponse(BaseModel):
     nearest: list[Hit] = []
     total: int
     next_offset: int | None
+    next: str | None = Field(None, description="Where the next page begins, as `after`; null after the last")
     timings_ms: Timings
     build: str
     encoder: str

@@ -3,6 +3,7 @@
 SearchError
 ├─ InvalidQuery                         empty, too long, contradictory; says what
 │  └─ CropOutside                       a part to ask with that the picture does not have
+├─ InvalidCursor                        a place in a list (after, before) of another list, or of none
 ├─ ImageNotFound                        no such picture id
 ├─ InvalidRouting                       routes that name no kind of query, or no encoder of the library
 ├─ FileGone                             the picture is known, its file is no longer there
@@ -46,6 +47,21 @@ class CropOutside(InvalidQuery):
                 width=width,
                 height=height,
             )
+        )
+
+
+class InvalidCursor(SearchError):
+    """An `after` or `before` that is not what an answer gave, or not for this question."""
+
+    code = "invalid_cursor"
+    users_mistake = True
+
+    def __init__(self, *, of_another: bool = False) -> None:
+        self.of_another = of_another
+        super().__init__(
+            message("The cursor belongs to another question: ask the same as before with it, or begin without it.")
+            if of_another
+            else message("The cursor cannot be read. Give `next` or `previous` of an answer as it is.")
         )
 
 

@@ -64,6 +64,7 @@ class Plan:
     """
 
     query: Query
+    question: Query  # as a person left it
     started: float
     clauses: tuple[ReadClause, ...] = ()
     asked: tuple[int, ...] = ()

@@ -49,7 +49,7 @@ async def search_batch(
         if isinstance(result, ImageSearchError):
             answers[number] = describe_error(request, result)
         else:
-            answers[number] = to_response(result, offset=query.offset, language=language)
+            answers[number] = to_response(result, language=language)
     return schemas.BatchResponse(answers=[one for one in answers if one is not None])
 
 

@@ -49,16 +49,16 @@ class PictureForm(BaseModel):
 async def search_by_words(
     params: Annotated[SearchByWords, Query()], service: ServiceDep, place: PlaceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
-    """Find pictures by a text, by a picture that was sent before, or by both."""
+    """Find pictures by a text, by a picture that was sent before, or by both; without any, list all."""
     crop = read_crop(params.crop)
     asked = []
-    if params.q or params.upload is None:
+    if params.q.strip() or (crop and params.upload is None):
         asked.append(schemas.ClauseIn(text=params.q, crop=crop if params.upload is None else None))
     if params.upload is not None:
         asked.append(schemas.ClauseIn(upload=params.upload, crop=crop))
         count_as_picture(place, asked)
     query = to_query(await to_clauses(service, asked), await to_filter(service, params.where, params), params)
-    return to_response(await service.search(query), offset=query.offset, language=language)
+    return to_response(await service.search(query), language=language)
 
 
 @router.post("/search", dependencies=[Depends(check_json)])
@@ -66,11 +66,14 @@ async def search_by_words(
 async def search_by_clauses(
     body: schemas.SearchRequest, request: Request, service: ServiceDep, place: PlaceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
-    """Find pictures by a sum of weighted texts, pictures and ids; a negative weight means away from it."""
+    """Find pictures by a sum of weighted texts, pictures and ids; a negative weight means away from it.
+
+    Without clauses, list all pictures in the order `sort` (-taken, if none is given), with a score of 0.
+    """
     count_as_picture(place, body.clauses)
     clauses = await to_clauses(service, body.clauses)
     query = to_query(clauses, await to_filter(service, body.where), body)
-    return to_response(await while_connected(request, service.search(query)), offset=query.offset, language=language)
+    return to_response(await while_connected(request, service.search(query)), language=language)
 
 
 @router.post("/search/image")
@@ -90,4 +93,4 @@ async def search_by_picture(
     if form.text:
         clauses.append(Clause(text=form.text, weight=form.weight))
     query = to_query(clauses, await to_filter(service, form.where), form)
-    return to_response(await while_connected(request, service.search(query)), offset=query.offset, language=language)
+    return to_response(await while_connected(request, service.search(query)), language=language)

@@ -55,6 +55,8 @@ class ApiSettings(BaseModel):
     access_log: bool = Field(False, description="Log each request")
     log_format: Literal["text", "json"] = Field("text", description="Lines of the log as text, or as JSON")
     preload_image: bool = Field(True, description="Load the image tower at the start, not at the first upload")
+    uploads_bytes: int = Field(2**30, ge=0, description="Bytes of uploads that are kept; 0: none are")
+    uploads_hours: float = Field(24.0, gt=0, description="How long an upload is kept")
     follow_links: bool = Field(False, description="Give out files that links out of their folder lead to")
     strip_gps: bool = Field(False, description="Leave out of files that are given out where they were taken")
     addresses: Literal["redirect", "off"] = Field(

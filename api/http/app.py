@@ -18,7 +18,20 @@ from api.http.errors import http_problem, install_error_handlers
 from api.http.headers import Head, Protection, allow_origins, compress
 from api.http.metrics import Metrics
 from api.http.observer import Observer
-from api.http.routes import clip_retrieval, embeddings, fields, files, health, images, index, search, thumbnails
+from api.http.routes import (
+    batch,
+    clip_retrieval,
+    embeddings,
+    fields,
+    files,
+    health,
+    images,
+    index,
+    search,
+    thumbnails,
+    uploads,
+    vectors,
+)
 from api.http.service import Service
 from api.schemas import Problem
 
@@ -53,8 +66,8 @@ def create_app(settings: Settings, *, local_only: bool = False, page_token: str 
         redoc_url=None,
     )
     app.state.service = service
-    modules = (search, images, thumbnails, files, fields, embeddings, index)
-    routers = [("/v1", module.router) for module in modules]
+    mounted = (search, batch, uploads, images, vectors, thumbnails, files, fields, embeddings, index)
+    routers = [("/v1", module.router) for module in mounted]
     routers.append(("", clip_retrieval.router))
     routers.append(("", health.router))
     for prefix, router in routers:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from api.http.headers import PROTECTION
@@ -27,12 +28,16 @@ from api.search.errors import (
     FileChanged,
     FileGone,
     ImageNotFound,
+    InvalidCursor,
     InvalidQuery,
     LinkNotFollowed,
     Overloaded,
     PlaceNotRemovable,
+    UploadGone,
+    UploadsOff,
+    UploadsUnavailable,
 )
-from indexer.library.errors import InvalidFilter, InvalidSort, LibraryError
+from indexer.library.errors import InvalidFilter, InvalidSort, LibraryError, UnknownFields
 from models.foundation.errors import (
     BackendNotInstalled,
     ImageSearchError,
@@ -63,6 +68,8 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (InvalidQuery, 422),
     (InvalidFilter, 422),
     (InvalidSort, 422),
+    (UnknownFields, 422),
+    (InvalidCursor, 422),
     (UnknownEncoder, 400),
     (ImageNotFound, 404),
     (FileGone, 404),
@@ -70,6 +77,9 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (LinkNotFollowed, 403),
     (AddressWithheld, 403),
     (PlaceNotRemovable, 403),
+    (UploadGone, 404),
+    (UploadsOff, 404),
+    (UploadsUnavailable, 507),
     (Overloaded, 503),
     (NoTextTower, 422),
     (WeightsMissing, 503),
@@ -126,7 +136,20 @@ def problem(
     request: Request, *, status: int, code: str, detail: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
     """Return a problem document."""
-    document = Problem(
+    return _answer(request, _document(request, status, code, detail), headers)
+
+
+def _answer(request: Request, document: Problem, headers: dict[str, str] | None) -> JSONResponse:
+    sent = {**PROTECTION, "Cache-Control": "no-store", "Vary": "Accept-Language", **(headers or {})}
+    told = document.model_dump()
+    way = request.scope.get("state", {}).get("way")
+    if way and way.path.endswith(_AS_OPENAI):
+        told["error"] = {"message": document.detail, "type": document.type, "code": document.code, "param": None}
+    return JSONResponse(told, document.status, sent, media_type="application/problem+json")
+
+
+def _document(request: Request, status: int, code: str, detail: str) -> Problem:
+    return Problem(
         type=f"urn:xuntu:{code.replace('_', '-')}",
         title=HTTPStatus(status).phrase,
         status=status,
@@ -134,12 +157,6 @@ def problem(
         code=code,
         request_id=getattr(request.state, "request_id", ""),
     )
-    sent = {**PROTECTION, "Cache-Control": "no-store", "Vary": "Accept-Language", **(headers or {})}
-    told = document.model_dump()
-    way = request.scope.get("state", {}).get("way")
-    if way and way.path.endswith(_AS_OPENAI):
-        told["error"] = {"message": detail, "type": document.type, "code": code, "param": None}
-    return JSONResponse(told, status, sent, media_type="application/problem+json")
 
 
 def http_problem(request: Request, status: int, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -151,12 +168,16 @@ def http_problem(request: Request, status: int, headers: dict[str, str] | None =
 
 def problem_of(request: Request, error: ImageSearchError) -> JSONResponse:
     """Return the problem document of an error that a person may read."""
+    return _answer(request, describe_error(request, error), _headers_of(error))
+
+
+def describe_error(request: Request, error: ImageSearchError) -> Problem:
+    """Return what a problem document says of an error that a person may read."""
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     if status >= 500 and not isinstance(error, Overloaded):  # that one is counted
         logger.warning("%s: %s", error.code, error)
     # Names of files and folders only: where they lie is nobody's business.
-    detail = error.text(language_of(request), lambda path: path.name)
-    return problem(request, status=status, code=error.code, detail=detail, headers=_headers_of(error))
+    return _document(request, status, error.code, error.text(language_of(request), lambda path: path.name))
 
 
 def _headers_of(error: ImageSearchError) -> dict[str, str] | None:
@@ -170,6 +191,11 @@ def _headers_of(error: ImageSearchError) -> dict[str, str] | None:
     return None
 
 
+def describe_invalid(request: Request, error: ValidationError) -> Problem:
+    """Return what a problem document says of a part of a request that is not what its schema says."""
+    return _document(request, 422, "invalid_request", _explain_all(request, error.errors(), skipped=0))
+
+
 def _on_known_error(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, ImageSearchError):
         raise error
@@ -179,16 +205,19 @@ def _on_known_error(request: Request, error: Exception) -> JSONResponse:
 def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
+    return problem(request, status=422, code="invalid_request", detail=_explain_all(request, error.errors(), skipped=1))
+
+
+def _explain_all(request: Request, errors: Sequence[Mapping[str, Any]], *, skipped: int) -> str:
     language = language_of(request)
-    details = [_explain(part).text(language) for part in error.errors()[:3]]
-    return problem(request, status=422, code="invalid_request", detail=" ".join(details))
+    return " ".join(_explain(part, skipped).text(language) for part in errors[:3])
 
 
-def _explain(error: Mapping[str, Any]) -> Message:
-    """Return one validation error as a sentence that names the field."""
+def _explain(error: Mapping[str, Any], skipped: int) -> Message:
+    """Return one validation error as a sentence that names the field, without the first names of where it is."""
     if error["type"] == "json_invalid":
         return message("The body is not valid JSON.")
-    where = ".".join(str(part) for part in error["loc"][1:]) or "body"
+    where = ".".join(str(part) for part in error["loc"][skipped:]) or "body"
     return message("{where}: {why}.", where=where, why=validation_reason(error))
 
 

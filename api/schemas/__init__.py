@@ -16,6 +16,7 @@ from api.schemas.answers import (
     Timings,
 )
 from api.schemas.base import MAX_CHOICES, MAX_WHERE_CHARS, Language, Likelihood, Region, Strict, with_options
+from api.schemas.batches import BatchRequest, BatchResponse
 from api.schemas.clip_retrieval import MAX_METADATA, KnnHit, KnnRequest, MetadataRequest, PictureMetadata
 from api.schemas.embeddings import (
     MAX_EMBEDDINGS,
@@ -28,6 +29,7 @@ from api.schemas.embeddings import (
     ModelInfo,
     ModelList,
 )
+from api.schemas.explanations import ExplainedRank, ExplainedScore, ExplainedShare, HitExplanation
 from api.schemas.library import (
     EncoderInfo,
     Facet,
@@ -41,8 +43,19 @@ from api.schemas.library import (
     Told,
 )
 from api.schemas.pictures import Colour, ImageDetail, ImageList, ListedImage, ShownValue
-from api.schemas.queries import ClauseIn, Date, FilterIn, FilterParams, SearchRequest
+from api.schemas.queries import (
+    MAX_VALUES,
+    ClauseIn,
+    CountOptions,
+    Date,
+    FacetRequest,
+    FilterIn,
+    FilterParams,
+    SearchRequest,
+)
 from api.schemas.service import Problem, Status
+from api.schemas.uploads import UploadInfo
+from api.schemas.vectors import ImageVector
 from api.search.options import MAX_CLAUSES, OPTIONS, AddressParameter, Match, Option, SearchOptions
 
 # The page shares the options as well: its address is made of them.
@@ -51,12 +64,16 @@ __all__ = [
     "MAX_CLAUSES",
     "MAX_EMBEDDINGS",
     "MAX_METADATA",
+    "MAX_VALUES",
     "MAX_WHERE_CHARS",
     "OPTIONS",
     "AddressParameter",
+    "BatchRequest",
+    "BatchResponse",
     "ClauseIn",
     "ClauseRead",
     "Colour",
+    "CountOptions",
     "Date",
     "Embedding",
     "EmbeddingItem",
@@ -64,7 +81,11 @@ __all__ = [
     "EmbeddingResponse",
     "EmbeddingUsage",
     "EncoderInfo",
+    "ExplainedRank",
+    "ExplainedScore",
+    "ExplainedShare",
     "Facet",
+    "FacetRequest",
     "FacetValue",
     "Facets",
     "FieldInfo",
@@ -74,9 +95,11 @@ __all__ = [
     "FoundIn",
     "FoundMoment",
     "Hit",
+    "HitExplanation",
     "ImageAddress",
     "ImageDetail",
     "ImageList",
+    "ImageVector",
     "IndexInfo",
     "KnnHit",
     "KnnRequest",
@@ -105,5 +128,6 @@ __all__ = [
     "Strict",
     "Timings",
     "Told",
+    "UploadInfo",
     "with_options",
 ]

@@ -213,7 +213,13 @@ CALLS = {
     "search_all": ["a cat"],
     "search_by_picture": [b"a picture"],
     "similar": [7],
+    "search_batch": [["a cat"]],
+    "upload": [b"a picture"],
+    "upload_thumbnail": ["7"],
+    "delete_upload": ["7"],
+    "vector": [7],
     "images": [],
+    "images_all": [],
     "image": [7],
     "original": [7],
     "thumbnail": [7],
@@ -222,10 +228,16 @@ CALLS = {
     "embed": [],
     "models": [],
     "model": ["7"],
+    "search_facets": ["a cat"],
     "index": [],
     "health": [],
     "readiness": [],
 }
+
+
+def _template(path: str) -> str:
+    path = path.replace("models/7", "models/{model}")
+    return path.replace("/7", "/{upload_id}" if path.startswith("/v1/uploads") else "/{image_id}")
 
 
 def test_every_route_has_its_call(failing):
@@ -233,8 +245,7 @@ def test_every_route_has_its_call(failing):
     asked = set()
 
     def note(request):
-        path = request.url.path.replace("models/7", "models/{model}").replace("/7", "/{image_id}")
-        asked.add((request.method.lower(), path))
+        asked.add((request.method.lower(), _template(request.url.path)))
         return httpx.Response(404)
 
     client = Client("http://service.test", http=httpx.Client(transport=httpx.MockTransport(note)))

@@ -66,6 +66,14 @@ def test_a_picture_finds_itself(url, photographs):
         assert ask(url, text="", image=image).raise_for_status().json()[0]["image_path"] == "rocket.jpg"
 
 
+def test_a_vector_finds_what_it_is_of(url):
+    body = {"input": "一只猫", "model": "default"}
+    (made,) = httpx.post(f"{url}/v1/embeddings", json=body).raise_for_status().json()["data"]
+    hits = ask(url, embedding_input=[2 * number for number in made["embedding"]]).raise_for_status().json()
+    assert hits[0]["image_path"] == "cat.png"
+    assert "3 numbers" in assert_refused(ask(url, embedding_input=[1, 2, 3]))
+
+
 def test_an_address_that_was_given_out_is_that_picture(url):
     found = ask(url, text="一只猫").json()[0]
     again = ask(url, image_url=found["url"], num_images=9, num_result_ids=9).raise_for_status().json()

@@ -64,6 +64,15 @@ class Decoding:
             _, body = await self._run(job, most_bytes=8 * side**2 + 2**16)
             return bytes(body)
 
+    async def check_upload(self, asked: PictureToDecode, side: int) -> tuple[int, int, bytes]:
+        """Return width and height of a picture that was sent, in pixels, and it as `make_thumbnail`. Raises as that."""
+        asked = self._limited(asked)
+        cost = await self._find_cost(asked)
+        async with self._take(self._peak(cost)):
+            job = Job(task=DecodeTask.THUMBNAIL, asked=asked, grant_bytes=self._peak(cost), side=side)
+            facts, body = await self._run(job, most_bytes=8 * side**2 + 2**16)
+            return int(facts["width"]), int(facts["height"]), bytes(body)
+
     def close(self) -> None:
         """End the workers."""
         self.pool.close()

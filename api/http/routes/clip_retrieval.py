@@ -112,7 +112,7 @@ async def _read_clause(body: schemas.KnnRequest, request: Request, service: Serv
         return Clause(image=await service.executors.search(decode_picture, body.image))
     if body.image_url:
         return Clause(image_id=_read_address(body.image_url, request, service))
-    raise InvalidQuery(message("Vectors are not taken yet."))
+    return Clause(vector=body.embedding_input, encoder=service.serving.engine.get_space().name)
 
 
 def _read_address(address: str, request: Request, service: Service) -> int:

@@ -68,6 +68,7 @@ class ApiSettings(BaseModel):
     allow_origins: str = Field(
         "", description="Origins whose web pages may ask, separated by commas: https://app.example; *: any"
     )
+    mcp: bool = Field(False, description="Give assistants tools at /mcp, by the Model Context Protocol")
     public_url: str = Field(
         "", description="Where others reach the service, for addresses in answers; empty: as a request names it"
     )

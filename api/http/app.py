@@ -1,7 +1,7 @@
 """The web application: routes, errors, limits and measurements around the service."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
 
 from fastapi import FastAPI, Request
@@ -32,6 +32,7 @@ from api.http.routes import (
     uploads,
     vectors,
 )
+from api.http.routes.mcp import McpMount
 from api.http.service import Service
 from api.schemas import Problem
 
@@ -45,11 +46,12 @@ def create_app(settings: Settings, *, local_only: bool = False, page_token: str 
     metrics = Metrics()
     service = Service(settings, metrics)
     keys = KeyRing(settings.keys_file, follow_seconds=settings.api.follow_seconds)
+    tools = McpMount() if settings.api.mcp else None
     entrance = Entrance(settings.api, KnownCallers(settings.api, keys, page_token), metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with keys.follow():
+        async with keys.follow(), tools.runs(app) if tools else nullcontext():
             await service.start()
             yield
             await service.stop()
@@ -70,6 +72,8 @@ def create_app(settings: Settings, *, local_only: bool = False, page_token: str 
     routers = [("/v1", module.router) for module in mounted]
     routers.append(("", clip_retrieval.router))
     routers.append(("", health.router))
+    if tools:
+        routers.append(("", tools.router))
     for prefix, router in routers:
         app.include_router(router, prefix=prefix)
     gates = Gates(routers)

@@ -177,7 +177,7 @@ def test_many_who_ask_at_once_get_their_own(url, expected):
 def test_a_token_is_the_key(library, serve_app):
     url = serve_app(create_app(Settings(data=library, api={"token": "s3cret"})))
     with openai.OpenAI(base_url=f"{url}/v1", api_key="wrong", max_retries=0) as client:
-        with pytest.raises(openai.AuthenticationError, match="A token is needed"):
+        with pytest.raises(openai.AuthenticationError, match="token"):
             client.embeddings.create(input="a cat", model="default")
         right = client.with_options(api_key="s3cret")
         assert len(right.embeddings.create(input="a cat", model="default").data) == 1

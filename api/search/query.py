@@ -83,7 +83,14 @@ class Query(SearchOptions):
         """Return what tells this question from others, whichever page of it is asked for; a `where` has to be read."""
         pictures = [hashlib.sha256(clause.image or b"").hexdigest() for clause in self.clauses]
         asked = [
-            (one.text, one.image_id, one.weight, one.crop, one.encoder, one.vector and tuple(map(float, one.vector)))
+            (
+                one.text,
+                one.image_id,
+                one.weight,
+                one.crop,
+                one.encoder,
+                None if one.vector is None else [*map(float, one.vector)],
+            )
             for one in self.clauses
         ]
         options = [getattr(self, option.name) for option in OPTIONS if option.name not in _OF_A_PAGE]

@@ -45,7 +45,7 @@ async def search_batch(
         except ImageSearchError as error:
             answers[number] = describe_error(request, error)
     results = await while_connected(request, service.search_many(list(queries.values())))
-    for (number, query), result in zip(queries.items(), results, strict=True):
+    for number, result in zip(queries, results, strict=True):
         if isinstance(result, ImageSearchError):
             answers[number] = describe_error(request, result)
         else:

@@ -88,13 +88,13 @@ def backfill(
             if group:
                 names = ", ".join(one.name for one, _ in group)
                 who = [one for one, _ in group]
-                work = _Work(catalog, layout, who, limits, moments, pool, partial(on_annotate, names))
+                work = _BackfillWork(catalog, layout, who, limits, moments, pool, partial(on_annotate, names))
                 problems |= work.do(max(left for _, left in group), most)
     return problems
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _BackfillWork:
     """Annotators that look at the same, each picture at once for all of them."""
 
     catalog: Catalog

@@ -42,6 +42,11 @@ class Layout:
         """The file that says which encoder answers which kind of query."""
         return self.data / "routing.json"
 
+    @property
+    def jobs(self) -> Path:
+        """The folder of the jobs that the service was asked for."""
+        return self.data / "jobs"
+
     def vectors(self, encoder: str) -> Path:
         """Return the folder of an encoder's vector shards."""
         return self.data / "vectors" / encoder

@@ -59,21 +59,23 @@ class Connection:
         headers = {"Accept-Language": _ACCEPT_LANGUAGE.get(self.language, self.language)}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
+        arguments = dict(call.arguments)
+        headers |= arguments.pop("further_headers", {})
         return {
             "method": call.method,
             "url": f"{self.url}{call.path}",
             "headers": headers,
             "timeout": self._timeout,
-            **call.arguments,
+            **arguments,
         }
 
-    def _wait_s(self, tries: int, outcome: Outcome) -> float | None:
+    def _wait_s(self, tries: int, outcome: Outcome, *, repeatable: bool = True) -> float | None:
         """Return after how many seconds to try again; None where the outcome stands."""
         import httpx
 
         if not isinstance(outcome, httpx.Response):
             failed = isinstance(outcome, (httpx.NetworkError, httpx.RemoteProtocolError))
-            return self._retry.wait_s(tries) if failed else None
+            return self._retry.wait_s(tries) if failed and repeatable else None
         problem = _read_problem(outcome)
         if not is_passing(outcome.status_code, problem.code if problem else None):
             return None

@@ -14,7 +14,7 @@ from api.http.door.gates import SMALL_BODY, Gates
 from api.http.errors import http_problem, install_error_handlers
 from api.http.metrics import Metrics
 from api.http.observer import Observer
-from api.http.routes import fields, health, images, index, search
+from api.http.routes import fields, health, images, index, jobs, library, search, uploads
 from api.http.service import Service
 from api.schemas import Problem
 
@@ -38,7 +38,8 @@ def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     app.state.service = service
-    routers = [("/v1", router) for router in (search.router, images.router, fields.router, index.router)]
+    routers = [("/v1", router) for router in (search.router, images.router, uploads.router, fields.router)]
+    routers += [("/v1", router) for router in (index.router, library.router, jobs.router)]
     routers.append(("", health.router))
     for prefix, router in routers:
         app.include_router(router, prefix=prefix)

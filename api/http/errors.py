@@ -10,7 +10,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api.http.jobs.errors import JobError, JobNotFound, NoDuplicatesReport, RootNotAllowed, TooManyJobs
 from api.http.refusals import RequestTooComplex, RequestTooLarge, TooManyRequests
+from api.http.uploads.errors import NoRoom, NotUploaded, UnreadKind, UploadError, UploadFolderError, UploadsOff
 from api.schemas import Problem
 from api.search.errors import FileGone, ImageNotFound, InvalidQuery, Overloaded
 from indexer.library.errors import InvalidFilter, InvalidSort, LibraryError
@@ -34,6 +36,17 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (RequestTooLarge, 413),
     (RequestTooComplex, 422),
     (TooManyRequests, 429),
+    (TooManyJobs, 429),
+    (JobNotFound, 404),
+    (NoDuplicatesReport, 404),
+    (RootNotAllowed, 403),
+    (JobError, 422),
+    (UnreadKind, 415),
+    (NotUploaded, 403),
+    (UploadsOff, 403),
+    (NoRoom, 507),
+    (UploadFolderError, 503),
+    (UploadError, 422),
     (ImageTooLarge, 413),
     (DecodeError, 422),
     (UnknownWords, 422),
@@ -51,6 +64,8 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (LibraryError, 503),
     (ImageSearchError, 500),
 )
+
+_PASSING = (Overloaded, TooManyRequests, TooManyJobs)  # and each says after how long
 
 # What a bare status code means; of others the phrase is said.
 _HTTP: dict[int, str] = {
@@ -106,7 +121,7 @@ def problem_of(request: Request, error: ImageSearchError) -> JSONResponse:
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     if status >= 500 and not isinstance(error, Overloaded):  # that one is counted
         logger.warning("%s: %s", error.code, error)
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, (Overloaded, TooManyRequests)) else None
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, _PASSING) else None
     # Names of files and folders only: where they lie is nobody's business.
     detail = error.text(language_of(request), lambda path: path.name)
     return problem(request, status=status, code=error.code, detail=detail, headers=headers)

@@ -16,6 +16,7 @@ from api.schemas.answers import (
     Timings,
 )
 from api.schemas.base import MAX_CHOICES, MAX_WHERE_CHARS, Language, Likelihood, Region, Strict, with_options
+from api.schemas.jobs import JobInfo, JobKind, JobList, JobProgress, JobRequest
 from api.schemas.library import (
     EncoderInfo,
     Facet,
@@ -29,8 +30,18 @@ from api.schemas.library import (
     Told,
 )
 from api.schemas.pictures import Colour, ImageDetail, ImageList, ListedImage, ShownValue
+from api.schemas.problems import (
+    DuplicateList,
+    DuplicatePicture,
+    IndexProblem,
+    IndexReport,
+    ProblemKind,
+    RootInfo,
+    RootList,
+)
 from api.schemas.queries import ClauseIn, Date, FilterIn, FilterParams, SearchRequest
 from api.schemas.service import Problem, Status
+from api.schemas.uploads import DeletedPicture, StoredPicture, StoredPictures
 from api.search.options import MAX_CLAUSES, OPTIONS, AddressParameter, Match, Option, SearchOptions
 
 # The page shares the options as well: its address is made of them.
@@ -44,6 +55,9 @@ __all__ = [
     "ClauseRead",
     "Colour",
     "Date",
+    "DeletedPicture",
+    "DuplicateList",
+    "DuplicatePicture",
     "EncoderInfo",
     "Facet",
     "FacetValue",
@@ -58,6 +72,13 @@ __all__ = [
     "ImageDetail",
     "ImageList",
     "IndexInfo",
+    "IndexProblem",
+    "IndexReport",
+    "JobInfo",
+    "JobKind",
+    "JobList",
+    "JobProgress",
+    "JobRequest",
     "Language",
     "Likelihood",
     "ListedImage",
@@ -67,15 +88,20 @@ __all__ = [
     "Option",
     "Part",
     "Problem",
+    "ProblemKind",
     "Quality",
     "Region",
     "Reliability",
+    "RootInfo",
+    "RootList",
     "SearchOptions",
     "SearchRequest",
     "SearchResponse",
     "ShownValue",
     "SpanRead",
     "Status",
+    "StoredPicture",
+    "StoredPictures",
     "Strict",
     "Timings",
     "Told",

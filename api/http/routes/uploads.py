@@ -1,0 +1,158 @@
+"""Pictures that are kept in a folder of the operator's, and deleted from it."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from starlette.datastructures import UploadFile
+
+from api import schemas
+from api.http.door.access import Caller
+from api.http.door.gates import Scope, Work, gated
+from api.http.jobs.orders import read_order
+from api.http.jobs.telling import describe_job
+from api.http.mapping import LanguageDep, ServiceDep, displayable, shown_path
+from api.http.service import Service
+from api.http.uploads.errors import NotUploaded, UploadsOff
+from api.http.uploads.folder import UploadFolder, check_picture, checksum
+from api.search.errors import FileGone
+from indexer.library.catalog.records import ImageRow
+from indexer.library.errors import UnknownSource
+from indexer.library.originals import find_original
+from indexer.library.sources.port import FilePath
+from models.pictures.errors import DecodeError
+from models.pictures.limits import DecodeLimits
+
+router = APIRouter(prefix="/images", tags=["images"])
+
+_MOST_FILES = 100
+_Index = Annotated[bool, Query(description="Whether the library is brought up to date at once, as a job")]
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                }
+            },
+        },
+    }
+}
+
+
+@router.put("", status_code=201, openapi_extra=_BODY, responses={200: {"model": schemas.StoredPictures}})
+@gated(Scope.INDEX, Work.PICTURE, pictures=True)
+async def store_pictures(
+    request: Request,
+    response: Response,
+    service: ServiceDep,
+    language: LanguageDep,
+    name: Annotated[str, Query(max_length=1000, description="Of the file, where the body is a picture as it is")] = "",
+    index: _Index = False,
+) -> schemas.StoredPictures:
+    """Keep pictures: one whose bytes are the body, or several as a form. All of them, or where one is refused, none.
+
+    200 means that all were there already.
+    """
+    folder = _folder(service)
+    files = await _read_files(request, name, service.settings.api.max_upload_bytes)
+    async with service.storing:
+        stored = await asyncio.to_thread(_store, service, folder, files)
+    if not any(one.is_new for one in stored):
+        response.status_code = 200
+    job = await _update(request, service, folder, language) if index else None
+    return schemas.StoredPictures(pictures=stored, job=job)
+
+
+@router.delete("/{image_id}")
+@gated(Scope.INDEX, Work.FILE)
+async def delete_picture(
+    image_id: int, request: Request, service: ServiceDep, language: LanguageDep, index: _Index = False
+) -> schemas.DeletedPicture:
+    """Delete the file of a picture in the folder of uploads; for some days it stays in the folder .trash there."""
+    folder, days = _folder(service), service.settings.api.trash_days
+    row = await asyncio.to_thread(service.serving.engine.get_image, image_id)
+    await asyncio.to_thread(_delete, folder, row, days)
+    job = await _update(request, service, folder, language) if index else None
+    root, path = displayable(row.root.name), shown_path(row.path)
+    return schemas.DeletedPicture(id=row.id, root=root, path=path, kept_days=days, job=job)
+
+
+def _folder(service: Service) -> UploadFolder:
+    root = service.settings.api.upload_root
+    if root is None:
+        raise UploadsOff
+    return UploadFolder(root)
+
+
+async def _read_files(request: Request, name: str, most_bytes: int) -> list[tuple[str, bytes]]:
+    """Return names and contents of what was sent: of each file at most a byte more than may be."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return [(name, await request.body())]
+    async with request.form(max_files=_MOST_FILES, max_fields=_MOST_FILES) as form:
+        files = [one for _, one in form.multi_items() if isinstance(one, UploadFile)]
+        if not files:
+            raise HTTPException(400)
+        return [(one.filename or "", await one.read(most_bytes + 1)) for one in files]
+
+
+def _store(service: Service, folder: UploadFolder, files: list[tuple[str, bytes]]) -> list[schemas.StoredPicture]:
+    settings = service.settings
+    limits = DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes, extra_formats=False)
+    checked = [(name, check_picture(name, data, limits), data) for name, data in files]
+    return [_store_one(service, folder, *one) for one in checked]
+
+
+def _store_one(service: Service, folder: UploadFolder, sent: str, name: str, data: bytes) -> schemas.StoredPicture:
+    known = _find_known(service, data)
+    if known:
+        root, path = displayable(known.root.name), shown_path(known.path)
+        return schemas.StoredPicture(name=sent, root=root, path=path, id=known.id, is_new=False)
+    same = folder.find_same(name, data)
+    path = (same or folder.store(name, data)).name
+    return schemas.StoredPicture(name=sent, root=displayable(folder.root.name), path=path, is_new=same is None)
+
+
+def _find_known(service: Service, data: bytes) -> ImageRow | None:
+    """Return a picture of the library whose file is there and holds just this."""
+    if not service.has_library:
+        return None
+    catalog = service.serving.engine.opened.catalog
+    rows = catalog.get_images(catalog.find_by_content(checksum(data)))
+    return next((row for row in rows.values() if (file := _file_of(row)) and file.is_file()), None)
+
+
+def _file_of(row: ImageRow) -> Path | None:
+    """Return the file that a picture is, None for one in an archive or at an address."""
+    try:
+        original = find_original(row, DecodeLimits())
+    except (DecodeError, UnknownSource):
+        return None
+    return original.path if isinstance(original, FilePath) else None
+
+
+def _delete(folder: UploadFolder, row: ImageRow, days: int) -> None:
+    file = _file_of(row)
+    if file is None or row.source.kind != "folder" or not folder.holds(file):
+        raise NotUploaded(row.id)
+    try:
+        folder.delete(file, days)
+    except FileNotFoundError as error:
+        raise FileGone(row.id) from error
+
+
+async def _update(request: Request, service: Service, folder: UploadFolder, language: str) -> schemas.JobInfo:
+    """Have the folder's pictures brought into the library, or taken out of it."""
+    roots = await asyncio.to_thread(service.list_job_roots)
+    is_known = any(one.root is not None and one.path.resolve() == folder.root for one in roots)
+    asked = (
+        schemas.JobRequest(kind="update") if is_known else schemas.JobRequest(kind="build", roots=[folder.root.name])
+    )
+    order = read_order(asked, service.settings.data.absolute(), lambda _: folder.root)
+    caller: Caller = request.state.caller
+    job = await service.jobs.submit(order, caller=caller.name, request_id=request.state.request_id)
+    return await asyncio.to_thread(describe_job, service.jobs, job, language)

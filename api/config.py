@@ -32,6 +32,14 @@ class ApiSettings(BaseModel):
     access_log: bool = Field(False, description="Log each request")
     log_format: Literal["text", "json"] = Field("text", description="Lines of the log as text, or as JSON")
     preload_image: bool = Field(True, description="Load the image tower at the start, not at the first upload")
+    follow_links: bool = Field(False, description="Give out files that links out of their folder lead to")
+    strip_gps: bool = Field(False, description="Leave out of files that are given out where they were taken")
+    addresses: Literal["redirect", "off"] = Field(
+        "redirect", description="Send clients on to the address of a picture that was fetched; off: give out none"
+    )
+    embedding: Literal["same-origin", "same-site", "cross-origin"] = Field(
+        "same-origin", description="Whose web pages may show pictures of the service"
+    )
     follow_seconds: float = Field(1.0, gt=0, description="How often to look for a new build")
     job_roots: str = Field(
         "", description="Folders that jobs may take into the library besides its own, colons between them"

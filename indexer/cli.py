@@ -56,6 +56,16 @@ Regions = Annotated[
         show_default="as it was",
     ),
 ]
+AllowPrivate = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-private",
+        metavar="HOST",
+        help="Addresses of lists may lead to this host inside this machine or network: a name, an IP address, or a "
+        "network as 10.1.0.0/16; may be repeated.",
+        show_default=False,
+    ),
+]
 
 
 @app.callback()
@@ -92,6 +102,7 @@ def build(
     encoder: Encoders = None,
     drop_encoder: Dropped = None,
     workers: Workers = None,
+    allow_private: AllowPrivate = None,
     regions: Regions = None,
     include: Annotated[
         list[str] | None,
@@ -139,7 +150,7 @@ def build(
         columns={what: name for what, name in chosen.items() if name},
         allow_empty=[path.expanduser().resolve() for path in paths] if allow_empty else (),
     )
-    settings = settings_for(context, data, workers=workers, regions=regions)
+    settings = settings_for(context, data, workers=workers, regions=regions, allow_private=_hosts(allow_private))
     made = make_gate(context, gate, settings, force=force)
     is_first = not Layout(settings.data.absolute()).current.exists()
     done = _build(context, settings, paths, options, gate=made, as_json=as_json)
@@ -156,6 +167,7 @@ def update(
     encoder: Encoders = None,
     drop_encoder: Dropped = None,
     workers: Workers = None,
+    allow_private: AllowPrivate = None,
     regions: Regions = None,
     allow_empty: Annotated[
         list[Path] | None,
@@ -172,7 +184,7 @@ def update(
     """Bring the library up to date with its folders: new, changed and deleted pictures."""
     from indexer.pipeline.commands import BuildOptions
 
-    settings = settings_for(context, data, workers=workers, regions=regions)
+    settings = settings_for(context, data, workers=workers, regions=regions, allow_private=_hosts(allow_private))
     made = make_gate(context, gate, settings, force=force)
     options = BuildOptions(
         encoders=encoder or (),
@@ -185,11 +197,24 @@ def update(
 
 
 @app.command()
-def retry(context: typer.Context, *, workers: Workers = None, data: Data = None, as_json: Json = False) -> None:
+def retry(
+    context: typer.Context,
+    *,
+    workers: Workers = None,
+    allow_private: AllowPrivate = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
     """Bring the library up to date, and try every file again that could not be indexed before."""
     from indexer.pipeline.commands import BuildOptions
 
-    _build(context, settings_for(context, data, workers=workers), [], BuildOptions(retry=True), as_json=as_json)
+    _build(
+        context,
+        settings_for(context, data, workers=workers, allow_private=_hosts(allow_private)),
+        [],
+        BuildOptions(retry=True),
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -199,6 +224,7 @@ def watch(
     poll: Annotated[bool, typer.Option("--poll", help="For network drives that do not report changes.")] = False,
     rescan: Annotated[float, typer.Option(min=0.01, metavar="HOURS", help="Compare everything anew so often.")] = 24,
     workers: Workers = None,
+    allow_private: AllowPrivate = None,
     data: Data = None,
 ) -> None:
     """Follow the folders of the library live, until stopped: what changes in them is brought into it."""
@@ -209,7 +235,7 @@ def watch(
             print_report(done, as_json=False)
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    settings = settings_for(context, data, workers=workers)
+    settings = settings_for(context, data, workers=workers, allow_private=_hosts(allow_private))
     tell(message("Watching. Press Ctrl-C to stop."))
     try:
         follow(
@@ -235,6 +261,7 @@ def rebuild(
         ),
     ] = None,
     workers: Workers = None,
+    allow_private: AllowPrivate = None,
     gate: GateFile = None,
     force: Force = False,
     data: Data = None,
@@ -246,7 +273,7 @@ def rebuild(
     """
     from indexer.pipeline import commands as runner
 
-    settings = settings_for(context, data, workers=workers)
+    settings = settings_for(context, data, workers=workers, allow_private=_hosts(allow_private))
     made = make_gate(context, gate, settings, force=force)
     if reencode:
         _build(
@@ -446,6 +473,11 @@ def rollback(context: typer.Context, *, data: Data = None, as_json: Json = False
         print_json({"build": manifest.build})
     else:
         say(message("In use again: build {build} of {created}.", build=manifest.build, created=manifest.created_at))
+
+
+def _hosts(named: list[str] | None) -> str | None:
+    """Return hosts as the setting has them."""
+    return ",".join(named) if named else None
 
 
 def _build(

@@ -70,10 +70,12 @@ class SettingKeywords(TypedDict, total=False):
     index: IndexSettings
     routing: str
     hub_correction: bool
+    fetch_timeout_seconds: float
+    allow_private: str
+    fetch_through_proxy: bool
     encoder: str
     workers: int | None
     batch_size: int | None
-    fetch_timeout_seconds: float
     leave_out: str
     video: VideoSettings
     labels: Path | None
@@ -95,8 +97,6 @@ class IndexerSettings(LibrarySettings):
         le=4096,
         description="Pictures encoded at once; default: 32, for a large one on a processor 8, on a GPU 256",
     )
-    fetch_timeout_seconds: float = Field(20.0, gt=0, description="How long an address of a list may take to answer")
-
     video: VideoSettings = VideoSettings()
     pinyin: bool | None = Field(
         None,

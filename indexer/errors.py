@@ -13,6 +13,10 @@ IndexerError
 ├─ RootTaken                            a source would come to lie where another one does
 ├─ MountGone                            a drive mounted inside a root is not there (a warning)
 ├─ RecallMissed                         an index finds less than was asked for (a warning)
+├─ AddressesRefused                     addresses lead inside this machine or network (a warning)
+├─ AddressesInside                      so do those of pictures that are indexed (a warning)
+├─ ReencodingRefused                    pictures would have to be fetched from inside to be encoded again
+├─ NotFetchedAgain                      indexed pictures could not be fetched again, and are kept (a warning)
 ├─ EncodersDiffer                       what makes vectors and what keeps them do not belong together
 ├─ ClockJumped                          the clock stands before the last build (a warning)
 ├─ NotAnnotated                         an annotator found nothing in pictures because of a problem (a warning)
@@ -237,6 +241,72 @@ class RootTaken(IndexerError):
                 "{path} is a source of this library already. `xuntu index build` with it finds the pictures that moved "
                 "there, and keeps what is known of them.",
                 path=path,
+            )
+        )
+
+
+class AddressesRefused(IndexerError):
+    """Pictures at addresses inside this machine or network, which are not fetched. A warning."""
+
+    code = "addresses_refused"
+
+    def __init__(self, count: int, why: Readable) -> None:
+        self.count, self.why = count, why
+        super().__init__(message("{count} addresses were not fetched. The first: {why}.", count=count, why=why))
+
+
+class AddressesInside(IndexerError):
+    """A list names pictures inside this machine or network, which are indexed. A warning: they are kept."""
+
+    code = "addresses_inside"
+
+    def __init__(self, path: Path, count: int, hosts: Sequence[str]) -> None:
+        self.path, self.count, self.hosts = path, count, tuple(hosts)
+        super().__init__(
+            message(
+                "{path} names {count} pictures at addresses inside this machine or network ({hosts}). They stay in the "
+                "library, but are not fetched again until that is allowed: {options}, or XUNTU_ALLOW_PRIVATE={joined}",
+                path=path,
+                count=count,
+                hosts=self.hosts,
+                options=" ".join(f"--allow-private {host}" for host in hosts),
+                joined=",".join(hosts),
+            )
+        )
+
+
+class ReencodingRefused(IndexerError):
+    """Pictures that would have to be fetched to be encoded again, from inside this machine or network."""
+
+    code = "reencoding_refused"
+    users_mistake = True
+
+    def __init__(self, path: Path, host: str, why: Readable) -> None:
+        self.path, self.host, self.why = path, host, why
+        super().__init__(
+            message(
+                "Nothing was changed: to encode the pictures of {path} again, they have to be fetched, and {host} is "
+                "refused, since {why}.",
+                path=path,
+                host=host,
+                why=why,
+            )
+        )
+
+
+class NotFetchedAgain(IndexerError):
+    """Pictures that are indexed and could not be fetched again. A warning: they are as they were."""
+
+    code = "not_fetched_again"
+
+    def __init__(self, count: int, why: Readable) -> None:
+        self.count, self.why = count, why
+        super().__init__(
+            message(
+                "{count} pictures of the library were to be fetched again, and could not be. They stay as they "
+                "were; the next `xuntu index update` tries again. The first: {why}.",
+                count=count,
+                why=why,
             )
         )
 

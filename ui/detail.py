@@ -64,7 +64,7 @@ def detail_view(
         "overview": _overview(detail, address, pictures.whole, number, lang=lang) if part and not is_video else None,
         "film": _film(detail, address, number, pictures, lang),
         "name": file_name(detail.path),
-        "folder": folder if detail.url else f"{detail.root}/{folder}",
+        "folder": folder if "://" in folder else f"{detail.root}/{folder}",
         "reasons": [
             {"label": text.found_in.get(reason.field, reason.field), "text": _said(reason, lang)} for reason in reasons
         ],

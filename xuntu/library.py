@@ -43,7 +43,8 @@ _VECTORS_AT_ONCE = 65_536
 class LibraryPicture:
     """A picture of a library, and what is known of it.
 
-    `path` is below `root`; `place` is where a person finds it: a file, an address, a name in a tar. Width and height
+    `path` is below `root`; `place` is where a person finds it: a file, an address, a name in a tar. `url` is where it
+    was fetched from, None of one that is signed, which `path` and `place` show without its query. Width and height
     are those of the upright picture in pixels, `duration` is that of a video in seconds. `modified_at` is None where
     the source does not say it. `annotations` are what annotators found, by the names of their fields, such as taken,
     camera and dominant.
@@ -393,7 +394,7 @@ def _describe(engine: SearchEngine, rows: Sequence[ImageRow]) -> Iterator[Librar
         mtime_ns = row.stamp.mtime_ns
         yield LibraryPicture(
             id=row.id,
-            path=row.path,
+            path=row.shown_path,
             root=row.root,
             place=row.place,
             url=address_of(row),

@@ -56,11 +56,11 @@ class Connection:
 
     def _request(self, call: Call[Any]) -> dict[str, Any]:
         """Return a call as arguments of httpx."""
-        headers = {"Accept-Language": _ACCEPT_LANGUAGE.get(self.language, self.language)}
+        headers = {"Accept-Language": _ACCEPT_LANGUAGE.get(self.language, self.language).encode()}
         if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
+            headers["Authorization"] = f"Bearer {self._token}".encode()  # which need not be ASCII
         arguments = dict(call.arguments)
-        headers |= arguments.pop("further_headers", {})
+        headers |= {name: value.encode() for name, value in arguments.pop("further_headers", {}).items()}
         return {
             "method": call.method,
             "url": f"{self.url}{call.path}",

@@ -35,9 +35,9 @@ def list_command(
     conditions = parse_filter(where.strip(), engine.fields()) if where and where.strip() else Filter()
     found = list_pictures(engine, conditions, sort, k=k, offset=offset)
     if as_json:
-        names = ("id", "path", "width", "height")
+        names = ("id", "width", "height")
         images = [
-            {name: getattr(row, name) for name in names} | {"root": str(row.root), "value": one}
+            {name: getattr(row, name) for name in names} | {"path": row.shown_path, "root": str(row.root), "value": one}
             for row, one in found.pictures
         ]
         print_json({"images": images, "total": found.total, "next_offset": found.next_offset})

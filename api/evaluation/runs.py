@@ -103,7 +103,11 @@ def evaluate(request: Request, settings: IndexerSettings, on_step: OnStep) -> Ev
     started = time.perf_counter()
     encoding = _encoding(request, settings)
     reading = ReadOptions(
-        limits=encoding.limits, offline=settings.offline, fetch_timeout_s=settings.fetch_timeout_seconds
+        limits=encoding.limits,
+        offline=settings.offline,
+        fetch_timeout_s=settings.fetch_timeout_seconds,
+        allow_private=settings.allow_private,
+        through_proxy=settings.fetch_through_proxy,
     )
     outcome, missing = _evaluate_data_set(form, request, encoding, reading, on_step)
     if not outcome.results:

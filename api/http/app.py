@@ -12,9 +12,10 @@ from api.http.door.access import OneToken
 from api.http.door.door import Door
 from api.http.door.gates import SMALL_BODY, Gates
 from api.http.errors import http_problem, install_error_handlers
+from api.http.headers import Head, Protection, compress
 from api.http.metrics import Metrics
 from api.http.observer import Observer
-from api.http.routes import fields, health, images, index, jobs, library, search, uploads
+from api.http.routes import fields, files, health, images, index, jobs, library, search, uploads
 from api.http.service import Service
 from api.schemas import Problem
 
@@ -38,22 +39,24 @@ def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     app.state.service = service
-    routers = [("/v1", router) for router in (search.router, images.router, uploads.router, fields.router)]
-    routers += [("/v1", router) for router in (index.router, library.router, jobs.router)]
+    pictures = (search.router, images.router, files.router, uploads.router, fields.router)
+    routers = [("/v1", router) for router in (*pictures, index.router, library.router, jobs.router)]
     routers.append(("", health.router))
     for prefix, router in routers:
         app.include_router(router, prefix=prefix)
     install_error_handlers(app)
+    compress(app)
+    app.add_middleware(Head)
     app.add_middleware(
         Door,
         callers=OneToken(settings.api),
         admission=service.admission,
         max_body=2 * settings.api.max_upload_bytes + SMALL_BODY,
-        metrics=metrics,
     )
     if local_only:
         app.add_middleware(HostCheck)
     app.add_middleware(Observer, gates=Gates(routers), metrics=metrics, access_log=settings.api.access_log)
+    app.add_middleware(Protection, embedding=settings.api.embedding)
     return app
 
 

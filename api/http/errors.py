@@ -1,7 +1,8 @@
 """Exceptions -> RFC 9457 problem details. The one place that knows status codes."""
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,11 +11,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api.http.headers import PROTECTION
 from api.http.jobs.errors import JobError, JobNotFound, NoDuplicatesReport, RootNotAllowed, TooManyJobs
 from api.http.refusals import RequestTooComplex, RequestTooLarge, TooManyRequests
 from api.http.uploads.errors import NoRoom, NotUploaded, UnreadKind, UploadError, UploadFolderError, UploadsOff
 from api.schemas import Problem
-from api.search.errors import FileGone, ImageNotFound, InvalidQuery, Overloaded
+from api.search.errors import (
+    AddressWithheld,
+    FileChanged,
+    FileGone,
+    ImageNotFound,
+    InvalidQuery,
+    LinkNotFollowed,
+    Overloaded,
+    PlaceNotRemovable,
+)
 from indexer.library.errors import InvalidFilter, InvalidSort, LibraryError
 from models.foundation.errors import (
     BackendNotInstalled,
@@ -56,6 +67,10 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (UnknownEncoder, 400),
     (ImageNotFound, 404),
     (FileGone, 404),
+    (FileChanged, 409),
+    (LinkNotFollowed, 403),
+    (AddressWithheld, 403),
+    (PlaceNotRemovable, 403),
     (Overloaded, 503),
     (NoTextTower, 422),
     (WeightsMissing, 503),
@@ -76,14 +91,29 @@ _HTTP: dict[int, str] = {
     405: mark("This address does not take that method."),
     413: mark("The request is too big."),
     415: mark("This content type is not understood."),
+    416: mark("The file has no such bytes."),
     500: mark("The service failed. The request id helps to find out why."),
 }
 
 
 def language_of(request: Request) -> str:
     """Return "zh" if the client would rather read Chinese, else "en"."""
-    preferred = request.headers.get("accept-language", "").split(",")[0].strip().lower()
-    return "zh" if preferred.startswith("zh") else "en"
+    chosen, most = "en", 0.0
+    for wish in request.headers.get("accept-language", "").split(","):
+        tag, *parameters = wish.replace(" ", "").lower().split(";")
+        language, weight = tag.partition("-")[0], _weight(parameters)
+        if language in ("zh", "en") and weight > most:  # of two that are wished for alike the first counts
+            chosen, most = language, weight
+    return chosen
+
+
+def _weight(parameters: Sequence[str]) -> float:
+    """Return how much something is wished for, 0 to 1; what cannot be read says nothing."""
+    given = next((one[2:] for one in parameters if one.startswith("q=")), "1")
+    return float(given) if _WEIGHT.fullmatch(given) else 0.0
+
+
+_WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -105,8 +135,8 @@ def problem(
         code=code,
         request_id=getattr(request.state, "request_id", ""),
     )
-    content = document.model_dump()
-    return JSONResponse(content, status, headers, media_type="application/problem+json")
+    sent = {**PROTECTION, "Cache-Control": "no-store", "Vary": "Accept-Language", **(headers or {})}
+    return JSONResponse(document.model_dump(), status, sent, media_type="application/problem+json")
 
 
 def http_problem(request: Request, status: int, headers: dict[str, str] | None = None) -> JSONResponse:

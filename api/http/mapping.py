@@ -18,6 +18,7 @@ from api.http.service import Service
 from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query, read_options
 from api.search.results import HitPart, SearchHit, SearchResult
+from indexer.library.addresses.shown import shown_address
 from indexer.library.annotations.fields import Choice, Field, FieldSet
 from indexer.library.catalog.filter_parser import narrow, parse_filter
 from indexer.library.filters import Filter
@@ -181,6 +182,7 @@ def to_part(part: HitPart) -> schemas.Part:
 
 def shown_path(path: str) -> str:
     """Return the path of a picture as it is shown; of one that a list names by its absolute path, the end only."""
+    path = shown_address(path)
     return displayable("/".join(["…", *path.split("/")[-2:]]).replace("…//", "…/") if path.startswith("/") else path)
 
 

@@ -107,6 +107,7 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
             log_config=None,
             log_level="warning",
             access_log=False,
+            server_header=False,
             timeout_graceful_shutdown=10,
         )
         try:

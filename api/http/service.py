@@ -276,7 +276,9 @@ def _admission(settings: ApiSettings, metrics: Metrics) -> Admission:
     """Return the door's count of requests, which is shown among the metrics."""
     limits = {Work.TEXT: settings.max_texts, Work.PICTURE: settings.max_pictures, Work.FILE: settings.max_files}
     largest = 2 * settings.max_upload_bytes + SMALL_BODY  # one request always fits
-    admission = Admission(limits, max(settings.max_body_bytes, largest))
+    admission = Admission(
+        limits, max(settings.max_body_bytes, largest), lambda work: metrics.refused.labels(work).inc()
+    )
     for work in Work:
         metrics.in_flight.labels(work).set_function(partial(admission.count, work))
     metrics.body_bytes.set_function(lambda: admission.held_bytes)

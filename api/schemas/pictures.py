@@ -45,7 +45,9 @@ class ImageDetail(BaseModel):
     colours: list[Colour]
     caption: str = Field("", description="What a list or a shard says of it")
     tags: list[str] = []
-    url: str | None = Field(None, description="Where the original is, if it was fetched from an address")
+    url: str | None = Field(
+        None, description="Where the original is, if it was fetched from an address; of a signed one nothing"
+    )
     annotations: dict[str, Any] = Field({}, description="What annotators found, by the names of their fields")
     details: list[ShownValue] = Field([], description="What of it is not said above, and is to be shown")
     kind: Literal["picture", "video"] = "picture"

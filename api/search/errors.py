@@ -5,6 +5,10 @@ SearchError
 ├─ ImageNotFound                        no such picture id
 ├─ InvalidRouting                       routes that name no kind of query, or no encoder of the library
 ├─ FileGone                             the picture is known, its file is no longer there
+├─ FileChanged                          something else lies there by now
+├─ LinkNotFollowed                      it is a link that leads out of its folder
+├─ AddressWithheld                      the picture is at an address that is not given out
+├─ PlaceNotRemovable                    where it was taken cannot be taken out of its file
 └─ Overloaded                           too many requests at once; try again soon
 """
 
@@ -67,6 +71,78 @@ class FileGone(SearchError):
             message(
                 "The file of picture {image_id} is no longer there. Bring the library up to date: xuntu index update",
                 image_id=image_id,
+            )
+        )
+
+
+class FileChanged(SearchError):
+    """A picture of the library in whose place something else lies by now; that is not given out."""
+
+    code = "file_changed"
+
+    def __init__(self, image_id: int) -> None:
+        self.image_id = image_id
+        super().__init__(
+            message(
+                "The file of picture {image_id} has changed since it was indexed. Bring the library up to date: xuntu "
+                "index update",
+                image_id=image_id,
+            )
+        )
+
+
+class LinkNotFollowed(SearchError):
+    """A picture of the library that is reached by a link out of its folder, where such links are not followed."""
+
+    code = "link_not_followed"
+
+    def __init__(self, image_id: int) -> None:
+        self.image_id = image_id
+        super().__init__(
+            message(
+                "Picture {image_id} is reached by a link that leads out of its folder. If that is meant, let the "
+                "service follow links: XUNTU_API__FOLLOW_LINKS=true",
+                image_id=image_id,
+            )
+        )
+
+
+def why_not_read(image_id: int, error: Exception) -> SearchError:
+    """Return what is wrong with a picture of the library that could not be read, by what reading it raised."""
+    kinds = {"changed": FileChanged, "linked_away": LinkNotFollowed}
+    return kinds.get(getattr(error, "reason", ""), FileGone)(image_id)
+
+
+class AddressWithheld(SearchError):
+    """A picture at an address that is not given out: none are, or this one would let others in."""
+
+    code = "address_withheld"
+
+    def __init__(self, image_id: int, *, is_secret: bool) -> None:
+        self.image_id, self.is_secret = image_id, is_secret
+        secret = message(
+            "Picture {image_id} lies at an address with a key in it, which is not given out.", image_id=image_id
+        )
+        never = message(
+            "Picture {image_id} lies at an address, and this service gives out none: XUNTU_API__ADDRESSES=off",
+            image_id=image_id,
+        )
+        super().__init__(secret if is_secret else never)
+
+
+class PlaceNotRemovable(SearchError):
+    """A file that may say where it was taken, in a way that cannot be taken out of it without writing it anew."""
+
+    code = "place_not_removable"
+
+    def __init__(self, image_id: int, form: str) -> None:
+        self.image_id, self.form = image_id, form
+        super().__init__(
+            message(
+                "The file of picture {image_id} ({form}) is not given out: where it was taken cannot be left out of "
+                "it, and XUNTU_API__STRIP_GPS asks for that. Thumbnails never say it.",
+                image_id=image_id,
+                form=form.upper(),
             )
         )
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api.search.engine import SearchEngine
+from indexer.library.addresses.shown import shown_address
 from indexer.library.annotations.fields import Field, FieldType
 from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.sorting import read_sort
@@ -26,7 +27,9 @@ class Listing:
 
 
 def _shown(value: Any, field: Field) -> Any:
-    """Return a value as a person reads it: the time of a file as ISO 8601 in UTC."""
+    """Return a value as a person reads it: the time of a file as ISO 8601 in UTC, an address as it is shown."""
+    if field.type is FieldType.PATH and value is not None:
+        return shown_address(value)
     if value is None or field.type is not FieldType.TIME:
         return value
     return datetime.fromtimestamp(value / 1e9, UTC).isoformat(timespec="seconds")

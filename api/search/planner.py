@@ -9,7 +9,7 @@ from PIL.Image import Image
 
 from api.search.clauses import ReadClause, read_clauses
 from api.search.encoders import EncoderSpace, EncoderTowers, Spaces
-from api.search.errors import FileGone, ImageNotFound, InvalidQuery
+from api.search.errors import ImageNotFound, InvalidQuery, why_not_read
 from api.search.options import Match
 from api.search.plan import EncoderPlan, Plan, Preference, WordMatches
 from api.search.preferences import PreferenceReader
@@ -210,7 +210,7 @@ class Planner:
     def _show(self, clause: Clause) -> Image:
         """Return the picture of a clause, or the part of it that is asked with.
 
-        Raises DecodeError, FileGone or InvalidQuery.
+        Raises DecodeError, FileGone, FileChanged or InvalidQuery.
         """
         if clause.crop is None:
             return self._decode(clause.image or b"")
@@ -231,12 +231,12 @@ class Planner:
         return crop(decoded.image, inside, (decoded.width, decoded.height))
 
     def _decode_original(self, image_id: int) -> DecodedImage:
-        """Return a picture of the library as it lies where it came from. Raises FileGone."""
+        """Return a picture of the library as it lies where it came from. Raises FileGone or FileChanged."""
         row = self.get_image(image_id)
         try:
             return decode_original(row, short_side=MAX_INT64, limits=replace(self._limits, max_bytes=MAX_INT64))
         except (DecodeError, UnknownSource) as error:
-            raise FileGone(image_id) from error
+            raise why_not_read(image_id, error) from error
 
     def _decode(self, data: bytes) -> Image:
         """Decode exactly as the indexer does, so that a picture of the library finds itself."""

@@ -205,7 +205,7 @@ class Ranker:
         return [
             SearchHit(
                 id=image_id,
-                path=rows[image_id].path,
+                path=rows[image_id].shown_path,
                 root=rows[image_id].root,
                 place=rows[image_id].place,
                 score=round(float(score), 6),

@@ -67,7 +67,7 @@ def _texts_of(plan: Plan) -> list[str]:
 
 def _of(row: ImageRow, found: Mapping[str, Any], fields: FieldSet, matcher: WordMatcher) -> tuple[Reason, ...]:
     said = [(matcher.count(reason.text), reason) for reason in _list_said(row, found, fields)]
-    said += [(matcher.count(name_words(row.path)), Reason("name", row.path.rpartition("/")[2]))]
+    said += [(matcher.count(name_words(row.path)), Reason("name", row.shown_path.rpartition("/")[2]))]
     chosen = sorted((pair for pair in said if pair[0]), key=lambda pair: -pair[0])[:_MOST]
     return tuple(replace(reason, text=matcher.cut(reason.text, _MOST_CHARS)) for _, reason in chosen)
 

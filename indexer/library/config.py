@@ -1,13 +1,15 @@
 """Settings of a library, which those who write it and those who search it share."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
+from indexer.library.addresses.networks import check_allowed
 from indexer.library.index.records import IndexOptions
 from models.config import EncoderSettings
 
 if TYPE_CHECKING:
+    from indexer.library.addresses.fetching import Fetching
     from models.pictures.limits import DecodeLimits
 
 
@@ -35,6 +37,17 @@ class LibrarySettings(EncoderSettings):
 
     max_pixels: int = Field(200_000_000, ge=1, description="Larger pictures are skipped and reported")
     max_file_bytes: int = Field(512 * 2**20, ge=1, description="Larger files are skipped and reported")
+    fetch_timeout_seconds: float = Field(20.0, gt=0, description="How long an address of a list may take to answer")
+    allow_private: Annotated[str, AfterValidator(check_allowed)] = Field(
+        "",
+        description="Hosts inside this machine or network that addresses of lists may lead to: names, IP addresses or "
+        "networks (10.1.0.0/16), commas between them. Default: none",
+    )
+    fetch_through_proxy: bool = Field(
+        False,
+        description="Fetch addresses of lists through the proxies of the environment (HTTPS_PROXY, ...), which look up "
+        "names themselves: no address is then kept from leading inside, unless the proxy sees to it",
+    )
     index: IndexSettings = IndexSettings()
     routing: str = Field("", description="Encoders that answer, before the library's routes: zh=A en=A+B picture=C")
     hub_correction: bool = Field(
@@ -47,6 +60,18 @@ class LibrarySettings(EncoderSettings):
         from models.pictures.limits import DecodeLimits
 
         return DecodeLimits(max_pixels=self.max_pixels, max_bytes=self.max_file_bytes)
+
+    @property
+    def fetching(self) -> "Fetching":
+        """How what lies at an address is fetched."""
+        from indexer.library.addresses.fetching import Fetching
+
+        return Fetching(
+            offline=self.offline,
+            timeout_s=self.fetch_timeout_seconds,
+            allow_private=self.allow_private,
+            through_proxy=self.fetch_through_proxy,
+        )
 
     @property
     def index_options(self) -> IndexOptions:

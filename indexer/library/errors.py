@@ -8,6 +8,7 @@ LibraryError
 ├─ CatalogTooOld                        readers do not change the catalog; one update brings it up to date
 ├─ UnknownSource                        pictures of a source whose class is in a package that is not installed
 ├─ IndexUnavailable                     the catalog cannot be reached just now
+├─ FileUnavailable                      the system does not let a file be read: too many are open, no permission
 ├─ LibraryBusy                          another process is writing
 ├─ LibraryUnwritable                    no room, or no permission
 ├─ NoIndex                              nothing has been built yet
@@ -24,12 +25,17 @@ LibraryError
 └─ NothingToRollBack                    there is no earlier build
 """
 
+import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from indexer.library.damage import Damage, DamageKind
 from models.foundation.errors import ImageSearchError
-from models.foundation.messages import Readable, message
+from models.foundation.messages import Readable, message, os_message
+
+# What a system says that does not let a file be read, whatever is in it.
+_REFUSALS = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EINTR, errno.EACCES, errno.EPERM}
 
 _SHOWN = 100  # characters of what was asked
 
@@ -174,6 +180,23 @@ class IndexUnavailable(LibraryError):
     def __init__(self, path: Path, why: Readable) -> None:
         self.path, self.why = path, why
         super().__init__(message("The catalog {path} cannot be read just now ({why}). Try again.", path=path, why=why))
+
+
+class FileUnavailable(LibraryError):
+    """The system does not let a file of the library be read, though nothing says that it is damaged."""
+
+    code = "file_unavailable"
+
+    def __init__(self, path: Path | str, why: Readable) -> None:
+        self.path, self.why = path, why
+        super().__init__(
+            message(
+                "{path} cannot be read: {why}. Nothing says that it is damaged: give this process what it lacks (open "
+                "files: ulimit -n, memory, permission), then try again.",
+                path=path,
+                why=why,
+            )
+        )
 
 
 class LibraryBusy(LibraryError):
@@ -338,6 +361,15 @@ class IndexDamaged(LibraryError):
                 "{name} is damaged: {reason}. Run: {command}", name=damage.name, reason=damage.reason, command=command
             )
         )
+
+
+def unreadable(error: BaseException, damage: Damage, *, command: str = "xuntu index rebuild") -> LibraryError:
+    """Return what is wrong where a file could not be read: FileUnavailable if the system refused, else IndexDamaged."""
+    if isinstance(error, MemoryError):
+        return FileUnavailable(damage.where, os_message(OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))))
+    if isinstance(error, OSError) and error.errno in _REFUSALS:
+        return FileUnavailable(damage.where, os_message(error))
+    return IndexDamaged(damage, command=command)
 
 
 class BuildUnreadable(IndexDamaged):

@@ -1,37 +1,37 @@
 """The pictures of a library as they lie where they came from."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+from indexer.library.addresses.shown import has_secrets
 from indexer.library.catalog.records import ImageRow
 from indexer.library.errors import UnknownSource
+from indexer.library.opening import open_original
 from indexer.library.sources.items import Item
 from indexer.library.sources.kinds import open_source
-from indexer.library.sources.port import Bytes, FilePath, Original, Redirect
+from indexer.library.sources.port import Redirect
 from models.pictures.decode import DecodedImage, decode_image
 from models.pictures.errors import DecodeError
-from models.pictures.files import open_regular, read_image_file
+from models.pictures.files import explain
 from models.pictures.formats import is_extra_installed
-from models.pictures.limits import DecodeLimits
-
-
-def find_original(row: ImageRow, limits: DecodeLimits) -> Original:
-    """Return a picture of the library as its source has it. Raises DecodeError or UnknownSource."""
-    return open_source(row.source).original(row, limits)
+from models.pictures.limits import DecodeLimits, check_bytes
 
 
 def read_original(row: ImageRow, limits: DecodeLimits) -> bytes:
-    """Return the bytes of a picture of the library; none are fetched from an address.
+    """Return the bytes of a picture of the library, which are those that were indexed; none are fetched.
 
-    Raises DecodeError or UnknownSource.
+    Raises DecodeError (changed, where something else lies there by now; not_found, at an address) or UnknownSource.
     """
-    match find_original(row, limits):
-        case FilePath(path):
-            return read_image_file(path, limits)
-        case Bytes(data):
-            return data
-        case Redirect():
-            raise DecodeError("not_found")
+    opened = open_original(row, limits)
+    if isinstance(opened, Redirect):
+        raise DecodeError("not_found")
+    with opened:
+        check_bytes(opened.size, limits)
+        data = opened.read(0, opened.size)
+    if hashlib.sha256(data).hexdigest() != row.sha256:
+        raise DecodeError("changed")
+    return data
 
 
 def decode_original(
@@ -39,15 +39,18 @@ def decode_original(
 ) -> DecodedImage:
     """Return a picture of the library, decoded as `decode_image` does; of a video its cover, or the frame at a time.
 
-    None are fetched from an address. Raises DecodeError or UnknownSource.
+    It is what was indexed, or nothing. None are fetched from an address. Raises DecodeError or UnknownSource.
     """
     if not row.is_video:
         return decode_image(read_original(row, limits), short_side=short_side, long_side=long_side, limits=limits)
-    path = find_video(row)
+    find_video(row)
     from models.videos.moments import decode_at, decode_cover
     from models.videos.opening import open_video
 
-    with open_regular(path) as file, open_video(file, limits) as video:
+    opened = open_original(row, limits)
+    if isinstance(opened, Redirect) or isinstance(opened.held, bytes):
+        raise DecodeError("video_elsewhere")
+    with opened, explain(), open_video(opened.held, limits) as video:
         decoded = decode_cover(video, limits, short_side=short_side, long_side=long_side)
         if at_ms is None:
             return decoded
@@ -74,7 +77,17 @@ def find_clip_of(row: ImageRow) -> Path | None:
 
 
 def address_of(row: ImageRow) -> str | None:
-    """Return where a picture was fetched from, None for one of this machine."""
+    """Return where a picture was fetched from, None for one of this machine, or where the address has secrets."""
+    address = _raw_address(row)
+    return None if address is None or has_secrets(address) else address
+
+
+def is_fetched(row: ImageRow) -> bool:
+    """Say whether a picture was fetched from an address."""
+    return _raw_address(row) is not None
+
+
+def _raw_address(row: ImageRow) -> str | None:
     try:
         return open_source(row.source).address(row.path)
     except UnknownSource:

@@ -15,6 +15,7 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import LibraryEncoder
 from indexer.library.part_keys import owners_of, pack_key
 from indexer.library.sources.items import Item
+from indexer.pipeline.changes import NOT_FETCHED
 from indexer.pipeline.engines import DeviceEncoders
 from indexer.pipeline.read import (
     FILES_A_WORKER,
@@ -34,6 +35,19 @@ _FLUSH_ROWS = 2048
 
 
 @dataclass(slots=True)
+class NotFetched:
+    """Addresses that were not fetched: how many, and what became of the first."""
+
+    count: int = 0
+    first: FailureRecord | None = None
+
+    def add(self, record: FailureRecord, count: int = 1) -> None:
+        """Count some."""
+        self.count += count
+        self.first = self.first or record
+
+
+@dataclass(slots=True)
 class Progress:
     """How far a run has come. `seconds` sums each stage; reading and annotating over all workers."""
 
@@ -41,6 +55,8 @@ class Progress:
     encoded: int = 0
     copied: int = 0  # files whose content had a vector: copies, and what was moved
     failed: int = 0
+    refused: NotFetched = field(default_factory=NotFetched)  # as they lead inside this network
+    kept: NotFetched = field(default_factory=NotFetched)  # indexed, and to be fetched again another time
     problems: Counter[str] = field(default_factory=Counter)  # by annotator: pictures in which it found nothing
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -48,6 +64,16 @@ class Progress:
     def done(self) -> int:
         """Files dealt with."""
         return self.encoded + self.copied + self.failed
+
+    def note(self, record: FailureRecord, *, stays: bool) -> None:
+        """Count a failure; a picture that `stays` is as it was."""
+        if record.reason == "url_inside":
+            self.refused.add(record)
+        if stays:
+            self.kept.add(record)
+            self.copied += 1
+        else:
+            self.failed += 1
 
     def add(self, stage: str, seconds: float) -> None:
         """Add to a stage's time."""
@@ -202,6 +228,10 @@ class EncodeRun:
         """
         record = found.record
         if isinstance(record, FailureRecord):
+            stays = self._stays(found.item, record)
+            if stays is not None:
+                self._changing.discard(stays)
+                return
             self._changing.discard(self._catalog.put_failure(found.item, record.reason, record.detail))
             return
         if isinstance(record, ImageRecord) and record.content is not None:
@@ -220,6 +250,12 @@ class EncodeRun:
             record.item, content_id, changing=self._changing, has_new_vector=content_id in vectors
         )
         self._changing.discard(image_id)
+
+    def _stays(self, item: Item, record: FailureRecord) -> int | None:
+        """Return the picture that is indexed, and stays so though it could not be fetched just now; None if none is."""
+        if record.reason not in NOT_FETCHED or not item.remote:
+            return None
+        return self._catalog.find_indexed(item.locator)
 
     def _submit(self, batch: list[Record], devices: Mapping[str, DeviceEncoders]) -> UnderWay:
         """Begin to encode what is new in a batch."""
@@ -271,10 +307,11 @@ class EncodeRun:
             for record in batch
         ]
         under_way.popleft()
-        failed = sum(isinstance(record, FailureRecord) for record in batch)
+        failures = [record for record in batch if isinstance(record, FailureRecord)]
+        for record in failures:
+            self.progress.note(record, stays=self._stays(dataset.items[record.index], record) is not None)
         self.progress.encoded += len(vectors)
-        self.progress.failed += failed
-        self.progress.copied += len(batch) - len(vectors) - failed
+        self.progress.copied += len(batch) - len(vectors) - len(failures)
         self.progress.add(mark("encode"), time.perf_counter() - started)
 
 

@@ -74,7 +74,10 @@ class LibraryEncoding:
             Item(row.locator, row.stamp, remote=sources[row.locator.source_id].address(row.path) is not None)
             for row in rows
         ]
-        self._encode_with(kind(self.catalog, self.encoders, Progress(total=len(items))), items, of_parts=True)
+        progress = Progress(total=len(items))
+        self._encode_with(kind(self.catalog, self.encoders, progress), items, of_parts=True)
+        if progress.refused.first is not None:
+            self.progress.refused.add(progress.refused.first, progress.refused.count)
         self.progress.add(stage, time.perf_counter() - started)
 
     def _readable(self, ids: Sequence[int]) -> list[ImageRow]:
@@ -112,6 +115,8 @@ class LibraryEncoding:
                 limits=settings.decode_limits,
                 offline=settings.offline,
                 fetch_timeout_s=settings.fetch_timeout_seconds,
+                allow_private=settings.allow_private,
+                through_proxy=settings.fetch_through_proxy,
             ),
             self.annotators,
             of_parts,

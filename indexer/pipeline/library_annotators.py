@@ -25,7 +25,7 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.encoders import open_encoders
 from indexer.library.errors import UnknownSource
 from indexer.library.layout import Layout
-from indexer.library.originals import address_of, decode_original
+from indexer.library.originals import decode_original, is_fetched
 from indexer.library.thumbnails import make_thumbnail
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate
@@ -164,7 +164,7 @@ class _LibraryWork:
                 decoded = decode_original(row, short_side=0, long_side=side, limits=self.limits)
                 return make_thumbnail(decoded.image, side)
         for row in rows:
-            if address_of(row) is not None:
+            if is_fetched(row):
                 with suppress(OSError, ValueError), Image.open(self.library.layout.thumbnail(row.sha256)) as image:
                     return image.convert("RGB")
         logger.info("%s cannot be looked at now", rows[0].place)

@@ -29,6 +29,7 @@ from indexer.library.layout import Layout
 from indexer.library.sources.items import Item, KnownItem, Name, Root, Stamp
 from indexer.library.sources.kinds import open_source
 from indexer.library.sources.port import ScanContext, Source
+from indexer.pipeline.addresses import check_fetchable, warn_inside, warn_not_fetched
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare, items_as_known
@@ -131,6 +132,8 @@ class Run:
         """Scan, encode, publish. Raises InvalidList for a list among `folders`; later it is a warning."""
         self.named = folders
         self.catalog.check_seal(thorough=self.options.only is None)
+        if self.options.reencode:
+            check_fetchable(self.catalog, self.settings)
         self._renew()
         changes = self._scan(folders)
         last_image = self.catalog.last_image()
@@ -157,6 +160,7 @@ class Run:
         )
         encoding.encode_parts()
         encoding.encode_regions()
+        self.warnings += warn_not_fetched(self.progress)
         self._adopt_moved(last_image)
         self._record_stamps()
         for encoder in self.encoders.values():
@@ -303,6 +307,7 @@ class Run:
             if not there:
                 self.dead.append(root)
             return Changes()
+        self.warnings += warn_inside(source, known, self.settings)
         gone = [] if believed else self._find_gone_mounts(root, context.mounts, found, known)
         self.catalog.put_mounts(root, sorted({*context.mounts, *gone}))
         return compare(found, known, [*context.unreadable, *gone] if found else [], retry=self.retry)

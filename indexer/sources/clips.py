@@ -10,13 +10,11 @@ from typing import Final
 
 from models.pictures.errors import DecodeError
 from models.pictures.files import open_regular
+from models.videos.clips import says_clip
 
 _VIDEOS: Final = (".mov", ".mp4")
 _PICTURES: Final = (".heic", ".heif", ".jpg", ".jpeg")
 _ADDED: Final = "_hevc"  # to the names of clips, by what copies them to other systems
-_SIGN: Final = b"com.apple.quicktime.content.identifier"  # what a picture and its clip have in common
-_LOOKED_AT: Final = 2**16  # bytes at the end and at the beginning, where a file says what it is
-_MOST_BYTES: Final = 2**27  # of a clip, which lasts three seconds
 
 
 class Clips:
@@ -67,13 +65,6 @@ def _split(name: str) -> tuple[str, str]:
 def _says_clip(path: Path) -> bool:
     try:
         with open_regular(path) as file:
-            size = file.seek(0, 2)
-            if size > _MOST_BYTES:
-                return False
-            file.seek(max(0, size - _LOOKED_AT))
-            if _SIGN in file.read(_LOOKED_AT):
-                return True
-            file.seek(0)
-            return _SIGN in file.read(_LOOKED_AT)
+            return says_clip(file)
     except (DecodeError, OSError):
         return False

@@ -80,7 +80,7 @@ class FolderSource(Source):
 
     def original(self, picture: StoredItem, _limits: DecodeLimits) -> Original:
         """Return the file itself."""
-        return FilePath(self.file(picture.locator.key))
+        return FilePath(self.file(picture.locator.key), within=self.root.path)
 
 
 def scan(

@@ -15,6 +15,7 @@ from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from indexer.errors import InvalidList
+from indexer.library.addresses.shown import is_address, shown_address
 from indexer.library.sources.items import Item, KnownItem, Locator, Name, Root, Stamp
 from indexer.library.sources.port import FilePath, Original, ReadOptions, Redirect, ScanContext, Source, StoredItem
 from indexer.sources.folders import clamp_mtime, file_item, read_file
@@ -33,7 +34,6 @@ _PLACES = {"path", "url"}
 _MAX_CHARS = 20_000  # of a caption, and of all tags of a picture
 _MAX_PLACE_CHARS = 8_192
 _ROWS_FOR_COLUMNS = 100  # rows of JSON lines need not all have every column
-_SCHEMES = ("http://", "https://")
 _SEPARATOR = re.compile(r"[;；,，、|\n]")
 _SERVER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://[^/?#]*")
 
@@ -57,10 +57,9 @@ class ListSource(Source):
         address = self.address(item.locator.key)
         if address is None:
             return read_file(self.file(item.locator.key), item.stamp, options.limits)
-        from indexer.sources.addresses import Fetching, fetch_address
+        from indexer.library.addresses.fetching import fetch_address
 
-        fetching = Fetching(offline=options.offline, timeout_s=options.fetch_timeout_s)
-        data, mtime_ns = fetch_address(address, options.limits, fetching)
+        data, mtime_ns = fetch_address(address, options.limits, options.fetching)
         return Stamp(len(data), clamp_mtime(mtime_ns)), data
 
     def is_out_of_sight(self, items: Collection[Item], known: Mapping[Name, KnownItem]) -> bool:
@@ -86,14 +85,18 @@ class ListSource(Source):
 
     def original(self, picture: StoredItem, _limits: DecodeLimits) -> Original:
         """Return the file, or the address."""
-        address = self.address(picture.locator.key)
-        return FilePath(self.file(picture.locator.key)) if address is None else Redirect(address)
+        key = picture.locator.key
+        address = self.address(key)
+        if address is not None:
+            return Redirect(address)
+        is_beside = not key.startswith(("/", "../"))
+        return FilePath(self.file(key), within=self.root.path.parent if is_beside else None)
 
     def place(self, locator: Locator) -> str:
-        """Return a file's whole path, an address, or a row of the list."""
+        """Return a file's whole path, an address without what is secret in it, or a row of the list."""
         if locator.row is not None:
             return super().place(locator)
-        return locator.key if "://" in locator.key else str(self.file(locator.key))
+        return shown_address(locator.key) if "://" in locator.key else str(self.file(locator.key))
 
     def key_of(self, place: str) -> str:
         """Return an address as it is, a file's path as the list may have it."""
@@ -106,11 +109,6 @@ class ListSource(Source):
         if "://" not in key:
             return key
         return unquote(key.partition("://")[2].partition("/")[2].partition("?")[0].partition("#")[0])
-
-
-def is_address(key: str) -> bool:
-    """Say whether a key is an address: no path has two slashes in a row."""
-    return key.startswith(_SCHEMES)
 
 
 def scan_list(root: Root) -> Iterator[Item]:
@@ -201,7 +199,7 @@ def _read_row(root: Root, number: int, row: Mapping[str, object] | None, columns
         return replace(file_item(root, *_local(root.path.parent, place)), caption=caption, tags=tags)
     place = server[1].lower() + place.removeprefix(server[1])
     if not _is_fetchable(server[0].lower()):
-        return _problem(Locator(root.id, place), "url_invalid", place)
+        return _problem(Locator(root.id, place), "url_invalid", shown_address(place))
     return Item(Locator(root.id, place), Stamp(), caption, tags, remote=True)
 
 

@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from indexer.errors import DescriptionsUnreadable, ShardDamaged
 from indexer.library.sources.items import MAX_INT64, ByteRange, Item, Locator, Root, Stamp
-from indexer.library.sources.port import ReadOptions, ScanContext, Source
+from indexer.library.sources.port import FilePath, Original, ReadOptions, ScanContext, Source, StoredItem
 from indexer.sources.folders import clamp_mtime
 from indexer.sources.lists import COLUMNS, join_tags, text_of
 from indexer.sources.rules import FileKind, PathRules
@@ -25,6 +25,7 @@ from models.foundation.errors import ImageSearchError
 from models.foundation.messages import Message, Quoted, Readable, message, os_message
 from models.pictures.errors import DecodeError
 from models.pictures.files import read_image_file
+from models.pictures.limits import DecodeLimits
 
 _READING = 1  # a shard that was read by a version with another number is read again
 _MAX_TEXT_BYTES = 1 << 20
@@ -70,6 +71,13 @@ class TarSource(Source):
     def file(self, _key: str) -> Path:
         """Return the tar."""
         return self.root.path
+
+    def original(self, picture: StoredItem, _limits: DecodeLimits) -> Original:
+        """Return a part of the tar."""
+        part = picture.locator.part
+        if part is None:
+            raise DecodeError("not_found")
+        return FilePath(self.root.path, part=part)
 
 
 def scan_shard(root: Root, *, unreadable: list[str], warnings: list[ImageSearchError]) -> Iterator[Item]:

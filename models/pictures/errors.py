@@ -27,6 +27,8 @@ DECODE_REASONS: dict[str, str] = {
     "too_many_bytes": mark("the file is too big: {detail}"),
     "not_a_regular_file": mark("not a regular file: {detail}"),
     "not_found": mark("the file is gone, or is a link to nothing"),
+    "changed": mark("the file has changed since it was indexed"),
+    "linked_away": mark("it is a link that leads out of its folder"),
     "permission_denied": mark("no permission to read the file"),
     "crashed": mark("reading the file crashed the decoder"),
     "io_error": mark("the file could not be read: {detail}"),
@@ -36,6 +38,15 @@ DECODE_REASONS: dict[str, str] = {
     "url_timeout": mark("the address has not answered within {detail} s"),
     "url_status": mark("the address answers {detail}"),
     "url_redirects": mark("the address leads in circles, or away from http: {detail}"),
+    "url_inside": mark(
+        "it leads inside this machine or network, where lists may not lead unless it is allowed: {detail} "
+        "(--allow-private HOST, or XUNTU_ALLOW_PRIVATE)"
+    ),
+    "url_insecure": mark("the address leads from https to http, where anybody on the way can change it: {detail}"),
+    "url_proxy": mark(
+        "there is a proxy for {detail}, which looks up names itself, so that nothing keeps lists out of this network. "
+        "Fetch through it all the same: XUNTU_FETCH_THROUGH_PROXY=1; or without it: NO_PROXY=*"
+    ),
     "url_web_page": mark("a web page came instead of a picture"),
     "url_invalid": mark("not an address that can be fetched: {detail}"),
     "base64": mark("its base64 text is damaged"),
@@ -45,7 +56,19 @@ DECODE_REASONS: dict[str, str] = {
 }
 
 
+# Kinds of addresses that are inside this machine or network.
+INSIDE: dict[str, str] = {
+    "machine": mark("{host} leads to {address}, which is this machine"),
+    "link": mark("{host} leads to {address}, which is on the link of this machine (link-local)"),
+    "private": mark("{host} leads to {address}, which is in a private network"),
+    "shared": mark("{host} leads to {address}, which is in the network of a provider (carrier-grade NAT)"),
+    "multicast": mark("{host} leads to {address}, which is a multicast address"),
+    "reserved": mark("{host} leads to {address}, which is a reserved address"),
+    "metadata": mark("{host} leads to {address}, where clouds keep secrets of a machine; only {itself} can be allowed"),
+}
+
 _DETAILS = (
+    *INSIDE.values(),
     mark("{width} x {height} = {megapixels} megapixels, limit {limit}"),
     mark("{size} MiB, limit {limit}"),
     mark("link to {name}"),

@@ -101,17 +101,17 @@ def adopt(folder: EncoderFolder, given: Path, *, on_progress: Callable[[str, int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class _Mirror:
     prefix: str  # of the address of a file
     source: str  # as the record names it
 
 
-def _list_places(publication: Publication, options: FetchOptions) -> list[_Place]:
+def _list_places(publication: Publication, options: FetchOptions) -> list[_Mirror]:
     at = f"{(options.mirror or HUGGINGFACE).rstrip('/')}/{publication.huggingface}"
     source = at if options.mirror else f"huggingface:{publication.huggingface}"
     places = {
-        "huggingface": _Place(prefix=f"{at}/resolve/{publication.revision or 'main'}", source=source),
-        "modelscope": _Place(
+        "huggingface": _Mirror(prefix=f"{at}/resolve/{publication.revision or 'main'}", source=source),
+        "modelscope": _Mirror(
             prefix=f"{options.modelscope.rstrip('/')}/models/{publication.modelscope}/resolve/master",
             source=f"modelscope:{publication.modelscope}",
         ),
@@ -161,14 +161,14 @@ class _Pull:
         self._sources = sources
         self._attempts: list[tuple[str, Readable]] = []
 
-    def fetch_from(self, places: Sequence[_Place]) -> Record:
+    def fetch_from(self, places: Sequence[_Mirror]) -> Record:
         """Return the record of the first form that a place has. Raises FetchFailed."""
         for place in places:
             with contextlib.suppress(Failed):
                 return self._fetch_form(place)
         raise FetchFailed(self._folder.missing(), self._attempts)
 
-    def _fetch_form(self, place: _Place) -> Record:
+    def _fetch_form(self, place: _Mirror) -> Record:
         for names in self._forms:
             with contextlib.suppress(Absent):
                 for name in reversed(names):  # the weights, by far the largest, once all else is here
@@ -177,7 +177,7 @@ class _Pull:
                 return _remember(self._folder, " + ".join(sources), names)
         raise Failed
 
-    def _fetch_file(self, place: _Place, name: str) -> None:
+    def _fetch_file(self, place: _Mirror, name: str) -> None:
         if name in self._sources:
             return
         address = f"{place.prefix}/{quote(name)}"

@@ -375,7 +375,8 @@ def test_a_picture_of_an_address_is_shown_and_its_original_is_there(photographs,
         thread.start()
         address = f"http://127.0.0.1:{server.server_port}/people/camera.png"
         (tmp_path / "list.csv").write_text(f"url,tags\n{address},a;b\n")
-        build(IndexerSettings(data=tmp_path / "data", workers=0), [tmp_path / "list.csv"], BuildOptions())
+        settings = IndexerSettings(data=tmp_path / "data", workers=0, allow_private="127.0.0.1")
+        build(settings, [tmp_path / "list.csv"], BuildOptions())
         server.shutdown()
         thread.join()
     url = serve(tmp_path / "data")

@@ -161,6 +161,15 @@ def test_a_picture_is_deleted_into_the_trash_and_only_an_uploaded_one(data, url,
     assert httpx.delete(f"{url}/v1/images/9999").status_code == 404
 
 
+def test_what_has_taken_the_place_of_a_picture_is_not_deleted(data, client):
+    by_path = {(one.root, one.path): one.id for one in client.images().images}
+    (data / "kept" / "2.png").write_bytes(picture(40))
+    with pytest.raises(errors.ProblemError) as caught:
+        client.delete_image(by_path["kept", "2.png"])
+    assert (caught.value.status, caught.value.code) == (409, "file_changed")
+    assert (data / "kept" / "2.png").read_bytes() == picture(40)
+
+
 def test_nothing_is_kept_where_no_folder_is_named(data, serve_app):
     url = serve_app(create_app(Settings(data=data / "data")))
     answer = put(url, "a.png", picture())

@@ -11,12 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from indexer.library.addresses.fetching import Fetching, fetch_address
 from indexer.library.originals import address_of
-from indexer.sources.addresses import Fetching, fetch_address
 from models.pictures.errors import DECODE_REASONS, DecodeError, decode_reason
 from models.pictures.limits import DecodeLimits
 
 Answer = tuple[int, Mapping[str, str], bytes]
+
+
+@pytest.fixture(autouse=True)
+def allow_loopback(monkeypatch):
+    monkeypatch.setenv("XUNTU_ALLOW_PRIVATE", "127.0.0.1")
 
 
 def picture(seed: int) -> bytes:
@@ -151,7 +156,9 @@ def test_several_servers_are_waited_for_at_once(album):
 def test_addresses_through_real_workers(album, processes):
     with web({f"/{n}.png": (200, IMAGE, picture(n)) for n in range(70)}) as (url, asked):
         table = album.write_list("\n".join(["url", *(f"{url}/{n}.png" for n in range(70))]))
-        done = album.command("build", table, "--data", album.data, "--encoder", "hash", "--workers", 2)
+        done = album.command(
+            "build", table, "--data", album.data, "--encoder", "hash", "--workers", 2, "--allow-private", "127.0.0.1"
+        )
         assert "70 encoded" in done.stdout, done.stderr
         assert len(asked) == 70
 
@@ -181,7 +188,7 @@ FETCHED = {
 @pytest.mark.parametrize("name", FETCHED)
 def test_what_an_address_may_answer(name):
     answer, problem = FETCHED[name]
-    limits, fetching = DecodeLimits(max_bytes=40_000), Fetching(timeout_s=60, pause_s=0)
+    limits, fetching = DecodeLimits(max_bytes=40_000), Fetching(allow_private="127.0.0.1", timeout_s=60, pause_s=0)
     with web({f"/{name}": answer, "/ok": FETCHED["ok"][0]}) as (url, asked):
         if problem is None:
             assert fetch_address(f"{url}/{name}", limits, fetching)[0] == picture(0)
@@ -206,7 +213,7 @@ def test_what_an_address_may_answer(name):
 )
 def test_addresses_that_lead_nowhere(address, reason):
     with pytest.raises(DecodeError) as caught:
-        fetch_address(address, DecodeLimits(), Fetching(timeout_s=60, pause_s=0))
+        fetch_address(address, DecodeLimits(), Fetching(allow_private="127.0.0.1", timeout_s=60, pause_s=0))
     assert caught.value.reason == reason
 
 
@@ -216,7 +223,9 @@ def test_an_address_that_never_answers():
         silent.listen()
         with pytest.raises(DecodeError) as caught:
             fetch_address(
-                f"http://127.0.0.1:{silent.getsockname()[1]}/", DecodeLimits(), Fetching(timeout_s=0.05, pause_s=0)
+                f"http://127.0.0.1:{silent.getsockname()[1]}/",
+                DecodeLimits(),
+                Fetching(allow_private="127.0.0.1", timeout_s=0.05, pause_s=0),
             )
     assert (caught.value.reason, caught.value.detail) == ("url_timeout", "0.05")
 
@@ -237,7 +246,7 @@ def test_a_server_that_sends_byte_by_byte_is_not_waited_for_forever(first):
             yield b"a"
 
     with speak(drip) as address, pytest.raises(DecodeError) as caught:
-        fetch_address(address, DecodeLimits(), Fetching(timeout_s=0.05, pause_s=0))
+        fetch_address(address, DecodeLimits(), Fetching(allow_private="127.0.0.1", timeout_s=0.05, pause_s=0))
     assert caught.value.reason == "url_timeout"
     assert caught.value.detail in ("0.3", "0.05")  # of the whole answer, or where this machine is busy of one byte
 
@@ -246,7 +255,9 @@ def test_what_comes_with_a_redirect_is_not_read():
     with web({"/ok": (200, IMAGE, picture(0))}) as (url, _):
         head = f"HTTP/1.1 302 Found\r\nLocation: {url}/ok\r\nContent-Length: 1000000000000\r\n\r\n"
         with speak(lambda: [head.encode(), bytes(100_000)]) as address:
-            assert fetch_address(address, DecodeLimits(), Fetching(timeout_s=60, pause_s=0))[0] == picture(0)
+            assert fetch_address(address, DecodeLimits(), Fetching(allow_private="127.0.0.1", timeout_s=60, pause_s=0))[
+                0
+            ] == picture(0)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +279,7 @@ def test_the_words_of_a_server_are_told_in_short_and_without_control_characters(
         speak(lambda: [b"\x1b[31mSSH-2.0 " + b"\xff" * 60_000 + b"\r\n"]) as address,
         pytest.raises(DecodeError) as caught,
     ):
-        fetch_address(address, DecodeLimits(), Fetching(timeout_s=60, pause_s=0))
+        fetch_address(address, DecodeLimits(), Fetching(allow_private="127.0.0.1", timeout_s=60, pause_s=0))
     assert caught.value.reason == "url_unreachable"
     assert caught.value.detail.startswith("[31mSSH-2.0 ÿ")
     assert len(caught.value.detail) <= 200

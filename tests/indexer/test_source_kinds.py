@@ -129,7 +129,7 @@ def test_changes_in_it_are_followed(zipped):
         (row,) = [row for name, row in zipped.by_path().items() if name == "猫.png"]
         write_zip(zipped.folder / "old.zip", {"猫.png": picture(4)})
         problem = client.get(f"/v1/images/{row.id}/file")
-        assert (problem.status_code, problem.json()["code"]) == (404, "file_gone")
+        assert (problem.status_code, problem.json()["code"]) == (409, "file_changed")
 
 
 def test_pictures_of_a_kind_that_nothing_can_read_stay_and_are_found(zipped):

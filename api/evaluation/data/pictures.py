@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from api.evaluation.data.datasets import Picture
 from api.evaluation.errors import InvalidDataSet
 from indexer.errors import InvalidList, InvalidRoot
+from indexer.library.addresses.shown import shown_address
 from indexer.library.sources.items import Item, Root
 from indexer.library.sources.port import ReadOptions, ScanContext, Source
 from indexer.sources.places import source_at
@@ -97,7 +98,7 @@ def list_pictures(paths: Sequence[Path], reading: ReadOptions) -> list[Picture]:
     Raises InvalidDataSet, InvalidRoot, ShardDamaged or BackendNotInstalled.
     """
     return [
-        Picture(item.locator.label, partial(_read_item, source, item, reading))
+        Picture(shown_address(item.locator.label), partial(_read_item, source, item, reading))
         for number, path in enumerate(paths)
         for source, item in _scan(number, path)
     ]

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from api.http.door.gates import Work
@@ -28,18 +28,28 @@ class _Room:
 class Admission:
     """Counts the requests inside. Not for several threads: everything happens on the loop."""
 
-    def __init__(self, limits: Mapping[Work, int], max_bytes: int) -> None:
+    def __init__(
+        self, limits: Mapping[Work, int], max_bytes: int, on_refusal: Callable[[Work], object] = lambda _: None
+    ) -> None:
+        """Take how many of each kind may be inside (0, or none given: any number), and how many bytes of bodies."""
+        self._on_refusal = on_refusal
         self._rooms = {work: _Room(limits.get(work, 0)) for work in Work}
         self._max_bytes = max_bytes
         self._bytes = 0
 
-    def enter(self, work: Work) -> "Place":
-        """Return a place for a request. Raises Overloaded."""
-        room = self._rooms[work]
-        if room.is_full:
-            raise Overloaded(self.wait_s(work))
-        room.inside += 1
-        return Place(self, work)
+    def enter(self, work: Work) -> None:
+        """Count one more inside. Raises Overloaded."""
+        if self._rooms[work].is_full:
+            raise self.refuse(work)
+        self._rooms[work].inside += 1
+
+    def refuse(self, work: Work) -> Overloaded:
+        """Return the error of a request that there is no room for: to come again when there is likely to be.
+
+        That is in as many seconds as such a request has taken of late.
+        """
+        self._on_refusal(work)
+        return Overloaded(min(max(1, math.ceil(self._rooms[work].mean_s)), _LONGEST_WAIT))
 
     def count(self, work: Work) -> int:
         """Return how many are inside."""
@@ -49,10 +59,6 @@ class Admission:
     def held_bytes(self) -> int:
         """How many bytes of bodies are held."""
         return self._bytes
-
-    def wait_s(self, work: Work) -> int:
-        """Return after how many seconds there is likely to be room: as long as such a request has taken of late."""
-        return min(max(1, math.ceil(self._rooms[work].mean_s)), _LONGEST_WAIT)
 
     def hold(self, count: int) -> bool:
         """Say whether so many more bytes are held now."""
@@ -67,11 +73,8 @@ class Admission:
 
     def move(self, before: Work, after: Work) -> None:
         """Count a request as another kind of work from now on. Raises Overloaded where there is no room for it."""
-        room = self._rooms[after]
-        if room.is_full:
-            raise Overloaded(self.wait_s(after))
+        self.enter(after)
         self._rooms[before].inside -= 1
-        room.inside += 1
 
     def leave(self, work: Work, took_s: float) -> None:
         """Count a request that is done."""
@@ -81,13 +84,18 @@ class Admission:
 
 
 class Place:
-    """The place of one request, until `leave`."""
+    """The place of one request: from when it waits outside, until `leave`."""
 
     def __init__(self, admission: Admission, work: Work) -> None:
         self.work = work
         self._admission = admission
-        self._since = time.perf_counter()
+        self._since: float | None = None
         self._bytes = 0
+
+    def enter(self) -> None:
+        """Go inside. Raises Overloaded."""
+        self._admission.enter(self.work)
+        self._since = time.perf_counter()
 
     def become(self, work: Work) -> None:
         """Take a place among requests of another kind instead. Raises Overloaded."""
@@ -96,12 +104,13 @@ class Place:
             self.work = work
 
     def hold(self, count: int) -> None:
-        """Hold so many bytes of its body. Raises Overloaded."""
+        """Hold so many more bytes of its body. Raises Overloaded."""
         if not self._admission.hold(count):
-            raise Overloaded(self._admission.wait_s(self.work))
+            raise self._admission.refuse(self.work)
         self._bytes += count
 
     def leave(self) -> None:
         """Give the place and the bytes back."""
         self._admission.release(self._bytes)
-        self._admission.leave(self.work, time.perf_counter() - self._since)
+        if self._since is not None:
+            self._admission.leave(self.work, time.perf_counter() - self._since)

@@ -1,6 +1,7 @@
 """The door itself: every request passes it before its body is read."""
 
 import logging
+from collections import deque
 
 from fastapi import Request
 from starlette.responses import Response
@@ -10,9 +11,7 @@ from api.http.door.access import Callers, read_token
 from api.http.door.admission import Admission, Place
 from api.http.door.gates import SMALL_BODY, Gate, Way, Work
 from api.http.errors import http_problem, problem_of
-from api.http.metrics import Metrics
 from api.search.errors import Overloaded
-from models.foundation.errors import ImageSearchError
 
 logger = logging.getLogger(__name__)
 
@@ -32,14 +31,12 @@ class Door:
         callers: Callers,
         admission: Admission,
         max_body: int,
-        metrics: Metrics,
     ) -> None:
         """`max_body`: the most bytes of a body that holds pictures."""
         self.app = app
         self._callers = callers
         self._admission = admission
         self._max_body = max_body
-        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -56,20 +53,24 @@ class Door:
             await refusal(scope, receive, send)
             return
         work = Work.PICTURE if gate.pictures and (size is None or size > SMALL_BODY) else gate.work
+        place = Place(self._admission, work)
+        scope["state"]["place"] = place
         try:
-            place = self._admission.enter(work)
-        except Overloaded as error:
-            await self._refuse(request, work, error)(scope, receive, send)
-            return
-        try:
-            scope["state"]["place"] = place
             if size is None:
+                place.enter()
                 await _Counted(self.app, place, most)(scope, receive, send)
-            else:
+                return
+            if size > SMALL_BODY:
+                place.enter()
                 place.hold(size)
-                await self.app(scope, receive, send)
+            elif size:  # a slow client waits outside
+                receive = await _receive_all(receive, place)
+                place.enter()
+            else:
+                place.enter()
+            await self.app(scope, receive, send)
         except Overloaded as error:
-            await self._refuse(request, work, error)(scope, receive, send)
+            await problem_of(request, error)(scope, receive, send)
         finally:
             place.leave()
 
@@ -87,9 +88,19 @@ class Door:
         request.scope["state"]["caller"] = caller
         return None
 
-    def _refuse(self, request: Request, work: Work, error: ImageSearchError) -> Response:
-        self._metrics.refused.labels(work).inc()
-        return problem_of(request, error)
+
+async def _receive_all(receive: Receive, place: Place) -> Receive:
+    """Return what receives a body that has come. Raises Overloaded where there is no room for it."""
+    messages: deque[Message] = deque()
+    while not messages or messages[-1].get("more_body"):
+        message = await receive()
+        place.hold(len(message.get("body", b"")))
+        messages.append(message)
+
+    async def receive_again() -> Message:
+        return messages.popleft() if messages else await receive()
+
+    return receive_again
 
 
 class _Counted:

@@ -1,14 +1,11 @@
-"""One picture of the library: what is known of it, the file, a thumbnail, and others like it."""
+"""One picture of the library: what is known of it, a thumbnail, and others like it. Its file: see files.py."""
 
 import asyncio
-import os
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse, RedirectResponse
 from PIL import Image
 from pydantic import BaseModel, Field
 
@@ -26,7 +23,7 @@ from api.http.mapping import (
     to_query,
     to_response,
 )
-from api.search.errors import FileGone
+from api.search.errors import why_not_read
 from api.search.listing import list_pictures
 from api.search.options import MAX_K, MAX_OFFSET
 from api.search.query import Clause
@@ -35,8 +32,7 @@ from indexer.library.catalog.records import ImageRow
 from indexer.library.errors import UnknownSource
 from indexer.library.filters import Filter
 from indexer.library.layout import Layout
-from indexer.library.originals import address_of, decode_original, find_clip_of, find_original
-from indexer.library.sources.port import Bytes, FilePath, Redirect
+from indexer.library.originals import address_of, decode_original, find_clip_of
 from indexer.library.thumbnails import THUMBNAIL_SIDE, make_thumbnail
 from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
@@ -45,7 +41,7 @@ from models.pictures.parts import crop, telling_part
 router = APIRouter(prefix="/images", tags=["images"])
 
 # A picture may change under its id: a client keeps its copy, and asks whether it still holds.
-_CACHE = {"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
+_CACHE = {"Cache-Control": "private, no-cache"}
 
 
 @router.get("")
@@ -127,39 +123,6 @@ def _dated(row: ImageRow, by_camera: str | None) -> Literal["camera", "beside", 
     return "beside" if row.beside_at else "name" if row.named_at else "file"
 
 
-@router.get("/{image_id}/file", response_class=FileResponse, responses={307: {"description": "It is at an address"}})
-@gated(Scope.FILES, Work.FILE)
-async def download_image(
-    image_id: int,
-    service: ServiceDep,
-    clip: Annotated[bool, Query(description="The film that lies beside a live photo, in place of the picture")] = False,
-) -> Response:
-    """Return the file as it is, or a range of it; of a picture that was fetched from an address, the way there."""
-    row = await asyncio.to_thread(service.serving.engine.get_image, image_id)
-    if clip:
-        film = await asyncio.to_thread(find_clip_of, row)
-        if film is None:
-            raise FileGone(image_id)
-        kind = _media_type("mov" if film.suffix.lower() == ".mov" else "mp4")
-        return FileResponse(film, media_type=kind, filename=displayable(film.name), headers=_CACHE)
-    limits = DecodeLimits(max_bytes=service.settings.max_file_bytes)
-    try:
-        original = await asyncio.to_thread(find_original, row, limits)
-    except DecodeError as error:
-        raise FileGone(image_id) from error
-    kind, name = _media_type(row.format), displayable(row.path.rpartition("/")[2])
-    match original:
-        case Redirect(address):
-            return RedirectResponse(address, headers=_CACHE)
-        case FilePath(path):
-            if not await asyncio.to_thread(lambda: path.is_file() and os.access(path, os.R_OK)):
-                raise FileGone(image_id)
-            return FileResponse(path, media_type=kind, filename=name, headers=_CACHE)
-        case Bytes(data):
-            disposition = f"attachment; filename*=utf-8''{quote(name, safe='')}"
-            return Response(data, media_type=kind, headers={**_CACHE, "Content-Disposition": disposition})
-
-
 @router.get("/{image_id}/thumbnail", response_class=Response)
 @gated(Scope.FILES, Work.FILE)
 async def get_thumbnail(
@@ -221,26 +184,11 @@ def _thumbnail(layout: Layout, row: ImageRow, part: HitPart | None, size: int, l
     except (DecodeError, UnknownSource) as error:
         if stored.is_file():  # the file has gone since; a smaller picture is better than none
             return stored.read_bytes()
-        raise FileGone(row.id) from error
+        raise why_not_read(row.id, error) from error
     shown = decoded.image
     if part and part.at is None:
         shown = crop(shown, part.box, (decoded.width, decoded.height))
     return _webp(make_thumbnail(shown, size))
-
-
-_VIDEO_TYPES = {
-    "mp4": "mp4",
-    "mov": "quicktime",
-    "3gp": "3gpp",
-    "mkv": "x-matroska",
-    "webm": "webm",
-    "avi": "x-msvideo",
-    "ts": "mp2t",
-}
-
-
-def _media_type(form: str) -> str:
-    return f"video/{_VIDEO_TYPES[form]}" if form in _VIDEO_TYPES else f"image/{form}"
 
 
 def _webp(image: Image.Image) -> bytes:

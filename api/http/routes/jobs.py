@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api import schemas
 from api.http.door.access import Caller
 from api.http.door.gates import Scope, Work, gated
 from api.http.door.json_bodies import BoundedRoute
+from api.http.headers import check_json
 from api.http.jobs.orders import is_destructive, read_order
 from api.http.jobs.places import find_job_root
 from api.http.jobs.records import JobRecord
@@ -24,7 +25,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=BoundedRoute)
 _KEY = Header(alias="Idempotency-Key", max_length=200, description="Asked again by the same key, it is the same job")
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, dependencies=[Depends(check_json)])
 @gated(Scope.INDEX, Work.TEXT)
 async def submit_job(
     body: schemas.JobRequest,

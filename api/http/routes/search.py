@@ -3,12 +3,13 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, UploadFile
+from fastapi import APIRouter, Depends, Form, Query, UploadFile
 from pydantic import BaseModel, Field
 
 from api import schemas
 from api.http.door.gates import Scope, Work, gated
 from api.http.door.json_bodies import BoundedRoute
+from api.http.headers import check_json
 from api.http.mapping import LanguageDep, PlaceDep, ServiceDep, to_clause, to_filter, to_query, to_response
 from api.search.query import Clause
 from models.pictures.errors import ImageTooLarge
@@ -48,7 +49,7 @@ async def search_by_words(
     return to_response(await service.search(query), offset=query.offset, language=language)
 
 
-@router.post("/search")
+@router.post("/search", dependencies=[Depends(check_json)])
 @gated(Scope.SEARCH, Work.TEXT, pictures=True)
 async def search_by_clauses(
     body: schemas.SearchRequest, service: ServiceDep, place: PlaceDep, language: LanguageDep

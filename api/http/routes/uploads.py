@@ -1,6 +1,7 @@
 """Pictures that are kept in a folder of the operator's, and deleted from it."""
 
 import asyncio
+import hashlib
 from pathlib import Path
 from typing import Annotated
 
@@ -15,13 +16,9 @@ from api.http.jobs.telling import describe_job
 from api.http.mapping import LanguageDep, ServiceDep, displayable, shown_path
 from api.http.service import Service
 from api.http.uploads.errors import NotUploaded, UploadsOff
-from api.http.uploads.folder import UploadFolder, check_picture, checksum
-from api.search.errors import FileGone
+from api.http.uploads.folder import UploadFolder, check_picture, checksum, holds_just
+from api.search.errors import FileChanged, FileGone
 from indexer.library.catalog.records import ImageRow
-from indexer.library.errors import UnknownSource
-from indexer.library.originals import find_original
-from indexer.library.sources.port import FilePath
-from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
 
 router = APIRouter(prefix="/images", tags=["images"])
@@ -123,23 +120,26 @@ def _find_known(service: Service, data: bytes) -> ImageRow | None:
         return None
     catalog = service.serving.engine.opened.catalog
     rows = catalog.get_images(catalog.find_by_content(checksum(data)))
-    return next((row for row in rows.values() if (file := _file_of(row)) and file.is_file()), None)
+    return next((row for row in rows.values() if (file := _file_of(row)) and holds_just(file, data)), None)
 
 
 def _file_of(row: ImageRow) -> Path | None:
-    """Return the file that a picture is, None for one in an archive or at an address."""
-    try:
-        original = find_original(row, DecodeLimits())
-    except (DecodeError, UnknownSource):
+    """Return the file that a picture of a folder is, None for one in an archive or a list, and for a link."""
+    if row.source.kind != "folder":
         return None
-    return original.path if isinstance(original, FilePath) else None
+    path = row.source.path / row.path
+    return None if path.is_symlink() else path
 
 
 def _delete(folder: UploadFolder, row: ImageRow, days: int) -> None:
+    """Delete what was indexed. Raises NotUploaded, FileGone, or FileChanged where something else lies there by now."""
     file = _file_of(row)
-    if file is None or row.source.kind != "folder" or not folder.holds(file):
+    if file is None or not folder.holds(file):
         raise NotUploaded(row.id)
     try:
+        with file.open("rb") as opened:
+            if hashlib.file_digest(opened, "sha256").hexdigest() != row.sha256:
+                raise FileChanged(row.id)
         folder.delete(file, days)
     except FileNotFoundError as error:
         raise FileGone(row.id) from error

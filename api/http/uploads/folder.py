@@ -58,10 +58,7 @@ class UploadFolder:
     def find_same(self, name: str, data: bytes) -> Path | None:
         """Return the file of this name, if it holds just this."""
         path = self.root / name
-        try:
-            return path if path.stat().st_size == len(data) and path.read_bytes() == data else None
-        except OSError:
-            return None
+        return path if holds_just(path, data) else None
 
     def store(self, name: str, data: bytes) -> Path:
         """Keep a file under its name, or with a number where that is taken, and return where.
@@ -117,6 +114,14 @@ class UploadFolder:
         for path in trash.iterdir():
             if path.name != ".nomedia" and path.lstat().st_mtime < until:
                 path.unlink(missing_ok=True)
+
+
+def holds_just(path: Path, data: bytes) -> bool:
+    """Say whether a file is there and its content is this."""
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
 
 
 def checksum(data: bytes) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from indexer.library.builds.manifest import Manifest
 from indexer.library.catalog.writer import Catalog
 from indexer.library.damage import Damage, DamageKind
-from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex, NothingToRollBack
+from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex, NothingToRollBack, unreadable
 from indexer.library.index.backends import find_index_damage
 from indexer.library.layout import Layout
 from models.foundation.files import replace_file
@@ -23,7 +23,7 @@ def current_build(layout: Layout) -> str:
     except (FileNotFoundError, NotADirectoryError):
         raise NoIndex(layout.data) from None
     except OSError as error:
-        raise IndexDamaged(Damage(layout.current, DamageKind.FAILING, why=os_message(error))) from error
+        raise unreadable(error, Damage(layout.current, DamageKind.FAILING, why=os_message(error))) from error
     except UnicodeDecodeError as error:
         raise IndexDamaged(Damage(layout.current, DamageKind.NAMES_NO_BUILD)) from error
     if not _BUILD_NAME.fullmatch(name) or not (layout.builds / name).is_dir():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.library.damage import Damage, DamageKind
-from indexer.library.errors import BuildUnreadable, IndexDamaged
+from indexer.library.errors import BuildUnreadable, IndexDamaged, unreadable
 from indexer.library.index.records import IndexEntry, IndexFile
 from models.foundation.files import JSON_ERRORS
 
@@ -62,7 +62,7 @@ class Manifest:
             parts = tuple(map(_read_entry, values.pop("parts", ())))  # builds before format 5 have none
             manifest = cls(**_checked(cls, {**values, "indexes": indexes, "parts": parts}))
         except JSON_ERRORS as error:
-            raise IndexDamaged(Damage(path, DamageKind.UNREADABLE)) from error
+            raise unreadable(error, Damage(path, DamageKind.UNREADABLE)) from error
         if not indexes:
             raise IndexDamaged(Damage(path, DamageKind.NAMES_NO_INDEX))
         return manifest

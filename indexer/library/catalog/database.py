@@ -71,7 +71,8 @@ class Database:
                 self._connection.execute("PRAGMA journal_mode = WAL")
             self._migrate(write=create)
         except sqlite3.OperationalError as error:
-            raise LibraryUnwritable(path, sqlite_message(error)) from error
+            kind = LibraryUnwritable if create else IndexUnavailable
+            raise kind(path, sqlite_message(error)) from error
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # the second where names in it are damaged
             raise CatalogCorrupt(path, sqlite_message(error)) from error
 

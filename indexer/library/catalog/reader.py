@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from indexer.library.addresses.shown import shown_address
 from indexer.library.catalog.paths import encode_path
 from indexer.library.catalog.records import ImageRow, IndexChanges, Locations, Shard, StoredEncoder
 from indexer.library.catalog.roots import ROOT_COLUMNS, root_of
@@ -387,7 +388,11 @@ class CatalogReader(TextDatabase):
             "ORDER BY roots.id, images.path, list_row"
         )
         return [
-            (place_of(root_of(tuple(root)), Locator(root[0], key or "", row=number)), reason, detail or "")
+            (
+                place_of(root_of(tuple(root)), Locator(root[0], key or "", row=number)),
+                reason,
+                shown_address(detail or ""),
+            )
             for key, number, reason, detail, *root in rows
         ]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from indexer.library.addresses.shown import shown_address
 from indexer.library.sources.items import Locator, Root, Stamp
 from indexer.library.sources.kinds import place_of
 from models.foundation.vectors import Ids
@@ -69,6 +70,11 @@ class ImageRow(Content):
     def path(self) -> str:
         """The key of the picture in its source: below a folder, its path."""
         return self.locator.key
+
+    @property
+    def shown_path(self) -> str:
+        """The path as people see it: of an address without what is secret in it."""
+        return shown_address(self.path)
 
     @property
     def place(self) -> str:

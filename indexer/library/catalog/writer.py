@@ -291,6 +291,11 @@ class Catalog(CatalogReader):
         )
         return int(cursor.lastrowid or 0)
 
+    def find_indexed(self, locator: Locator) -> int | None:
+        """Return the picture that is indexed at a place, None if none is."""
+        here = self._find(locator)
+        return here[0] if here and here[2] == "indexed" else None
+
     def put_failure(self, item: Item, reason: str, detail: str) -> int:
         """Record why an item is not indexed; return the picture's id."""
         here = self._find(item.locator)

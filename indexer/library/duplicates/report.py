@@ -128,7 +128,7 @@ def _without_other_names(found: list[Duplicate]) -> list[Duplicate]:
 def _place_on_disk(picture: ImageRow) -> tuple[object, ...]:
     file = _file_of(picture)
     if file is None:
-        return (picture.place,)
+        return (picture.place if picture.locator.key == picture.shown_path else picture.locator.key,)
     try:
         info = file.stat()
     except OSError:

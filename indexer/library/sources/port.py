@@ -6,21 +6,42 @@ from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from indexer.library.sources.items import Item, KnownItem, Locator, Name, Root, Stamp
+from indexer.library.sources.items import ByteRange, Item, KnownItem, Locator, Name, Root, Stamp
 from models.foundation.errors import ImageSearchError
 from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
 
+if TYPE_CHECKING:  # it takes time to import, and searching does not need it
+    from indexer.library.addresses.fetching import Fetching
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """How items are read. A server is waited for so long to connect, and for each of its bytes."""
+    """How items are read. A server is waited for so long to connect, and for each of its bytes.
+
+    `allow_private` names the hosts inside this network that addresses may lead to, with commas between them;
+    `through_proxy`: what is fetched comes by the proxies of the environment.
+    """
 
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     offline: bool = False
     fetch_timeout_s: float = 20.0
+    allow_private: str = ""
+    through_proxy: bool = False
+
+    @property
+    def fetching(self) -> "Fetching":
+        """How what lies at an address is fetched: see `fetch_address`."""
+        from indexer.library.addresses.fetching import Fetching
+
+        return Fetching(
+            offline=self.offline,
+            timeout_s=self.fetch_timeout_s,
+            allow_private=self.allow_private,
+            through_proxy=self.through_proxy,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,9 +60,14 @@ class ScanContext:
 
 @dataclass(frozen=True, slots=True)
 class FilePath:
-    """An original that is a file of this machine; it may be gone."""
+    """An original that is a file of this machine, or a part of one; it may be gone, or be something else by now.
+
+    `within` is the folder that it belongs to, which links may lead out of; None where no folder is meant.
+    """
 
     path: Path
+    within: Path | None = None
+    part: ByteRange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +178,7 @@ class Source(Protocol):
         """
         _, data = self.read(Item(picture.locator), ReadOptions(limits=limits, offline=True))
         if hashlib.sha256(data).hexdigest() != picture.sha256:
-            raise DecodeError("not_found")
+            raise DecodeError("changed")
         return Bytes(data)
 
     def place(self, locator: Locator) -> str:

@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from indexer.library.catalog.records import Locations
 from indexer.library.damage import Damage, DamageKind
-from indexer.library.errors import IndexDamaged
+from indexer.library.errors import IndexDamaged, unreadable
 from models.foundation.files import ARRAY_ERRORS, sha256_of
-from models.foundation.messages import Readable, os_message
+from models.foundation.messages import os_message
 from models.foundation.vectors import Vectors
 
 Places: TypeAlias = npt.NDArray[np.int64]  # (n,), shard number * 2**32 + row
@@ -137,13 +137,14 @@ class ShardFiles:
                 try:
                     self._open[number] = _ShardFile(self.path(number), self.dim)
                 except OSError as error:
-                    raise self._damaged(number, DamageKind.FAILING, why=os_message(error)) from error
+                    damage = Damage(self.path(number), DamageKind.FAILING, why=os_message(error))
+                    raise unreadable(error, damage, command="xuntu index update") from error
                 except ARRAY_ERRORS as error:
                     raise self._damaged(number, DamageKind.UNREADABLE) from error
             return self._open[number]
 
-    def _damaged(self, number: int, kind: DamageKind, why: Readable | None = None) -> IndexDamaged:
-        return _damaged(Damage(self.path(number), kind, why=why))
+    def _damaged(self, number: int, kind: DamageKind) -> IndexDamaged:
+        return _damaged(Damage(self.path(number), kind))
 
 
 def _damaged(damage: Damage) -> IndexDamaged:

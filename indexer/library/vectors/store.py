@@ -12,7 +12,7 @@ import numpy as np
 
 from indexer.library.catalog.records import Locations, Shard
 from indexer.library.damage import Damage, DamageKind
-from indexer.library.errors import IndexDamaged, LibraryUnwritable
+from indexer.library.errors import IndexDamaged, LibraryUnwritable, unreadable
 from models.foundation.files import ARRAY_ERRORS, replace_file, sha256_of
 from models.foundation.messages import os_message
 from models.foundation.vectors import Ids, Vectors, check_vectors
@@ -50,7 +50,7 @@ class VectorStore:
         try:
             vectors: Vectors = np.load(path, mmap_mode="r", allow_pickle=False)
         except ARRAY_ERRORS as error:
-            raise IndexDamaged(Damage(path, DamageKind.UNREADABLE), command="xuntu index update") from error
+            raise unreadable(error, Damage(path, DamageKind.UNREADABLE), command="xuntu index update") from error
         if vectors.ndim != 2 or vectors.shape[1] != self.dim or vectors.dtype != np.float32:
             found, expected = f"{vectors.dtype} {vectors.shape}", f"float32 (n, {self.dim})"
             damage = Damage(path, DamageKind.OTHER_CONTENT, found=found, expected=expected)

@@ -24,7 +24,7 @@ from typing import Any, Literal
 import numpy as np
 
 from indexer.library.damage import Damage, DamageKind
-from indexer.library.errors import IndexDamaged
+from indexer.library.errors import IndexDamaged, unreadable
 from indexer.library.index.faiss.codes import Codes
 from indexer.library.index.faiss.flat import Allowed, FlatSegment, import_faiss
 from indexer.library.index.faiss.ivf import IvfSegment
@@ -212,7 +212,7 @@ def _check(folder: Path, file: IndexFile) -> None:
         if file.role not in _MAPPED and sha256_of(path) != file.sha256:
             raise IndexDamaged(Damage(path, DamageKind.CHANGED))
     except OSError as error:
-        raise IndexDamaged(Damage(path, DamageKind.FAILING, why=os_message(error))) from error
+        raise unreadable(error, Damage(path, DamageKind.FAILING, why=os_message(error))) from error
 
 
 def _open_part(folder: Path, number: int, files: Mapping[str, IndexFile], shards: ShardFiles | None) -> IndexPart:
@@ -252,10 +252,11 @@ def _open_ivf(
         raise _other_content(folder / files["places"].file, len(places), len(ids))
     shards.check(places)
     try:
+        path.open("rb").close()  # says why, where the system does not let it be read
         codes = Codes(import_faiss().read_index(str(path)))
         SearchParamsTable.from_dict(described.parameters["efforts"])
-    except (RuntimeError, AttributeError, TypeError, KeyError, ValueError, MemoryError) as error:
-        raise IndexDamaged(Damage(path, DamageKind.FAISS_CANNOT_READ)) from error
+    except (OSError, RuntimeError, AttributeError, TypeError, KeyError, ValueError, MemoryError) as error:
+        raise unreadable(error, Damage(path, DamageKind.FAISS_CANNOT_READ)) from error
     dim = described.dim if offsets is None else coded_dim(described.dim)
     if (codes.index.ntotal, codes.index.d) != (len(ids), dim):
         raise _other_content(path, f"{codes.index.ntotal} x {codes.index.d}", f"{len(ids)} x {dim}")
@@ -271,7 +272,7 @@ def _read_numbers(folder: Path, file: IndexFile, *, ascending: bool = True) -> I
     try:
         numbers: Ids = np.load(path, allow_pickle=False)
     except ARRAY_ERRORS as error:
-        raise IndexDamaged(Damage(path, DamageKind.UNREADABLE)) from error
+        raise unreadable(error, Damage(path, DamageKind.UNREADABLE)) from error
     if numbers.dtype != np.int64 or numbers.shape != (file.count,):
         raise _other_content(path, f"{numbers.dtype} {numbers.shape}", f"int64 ({file.count},)")
     if ascending and len(numbers) and not (np.diff(numbers) > 0).all():
@@ -284,7 +285,7 @@ def _read_offsets(folder: Path, file: IndexFile, count: int) -> Offsets:
     try:
         offsets: Offsets = np.load(path, allow_pickle=False)
     except ARRAY_ERRORS as error:
-        raise IndexDamaged(Damage(path, DamageKind.UNREADABLE)) from error
+        raise unreadable(error, Damage(path, DamageKind.UNREADABLE)) from error
     if offsets.dtype != np.float32 or offsets.shape != (count,) or not np.isfinite(offsets).all():
         raise _other_content(path, f"{offsets.dtype} {offsets.shape}", f"float32 ({count},)")
     return offsets
@@ -295,7 +296,7 @@ def _map_vectors(folder: Path, file: IndexFile) -> Vectors:
     try:
         vectors: Vectors = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except ARRAY_ERRORS as error:
-        raise IndexDamaged(Damage(path, DamageKind.UNREADABLE)) from error
+        raise unreadable(error, Damage(path, DamageKind.UNREADABLE)) from error
     if vectors.dtype != np.float32 or vectors.shape != (file.count, file.dim) or not vectors.flags.c_contiguous:
         raise _other_content(path, f"{vectors.dtype} {vectors.shape}", f"float32 ({file.count}, {file.dim})")
     return vectors

@@ -1,0 +1,1 @@
+"""Addresses of pictures: how they are shown, and how what lies there is fetched, never from inside this network."""

@@ -16,9 +16,11 @@ from PIL import Image
 
 from api.client import Client, errors
 from api.http.jobs.errors import RootNotAllowed
+from api.http.jobs.orders import is_destructive, read_order
 from api.http.jobs.places import JobRoot, find_job_root
 from api.http.jobs.processes import born, is_alive
 from api.http.jobs.reports import read_told
+from api.schemas import JobRequest
 from indexer.config import IndexerSettings
 from indexer.library.layout import Layout
 from indexer.library.lock import find_writer, write_lock
@@ -394,6 +396,34 @@ def start_service(servers, processes, wait_until):
 
 
 # Without a service
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"kind": "compact"}, True),
+        ({"kind": "update", "drop_encoders": ["hash"]}, True),
+        ({"kind": "update", "allow_empty": ["photos"]}, True),
+        ({"kind": "update", "allow_empty": []}, False),
+        ({"kind": "rebuild", "reencode": True}, False),
+    ],
+)
+def test_what_cannot_be_had_back_is_for_who_may_do_all(asked, expected):
+    assert is_destructive(JobRequest.model_validate(asked)) is expected
+
+
+def test_options_become_arguments_and_nothing_else_does(tmp_path):
+    asked = JobRequest(kind="build", roots=["a", "b", "a"], include=["--json", "*.png"], regions=False, hidden=True)
+    order = read_order(asked, tmp_path, lambda named: tmp_path / named)
+    include = ["--include=--json", "--include=*.png", "--hidden", "--no-regions"]
+    places = [str(tmp_path / "a"), str(tmp_path / "b")]
+    assert list(order.arguments) == ["build", "--data", str(tmp_path), "--json", *include, "--", *places]
+    assert order.options == {
+        "roots": ["a", "b", "a"],
+        "include": ["--json", "*.png"],
+        "hidden": True,
+        "regions": False,
+    }
 
 
 def test_a_place_is_found_below_what_is_allowed_only(tmp_path):

@@ -99,10 +99,13 @@ class LocalJobs:
         """Say whether the end of a job has been asked for."""
         return record.state not in ENDED and self._folder.is_to_cancel(record)
 
-    def find_reason_to_wait(self, record: JobRecord) -> tuple[int, int | None]:
-        """Return how many jobs go before one that waits, and the process that writes to the library, if one does."""
-        before = [one for one in self._folder.list_open() if one.id < record.id]
-        return len(before), find_writer(self._layout) if record.kind in WRITING else None
+    def list_waiting(self) -> list[str]:
+        """Return the ids of the jobs that have not ended, in the order in which they are done."""
+        return [one.id for one in self._folder.list_open()]
+
+    def find_writer(self, record: JobRecord) -> int | None:
+        """Return the process that a job waits for since it writes to the library; None for nobody, 0 elsewhere."""
+        return find_writer(self._layout) if record.kind in WRITING else None
 
     @property
     def duplicates(self) -> Path:

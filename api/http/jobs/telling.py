@@ -1,6 +1,6 @@
 """How a job stands, as it travels: in the language of a request, with no absolute path."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -20,8 +20,13 @@ _STAGES = {
 }
 
 
-def describe_job(jobs: LocalJobs, record: JobRecord, language: str) -> schemas.JobInfo:
-    """Return a job as it travels. Not for the loop: for one that waits, the disk is asked why."""
+def describe_jobs(jobs: LocalJobs, records: Sequence[JobRecord], language: str) -> list[schemas.JobInfo]:
+    """Return jobs as they travel. Not for the loop: for those that wait, the disk is asked why."""
+    waiting = jobs.list_waiting() if any(one.state is JobState.QUEUED for one in records) else []
+    return [_describe(jobs, one, waiting, language) for one in records]
+
+
+def _describe(jobs: LocalJobs, record: JobRecord, waiting: Sequence[str], language: str) -> schemas.JobInfo:
     told = record.told
     progress = _read_progress(told)
     error = told.get("error")
@@ -31,7 +36,7 @@ def describe_job(jobs: LocalJobs, record: JobRecord, language: str) -> schemas.J
             "kind": record.kind,
             "options": dict(record.options),
             "state": str(record.state),
-            "message": _say(jobs, record, progress).text(language),
+            "message": _say(jobs, record, waiting, progress).text(language),
             "caller": record.caller,
             "created_at": record.created_at,
             "started_at": record.started_at,
@@ -57,11 +62,12 @@ _STATES = {
 }
 
 
-def _say(jobs: LocalJobs, record: JobRecord, progress: Mapping[str, Any] | None) -> Message:
+def _say(jobs: LocalJobs, record: JobRecord, waiting: Sequence[str], progress: Mapping[str, Any] | None) -> Message:
     if record.state in _STATES:
         return Message(_STATES[record.state])
     if record.state is JobState.QUEUED:
-        return _say_why(*jobs.find_reason_to_wait(record))
+        before = sum(one < record.id for one in waiting)
+        return _say_why(before, None if before else jobs.find_writer(record))
     if jobs.is_to_cancel(record):
         return message("Is being cancelled.")
     return Message(_STAGES[progress["stage"]], {"name": "", **progress}) if progress else message("Begins.")

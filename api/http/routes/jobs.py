@@ -16,7 +16,7 @@ from api.http.jobs.orders import is_destructive, read_order
 from api.http.jobs.places import find_job_root
 from api.http.jobs.records import JobRecord
 from api.http.jobs.streams import event_id, follow_job, has_ended
-from api.http.jobs.telling import describe_job
+from api.http.jobs.telling import describe_jobs
 from api.http.mapping import LanguageDep, ServiceDep
 from api.http.service import Service
 
@@ -52,9 +52,7 @@ async def submit_job(
 async def list_jobs(service: ServiceDep, language: LanguageDep) -> schemas.JobList:
     """List the jobs that are kept, the latest first."""
     jobs = await service.jobs.list_jobs()
-    return schemas.JobList(
-        jobs=await asyncio.to_thread(lambda: [describe_job(service.jobs, one, language) for one in jobs])
-    )
+    return schemas.JobList(jobs=await asyncio.to_thread(describe_jobs, service.jobs, jobs, language))
 
 
 @router.get("/{job_id}")
@@ -103,4 +101,4 @@ async def stream_job(
 
 
 async def _describe(service: Service, record: JobRecord, language: str) -> schemas.JobInfo:
-    return await asyncio.to_thread(describe_job, service.jobs, record, language)
+    return (await asyncio.to_thread(describe_jobs, service.jobs, [record], language))[0]

@@ -12,7 +12,7 @@ from api import schemas
 from api.http.door.access import Caller
 from api.http.door.gates import Scope, Work, gated
 from api.http.jobs.orders import read_order
-from api.http.jobs.telling import describe_job
+from api.http.jobs.telling import describe_jobs
 from api.http.mapping import LanguageDep, ServiceDep, displayable, shown_path
 from api.http.service import Service
 from api.http.uploads.errors import NotUploaded, UploadsOff
@@ -155,4 +155,4 @@ async def _update(request: Request, service: Service, folder: UploadFolder, lang
     order = read_order(asked, service.settings.data.absolute(), lambda _: folder.root)
     caller: Caller = request.state.caller
     job = await service.jobs.submit(order, caller=caller.name, request_id=request.state.request_id)
-    return await asyncio.to_thread(describe_job, service.jobs, job, language)
+    return (await asyncio.to_thread(describe_jobs, service.jobs, [job], language))[0]

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.config import Settings, is_loopback
+from api.http.documentation import document, name_operation
 from api.http.door.access import OneToken
 from api.http.door.door import Door
 from api.http.door.gates import SMALL_BODY, Gates
@@ -15,7 +16,7 @@ from api.http.errors import http_problem, install_error_handlers
 from api.http.headers import Head, Protection, compress
 from api.http.metrics import Metrics
 from api.http.observer import Observer
-from api.http.routes import fields, files, health, images, index, jobs, library, search, uploads
+from api.http.routes import fields, files, health, images, index, jobs, library, search, thumbnails, uploads
 from api.http.service import Service
 from api.schemas import Problem
 
@@ -37,13 +38,18 @@ def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
         version=version("xuntu"),
         lifespan=lifespan,
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
+        generate_unique_id_function=name_operation,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.service = service
-    pictures = (search.router, images.router, files.router, uploads.router, fields.router)
-    routers = [("/v1", router) for router in (*pictures, index.router, library.router, jobs.router)]
+    modules = (search, images, thumbnails, files, uploads, fields, index, library, jobs)
+    routers = [("/v1", module.router) for module in modules]
     routers.append(("", health.router))
     for prefix, router in routers:
         app.include_router(router, prefix=prefix)
+    gates = Gates(routers)
+    document(app, gates)
     install_error_handlers(app)
     compress(app)
     app.add_middleware(Head)
@@ -55,7 +61,7 @@ def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
     )
     if local_only:
         app.add_middleware(HostCheck)
-    app.add_middleware(Observer, gates=Gates(routers), metrics=metrics, access_log=settings.api.access_log)
+    app.add_middleware(Observer, gates=gates, metrics=metrics, access_log=settings.api.access_log)
     app.add_middleware(Protection, embedding=settings.api.embedding)
     return app
 

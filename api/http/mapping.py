@@ -1,6 +1,5 @@
 """What routes ask for: the service, and the translation of schemas into queries."""
 
-import asyncio
 import base64
 import binascii
 import re
@@ -63,7 +62,7 @@ async def to_filter(
     if not has_text and not any(_has_conditions(one) for one in given):
         return None
     engine = service.serving.engine
-    return await asyncio.to_thread(lambda: read_filter(engine.fields(), where, extra))
+    return await service.executors.search(lambda: read_filter(engine.fields(), where, extra))
 
 
 def _has_conditions(given: schemas.FilterParams) -> bool:

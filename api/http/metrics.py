@@ -22,6 +22,21 @@ class Metrics:
         self.stage_seconds = Histogram(
             "xuntu_stage_seconds", "Stages of a search", ("stage",), buckets=_SECONDS, registry=self.registry
         )
+        self.decode_seconds = Histogram(
+            "xuntu_decode_seconds", "Decoding a picture", ("task",), buckets=_SECONDS, registry=self.registry
+        )
+        self.decode_queue_seconds = Histogram(
+            "xuntu_decode_queue_seconds",
+            "Waiting for memory to decode in",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.decode_workers_ended = Counter(
+            "xuntu_decode_workers_ended",
+            "Decoding processes ended, or dead",
+            ("why",),
+            registry=self.registry,
+        )
         self.batch_size = Histogram(
             "xuntu_encode_batch_size",
             "Inputs encoded at once",

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,8 +14,10 @@ from PIL import Image
 
 from api.config import ApiSettings, Settings
 from api.http.batching import MicroBatcher
+from api.http.decoding.gate import Decoding
 from api.http.door.admission import Admission
 from api.http.door.gates import SMALL_BODY, Work
+from api.http.executors import Executors
 from api.http.jobs.local import LocalJobs
 from api.http.jobs.places import JobRoot, list_job_roots
 from api.http.jobs.records import JobRecord
@@ -22,6 +25,7 @@ from api.http.jobs.webhook import Webhook
 from api.http.metrics import Metrics
 from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.engine import SearchEngine
+from api.search.pictures import QueryPictures
 from api.search.plan import Encoded, EncoderPlan, Plan
 from api.search.query import Clause, Query
 from api.search.results import SearchResult
@@ -39,7 +43,6 @@ from models.pictures.limits import DecodeLimits
 
 logger = logging.getLogger(__name__)
 
-_DECODED_AT_ONCE = 2  # a picture within the pixel limit may take a gigabyte while it is decoded
 _RETRY_SECONDS = 30.0
 _QUICK = range(1, 101)  # characters of a text that is read in less time than handing it to a thread takes
 
@@ -70,22 +73,31 @@ class Serving:
     """An engine and the batchers of its encoders, by name.
 
     A search is planned at once where that takes less than handing it to a thread, and ranked on a thread; what several
-    requests encode is encoded together. `decoding` is held while pictures are decoded.
+    requests encode is encoded together. Pictures are decoded by processes, so that no text waits for them.
     """
 
     engine: SearchEngine
     batchers: Mapping[str, Batchers]
-    decoding: asyncio.Semaphore
+    decoding: Decoding
+    executors: Executors
 
-    async def plan(self, query: Query) -> Plan:
+    @asynccontextmanager
+    async def decode(self, query: Query) -> AsyncIterator[QueryPictures]:
+        """Decode the pictures that a query asks with; their memory is held until this is left."""
+        started = time.perf_counter()
+        if all(clause.image is None and clause.crop is None for clause in query.clauses):
+            yield QueryPictures(started, {})
+            return
+        asked = await self.executors.search(self.engine.list_pictures, query)
+        async with self.decoding.decode(list(asked.values())) as images:
+            yield QueryPictures(started, dict(zip(asked, images, strict=True)))
+
+    async def plan(self, query: Query, decoded: QueryPictures) -> Plan:
         """Read a query."""
         quick = query.match == "vector" and all(len(clause.text or "") in _QUICK for clause in query.clauses)
         if quick and all(batchers.encoders.reads_at_once for batchers in self.batchers.values()):
-            return self.engine.plan(query)
-        if all(clause.image is None and clause.crop is None for clause in query.clauses):
-            return await asyncio.to_thread(self.engine.plan, query)
-        async with self.decoding:
-            return await asyncio.to_thread(self.engine.plan, query)
+            return self.engine.plan(query, decoded)
+        return await self.executors.search(self.engine.plan, query, decoded)
 
     async def encode(self, plan: Plan) -> dict[str, Encoded]:
         """Return the vectors of what a plan asks each of its encoders, by their names."""
@@ -94,7 +106,7 @@ class Serving:
 
     async def rank(self, plan: Plan, encoded: Mapping[str, Encoded]) -> SearchResult:
         """Search with these vectors."""
-        return await asyncio.to_thread(self.engine.rank, plan, encoded)
+        return await self.executors.search(self.engine.rank, plan, encoded)
 
 
 class Service:
@@ -107,11 +119,11 @@ class Service:
         self._layout = Layout(settings.data.absolute())
         self.webhook = Webhook(settings.api, offline=settings.offline)
         self.jobs = LocalJobs(self._layout, on_end=self._tell_of_job)
-        self.storing = asyncio.Semaphore(1)  # held while an upload is looked at and kept
         self._serving: Serving | None = None
         self._failed: str | None = None  # the build that could not be opened,
         self._retry_at = 0.0  # and when it may be tried again
-        self._decoding = asyncio.Semaphore(_DECODED_AT_ONCE)
+        self.executors = Executors()
+        self.decoding = Decoding(settings.api, metrics)
         self._follower: asyncio.Task[None] | None = None
         self._gpu: GpuVectors | None = None
         metrics.gpu_pictures.set_function(self._count_on_gpu)
@@ -148,6 +160,8 @@ class Service:
         if self._serving:
             for batchers in self._serving.batchers.values():
                 batchers.close()
+        self.decoding.close()
+        self.executors.close()
 
     async def search(self, query: Query) -> SearchResult:
         """Answer `query`; texts and pictures of requests that come together are encoded together."""
@@ -253,11 +267,11 @@ class Service:
         )
         _warm_up_all(engine, known, image=settings.api.preload_image)
         batchers = {name: known.get(one) or self._put_batchers(one) for name, one in encoders.items()}
-        return Serving(engine, batchers, self._decoding)
+        return Serving(engine, batchers, self.decoding, self.executors)
 
     def _put_batchers(self, encoders: EncoderTowers) -> Batchers:
         """Put batchers in front of an encoder."""
-        most = self.settings.api.max_batch
+        api = self.settings.api
 
         def encode_texts(texts: list[str]) -> Sequence[Vectors]:
             self.metrics.batch_size.labels("text").observe(len(texts))
@@ -268,7 +282,9 @@ class Service:
             return encoders.encode_images(pixels)
 
         return Batchers(
-            encoders, MicroBatcher(encode_texts, max_batch=most), MicroBatcher(encode_images, max_batch=most)
+            encoders,
+            MicroBatcher(encode_texts, max_batch=api.max_batch),
+            MicroBatcher(encode_images, max_batch=api.max_picture_batch),
         )
 
 

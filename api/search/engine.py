@@ -1,10 +1,13 @@
 """Query -> ranked hits."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from api.search.encoders import EncoderSpace, EncoderTowers, get_space, load_encoders
+from api.search.pictures import PictureToDecode, QueryPictures, decode_here
 from api.search.plan import Encoded, Plan
 from api.search.planner import Planner
 from api.search.query import Query
@@ -76,9 +79,25 @@ class SearchEngine:
         """Answer `query`. Raises InvalidQuery, UnknownWords, ImageNotFound, DecodeError, and what loading raises."""
         return run_now(run_search(_StagesHere(self), query))
 
-    def plan(self, query: Query) -> Plan:
-        """Read texts, decode pictures and look up ids, so that only encoding is left. Raises as `search`."""
-        return self._planner.plan(query)
+    def list_pictures(self, query: Query) -> dict[int, PictureToDecode]:
+        """Return the pictures that a query asks with as they are to be decoded, by the places of their clauses.
+
+        Raises InvalidQuery and ImageNotFound.
+        """
+        return self._planner.list_pictures(query)
+
+    def decode(self, query: Query) -> QueryPictures:
+        """Return the pictures that a query asks with. Raises InvalidQuery, ImageNotFound, DecodeError and FileGone."""
+        started = time.perf_counter()
+        asked = self.list_pictures(query)
+        return QueryPictures(started, {place: decode_here(one) for place, one in asked.items()})
+
+    def plan(self, query: Query, decoded: QueryPictures | None = None) -> Plan:
+        """Read texts and look up ids, so that only encoding is left; without `decoded`, decode pictures before.
+
+        Raises as `search`.
+        """
+        return self._planner.plan(query, self.decode(query) if decoded is None else decoded)
 
     def encode(self, plan: Plan) -> dict[str, Encoded]:
         """Return the vectors of what a plan asks each of its encoders, by their names. Raises what loading raises."""
@@ -153,8 +172,12 @@ class _StagesHere:
     def __init__(self, engine: SearchEngine) -> None:
         self._engine = engine
 
-    async def plan(self, query: Query) -> Plan:
-        return self._engine.plan(query)
+    @asynccontextmanager
+    async def decode(self, query: Query) -> AsyncIterator[QueryPictures]:
+        yield self._engine.decode(query)
+
+    async def plan(self, query: Query, decoded: QueryPictures) -> Plan:
+        return self._engine.plan(query, decoded)
 
     async def encode(self, plan: Plan) -> Mapping[str, Encoded]:
         return self._engine.encode(plan)

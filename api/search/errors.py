@@ -2,6 +2,7 @@
 
 SearchError
 ├─ InvalidQuery                         empty, too long, contradictory; says what
+│  └─ CropOutside                       a part to ask with that the picture does not have
 ├─ ImageNotFound                        no such picture id
 ├─ InvalidRouting                       routes that name no kind of query, or no encoder of the library
 ├─ FileGone                             the picture is known, its file is no longer there
@@ -29,6 +30,20 @@ class InvalidQuery(SearchError):
 
     code = "invalid_query"
     users_mistake = True
+
+
+class CropOutside(InvalidQuery):
+    """A part that lies outside of its picture, which is `width` x `height` pixels."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        super().__init__(
+            message(
+                "The part that is asked with lies outside of the picture, which is {width} x {height} pixels.",
+                width=width,
+                height=height,
+            )
+        )
 
 
 class ImageNotFound(SearchError):

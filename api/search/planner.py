@@ -1,6 +1,5 @@
 """A query as a person gave it -> a plan: what is still to be encoded, by which encoder, and what is known already."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,8 +8,9 @@ from PIL.Image import Image
 
 from api.search.clauses import ReadClause, read_clauses
 from api.search.encoders import EncoderSpace, EncoderTowers, Spaces
-from api.search.errors import ImageNotFound, InvalidQuery, why_not_read
+from api.search.errors import ImageNotFound, InvalidQuery
 from api.search.options import Match
+from api.search.pictures import PictureToDecode, QueryPictures
 from api.search.plan import EncoderPlan, Plan, Preference, WordMatches
 from api.search.preferences import PreferenceReader
 from api.search.query import MAX_TEXT_CHARS, Clause, Query
@@ -21,9 +21,7 @@ from api.search.turns import ANGLES, turn
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.sorting import read_sort
-from indexer.library.errors import UnknownSource
 from indexer.library.opened import OpenBuild
-from indexer.library.originals import decode_original
 from indexer.library.sources.items import MAX_INT64
 from indexer.library.thumbnails import DECODED_SIDE, SPARE, decoded_side
 from models.encoders.wordings import list_wordings
@@ -31,10 +29,7 @@ from models.foundation.errors import NoTextTower, UnknownWords
 from models.foundation.messages import message
 from models.foundation.vectors import Pixels, Vectors
 from models.language.text import fold_text, normalize_text
-from models.pictures.decode import DecodedImage, decode_image
-from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
-from models.pictures.parts import crop
 
 _LEAST_SAID = 0.6  # of what is asked, by words that are to count where everything is looked at
 
@@ -78,15 +73,24 @@ class Planner:
         self._preferences = PreferenceReader(opened.catalog, self._words)
         self._side = decoded_side([space.encoders.spec.image_size for space in spaces.values()])
 
-    def plan(self, query: Query) -> Plan:
-        """Read texts, decode pictures and look up ids, so that only encoding is left.
+    def list_pictures(self, query: Query) -> dict[int, PictureToDecode]:
+        """Return the pictures that a query asks with as they are to be decoded, by the places of their clauses.
 
-        Raises InvalidQuery, InvalidFilter, UnknownWords, ImageNotFound, DecodeError, and what loading a tower raises.
+        Raises InvalidQuery, for a text as well, and ImageNotFound.
         """
-        for clause in query.clauses:
-            if clause.text is not None:
-                _check_text(clause.text)
-        started = time.perf_counter()
+        _check_texts(query)
+        return {
+            place: self._to_decode(clause)
+            for place, clause in enumerate(query.clauses)
+            if clause.image is not None or clause.crop is not None
+        }
+
+    def plan(self, query: Query, decoded: QueryPictures) -> Plan:
+        """Read texts and look up ids, so that only encoding is left; `decoded` has what `list_pictures` lists.
+
+        Raises InvalidQuery, InvalidFilter, UnknownWords, ImageNotFound, and what loading a tower raises.
+        """
+        _check_texts(query)
         if isinstance(query.where, str):
             query = replace(query, where=parse_filter(query.where, self._catalog.fields()))
         if query.sort:
@@ -98,9 +102,9 @@ class Planner:
         for image_id in excluded:
             self.get_image(image_id)
         pictures = {
-            place: self._show(clause)
-            for place, clause in enumerate(searched)
-            if clause.image is not None or clause.crop is not None
+            place: decoded.images[read.source]
+            for place, read in enumerate(reading.shown)
+            if read.source in decoded.images
         }
         self._router.assign((), query.encoders)  # what is not there is refused, even where none is asked
         encoders, unknown = self._plan_encoders(query, searched, pictures) if searched else ([], _Unknown())
@@ -118,7 +122,7 @@ class Planner:
             notes += _left_out_notes(unknown, by_words=by_words, said_whole=said_whole)
         return Plan(
             query=query,
-            started=started,
+            started=decoded.started,
             clauses=tuple(reading.clauses),
             encoders=tuple(encoders),
             excluded=tuple(excluded),
@@ -133,6 +137,23 @@ class Planner:
         if row is None or not any(space.holds(image_id) for space in self._spaces.values()):
             raise ImageNotFound(image_id)
         return row
+
+    def _to_decode(self, clause: Clause) -> PictureToDecode:
+        """Return the picture of a clause, whole as the indexer decodes it: a picture of the library finds itself.
+
+        A part is cut out of the picture as fine as it is, since it may be small.
+        """
+        row = None if clause.image_id is None else self.get_image(clause.image_id)
+        return PictureToDecode(
+            limits=self._limits if row is None else replace(self._limits, max_bytes=MAX_INT64),
+            short_side=self._side,
+            long_side=DECODED_SIDE,
+            spare=SPARE,
+            data=clause.image,
+            row=row,
+            crop=clause.crop,
+            fine=clause.crop is not None,
+        )
 
     def _read(self, query: Query) -> _Reading:
         """Return the clauses as they are read, and the pictures that say their words if these are looked at."""
@@ -207,41 +228,6 @@ class Planner:
             asked = replace(asked, turned=tuple(turned))
         return asked, left_out
 
-    def _show(self, clause: Clause) -> Image:
-        """Return the picture of a clause, or the part of it that is asked with.
-
-        Raises DecodeError, FileGone, FileChanged or InvalidQuery.
-        """
-        if clause.crop is None:
-            return self._decode(clause.image or b"")
-        # As fine as it is, since a part may be small.
-        if clause.image is None:
-            decoded = self._decode_original(clause.image_id or 0)
-        else:
-            decoded = decode_image(clause.image, short_side=MAX_INT64, limits=self._limits)
-        inside = clause.crop.clipped(decoded.width, decoded.height)
-        if inside is None:
-            raise InvalidQuery(
-                message(
-                    "The part that is asked with lies outside of the picture, which is {width} x {height} pixels.",
-                    width=decoded.width,
-                    height=decoded.height,
-                )
-            )
-        return crop(decoded.image, inside, (decoded.width, decoded.height))
-
-    def _decode_original(self, image_id: int) -> DecodedImage:
-        """Return a picture of the library as it lies where it came from. Raises FileGone or FileChanged."""
-        row = self.get_image(image_id)
-        try:
-            return decode_original(row, short_side=MAX_INT64, limits=replace(self._limits, max_bytes=MAX_INT64))
-        except (DecodeError, UnknownSource) as error:
-            raise why_not_read(image_id, error) from error
-
-    def _decode(self, data: bytes) -> Image:
-        """Decode exactly as the indexer does, so that a picture of the library finds itself."""
-        return decode_image(data, short_side=self._side, long_side=DECODED_SIDE, spare=SPARE, limits=self._limits).image
-
 
 def _read_text(encoders: EncoderTowers, text: str, query: Query) -> tuple[tuple[str, ...], _LeftOut]:
     """Return the wordings of a text for an encoder, none where it knows nothing of it, and what it does not know.
@@ -259,6 +245,12 @@ def _read_text(encoders: EncoderTowers, text: str, query: Query) -> tuple[tuple[
     if not reading.known:
         return (), left_out if reading.unknown_words or reading.names else _LeftOut(words=[normal])
     return list_wordings(normal, encoders.text, templates=encoders.templates), left_out
+
+
+def _check_texts(query: Query) -> None:
+    for clause in query.clauses:
+        if clause.text is not None:
+            _check_text(clause.text)
 
 
 def _check_text(text: str) -> None:

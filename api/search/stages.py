@@ -1,12 +1,14 @@
-"""The stages of a search, and their order: a query is planned, what the plan asks is encoded, and the build is ranked.
+"""The stages of a search, and their order: decode the pictures of a query, plan it, encode what is asked, rank.
 
-The order stands here alone. What a stage runs on is for others: the engine runs all three where it is called, the
-service hands them to threads and batches what several requests encode.
+The order stands here alone. What a stage runs on is for others: the engine runs all where it is called, the service
+hands them to threads and processes, and batches what several requests encode.
 """
 
 from collections.abc import Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
+from api.search.pictures import QueryPictures
 from api.search.plan import Encoded, Plan
 from api.search.query import Query
 from api.search.results import SearchResult
@@ -15,9 +17,13 @@ T = TypeVar("T")
 
 
 class Stages(Protocol):
-    """The three stages of a search, as they are run somewhere."""
+    """The four stages of a search, as they are run somewhere."""
 
-    async def plan(self, query: Query) -> Plan:
+    def decode(self, query: Query) -> AbstractAsyncContextManager[QueryPictures]:
+        """Decode the pictures that a query asks with; they are held while it is planned."""
+        ...
+
+    async def plan(self, query: Query, decoded: QueryPictures) -> Plan:
         """Read a query."""
         ...
 
@@ -32,7 +38,9 @@ class Stages(Protocol):
 
 async def run_search(stages: Stages, query: Query) -> SearchResult:
     """Answer a query. Raises what its stages raise."""
-    plan = await stages.plan(query)
+    async with stages.decode(query) as decoded:
+        plan = await stages.plan(query, decoded)
+    del decoded  # pixels that were reduced to what encoders see
     encoded = await stages.encode(plan)
     return await stages.rank(plan, encoded)
 

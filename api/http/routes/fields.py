@@ -1,6 +1,5 @@
 """What pictures of the library can be filtered by and counted by."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -22,7 +21,7 @@ router = APIRouter(tags=["fields"])
 @gated(Scope.SEARCH, Work.TEXT)
 async def list_fields(service: ServiceDep, language: LanguageDep) -> schemas.FieldsInfo:
     """List the fields of pictures: the catalog's own, and those that annotators find values for."""
-    found = await asyncio.to_thread(service.serving.engine.fields)
+    found = await service.executors.search(service.serving.engine.fields)
     return schemas.FieldsInfo(
         fields=[
             schemas.FieldInfo(
@@ -52,7 +51,7 @@ async def count_facets(
 ) -> schemas.Facets:
     """Count the values that the pictures satisfying some conditions have."""
     engine = service.serving.engine
-    return await asyncio.to_thread(_count, engine, fields, where, language)
+    return await service.executors.search(_count, engine, fields, where, language)
 
 
 def _count(engine: SearchEngine, names: list[str] | None, where: str | None, language: str) -> schemas.Facets:

@@ -1,6 +1,5 @@
 """Work on the library: asked for, followed, and cancelled."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -39,9 +38,9 @@ async def submit_job(
     caller: Caller = request.state.caller
     if is_destructive(body) and Scope.ADMIN not in caller.scopes:
         raise HTTPException(403)
-    allowed = await asyncio.to_thread(service.list_job_roots)
+    allowed = await service.executors.files(service.list_job_roots)
     data = service.settings.data.absolute()
-    order = await asyncio.to_thread(read_order, body, data, lambda named: find_job_root(named, allowed))
+    order = await service.executors.files(read_order, body, data, lambda named: find_job_root(named, allowed))
     job = await service.jobs.submit(order, caller=caller.name, request_id=request.state.request_id, key=key)
     response.headers["Location"] = f"{request.url.path}/{job.id}"
     return await _describe(service, job, language)
@@ -52,7 +51,7 @@ async def submit_job(
 async def list_jobs(service: ServiceDep, language: LanguageDep) -> schemas.JobList:
     """List the jobs that are kept, the latest first."""
     jobs = await service.jobs.list_jobs()
-    return schemas.JobList(jobs=await asyncio.to_thread(describe_jobs, service.jobs, jobs, language))
+    return schemas.JobList(jobs=await service.executors.files(describe_jobs, service.jobs, jobs, language))
 
 
 @router.get("/{job_id}")
@@ -101,4 +100,4 @@ async def stream_job(
 
 
 async def _describe(service: Service, record: JobRecord, language: str) -> schemas.JobInfo:
-    return (await asyncio.to_thread(describe_jobs, service.jobs, [record], language))[0]
+    return (await service.executors.files(describe_jobs, service.jobs, [record], language))[0]

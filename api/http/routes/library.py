@@ -1,6 +1,5 @@
 """What the library is made of, and what is wrong with it: sources, files that are not indexed, duplicates."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,7 +30,7 @@ _MOST = Query(ge=1, le=1000)
 @gated(Scope.INDEX, Work.TEXT)
 async def list_roots(service: ServiceDep) -> schemas.RootList:
     """List the sources of the library and the folders that jobs may add, by their labels."""
-    return await asyncio.to_thread(_list_roots, service)
+    return await service.executors.files(_list_roots, service)
 
 
 @router.get("/index/report")
@@ -47,7 +46,7 @@ async def report_problems(
     """List files that are not indexed, or not all of them, and why."""
     engine = service.serving.engine
     kinds = _KINDS if kind is None else (kind,)
-    return await asyncio.to_thread(_report, engine, kinds, code, k, cursor, language)
+    return await service.executors.files(_report, engine, kinds, code, k, cursor, language)
 
 
 @router.get("/duplicates")
@@ -56,7 +55,9 @@ async def list_duplicates(
     service: ServiceDep, k: Annotated[int, _MOST] = 100, cursor: Annotated[str, _CURSOR] = ""
 ) -> schemas.DuplicateList:
     """List groups of duplicates as the latest job of that kind found them."""
-    return await asyncio.to_thread(_page_of_duplicates, service.jobs.duplicates, service.serving.engine, k, cursor)
+    return await service.executors.files(
+        _page_of_duplicates, service.jobs.duplicates, service.serving.engine, k, cursor
+    )
 
 
 def _list_roots(service: Service) -> schemas.RootList:

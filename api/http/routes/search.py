@@ -1,12 +1,12 @@
 """Searching: by words, by clauses, by an uploaded picture."""
 
-import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query, UploadFile
+from fastapi import APIRouter, Depends, Form, Query, Request, UploadFile
 from pydantic import BaseModel, Field
 
 from api import schemas
+from api.http.connection import while_connected
 from api.http.door.gates import Scope, Work, gated
 from api.http.door.json_bodies import BoundedRoute
 from api.http.headers import check_json
@@ -52,20 +52,23 @@ async def search_by_words(
 @router.post("/search", dependencies=[Depends(check_json)])
 @gated(Scope.SEARCH, Work.TEXT, pictures=True)
 async def search_by_clauses(
-    body: schemas.SearchRequest, service: ServiceDep, place: PlaceDep, language: LanguageDep
+    body: schemas.SearchRequest, request: Request, service: ServiceDep, place: PlaceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
     """Find pictures by a sum of weighted texts, pictures and ids; a negative weight means away from it."""
     if any(clause.image is not None or clause.crop is not None for clause in body.clauses):
         place.become(Work.PICTURE)
-    clauses = await asyncio.to_thread(lambda: [to_clause(clause) for clause in body.clauses])
+    clauses = await service.executors.search(lambda: [to_clause(clause) for clause in body.clauses])
     query = to_query(clauses, await to_filter(service, body.where), body)
-    return to_response(await service.search(query), offset=query.offset, language=language)
+    return to_response(await while_connected(request, service.search(query)), offset=query.offset, language=language)
 
 
 @router.post("/search/image")
 @gated(Scope.SEARCH, Work.PICTURE, pictures=True)
 async def search_by_picture(
-    form: Annotated[PictureForm, Form(media_type="multipart/form-data")], service: ServiceDep, language: LanguageDep
+    form: Annotated[PictureForm, Form(media_type="multipart/form-data")],
+    request: Request,
+    service: ServiceDep,
+    language: LanguageDep,
 ) -> schemas.SearchResponse:
     """Find pictures like an uploaded one, and like a text if one is given."""
     limit = service.settings.api.max_upload_bytes
@@ -76,4 +79,4 @@ async def search_by_picture(
     if form.text:
         clauses.append(Clause(text=form.text, weight=form.weight))
     query = to_query(clauses, await to_filter(service, form.where), form)
-    return to_response(await service.search(query), offset=query.offset, language=language)
+    return to_response(await while_connected(request, service.search(query)), offset=query.offset, language=language)

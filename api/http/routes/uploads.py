@@ -1,6 +1,5 @@
 """Pictures that are kept in a folder of the operator's, and deleted from it."""
 
-import asyncio
 import hashlib
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +15,11 @@ from api.http.jobs.telling import describe_jobs
 from api.http.mapping import LanguageDep, ServiceDep, displayable, shown_path
 from api.http.service import Service
 from api.http.uploads.errors import NotUploaded, UploadsOff
-from api.http.uploads.folder import UploadFolder, check_picture, checksum, holds_just
+from api.http.uploads.folder import UploadFolder, check_file, checksum, holds_just, name_error
 from api.search.errors import FileChanged, FileGone
+from api.search.pictures import PictureToDecode
 from indexer.library.catalog.records import ImageRow
+from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
 
 router = APIRouter(prefix="/images", tags=["images"])
@@ -57,8 +58,8 @@ async def store_pictures(
     """
     folder = _folder(service)
     files = await _read_files(request, name, service.settings.api.max_upload_bytes)
-    async with service.storing:
-        stored = await asyncio.to_thread(_store, service, folder, files)
+    checked = await _check(service, files)
+    stored = [await service.executors.files(_store_one, service, folder, *one) for one in checked]
     if not any(one.is_new for one in stored):
         response.status_code = 200
     job = await _update(request, service, folder, language) if index else None
@@ -72,8 +73,8 @@ async def delete_picture(
 ) -> schemas.DeletedPicture:
     """Delete the file of a picture in the folder of uploads; for some days it stays in the folder .trash there."""
     folder, days = _folder(service), service.settings.api.trash_days
-    row = await asyncio.to_thread(service.serving.engine.get_image, image_id)
-    await asyncio.to_thread(_delete, folder, row, days)
+    row = await service.executors.files(service.serving.engine.get_image, image_id)
+    await service.executors.files(_delete, folder, row, days)
     job = await _update(request, service, folder, language) if index else None
     root, path = displayable(row.root.name), shown_path(row.path)
     return schemas.DeletedPicture(id=row.id, root=root, path=path, kept_days=days, job=job)
@@ -97,11 +98,21 @@ async def _read_files(request: Request, name: str, most_bytes: int) -> list[tupl
         return [(one.filename or "", await one.read(most_bytes + 1)) for one in files]
 
 
-def _store(service: Service, folder: UploadFolder, files: list[tuple[str, bytes]]) -> list[schemas.StoredPicture]:
-    settings = service.settings
-    limits = DecodeLimits(max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes, extra_formats=False)
-    checked = [(name, check_picture(name, data, limits), data) for name, data in files]
-    return [_store_one(service, folder, *one) for one in checked]
+async def _check(service: Service, files: list[tuple[str, bytes]]) -> list[tuple[str, str, bytes]]:
+    """Return each file: as it was named, the name under which it may be kept, its content. Raises as `check_file`."""
+    api = service.settings.api
+    limits = DecodeLimits(max_pixels=service.settings.max_pixels, max_bytes=api.max_upload_bytes, extra_formats=False)
+    checked = []
+    for sent, data in files:
+        name, to_decode = check_file(sent, data, limits)
+        if to_decode:
+            try:
+                async with service.decoding.decode([PictureToDecode(limits=limits, short_side=16, data=data)]):
+                    pass
+            except DecodeError as error:
+                raise name_error(name, error) from error
+        checked.append((sent, name, data))
+    return checked
 
 
 def _store_one(service: Service, folder: UploadFolder, sent: str, name: str, data: bytes) -> schemas.StoredPicture:
@@ -147,7 +158,7 @@ def _delete(folder: UploadFolder, row: ImageRow, days: int) -> None:
 
 async def _update(request: Request, service: Service, folder: UploadFolder, language: str) -> schemas.JobInfo:
     """Have the folder's pictures brought into the library, or taken out of it."""
-    roots = await asyncio.to_thread(service.list_job_roots)
+    roots = await service.executors.files(service.list_job_roots)
     is_known = any(one.root is not None and one.path.resolve() == folder.root for one in roots)
     asked = (
         schemas.JobRequest(kind="update") if is_known else schemas.JobRequest(kind="build", roots=[folder.root.name])
@@ -155,4 +166,4 @@ async def _update(request: Request, service: Service, folder: UploadFolder, lang
     order = read_order(asked, service.settings.data.absolute(), lambda _: folder.root)
     caller: Caller = request.state.caller
     job = await service.jobs.submit(order, caller=caller.name, request_id=request.state.request_id)
-    return (await asyncio.to_thread(describe_jobs, service.jobs, [job], language))[0]
+    return (await service.executors.files(describe_jobs, service.jobs, [job], language))[0]

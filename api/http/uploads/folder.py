@@ -13,7 +13,6 @@ from pathlib import Path
 from api.http.uploads.errors import NoRoom, UnreadKind, UploadFolderError
 from api.http.uploads.names import check_name, check_suffix
 from models.foundation.messages import os_message
-from models.pictures.decode import decode_image
 from models.pictures.errors import DecodeError, ImageTooLarge, decode_reason
 from models.pictures.formats import HEAD, SUFFIXES, is_video, say_video
 from models.pictures.limits import DecodeLimits
@@ -24,11 +23,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_PICTURE = ("not_an_image", "is_a_video", "not_a_video", "unread", "needs_formats", "needs_video")
 
 
-def check_picture(name: str, data: bytes, limits: DecodeLimits) -> str:
-    """Return the name under which a picture or video may be kept.
+def check_file(name: str, data: bytes, limits: DecodeLimits) -> tuple[str, bool]:
+    """Return the name under which a file may be kept, and whether it is a picture that is to be decoded first.
 
-    A picture is decoded, but for those that only packages of the extra `formats` decode; of a video the first bytes are
-    looked at. Raises UnsafeName, UnreadKind, DecodeError or ImageTooLarge.
+    Those are not that only packages of the extra `formats` decode, nor videos, whose first bytes are looked at. Raises
+    UnsafeName, UnreadKind, DecodeError or ImageTooLarge.
     """
     name = check_name(name)
     suffix = check_suffix(name)
@@ -36,17 +35,14 @@ def check_picture(name: str, data: bytes, limits: DecodeLimits) -> str:
         raise ImageTooLarge("too_many_bytes", f"> {limits.max_bytes / 2**20:.0f} MiB").named(name)
     if not data:
         raise DecodeError("empty_file", name=name)
-    if is_video(name):
-        if not say_video(data[:HEAD]):
-            raise UnreadKind(name, decode_reason("not_a_video"))
-    elif not suffix or suffix in SUFFIXES:
-        try:
-            decode_image(data, short_side=16, limits=limits)
-        except DecodeError as error:
-            if error.reason in _NO_PICTURE:
-                raise UnreadKind(name, error.why) from error
-            raise error.named(name) from error
-    return name
+    if is_video(name) and not say_video(data[:HEAD]):
+        raise UnreadKind(name, decode_reason("not_a_video"))
+    return name, not is_video(name) and (not suffix or suffix in SUFFIXES)
+
+
+def name_error(name: str, error: DecodeError) -> DecodeError | UnreadKind:
+    """Return why a picture is not kept, by the name of its file."""
+    return UnreadKind(name, error.why) if error.reason in _NO_PICTURE else error.named(name)
 
 
 class UploadFolder:

@@ -253,6 +253,22 @@ def test_problems_and_duplicates_come_page_by_page(place, client, wait_until):
     assert code_of(client.duplicates, cursor=page.next_cursor) == (404, "no_duplicates_report")
 
 
+def test_a_picture_that_is_sent_is_in_the_library_after_its_job_and_out_of_it_once_deleted(place, client, wait_until):
+    def in_library(done):
+        wait_until(lambda: client.index().build == done.result["build"], "the new build")
+        return [one.path for one in client.images(k=500).images]
+
+    content = draw(place.folder / "sent.png", 90).read_bytes()
+    sent = client.put_image(content, name="sent here.png", index=True)
+    assert sent.job.kind == "build"
+    assert "sent here.png" in in_library(client.wait(sent.job))
+    (known,) = client.put_image(content, name="another.png").pictures
+    assert (known.path, known.is_new, known.root) == ("sent here.png", False, "uploads")
+    deleted = client.delete_image(known.id, index=True)
+    assert deleted.job.kind == "update"
+    assert "sent here.png" not in in_library(client.wait(deleted.job))
+
+
 # The service comes and goes
 
 

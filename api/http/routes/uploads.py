@@ -75,7 +75,7 @@ async def delete_picture(
     folder, days = _folder(service), service.settings.api.trash_days
     row = await service.executors.files(service.serving.engine.get_image, image_id)
     await service.executors.files(_delete, folder, row, days)
-    job = await _update(request, service, folder, language) if index else None
+    job = await _update(request, service, folder, language, may_be_empty=True) if index else None
     root, path = displayable(row.root.name), shown_path(row.path)
     return schemas.DeletedPicture(id=row.id, root=root, path=path, kept_days=days, job=job)
 
@@ -156,13 +156,18 @@ def _delete(folder: UploadFolder, row: ImageRow, days: int) -> None:
         raise FileGone(row.id) from error
 
 
-async def _update(request: Request, service: Service, folder: UploadFolder, language: str) -> schemas.JobInfo:
-    """Have the folder's pictures brought into the library, or taken out of it."""
-    roots = await service.executors.files(service.list_job_roots)
-    is_known = any(one.root is not None and one.path.resolve() == folder.root for one in roots)
-    asked = (
-        schemas.JobRequest(kind="update") if is_known else schemas.JobRequest(kind="build", roots=[folder.root.name])
-    )
+async def _update(
+    request: Request, service: Service, folder: UploadFolder, language: str, *, may_be_empty: bool = False
+) -> schemas.JobInfo:
+    """Have the folder's pictures brought into the library, or taken out of it; the last of them, if `may_be_empty`."""
+    allowed = await service.executors.files(service.list_job_roots)
+    sources = [one.path.resolve() for one in allowed if one.root is not None and one.root.kind == "folder"]
+    named = [folder.root.name]
+    if not any(folder.root.is_relative_to(source) for source in sources):
+        asked = schemas.JobRequest(kind="build", roots=named)
+    else:  # a source whose pictures are all gone is taken for a drive that is not there, unless somebody knows better
+        is_own = may_be_empty and folder.root in sources
+        asked = schemas.JobRequest(kind="update", allow_empty=named if is_own else None)
     order = read_order(asked, service.settings.data.absolute(), lambda _: folder.root)
     caller: Caller = request.state.caller
     job = await service.jobs.submit(order, caller=caller.name, request_id=request.state.request_id)

@@ -16,7 +16,7 @@ from api.http.errors import http_problem, install_error_handlers
 from api.http.headers import Head, Protection, compress
 from api.http.metrics import Metrics
 from api.http.observer import Observer
-from api.http.routes import fields, files, health, images, index, jobs, library, search, thumbnails, uploads
+from api.http.routes import fields, files, health, images, index, jobs, kept_pictures, library, search, thumbnails
 from api.http.service import Service
 from api.schemas import Problem
 
@@ -43,7 +43,7 @@ def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    modules = (search, images, thumbnails, files, uploads, fields, index, library, jobs)
+    modules = (search, images, thumbnails, files, kept_pictures, fields, index, library, jobs)
     routers = [("/v1", module.router) for module in modules]
     routers.append(("", health.router))
     for prefix, router in routers:

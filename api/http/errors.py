@@ -13,8 +13,8 @@ from starlette.exceptions import HTTPException
 
 from api.http.headers import PROTECTION
 from api.http.jobs.errors import JobError, JobNotFound, NoDuplicatesReport, RootNotAllowed, TooManyJobs
+from api.http.kept_pictures.errors import NoRoom, NotUploaded, UnreadKind, UploadError, UploadFolderError, UploadsOff
 from api.http.refusals import RequestTooComplex, RequestTooLarge, TooManyRequests
-from api.http.uploads.errors import NoRoom, NotUploaded, UnreadKind, UploadError, UploadFolderError, UploadsOff
 from api.schemas import Problem
 from api.search.errors import (
     AddressWithheld,

@@ -17,6 +17,7 @@ from api.schemas.answers import (
 )
 from api.schemas.base import MAX_CHOICES, MAX_WHERE_CHARS, Language, Likelihood, Region, Strict, with_options
 from api.schemas.jobs import JobInfo, JobKind, JobList, JobProgress, JobRequest
+from api.schemas.kept_pictures import DeletedPicture, StoredPicture, StoredPictures
 from api.schemas.library import (
     EncoderInfo,
     Facet,
@@ -41,7 +42,6 @@ from api.schemas.problems import (
 )
 from api.schemas.queries import ClauseIn, Date, FilterIn, FilterParams, SearchRequest
 from api.schemas.service import Problem, Status
-from api.schemas.uploads import DeletedPicture, StoredPicture, StoredPictures
 from api.search.options import MAX_CLAUSES, OPTIONS, AddressParameter, Match, Option, SearchOptions
 
 # The page shares the options as well: its address is made of them.

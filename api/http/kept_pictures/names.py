@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from api.http.uploads.errors import UnreadKind, UnsafeName
+from api.http.kept_pictures.errors import UnreadKind, UnsafeName
 from models.foundation.messages import message
 from models.pictures.errors import decode_reason
 from models.pictures.formats import is_read, why_unread

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-from api.http.uploads.errors import NoRoom, UnreadKind, UploadFolderError
-from api.http.uploads.names import check_name, check_suffix
+from api.http.kept_pictures.errors import NoRoom, UnreadKind, UploadFolderError
+from api.http.kept_pictures.names import check_name, check_suffix
 from models.foundation.messages import os_message
 from models.pictures.errors import DecodeError, ImageTooLarge, decode_reason
 from models.pictures.formats import HEAD, SUFFIXES, is_video, say_video

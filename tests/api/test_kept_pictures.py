@@ -15,8 +15,8 @@ from PIL import Image
 from api.client import Client, errors
 from api.config import Settings
 from api.http.app import create_app
-from api.http.uploads.errors import NoRoom, UploadFolderError
-from api.http.uploads.folder import UploadFolder
+from api.http.kept_pictures.errors import NoRoom, UploadFolderError
+from api.http.kept_pictures.folder import UploadFolder
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
 

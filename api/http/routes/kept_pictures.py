@@ -12,10 +12,10 @@ from api.http.door.access import Caller
 from api.http.door.gates import Scope, Work, gated
 from api.http.jobs.orders import read_order
 from api.http.jobs.telling import describe_jobs
+from api.http.kept_pictures.errors import NotUploaded, UploadsOff
+from api.http.kept_pictures.folder import UploadFolder, check_file, checksum, holds_just, name_error
 from api.http.mapping import LanguageDep, ServiceDep, displayable, shown_path
 from api.http.service import Service
-from api.http.uploads.errors import NotUploaded, UploadsOff
-from api.http.uploads.folder import UploadFolder, check_file, checksum, holds_just, name_error
 from api.search.errors import FileChanged, FileGone
 from api.search.pictures import PictureToDecode
 from indexer.library.catalog.records import ImageRow

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from api.http.headers import PROTECTION
 from api.http.jobs.errors import JobError, JobNotFound, NoDuplicatesReport, RootNotAllowed, TooManyJobs
-from api.http.kept_pictures.errors import NoRoom, NotUploaded, UnreadKind, UploadError, UploadFolderError, UploadsOff
+from api.http.kept_pictures.errors import KeepingOff, NoRoom, NotUploaded, UnreadKind, UploadError, UploadFolderError
 from api.http.refusals import RequestTooComplex, RequestTooLarge, TooManyRequests
 from api.schemas import Problem
 from api.search.errors import (
@@ -54,7 +54,7 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (JobError, 422),
     (UnreadKind, 415),
     (NotUploaded, 403),
-    (UploadsOff, 403),
+    (KeepingOff, 403),
     (NoRoom, 507),
     (UploadFolderError, 503),
     (UploadError, 422),

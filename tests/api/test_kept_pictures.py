@@ -173,8 +173,8 @@ def test_what_has_taken_the_place_of_a_picture_is_not_deleted(data, client):
 def test_nothing_is_kept_where_no_folder_is_named(data, serve_app):
     url = serve_app(create_app(Settings(data=data / "data")))
     answer = put(url, "a.png", picture())
-    assert (answer.status_code, answer.json()["code"]) == (403, "uploads_off")
-    assert httpx.delete(f"{url}/v1/images/1").json()["code"] == "uploads_off"
+    assert (answer.status_code, answer.json()["code"]) == (403, "keeping_off")
+    assert httpx.delete(f"{url}/v1/images/1").json()["code"] == "keeping_off"
 
 
 # Without a service

@@ -1,7 +1,7 @@
 """What can be wrong with a picture that is to be kept, or deleted.
 
 UploadError
-├─ UploadsOff                           no folder is named for them
+├─ KeepingOff                           no folder is named for them
 ├─ UnsafeName                           a name that a file had better not have
 ├─ UnreadKind                           no picture or video that is read here
 ├─ NotUploaded                          a picture that does not lie in the folder of uploads
@@ -20,10 +20,10 @@ class UploadError(ImageSearchError):
     users_mistake = True
 
 
-class UploadsOff(UploadError):
+class KeepingOff(UploadError):
     """No folder is named for uploads."""
 
-    code = "uploads_off"
+    code = "keeping_off"
 
     def __init__(self) -> None:
         super().__init__(

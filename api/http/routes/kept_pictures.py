@@ -12,7 +12,7 @@ from api.http.door.access import Caller
 from api.http.door.gates import Scope, Work, gated
 from api.http.jobs.orders import read_order
 from api.http.jobs.telling import describe_jobs
-from api.http.kept_pictures.errors import NotUploaded, UploadsOff
+from api.http.kept_pictures.errors import KeepingOff, NotUploaded
 from api.http.kept_pictures.folder import UploadFolder, check_file, checksum, holds_just, name_error
 from api.http.mapping import LanguageDep, ServiceDep, displayable, shown_path
 from api.http.service import Service
@@ -83,7 +83,7 @@ async def delete_picture(
 def _folder(service: Service) -> UploadFolder:
     root = service.settings.api.upload_root
     if root is None:
-        raise UploadsOff
+        raise KeepingOff
     return UploadFolder(root)
 
 

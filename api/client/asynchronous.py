@@ -18,16 +18,20 @@ from api.schemas import (
     Hit,
     ImageDetail,
     ImageList,
+    ImageVector,
     IndexInfo,
     IndexReport,
     JobInfo,
     JobKind,
     JobList,
+    Problem,
     ProblemKind,
     RootList,
+    SearchRequest,
     SearchResponse,
     Status,
     StoredPictures,
+    UploadInfo,
 )
 from api.search.options import PictureKeywords, SearchKeywords
 
@@ -86,6 +90,7 @@ class AsyncClient(Connection):
         *asked: str | ClauseLike,
         image: "ImageInput | None" = None,
         like: int | None = None,
+        upload: str | None = None,
         where: str | FilterIn | Mapping[str, Any] | None = None,
         **options: Unpack[SearchKeywords],
     ) -> SearchResponse:
@@ -93,8 +98,8 @@ class AsyncClient(Connection):
 
         Texts are read as on the command line: "2:雪山" counts twice, "-人" is away from it, and others are one text;
         `Clause(text=...)` is taken as it is. `image` is a picture file, its bytes or a PIL image, `like` the id of a
-        picture, `where` an expression or the fields of `FilterIn`. Raises ApiError, and DecodeError for an `image`
-        that cannot be read.
+        picture, `upload` that of one that was sent before, `where` an expression or the fields of `FilterIn`. Raises
+        ApiError, and DecodeError for an `image` that cannot be read.
 
         >>> import asyncio, xuntu
         >>> async def ask(*texts):  # all at once
@@ -104,13 +109,14 @@ class AsyncClient(Connection):
         >>> asyncio.run(ask("一只猫", "a rocket"))
         ['chelsea.png', 'rocket.jpg']
         """
-        return await self._send(calls.search(asked, image, like, where, options))
+        return await self._send(calls.search(asked, image, like, where, options, upload))
 
     async def search_all(
         self,
         *asked: str | ClauseLike,
         image: "ImageInput | None" = None,
         like: int | None = None,
+        upload: str | None = None,
         where: str | FilterIn | Mapping[str, Any] | None = None,
         **options: Unpack[SearchKeywords],
     ) -> AsyncIterator[Hit]:
@@ -118,7 +124,7 @@ class AsyncClient(Connection):
         offset: int | None = options.get("offset", 0)
         while offset is not None:
             page = {"k": _PAGE, **options, "offset": offset}
-            answer = await self._send(calls.search(asked, image, like, where, page))
+            answer = await self._send(calls.search(asked, image, like, where, page, upload))
             for hit in answer.hits:
                 yield hit
             offset = answer.next_offset
@@ -139,10 +145,39 @@ class AsyncClient(Connection):
         return await self._send(calls.search_by_picture(image, text, weight, where, options))
 
     async def similar(
-        self, image_id: int, *, where: str | None = None, **options: Unpack[PictureKeywords]
+        self,
+        image_id: int,
+        *,
+        crop: Sequence[int] | None = None,
+        where: str | None = None,
+        **options: Unpack[PictureKeywords],
     ) -> SearchResponse:
-        """Return a page of the pictures like one of the library, which is left out. Raises ApiError."""
-        return await self._send(calls.similar(image_id, where, options))
+        """Return a page of the pictures like one of the library, which is left out. Raises ApiError.
+
+        `crop` is the part of it that is asked with, in pixels: from the left, from the top, width, height.
+        """
+        return await self._send(calls.similar(image_id, where, options, crop))
+
+    async def search_batch(
+        self, searches: Sequence[str | Mapping[str, Any] | SearchRequest]
+    ) -> list[SearchResponse | Problem]:
+        """Return the answers to up to 64 searches, in their order; for one that cannot be answered the problem.
+
+        A search is a text, or the body of a search, as `search_body` makes it. Raises ApiError where none is answered.
+        """
+        return await self._send(calls.search_batch(searches))
+
+    async def upload(self, image: ImageInput) -> UploadInfo:
+        """Send a picture that is kept for a while, a day by default, to be asked with by its id. Raises as `search`."""
+        return await self._send(calls.upload(image))
+
+    async def upload_thumbnail(self, upload_id: str) -> bytes:
+        """Return a WebP of a picture that was sent. Raises ApiError: ProblemError, upload_gone."""
+        return await self._send(calls.upload_thumbnail(upload_id))
+
+    async def delete_upload(self, upload_id: str) -> None:
+        """Delete a picture that was sent, if it is still there. Raises ApiError."""
+        return await self._send(calls.delete_upload(upload_id))
 
     # Pictures
 
@@ -237,6 +272,13 @@ class AsyncClient(Connection):
                         yield call.read(line[6:].encode(), answer.headers)
         except httpx.HTTPError as error:
             self._read(call, error)
+
+    async def vector(self, image_id: int, *, encoder: str | None = None) -> ImageVector:
+        """Return the vector of a picture, of length 1, of the main encoder or of another of the library.
+
+        It can be searched with: `Clause(vector=...)`. Raises ApiError.
+        """
+        return await self._send(calls.vector(image_id, encoder))
 
     # The library
 

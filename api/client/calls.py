@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from api.images import ImageInput, read_image
 from api.schemas import (
+    BatchResponse,
     DeletedPicture,
     DuplicateList,
     Facets,
@@ -20,15 +21,19 @@ from api.schemas import (
     FilterIn,
     ImageDetail,
     ImageList,
+    ImageVector,
     IndexInfo,
     IndexReport,
     JobInfo,
     JobList,
+    Problem,
     RootList,
     SearchOptions,
+    SearchRequest,
     SearchResponse,
     Status,
     StoredPictures,
+    UploadInfo,
 )
 from api.search.options import OPTIONS
 from api.search.terms import read_terms
@@ -95,10 +100,27 @@ def search(
     like: int | None,
     where: str | FilterIn | Mapping[str, Any] | None,
     options: Mapping[str, Any],
+    upload: str | None = None,
 ) -> Call[SearchResponse]:
     """Return the search for a sum of texts and pictures. Raises TypeError for what is no option, and DecodeError."""
-    body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options))
+    sent = [] if upload is None else [{"upload": upload}]
+    body = search_body([*make_clauses(asked, image, like), *sent], where, SearchOptions(**options))
     return Call("/v1/search", _model(SearchResponse), "POST", {"json": body})
+
+
+def search_batch(searches: Sequence[str | Mapping[str, Any] | SearchRequest]) -> Call[list[SearchResponse | Problem]]:
+    """Return several searches in one request: texts, or bodies of searches."""
+    bodies = [
+        {"clauses": [{"text": one}]}
+        if isinstance(one, str)
+        else one.model_dump(exclude_unset=True)
+        if isinstance(one, SearchRequest)
+        else dict(one)
+        for one in searches
+    ]
+    read = _model(BatchResponse)
+    arguments = {"json": {"searches": bodies}}
+    return Call("/v1/search/batch", lambda content, headers: read(content, headers).answers, "POST", arguments)
 
 
 def search_by_picture(
@@ -111,12 +133,16 @@ def search_by_picture(
     return Call("/v1/search/image", _model(SearchResponse), "POST", arguments)
 
 
-def similar(image_id: int, where: str | None, options: Mapping[str, Any]) -> Call[SearchResponse]:
+def similar(
+    image_id: int, where: str | None, options: Mapping[str, Any], crop: Sequence[int] | None = None
+) -> Call[SearchResponse]:
     """Return the search for what is like a picture of the library. Raises TypeError for what is no option of it."""
     for option in OPTIONS:
         if option.about_words and option.name in options:
             raise TypeError(f"similar() takes no option about words: {option.name}")
     params = _changed(SearchOptions(**options)) | ({"where": where} if where else {})
+    if crop is not None:
+        params["crop"] = ",".join(map(str, crop))
     return Call(f"/v1/images/{image_id}/similar", _model(SearchResponse), arguments={"params": params})
 
 
@@ -150,7 +176,7 @@ def put_image(image: ImageInput, name: str | None, index: bool) -> Call[StoredPi
         name = os.path.basename(image)  # noqa: PTH119 - of whatever is a path
     params = {"name": name, "index": str(index).lower()}
     headers = {"Content-Type": "application/octet-stream"}
-    arguments = {"params": params, "content": read_image(image), "further_headers": headers}
+    arguments = {"params": params, "content": read_image(image), "headers": headers}
     return Call("/v1/images", _model(StoredPictures), "PUT", arguments)
 
 
@@ -164,7 +190,7 @@ def submit(kind: str, options: Mapping[str, Any], key: str | None) -> Call[JobIn
     """Return the request for a job. It has a key, so that asked for twice it is done once."""
     body = {"kind": kind, **{name: value for name, value in options.items() if value is not None}}
     headers = {"Idempotency-Key": key or secrets.token_hex(16)}
-    return Call("/v1/jobs", _model(JobInfo), "POST", {"json": body, "further_headers": headers})
+    return Call("/v1/jobs", _model(JobInfo), "POST", {"json": body, "headers": headers})
 
 
 def jobs() -> Call[JobList]:
@@ -203,6 +229,28 @@ def duplicates(k: int, cursor: str | None) -> Call[DuplicateList]:
     """Return the question which pictures are duplicates."""
     params: dict[str, Any] = {"k": k} | ({"cursor": cursor} if cursor else {})
     return Call("/v1/duplicates", _model(DuplicateList), arguments={"params": params})
+
+
+def vector(image_id: int, encoder: str | None) -> Call[ImageVector]:
+    """Return the question for the vector of a picture."""
+    params = {} if encoder is None else {"encoder": encoder}
+    return Call(f"/v1/images/{image_id}/vector", _model(ImageVector), arguments={"params": params})
+
+
+def upload(image: ImageInput) -> Call[UploadInfo]:
+    """Return the request to keep a picture for a while. Raises DecodeError."""
+    arguments = {"content": read_image(image), "headers": {"Content-Type": "application/octet-stream"}}
+    return Call("/v1/uploads", _model(UploadInfo), "PUT", arguments)
+
+
+def upload_thumbnail(upload_id: str) -> Call[bytes]:
+    """Return the request for a thumbnail of a picture that was sent."""
+    return Call(f"/v1/uploads/{quote(upload_id, safe='')}/thumbnail", lambda content, _: content)
+
+
+def delete_upload(upload_id: str) -> Call[None]:
+    """Return the request to delete a picture that was sent."""
+    return Call(f"/v1/uploads/{quote(upload_id, safe='')}", lambda _content, _headers: None, "DELETE")
 
 
 def fields() -> Call[FieldsInfo]:
@@ -259,7 +307,16 @@ def _clause(one: ClauseLike) -> dict[str, Any]:
     picture = _base64(one.image) if isinstance(one.image, bytes) else one.image
     box = getattr(one, "crop", None)  # written as a mapping, or as a box
     crop = box if box is None or isinstance(box, Mapping) else {name: getattr(box, name) for name in _BOX}
-    found = {"text": one.text, "image": picture, "image_id": one.image_id, "weight": one.weight, "crop": crop}
+    found: dict[str, Any] = {
+        "text": one.text,
+        "image": picture,
+        "image_id": one.image_id,
+        "weight": one.weight,
+        "crop": crop,
+    }
+    vector = getattr(one, "vector", None)  # as numbers, which may be an array, or packed
+    numbers = vector if vector is None or isinstance(vector, str) else [float(number) for number in vector]
+    found |= {"upload": getattr(one, "upload", None), "vector": numbers, "encoder": getattr(one, "encoder", None)}
     return {name: value for name, value in found.items() if value is not None}
 
 

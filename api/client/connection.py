@@ -59,14 +59,12 @@ class Connection:
         headers = {"Accept-Language": _ACCEPT_LANGUAGE.get(self.language, self.language).encode()}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}".encode()  # which need not be ASCII
-        arguments = dict(call.arguments)
-        headers |= {name: value.encode() for name, value in arguments.pop("further_headers", {}).items()}
         return {
             "method": call.method,
             "url": f"{self.url}{call.path}",
-            "headers": headers,
             "timeout": self._timeout,
-            **arguments,
+            **call.arguments,
+            "headers": headers | call.arguments.get("headers", {}),
         }
 
     def _wait_s(self, tries: int, outcome: Outcome, *, repeatable: bool = True) -> float | None:

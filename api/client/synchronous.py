@@ -19,16 +19,20 @@ from api.schemas import (
     Hit,
     ImageDetail,
     ImageList,
+    ImageVector,
     IndexInfo,
     IndexReport,
     JobInfo,
     JobKind,
     JobList,
+    Problem,
     ProblemKind,
     RootList,
+    SearchRequest,
     SearchResponse,
     Status,
     StoredPictures,
+    UploadInfo,
 )
 from api.search.options import PictureKeywords, SearchKeywords
 
@@ -87,6 +91,7 @@ class Client(Connection):
         *asked: str | ClauseLike,
         image: "ImageInput | None" = None,
         like: int | None = None,
+        upload: str | None = None,
         where: str | FilterIn | Mapping[str, Any] | None = None,
         **options: Unpack[SearchKeywords],
     ) -> SearchResponse:
@@ -94,8 +99,8 @@ class Client(Connection):
 
         Texts are read as on the command line: "2:雪山" counts twice, "-人" is away from it, and others are one text;
         `Clause(text=...)` is taken as it is. `image` is a picture file, its bytes or a PIL image, `like` the id of a
-        picture, `where` an expression or the fields of `FilterIn`. Raises ApiError, and DecodeError for an `image`
-        that cannot be read.
+        picture, `upload` that of one that was sent before, `where` an expression or the fields of `FilterIn`. Raises
+        ApiError, and DecodeError for an `image` that cannot be read.
 
         >>> import xuntu
         >>> client = xuntu.connect("http://127.0.0.1:8000")  # xuntu serve --data data/demo
@@ -103,13 +108,14 @@ class Client(Connection):
         ['chelsea.png']
         >>> client.close()
         """
-        return self._send(calls.search(asked, image, like, where, options))
+        return self._send(calls.search(asked, image, like, where, options, upload))
 
     def search_all(
         self,
         *asked: str | ClauseLike,
         image: "ImageInput | None" = None,
         like: int | None = None,
+        upload: str | None = None,
         where: str | FilterIn | Mapping[str, Any] | None = None,
         **options: Unpack[SearchKeywords],
     ) -> Iterator[Hit]:
@@ -117,7 +123,7 @@ class Client(Connection):
         offset: int | None = options.get("offset", 0)
         while offset is not None:
             page = {"k": _PAGE, **options, "offset": offset}
-            answer = self._send(calls.search(asked, image, like, where, page))
+            answer = self._send(calls.search(asked, image, like, where, page, upload))
             yield from answer.hits
             offset = answer.next_offset
 
@@ -136,9 +142,40 @@ class Client(Connection):
         """
         return self._send(calls.search_by_picture(image, text, weight, where, options))
 
-    def similar(self, image_id: int, *, where: str | None = None, **options: Unpack[PictureKeywords]) -> SearchResponse:
-        """Return a page of the pictures like one of the library, which is left out. Raises ApiError."""
-        return self._send(calls.similar(image_id, where, options))
+    def similar(
+        self,
+        image_id: int,
+        *,
+        crop: Sequence[int] | None = None,
+        where: str | None = None,
+        **options: Unpack[PictureKeywords],
+    ) -> SearchResponse:
+        """Return a page of the pictures like one of the library, which is left out. Raises ApiError.
+
+        `crop` is the part of it that is asked with, in pixels: from the left, from the top, width, height.
+        """
+        return self._send(calls.similar(image_id, where, options, crop))
+
+    def search_batch(
+        self, searches: Sequence[str | Mapping[str, Any] | SearchRequest]
+    ) -> list[SearchResponse | Problem]:
+        """Return the answers to up to 64 searches, in their order; for one that cannot be answered the problem.
+
+        A search is a text, or the body of a search, as `search_body` makes it. Raises ApiError where none is answered.
+        """
+        return self._send(calls.search_batch(searches))
+
+    def upload(self, image: ImageInput) -> UploadInfo:
+        """Send a picture that is kept for a while, a day by default, to be asked with by its id. Raises as `search`."""
+        return self._send(calls.upload(image))
+
+    def upload_thumbnail(self, upload_id: str) -> bytes:
+        """Return a WebP of a picture that was sent. Raises ApiError: ProblemError, upload_gone."""
+        return self._send(calls.upload_thumbnail(upload_id))
+
+    def delete_upload(self, upload_id: str) -> None:
+        """Delete a picture that was sent, if it is still there. Raises ApiError."""
+        return self._send(calls.delete_upload(upload_id))
 
     # Pictures
 
@@ -229,6 +266,13 @@ class Client(Connection):
                         yield call.read(line[6:].encode(), answer.headers)
         except httpx.HTTPError as error:
             self._read(call, error)
+
+    def vector(self, image_id: int, *, encoder: str | None = None) -> ImageVector:
+        """Return the vector of a picture, of length 1, of the main encoder or of another of the library.
+
+        It can be searched with: `Clause(vector=...)`. Raises ApiError.
+        """
+        return self._send(calls.vector(image_id, encoder))
 
     # The library
 

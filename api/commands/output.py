@@ -78,6 +78,7 @@ def _hit_fields(hit: "SearchHit") -> dict[str, Any]:
         told = {"number": hit.part.number, "region": hit.part.is_region, "at": hit.part.at}
         further["part"] = told | asdict(hit.part.box)
     further |= {"moments": list(map(asdict, hit.moments)), "reasons": list(map(asdict, hit.reasons))}
+    further |= {"explanation": asdict(hit.explanation) if hit.explanation else None}
     return {name: getattr(hit, name) for name in names} | {"root": str(hit.root), **further}
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.commands.explanations import print_explanations
 from api.commands.options import with_search_options
 from api.commands.output import print_result, reading, tell_reliability
 from indexer.command_settings import settings_for
@@ -90,6 +91,8 @@ def search(
         write_result_sheet(engine, [(title, query, result)], sheet)
         tell(message("Drawn into {sheet}.", sheet=sheet))
     print_result(result, offset=query.offset, as_json=as_json)
+    if not as_json:
+        print_explanations(result)
     if not as_json and any(hit.relevance is not None for hit in [*result.hits, *result.nearest]):
         tell_reliability(engine.list_kinds())
 

@@ -16,6 +16,8 @@ from api.schemas.answers import (
     Timings,
 )
 from api.schemas.base import MAX_CHOICES, MAX_WHERE_CHARS, Language, Likelihood, Region, Strict, with_options
+from api.schemas.batches import BatchRequest, BatchResponse
+from api.schemas.explanations import ExplainedRank, ExplainedScore, ExplainedShare, HitExplanation
 from api.schemas.jobs import JobInfo, JobKind, JobList, JobProgress, JobRequest
 from api.schemas.kept_pictures import DeletedPicture, StoredPicture, StoredPictures
 from api.schemas.library import (
@@ -42,6 +44,8 @@ from api.schemas.problems import (
 )
 from api.schemas.queries import ClauseIn, Date, FilterIn, FilterParams, SearchRequest
 from api.schemas.service import Problem, Status
+from api.schemas.uploads import UploadInfo
+from api.schemas.vectors import ImageVector
 from api.search.options import MAX_CLAUSES, OPTIONS, AddressParameter, Match, Option, SearchOptions
 
 # The page shares the options as well: its address is made of them.
@@ -51,6 +55,8 @@ __all__ = [
     "MAX_WHERE_CHARS",
     "OPTIONS",
     "AddressParameter",
+    "BatchRequest",
+    "BatchResponse",
     "ClauseIn",
     "ClauseRead",
     "Colour",
@@ -59,6 +65,9 @@ __all__ = [
     "DuplicateList",
     "DuplicatePicture",
     "EncoderInfo",
+    "ExplainedRank",
+    "ExplainedScore",
+    "ExplainedShare",
     "Facet",
     "FacetValue",
     "Facets",
@@ -69,8 +78,10 @@ __all__ = [
     "FoundIn",
     "FoundMoment",
     "Hit",
+    "HitExplanation",
     "ImageDetail",
     "ImageList",
+    "ImageVector",
     "IndexInfo",
     "IndexProblem",
     "IndexReport",
@@ -105,5 +116,6 @@ __all__ = [
     "Strict",
     "Timings",
     "Told",
+    "UploadInfo",
     "with_options",
 ]

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, Field
 
 from api.schemas.base import Language, Likelihood, Region
+from api.schemas.explanations import HitExplanation
 from api.search.options import SpanKind
 
 
@@ -61,6 +62,9 @@ class Hit(BaseModel):
     part: Part | None = Field(None, description="What was found of a picture or a video; null: all of it")
     moments: list[FoundMoment] = Field([], description="Of a video: its best moments, at most 5, in the order of time")
     reasons: list[FoundIn] = Field([], description="Why it was found, where more than pictures was looked at")
+    explanation: HitExplanation | None = Field(
+        None, description="What its score and its place are made of, with `explain`"
+    )
 
 
 class Timings(BaseModel):

@@ -5,19 +5,30 @@ from typing import Annotated
 from pydantic import Field
 
 from api.schemas.base import MAX_CHOICES, MAX_WHERE_CHARS, Region, Strict, with_options
+from api.schemas.vectors import Numbers, Packed
 from api.search.options import MAX_CLAUSES
 
 Date = Annotated[str, Field(max_length=40)]
 
 
 class ClauseIn(Strict):
-    """One part of a query: exactly one of `text`, `image` and `image_id`; a negative weight means away from it."""
+    """One part of a query: exactly one of `text`, `image`, `image_id`, `upload` and `vector`.
+
+    A negative weight means away from it.
+    """
 
     text: str | None = Field(None, description="What is in the picture, in Chinese or English")
     image: str | None = Field(None, description="A picture file, base64 (a data: URI is accepted)")
     image_id: int | None = Field(None, description="A picture of the library")
     weight: float = Field(1.0, ge=-10, le=10, allow_inf_nan=False)
     crop: Region | None = Field(None, description="The part of the picture that is asked with; null: all of it")
+    upload: str | None = Field(None, max_length=100, description="A picture that was sent before: see PUT /v1/uploads")
+    vector: Numbers | Packed | None = Field(
+        None, description="A vector of an encoder of the library, of any length but 0; only that encoder is asked"
+    )
+    encoder: str | None = Field(
+        None, max_length=100, description="Whose vector it is; needed where the library has several encoders"
+    )
 
 
 class FilterParams(Strict):

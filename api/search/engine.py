@@ -6,7 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from api.search.encoders import EncoderSpace, EncoderTowers, get_space, load_encoders
+from api.search.errors import ImageNotFound
 from api.search.pictures import PictureToDecode, QueryPictures, decode_here
 from api.search.plan import Encoded, Plan
 from api.search.planner import Planner
@@ -22,7 +25,7 @@ from indexer.library.index.port import Mask
 from indexer.library.opened import OpenBuild, open_build
 from indexer.library.routing import Routes, Routing
 from models.encoders.runtime import Runtime
-from models.foundation.vectors import Ids
+from models.foundation.vectors import Ids, Vectors
 from models.pictures.limits import DecodeLimits
 from models.relevance.curves import Fit
 
@@ -118,6 +121,16 @@ class SearchEngine:
     def get_image(self, image_id: int) -> ImageRow:
         """Return what is known of a picture of this build. Raises ImageNotFound."""
         return self._planner.get_image(image_id)
+
+    def get_vector(self, image_id: int, name: str | None = None) -> tuple[EncoderSpace, Vectors]:
+        """Return a picture's vector, float32 (dim,), of the main encoder or of a named one, and its space.
+
+        Raises InvalidQuery for another encoder, and ImageNotFound for a picture that the space does not have.
+        """
+        space = self.get_space(name)
+        if not space.holds(image_id):
+            raise ImageNotFound(image_id)
+        return space, space.index.fetch(np.array([image_id]))[0]
 
     @property
     def encoders(self) -> EncoderTowers:

@@ -188,6 +188,12 @@ class SearchOptions:
         former="spaces",
         former_flag="--space",
     )
+    explain: bool = _declare(
+        False,
+        description="Say of each hit what its score and its place are made of: what each clause, encoder, ranking and "
+        "correction adds",
+        flag="--explain",
+    )
 
 
 def _list_options() -> tuple[Option, ...]:
@@ -211,6 +217,7 @@ class PictureKeywords(TypedDict, total=False):
     sort: str
     hide_duplicates: bool
     encoders: Sequence[str]
+    explain: bool
 
 
 class SearchKeywords(PictureKeywords, total=False):

@@ -9,6 +9,7 @@ from PIL.Image import Image
 from api.search.clauses import ReadClause, read_clauses
 from api.search.encoders import EncoderSpace, EncoderTowers, Spaces
 from api.search.errors import ImageNotFound, InvalidQuery
+from api.search.given_vectors import read_vector
 from api.search.options import Match
 from api.search.pictures import PictureToDecode, QueryPictures
 from api.search.plan import EncoderPlan, Plan, Preference, WordMatches
@@ -59,6 +60,11 @@ class _Reading:
     matches: WordMatches = field(default_factory=WordMatches)
     preferences: Sequence[Preference] = ()
     notes: Sequence[SearchNote] = ()
+
+    def list_asked(self) -> tuple[int, ...]:
+        """Return which of the clauses each of those is that pictures are to show."""
+        known = {(read.source, read.negation): number for number, read in enumerate(self.clauses)}
+        return tuple(known[read.source, read.negation] for read in self.shown)
 
 
 class Planner:
@@ -124,6 +130,7 @@ class Planner:
             query=query,
             started=decoded.started,
             clauses=tuple(reading.clauses),
+            asked=reading.list_asked(),
             encoders=tuple(encoders),
             excluded=tuple(excluded),
             matches=matches,
@@ -210,17 +217,29 @@ class Planner:
         texts: list[tuple[float, tuple[str, ...]]] = []
         pixels: list[tuple[float, Pixels]] = []
         vectors: list[tuple[float, Vectors]] = []
+        asked_as: dict[str, list[int]] = {"vectors": [], "pixels": [], "texts": []}
         left_out = dict.fromkeys(clauses, _LeftOut())
         for place, clause in clauses.items():
             if clause.text is not None:
                 wordings, left_out[place] = _read_text(space.encoders, clause.text, query)
                 if wordings:
                     texts.append((clause.weight, wordings))
+                    asked_as["texts"].append(place)
             elif place in pictures:
                 pixels.append((clause.weight, space.encoders.preprocess(pictures[place])))
+                asked_as["pixels"].append(place)
             else:
-                vectors.append((clause.weight, space.index.fetch(np.array([clause.image_id]))[0]))
-        asked = EncoderPlan(encoder=space.name, texts=tuple(texts), pixels=tuple(pixels), vectors=tuple(vectors))
+                given = clause.vector is not None
+                vector = read_vector(clause, space) if given else space.index.fetch(np.array([clause.image_id]))[0]
+                vectors.append((clause.weight, vector))
+                asked_as["vectors"].append(place)
+        asked = EncoderPlan(
+            encoder=space.name,
+            texts=tuple(texts),
+            pixels=tuple(pixels),
+            vectors=tuple(vectors),
+            places=tuple(place for places in asked_as.values() for place in places),
+        )
         alone = len(query.clauses) == len(pixels) == 1 and pixels[0][0] > 0
         if alone and space.encoders.spec.turned_cosine is not None:
             (picture,) = pictures.values()

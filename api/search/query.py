@@ -17,10 +17,11 @@ MAX_HIDING = 10_000  # offset and k together, where duplicates are hidden: all b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
-    """One part of a query: exactly one of `text`, `image` (a picture file's bytes) and `image_id`.
+    """One part of a query: exactly one of `text`, `image` (a picture file's bytes), `image_id` and `vector`.
 
     A negative weight means away from it. `crop` is the part of a picture that is asked with, None for all of it, in
-    pixels of the upright picture.
+    pixels of the upright picture. `vector` is one of the space of `encoder`, which is to be named where a library has
+    several; it counts by its direction alone.
     """
 
     text: str | None = None
@@ -28,11 +29,17 @@ class Clause:
     image_id: int | None = None
     weight: float = 1.0
     crop: Box | None = None
+    vector: Sequence[float] | None = None
+    encoder: str | None = None
 
     def __post_init__(self) -> None:
-        if sum(part is not None for part in (self.text, self.image, self.image_id)) != 1:
-            raise InvalidQuery(message("Each clause takes exactly one of text, image and image_id."))
-        if self.crop is not None and self.text is not None:
+        if sum(part is not None for part in (self.text, self.image, self.image_id, self.vector)) != 1:
+            raise InvalidQuery(message("Each clause takes exactly one of text, image, image_id and vector."))
+        if self.encoder is not None and self.vector is None:
+            raise InvalidQuery(
+                message("Only a vector names its encoder. For a whole search choose them with encoders=NAME.")
+            )
+        if self.crop is not None and self.image is None and self.image_id is None:
             raise InvalidQuery(message("Only a picture has a part to ask with (crop)."))
         if self.weight == 0 or not abs(self.weight) <= 10:
             raise InvalidQuery(

@@ -13,6 +13,7 @@ from api.search.clauses import language_of
 from api.search.duplicate_collapse import DuplicateCollapser, HitPage, Scores
 from api.search.encoders import EncoderSpace, Spaces
 from api.search.errors import InvalidQuery
+from api.search.explaining import explain_hits
 from api.search.fusion import Fusion
 from api.search.plan import Encoded, EncoderPlan, Plan, sum_parts
 from api.search.query import Query
@@ -186,6 +187,7 @@ class Ranker:
         ids = page.ids.tolist()
         rows = self._opened.catalog.get_images(ids)
         is_video = np.array([one in rows and rows[one].is_video for one in ids], np.bool_)
+        explained = explain_hits(plan, page.ids, retrievers, fusion) if plan.query.explain else {}
         retrievers = retrievers if plan.query.match != "text" else ()
         parts = self._find_parts(page.ids, is_video, retrievers)
         reasons: Mapping[int, tuple[Reason, ...]] = {}
@@ -217,6 +219,7 @@ class Ranker:
                 part=parts.get(image_id),
                 moments=moments.get(image_id, ()),
                 reasons=reasons.get(image_id, ()),
+                explanation=explained.get(image_id),
             )
             for image_id, score, (relevance, likelihood), duplicates in zip(
                 ids, page.scores, judged, page.duplicates, strict=True

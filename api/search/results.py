@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from api.search.clauses import ReadClause
+from api.search.explanation import Explanation
 from models.foundation.messages import Readable, Show
 from models.language.text import Language
 from models.pictures.parts import Box, PicturePart, is_region
@@ -71,6 +72,7 @@ class SearchHit:
     of the upright picture, in pixels. `duplicates` are those left out because of this hit, as far as the search looked.
     `part` is what of a picture was found, None where that is all of it, or the moment of a video, of which `moments`
     are the best few, in the order of time; `reasons` are what of it says the words, where words were looked at.
+    `explanation` says what score and place are made of, where that was asked for.
     """
 
     id: int
@@ -86,6 +88,7 @@ class SearchHit:
     part: HitPart | None = None
     moments: tuple[HitMoment, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

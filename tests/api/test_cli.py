@@ -44,6 +44,7 @@ def test_json_for_programs(xuntu, library, photographs):
         "part",
         "moments",
         "reasons",
+        "explanation",
     }
     assert (answer["hits"][0]["path"], answer["hits"][0]["root"]) == ("cat.png", str(photographs))
     assert set(answer["timings_ms"]) == {"encode", "search", "total"}

@@ -212,6 +212,11 @@ CALLS = {
     "search_all": ["a cat"],
     "search_by_picture": [b"a picture"],
     "similar": [7],
+    "search_batch": [["a cat"]],
+    "upload": [b"a picture"],
+    "upload_thumbnail": ["7"],
+    "delete_upload": ["7"],
+    "vector": [7],
     "images": [],
     "image": [7],
     "original": [7],
@@ -235,12 +240,17 @@ CALLS = {
 }
 
 
+def _template(path: str) -> str:
+    path = path.replace("/8", "/{job_id}")
+    return path.replace("/7", "/{upload_id}" if path.startswith("/v1/uploads") else "/{image_id}")
+
+
 def test_every_route_has_its_call(failing):
     assert CALLS.keys() | {"close"} == {name for name in vars(Client) if name[0] != "_"}
     asked = set()
 
     def note(request):
-        asked.add((request.method.lower(), request.url.path.replace("/7", "/{image_id}").replace("/8", "/{job_id}")))
+        asked.add((request.method.lower(), _template(request.url.path)))
         return httpx.Response(404)
 
     client = Client("http://service.test", http=httpx.Client(transport=httpx.MockTransport(note)))

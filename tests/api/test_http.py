@@ -61,6 +61,7 @@ def test_a_search_answers_hits_with_everything_a_page_needs(http):
         "part",
         "moments",
         "reasons",
+        "explanation",
     }
     assert (answer["hits"][0]["path"], answer["total"], answer["next_offset"]) == ("cat.png", 9, 2)
     assert (answer["hits"][0]["width"], answer["hits"][0]["height"]) == (451, 300)
@@ -373,6 +374,11 @@ def test_the_documentation_describes_every_route(http):
     assert set(paths) == {
         "/v1/search",
         "/v1/search/image",
+        "/v1/search/batch",
+        "/v1/uploads",
+        "/v1/uploads/{upload_id}",
+        "/v1/uploads/{upload_id}/thumbnail",
+        "/v1/images/{image_id}/vector",
         "/v1/images",
         "/v1/images/{image_id}",
         "/v1/images/{image_id}/file",

@@ -7,9 +7,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from api import schemas
+from api.http.clauses import CROP, CROP_DESCRIPTION, count_as_picture, read_crop, to_clauses
 from api.http.door.gates import Scope, Work, gated
 from api.http.mapping import (
     LanguageDep,
+    PlaceDep,
     ServiceDep,
     displayable,
     list_annotations,
@@ -23,7 +25,6 @@ from api.http.mapping import (
 from api.http.routes.thumbnails import find_telling_part
 from api.search.listing import list_pictures
 from api.search.options import MAX_K, MAX_OFFSET
-from api.search.query import Clause
 from indexer.library.catalog.records import ImageRow
 from indexer.library.filters import Filter
 from indexer.library.originals import address_of, find_clip_of
@@ -110,13 +111,20 @@ class SimilarParams(BaseModel):
     """How others like a picture are looked for."""
 
     where: str | None = Field(None, max_length=schemas.MAX_WHERE_CHARS)
+    crop: str | None = Field(None, pattern=CROP, description=CROP_DESCRIPTION)
 
 
 @router.get("/{image_id}/similar")
 @gated(Scope.SEARCH, Work.TEXT)
 async def find_similar(
-    image_id: int, params: Annotated[SimilarParams, Query()], service: ServiceDep, language: LanguageDep
+    image_id: int,
+    params: Annotated[SimilarParams, Query()],
+    service: ServiceDep,
+    place: PlaceDep,
+    language: LanguageDep,
 ) -> schemas.SearchResponse:
-    """Find pictures like one of the library; that one is left out."""
-    query = to_query([Clause(image_id=image_id)], await to_filter(service, params.where), params)
+    """Find pictures like one of the library, or like a part of it; that one is left out."""
+    asked = [schemas.ClauseIn(image_id=image_id, crop=read_crop(params.crop))]
+    count_as_picture(place, asked)
+    query = to_query(await to_clauses(service, asked), await to_filter(service, params.where), params)
     return to_response(await service.search(query), offset=query.offset, language=language)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api import schemas
@@ -17,6 +17,7 @@ from api.http.jobs.records import JobRecord
 from api.http.jobs.streams import event_id, follow_job, has_ended
 from api.http.jobs.telling import describe_jobs
 from api.http.mapping import LanguageDep, ServiceDep
+from api.http.refusals import ScopeMissing
 from api.http.service import Service
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=BoundedRoute)
@@ -37,7 +38,7 @@ async def submit_job(
     """Have work on the library done, after the jobs before it. One that waits already and does the same is returned."""
     caller: Caller = request.state.caller
     if is_destructive(body) and Scope.ADMIN not in caller.scopes:
-        raise HTTPException(403)
+        raise ScopeMissing(caller.name, Scope.ADMIN)
     allowed = await service.executors.files(service.list_job_roots)
     data = service.settings.data.absolute()
     order = await service.executors.files(read_order, body, data, lambda named: find_job_root(named, allowed))

@@ -9,7 +9,7 @@ from PIL import Image
 
 from api.config import ApiSettings
 from api.http.decoding.budget import MemoryBudget
-from api.http.decoding.jobs import DecodeTask, DecodeJob
+from api.http.decoding.jobs import DecodeJob, DecodeTask
 from api.http.decoding.pool import WorkerPool
 from api.http.metrics import Metrics
 from api.search.pictures import PictureToDecode, explain

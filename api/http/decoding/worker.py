@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
-from api.http.decoding.jobs import DecodeTask, DecodeJob, describe_error
+from api.http.decoding.jobs import DecodeJob, DecodeTask, describe_error
 from api.search.errors import CropOutside
 from api.search.pictures import decode_picture, find_cost
 from indexer.library.errors import UnknownSource

@@ -27,6 +27,9 @@ from api.http.routes import (
     health,
     images,
     index,
+    jobs,
+    kept_pictures,
+    library,
     search,
     thumbnails,
     uploads,
@@ -68,8 +71,8 @@ def create_app(settings: Settings, *, local_only: bool = False, page_token: str 
         redoc_url=None,
     )
     app.state.service = service
-    mounted = (search, batch, uploads, images, vectors, thumbnails, files, fields, embeddings, index)
-    routers = [("/v1", module.router) for module in mounted]
+    mounted = (search, batch, uploads, images, vectors, thumbnails, files, kept_pictures, fields, embeddings, index)
+    routers = [("/v1", module.router) for module in (*mounted, library, jobs)]
     routers.append(("", clip_retrieval.router))
     routers.append(("", health.router))
     if tools:

@@ -63,10 +63,10 @@ class LibraryTools:
     async def similar(
         self,
         context: Context[Any, Any],
-        id: Id,
+        id: Id,  # noqa: A002
         k: Count = 10,
         where: Where = None,
-        offset: Offset = 0,  # noqa: A002
+        offset: Offset = 0,
     ) -> FoundPictures:
         """Find pictures that look like one of the library."""
         async with self._asking(context) as client:

@@ -30,6 +30,8 @@ from api.schemas.embeddings import (
     ModelList,
 )
 from api.schemas.explanations import ExplainedRank, ExplainedScore, ExplainedShare, HitExplanation
+from api.schemas.jobs import JobInfo, JobKind, JobList, JobProgress, JobRequest
+from api.schemas.kept_pictures import DeletedPicture, StoredPicture, StoredPictures
 from api.schemas.library import (
     EncoderInfo,
     Facet,
@@ -43,6 +45,15 @@ from api.schemas.library import (
     Told,
 )
 from api.schemas.pictures import Colour, ImageDetail, ImageList, ListedImage, ShownValue
+from api.schemas.problems import (
+    DuplicateList,
+    DuplicatePicture,
+    IndexProblem,
+    IndexReport,
+    ProblemKind,
+    RootInfo,
+    RootList,
+)
 from api.schemas.queries import (
     MAX_VALUES,
     ClauseIn,
@@ -75,6 +86,9 @@ __all__ = [
     "Colour",
     "CountOptions",
     "Date",
+    "DeletedPicture",
+    "DuplicateList",
+    "DuplicatePicture",
     "Embedding",
     "EmbeddingItem",
     "EmbeddingRequest",
@@ -101,6 +115,13 @@ __all__ = [
     "ImageList",
     "ImageVector",
     "IndexInfo",
+    "IndexProblem",
+    "IndexReport",
+    "JobInfo",
+    "JobKind",
+    "JobList",
+    "JobProgress",
+    "JobRequest",
     "KnnHit",
     "KnnRequest",
     "Language",
@@ -116,15 +137,20 @@ __all__ = [
     "Part",
     "PictureMetadata",
     "Problem",
+    "ProblemKind",
     "Quality",
     "Region",
     "Reliability",
+    "RootInfo",
+    "RootList",
     "SearchOptions",
     "SearchRequest",
     "SearchResponse",
     "ShownValue",
     "SpanRead",
     "Status",
+    "StoredPicture",
+    "StoredPictures",
     "Strict",
     "Timings",
     "Told",

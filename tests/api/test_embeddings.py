@@ -7,6 +7,7 @@ import httpx
 import numpy as np
 import openai
 import pytest
+from starlette.responses import PlainTextResponse
 
 import xuntu
 from api.config import Settings
@@ -172,6 +173,21 @@ def test_many_who_ask_at_once_get_their_own(url, expected):
 
     for place, found in anyio.run(run).items():
         assert found == pytest.approx(np.repeat(expected[[place % 2]], 3, axis=0), abs=1e-4)
+
+
+def test_the_client_of_openai_asks_again_where_there_was_no_room(library, serve_app):
+    app, refused = create_app(Settings(data=library)), []
+
+    async def refuse_once(scope, receive, send):
+        if scope["type"] == "http" and not refused:
+            refused.append(scope["path"])
+            await PlainTextResponse("full", 503, {"Retry-After": "0"})(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    with openai.OpenAI(base_url=f"{serve_app(refuse_once)}/v1", api_key="-", max_retries=1) as client:
+        assert len(client.embeddings.create(input="a cat", model="default").data) == 1
+    assert refused == ["/v1/embeddings"]
 
 
 def test_a_token_is_the_key(library, serve_app):

@@ -118,12 +118,15 @@ class LibraryTools:
 
     @asynccontextmanager
     async def _asking(self, context: Context[Any, Any]) -> AsyncIterator[AsyncClient]:
-        """Return a client. What goes wrong with it is said to the assistant. Raises ToolError."""
-        try:
-            async with self._connect(context) as client:
+        """Return a client. What goes wrong with it is said to the assistant, in the client's language.
+
+        Raises ToolError.
+        """
+        async with self._connect(context) as client:
+            try:
                 yield client
-        except ImageSearchError as error:
-            raise ToolError(str(error)) from error
+            except ImageSearchError as error:
+                raise ToolError(error.text(client.language)) from error
 
 
 def make_server(connect: Connect) -> MCPServer[Any]:

@@ -14,8 +14,10 @@ from mcp.client.stdio import StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from PIL import Image
 
+from api.client import AsyncClient, RetryPolicy
 from api.config import Settings
 from api.http.app import create_app
+from api.mcp.server import make_server
 
 TOKEN = "s3cret-密"
 COMMAND = ["-c", "from api.cli import main; main()", "mcp"]
@@ -130,6 +132,13 @@ def test_what_is_wrong_is_a_sentence(tools, name, arguments, sentence):
     (answer,) = tools((name, arguments))
     assert answer.is_error
     assert sentence in answer.content[0].text
+
+
+def test_a_service_that_is_not_there_is_said_in_the_language_of_the_client():
+    server = make_server(lambda _: AsyncClient("http://127.0.0.1:1", language="zh", retry=RetryPolicy(retries=0)))
+    (answer,) = ask(server, ("search", {"text": "一只猫"}))
+    assert answer.is_error
+    assert "请" in answer.content[0].text
 
 
 def test_what_tools_do_is_described(servers, library, serve_app):

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -65,6 +66,13 @@ class ApiSettings(BaseModel):
     embedding: Literal["same-origin", "same-site", "cross-origin"] = Field(
         "same-origin", description="Whose web pages may show pictures of the service"
     )
+    allow_origins: str = Field(
+        "", description="Origins whose web pages may ask, separated by commas: https://app.example; *: any"
+    )
+    mcp: bool = Field(False, description="Give assistants tools at /mcp, by the Model Context Protocol")
+    public_url: str = Field(
+        "", description="Where others reach the service, for addresses in answers; empty: as a request names it"
+    )
     follow_seconds: float = Field(1.0, gt=0, description="How often to look for a new build")
     job_roots: str = Field(
         "", description="Folders that jobs may take into the library besides its own, colons between them"
@@ -80,6 +88,26 @@ class ApiSettings(BaseModel):
     def job_root_paths(self) -> list[Path]:
         """The folders that jobs may take into the library besides its own."""
         return [Path(one) for one in self.job_roots.split(os.pathsep) if one.strip()]
+
+    @property
+    def origins(self) -> list[str]:
+        """The origins of `allow_origins`."""
+        return [one for one in map(str.strip, self.allow_origins.split(",")) if one]
+
+    @field_validator("allow_origins")
+    @classmethod
+    def _check_origins(cls, given: str) -> str:
+        for one in filter(None, map(str.strip, given.split(","))):
+            if one != "*" and not re.fullmatch(r"https?://[^/\s?#@*]+", one):
+                raise ValueError(f"{one} is no origin, such as https://app.example:8080")
+        return given
+
+    @field_validator("public_url")
+    @classmethod
+    def _check_address(cls, given: str) -> str:
+        if given and not re.fullmatch(r"https?://[^\s?#@]+", given):
+            raise ValueError(f"{given} is no address, such as https://pictures.example/xuntu")
+        return given
 
     @field_validator("trusted_proxies")
     @classmethod

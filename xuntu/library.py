@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack
 import numpy as np
 
 from api.images import ImageInput, read_image
+from api.search.embedding import as_shown, read_embedding, vector_query
 from api.search.encoders import load_encoders
 from api.search.engine import SearchEngine
 from api.search.options import SearchKeywords
@@ -376,9 +377,8 @@ class Library:
         space = engine.get_space(encoder)
         vectors = np.empty((len(clauses), space.index.dim), np.float32)
         for row, clause in enumerate(clauses):
-            plan = engine.plan(Query(clauses=[clause], literal=True, encoders=[space.name]))
-            (part,) = plan.encoders[0].list_parts(*engine.encode(plan)[space.name])
-            vectors[row] = part.vector
+            plan = as_shown(engine.plan(vector_query(clause, space.name)))
+            vectors[row] = read_embedding(plan, engine.encode(plan))
         return vectors
 
 

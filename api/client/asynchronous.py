@@ -26,6 +26,8 @@ from api.schemas import (
     JobKind,
     JobList,
     ListedImage,
+    ModelInfo,
+    ModelList,
     Problem,
     ProblemKind,
     RootList,
@@ -297,6 +299,26 @@ class AsyncClient(Connection):
                         yield call.read(line[6:].encode(), answer.headers)
         except httpx.HTTPError as error:
             self._read(call, error)
+
+    # Vectors
+
+    async def embed(
+        self, *, texts: Sequence[str] = (), images: Sequence[ImageInput] = (), model: str = "default"
+    ) -> "calls.Vectors":
+        """Return unit vectors, float32 (n, dim): of the texts as they are, then of the pictures, at most 64 together.
+
+        `model` is an encoder of the library, without one its main encoder. Raises ApiError, and DecodeError for a
+        picture that cannot be read.
+        """
+        return await self._send(calls.embed(texts, images, model))
+
+    async def models(self) -> ModelList:
+        """Return the encoders of the library, the main one first. Raises ApiError."""
+        return await self._send(calls.models())
+
+    async def model(self, name: str = "default") -> ModelInfo:
+        """Return what an encoder's vectors are like. Raises ApiError: ProblemError, model_not_found."""
+        return await self._send(calls.model(name))
 
     async def vector(self, image_id: int, *, encoder: str | None = None) -> ImageVector:
         """Return the vector of a picture, of length 1, of the main encoder or of another of the library.

@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 from urllib.parse import quote, unquote
 
 from pydantic import BaseModel
@@ -16,6 +16,7 @@ from api.schemas import (
     BatchResponse,
     DeletedPicture,
     DuplicateList,
+    EmbeddingResponse,
     Facets,
     FieldsInfo,
     FilterIn,
@@ -26,6 +27,8 @@ from api.schemas import (
     IndexReport,
     JobInfo,
     JobList,
+    ModelInfo,
+    ModelList,
     Problem,
     RootList,
     SearchOptions,
@@ -37,6 +40,12 @@ from api.schemas import (
 )
 from api.search.options import OPTIONS
 from api.search.terms import read_terms
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Vectors: TypeAlias = npt.NDArray[np.float32]
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -283,6 +292,24 @@ def search_facets(
     return Call("/v1/facets", _model(Facets), "POST", {"json": body})
 
 
+def embed(texts: Sequence[str], images: Sequence[ImageInput], model: str) -> Call["Vectors"]:
+    """Return the request for the vectors of texts and of pictures. Raises DecodeError for a picture."""
+    items: list[dict[str, str]] = [{"text": text} for text in texts]
+    items += [{"image": _base64(read_image(one))} for one in images]
+    body = {"input": items, "model": model, "encoding_format": "base64"}
+    return Call("/v1/embeddings", _read_vectors, "POST", {"json": body})
+
+
+def models() -> Call[ModelList]:
+    """Return the question which models there are."""
+    return Call("/v1/models", _model(ModelList))
+
+
+def model(name: str) -> Call[ModelInfo]:
+    """Return the question what a model is."""
+    return Call(f"/v1/models/{quote(name, safe='')}", _model(ModelInfo))
+
+
 def index() -> Call[IndexInfo]:
     """Return the question what the library holds."""
     return Call("/v1/index", _model(IndexInfo))
@@ -351,6 +378,13 @@ def _changed(options: SearchOptions) -> dict[str, Any]:
 
 def _model(model: type[M]) -> Callable[[bytes, Headers], M]:
     return lambda content, _: model.model_validate_json(content)
+
+
+def _read_vectors(content: bytes, _: Headers) -> "Vectors":
+    import numpy as np
+
+    found = EmbeddingResponse.model_validate_json(content).data
+    return np.stack([np.frombuffer(base64.b64decode(str(one.embedding)), "<f4") for one in found]).astype(np.float32)
 
 
 def _read_file(content: bytes, headers: Headers) -> File:

@@ -1,7 +1,7 @@
 """The web application: routes, errors, limits and measurements around the service."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
 
 from fastapi import FastAPI, Request
@@ -15,11 +15,13 @@ from api.http.door.entrance import Entrance
 from api.http.door.gates import SMALL_BODY, Gates
 from api.http.door.key_ring import KeyRing
 from api.http.errors import http_problem, install_error_handlers
-from api.http.headers import Head, Protection, compress
+from api.http.headers import Head, Protection, allow_origins, compress
 from api.http.metrics import Metrics
 from api.http.observer import Observer
 from api.http.routes import (
     batch,
+    clip_retrieval,
+    embeddings,
     fields,
     files,
     health,
@@ -33,6 +35,7 @@ from api.http.routes import (
     uploads,
     vectors,
 )
+from api.http.routes.mcp import McpMount
 from api.http.service import Service
 from api.schemas import Problem
 
@@ -46,11 +49,12 @@ def create_app(settings: Settings, *, local_only: bool = False, page_token: str 
     metrics = Metrics()
     service = Service(settings, metrics)
     keys = KeyRing(settings.keys_file, follow_seconds=settings.api.follow_seconds)
+    tools = McpMount() if settings.api.mcp else None
     entrance = Entrance(settings.api, KnownCallers(settings.api, keys, page_token), metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with keys.follow():
+        async with keys.follow(), tools.runs(app) if tools else nullcontext():
             await service.start()
             yield
             await service.stop()
@@ -67,9 +71,12 @@ def create_app(settings: Settings, *, local_only: bool = False, page_token: str 
         redoc_url=None,
     )
     app.state.service = service
-    mounted = (search, batch, uploads, images, vectors, thumbnails, files, kept_pictures, fields, index, library, jobs)
-    routers = [("/v1", module.router) for module in mounted]
+    mounted = (search, batch, uploads, images, vectors, thumbnails, files, kept_pictures, fields, embeddings, index)
+    routers = [("/v1", module.router) for module in (*mounted, library, jobs)]
+    routers.append(("", clip_retrieval.router))
     routers.append(("", health.router))
+    if tools:
+        routers.append(("", tools.router))
     for prefix, router in routers:
         app.include_router(router, prefix=prefix)
     gates = Gates(routers)
@@ -85,6 +92,8 @@ def create_app(settings: Settings, *, local_only: bool = False, page_token: str 
     )
     if local_only:
         app.add_middleware(HostCheck)
+    if settings.api.origins:
+        allow_origins(app, settings.api.origins)
     app.add_middleware(Observer, gates=gates, metrics=metrics, access_log=settings.api.access_log)
     app.add_middleware(Protection, embedding=settings.api.embedding)
     return app

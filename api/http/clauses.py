@@ -10,6 +10,7 @@ import numpy as np
 from api import schemas
 from api.http.door.admission import Place
 from api.http.door.gates import Work
+from api.http.embedding import decode_picture
 from api.http.service import Service
 from api.search.errors import InvalidQuery
 from api.search.query import Clause
@@ -43,7 +44,7 @@ def read_crop(written: str | None) -> schemas.Region | None:
 
 
 def _to_clause(clause: schemas.ClauseIn, uploads: UploadStore) -> Clause:
-    image = None if clause.image is None else _read_image(clause.image)
+    image = None if clause.image is None else decode_picture(clause.image)
     if clause.upload is not None:
         if any(one is not None for one in (clause.text, image, clause.image_id, clause.vector)):
             raise InvalidQuery(message("A clause with an upload takes no text, image, image_id or vector."))
@@ -59,14 +60,6 @@ def _to_clause(clause: schemas.ClauseIn, uploads: UploadStore) -> Clause:
         vector=_unpack(clause.vector) if isinstance(clause.vector, str) else clause.vector,
         encoder=clause.encoder,
     )
-
-
-def _read_image(written: str) -> bytes:
-    encoded = written.partition(",")[2] if written.startswith("data:") else written
-    try:
-        return base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidQuery(message("The image is not base64.")) from error
 
 
 def _unpack(packed: str) -> list[float]:

@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,6 +17,7 @@ from api.http.jobs.errors import JobError, JobNotFound, NoDuplicatesReport, Root
 from api.http.kept_pictures.errors import KeepingOff, NoRoom, NotUploaded, UnreadKind, UploadError, UploadFolderError
 from api.http.refusals import (
     KeyExpired,
+    ModelNotFound,
     RequestTooComplex,
     RequestTooLarge,
     ScopeMissing,
@@ -61,6 +62,7 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (ScopeMissing, 403),
     (RequestTooLarge, 413),
     (RequestTooComplex, 422),
+    (ModelNotFound, 404),
     (TooManyRequests, 429),
     (TooManyJobs, 429),
     (JobNotFound, 404),
@@ -132,6 +134,10 @@ def _weight(parameters: Sequence[str]) -> float:
 _WEIGHT = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
+# Routes whose clients are OpenAI's, which show people what `error` says.
+_AS_OPENAI: Final = ("/embeddings", "/models", "/models/{model}")
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Make every error of `app` a problem document, but those that nobody expects, which the observer catches."""
     app.add_exception_handler(ImageSearchError, _on_known_error)
@@ -143,12 +149,16 @@ def problem(
     request: Request, *, status: int, code: str, detail: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
     """Return a problem document."""
-    return _answer(_document(request, status, code, detail), headers)
+    return _answer(request, _document(request, status, code, detail), headers)
 
 
-def _answer(document: Problem, headers: dict[str, str] | None) -> JSONResponse:
+def _answer(request: Request, document: Problem, headers: dict[str, str] | None) -> JSONResponse:
     sent = {**PROTECTION, "Cache-Control": "no-store", "Vary": "Accept-Language", **(headers or {})}
-    return JSONResponse(document.model_dump(), document.status, sent, media_type="application/problem+json")
+    told = document.model_dump()
+    way = request.scope.get("state", {}).get("way")
+    if way and way.path.endswith(_AS_OPENAI):
+        told["error"] = {"message": document.detail, "type": document.type, "code": document.code, "param": None}
+    return JSONResponse(told, document.status, sent, media_type="application/problem+json")
 
 
 def _document(request: Request, status: int, code: str, detail: str) -> Problem:
@@ -171,7 +181,7 @@ def http_problem(request: Request, status: int, headers: dict[str, str] | None =
 
 def problem_of(request: Request, error: ImageSearchError) -> JSONResponse:
     """Return the problem document of an error that a person may read."""
-    return _answer(describe_error(request, error), _headers_of(error))
+    return _answer(request, describe_error(request, error), _headers_of(error))
 
 
 def describe_error(request: Request, error: ImageSearchError) -> Problem:

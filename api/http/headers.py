@@ -4,11 +4,13 @@ Nothing that is answered here is a page but /docs, which has a policy of its own
 guess at, or to embed elsewhere, what comes from a picture library.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import FastAPI, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -34,6 +36,17 @@ IS_HEAD: Final = "xuntu.head"  # in a scope: the body will not be sent
 def compress(app: FastAPI) -> None:
     """Have an application compress its JSON."""
     app.add_middleware(GZipMiddleware, _COMPRESSED_FROM, 5, exclude_content_types=_NOT_COMPRESSED)
+
+
+def allow_origins(app: FastAPI, origins: Sequence[str]) -> None:
+    """Let web pages of other origins ask, and read what is answered; "*": of any. No cookies are taken."""
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=["ETag", "Retry-After", "X-Request-ID"],
+    )
 
 
 def check_json(request: Request) -> None:

@@ -6,8 +6,11 @@ RequestError
 ├─ ScopeMissing                         a key that may not do that
 ├─ RequestTooLarge                      more bytes than its route takes
 ├─ RequestTooComplex                    JSON that is nested too deep, or has too many names or values
+├─ ModelNotFound                        a model that is no encoder of the library
 └─ TooManyRequests                      a client that asks more often than it may
 """
+
+from collections.abc import Sequence
 
 from models.foundation.errors import ImageSearchError
 from models.foundation.messages import message
@@ -80,6 +83,17 @@ class RequestTooComplex(RequestError):
                 depth=most_depth,
                 names=most_names,
             )
+        )
+
+
+class ModelNotFound(RequestError):
+    """A model that is no encoder of the library."""
+
+    code = "model_not_found"
+
+    def __init__(self, model: str, known: Sequence[str]) -> None:
+        super().__init__(
+            message("There is no model {model!r} here; there are {known}.", model=model, known=tuple(known))
         )
 
 

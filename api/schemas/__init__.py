@@ -17,6 +17,18 @@ from api.schemas.answers import (
 )
 from api.schemas.base import MAX_CHOICES, MAX_WHERE_CHARS, Language, Likelihood, Region, Strict, with_options
 from api.schemas.batches import BatchRequest, BatchResponse
+from api.schemas.clip_retrieval import MAX_METADATA, KnnHit, KnnRequest, MetadataRequest, PictureMetadata
+from api.schemas.embeddings import (
+    MAX_EMBEDDINGS,
+    Embedding,
+    EmbeddingItem,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    EmbeddingUsage,
+    ImageAddress,
+    ModelInfo,
+    ModelList,
+)
 from api.schemas.explanations import ExplainedRank, ExplainedScore, ExplainedShare, HitExplanation
 from api.schemas.jobs import JobInfo, JobKind, JobList, JobProgress, JobRequest
 from api.schemas.kept_pictures import DeletedPicture, StoredPicture, StoredPictures
@@ -61,6 +73,8 @@ from api.search.options import MAX_CLAUSES, OPTIONS, AddressParameter, Match, Op
 __all__ = [
     "MAX_CHOICES",
     "MAX_CLAUSES",
+    "MAX_EMBEDDINGS",
+    "MAX_METADATA",
     "MAX_VALUES",
     "MAX_WHERE_CHARS",
     "OPTIONS",
@@ -75,6 +89,11 @@ __all__ = [
     "DeletedPicture",
     "DuplicateList",
     "DuplicatePicture",
+    "Embedding",
+    "EmbeddingItem",
+    "EmbeddingRequest",
+    "EmbeddingResponse",
+    "EmbeddingUsage",
     "EncoderInfo",
     "ExplainedRank",
     "ExplainedScore",
@@ -91,6 +110,7 @@ __all__ = [
     "FoundMoment",
     "Hit",
     "HitExplanation",
+    "ImageAddress",
     "ImageDetail",
     "ImageList",
     "ImageVector",
@@ -102,14 +122,20 @@ __all__ = [
     "JobList",
     "JobProgress",
     "JobRequest",
+    "KnnHit",
+    "KnnRequest",
     "Language",
     "Likelihood",
     "ListedImage",
     "Match",
+    "MetadataRequest",
+    "ModelInfo",
+    "ModelList",
     "Negation",
     "Note",
     "Option",
     "Part",
+    "PictureMetadata",
     "Problem",
     "ProblemKind",
     "Quality",

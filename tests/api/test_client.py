@@ -10,11 +10,13 @@ from pathlib import Path
 
 import anyio
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse
 
+import xuntu
 from api.client import AsyncClient, Client, RetryPolicy, errors
 from api.client.retries import read_retry_after
 from api.config import Settings
@@ -224,6 +226,9 @@ CALLS = {
     "thumbnail": [7],
     "fields": [],
     "facets": [],
+    "embed": [],
+    "models": [],
+    "model": ["7"],
     "search_facets": ["a cat"],
     "index": [],
     "roots": [],
@@ -243,6 +248,7 @@ CALLS = {
 
 
 def _template(path: str) -> str:
+    path = path.replace("models/7", "models/{model}")
     path = path.replace("/8", "/{job_id}")
     return path.replace("/7", "/{upload_id}" if path.startswith("/v1/uploads") else "/{image_id}")
 
@@ -261,8 +267,21 @@ def test_every_route_has_its_call(failing):
             list(getattr(client, name)(*args, **({"name": "a.png"} if name == "put_image" else {})))
     known = {(method, path) for path, methods in failing.app.openapi()["paths"].items() for method in methods}
     assert asked <= known
-    assert {path for _, path in known - asked} == {"/v1/search", "/metrics"}  # GET asks less than POST; for a scraper
+    others = {"/indices-list", "/knn-service", "/metadata", "/metrics"}  # for clients of clip-retrieval, for a scraper
+    assert {path for _, path in known - asked} == {"/v1/search", *others}  # GET asks less than POST
     client.close()
+
+
+def test_texts_and_pictures_are_embedded(call, url, library, photographs):
+    cat = photographs / "cat.png"
+    with xuntu.open(library) as opened:
+        expected = np.vstack([opened.encode_text("一只猫", "a rocket"), opened.encode_image(cat)])
+    found = call(url, "embed", texts=["一只猫", "a rocket"], images=[cat])
+    assert (found.dtype, found.shape) == (np.float32, expected.shape)
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert [one.id for one in call(url, "models").data] == ["starter"]
+    assert call(url, "model").dim == expected.shape[1]
+    assert catch(call, errors.ProblemError, url, "model", "a/b").code in ("model_not_found", "not_found")
 
 
 # What goes wrong

@@ -1,5 +1,6 @@
 """A library through `xuntu.open`: searched, read and written, by this program and by others."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -152,6 +153,18 @@ def test_vectors_are_those_that_searches_compare(opened, photographs):
     for encode in (opened.vectors, lambda name: next(opened.vector_blocks(name))):
         with pytest.raises(errors.InvalidQuery, match="nobody"):
             encode("nobody")
+
+
+def test_an_encoder_that_knows_turned_pictures_makes_one_vector_of_a_picture(demo_library, tmp_path):
+    with xuntu.open(shutil.copytree(demo_library, tmp_path / "demo")) as library:
+        picture = next(library.pictures("format=jpeg"))
+        ids, vectors = library.vectors()
+        found = library.encode_image(library.original(picture.id))
+    assert found @ vectors[ids == picture.id][0] == pytest.approx([1], abs=1e-3)
+
+
+def test_a_text_that_is_a_date_has_a_vector_as_any_other(opened):
+    assert opened.encode_text("2024年5月").shape == (1, opened.vectors().vectors.shape[1])
 
 
 def test_what_it_holds_in_figures(opened, photographs):

@@ -1,0 +1,1 @@
+"""A library as tools for assistants, by the Model Context Protocol."""

@@ -17,18 +17,23 @@ CHECKED := cpu,train,ui,demo,dev
 FAST := not (heavy or processes or servers or browser or torch or depth)
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo check test test-full fast mutants serve bench docs lint install install-checked clean
+# Every process that a test starts would compile the code anew.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo check test test-full fast most covered mutants serve bench docs lint install install-checked clean
 .DEFAULT_GOAL := demo
 
 install: $(VENV)/.installed
 install-checked: $(VENV)/.checked
 
-# PIP_CONSTRAINT also pins what builds the package.
+# PIP_CONSTRAINT also pins what builds the package. Compiled by all processors: pip has one do it. What is there of
+# templates and of Python 2 cannot be compiled.
 $(VENV)/.installed $(VENV)/.checked: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "xuntu needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
 		--editable '.[$(if $(filter %.checked,$@),$(CHECKED),$(EXTRAS))]'
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	@touch $@
 
 demo: install
@@ -43,10 +48,17 @@ check: install-checked
 fast: install-checked
 	$(PYTEST) -m "$(FAST)"
 
-test: lint
+# Types are checked by one process, so lint runs beside the tests, whose progress is to be seen.
+test: install-checked
+	@$(MAKE) --no-print-directory --jobs 2 lint most
+
+most: install-checked
 	$(PYTEST) -m "not depth"
 
-test-full: lint
+test-full: install-checked
+	@$(MAKE) --no-print-directory --jobs 2 lint covered
+
+covered: install-checked
 	$(PYTEST) --cov --cov-report=term:skip-covered
 
 mutants: install-checked

@@ -8,28 +8,39 @@ from fastapi import FastAPI, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.config import Settings, is_loopback
-from api.http.door.access import OneToken
+from api.http.documentation import document, name_operation
+from api.http.door.access import KnownCallers
 from api.http.door.door import Door
+from api.http.door.entrance import Entrance
 from api.http.door.gates import SMALL_BODY, Gates
+from api.http.door.key_ring import KeyRing
 from api.http.errors import http_problem, install_error_handlers
 from api.http.headers import Head, Protection, compress
 from api.http.metrics import Metrics
 from api.http.observer import Observer
-from api.http.routes import fields, files, health, images, index, search
+from api.http.routes import batch, fields, files, health, images, index, search, thumbnails, uploads, vectors
 from api.http.service import Service
 from api.schemas import Problem
 
 
-def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
-    """Return the application. The library is opened when it starts; `local_only` answers to this machine's names."""
+def create_app(settings: Settings, *, local_only: bool = False, page_token: str | None = None) -> FastAPI:
+    """Return the application. The library is opened when it starts.
+
+    `local_only` answers to this machine's names; `page_token` is the secret of the page beside it. Raises
+    BackendNotInstalled and InvalidSetting.
+    """
     metrics = Metrics()
     service = Service(settings, metrics)
+    keys = KeyRing(settings.keys_file, follow_seconds=settings.api.follow_seconds)
+    entrance = Entrance(settings.api, KnownCallers(settings.api, keys, page_token), metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await service.start()
-        yield
-        await service.stop()
+        async with keys.follow():
+            await service.start()
+            yield
+            await service.stop()
+        await entrance.close()
 
     app = FastAPI(
         title="xuntu 寻图",
@@ -37,24 +48,30 @@ def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
         version=version("xuntu"),
         lifespan=lifespan,
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
+        generate_unique_id_function=name_operation,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.service = service
-    routers = [("/v1", router) for router in (search.router, images.router, files.router, fields.router, index.router)]
+    mounted = (search, batch, uploads, images, vectors, thumbnails, files, fields, index)
+    routers = [("/v1", module.router) for module in mounted]
     routers.append(("", health.router))
     for prefix, router in routers:
         app.include_router(router, prefix=prefix)
+    gates = Gates(routers)
+    document(app, gates)
     install_error_handlers(app)
     compress(app)
     app.add_middleware(Head)
     app.add_middleware(
         Door,
-        callers=OneToken(settings.api),
+        entrance=entrance,
         admission=service.admission,
         max_body=2 * settings.api.max_upload_bytes + SMALL_BODY,
     )
     if local_only:
         app.add_middleware(HostCheck)
-    app.add_middleware(Observer, gates=Gates(routers), metrics=metrics, access_log=settings.api.access_log)
+    app.add_middleware(Observer, gates=gates, metrics=metrics, access_log=settings.api.access_log)
     app.add_middleware(Protection, embedding=settings.api.embedding)
     return app
 

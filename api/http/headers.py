@@ -1,6 +1,6 @@
 """What every answer says and what every request has to: protection of browsers, HEAD, compression, content types.
 
-Nothing that is answered here is a page (the description at /docs is, and is left to itself): no browser is to run, to
+Nothing that is answered here is a page but /docs, which has a policy of its own: no browser is to run, to
 guess at, or to embed elsewhere, what comes from a picture library.
 """
 
@@ -20,6 +20,11 @@ PROTECTION: Final = {
     "Referrer-Policy": "no-referrer",
 }
 _PAGES: Final = ("/docs", "/redoc")
+# They are made of this service's files alone; a script stands in them.
+_PAGE_POLICY: Final = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; frame-ancestors 'none'"
+)
 _COMPRESSED_FROM: Final = 1024  # bytes
 # Whatever is sent but JSON: it is small, packed already, or sent bit by bit.
 _NOT_COMPRESSED: Final = ("image/*", "video/*", "audio/*", "text/*", "multipart/*", "application/octet-stream")
@@ -53,14 +58,14 @@ class Protection:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_page = scope["path"].startswith(_PAGES)
+        policy = _PAGE_POLICY if scope["path"] in _PAGES else self.headers["Content-Security-Policy"]
+        protection = {**self.headers, "Content-Security-Policy": policy}
 
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    if not (is_page and name == "Content-Security-Policy"):
-                        headers.setdefault(name, value)
+                for name, value in protection.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, send_protected)

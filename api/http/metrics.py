@@ -19,8 +19,27 @@ class Metrics:
         self.in_flight = Gauge("xuntu_in_flight", "Requests inside, by kind of work", ("work",), registry=self.registry)
         self.body_bytes = Gauge("xuntu_body_bytes", "Bytes of bodies that are held", registry=self.registry)
         self.refused = Counter("xuntu_refused", "Requests without room, by kind", ("work",), registry=self.registry)
+        self.caller_requests = Counter(
+            "xuntu_caller_requests", "Requests, by the name of the key", ("caller",), registry=self.registry
+        )
+        self.limited = Counter("xuntu_limited", "Requests beyond a rate", ("by",), registry=self.registry)
         self.stage_seconds = Histogram(
             "xuntu_stage_seconds", "Stages of a search", ("stage",), buckets=_SECONDS, registry=self.registry
+        )
+        self.decode_seconds = Histogram(
+            "xuntu_decode_seconds", "Decoding a picture", ("task",), buckets=_SECONDS, registry=self.registry
+        )
+        self.decode_queue_seconds = Histogram(
+            "xuntu_decode_queue_seconds",
+            "Waiting for memory to decode in",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.decode_workers_ended = Counter(
+            "xuntu_decode_workers_ended",
+            "Decoding processes ended, or dead",
+            ("why",),
+            registry=self.registry,
         )
         self.batch_size = Histogram(
             "xuntu_encode_batch_size",

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,15 +13,19 @@ from PIL import Image
 
 from api.config import ApiSettings, Settings
 from api.http.batching import MicroBatcher
+from api.http.decoding.gate import Decoding
 from api.http.door.admission import Admission
 from api.http.door.gates import SMALL_BODY, Work
+from api.http.executors import Executors
 from api.http.metrics import Metrics
 from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.engine import SearchEngine
+from api.search.pictures import PictureToDecode, QueryPictures
 from api.search.plan import Encoded, EncoderPlan, Plan
 from api.search.query import Clause, Query
 from api.search.results import SearchResult
-from api.search.stages import run_search
+from api.search.stages import run_search, run_searches
+from api.search.uploads import CheckedPicture, KeptPicture, UploadStore
 from indexer.library.builds.current import current_build
 from indexer.library.errors import NoIndex
 from indexer.library.index.faiss.gpu_vectors import GpuVectors
@@ -28,14 +33,16 @@ from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.parted import PartedIndex
 from indexer.library.layout import Layout
 from indexer.library.opened import open_build
+from indexer.library.thumbnails import THUMBNAIL_SIDE
 from models.foundation.errors import ImageSearchError
 from models.foundation.vectors import Pixels, Vectors
 from models.pictures.limits import DecodeLimits
 
 logger = logging.getLogger(__name__)
 
-_DECODED_AT_ONCE = 2  # a picture within the pixel limit may take a gigabyte while it is decoded
+_SEARCHED_AT_ONCE = 4  # of the searches of one request
 _RETRY_SECONDS = 30.0
+_CLEAN_SECONDS = 30.0
 _QUICK = range(1, 101)  # characters of a text that is read in less time than handing it to a thread takes
 
 
@@ -65,22 +72,31 @@ class Serving:
     """An engine and the batchers of its encoders, by name.
 
     A search is planned at once where that takes less than handing it to a thread, and ranked on a thread; what several
-    requests encode is encoded together. `decoding` is held while pictures are decoded.
+    requests encode is encoded together. Pictures are decoded by processes, so that no text waits for them.
     """
 
     engine: SearchEngine
     batchers: Mapping[str, Batchers]
-    decoding: asyncio.Semaphore
+    decoding: Decoding
+    executors: Executors
 
-    async def plan(self, query: Query) -> Plan:
+    @asynccontextmanager
+    async def decode(self, query: Query) -> AsyncIterator[QueryPictures]:
+        """Decode the pictures that a query asks with; their memory is held until this is left."""
+        started = time.perf_counter()
+        if all(clause.image is None and clause.crop is None for clause in query.clauses):
+            yield QueryPictures(started, {})
+            return
+        asked = await self.executors.search(self.engine.list_pictures, query)
+        async with self.decoding.decode(list(asked.values())) as images:
+            yield QueryPictures(started, dict(zip(asked, images, strict=True)))
+
+    async def plan(self, query: Query, decoded: QueryPictures) -> Plan:
         """Read a query."""
         quick = query.match == "vector" and all(len(clause.text or "") in _QUICK for clause in query.clauses)
         if quick and all(batchers.encoders.reads_at_once for batchers in self.batchers.values()):
-            return self.engine.plan(query)
-        if all(clause.image is None and clause.crop is None for clause in query.clauses):
-            return await asyncio.to_thread(self.engine.plan, query)
-        async with self.decoding:
-            return await asyncio.to_thread(self.engine.plan, query)
+            return self.engine.plan(query, decoded)
+        return await self.executors.search(self.engine.plan, query, decoded)
 
     async def encode(self, plan: Plan) -> dict[str, Encoded]:
         """Return the vectors of what a plan asks each of its encoders, by their names."""
@@ -89,7 +105,7 @@ class Serving:
 
     async def rank(self, plan: Plan, encoded: Mapping[str, Encoded]) -> SearchResult:
         """Search with these vectors."""
-        return await asyncio.to_thread(self.engine.rank, plan, encoded)
+        return await self.executors.search(self.engine.rank, plan, encoded)
 
 
 class Service:
@@ -100,10 +116,17 @@ class Service:
         self.metrics = metrics
         self.admission = _admission(settings.api, metrics)
         self._layout = Layout(settings.data.absolute())
+        self.uploads = UploadStore(
+            self._layout.uploads,
+            max_bytes=settings.api.uploads_bytes,
+            max_age_s=3_600 * settings.api.uploads_hours,
+        )
+        self._clean_at = 0.0  # when uploads are to be looked through
         self._serving: Serving | None = None
         self._failed: str | None = None  # the build that could not be opened,
         self._retry_at = 0.0  # and when it may be tried again
-        self._decoding = asyncio.Semaphore(_DECODED_AT_ONCE)
+        self.executors = Executors()
+        self.decoding = Decoding(settings.api, metrics)
         self._follower: asyncio.Task[None] | None = None
         self._gpu: GpuVectors | None = None
         metrics.gpu_pictures.set_function(self._count_on_gpu)
@@ -132,13 +155,43 @@ class Service:
         if self._serving:
             for batchers in self._serving.batchers.values():
                 batchers.close()
+        self.decoding.close()
+        self.executors.close()
 
     async def search(self, query: Query) -> SearchResult:
         """Answer `query`; texts and pictures of requests that come together are encoded together."""
         result = await run_search(self.serving, query)
+        self._observe(result)
+        return result
+
+    async def search_many(self, queries: Sequence[Query]) -> list[SearchResult | ImageSearchError]:
+        """Answer queries of one request from one build, each with a result or with what is wrong. Raises NoIndex."""
+        results = await run_searches(self.serving, queries, at_once=_SEARCHED_AT_ONCE)
+        for one in results:
+            if isinstance(one, SearchResult):
+                self._observe(one)
+        return results
+
+    async def keep_upload(self, data: bytes) -> KeptPicture:
+        """Keep a picture to be asked with for a while.
+
+        Raises DecodeError, ImageTooLarge, UploadsOff and UploadsUnavailable.
+        """
+        self.uploads.check_room(len(data))
+        asked = PictureToDecode(limits=self._upload_limits, short_side=1, long_side=THUMBNAIL_SIDE, data=data)
+        width, height, thumbnail = await self.decoding.check_upload(asked, THUMBNAIL_SIDE)
+        return await self.executors.files(self.uploads.keep, data, CheckedPicture(width, height, thumbnail))
+
+    @property
+    def _upload_limits(self) -> DecodeLimits:
+        settings = self.settings
+        return DecodeLimits(
+            max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes, extra_formats=False
+        )
+
+    def _observe(self, result: SearchResult) -> None:
         for stage in ("encode", "search"):
             self.metrics.stage_seconds.labels(stage).observe(result.timings_ms[stage] / 1000)
-        return result
 
     async def _follow(self) -> None:
         """Use every build that is published, until this is stopped: what goes wrong is logged, and tried again."""
@@ -150,6 +203,7 @@ class Service:
         while True:
             await asyncio.sleep(self.settings.api.follow_seconds)
             try:
+                await self._clean_uploads()
                 await self._use_newest()
             except NoIndex:
                 pass
@@ -157,6 +211,12 @@ class Service:
                 logger.error("the new build is not used: %s", error)
             except Exception:  # whatever it is, the next build is followed
                 logger.exception("the new build is not used")
+
+    async def _clean_uploads(self) -> None:
+        """Delete uploads that are too old, once in a while."""
+        if time.monotonic() >= self._clean_at:
+            self._clean_at = time.monotonic() + _CLEAN_SECONDS
+            await asyncio.to_thread(self.uploads.clean)
 
     async def _use_newest(self) -> None:
         """Answer from the build in use, if that is another than before; one that failed is left alone for a while."""
@@ -197,23 +257,20 @@ class Service:
 
     def _load(self) -> Serving:
         settings = self.settings
-        limits = DecodeLimits(
-            max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes, extra_formats=False
-        )
         before = self._serving
         opened = open_build(settings.data, catalog=before.engine.opened.catalog if before else None)
         known = {batchers.encoders: batchers for batchers in before.batchers.values()} if before else {}
         encoders = load_encoders(opened, settings.runtime, known)
         engine = SearchEngine(
-            opened, encoders, limits, hub_correction=settings.hub_correction, routing=settings.routing
+            opened, encoders, self._upload_limits, hub_correction=settings.hub_correction, routing=settings.routing
         )
         _warm_up_all(engine, known, image=settings.api.preload_image)
         batchers = {name: known.get(one) or self._put_batchers(one) for name, one in encoders.items()}
-        return Serving(engine, batchers, self._decoding)
+        return Serving(engine, batchers, self.decoding, self.executors)
 
     def _put_batchers(self, encoders: EncoderTowers) -> Batchers:
         """Put batchers in front of an encoder."""
-        most = self.settings.api.max_batch
+        api = self.settings.api
 
         def encode_texts(texts: list[str]) -> Sequence[Vectors]:
             self.metrics.batch_size.labels("text").observe(len(texts))
@@ -224,7 +281,9 @@ class Service:
             return encoders.encode_images(pixels)
 
         return Batchers(
-            encoders, MicroBatcher(encode_texts, max_batch=most), MicroBatcher(encode_images, max_batch=most)
+            encoders,
+            MicroBatcher(encode_texts, max_batch=api.max_batch),
+            MicroBatcher(encode_images, max_batch=api.max_picture_batch),
         )
 
 

@@ -1,6 +1,5 @@
 """A query as a person gave it -> a plan: what is still to be encoded, by which encoder, and what is known already."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -8,9 +7,13 @@ import numpy as np
 from PIL.Image import Image
 
 from api.search.clauses import ReadClause, read_clauses
+from api.search.cursors import read_ranked
 from api.search.encoders import EncoderSpace, EncoderTowers, Spaces
-from api.search.errors import ImageNotFound, InvalidQuery, why_not_read
+from api.search.errors import ImageNotFound, InvalidQuery
+from api.search.given_vectors import read_vector
 from api.search.options import Match
+from api.search.orders import read_order
+from api.search.pictures import PictureToDecode, QueryPictures
 from api.search.plan import EncoderPlan, Plan, Preference, WordMatches
 from api.search.preferences import PreferenceReader
 from api.search.query import MAX_TEXT_CHARS, Clause, Query
@@ -19,11 +22,10 @@ from api.search.retrievers.words import WordSearch
 from api.search.routing import Router
 from api.search.turns import ANGLES, turn
 from indexer.library.catalog.filter_parser import parse_filter
+from indexer.library.catalog.lists import read_facts
 from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.sorting import read_sort
-from indexer.library.errors import UnknownSource
 from indexer.library.opened import OpenBuild
-from indexer.library.originals import decode_original
 from indexer.library.sources.items import MAX_INT64
 from indexer.library.thumbnails import DECODED_SIDE, SPARE, decoded_side
 from models.encoders.wordings import list_wordings
@@ -31,10 +33,7 @@ from models.foundation.errors import NoTextTower, UnknownWords
 from models.foundation.messages import message
 from models.foundation.vectors import Pixels, Vectors
 from models.language.text import fold_text, normalize_text
-from models.pictures.decode import DecodedImage, decode_image
-from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
-from models.pictures.parts import crop
 
 _LEAST_SAID = 0.6  # of what is asked, by words that are to count where everything is looked at
 
@@ -65,12 +64,18 @@ class _Reading:
     preferences: Sequence[Preference] = ()
     notes: Sequence[SearchNote] = ()
 
+    def list_asked(self) -> tuple[int, ...]:
+        """Return which of the clauses each of those is that pictures are to show."""
+        known = {(read.source, read.negation): number for number, read in enumerate(self.clauses)}
+        return tuple(known[read.source, read.negation] for read in self.shown)
+
 
 class Planner:
     """Reads queries to one build. Safe to use from several threads."""
 
     def __init__(self, opened: OpenBuild, spaces: Spaces, router: Router, limits: DecodeLimits) -> None:
         self._catalog = opened.catalog
+        self._build = opened.manifest.build
         self._spaces = spaces
         self._router = router
         self._limits = limits
@@ -78,19 +83,30 @@ class Planner:
         self._preferences = PreferenceReader(opened.catalog, self._words)
         self._side = decoded_side([space.encoders.spec.image_size for space in spaces.values()])
 
-    def plan(self, query: Query) -> Plan:
-        """Read texts, decode pictures and look up ids, so that only encoding is left.
+    def list_pictures(self, query: Query) -> dict[int, PictureToDecode]:
+        """Return the pictures that a query asks with as they are to be decoded, by the places of their clauses.
 
-        Raises InvalidQuery, InvalidFilter, UnknownWords, ImageNotFound, DecodeError, and what loading a tower raises.
+        Raises InvalidQuery, for a text as well, and ImageNotFound.
         """
-        for clause in query.clauses:
-            if clause.text is not None:
-                _check_text(clause.text)
-        started = time.perf_counter()
+        _check_texts(query)
+        return {
+            place: self._to_decode(clause)
+            for place, clause in enumerate(query.clauses)
+            if clause.image is not None or clause.crop is not None
+        }
+
+    def plan(self, query: Query, decoded: QueryPictures) -> Plan:
+        """Read texts and look up ids, so that only encoding is left; `decoded` has what `list_pictures` lists.
+
+        Raises InvalidQuery, InvalidFilter, UnknownWords, ImageNotFound, and what loading a tower raises.
+        """
+        _check_texts(query)
         if isinstance(query.where, str):
             query = replace(query, where=parse_filter(query.where, self._catalog.fields()))
-        if query.sort:
-            read_sort(query.sort, self._catalog.fields())  # what cannot be sorted by is refused before work is done
+        query, notes = self._begin_page(query)
+        if not query.clauses:
+            return Plan(query=query, question=query, started=decoded.started, notes=tuple(notes))
+        question = query
         reading, by_words = self._read(query), query.match != "vector"
         query = replace(query, match=reading.match)
         searched = [read.clause for read in reading.shown]
@@ -98,9 +114,9 @@ class Planner:
         for image_id in excluded:
             self.get_image(image_id)
         pictures = {
-            place: self._show(clause)
-            for place, clause in enumerate(searched)
-            if clause.image is not None or clause.crop is not None
+            place: decoded.images[read.source]
+            for place, read in enumerate(reading.shown)
+            if read.source in decoded.images
         }
         self._router.assign((), query.encoders)  # what is not there is refused, even where none is asked
         encoders, unknown = self._plan_encoders(query, searched, pictures) if searched else ([], _Unknown())
@@ -110,7 +126,7 @@ class Planner:
                 raise UnknownWords(unknown.words, unknown.encoder, names=unknown.names)
             if matches.tell is not None:  # nothing is found by vectors that it could be told of
                 matches = self._words.match(searched)
-        notes = [*reading.notes]
+        notes += reading.notes
         if query.match != "text":
             found = {fold_text(one.span.said) for one in reading.preferences}
             unknown = replace(unknown, names=[name for name in unknown.names if fold_text(name) not in found])
@@ -118,8 +134,10 @@ class Planner:
             notes += _left_out_notes(unknown, by_words=by_words, said_whole=said_whole)
         return Plan(
             query=query,
-            started=started,
+            question=question,
+            started=decoded.started,
             clauses=tuple(reading.clauses),
+            asked=reading.list_asked(),
             encoders=tuple(encoders),
             excluded=tuple(excluded),
             matches=matches,
@@ -127,12 +145,44 @@ class Planner:
             notes=tuple(notes),
         )
 
+    def _begin_page(self, query: Query) -> tuple[Query, list[SearchNote]]:
+        """Refuse what cannot be told or sorted by before work is done; read where among ranked hits the page begins.
+
+        A note says that another build than that of the cursor answers. Raises what reading them raises.
+        """
+        if query.fields:
+            read_facts(query.fields, self._catalog.fields())
+        if query.sort:
+            (read_sort if query.clauses else read_order)(query.sort, self._catalog.fields())
+        if not query.after or not (query.clauses or query.hide_duplicates):
+            return query, []
+        place = read_ranked(query.after, query.fingerprint())
+        query = replace(query, after="", offset=place.offset)
+        return query, [] if place.build == self._build else [_changed_since()]
+
     def get_image(self, image_id: int) -> ImageRow:
         """Return what is known of a picture of this build. Raises ImageNotFound."""
         row = self._catalog.get_images([image_id]).get(image_id) if 0 < image_id < 2**63 else None
         if row is None or not any(space.holds(image_id) for space in self._spaces.values()):
             raise ImageNotFound(image_id)
         return row
+
+    def _to_decode(self, clause: Clause) -> PictureToDecode:
+        """Return the picture of a clause, whole as the indexer decodes it: a picture of the library finds itself.
+
+        A part is cut out of the picture as fine as it is, since it may be small.
+        """
+        row = None if clause.image_id is None else self.get_image(clause.image_id)
+        return PictureToDecode(
+            limits=self._limits if row is None else replace(self._limits, max_bytes=MAX_INT64),
+            short_side=self._side,
+            long_side=DECODED_SIDE,
+            spare=SPARE,
+            data=clause.image,
+            row=row,
+            crop=clause.crop,
+            fine=clause.crop is not None,
+        )
 
     def _read(self, query: Query) -> _Reading:
         """Return the clauses as they are read, and the pictures that say their words if these are looked at."""
@@ -189,58 +239,35 @@ class Planner:
         texts: list[tuple[float, tuple[str, ...]]] = []
         pixels: list[tuple[float, Pixels]] = []
         vectors: list[tuple[float, Vectors]] = []
+        asked_as: dict[str, list[int]] = {"vectors": [], "pixels": [], "texts": []}
         left_out = dict.fromkeys(clauses, _LeftOut())
         for place, clause in clauses.items():
             if clause.text is not None:
                 wordings, left_out[place] = _read_text(space.encoders, clause.text, query)
                 if wordings:
                     texts.append((clause.weight, wordings))
+                    asked_as["texts"].append(place)
             elif place in pictures:
                 pixels.append((clause.weight, space.encoders.preprocess(pictures[place])))
+                asked_as["pixels"].append(place)
             else:
-                vectors.append((clause.weight, space.index.fetch(np.array([clause.image_id]))[0]))
-        asked = EncoderPlan(encoder=space.name, texts=tuple(texts), pixels=tuple(pixels), vectors=tuple(vectors))
+                given = clause.vector is not None
+                vector = read_vector(clause, space) if given else space.index.fetch(np.array([clause.image_id]))[0]
+                vectors.append((clause.weight, vector))
+                asked_as["vectors"].append(place)
+        asked = EncoderPlan(
+            encoder=space.name,
+            texts=tuple(texts),
+            pixels=tuple(pixels),
+            vectors=tuple(vectors),
+            places=tuple(place for places in asked_as.values() for place in places),
+        )
         alone = len(query.clauses) == len(pixels) == 1 and pixels[0][0] > 0
         if alone and space.encoders.spec.turned_cosine is not None:
             (picture,) = pictures.values()
             turned = [space.encoders.preprocess(turn(picture, degrees)) for degrees in ANGLES]
             asked = replace(asked, turned=tuple(turned))
         return asked, left_out
-
-    def _show(self, clause: Clause) -> Image:
-        """Return the picture of a clause, or the part of it that is asked with.
-
-        Raises DecodeError, FileGone, FileChanged or InvalidQuery.
-        """
-        if clause.crop is None:
-            return self._decode(clause.image or b"")
-        # As fine as it is, since a part may be small.
-        if clause.image is None:
-            decoded = self._decode_original(clause.image_id or 0)
-        else:
-            decoded = decode_image(clause.image, short_side=MAX_INT64, limits=self._limits)
-        inside = clause.crop.clipped(decoded.width, decoded.height)
-        if inside is None:
-            raise InvalidQuery(
-                message(
-                    "The part that is asked with lies outside of the picture, which is {width} x {height} pixels.",
-                    width=decoded.width,
-                    height=decoded.height,
-                )
-            )
-        return crop(decoded.image, inside, (decoded.width, decoded.height))
-
-    def _decode_original(self, image_id: int) -> DecodedImage:
-        """Return a picture of the library as it lies where it came from. Raises FileGone or FileChanged."""
-        row = self.get_image(image_id)
-        try:
-            return decode_original(row, short_side=MAX_INT64, limits=replace(self._limits, max_bytes=MAX_INT64))
-        except (DecodeError, UnknownSource) as error:
-            raise why_not_read(image_id, error) from error
-
-    def _decode(self, data: bytes) -> Image:
-        """Decode exactly as the indexer does, so that a picture of the library finds itself."""
-        return decode_image(data, short_side=self._side, long_side=DECODED_SIDE, spare=SPARE, limits=self._limits).image
 
 
 def _read_text(encoders: EncoderTowers, text: str, query: Query) -> tuple[tuple[str, ...], _LeftOut]:
@@ -259,6 +286,12 @@ def _read_text(encoders: EncoderTowers, text: str, query: Query) -> tuple[tuple[
     if not reading.known:
         return (), left_out if reading.unknown_words or reading.names else _LeftOut(words=[normal])
     return list_wordings(normal, encoders.text, templates=encoders.templates), left_out
+
+
+def _check_texts(query: Query) -> None:
+    for clause in query.clauses:
+        if clause.text is not None:
+            _check_text(clause.text)
 
 
 def _check_text(text: str) -> None:
@@ -332,3 +365,13 @@ def _match_notes(query: Query, matches: WordMatches) -> list[SearchNote]:
             )
         ]
     return []
+
+
+def _changed_since() -> SearchNote:
+    return SearchNote(
+        code="changed_since",
+        said=message(
+            "The library has changed since the page before: some hits may come twice, and some be passed over. Search "
+            "again from the beginning to see all."
+        ),
+    )

@@ -10,6 +10,8 @@ import hashlib
 import io
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +33,19 @@ logger = logging.getLogger(__name__)
 _FILE = Path(__file__).with_name("queries.tsv")
 _LANGUAGES = ("zh", "en")
 _BATCH = 32
+_encoded: dict[tuple[EncoderSpec, Runtime], QueryBank] = {}  # for the next library that this process begins
 
 
 def list_queries(languages: Sequence[str]) -> list[str]:
     """Return about a thousand ordinary queries in each of `languages` that is Chinese or English."""
+    return [query for language in _LANGUAGES if language in languages for query in _read_queries(language)]
+
+
+@cache
+def _read_queries(language: str) -> tuple[str, ...]:
     with _FILE.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    return [normalize_text(row[language]) for language in _LANGUAGES if language in languages for row in rows]
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return tuple(normalize_text(row[language]) for row in rows)
 
 
 def encode_query_bank(tower: TextEncoder) -> QueryBank:
@@ -68,7 +76,8 @@ def read_query_bank(layout: Layout, encoder: StoredEncoder, runtime: Runtime) ->
         tower = load_text_encoder(encoder.name, runtime)
         if tower.spec.fingerprint != encoder.fingerprint:
             return None
-        bank = encode_query_bank(tower)
+        key = (tower.spec, replace(runtime, weights=Path()))  # the fingerprint says which weights
+        bank = _encoded.get(key) or _encoded.setdefault(key, encode_query_bank(tower))
     except ImageSearchError as error:
         logger.warning("The index is tuned for pictures only, and hubs are not corrected: %s", error)
         return None

@@ -2,8 +2,10 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from models.encoders.encoder import Preprocess, TextReading
@@ -51,9 +53,14 @@ class HashEncoder:
         """Return `float32 (n, dim)`; equal texts give equal vectors."""
         if not all(texts):
             raise UnknownWords((), SPEC.name)
-        seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) for text in texts]
-        drawn = [np.random.default_rng(seed).standard_normal(SPEC.dim) for seed in seeds]
-        return l2_normalize(np.array(drawn).reshape(-1, SPEC.dim))
+        return l2_normalize(np.array([*map(_draw, texts)]).reshape(-1, SPEC.dim))
+
+
+@lru_cache(4096)  # more than the query bank has, which every library begins with
+def _draw(text: str) -> NDArray[np.float64]:
+    """Return `float64 (dim,)`, not of length one; not to be changed."""
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
+    return np.random.default_rng(seed).standard_normal(SPEC.dim)
 
 
 class HashFamily:

@@ -7,12 +7,14 @@ a vector of them means nothing unless the encoder has learned what the compound 
 import gzip
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from models.language.tokenizer import TokenizedText, Tokenizer
 from models.language.word_list import ListedWord, WordKind, load_word_list
 
 _NAMES: frozenset[WordKind] = frozenset({"name", "either"})
+_KEPT = 4096  # texts that were read last: more than the query bank has (indexer/pipeline/query_bank.py)
 
 
 class KnownWordsTokenizer:
@@ -30,9 +32,13 @@ class KnownWordsTokenizer:
         self._tokenizer = tokenizer
         self._placed = placed
         self._is_open = is_open
+        self._read = lru_cache(_KEPT)(self._tokenize)  # who looks what is known of a text has it encoded next
 
     def tokenize(self, text: str) -> TokenizedText:
         """Return the ids of what is known of a text, none where nothing is, and the names and unknown words in it."""
+        return self._read(text)
+
+    def _tokenize(self, text: str) -> TokenizedText:
         words = load_word_list().read(text, self._placed or ())
         names = [word for word in words if word.kind in _NAMES and not self._is_placed(word)]
         unknown = [word for word in words if word not in names and self._is_unknown(word)]

@@ -25,7 +25,8 @@ def normalize_text(text: str) -> str:
     characters, single spaces, and Traditional Chinese characters replaced by Simplified ones (OpenCC, t2s).
     """
     text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
-    text = "".join(" " if char.isspace() else char for char in text if char.isspace() or _is_visible(char))
+    if not text.isprintable():  # the only space that is printable is the ordinary one
+        text = "".join(" " if char.isspace() else char for char in text if char.isspace() or _is_visible(char))
     text = " ".join(text.split())
     return _simplifier().convert(text) if _HAN.search(text) else text
 

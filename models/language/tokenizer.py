@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -79,7 +79,8 @@ class NgramTokenizer:
             else:
                 found = [gram for gram in _chinese(run) if gram in self._ids]
                 understood = {char for gram in found for char in gram}
-                unknown += [part for part in re.split(f"[{''.join(understood)}]+" if understood else "$^", run) if part]
+                parts = groupby(run, key=understood.__contains__)
+                unknown += ["".join(part) for is_understood, part in parts if not is_understood]
             tokens += found
         known = tokens + [pair for pair in _pairs(english) if pair in self._ids]
         return TokenizedText(

@@ -24,6 +24,8 @@ _KINDS: dict[str, WordKind] = {"k": "ordinary", "n": "name", "b": "either"}
 HAN = "\u3400-\u9fff"
 _TEXT_RUN = re.compile(rf"[A-Za-z0-9]*[{HAN}][{HAN}A-Za-z0-9·]*|[^\W_{HAN}]+(?:'[^\W_{HAN}]+)*")
 _LATIN = re.compile(r"[A-Za-z0-9]+")
+_DOTTED_NAME = re.compile(rf"[{HAN}]+(?:·[{HAN}A-Za-z0-9]+)+")
+_GAPS = re.compile(r"[\s.-]+")
 _SMALL_WORDS = "of the and de da do del la von van bin al in with to"  # within names
 _LINKS = frozenset(_SMALL_WORDS.split())
 _ENGLISH_GAP = re.compile(r"(?:[ -]|\. ?)")  # between two words of one name
@@ -94,7 +96,7 @@ class WordList:
 
     def _read_chinese(self, text: str, run: str, start: int, added: Container[str]) -> Iterator[ListedWord]:
         """Yield the words of a run without gaps; characters that are hardly words stand together as unlisted ones."""
-        if re.fullmatch(rf"[{HAN}]+(?:·[{HAN}A-Za-z0-9]+)+", run) and run not in added:
+        if _DOTTED_NAME.fullmatch(run) and run not in added:
             yield ListedWord(start, start + len(run), run, "name")
             return
         parts = self._segment(run, added)
@@ -165,9 +167,9 @@ class WordList:
 
     def _read_english(self, text: str, runs: list[tuple[int, str]], added: Container[str]) -> Iterator[ListedWord]:
         """Yield the words of runs that stand between Chinese; names of several words are one."""
-        place = 0
+        place, forms = 0, [word_form(run) for _, run in runs]
         while place < len(runs):
-            count, form, kind = self._longest(text, runs[place:], added)
+            count, form, kind = self._longest(text, runs[place:], forms[place:], added)
             persons = self._count_person(text, runs[place:])
             if persons > count:
                 count, kind = persons, "name"
@@ -176,8 +178,10 @@ class WordList:
             yield ListedWord(start, end, form if count == 1 else word_form(text[start:end]), kind)
             place += count
 
-    def _longest(self, text: str, runs: list[tuple[int, str]], added: Container[str]) -> tuple[int, str, WordKind]:
-        """Return how many words the first name or phrase has, its form, and what it is."""
+    def _longest(
+        self, text: str, runs: list[tuple[int, str]], forms: list[str], added: Container[str]
+    ) -> tuple[int, str, WordKind]:
+        """Return how many words the first name or phrase has, its form, and what it is; `forms` are those of `runs`."""
         most = 1
         while most < min(len(runs), _LONGEST_EN):
             (start, run), (following, _) = runs[most - 1], runs[most]
@@ -185,17 +189,16 @@ class WordList:
                 break
             most += 1
         for count in range(most, 0, -1):
-            spelled = [run for _, run in runs[:count]]
-            is_capital = all(run[0].isupper() for run in spelled if run not in _LINKS)
-            for form in english_forms(" ".join(map(word_form, spelled))):
+            for form in english_forms(" ".join(forms[:count])):
                 kind: WordKind | None = "ordinary" if form in added else self._english.get(form)
-                if kind is None and count == 1 and form == word_form(spelled[0]) and form in self._first_names:
+                if kind is None and count == 1 and form == forms[0] and form in self._first_names:
                     kind = "name"
                 if kind == "either":
+                    is_capital = all(run[0].isupper() for _, run in runs[:count] if run not in _LINKS)
                     kind = "name" if is_capital else "ordinary" if count == 1 else None
                 if kind is not None:
                     return count, form, kind
-        return 1, word_form(runs[0][1]), "unlisted"
+        return 1, forms[0], "unlisted"
 
     def _count_person(self, text: str, runs: list[tuple[int, str]]) -> int:
         """Return how many words the name of a person has that begins here, 0 where there is none.
@@ -231,7 +234,7 @@ def _has_han(run: str) -> bool:
 
 def word_form(word: str) -> str:
     """Return how a word stands in lists: small letters without accents, and a space for hyphens and dots."""
-    return re.sub(r"[\s.-]+", " ", without_accents(word.lower())).strip()
+    return _GAPS.sub(" ", without_accents(word.lower())).strip()
 
 
 def english_forms(word: str) -> Iterator[str]:

@@ -76,7 +76,7 @@ def decode_image(
         raise DecodeError("empty_file")
     check_bytes(len(data), limits)
     silence()
-    sides = _Sides(short_side, long_side, spare)
+    sides = Sides(short_side, long_side, spare)
     try:
         developed = develop(data, limits)
         if developed is not None:
@@ -93,10 +93,10 @@ def may_look_new(data: bytes) -> bool:
     """Say whether a picture may look otherwise than it did to version 1 of DECODING. Nothing is decoded."""
     silence()
     try:
-        image = open_picture(_embedded(data))
+        image = open_picture(embedded(data))
         if image.mode.startswith(("I", "F")) or (image.format == "BMP" and image.mode == "RGBA"):
             return True
-        if image.mode != "CMYK" and find_transform(_profile(image, data), image.mode) is not None:
+        if image.mode != "CMYK" and find_transform(find_profile(image, data), image.mode) is not None:
             return True
         return has_16_bits(image, data) or is_animated(image) or (image.format == "GIF" and gif_can_be_cleared(data))
     except Exception:  # part of the per-image guard
@@ -104,7 +104,7 @@ def may_look_new(data: bytes) -> bool:
         return True
 
 
-def _decode_repaired(data: bytes, sides: "_Sides", limits: DecodeLimits, error: Exception) -> DecodedImage:
+def _decode_repaired(data: bytes, sides: "Sides", limits: DecodeLimits, error: Exception) -> DecodedImage:
     """Decode what can be had of a file that raised `error`, else say what is wrong with it."""
     if not isinstance(error, MemoryError):
         # A JPEG may have junk right behind its first marker.
@@ -118,12 +118,15 @@ def _decode_repaired(data: bytes, sides: "_Sides", limits: DecodeLimits, error: 
     why, detail = reason(error, data)
     if why in {"not_an_image", "unsupported"} and say_video(data[:HEAD]):
         raise DecodeError("is_a_video") from error
-    if why == "unsupported" and (numbers := read_numbers(data, limits)) is not None:
-        return _of_numbers(numbers, data, sides)
+    try:
+        if why == "unsupported" and (numbers := read_numbers(data, limits)) is not None:
+            return _of_numbers(numbers, data, sides)
+    except MemoryError as short:
+        raise DecodeError("out_of_memory") from short
     raise DecodeError(why, detail) from error
 
 
-def _of_developed(developed: Developed, data: bytes, sides: "_Sides", limits: DecodeLimits) -> DecodedImage:
+def _of_developed(developed: Developed, data: bytes, sides: "Sides", limits: DecodeLimits) -> DecodedImage:
     """Return the picture that a package of the extra `formats` made of a file."""
     exif = _exif_of(data)
     if developed.pixels is None:
@@ -151,7 +154,7 @@ def _exif_of(data: bytes) -> Image.Exif:
         return Image.Exif()
 
 
-def _of_numbers(numbers: NDArray[Any], data: bytes, sides: "_Sides") -> DecodedImage:
+def _of_numbers(numbers: NDArray[Any], data: bytes, sides: "Sides") -> DecodedImage:
     """Return the picture that a TIFF of other numbers than Pillow reads makes."""
     image = from_numbers(numbers).convert("RGB")
     factor = sides.factor(image.size, spared=False)
@@ -166,7 +169,7 @@ def _of_numbers(numbers: NDArray[Any], data: bytes, sides: "_Sides") -> DecodedI
 
 
 @dataclass(frozen=True, slots=True)
-class _Sides:
+class Sides:
     """How large a picture has to stay, in pixels; see `decode_image`."""
 
     short: int
@@ -179,26 +182,19 @@ class _Sides:
         return max(1, min(min(size) // max(short, 1), max(size) // max(self.long, 1)))
 
 
-def _decode(repaired: Repaired, sides: _Sides, limits: DecodeLimits) -> DecodedImage:
+def _decode(repaired: Repaired, sides: Sides, limits: DecodeLimits) -> DecodedImage:
     """Do the work of `decode_image`, raising whatever the decoders raise."""
-    data = _embedded(repaired.data)
-    check_pixels(_webp_canvas(data), limits)
-    for size in _icon_sizes(data):
-        check_pixels(size, limits)
-    image = open_picture(data)
-    check_pixels(image.size, limits)
+    data = embedded(repaired.data)
+    image, _ = open_checked(data, limits)
     width, height = image.size
     exif = None
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        match image.tag_v2.get(322), image.tag_v2.get(323):
-            case int(tile_width), int(tile_height):  # held in memory whole, however small the picture is
-                check_pixels((tile_width, tile_height), limits)
         exif = _read_exif(image, _EXIF_DIRECTORIES)  # not later: loading would fail on a broken one
     if image.format == "HEIF" and boxes_end_early(data):
         raise DecodeError("truncated")  # its decoder would show what there is, and grey below
-    profile = _profile(image, data)
+    profile = find_profile(image, data)
     spared = sides.spare > 1 and find_transform(profile, image.mode) is not None
-    scale = _draft(image, sides.factor(image.size, spared=spared))
+    scale = draft(image, sides.factor(image.size, spared=spared))
     pixels = _load(image, data, limits)
     if image.format == "TIFF":
         width, height = image.size  # loading turns it upright
@@ -228,7 +224,27 @@ def _decode(repaired: Repaired, sides: _Sides, limits: DecodeLimits) -> DecodedI
     )
 
 
-def _draft(image: ImageFile.ImageFile, factor: int) -> int:
+def open_checked(data: bytes, limits: DecodeLimits) -> tuple[ImageFile.ImageFile, int]:
+    """Return an opened picture of which nothing is decoded, and the most pixels that decoding it holds at once.
+
+    Whatever its parts claim for themselves is looked at before any memory is set aside for it. Raises ImageTooLarge
+    (too_many_pixels) and what the decoders raise.
+    """
+    sizes = [webp_canvas(data), *_icon_sizes(data)]
+    for size in sizes:
+        check_pixels(size, limits)
+    image = open_picture(data)
+    sizes.append(image.size)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        match image.tag_v2.get(322), image.tag_v2.get(323):
+            case int(tile_width), int(tile_height):  # held in memory whole, however small the picture is
+                sizes.append((tile_width, tile_height))
+    for size in sizes:
+        check_pixels(size, limits)
+    return image, max(width * height for width, height in sizes)
+
+
+def draft(image: ImageFile.ImageFile, factor: int) -> int:
     """Let a JPEG be decoded smaller, which costs far less than reducing afterwards; return by how much."""
     scale = next((scale for scale in (8, 4, 2) if scale <= factor), 1)
     if image.format == "JPEG2000":
@@ -258,14 +274,14 @@ def _load(image: ImageFile.ImageFile, data: bytes, limits: DecodeLimits) -> Imag
 _WHOLE_PICTURES: Final = (b"\4\0\0\0", b"\5\0\0\0")  # as compressions of a BMP: JPEG and PNG
 
 
-def _embedded(data: bytes) -> bytes:
+def embedded(data: bytes) -> bytes:
     """Return the JPEG or PNG that a BMP may hold in the place of pixels, else the file itself."""
     if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") >= 40 and data[30:34] in _WHOLE_PICTURES:
         return data[int.from_bytes(data[10:14], "little") :]
     return data
 
 
-def _webp_canvas(data: bytes) -> tuple[int, int]:
+def webp_canvas(data: bytes) -> tuple[int, int]:
     """Width and height that a WebP header claims, else zeros: opening the file sets that memory aside."""
     if not data.startswith(b"RIFF") or data[8:12] != b"WEBP" or len(data) < 30:
         return 0, 0
@@ -315,7 +331,7 @@ def _read_exif(image: Image.Image, directories: tuple[int, ...] = ()) -> Image.E
     return exif
 
 
-def _profile(image: ImageFile.ImageFile, data: bytes) -> bytes | None:
+def find_profile(image: ImageFile.ImageFile, data: bytes) -> bytes | None:
     """Return the colour profile of an opened picture: its own, or one that means what its file says otherwise."""
     profile = image.info.get("icc_profile")
     if image.format == "PNG":

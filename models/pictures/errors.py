@@ -23,6 +23,9 @@ DECODE_REASONS: dict[str, str] = {
     "video_elsewhere": mark("videos are read where each is a file of this machine, not from archives or addresses"),
     "unsupported": mark("this variant of its format is not supported: {detail}"),
     "out_of_memory": mark("not enough memory to decode it"),
+    "too_much_memory": mark("decoding it takes more memory than there is for pictures: {detail}"),
+    "too_many_pixels_together": mark("the pictures of the request have too many pixels together: {detail}"),
+    "too_slow": mark("decoding it was given up after {detail} s"),
     "too_many_pixels": mark("too many pixels: {detail}"),
     "too_many_bytes": mark("the file is too big: {detail}"),
     "not_a_regular_file": mark("not a regular file: {detail}"),
@@ -66,11 +69,14 @@ INSIDE: dict[str, str] = {
     "reserved": mark("{host} leads to {address}, which is a reserved address"),
     "metadata": mark("{host} leads to {address}, where clouds keep secrets of a machine; only {itself} can be allowed"),
 }
+# Of these the file is not the cause alone: who decodes it allows no more, or was interrupted.
+SERVICE_REASONS = frozenset({"out_of_memory", "too_much_memory", "too_many_pixels_together", "too_slow", "crashed"})
 
 _DETAILS = (
     *INSIDE.values(),
     mark("{width} x {height} = {megapixels} megapixels, limit {limit}"),
     mark("{size} MiB, limit {limit}"),
+    mark("{megapixels} megapixels, limit {limit}"),
     mark("link to {name}"),
     mark("directory"),
     mark("device"),

@@ -42,8 +42,10 @@ def data(photographs, pair, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def engine(data):
-    return SearchEngine.open(data)
+def engine(data, pair):
+    engine = SearchEngine.open(data)
+    first(engine, Clause(image=pair.read_bytes()))  # loads what looks at pictures
+    return engine
 
 
 def first(engine, clause: Clause) -> str:

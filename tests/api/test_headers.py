@@ -61,7 +61,7 @@ def test_every_route_protects_browsers_in_what_it_answers_and_in_errors(service)
         assert "default-src 'none'" in headers["content-security-policy"], path
         assert "sandbox" in headers["content-security-policy"], path
         assert headers.get_list("x-content-type-options") == ["nosniff"], path
-    assert "content-security-policy" not in service.get("/docs").headers
+    assert "script-src 'self'" in service.get("/docs").headers["content-security-policy"]
 
 
 def test_a_page_elsewhere_may_show_pictures_where_that_is_wanted(data):
@@ -176,7 +176,7 @@ def fetched(tmp_path_factory, servers):
         (folder / "list.csv").write_text(
             f"url,tags\n{address}/plain.png?size=2,plain\n{address}/signed.png?X-Amz-Signature=abcdef,signed\n"
         )
-        settings = IndexerSettings(data=folder / "data", workers=0)
+        settings = IndexerSettings(data=folder / "data", workers=0, allow_private="127.0.0.1")
         build(settings, [folder / "list.csv"], BuildOptions(encoders=["hash"]))
         site.shutdown()
         thread.join()
@@ -217,3 +217,22 @@ def test_head_ends_what_would_never_end():
     answer = TestClient(Head(app)).head("/")
     assert (answer.status_code, answer.content) == (200, b"")
     assert len(asked) < 10
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_the_description_needs_nothing_from_elsewhere(service, page):
+    shown = service.get(page).raise_for_status().text
+    named = re.findall(r"""(?:src|href)=["']([^"']+)""", shown)
+    assert len(named) >= 2
+    for address in named:
+        assert address.startswith("/docs/files/"), address
+        assert len(service.get(address).raise_for_status().content) > 1000
+
+
+def test_the_description_says_who_may_ask_and_how_errors_are_sent(service):
+    described = service.get("/openapi.json").json()
+    assert described["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    file = described["paths"]["/v1/images/{image_id}/file"]["get"]
+    assert (file["operationId"], file["security"], file["x-scope"]) == ("download_image", [{"token": []}], "files")
+    assert "security" not in described["paths"]["/healthz"]["get"]
+    assert list(file["responses"]["4XX"]["content"]) == ["application/problem+json"]

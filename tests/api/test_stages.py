@@ -1,6 +1,7 @@
 """A search is planned, encoded and ranked, in this order, whoever runs its stages; the plan between them stays."""
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 
@@ -26,9 +27,14 @@ class Recorder:
     def __init__(self, turns: int = 0) -> None:
         self.turns = turns
 
-    async def plan(self, query):
+    @asynccontextmanager
+    async def decode(self, query):
         await self._wait()
-        return [query, "plan"]
+        yield [query, "decode"]
+
+    async def plan(self, query, decoded):
+        await self._wait()
+        return [*decoded, query, "plan"]
 
     async def encode(self, plan):
         await self._wait()
@@ -49,7 +55,8 @@ def engine(library) -> SearchEngine:
 
 
 def test_the_stages_have_one_order_wherever_they_run():
-    expected = [[CAT, "plan"], [CAT, "plan", "encode"], "rank"]
+    plan = [CAT, "decode", CAT, "plan"]
+    expected = [plan, [*plan, "encode"], "rank"]
     assert run_now(run_search(Recorder(), CAT)) == expected
     assert asyncio.run(run_search(Recorder(turns=2), CAT)) == expected
 

@@ -1,4 +1,4 @@
-"""The page in a real browser, over a service, each started once."""
+"""The page in a real browser, over a service, each started once for the tests of a file."""
 
 import os
 import shutil
@@ -84,9 +84,9 @@ def wait_until_up(process, url, log):
     raise RuntimeError(f"the page did not start: {log.read_text(errors='replace')}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page_url(api_url, processes, tmp_path_factory):
-    """The address of the page, started from a folder that is not the checkout."""
+    """The address of the page of the service that this file asks, started from a folder that is not the checkout."""
     folder = tmp_path_factory.mktemp("page")
     port = free_port()
     log = folder / "log.txt"
@@ -121,32 +121,35 @@ def chromium(browser):
     return found
 
 
-@pytest.fixture
-def browse(chromium, tmp_path):
-    """Opens browsers: `browse(width=..., locale=...)` is a page of a fresh one, whose script errors fail the test."""
+@pytest.fixture(scope="module")
+def chromium_process(chromium):
+    """One browser for all tests of a file. Not for longer: while it runs, so does an event loop in this thread."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    contexts, errors = [], []
     with sync_api.sync_playwright() as playwright:
+        process = playwright.chromium.launch(executable_path=chromium, headless=True, args=BROWSER_ARGS)
+        yield process
+        process.close()
 
-        def open_browser(*, width=1280, height=900, locale="en-GB", **options):
-            context = playwright.chromium.launch_persistent_context(
-                str(tmp_path / f"browser-{len(contexts)}"),
-                executable_path=chromium,
-                headless=True,
-                args=BROWSER_ARGS,
-                viewport={"width": width, "height": height},
-                locale=locale,
-                accept_downloads=True,
-                **options,
-            )
-            contexts.append(context)
-            page = context.pages[0]
-            page.set_default_timeout(120_000)
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            page.on("console", lambda said: errors.append(said.text) if "BidiComponent" in said.text else None)
-            return page
 
-        yield open_browser
-        for context in contexts:
-            context.close()
+@pytest.fixture
+def browse(chromium_process):
+    """Return what opens a page, `browse(width=..., locale=...)`, whose script errors fail the test.
+
+    Each is in a context of its own, which knows nothing of the others: as in a browser opened for the first time.
+    """
+    contexts, errors = [], []
+
+    def open_page(*, width=1280, height=900, locale="en-GB", **options):
+        viewport = {"width": width, "height": height}
+        context = chromium_process.new_context(viewport=viewport, locale=locale, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(120_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if "BidiComponent" in said.text else None)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
     assert errors == []

@@ -93,6 +93,21 @@ def test_vectors_of_another_bank_are_not_taken_for_this_one(full_album):
         assert kept.read_bytes() == whole
 
 
+def test_a_bank_is_encoded_once_in_a_process_for_every_library_of_it(album, monkeypatch):
+    encoded = []
+    encode = HashEncoder.encode_text
+    monkeypatch.setattr(HashEncoder, "encode_text", lambda self, texts: encoded.extend(texts) or encode(self, texts))
+    monkeypatch.setattr("indexer.pipeline.query_bank._encoded", {})
+    album.draw("a.png")
+    album.build()
+    (kept,) = (album.data / "queries").iterdir()
+    other = type(album)(album.folder / "other")
+    other.draw("b.png")
+    other.build()
+    assert sorted(encoded) == sorted(list_queries(["zh", "en"]))
+    assert (other.data / "queries" / kept.name).read_bytes() == kept.read_bytes()
+
+
 # Offsets
 
 

@@ -352,6 +352,6 @@ def test_runs_killed_at_random_moments_lose_nothing(tmp_path, processes, depth):
     named = [flag for name in BOTH for flag in ("--encoder", name)]
     command = [sys.executable, program, tmp_path / "album", "--kills", "3", "--seed", "2", *named]
     environment = {**os.environ, "PYTHONPATH": str(program.parents[2])}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=1800)
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout)["openable"] == 3

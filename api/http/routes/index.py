@@ -1,7 +1,5 @@
 """The build in use."""
 
-import asyncio
-
 from fastapi import APIRouter
 
 from api import schemas
@@ -20,7 +18,7 @@ async def describe_index(service: ServiceDep) -> schemas.IndexInfo:
     engine = service.serving.engine
     opened = engine.opened
     catalog = opened.catalog
-    counts, formats, roots = await asyncio.to_thread(
+    counts, formats, roots = await service.executors.search(
         lambda: (catalog.counts(), catalog.formats(), catalog.list_roots())
     )
     encoders, measured = _describe_encoders(engine), engine.get_measured_routes()

@@ -44,6 +44,7 @@ def examine(data: Path | None) -> list[Finding]:
         known = look_around(load_settings(IndexerSettings, data=data), load_settings(Settings, data=data))
     except ImageSearchError as error:
         return [*found, problem("settings", error)]
+    found += check_secrets([known.keys_file])
     for check in _CHECKS:
         try:
             found += check(known)

@@ -18,6 +18,7 @@ class Known:
 
     settings: IndexerSettings
     api: ApiSettings
+    keys_file: Path
     layout: Layout
     manifest: Manifest | None
     error: LibraryError | None
@@ -62,4 +63,6 @@ def look_around(settings: IndexerSettings, service: Settings) -> Known:
         manifest = read_current(layout)
     except LibraryError as error:
         found = error
-    return Known(settings=settings, api=service.api, layout=layout, manifest=manifest, error=found)
+    return Known(
+        settings=settings, api=service.api, keys_file=service.keys_file, layout=layout, manifest=manifest, error=found
+    )

@@ -28,7 +28,7 @@ def read_backup(file: Path, *, on_progress: OnProgress = lambda _done, _all: Non
     """Read a backup to its end and check all of it; nothing is restored. Raises BackupDamaged or BackupTooNew."""
     started = time.perf_counter()
     with _opened(file) as archive:
-        counter = _Counter(archive.head.bytes, on_progress)
+        counter = _ReadBytes(archive.head.bytes, on_progress)
         for member, content in archive.files():
             counter.files += 1
             if content is None:
@@ -58,7 +58,7 @@ def restore_backup(
             raise LibraryThere(layout.data, there)
         if shutil.disk_usage(layout.data).free < archive.head.bytes:
             raise LibraryUnwritable(layout.data, os_message(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
-        counter = _Counter(archive.head.bytes, on_progress)
+        counter = _ReadBytes(archive.head.bytes, on_progress)
         for member, content in archive.files():
             counter.files += 1
             target = scratch / member.name
@@ -80,7 +80,7 @@ def restore_backup(
         return _report(archive, file, layout.data, counter, started)
 
 
-class _Counter:
+class _ReadBytes:
     def __init__(self, total: int, on_progress: OnProgress) -> None:
         self.files = self.bytes = 0
         self._total, self._on_progress = total, on_progress
@@ -144,7 +144,7 @@ def _keep(descriptor: int, member: Member) -> None:
 def _of_library(layout: Layout) -> list[Path]:
     """Return what lies in a folder and would be replaced."""
     names = (path for path in layout.data.iterdir() if not path.name.startswith("."))
-    return [path for path in names if path.name not in ("write.lock", *_MERGED)]
+    return [path for path in names if path.name not in ("write.lock", "uploads", *_MERGED)]
 
 
 def _put_in_place(layout: Layout, scratch: Path) -> None:
@@ -181,7 +181,7 @@ def _split(path: Path) -> list[Path]:
     return sorted(path.iterdir()) if path.name in _MERGED and path.is_dir() else [path]
 
 
-def _report(archive: ArchiveReader, file: Path, data: Path, counter: _Counter, started: float) -> BackupReport:
+def _report(archive: ArchiveReader, file: Path, data: Path, counter: _ReadBytes, started: float) -> BackupReport:
     head = archive.head
     return BackupReport(
         file=file.absolute(),

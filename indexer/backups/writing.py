@@ -70,7 +70,7 @@ def write_backup(
             others = list(list_others(layout, thumbnails=thumbnails, weights=weights))
             total = sum(held.info.st_size for held in contents.held) + sum(_size(path) for _, path in others)
             head = _head_of(contents, total, thumbnails=thumbnails, weights=weights)
-            done = _Progress(total, on_progress)
+            done = _WrittenBytes(total, on_progress)
             with (scratch / "backup").open("wb") as target:
                 archive = ArchiveWriter(target, head, compressed=file.suffix in (".gz", ".tgz"))
                 files = _put_held(archive, contents, done.advance)
@@ -98,7 +98,7 @@ def write_backup(
     )
 
 
-class _Progress:
+class _WrittenBytes:
     def __init__(self, total: int, on_progress: OnProgress) -> None:
         self.done = 0
         self._total, self._on_progress = total, on_progress

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from api.config import Settings
 from api.doctor.findings import Finding, problem
-from api.doctor.known import Known, look_around
+from api.doctor.known import Situation, look_around
 from api.doctor.library import check_library, check_lock, check_permissions, check_secrets, check_weights
 from api.doctor.machine import check_clock, check_disk, check_limits
 from api.doctor.packages import check_gpu, check_packages
@@ -20,7 +20,7 @@ from models.secret_files import list_secret_files
 
 logger = logging.getLogger(__name__)
 
-_CHECKS: tuple[Callable[[Known], Iterator[Finding]], ...] = (
+_CHECKS: tuple[Callable[[Situation], Iterator[Finding]], ...] = (
     check_packages,
     check_gpu,
     check_disk,

@@ -13,7 +13,7 @@ from indexer.library.layout import Layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Situation:
     """`manifest` is that of the build in use, `error` why there is none."""
 
     settings: IndexerSettings
@@ -56,13 +56,13 @@ class Known:
         return built if built is None or built.tzinfo else built.replace(tzinfo=UTC)
 
 
-def look_around(settings: IndexerSettings, service: Settings) -> Known:
+def look_around(settings: IndexerSettings, service: Settings) -> Situation:
     """Return what the checks share."""
     layout, manifest, found = Layout(settings.data.absolute()), None, None
     try:
         manifest = read_current(layout)
     except LibraryError as error:
         found = error
-    return Known(
+    return Situation(
         settings=settings, api=service.api, keys_file=service.keys_file, layout=layout, manifest=manifest, error=found
     )

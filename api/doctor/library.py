@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from api.doctor.findings import Finding, fine, problem, warning
-from api.doctor.known import Known
+from api.doctor.known import Situation
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import CatalogTooOld, LibraryError
 from models.encoders.registry import get_published
@@ -19,7 +19,7 @@ from models.foundation.messages import message
 _LOCK = "hhqqi"  # struct flock of Linux: type, whence, start, length, process
 
 
-def check_library(known: Known) -> Iterator[Finding]:
+def check_library(known: Situation) -> Iterator[Finding]:
     """Whether there is a build whose files are there, and a catalog that this version reads."""
     if not known.has_library:
         said = message("There is no library in {folder} yet", folder=known.layout.data)
@@ -61,7 +61,7 @@ def check_library(known: Known) -> Iterator[Finding]:
         )
 
 
-def _files_of_build(known: Known) -> Iterator[tuple[Path, int]]:
+def _files_of_build(known: Situation) -> Iterator[tuple[Path, int]]:
     if known.manifest:
         folder = known.layout.builds / known.manifest.build
         yield from ((folder / file.file, file.bytes) for index in known.manifest.all_indexes for file in index.files)
@@ -74,7 +74,7 @@ def _size(path: Path) -> int:
         return -1
 
 
-def check_lock(known: Known) -> Iterator[Finding]:
+def check_lock(known: Situation) -> Iterator[Finding]:
     """Who writes to the library just now."""
     try:
         with known.layout.lock.open("rb") as file:
@@ -90,7 +90,7 @@ def check_lock(known: Known) -> Iterator[Finding]:
     yield fine("lock", message("Process {number} ({name}) is writing to the library", number=holder, name=said))
 
 
-def check_permissions(known: Known) -> Iterator[Finding]:
+def check_permissions(known: Situation) -> Iterator[Finding]:
     """Whether this user may read and write what it has to, and nobody else reads secrets."""
     layout, user = known.layout, os.geteuid()
     give = message("Let the user who runs xuntu own them: chown -R USER {folder}", folder=layout.data)
@@ -127,7 +127,7 @@ def check_secrets(files: list[Path]) -> Iterator[Finding]:
             yield warning("permissions", said, message("chmod 600 {path}", path=path))
 
 
-def check_weights(known: Known) -> Iterator[Finding]:
+def check_weights(known: Situation) -> Iterator[Finding]:
     """Whether the weights of the library's encoders are here, and are what they were."""
     runtime = known.settings.runtime
     for entry in known.manifest.indexes if known.manifest else ():

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from api.doctor.findings import Finding, fine, problem, warning
-from api.doctor.known import Known
+from api.doctor.known import Situation
 from models.foundation.hardware import find_hardware
 from models.foundation.messages import message, os_message
 from models.foundation.terminal import describe_bytes
@@ -26,7 +26,7 @@ _YEARS = range(2024, 2100)
 _APART_S = 2.0
 
 
-def check_disk(known: Known) -> Iterator[Finding]:
+def check_disk(known: Situation) -> Iterator[Finding]:
     """Room and number of files where the library lies, and whether that is a network drive."""
     there = known.existing_folder
     free = shutil.disk_usage(there).free
@@ -68,7 +68,7 @@ def file_system_of(folder: Path) -> str:
     return kind
 
 
-def check_limits(known: Known) -> Iterator[Finding]:
+def check_limits(known: Situation) -> Iterator[Finding]:
     """How many files may be open, and how much memory there is."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = hard if hard != resource.RLIM_INFINITY else 2**31
@@ -114,7 +114,7 @@ def _check_shared_memory() -> Iterator[Finding]:
         yield warning("limits", said, to_do)
 
 
-def check_clock(known: Known) -> Iterator[Finding]:
+def check_clock(known: Situation) -> Iterator[Finding]:
     """Whether this machine and its disk agree on the time, and the year can be."""
     set_it = message("Set the clock of this machine, best by NTP (timedatectl), or that of the network drive.")
     now = datetime.now(UTC)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from api.doctor.findings import Finding, fine, problem, warning
-from api.doctor.known import Known
+from api.doctor.known import Situation
 from models.foundation.devices import CPU, list_devices
 from models.foundation.errors import DeviceUnavailable
 from models.foundation.hardware import find_hardware
@@ -17,7 +17,7 @@ _TWINS = (("onnxruntime", "onnxruntime-gpu"), ("faiss-cpu", "faiss-gpu"))
 _ASKING_SECONDS = 20
 
 
-def check_packages(_: Known) -> Iterator[Finding]:
+def check_packages(_: Situation) -> Iterator[Finding]:
     """Whether what is installed is what this version supports."""
     found = [*_check_twins(), *_check_versions()]
     yield from found
@@ -70,7 +70,7 @@ def _check_versions() -> Iterator[Finding]:
             yield problem("packages", message("{name} is missing", name=need.name), to_do)
 
 
-def check_gpu(known: Known) -> Iterator[Finding]:
+def check_gpu(known: Situation) -> Iterator[Finding]:
     """Say which GPUs there are, and whether what the settings ask for can be had."""
     device = known.settings.device
     try:

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from api.config import Settings, is_loopback
 from api.doctor.findings import Finding, fine, problem, warning
-from api.doctor.known import Known
+from api.doctor.known import Situation
 from indexer.config import IndexerSettings
 from models.foundation.messages import message, os_message
 from models.secret_files import FILE_SUFFIX
@@ -68,7 +68,7 @@ def check_settings(environ: Mapping[str, str], dotenv: Path = Path(".env")) -> I
         yield fine("settings", message("{count} settings are set, all of them known", count=count))
 
 
-def check_access(known: Known) -> Iterator[Finding]:
+def check_access(known: Situation) -> Iterator[Finding]:
     """Whether the service would refuse to listen."""
     api = known.api
     if not is_loopback(api.host) and api.token is None and not api.allow_anonymous:
@@ -76,7 +76,7 @@ def check_access(known: Known) -> Iterator[Finding]:
         yield problem("access", said, message("Set XUNTU_API__TOKEN or XUNTU_API__TOKEN_FILE"))
 
 
-def check_ports(known: Known) -> Iterator[Finding]:
+def check_ports(known: Situation) -> Iterator[Finding]:
     """Who listens where the service and the page would."""
     yield from _check_port(known.api.host, known.api.port, "/healthz", message("the service"), "--port")
     yield from _check_port("127.0.0.1", _PAGE_PORT, "/_stcore/health", message("the page"), "--ui-port")
@@ -117,7 +117,7 @@ def _answers(host: str, port: int, path: str) -> bool:
         return False
 
 
-def check_network(known: Known) -> Iterator[Finding]:
+def check_network(known: Situation) -> Iterator[Finding]:
     """Say what is fetched from where."""
     settings = known.settings
     proxies = [name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())]

@@ -36,7 +36,7 @@ OnBytes = Callable[[int], None]  # how many more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class BackupHead:
     """What a backup says of itself. `bytes`: of all its files, about; `schema`, `manifest`: formats in it."""
 
     version: str
@@ -65,7 +65,7 @@ class Member:
 class ArchiveWriter:
     """Writes a backup into an open file. Raises OSError as that does."""
 
-    def __init__(self, file: IO[bytes], head: Head, *, compressed: bool) -> None:
+    def __init__(self, file: IO[bytes], head: BackupHead, *, compressed: bool) -> None:
         self._zipped = gzip.GzipFile(fileobj=file, mode="wb", compresslevel=_LEVEL, mtime=0) if compressed else None
         self._tar = tarfile.open(fileobj=self._zipped or file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
         self._sum = hashlib.sha256()
@@ -167,7 +167,7 @@ class ArchiveReader:
         """Return the error that says what is wrong with the file."""
         return BackupDamaged(self.path, why)
 
-    def _read_head(self) -> Head:
+    def _read_head(self) -> BackupHead:
         info = self._next()
         if info is None or info.name != _HEAD:
             raise self.damaged(message("it is no backup of xuntu"))
@@ -175,8 +175,8 @@ class ArchiveReader:
         try:
             if content["format"] > FORMAT:
                 raise BackupTooNew(self.path, str(content.get("version")))
-            known = {one.name: content[one.name] for one in fields(Head)}
-            return Head(**{**known, "encoders": tuple(map(str, known["encoders"])), "bytes": int(known["bytes"])})
+            known = {one.name: content[one.name] for one in fields(BackupHead)}
+            return BackupHead(**{**known, "encoders": tuple(map(str, known["encoders"])), "bytes": int(known["bytes"])})
         except JSON_ERRORS as error:
             raise self.damaged(message("what it says of itself cannot be read")) from error
 

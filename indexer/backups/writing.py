@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from indexer.backups.archive import ArchiveWriter, Head, Member, OnBytes
+from indexer.backups.archive import ArchiveWriter, BackupHead, Member, OnBytes
 from indexer.backups.contents import Contents, Held, hold_contents, list_others, open_other
 from indexer.backups.errors import BackupInside, BackupUnwritable, ChangedMeanwhile
 from indexer.library.builds.manifest import FORMAT
@@ -124,8 +124,8 @@ def _scratch(file: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _head_of(contents: Contents, total: int, *, thumbnails: bool, weights: bool) -> Head:
-    return Head(
+def _head_of(contents: Contents, total: int, *, thumbnails: bool, weights: bool) -> BackupHead:
+    return BackupHead(
         version=version("xuntu"),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         schema=contents.schema,

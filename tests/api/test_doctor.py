@@ -16,7 +16,7 @@ from api.config import Settings
 from api.doctor import machine, packages
 from api.doctor.checkup import examine
 from api.doctor.findings import Level
-from api.doctor.known import Known, look_around
+from api.doctor.known import Situation, look_around
 from api.doctor.library import check_library, check_lock, check_permissions, check_secrets, check_weights
 from api.doctor.machine import check_clock, check_disk, check_limits, file_system_of
 from api.doctor.packages import check_gpu, check_packages
@@ -45,7 +45,7 @@ def data(made, tmp_path, monkeypatch) -> Path:
     return shutil.copytree(made, tmp_path / "data")
 
 
-def known_of(data: Path) -> Known:
+def known_of(data: Path) -> Situation:
     return look_around(load_settings(IndexerSettings, data=data), load_settings(Settings, data=data))
 
 

@@ -43,7 +43,7 @@ class SecretFiles(PydanticBaseSettingsSource):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 if inner := self._read(kind, f"{variable}__"):
                     found[name] = inner
-            elif _is_secret(field) and (path := self._environ.get(variable + FILE_SUFFIX)):
+            elif is_secret(field) and (path := self._environ.get(variable + FILE_SUFFIX)):
                 found[name] = read_secret(variable, path, self._environ)
         return found
 
@@ -74,5 +74,6 @@ def list_secret_files(environ: Mapping[str, str]) -> list[Path]:
     ]
 
 
-def _is_secret(field: FieldInfo) -> bool:
+def is_secret(field: FieldInfo) -> bool:
+    """Say whether a setting is one that nobody may see."""
     return "SecretStr" in str(field.annotation) or field.annotation is SecretStr

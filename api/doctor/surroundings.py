@@ -18,7 +18,7 @@ from api.doctor.findings import Finding, fine, problem, warning
 from api.doctor.known import Situation
 from indexer.config import IndexerSettings
 from models.foundation.messages import message, os_message
-from models.secret_files import FILE_SUFFIX
+from models.secret_files import FILE_SUFFIX, is_secret
 
 _PREFIX = "XUNTU_"
 _OWN = {"XUNTU_DEBUG", "XUNTU_UI__API_URL"}
@@ -41,7 +41,8 @@ def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:
             yield from _names(inner, f"{prefix}{name}__")
         else:
             yield f"{prefix}{name}"
-            yield f"{prefix}{name}{FILE_SUFFIX}"
+            if is_secret(field):
+                yield f"{prefix}{name}{FILE_SUFFIX}"
 
 
 def _model_of(field: FieldInfo) -> type[BaseModel] | None:

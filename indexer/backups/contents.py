@@ -34,7 +34,7 @@ from models.foundation.files import sha256_of
 from models.foundation.messages import os_message
 
 _TRIES = 4
-_LEFT_OUT = {"catalog.sqlite3", "catalog.seal", "vectors", "builds", "write.lock", "uploads"}
+_LEFT_OUT = {"catalog.sqlite3", "catalog.seal", "vectors", "builds", "write.lock", "uploads", "jobs"}
 _BESIDE_DATABASES = ("-wal", "-shm", "-journal")
 
 
@@ -101,7 +101,7 @@ def hold_contents(layout: Layout, scratch: Path) -> Contents:
 def list_others(layout: Layout, *, thumbnails: bool, weights: bool) -> Iterator[tuple[str, Path]]:
     """Yield (name, path) of every other file: thumbnails, weights, what was calibrated, what a person put there.
 
-    Hidden and temporary files are left out, and what SQLite keeps beside a database.
+    What is of the moment is left out: jobs, uploads, hidden and temporary files, what SQLite keeps beside a database.
     """
     left_out = {*_LEFT_OUT, *(() if thumbnails else ("thumbnails",)), *(() if weights else ("weights",))}
     for top in sorted(layout.data.iterdir()):

@@ -144,7 +144,7 @@ def _keep(descriptor: int, member: Member) -> None:
 def _of_library(layout: Layout) -> list[Path]:
     """Return what lies in a folder and would be replaced."""
     names = (path for path in layout.data.iterdir() if not path.name.startswith("."))
-    return [path for path in names if path.name not in ("write.lock", "uploads", *_MERGED)]
+    return [path for path in names if path.name not in ("write.lock", "uploads", "jobs", *_MERGED)]
 
 
 def _put_in_place(layout: Layout, scratch: Path) -> None:

@@ -134,7 +134,7 @@ class Service:
         self._serving: Serving | None = None
         self._failed: str | None = None  # the build that could not be opened,
         self._retry_at = 0.0  # and when it may be tried again
-        self.executors = Executors()
+        self.executors = Executors(lambda kind, waited_s: metrics.queue_seconds.labels(kind).observe(waited_s))
         self.decoding = Decoding(settings.api, metrics)
         self._follower: asyncio.Task[None] | None = None
         self._gpu: GpuVectors | None = None
@@ -327,8 +327,14 @@ class Service:
 
         return Batchers(
             encoders,
-            MicroBatcher(encode_texts, max_batch=api.max_batch),
-            MicroBatcher(encode_images, max_batch=api.max_picture_batch),
+            MicroBatcher(
+                encode_texts, max_batch=api.max_batch, on_wait=self.metrics.queue_seconds.labels("texts").observe
+            ),
+            MicroBatcher(
+                encode_images,
+                max_batch=api.max_picture_batch,
+                on_wait=self.metrics.queue_seconds.labels("pictures").observe,
+            ),
         )
 
 

@@ -13,7 +13,7 @@ import api.setup.cli
 import indexer.cli
 import models.cli
 import models.training.finetune.cli
-from api.commands import keys, listing, mcp, search, serving
+from api.commands import backups, examining, keys, listing, mcp, search, serving
 from indexer.pipeline.gate import MAKE_GATE
 from models.foundation.terminal import Data, run
 
@@ -34,6 +34,9 @@ app.command()(serving.serve)
 app.add_typer(keys.app, name="key")
 app.command()(mcp.mcp)
 app.command()(serving.ui)
+app.command()(examining.doctor)
+app.command()(backups.backup)
+app.command()(backups.restore)
 
 
 @app.callback()

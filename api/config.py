@@ -54,6 +54,11 @@ class ApiSettings(BaseModel):
     )
     stall_seconds: float = Field(30.0, gt=0, description="How long a client may take nothing of its answer")
     access_log: bool = Field(False, description="Log each request")
+    otel: bool | None = Field(
+        None,
+        description="Send traces by OpenTelemetry, as its own variables (OTEL_*) say; default: where "
+        "OTEL_EXPORTER_OTLP_ENDPOINT is set",
+    )
     log_format: Literal["text", "json"] = Field("text", description="Lines of the log as text, or as JSON")
     preload_image: bool = Field(True, description="Load the image tower at the start, not at the first upload")
     uploads_bytes: int = Field(2**30, ge=0, description="Bytes of uploads that are kept; 0: none are")

@@ -31,6 +31,7 @@ from models.config import EncoderSettings
 from models.encoders.registry import SUPERSEDED, get_built_in_folder, get_spec, is_plugged_in, list_encoders
 from models.foundation.command_help import translate_help
 from models.foundation.messages import Word
+from models.secret_files import FILE_SUFFIX, is_secret
 from models.weights.advice import RULES
 from ui.config import API_TOKEN, API_URL, PageSettings
 
@@ -373,7 +374,8 @@ def _describe_settings() -> Iterator[str]:
     yield f"# Settings\n\n{_NOTICE}\n"
     yield (
         "A flag beats the environment, the environment beats `.env` in the folder where a command is started, `.env` "
-        "beats the default. Numbers that are bytes are written out; yes and no are 1 and 0.\n"
+        "beats the default. Numbers that are bytes are written out; yes and no are 1 and 0. A secret may lie in a file "
+        "that its variable with `_FILE` names; the end of its line is left out.\n"
     )
     inherited: set[str] = set()
     for title, model, prefix in (
@@ -400,7 +402,8 @@ def _setting_rows(fields: Mapping[str, FieldInfo], prefix: str) -> Iterator[tupl
             yield from _setting_rows(kind.model_fields, f"{prefix}{name.upper()}__")
             continue
         alias = field.validation_alias
-        names = map(str, alias.choices) if isinstance(alias, AliasChoices) else [f"{prefix}{name.upper()}"]
+        names = [*map(str, alias.choices)] if isinstance(alias, AliasChoices) else [f"{prefix}{name.upper()}"]
+        names = [*names, *(f"{one}{FILE_SUFFIX}" for one in names if is_secret(field))]
         yield _setting_row("`, `".join(names), field)
 
 

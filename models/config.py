@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import AliasChoices, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from models.encoders.runtime import Runtime
 from models.foundation.errors import InvalidSetting
 from models.foundation.validation import validation_reason
+from models.secret_files import SecretFiles
 
 S = TypeVar("S", bound="EncoderSettings")
 
@@ -41,6 +42,18 @@ class EncoderSettings(BaseSettings):
         pattern=r"^$|^https?://\S+$",
         description="Address used in place of Hugging Face's",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take secrets from files as well; what is given beats the environment, and that `.env`."""
+        return init_settings, env_settings, SecretFiles(settings_cls), dotenv_settings, file_secret_settings
 
     @property
     def runtime(self) -> Runtime:

@@ -1,16 +1,18 @@
 """Settings of the page: where the REST API is, and the token it asks for.
 
-The page is a process of its own, so it reads its two environment variables itself, and no others.
+The page is a process of its own, so it reads its environment variables itself, and no others.
 """
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 API_URL = "XUNTU_UI__API_URL"
 TIMEOUT_S = 30.0  # for each answer of the service
 API_TOKEN = "XUNTU_API__TOKEN"  # noqa: S105 - the name of a variable
+API_TOKEN_FILE = "XUNTU_API__TOKEN_FILE"  # noqa: S105 - of a file that holds it
 
 
 class PageSettings(BaseModel):
@@ -23,7 +25,10 @@ class PageSettings(BaseModel):
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> PageSettings:
-    """Build the settings from the environment; a variable that is unset or empty leaves the default."""
+    """Build the settings from the environment; a variable that is unset or empty leaves the default. Raises OSError."""
     env = os.environ if environ is None else environ
-    found = {"api_url": env.get(API_URL, "").rstrip("/"), "token": env.get(API_TOKEN, "")}
+    token = env.get(API_TOKEN, "")
+    if not token and (path := env.get(API_TOKEN_FILE, "")):
+        token = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    found = {"api_url": env.get(API_URL, "").rstrip("/"), "token": token}
     return PageSettings.model_validate({name: value for name, value in found.items() if value})

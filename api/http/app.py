@@ -1,5 +1,6 @@
 """The web application: routes, errors, limits and measurements around the service."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
@@ -37,17 +38,21 @@ from api.http.routes import (
 )
 from api.http.routes.mcp import McpMount
 from api.http.service import Service
+from api.http.tracing import Tracing, open_tracing
 from api.schemas import Problem
 
 
-def create_app(settings: Settings, *, local_only: bool = False, page_token: str | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, *, local_only: bool = False, page_token: str | None = None, tracing: Tracing | None = None
+) -> FastAPI:
     """Return the application. The library is opened when it starts.
 
-    `local_only` answers to this machine's names; `page_token` is the secret of the page beside it. Raises
-    BackendNotInstalled and InvalidSetting.
+    `local_only` answers to this machine's names; `page_token` is the secret of the page beside it; `tracing` takes the
+    place of what the settings say. Raises BackendNotInstalled and InvalidSetting.
     """
     metrics = Metrics()
-    service = Service(settings, metrics)
+    tracing = tracing or open_tracing(settings)
+    service = Service(settings, metrics, tracing)
     keys = KeyRing(settings.keys_file, follow_seconds=settings.api.follow_seconds)
     tools = McpMount() if settings.api.mcp else None
     entrance = Entrance(settings.api, KnownCallers(settings.api, keys, page_token), metrics)
@@ -59,6 +64,7 @@ def create_app(settings: Settings, *, local_only: bool = False, page_token: str 
             yield
             await service.stop()
         await entrance.close()
+        await asyncio.to_thread(tracing.close)
 
     app = FastAPI(
         title="xuntu 寻图",
@@ -94,7 +100,7 @@ def create_app(settings: Settings, *, local_only: bool = False, page_token: str 
         app.add_middleware(HostCheck)
     if settings.api.origins:
         allow_origins(app, settings.api.origins)
-    app.add_middleware(Observer, gates=gates, metrics=metrics, access_log=settings.api.access_log)
+    app.add_middleware(Observer, gates=gates, metrics=metrics, tracing=tracing, access_log=settings.api.access_log)
     app.add_middleware(Protection, embedding=settings.api.embedding)
     return app
 

@@ -12,6 +12,7 @@ from api.http.door.gates import Gates
 from api.http.errors import http_problem
 from api.http.logs import request_ids
 from api.http.metrics import Metrics
+from api.http.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 access = logging.getLogger("xuntu.access")
@@ -23,10 +24,11 @@ _TRACE = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{
 class Observer:
     """Stands outside of all else, so that it sees what goes wrong there too."""
 
-    def __init__(self, app: ASGIApp, *, gates: Gates, metrics: Metrics, access_log: bool) -> None:
+    def __init__(self, app: ASGIApp, *, gates: Gates, metrics: Metrics, tracing: Tracing, access_log: bool) -> None:
         self.app = app
         self._gates = gates
         self._metrics = metrics
+        self._tracing = tracing
         self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,11 +52,15 @@ class Observer:
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_id)
-        except Exception:  # whatever it is, the client is told which request it was
-            logger.exception("unexpected error on %s", request.url.path)
-            if status is None:
-                await http_problem(request, 500)(scope, receive, send_with_id)
+            with self._tracing.request(request, way.path if way else "none", request_id) as span:
+                try:
+                    await self.app(scope, receive, send_with_id)
+                except Exception:  # whatever it is, the client is told which request it was
+                    logger.exception("unexpected error on %s", request.url.path)
+                    if status is None:
+                        await http_problem(request, 500)(scope, receive, send_with_id)
+                finally:
+                    span.answered(status or 499)
         finally:
             self._write_down(request, status or 499, time.perf_counter() - started)
 

@@ -23,6 +23,7 @@ from api.http.jobs.places import JobRoot, list_job_roots
 from api.http.jobs.records import JobRecord
 from api.http.jobs.webhook import Webhook
 from api.http.metrics import Metrics
+from api.http.tracing import Tracing
 from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.engine import SearchEngine
 from api.search.pictures import PictureToDecode, QueryPictures
@@ -116,9 +117,10 @@ class Serving:
 class Service:
     """Answers queries from the newest build. A request keeps the build it started with."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, tracing: Tracing | None = None) -> None:
         self.settings = settings
         self.metrics = metrics
+        self._tracing = tracing or Tracing()
         self.admission = _admission(settings.api, metrics)
         self._layout = Layout(settings.data.absolute())
         self.webhook = Webhook(settings.api, offline=settings.offline)
@@ -175,13 +177,13 @@ class Service:
 
     async def search(self, query: Query) -> SearchResult:
         """Answer `query`; texts and pictures of requests that come together are encoded together."""
-        result = await run_search(self.serving, query)
+        result = await run_search(self._tracing.stages(self.serving), query)
         self._observe(result)
         return result
 
     async def search_many(self, queries: Sequence[Query]) -> list[SearchResult | ImageSearchError]:
         """Answer queries of one request from one build, each with a result or with what is wrong. Raises NoIndex."""
-        results = await run_searches(self.serving, queries, at_once=_SEARCHED_AT_ONCE)
+        results = await run_searches(self._tracing.stages(self.serving), queries, at_once=_SEARCHED_AT_ONCE)
         for one in results:
             if isinstance(one, SearchResult):
                 self._observe(one)

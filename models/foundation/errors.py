@@ -21,6 +21,7 @@ ImageSearchError                        its text is shown as it stands, in Engli
 │  ├─ errors of relevance               models/relevance/errors.py
 │  └─ errors of training                models/training/errors.py
 ├─ LibraryError                         indexer/library/errors.py
+├─ BackupError                          indexer/backups/errors.py
 ├─ IndexerError                         indexer/errors.py
 ├─ SearchError                          api/search/errors.py
 ├─ RequestError                         api/http/refusals.py

@@ -1,8 +1,10 @@
 """Files that are read by others while they are replaced, and the checksum that tells whether one is still the same."""
 
 import hashlib
+import io
 import os
 import tokenize
+from io import BufferedReader
 from pathlib import Path
 
 # What reading a file raises that is not what was written: an array, whose header NumPy has Python's own parser read,
@@ -14,7 +16,12 @@ JSON_ERRORS = (OSError, ValueError, KeyError, TypeError, AttributeError, Overflo
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, hex."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of_file(file)
+
+
+def sha256_of_file(file: io.BytesIO | BufferedReader) -> str:
+    """Return the SHA-256 of what is left to read of an open file, hex."""
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def replace_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:

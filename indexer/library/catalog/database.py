@@ -11,7 +11,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -251,3 +251,26 @@ def _has_journal(path: Path) -> bool:
 
 def _check_of(content: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def copy_catalog(path: Path, to: Path) -> None:
+    """Copy a catalog of any version, as it is at this moment, to a new file. Writers are not kept waiting.
+
+    Raises NoIndex, IndexUnavailable or CatalogCorrupt; and sqlite3.OperationalError where the copy cannot be written.
+    """
+    if not path.exists():
+        raise NoIndex(path.parent)
+    frozen = not os.access(path.parent, os.W_OK) and not _has_journal(path)
+    try:
+        with (
+            closing(sqlite3.connect(_address(path, frozen=frozen), uri=True, timeout=30)) as source,
+            closing(sqlite3.connect(to)) as target,
+        ):
+            source.execute("SELECT count(*) FROM sqlite_master").fetchall()
+            source.backup(target)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            raise
+        raise IndexUnavailable(path, sqlite_message(error)) from error
+    except sqlite3.DatabaseError as error:
+        raise CatalogCorrupt(path, sqlite_message(error)) from error

@@ -1,11 +1,14 @@
 """Settings of the read side. Only the `config.py` of each room reads the environment."""
 
 import ipaddress
+import os
 from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
 from indexer.library.config import LibrarySettings
+
+LEAST_DECODE_MEMORY = 2**26  # bytes
 
 
 class ApiSettings(BaseModel):
@@ -13,6 +16,7 @@ class ApiSettings(BaseModel):
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0: any that is free")
+    workers: int = Field(1, ge=1, le=64, description="Processes that answer; they share out the limits below")
     token: SecretStr | None = Field(None, description="Clients must send it as a bearer token")
     allow_anonymous: bool = Field(False, description="Listen beyond this machine without a token")
     max_upload_bytes: int = Field(32 * 2**20, ge=1, description="Larger pictures are refused; a request: twice that")
@@ -21,7 +25,9 @@ class ApiSettings(BaseModel):
     max_upload_pixels: int = Field(50_000_000, ge=1, description="Uploaded pictures of more pixels are refused")
     max_request_pixels: int = Field(100_000_000, ge=1, description="Pixels of all pictures of a request together")
     decode_workers: int = Field(0, ge=0, le=64, description="Processes that decode; 0: two, of one processor one")
-    decode_memory_bytes: int = Field(512 * 2**20, ge=2**26, description="Most memory that decoding takes at once")
+    decode_memory_bytes: int = Field(
+        512 * 2**20, ge=LEAST_DECODE_MEMORY, description="Most memory that decoding takes at once"
+    )
     decode_seconds: float = Field(20.0, gt=0, description="A picture that takes longer to decode is given up")
     max_texts: int = Field(64, ge=1, description="Requests without pictures inside at once; more are turned away")
     max_pictures: int = Field(16, ge=1, description="Requests with pictures inside at once; more are turned away")
@@ -45,6 +51,11 @@ class ApiSettings(BaseModel):
         "same-origin", description="Whose web pages may show pictures of the service"
     )
     follow_seconds: float = Field(1.0, gt=0, description="How often to look for a new build")
+
+    @property
+    def decoders(self) -> int:
+        """How many processes decode."""
+        return self.decode_workers or min(2, os.cpu_count() or 1)
 
 
 class Settings(LibrarySettings):

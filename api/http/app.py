@@ -21,14 +21,18 @@ from api.http.service import Service
 from api.schemas import Problem
 
 
-def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
-    """Return the application. The library is opened when it starts; `local_only` answers to this machine's names."""
-    metrics = Metrics()
+def create_app(settings: Settings, *, local_only: bool = False, worker: str = "0") -> FastAPI:
+    """Return the application. The library is opened when it starts; `local_only` answers to this machine's names.
+
+    `worker`: what its process is called among several.
+    """
+    metrics = Metrics(worker)
     service = Service(settings, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await service.start()
+        metrics.workers.set(1)
         yield
         await service.stop()
 

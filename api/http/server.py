@@ -9,12 +9,9 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-import uvicorn
-
 from api.config import ApiSettings, Settings, is_loopback
-from api.http.app import create_app
-from api.http.connections import bounded_protocol
-from api.http.logs import set_up_logging
+from api.http.workers.process import answer
+from api.http.workers.supervisor import Supervisor
 from indexer.library.errors import NoIndex
 from indexer.library.opened import open_build
 from models.config import load_settings
@@ -73,7 +70,8 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
     """Serve the API, and the page where `ui_port` is given, until stopped.
 
     `changes` are flags that beat the environment. Raises UnsafeBind, and what opening the library raises, before
-    anything listens; a library that is not there yet is waited for.
+    anything listens; a library that is not there yet is waited for. Raises WorkersFailed where the settings ask for
+    several processes and none of them comes up.
     """
     settings = load_settings(Settings, data=data)
     given = {name: value for name, value in changes.items() if value is not None}
@@ -94,22 +92,11 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
         if ui_port is not None:
             reached = "127.0.0.1" if api.host in ("0.0.0.0", "::") else host  # noqa: S104 - nothing is bound here
             page = _start_page("127.0.0.1", ui_port, f"http://{reached}:{port}", api)
-        # uvicorn sends itself the signal that stopped it once more when it is done; the page must be stopped first.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        set_up_logging(api.log_format)
-        app = create_app(settings, local_only=is_loopback(api.host))
-        config = uvicorn.Config(
-            app,
-            http=bounded_protocol(api),
-            ws="none",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            if api.workers > 1:
+                Supervisor(settings, listener).run()
+            else:
+                answer(settings, listener)
         finally:
             if page is not None:
                 _stop(page)

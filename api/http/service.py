@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 
 from PIL import Image
 
@@ -119,7 +118,7 @@ class Service:
         self.decoding = Decoding(settings.api, metrics)
         self._follower: asyncio.Task[None] | None = None
         self._gpu: GpuVectors | None = None
-        metrics.gpu_pictures.set_function(self._count_on_gpu)
+        metrics.watch(metrics.gpu_pictures, self._count_on_gpu)
 
     @property
     def serving(self) -> Serving:
@@ -164,6 +163,7 @@ class Service:
             logger.exception("no GPU is used")
         while True:
             await asyncio.sleep(self.settings.api.follow_seconds)
+            self.metrics.look()
             try:
                 await self._use_newest()
             except NoIndex:
@@ -190,9 +190,7 @@ class Service:
         opened = serving.engine.opened
         self._serving = serving
         self.metrics.pictures.set(len(opened.index))
-        self.metrics.build.clear()
-        for index in opened.indexes:
-            self.metrics.build.labels(opened.manifest.build, index.entry.encoder).set(1)
+        self.metrics.show_build(opened.manifest.build, [index.entry.encoder for index in opened.indexes])
         logger.info("answering from build %s (%d pictures)", opened.manifest.build, len(opened.index))
 
     async def _use_gpu(self) -> None:
@@ -249,12 +247,17 @@ def _admission(settings: ApiSettings, metrics: Metrics) -> Admission:
     """Return the door's count of requests, which is shown among the metrics."""
     limits = {Work.TEXT: settings.max_texts, Work.PICTURE: settings.max_pictures, Work.FILE: settings.max_files}
     largest = 2 * settings.max_upload_bytes + SMALL_BODY  # one request always fits
-    admission = Admission(
-        limits, max(settings.max_body_bytes, largest), lambda work: metrics.refused.labels(work).inc()
-    )
+
+    def show(work: Work | None) -> None:
+        if work is None:
+            metrics.body_bytes.set(admission.held_bytes)
+        else:
+            metrics.in_flight.labels(work).set(admission.count(work))
+
+    most_bytes = max(settings.max_body_bytes, largest)
+    admission = Admission(limits, most_bytes, lambda work: metrics.refused.labels(work).inc(), show)
     for work in Work:
-        metrics.in_flight.labels(work).set_function(partial(admission.count, work))
-    metrics.body_bytes.set_function(lambda: admission.held_bytes)
+        show(work)
     return admission
 
 

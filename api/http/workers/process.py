@@ -1,0 +1,62 @@
+"""One process that answers: the service itself, or one of several beside each other.
+
+One of several is started by the supervisor, which gives it the listening socket, and its settings on standard input.
+It ends when that is closed, as it is when the supervisor ends, however that happens.
+"""
+
+import contextlib
+import os
+import pickle
+import signal
+import socket
+import sys
+import threading
+
+import uvicorn
+from prometheus_client import values
+
+from api.config import Settings, is_loopback
+from api.http.app import create_app
+from api.http.connections import bounded_protocol
+from api.http.logs import set_up_logging
+
+GRACE_SECONDS = 10  # that answers are given to be finished
+PROGRAM = "from api.http.workers.process import main; main()"
+
+
+def answer(settings: Settings, listener: socket.socket, *, worker: str = "0") -> None:
+    """Answer requests on a listening socket until the process is told to stop; what is begun is finished.
+
+    `worker`: what the process is called among several.
+    """
+    # uvicorn sends itself the signal that stopped it once more when it is done; what is around this ends in order.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    set_up_logging(settings.api.log_format)
+    config = uvicorn.Config(
+        create_app(settings, local_only=is_loopback(settings.api.host), worker=worker),
+        http=bounded_protocol(settings.api),
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def main() -> None:
+    """Be one of several: the arguments are its number, and the descriptor of the listening socket."""
+    number, descriptor = sys.argv[1:3]
+    # Its figures go on under its number: one that takes its place counts on, and there is no series for each that was.
+    values.ValueClass = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]
+    settings: Settings = pickle.load(sys.stdin.buffer)  # noqa: S301 - the supervisor alone writes here
+    threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    with socket.socket(fileno=int(descriptor)) as listener, contextlib.suppress(KeyboardInterrupt):
+        answer(settings, listener, worker=number)
+
+
+def _end_with_supervisor() -> None:
+    """Wait until standard input is closed, then have this process end as if it had been told to."""
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -2,11 +2,14 @@
 
 import ipaddress
 import os
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
+from api.keys.rates import RATE_PATTERN
 from indexer.library.config import LibrarySettings
+from indexer.library.layout import Layout
 
 LEAST_DECODE_MEMORY = 2**26  # bytes
 
@@ -19,6 +22,21 @@ class ApiSettings(BaseModel):
     workers: int = Field(1, ge=1, le=64, description="Processes that answer; they share out the limits below")
     token: SecretStr | None = Field(None, description="Clients must send it as a bearer token")
     allow_anonymous: bool = Field(False, description="Listen beyond this machine without a token")
+    keys: Path | None = Field(None, description="File of keys (xuntu key); default: keys.json in the library")
+    anonymous_scopes: str | None = Field(
+        None,
+        pattern=r"^(search|files|index|admin)?(,(search|files|index|admin))*$",
+        description="What callers without a token may do, whatever keys there are: search,files",
+    )
+    rate: str = Field(
+        "", pattern=rf"^(?i:{RATE_PATTERN})?$", description="How often an address may ask: 600/min; empty: any number"
+    )
+    redis: SecretStr | None = Field(
+        None, description="Where several processes count rates together: redis://127.0.0.1:6379/0"
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1", description="Proxies whose X-Forwarded-For is believed: addresses and networks; empty: none"
+    )
     max_upload_bytes: int = Field(32 * 2**20, ge=1, description="Larger pictures are refused; a request: twice that")
     max_batch: int = Field(64, ge=1, description="Texts encoded at once")
     max_picture_batch: int = Field(8, ge=1, description="Pictures encoded at once; each takes memory")
@@ -42,6 +60,8 @@ class ApiSettings(BaseModel):
     access_log: bool = Field(False, description="Log each request")
     log_format: Literal["text", "json"] = Field("text", description="Lines of the log as text, or as JSON")
     preload_image: bool = Field(True, description="Load the image tower at the start, not at the first upload")
+    uploads_bytes: int = Field(2**30, ge=0, description="Bytes of uploads that are kept; 0: none are")
+    uploads_hours: float = Field(24.0, gt=0, description="How long an upload is kept")
     follow_links: bool = Field(False, description="Give out files that links out of their folder lead to")
     strip_gps: bool = Field(False, description="Leave out of files that are given out where they were taken")
     addresses: Literal["redirect", "off"] = Field(
@@ -57,11 +77,23 @@ class ApiSettings(BaseModel):
         """How many processes decode."""
         return self.decode_workers or min(2, os.cpu_count() or 1)
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, given: str) -> str:
+        for one in filter(None, map(str.strip, given.split(","))):
+            ipaddress.ip_network(one)
+        return given
+
 
 class Settings(LibrarySettings):
     """Everything the service needs."""
 
     api: ApiSettings = ApiSettings()
+
+    @property
+    def keys_file(self) -> Path:
+        """Where the keys are kept."""
+        return (self.api.keys or Layout(self.data).keys).absolute()
 
 
 def is_loopback(host: str) -> bool:

@@ -5,21 +5,26 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pydantic import BaseModel
 
 from api.images import ImageInput, read_image
 from api.schemas import (
+    BatchResponse,
     Facets,
     FieldsInfo,
     FilterIn,
     ImageDetail,
     ImageList,
+    ImageVector,
     IndexInfo,
+    Problem,
     SearchOptions,
+    SearchRequest,
     SearchResponse,
     Status,
+    UploadInfo,
 )
 from api.search.options import OPTIONS
 from api.search.terms import read_terms
@@ -84,10 +89,27 @@ def search(
     like: int | None,
     where: str | FilterIn | Mapping[str, Any] | None,
     options: Mapping[str, Any],
+    upload: str | None = None,
 ) -> Call[SearchResponse]:
     """Return the search for a sum of texts and pictures. Raises TypeError for what is no option, and DecodeError."""
-    body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options))
+    sent = [] if upload is None else [{"upload": upload}]
+    body = search_body([*make_clauses(asked, image, like), *sent], where, SearchOptions(**options))
     return Call("/v1/search", _model(SearchResponse), "POST", {"json": body})
+
+
+def search_batch(searches: Sequence[str | Mapping[str, Any] | SearchRequest]) -> Call[list[SearchResponse | Problem]]:
+    """Return several searches in one request: texts, or bodies of searches."""
+    bodies = [
+        {"clauses": [{"text": one}]}
+        if isinstance(one, str)
+        else one.model_dump(exclude_unset=True)
+        if isinstance(one, SearchRequest)
+        else dict(one)
+        for one in searches
+    ]
+    read = _model(BatchResponse)
+    arguments = {"json": {"searches": bodies}}
+    return Call("/v1/search/batch", lambda content, headers: read(content, headers).answers, "POST", arguments)
 
 
 def search_by_picture(
@@ -100,18 +122,25 @@ def search_by_picture(
     return Call("/v1/search/image", _model(SearchResponse), "POST", arguments)
 
 
-def similar(image_id: int, where: str | None, options: Mapping[str, Any]) -> Call[SearchResponse]:
+def similar(
+    image_id: int, where: str | None, options: Mapping[str, Any], crop: Sequence[int] | None = None
+) -> Call[SearchResponse]:
     """Return the search for what is like a picture of the library. Raises TypeError for what is no option of it."""
     for option in OPTIONS:
         if option.about_words and option.name in options:
             raise TypeError(f"similar() takes no option about words: {option.name}")
     params = _changed(SearchOptions(**options)) | ({"where": where} if where else {})
+    if crop is not None:
+        params["crop"] = ",".join(map(str, crop))
     return Call(f"/v1/images/{image_id}/similar", _model(SearchResponse), arguments={"params": params})
 
 
-def images(where: str | None, sort: str, k: int, offset: int) -> Call[ImageList]:
+def images(
+    where: str | None, sort: str, k: int, offset: int, after: str, before: str, fields: Sequence[str]
+) -> Call[ImageList]:
     """Return the question which pictures there are."""
-    params = {"sort": sort, "k": k, "offset": offset} | ({"where": where} if where else {})
+    further = {"where": where, "after": after, "before": before, "fields": list(fields)}
+    params = {"sort": sort, "k": k, "offset": offset} | {name: value for name, value in further.items() if value}
     return Call("/v1/images", _model(ImageList), arguments={"params": params})
 
 
@@ -131,15 +160,53 @@ def thumbnail(image_id: int, size: int | None, part: int | None) -> Call[bytes]:
     return Call(f"/v1/images/{image_id}/thumbnail", lambda content, _: content, arguments={"params": params})
 
 
+def vector(image_id: int, encoder: str | None) -> Call[ImageVector]:
+    """Return the question for the vector of a picture."""
+    params = {} if encoder is None else {"encoder": encoder}
+    return Call(f"/v1/images/{image_id}/vector", _model(ImageVector), arguments={"params": params})
+
+
+def upload(image: ImageInput) -> Call[UploadInfo]:
+    """Return the request to keep a picture for a while. Raises DecodeError."""
+    arguments = {"content": read_image(image), "headers": {"Content-Type": "application/octet-stream"}}
+    return Call("/v1/uploads", _model(UploadInfo), "PUT", arguments)
+
+
+def upload_thumbnail(upload_id: str) -> Call[bytes]:
+    """Return the request for a thumbnail of a picture that was sent."""
+    return Call(f"/v1/uploads/{quote(upload_id, safe='')}/thumbnail", lambda content, _: content)
+
+
+def delete_upload(upload_id: str) -> Call[None]:
+    """Return the request to delete a picture that was sent."""
+    return Call(f"/v1/uploads/{quote(upload_id, safe='')}", lambda _content, _headers: None, "DELETE")
+
+
 def fields() -> Call[FieldsInfo]:
     """Return the question what pictures can be filtered by."""
     return Call("/v1/fields", _model(FieldsInfo))
 
 
-def facets(names: Sequence[str] | None, where: str | None) -> Call[Facets]:
-    """Return the request to count the values of fields."""
-    params: dict[str, Any] = {} if names is None else {"fields": list(names)}
-    return Call("/v1/facets", _model(Facets), arguments={"params": params | ({"where": where} if where else {})})
+def facets(names: Sequence[str] | None, where: str | None, how: Mapping[str, Any]) -> Call[Facets]:
+    """Return the request to count the values of fields in the library. `how` are the fields of `CountOptions`."""
+    further = {"fields": None if names is None else list(names), "where": where or None}
+    params = {**how, **{name: value for name, value in further.items() if value is not None}}
+    return Call("/v1/facets", _model(Facets), arguments={"params": params})
+
+
+def search_facets(
+    names: Sequence[str] | None,
+    asked: Sequence[str | ClauseLike],
+    image: "ImageInput | None",
+    like: int | None,
+    where: str | FilterIn | Mapping[str, Any] | None,
+    how: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> Call[Facets]:
+    """Return the request to count the values of fields in the hits of a search. Raises as `search`."""
+    body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options))
+    body |= {**how, "fields": None if names is None else list(names)}
+    return Call("/v1/facets", _model(Facets), "POST", {"json": body})
 
 
 def index() -> Call[IndexInfo]:
@@ -185,7 +252,16 @@ def _clause(one: ClauseLike) -> dict[str, Any]:
     picture = _base64(one.image) if isinstance(one.image, bytes) else one.image
     box = getattr(one, "crop", None)  # written as a mapping, or as a box
     crop = box if box is None or isinstance(box, Mapping) else {name: getattr(box, name) for name in _BOX}
-    found = {"text": one.text, "image": picture, "image_id": one.image_id, "weight": one.weight, "crop": crop}
+    found: dict[str, Any] = {
+        "text": one.text,
+        "image": picture,
+        "image_id": one.image_id,
+        "weight": one.weight,
+        "crop": crop,
+    }
+    vector = getattr(one, "vector", None)  # as numbers, which may be an array, or packed
+    numbers = vector if vector is None or isinstance(vector, str) else [float(number) for number in vector]
+    found |= {"upload": getattr(one, "upload", None), "vector": numbers, "encoder": getattr(one, "encoder", None)}
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -62,9 +62,9 @@ class Connection:
         return {
             "method": call.method,
             "url": f"{self.url}{call.path}",
-            "headers": headers,
             "timeout": self._timeout,
             **call.arguments,
+            "headers": headers | call.arguments.get("headers", {}),
         }
 
     def _wait_s(self, tries: int, outcome: Outcome) -> float | None:

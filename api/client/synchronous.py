@@ -2,14 +2,30 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack
 
 from api.client import calls
 from api.client.calls import Call, ClauseLike, File
 from api.client.connection import Connection, Outcome
 from api.client.retries import RetryPolicy
 from api.images import ImageInput
-from api.schemas import Facets, FieldsInfo, FilterIn, Hit, ImageDetail, ImageList, IndexInfo, SearchResponse, Status
+from api.schemas import (
+    MAX_VALUES,
+    Facets,
+    FieldsInfo,
+    FilterIn,
+    Hit,
+    ImageDetail,
+    ImageList,
+    ImageVector,
+    IndexInfo,
+    ListedImage,
+    Problem,
+    SearchRequest,
+    SearchResponse,
+    Status,
+    UploadInfo,
+)
 from api.search.options import PictureKeywords, SearchKeywords
 
 if TYPE_CHECKING:
@@ -19,6 +35,7 @@ if TYPE_CHECKING:
     import httpx
 
 T = TypeVar("T")
+Step: TypeAlias = Literal["year", "month", "day"]
 
 _PAGE = 100  # hits asked for at once where all are wanted
 
@@ -67,6 +84,7 @@ class Client(Connection):
         *asked: str | ClauseLike,
         image: "ImageInput | None" = None,
         like: int | None = None,
+        upload: str | None = None,
         where: str | FilterIn | Mapping[str, Any] | None = None,
         **options: Unpack[SearchKeywords],
     ) -> SearchResponse:
@@ -74,8 +92,8 @@ class Client(Connection):
 
         Texts are read as on the command line: "2:雪山" counts twice, "-人" is away from it, and others are one text;
         `Clause(text=...)` is taken as it is. `image` is a picture file, its bytes or a PIL image, `like` the id of a
-        picture, `where` an expression or the fields of `FilterIn`. Raises ApiError, and DecodeError for an `image`
-        that cannot be read.
+        picture, `upload` that of one that was sent before, `where` an expression or the fields of `FilterIn`. Raises
+        ApiError, and DecodeError for an `image` that cannot be read.
 
         >>> import xuntu
         >>> client = xuntu.connect("http://127.0.0.1:8000")  # xuntu serve --data data/demo
@@ -83,23 +101,23 @@ class Client(Connection):
         ['chelsea.png']
         >>> client.close()
         """
-        return self._send(calls.search(asked, image, like, where, options))
+        return self._send(calls.search(asked, image, like, where, options, upload))
 
     def search_all(
         self,
         *asked: str | ClauseLike,
         image: "ImageInput | None" = None,
         like: int | None = None,
+        upload: str | None = None,
         where: str | FilterIn | Mapping[str, Any] | None = None,
         **options: Unpack[SearchKeywords],
     ) -> Iterator[Hit]:
         """Yield all hits, which are fetched in pages of `k`. A build that is published meanwhile may repeat some."""
-        offset: int | None = options.get("offset", 0)
-        while offset is not None:
-            page = {"k": _PAGE, **options, "offset": offset}
-            answer = self._send(calls.search(asked, image, like, where, page))
+        page: dict[str, Any] | None = {"k": _PAGE, **options}
+        while page is not None:
+            answer = self._send(calls.search(asked, image, like, where, page, upload))
             yield from answer.hits
-            offset = answer.next_offset
+            page = None if answer.next is None else {**page, "offset": 0, "after": answer.next}
 
     def search_by_picture(
         self,
@@ -116,18 +134,73 @@ class Client(Connection):
         """
         return self._send(calls.search_by_picture(image, text, weight, where, options))
 
-    def similar(self, image_id: int, *, where: str | None = None, **options: Unpack[PictureKeywords]) -> SearchResponse:
-        """Return a page of the pictures like one of the library, which is left out. Raises ApiError."""
-        return self._send(calls.similar(image_id, where, options))
+    def similar(
+        self,
+        image_id: int,
+        *,
+        crop: Sequence[int] | None = None,
+        where: str | None = None,
+        **options: Unpack[PictureKeywords],
+    ) -> SearchResponse:
+        """Return a page of the pictures like one of the library, which is left out. Raises ApiError.
+
+        `crop` is the part of it that is asked with, in pixels: from the left, from the top, width, height.
+        """
+        return self._send(calls.similar(image_id, where, options, crop))
+
+    def search_batch(
+        self, searches: Sequence[str | Mapping[str, Any] | SearchRequest]
+    ) -> list[SearchResponse | Problem]:
+        """Return the answers to up to 64 searches, in their order; for one that cannot be answered the problem.
+
+        A search is a text, or the body of a search, as `search_body` makes it. Raises ApiError where none is answered.
+        """
+        return self._send(calls.search_batch(searches))
+
+    def upload(self, image: ImageInput) -> UploadInfo:
+        """Send a picture that is kept for a while, a day by default, to be asked with by its id. Raises as `search`."""
+        return self._send(calls.upload(image))
+
+    def upload_thumbnail(self, upload_id: str) -> bytes:
+        """Return a WebP of a picture that was sent. Raises ApiError: ProblemError, upload_gone."""
+        return self._send(calls.upload_thumbnail(upload_id))
+
+    def delete_upload(self, upload_id: str) -> None:
+        """Delete a picture that was sent, if it is still there. Raises ApiError."""
+        return self._send(calls.delete_upload(upload_id))
 
     # Pictures
 
-    def images(self, *, where: str | None = None, sort: str = "-taken", k: int = 100, offset: int = 0) -> ImageList:
+    def images(
+        self,
+        *,
+        where: str | None = None,
+        sort: str = "-taken",
+        k: int = 100,
+        offset: int = 0,
+        after: str = "",
+        before: str = "",
+        fields: Sequence[str] = (),
+    ) -> ImageList:
         """Return the pictures that satisfy `where`, `k` of them from place `offset` in the order of a field.
 
-        A minus before the field puts the highest first. Raises ApiError.
+        A minus before the field puts the highest first; there are also added and random. `after` is `next` of an
+        answer, `before` its `previous`; `fields` is what else is told of each picture. Raises ApiError.
         """
-        return self._send(calls.images(where, sort, k, offset))
+        return self._send(calls.images(where, sort, k, offset, after, before, fields))
+
+    def images_all(
+        self, *, where: str | None = None, sort: str = "-taken", k: int = 500, fields: Sequence[str] = ()
+    ) -> Iterator[ListedImage]:
+        """Yield all pictures that satisfy `where`, which are fetched in pages of `k`. Raises ApiError.
+
+        Builds that are published meanwhile neither repeat nor pass over a picture that stays as it is.
+        """
+        after: str | None = ""
+        while after is not None:
+            page = self._send(calls.images(where, sort, k, 0, after, "", fields))
+            yield from page.images
+            after = page.next
 
     def image(self, image_id: int) -> ImageDetail:
         """Return what the catalog knows of a picture. Raises ApiError: ProblemError, image_not_found."""
@@ -147,15 +220,53 @@ class Client(Connection):
         """
         return self._send(calls.thumbnail(image_id, size, part))
 
+    def vector(self, image_id: int, *, encoder: str | None = None) -> ImageVector:
+        """Return the vector of a picture, of length 1, of the main encoder or of another of the library.
+
+        It can be searched with: `Clause(vector=...)`. Raises ApiError.
+        """
+        return self._send(calls.vector(image_id, encoder))
+
     # The library
 
     def fields(self) -> FieldsInfo:
         """Return what pictures can be filtered and counted by. Raises ApiError."""
         return self._send(calls.fields())
 
-    def facets(self, fields: Sequence[str] | None = None, *, where: str | None = None) -> Facets:
-        """Count the values of `fields` (None: of all that are counted) in the pictures `where`. Raises ApiError."""
-        return self._send(calls.facets(fields, where))
+    def facets(
+        self,
+        fields: Sequence[str] | None = None,
+        *,
+        where: str | None = None,
+        by: Step = "year",
+        folder: str = "",
+        depth: int = 1,
+        limit: int = MAX_VALUES,
+    ) -> Facets:
+        """Count the values of `fields` (None: of all that are counted) in the pictures `where`. Raises ApiError.
+
+        Dates are counted `by` year, month or day; the field path has the folders below `folder`, down to `depth`.
+        """
+        how = {"by": by, "folder": folder, "depth": depth, "limit": limit}
+        return self._send(calls.facets(fields, where, how))
+
+    def search_facets(  # noqa: PLR0913 - as `search`, and what is counted
+        self,
+        *asked: str | ClauseLike,
+        names: Sequence[str] | None = None,
+        image: "ImageInput | None" = None,
+        like: int | None = None,
+        where: str | FilterIn | Mapping[str, Any] | None = None,
+        by: Step = "year",
+        folder: str = "",
+        depth: int = 1,
+        limit: int = MAX_VALUES,
+        first: int = 1_000,
+        **options: Unpack[SearchKeywords],
+    ) -> Facets:
+        """Count as `facets` the values of the fields `names` in the `first` hits of a search. Raises as `search`."""
+        how = {"by": by, "folder": folder, "depth": depth, "limit": limit, "first": first}
+        return self._send(calls.search_facets(names, asked, image, like, where, how, options))
 
     def index(self) -> IndexInfo:
         """Return what the library holds and what it was built with. Raises ApiError."""

@@ -19,11 +19,12 @@ from api.http.executors import Executors
 from api.http.metrics import Metrics
 from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.engine import SearchEngine
-from api.search.pictures import QueryPictures
+from api.search.pictures import PictureToDecode, QueryPictures
 from api.search.plan import Encoded, EncoderPlan, Plan
 from api.search.query import Clause, Query
 from api.search.results import SearchResult
-from api.search.stages import run_search
+from api.search.stages import run_search, run_searches
+from api.search.uploads import CheckedPicture, KeptPicture, UploadStore
 from indexer.library.builds.current import current_build
 from indexer.library.errors import NoIndex
 from indexer.library.index.faiss.gpu_vectors import GpuVectors
@@ -31,13 +32,16 @@ from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.parted import PartedIndex
 from indexer.library.layout import Layout
 from indexer.library.opened import open_build
+from indexer.library.thumbnails import THUMBNAIL_SIDE
 from models.foundation.errors import ImageSearchError
 from models.foundation.vectors import Pixels, Vectors
 from models.pictures.limits import DecodeLimits
 
 logger = logging.getLogger(__name__)
 
+_SEARCHED_AT_ONCE = 4  # of the searches of one request
 _RETRY_SECONDS = 30.0
+_CLEAN_SECONDS = 30.0
 _QUICK = range(1, 101)  # characters of a text that is read in less time than handing it to a thread takes
 
 
@@ -111,6 +115,12 @@ class Service:
         self.metrics = metrics
         self.admission = _admission(settings.api, metrics)
         self._layout = Layout(settings.data.absolute())
+        self.uploads = UploadStore(
+            self._layout.uploads,
+            max_bytes=settings.api.uploads_bytes,
+            max_age_s=3_600 * settings.api.uploads_hours,
+        )
+        self._clean_at = 0.0  # when uploads are to be looked through
         self._serving: Serving | None = None
         self._failed: str | None = None  # the build that could not be opened,
         self._retry_at = 0.0  # and when it may be tried again
@@ -150,9 +160,37 @@ class Service:
     async def search(self, query: Query) -> SearchResult:
         """Answer `query`; texts and pictures of requests that come together are encoded together."""
         result = await run_search(self.serving, query)
+        self._observe(result)
+        return result
+
+    async def search_many(self, queries: Sequence[Query]) -> list[SearchResult | ImageSearchError]:
+        """Answer queries of one request from one build, each with a result or with what is wrong. Raises NoIndex."""
+        results = await run_searches(self.serving, queries, at_once=_SEARCHED_AT_ONCE)
+        for one in results:
+            if isinstance(one, SearchResult):
+                self._observe(one)
+        return results
+
+    async def keep_upload(self, data: bytes) -> KeptPicture:
+        """Keep a picture to be asked with for a while.
+
+        Raises DecodeError, ImageTooLarge, UploadsOff and UploadsUnavailable.
+        """
+        self.uploads.check_room(len(data))
+        asked = PictureToDecode(limits=self._upload_limits, short_side=1, long_side=THUMBNAIL_SIDE, data=data)
+        width, height, thumbnail = await self.decoding.check_upload(asked, THUMBNAIL_SIDE)
+        return await self.executors.files(self.uploads.keep, data, CheckedPicture(width, height, thumbnail))
+
+    @property
+    def _upload_limits(self) -> DecodeLimits:
+        settings = self.settings
+        return DecodeLimits(
+            max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes, extra_formats=False
+        )
+
+    def _observe(self, result: SearchResult) -> None:
         for stage in ("encode", "search"):
             self.metrics.stage_seconds.labels(stage).observe(result.timings_ms[stage] / 1000)
-        return result
 
     async def _follow(self) -> None:
         """Use every build that is published, until this is stopped: what goes wrong is logged, and tried again."""
@@ -165,6 +203,7 @@ class Service:
             await asyncio.sleep(self.settings.api.follow_seconds)
             self.metrics.look()
             try:
+                await self._clean_uploads()
                 await self._use_newest()
             except NoIndex:
                 pass
@@ -172,6 +211,12 @@ class Service:
                 logger.error("the new build is not used: %s", error)
             except Exception:  # whatever it is, the next build is followed
                 logger.exception("the new build is not used")
+
+    async def _clean_uploads(self) -> None:
+        """Delete uploads that are too old, once in a while."""
+        if time.monotonic() >= self._clean_at:
+            self._clean_at = time.monotonic() + _CLEAN_SECONDS
+            await asyncio.to_thread(self.uploads.clean)
 
     async def _use_newest(self) -> None:
         """Answer from the build in use, if that is another than before; one that failed is left alone for a while."""
@@ -210,15 +255,12 @@ class Service:
 
     def _load(self) -> Serving:
         settings = self.settings
-        limits = DecodeLimits(
-            max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes, extra_formats=False
-        )
         before = self._serving
         opened = open_build(settings.data, catalog=before.engine.opened.catalog if before else None)
         known = {batchers.encoders: batchers for batchers in before.batchers.values()} if before else {}
         encoders = load_encoders(opened, settings.runtime, known)
         engine = SearchEngine(
-            opened, encoders, limits, hub_correction=settings.hub_correction, routing=settings.routing
+            opened, encoders, self._upload_limits, hub_correction=settings.hub_correction, routing=settings.routing
         )
         _warm_up_all(engine, known, image=settings.api.preload_image)
         batchers = {name: known.get(one) or self._put_batchers(one) for name, one in encoders.items()}

@@ -211,16 +211,27 @@ CALLS = {
     "search_all": ["a cat"],
     "search_by_picture": [b"a picture"],
     "similar": [7],
+    "search_batch": [["a cat"]],
+    "upload": [b"a picture"],
+    "upload_thumbnail": ["7"],
+    "delete_upload": ["7"],
+    "vector": [7],
     "images": [],
+    "images_all": [],
     "image": [7],
     "original": [7],
     "thumbnail": [7],
     "fields": [],
     "facets": [],
+    "search_facets": ["a cat"],
     "index": [],
     "health": [],
     "readiness": [],
 }
+
+
+def _template(path: str) -> str:
+    return path.replace("/7", "/{upload_id}" if path.startswith("/v1/uploads") else "/{image_id}")
 
 
 def test_every_route_has_its_call(failing):
@@ -228,7 +239,7 @@ def test_every_route_has_its_call(failing):
     asked = set()
 
     def note(request):
-        asked.add((request.method.lower(), request.url.path.replace("/7", "/{image_id}")))
+        asked.add((request.method.lower(), _template(request.url.path)))
         return httpx.Response(404)
 
     client = Client("http://service.test", http=httpx.Client(transport=httpx.MockTransport(note)))

@@ -176,7 +176,7 @@ def fetched(tmp_path_factory, servers):
         (folder / "list.csv").write_text(
             f"url,tags\n{address}/plain.png?size=2,plain\n{address}/signed.png?X-Amz-Signature=abcdef,signed\n"
         )
-        settings = IndexerSettings(data=folder / "data", workers=0, allow_private=["127.0.0.1"])
+        settings = IndexerSettings(data=folder / "data", workers=0, allow_private="127.0.0.1")
         build(settings, [folder / "list.csv"], BuildOptions(encoders=["hash"]))
         site.shutdown()
         thread.join()

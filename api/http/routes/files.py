@@ -63,14 +63,14 @@ async def download_image(
     return RedirectResponse(found.address, headers=CACHE)
 
 
-class _Found(NamedTuple):
+class _ToSend(NamedTuple):
     opened: OpenOriginal
     form: str
     name: str
     tag: str
 
 
-def _prepare(row: ImageRow, opening: Callable[[], _Found | Redirect], *, strip_gps: bool) -> Response | Redirect:
+def _prepare(row: ImageRow, opening: Callable[[], _ToSend | Redirect], *, strip_gps: bool) -> Response | Redirect:
     """Open what is to be sent. Raises FileGone, FileChanged, LinkNotFollowed, PlaceNotRemovable or UnknownSource."""
     try:
         found = opening()
@@ -91,20 +91,20 @@ def _prepare(row: ImageRow, opening: Callable[[], _Found | Redirect], *, strip_g
         raise
 
 
-def _open(row: ImageRow, limits: DecodeLimits, follow_links: bool) -> _Found | Redirect:
+def _open(row: ImageRow, limits: DecodeLimits, follow_links: bool) -> _ToSend | Redirect:
     opened = open_original(row, limits, follow_links=follow_links)
     if isinstance(opened, Redirect):
         return opened
-    return _Found(opened, row.format, row.shown_path.rpartition("/")[2], row.sha256)
+    return _ToSend(opened, row.format, row.shown_path.rpartition("/")[2], row.sha256)
 
 
-def _open_clip(row: ImageRow, follow_links: bool) -> _Found:
+def _open_clip(row: ImageRow, follow_links: bool) -> _ToSend:
     found = open_clip(row, follow_links=follow_links)
     if found is None:
         raise FileGone(row.id)
     opened, name = found
     tag = "-".join(format(one, "x") for one in opened.state or ())
-    return _Found(opened, "mov" if name.lower().endswith(".mov") else "mp4", name, tag)
+    return _ToSend(opened, "mov" if name.lower().endswith(".mov") else "mp4", name, tag)
 
 
 _VIDEO_TYPES: Final = {

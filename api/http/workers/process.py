@@ -19,26 +19,28 @@ from api.config import Settings, is_loopback
 from api.http.app import create_app
 from api.http.connections import bounded_protocol
 from api.http.logs import set_up_logging
+from api.keys.records import split_names
 
 GRACE_SECONDS = 10  # that answers are given to be finished
 PROGRAM = "from api.http.workers.process import main; main()"
 
 
-def answer(settings: Settings, listener: socket.socket, *, worker: str = "0") -> None:
+def answer(settings: Settings, listener: socket.socket, *, page_token: str | None = None, worker: str = "0") -> None:
     """Answer requests on a listening socket until the process is told to stop; what is begun is finished.
 
-    `worker`: what the process is called among several.
+    `page_token` is the secret of the page beside it; `worker` is what the process is called among several.
     """
     # uvicorn sends itself the signal that stopped it once more when it is done; what is around this ends in order.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     set_up_logging(settings.api.log_format)
     config = uvicorn.Config(
-        create_app(settings, local_only=is_loopback(settings.api.host), worker=worker),
+        create_app(settings, local_only=is_loopback(settings.api.host), page_token=page_token, worker=worker),
         http=bounded_protocol(settings.api),
         ws="none",
         log_config=None,
         log_level="warning",
         access_log=False,
+        forwarded_allow_ips=split_names(settings.api.trusted_proxies),
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
@@ -50,10 +52,10 @@ def main() -> None:
     number, descriptor = sys.argv[1:3]
     # Its figures go on under its number: one that takes its place counts on, and there is no series for each that was.
     values.ValueClass = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]
-    settings: Settings = pickle.load(sys.stdin.buffer)  # noqa: S301 - the supervisor alone writes here
+    given: tuple[Settings, str | None] = pickle.load(sys.stdin.buffer)  # noqa: S301 - the supervisor alone writes here
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
     with socket.socket(fileno=int(descriptor)) as listener, contextlib.suppress(KeyboardInterrupt):
-        answer(settings, listener, worker=number)
+        answer(given[0], listener, page_token=given[1], worker=number)
 
 
 def _end_with_supervisor() -> None:

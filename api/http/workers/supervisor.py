@@ -40,10 +40,12 @@ class WorkersFailed(ImageSearchError):
 class Supervisor:
     """Processes that accept connections on the same socket, whichever is free first."""
 
-    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+    def __init__(self, settings: Settings, listener: socket.socket, page_token: str | None = None) -> None:
+        """`page_token`: the secret of the page beside the service."""
         self._count = settings.api.workers
         self._share = share_of(settings)
         self._listener = listener
+        self._page_token = page_token
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
         self._failed = False
@@ -110,7 +112,7 @@ class Supervisor:
             process_group=0,  # a terminal's Ctrl-C comes here alone
         )
         if process.stdin is not None:
-            process.stdin.write(pickle.dumps(self._share))
+            process.stdin.write(pickle.dumps((self._share, self._page_token)))
             with contextlib.suppress(ConnectionError):  # it has ended already
                 await process.stdin.drain()
         return process

@@ -21,6 +21,7 @@ class Metrics:
 
     def __init__(self, worker: str = "0") -> None:
         """`worker`: what the process is called among several."""
+        self.worker = worker
         self.registry = CollectorRegistry()
         self._folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         self.requests = Counter(

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+from types import FrameType
 
 import uvicorn
 from prometheus_client import values
@@ -18,6 +19,7 @@ from prometheus_client import values
 from api.config import Settings, is_loopback
 from api.http.app import create_app
 from api.http.connections import bounded_protocol
+from api.http.jobs.local import LocalJobs
 from api.http.logs import set_up_logging
 from api.keys.records import split_names
 
@@ -33,8 +35,9 @@ def answer(settings: Settings, listener: socket.socket, *, page_token: str | Non
     # uvicorn sends itself the signal that stopped it once more when it is done; what is around this ends in order.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     set_up_logging(settings.api.log_format)
+    app = create_app(settings, local_only=is_loopback(settings.api.host), page_token=page_token, worker=worker)
     config = uvicorn.Config(
-        create_app(settings, local_only=is_loopback(settings.api.host), page_token=page_token, worker=worker),
+        app,
         http=bounded_protocol(settings.api),
         ws="none",
         log_config=None,
@@ -44,7 +47,20 @@ def answer(settings: Settings, listener: socket.socket, *, page_token: str | Non
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config, app.state.service.jobs).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Says at once that it is stopping, so that jobs that are stopped with it go on later, and their streams end."""
+
+    def __init__(self, config: uvicorn.Config, jobs: LocalJobs) -> None:
+        super().__init__(config)
+        self._jobs = jobs
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        self._jobs.is_stopping = True
+        super().handle_exit(sig, frame)
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from models.foundation.messages import message
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_END = GRACE_SECONDS + 20.0  # seconds, in which a job is interrupted as well
 _LONG = 30.0  # seconds: a process that has run so long is replaced at once
 _LONGEST_WAIT = 30.0  # seconds before one is replaced that ends again and again
 
@@ -67,7 +68,7 @@ class Supervisor:
         self._listener.close()
         for process in self._processes.values():
             _tell(process, signal.SIGTERM)
-        _, late = await asyncio.wait(keepers, timeout=GRACE_SECONDS + 5)
+        _, late = await asyncio.wait(keepers, timeout=_LONGEST_END)
         if late:
             logger.warning("%d processes take too long to end, and are killed", len(late))
             for process in self._processes.values():
@@ -103,12 +104,11 @@ class Supervisor:
     async def _start(self, number: int, metrics: Path) -> asyncio.subprocess.Process:
         path = os.pathsep.join(filter(None, sys.path))
         descriptor = self._listener.fileno()
-        threads = {"OMP_NUM_THREADS": str(self._share.threads)}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", PROGRAM, str(number), str(descriptor)),
             stdin=asyncio.subprocess.PIPE,
             pass_fds=[descriptor],
-            env={**threads, **os.environ, "PYTHONPATH": path, "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
+            env={**os.environ, "PYTHONPATH": path, "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
             process_group=0,  # a terminal's Ctrl-C comes here alone
         )
         if process.stdin is not None:

@@ -2,15 +2,18 @@
 
 import ipaddress
 import os
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, field_validator
 
 from api.keys.rates import RATE_PATTERN
 from indexer.library.config import LibrarySettings
 from indexer.library.layout import Layout
 
+DEFAULT_LIBRARY = "default"  # what the library is called that is reached without a name
+_LIBRARY_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 LEAST_DECODE_MEMORY = 2**26  # bytes
 
 
@@ -99,10 +102,21 @@ class ApiSettings(BaseModel):
         return given
 
 
+def _check_library_name(name: str) -> str:
+    if not _LIBRARY_NAME.fullmatch(name) or name == DEFAULT_LIBRARY:
+        raise ValueError("1 to 64 of a-z, 0-9, - and _, and not " + DEFAULT_LIBRARY)
+    return name
+
+
 class Settings(LibrarySettings):
     """Everything the service needs."""
 
     api: ApiSettings = ApiSettings()
+    libraries: dict[Annotated[str, AfterValidator(_check_library_name)], Path] = Field(
+        {},
+        description="Folders of further libraries by name, each a variable: XUNTU_LIBRARIES__PETS=/srv/pets is reached "
+        "below /v1/libraries/pets",
+    )
 
     @property
     def keys_file(self) -> Path:

@@ -16,6 +16,7 @@ from api.http.door.gates import SMALL_BODY, Gates
 from api.http.door.key_ring import KeyRing
 from api.http.errors import http_problem, install_error_handlers
 from api.http.headers import Head, Protection, compress
+from api.http.libraries import Libraries
 from api.http.metrics import Metrics
 from api.http.observer import Observer
 from api.http.routes import (
@@ -27,14 +28,19 @@ from api.http.routes import (
     index,
     jobs,
     kept_pictures,
+    libraries,
     library,
     search,
     thumbnails,
     uploads,
     vectors,
 )
-from api.http.service import Service
 from api.schemas import Problem
+
+_DESCRIPTION = (
+    "A service may have several libraries, which `GET /v1/libraries` lists. Paths that begin with `/v1` mean the "
+    "default one; each library has the same paths below `/v1/libraries/{library}`."
+)
 
 
 def create_app(
@@ -46,22 +52,24 @@ def create_app(
     its process is called among several. Raises BackendNotInstalled and InvalidSetting.
     """
     metrics = Metrics(worker)
-    service = Service(settings, metrics)
+    served = Libraries(settings, metrics)
     keys = KeyRing(settings.keys_file, follow_seconds=settings.api.follow_seconds)
-    entrance = Entrance(settings.api, KnownCallers(settings.api, keys, page_token), metrics)
+    callers = KnownCallers(settings.api, keys, page_token)
+    entrance = Entrance(settings.api, callers, metrics, has_several=bool(settings.libraries))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with keys.follow():
-            await service.start()
+            await served.start()
             metrics.workers.set(1)
             yield
-            await service.stop()
+            await served.stop()
         await entrance.close()
 
     app = FastAPI(
         title="xuntu 寻图",
         summary="Find pictures by words in Chinese or English, or by another picture.",
+        description=_DESCRIPTION,
         version=version("xuntu"),
         lifespan=lifespan,
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
@@ -69,12 +77,16 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    app.state.service = service
+    app.state.libraries, app.state.service = served, served.default
     mounted = (search, batch, uploads, images, vectors, thumbnails, files, kept_pictures, fields, index, library, jobs)
     routers = [("/v1", module.router) for module in mounted]
-    routers.append(("", health.router))
+    routers += [("/v1", libraries.router), ("", health.router)]
+    named = [("/v1/libraries/{library}", module.router) for module in mounted]
     for prefix, router in routers:
         app.include_router(router, prefix=prefix)
+    for prefix, router in named:
+        app.include_router(router, prefix=prefix, include_in_schema=False)
+    routers += named
     gates = Gates(routers)
     document(app, gates)
     install_error_handlers(app)
@@ -83,7 +95,7 @@ def create_app(
     app.add_middleware(
         Door,
         entrance=entrance,
-        admission=service.admission,
+        admission=served.admission,
         max_body=2 * settings.api.max_upload_bytes + SMALL_BODY,
     )
     if local_only:

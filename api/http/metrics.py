@@ -62,25 +62,27 @@ class Metrics:
             buckets=(1, 2, 4, 8, 16, 32, 64, 128),
             registry=self.registry,
         )
-        self.pictures = self._gauge("xuntu_pictures", "Pictures in the build in use", "livemostrecent")
-        self.gpu_pictures = self._gauge("xuntu_gpu_pictures", "Those that a GPU looks through", "livemostrecent")
-        self.build = self._gauge("xuntu_build", "The build in use", "livemax", "build", "encoder")
+        self.pictures = self._gauge("xuntu_pictures", "Pictures in the build in use", "livemostrecent", "library")
+        self.gpu_pictures = self._gauge(
+            "xuntu_gpu_pictures", "Those that a GPU looks through", "livemostrecent", "library"
+        )
+        self.build = self._gauge("xuntu_build", "The build in use", "livemax", "library", "build", "encoder")
         self.workers = self._gauge("xuntu_workers", "Processes that answer", "livesum")
         requests = Counter("xuntu_worker_requests", "Requests answered", ("worker",), registry=self.registry)
         self.worker_requests = requests.labels(worker)
-        self._builds: set[tuple[str, str]] = set()
+        self._builds: dict[str, set[tuple[str, str, str]]] = {}
         self._read: list[tuple[Gauge, Callable[[], float]]] = []
 
-    def show_build(self, build: str, encoders: Iterable[str]) -> None:
-        """Say which build is in use, and no other."""
-        now = {(build, encoder) for encoder in encoders}
-        for labels in self._builds - now:
+    def show_build(self, library: str, build: str, encoders: Iterable[str]) -> None:
+        """Say which build of a library is in use, and no other."""
+        now = {(library, build, encoder) for encoder in encoders}
+        for labels in self._builds.get(library, set()) - now:
             self.build.labels(*labels).set(0)  # those of several processes cannot be taken away
             if self._folder is None:
                 self.build.remove(*labels)
         for labels in now:
             self.build.labels(*labels).set(1)
-        self._builds = now
+        self._builds[library] = now
 
     def watch(self, gauge: Gauge, function: Callable[[], float]) -> None:
         """Show what a function returns. Where several processes answer, that is what it did when `look` was called."""

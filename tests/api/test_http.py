@@ -189,7 +189,7 @@ def test_health_and_metrics(http):
     search(http, q="cat")
     metrics = http.get("/metrics").text
     assert 'xuntu_stage_seconds_count{stage="encode"}' in metrics
-    assert "xuntu_pictures 9.0" in metrics
+    assert 'xuntu_pictures{library="default"} 9.0' in metrics
     assert 'encoder="starter"' in metrics
 
 

@@ -23,6 +23,7 @@ from api.config import Settings
 from api.http.workers.share import share_of
 
 SEARCHES = 'xuntu_requests_total{method="POST",route="/v1/search",status="200"}'
+DEFAULT = '{library="default"}'
 BODY = json.dumps({"clauses": [{"text": "一只猫"}], "k": 1}).encode()
 
 
@@ -122,7 +123,11 @@ def test_two_processes_answer_and_are_replaced_and_end_with_their_answers_finish
     for found in told:
         assert found[SEARCHES] == 6
         assert found['xuntu_stage_seconds_count{stage="search"}'] == 6
-        assert (found["xuntu_workers"], found["xuntu_pictures"], found["xuntu_gpu_pictures"]) == (2, 9, 0)
+        assert (found["xuntu_workers"], found[f"xuntu_pictures{DEFAULT}"], found[f"xuntu_gpu_pictures{DEFAULT}"]) == (
+            2,
+            9,
+            0,
+        )
         assert (found['xuntu_in_flight{work="text"}'], found['xuntu_in_flight{work="light"}']) == (0, 1)
         assert len([name for name in found if name.startswith("xuntu_build{")]) == 1
         assert all(found[f'xuntu_worker_requests_total{{worker="{number}"}}'] >= 3 for number in (0, 1))

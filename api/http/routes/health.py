@@ -25,7 +25,7 @@ async def check_readiness(service: ServiceDep) -> schemas.Status:
 
 
 @router.get("/metrics", response_class=Response)
-@gated(Scope.ADMIN, Work.LIGHT)
+@gated(Scope.ADMIN, Work.LIGHT, of_library=False)
 async def get_metrics(service: ServiceDep) -> Response:
     """Return the metrics in Prometheus's text format."""
     return Response(service.metrics.to_text(), media_type=CONTENT_TYPE_LATEST)

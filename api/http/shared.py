@@ -44,7 +44,7 @@ class Shared:
         self._settings = settings
         self._metrics = metrics
         self.admission = _admission(settings, metrics)
-        self.executors = Executors()
+        self.executors = Executors(lambda kind, waited_s: metrics.queue_seconds.labels(kind).observe(waited_s))
         self.decoding = Decoding(settings, metrics)
         self._in_use: list[Callable[[], Sequence[Batchers]]] = []
 
@@ -53,8 +53,13 @@ class Shared:
         self._in_use.append(list_batchers)
 
     def list_known(self) -> dict[EncoderTowers, Batchers]:
-        """Return the encoders that some library uses, with what is in front of them."""
-        return {batchers.encoders: batchers for in_use in self._in_use for batchers in in_use()}
+        """Return the encoders that some library uses, with what is in front of them.
+
+        Those without weights come first: of two that are equal the last is taken.
+        """
+        found = [batchers for in_use in self._in_use for batchers in in_use()]
+        found.sort(key=lambda batchers: batchers.encoders.missing is None)
+        return {batchers.encoders: batchers for batchers in found}
 
     def put_batchers(self, encoders: EncoderTowers) -> Batchers:
         """Put batchers in front of an encoder."""
@@ -70,8 +75,14 @@ class Shared:
 
         return Batchers(
             encoders,
-            MicroBatcher(encode_texts, max_batch=api.max_batch),
-            MicroBatcher(encode_images, max_batch=api.max_picture_batch),
+            MicroBatcher(
+                encode_texts, max_batch=api.max_batch, on_wait=self._metrics.queue_seconds.labels("texts").observe
+            ),
+            MicroBatcher(
+                encode_images,
+                max_batch=api.max_picture_batch,
+                on_wait=self._metrics.queue_seconds.labels("pictures").observe,
+            ),
         )
 
     def close(self) -> None:

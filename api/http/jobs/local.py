@@ -183,7 +183,7 @@ class LocalJobs:
             self._end(record, JobState.DONE, told)
         elif self._folder.is_to_cancel(record):
             self._end(record, JobState.CANCELLED, told)
-        elif self.is_stopping and told.get("end") != "failed":
+        elif record.put_back and told.get("end") != "failed":
             self._put_back(record)
         elif code == "library_busy":  # somebody was faster; it waits for them
             self._not_before = time.monotonic() + _BUSY_S
@@ -211,7 +211,7 @@ class LocalJobs:
 
     def _put_back(self, record: JobRecord) -> None:
         self._process, self._asked_at = None, 0.0
-        self._folder.change(record, state=JobState.QUEUED, started_at=None, pid=None, born="")
+        self._folder.change(record, state=JobState.QUEUED, started_at=None, pid=None, born="", put_back=False)
 
     def _end(self, record: JobRecord, state: JobState, told: dict[str, Any] | None = None) -> None:
         self._process, self._asked_at = None, 0.0
@@ -229,6 +229,8 @@ class LocalJobs:
             if self._lock is None:
                 return
             until = time.monotonic() + _STOP_S
+            if running := self._find_running():
+                self._folder.change(running, put_back=True)
             while (running := self._find_running()) and time.monotonic() < until:
                 self._have_end(running)
                 self._watch(running)

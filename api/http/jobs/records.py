@@ -43,7 +43,8 @@ class JobRecord:
     """A job. `arguments` are those of `xuntu index`; `options` is what the client asked, to be shown.
 
     `born` tells its process from a later one of the same number. `told` is the last that its process said: its
-    progress, its warnings, and the error it ended with.
+    progress, its warnings, and the error it ended with. `put_back`: a service that stopped has asked it to end, so it
+    waits for its turn again when it has.
     """
 
     id: str
@@ -59,6 +60,7 @@ class JobRecord:
     ended_at: str | None = None
     pid: int | None = None
     born: str = ""
+    put_back: bool = False
     told: Mapping[str, Any] = field(default_factory=dict)
     result: Mapping[str, Any] | None = None
 

@@ -4,13 +4,17 @@ import ipaddress
 import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, field_validator
 
 from api.keys.rates import RATE_PATTERN
 from indexer.library.config import LibrarySettings
 from indexer.library.layout import Layout
+
+DEFAULT_LIBRARY = "default"  # what the library is called that is reached without a name
+_LIBRARY_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+LEAST_DECODE_MEMORY = 2**26  # bytes
 
 
 class ApiSettings(BaseModel):
@@ -18,6 +22,7 @@ class ApiSettings(BaseModel):
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0: any that is free")
+    workers: int = Field(1, ge=1, le=64, description="Processes that answer; they share out the limits below")
     token: SecretStr | None = Field(None, description="Clients must send it as a bearer token")
     allow_anonymous: bool = Field(False, description="Listen beyond this machine without a token")
     keys: Path | None = Field(None, description="File of keys (xuntu key); default: keys.json in the library")
@@ -41,7 +46,9 @@ class ApiSettings(BaseModel):
     max_upload_pixels: int = Field(50_000_000, ge=1, description="Uploaded pictures of more pixels are refused")
     max_request_pixels: int = Field(100_000_000, ge=1, description="Pixels of all pictures of a request together")
     decode_workers: int = Field(0, ge=0, le=64, description="Processes that decode; 0: two, of one processor one")
-    decode_memory_bytes: int = Field(512 * 2**20, ge=2**26, description="Most memory that decoding takes at once")
+    decode_memory_bytes: int = Field(
+        512 * 2**20, ge=LEAST_DECODE_MEMORY, description="Most memory that decoding takes at once"
+    )
     decode_seconds: float = Field(20.0, gt=0, description="A picture that takes longer to decode is given up")
     max_texts: int = Field(64, ge=1, description="Requests without pictures inside at once; more are turned away")
     max_pictures: int = Field(16, ge=1, description="Requests with pictures inside at once; more are turned away")
@@ -99,6 +106,11 @@ class ApiSettings(BaseModel):
         """The origins of `allow_origins`."""
         return [one for one in map(str.strip, self.allow_origins.split(",")) if one]
 
+    @property
+    def decoders(self) -> int:
+        """How many processes decode."""
+        return self.decode_workers or min(2, os.cpu_count() or 1)
+
     @field_validator("allow_origins")
     @classmethod
     def _check_origins(cls, given: str) -> str:
@@ -122,10 +134,21 @@ class ApiSettings(BaseModel):
         return given
 
 
+def _check_library_name(name: str) -> str:
+    if not _LIBRARY_NAME.fullmatch(name) or name == DEFAULT_LIBRARY:
+        raise ValueError("1 to 64 of a-z, 0-9, - and _, and not " + DEFAULT_LIBRARY)
+    return name
+
+
 class Settings(LibrarySettings):
     """Everything the service needs."""
 
     api: ApiSettings = ApiSettings()
+    libraries: dict[Annotated[str, AfterValidator(_check_library_name)], Path] = Field(
+        {},
+        description="Folders of further libraries by name, each a variable: XUNTU_LIBRARIES__PETS=/srv/pets is reached "
+        "below /v1/libraries/pets",
+    )
 
     @property
     def keys_file(self) -> Path:

@@ -41,15 +41,18 @@ def connect(
     language: str = "en",
     timeout_s: float = 30.0,
     retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+    library: str | None = None,
 ) -> Client:
     """Return a client of the service at an address; nothing is asked yet. Raises BackendNotInstalled without httpx.
+
+    `library`: which of several, by name; None for the default one.
 
     >>> import xuntu
     >>> with xuntu.connect("http://127.0.0.1:8000", language="zh") as client:  # xuntu serve --data data/demo
     ...     client.index().pictures
     15
     """
-    return Client(url, token, language=language, timeout_s=timeout_s, retry=retry)
+    return Client(url, token, language=language, timeout_s=timeout_s, retry=retry, library=library)
 
 
 def connect_async(
@@ -59,6 +62,7 @@ def connect_async(
     language: str = "en",
     timeout_s: float = 30.0,
     retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+    library: str | None = None,
 ) -> AsyncClient:
     """Return an asynchronous client, as `connect` does; see `AsyncClient`."""
-    return AsyncClient(url, token, language=language, timeout_s=timeout_s, retry=retry)
+    return AsyncClient(url, token, language=language, timeout_s=timeout_s, retry=retry, library=library)

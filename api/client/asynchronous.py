@@ -25,6 +25,7 @@ from api.schemas import (
     JobInfo,
     JobKind,
     JobList,
+    LibraryList,
     ListedImage,
     ModelInfo,
     ModelList,
@@ -65,13 +66,14 @@ class AsyncClient(Connection):
         language: str = "en",
         timeout_s: float = 30.0,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        library: str | None = None,
         http: "httpx.AsyncClient | None" = None,
     ) -> None:
         """Raise BackendNotInstalled without httpx. No connection is made before the first call.
 
         `http` is a client of httpx with proxies, certificates or a transport of your own; it is closed with this one.
         """
-        super().__init__(url, token, language, timeout_s, retry)
+        super().__init__(url, token, language, timeout_s, retry, library)
         import httpx
 
         self._http = httpx.AsyncClient() if http is None else http
@@ -385,6 +387,10 @@ class AsyncClient(Connection):
     async def index(self) -> IndexInfo:
         """Return what the library holds and what it was built with. Raises ApiError."""
         return await self._send(calls.index())
+
+    async def libraries(self) -> LibraryList:
+        """Return the libraries of the service that may be asked; see `with_library`. Raises ApiError."""
+        return await self._send(calls.libraries())
 
     async def health(self) -> Status:
         """Return that the process answers. Raises ApiError."""

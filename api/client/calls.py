@@ -27,6 +27,7 @@ from api.schemas import (
     IndexReport,
     JobInfo,
     JobList,
+    LibraryList,
     ModelInfo,
     ModelList,
     Problem,
@@ -93,7 +94,8 @@ class Call(Generic[T]):
     """A request, and how the body and the headers of its answer are read. `arguments` are those of httpx.
 
     `repeatable`: sent twice it does no more than once, so that it may be sent again where nobody knows whether it
-    arrived. Reading raises ValueError for an answer that is not the service's.
+    arrived. `of_library`: each library of a service answers it for itself. Reading raises ValueError for an answer
+    that is not the service's.
     """
 
     path: str
@@ -101,6 +103,7 @@ class Call(Generic[T]):
     method: str = "GET"
     arguments: Mapping[str, Any] = field(default_factory=dict)
     repeatable: bool = True
+    of_library: bool = True
 
 
 def search(
@@ -315,14 +318,19 @@ def index() -> Call[IndexInfo]:
     return Call("/v1/index", _model(IndexInfo))
 
 
+def libraries() -> Call[LibraryList]:
+    """Return what lists the libraries of the service."""
+    return Call("/v1/libraries", _model(LibraryList), of_library=False)
+
+
 def health() -> Call[Status]:
     """Return the question whether the process is alive."""
-    return Call("/healthz", _model(Status))
+    return Call("/healthz", _model(Status), of_library=False)
 
 
 def readiness() -> Call[Status]:
     """Return the question whether searches are answered."""
-    return Call("/readyz", _model(Status))
+    return Call("/readyz", _model(Status), of_library=False)
 
 
 def search_body(

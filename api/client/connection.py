@@ -3,6 +3,7 @@
 import copy
 import logging
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from urllib.parse import quote
 
 from pydantic import ValidationError
 
@@ -36,14 +37,23 @@ _ACCEPT_LANGUAGE = {"zh": "zh-CN,zh;q=0.9", "en": "en"}
 class Connection:
     """Where the service is and how it is asked; a client adds what sends a call."""
 
-    def __init__(self, url: str, token: str | None, language: str, timeout_s: float, retry: RetryPolicy) -> None:
-        """Keep what calls need. Raises BackendNotInstalled without httpx."""
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        language: str,
+        timeout_s: float,
+        retry: RetryPolicy,
+        library: str | None = None,
+    ) -> None:
+        """Keep what calls need; `library`: None for the default one. Raises BackendNotInstalled without httpx."""
         try:
             import httpx
         except ModuleNotFoundError as error:
             raise BackendNotInstalled("httpx", "client") from error
         self.url = url.rstrip("/")
         self.language = language
+        self.library = library
         self._token = token
         self._timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, CONNECT_TIMEOUT_S))
         self._retry = retry
@@ -54,6 +64,12 @@ class Connection:
         other.language = language
         return other
 
+    def with_library(self, library: str | None) -> "Self":
+        """Return the same client that asks another library of the service; None: the default one."""
+        other = copy.copy(self)
+        other.library = library
+        return other
+
     def _request(self, call: Call[Any]) -> dict[str, Any]:
         """Return a call as arguments of httpx."""
         headers = {"Accept-Language": _ACCEPT_LANGUAGE.get(self.language, self.language).encode()}
@@ -61,11 +77,16 @@ class Connection:
             headers["Authorization"] = f"Bearer {self._token}".encode()  # which need not be ASCII
         return {
             "method": call.method,
-            "url": f"{self.url}{call.path}",
+            "url": f"{self.url}{self._path(call)}",
             "timeout": self._timeout,
             **call.arguments,
             "headers": headers | call.arguments.get("headers", {}),
         }
+
+    def _path(self, call: Call[Any]) -> str:
+        if self.library is None or not call.of_library:
+            return call.path
+        return f"/v1/libraries/{quote(self.library, safe='')}{call.path.removeprefix('/v1')}"
 
     def _wait_s(self, tries: int, outcome: Outcome, *, repeatable: bool = True) -> float | None:
         """Return after how many seconds to try again; None where the outcome stands."""

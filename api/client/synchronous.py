@@ -26,6 +26,7 @@ from api.schemas import (
     JobInfo,
     JobKind,
     JobList,
+    LibraryList,
     ListedImage,
     ModelInfo,
     ModelList,
@@ -66,13 +67,14 @@ class Client(Connection):
         language: str = "en",
         timeout_s: float = 30.0,
         retry: RetryPolicy = RetryPolicy(),  # noqa: B008 - frozen
+        library: str | None = None,
         http: "httpx.Client | None" = None,
     ) -> None:
         """Raise BackendNotInstalled without httpx. No connection is made before the first call.
 
         `http` is a client of httpx with proxies, certificates or a transport of your own; it is closed with this one.
         """
-        super().__init__(url, token, language, timeout_s, retry)
+        super().__init__(url, token, language, timeout_s, retry, library)
         import httpx
 
         self._http = httpx.Client() if http is None else http
@@ -380,6 +382,10 @@ class Client(Connection):
     def index(self) -> IndexInfo:
         """Return what the library holds and what it was built with. Raises ApiError."""
         return self._send(calls.index())
+
+    def libraries(self) -> LibraryList:
+        """Return the libraries of the service that may be asked; see `with_library`. Raises ApiError."""
+        return self._send(calls.libraries())
 
     def health(self) -> Status:
         """Return that the process answers. Raises ApiError."""

@@ -12,6 +12,9 @@ def serve(
     *,
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, show_default="8000")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Processes that answer, on one port.", show_default="1")
+    ] = None,
     with_ui: Annotated[bool, typer.Option("--with-ui", help="Run the search page too; one Ctrl-C stops both.")] = False,
     ui_port: Annotated[int, typer.Option(min=1, max=65535)] = 8501,
     allow_anonymous: Annotated[
@@ -22,7 +25,7 @@ def serve(
     """Serve the REST API; its documentation is at /docs."""
     from api.http.server import serve as run_server
 
-    changes = {"host": host, "port": port, "allow_anonymous": allow_anonymous or None}
+    changes = {"host": host, "port": port, "workers": workers, "allow_anonymous": allow_anonymous or None}
     run_server(data or context.obj, changes, ui_port=ui_port if with_ui else None)
 
 

@@ -17,6 +17,7 @@ from api.http.door.gates import SMALL_BODY, Gates
 from api.http.door.key_ring import KeyRing
 from api.http.errors import http_problem, install_error_handlers
 from api.http.headers import Head, Protection, allow_origins, compress
+from api.http.libraries import Libraries
 from api.http.metrics import Metrics
 from api.http.observer import Observer
 from api.http.routes import (
@@ -30,6 +31,7 @@ from api.http.routes import (
     index,
     jobs,
     kept_pictures,
+    libraries,
     library,
     search,
     thumbnails,
@@ -37,38 +39,51 @@ from api.http.routes import (
     vectors,
 )
 from api.http.routes.mcp import McpMount
-from api.http.service import Service
 from api.http.tracing import Tracing, open_tracing
 from api.schemas import Problem
 
+_DESCRIPTION = (
+    "A service may have several libraries, which `GET /v1/libraries` lists. Paths that begin with `/v1` mean the "
+    "default one; each library has the same paths below `/v1/libraries/{library}`."
+)
+
 
 def create_app(
-    settings: Settings, *, local_only: bool = False, page_token: str | None = None, tracing: Tracing | None = None
+    settings: Settings,
+    *,
+    local_only: bool = False,
+    page_token: str | None = None,
+    tracing: Tracing | None = None,
+    worker: str = "0",
 ) -> FastAPI:
     """Return the application. The library is opened when it starts.
 
     `local_only` answers to this machine's names; `page_token` is the secret of the page beside it; `tracing` takes the
-    place of what the settings say. Raises BackendNotInstalled and InvalidSetting.
+    place of what the settings say; `worker` is what its process is called among several. Raises BackendNotInstalled and
+    InvalidSetting.
     """
-    metrics = Metrics()
+    metrics = Metrics(worker)
     tracing = tracing or open_tracing(settings)
-    service = Service(settings, metrics, tracing)
+    served = Libraries(settings, metrics, tracing)
     keys = KeyRing(settings.keys_file, follow_seconds=settings.api.follow_seconds)
     tools = McpMount() if settings.api.mcp else None
-    entrance = Entrance(settings.api, KnownCallers(settings.api, keys, page_token), metrics)
+    callers = KnownCallers(settings.api, keys, page_token)
+    entrance = Entrance(settings.api, callers, metrics, has_several=bool(settings.libraries))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with keys.follow(), tools.runs(app) if tools else nullcontext():
-            await service.start()
+            await served.start()
+            metrics.workers.set(1)
             yield
-            await service.stop()
+            await served.stop()
         await entrance.close()
         await asyncio.to_thread(tracing.close)
 
     app = FastAPI(
         title="xuntu 寻图",
         summary="Find pictures by words in Chinese or English, or by another picture.",
+        description=_DESCRIPTION,
         version=version("xuntu"),
         lifespan=lifespan,
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
@@ -76,15 +91,19 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    app.state.service = service
-    mounted = (search, batch, uploads, images, vectors, thumbnails, files, kept_pictures, fields, embeddings, index)
-    routers = [("/v1", module.router) for module in (*mounted, library, jobs)]
-    routers.append(("", clip_retrieval.router))
-    routers.append(("", health.router))
+    app.state.libraries, app.state.service = served, served.default
+    asked = (search, batch, uploads, images, vectors, thumbnails, files, fields, embeddings)
+    mounted = (*asked, kept_pictures, index, library, jobs)
+    routers = [("/v1", module.router) for module in mounted]
+    routers += [("/v1", libraries.router), ("", clip_retrieval.router), ("", health.router)]
     if tools:
         routers.append(("", tools.router))
+    named = [("/v1/libraries/{library}", module.router) for module in mounted]
     for prefix, router in routers:
         app.include_router(router, prefix=prefix)
+    for prefix, router in named:
+        app.include_router(router, prefix=prefix, include_in_schema=False)
+    routers += named
     gates = Gates(routers)
     document(app, gates)
     install_error_handlers(app)
@@ -93,7 +112,7 @@ def create_app(
     app.add_middleware(
         Door,
         entrance=entrance,
-        admission=service.admission,
+        admission=served.admission,
         max_body=2 * settings.api.max_upload_bytes + SMALL_BODY,
     )
     if local_only:

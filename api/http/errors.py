@@ -17,6 +17,8 @@ from api.http.jobs.errors import JobError, JobNotFound, NoDuplicatesReport, Root
 from api.http.kept_pictures.errors import KeepingOff, NoRoom, NotUploaded, UnreadKind, UploadError, UploadFolderError
 from api.http.refusals import (
     KeyExpired,
+    LibraryForbidden,
+    LibraryUnknown,
     ModelNotFound,
     RequestTooComplex,
     RequestTooLarge,
@@ -60,6 +62,8 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (TokenNeeded, 401),
     (KeyExpired, 401),
     (ScopeMissing, 403),
+    (LibraryForbidden, 403),
+    (LibraryUnknown, 404),
     (RequestTooLarge, 413),
     (RequestTooComplex, 422),
     (ModelNotFound, 404),

@@ -9,8 +9,10 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 
 from api import schemas
+from api.config import DEFAULT_LIBRARY
 from api.http.door.admission import Place
 from api.http.errors import language_of
+from api.http.libraries import Libraries
 from api.http.service import Service
 from api.search.query import Clause, Query, read_options
 from api.search.results import HitPart, SearchHit, SearchResult
@@ -21,9 +23,15 @@ from indexer.library.filters import Filter
 
 
 async def get_service(request: Request) -> Service:
-    """Return the application's service."""
-    service: Service = request.app.state.service
-    return service
+    """Return the service of the library that the address names, or else of the default one. Raises LibraryUnknown."""
+    libraries: Libraries = request.app.state.libraries
+    return libraries.find(request.path_params.get("library", DEFAULT_LIBRARY))
+
+
+async def get_libraries(request: Request) -> Libraries:
+    """Return the libraries of the application."""
+    libraries: Libraries = request.app.state.libraries
+    return libraries
 
 
 _OPERATOR = re.compile(r"\s*(>=|<=|\^=|~=|=|>|<)\s*")
@@ -41,6 +49,7 @@ async def get_place(request: Request) -> Place:
 
 
 PlaceDep = Annotated[Place, Depends(get_place)]
+LibrariesDep = Annotated[Libraries, Depends(get_libraries)]
 ServiceDep = Annotated[Service, Depends(get_service)]
 LanguageDep = Annotated[str, Depends(get_language)]
 

@@ -69,6 +69,7 @@ class Observer:
         route = way.path if way else "none"
         method = request.method if request.method in _METHODS else "other"
         self._metrics.requests.labels(method, route, str(status)).inc()
+        self._metrics.worker_requests.inc()
         self._metrics.request_seconds.labels(method, route).observe(took_s)
         if self._access_log:
             caller = request.scope["state"].get("caller")

@@ -4,6 +4,8 @@ RequestError
 ├─ TokenNeeded                          no token, or one that nobody has
 ├─ KeyExpired                           a key whose time is over
 ├─ ScopeMissing                         a key that may not do that
+├─ LibraryForbidden                     a key that may not ask this library
+├─ LibraryUnknown                       no library has this name
 ├─ RequestTooLarge                      more bytes than its route takes
 ├─ RequestTooComplex                    JSON that is nested too deep, or has too many names or values
 ├─ ModelNotFound                        a model that is no encoder of the library
@@ -56,6 +58,24 @@ class ScopeMissing(RequestError):
         super().__init__(
             message("This needs a key with the scope {scope}, which {name} does not have.", scope=scope, name=name)
         )
+
+
+class LibraryForbidden(RequestError):
+    """A key that may not ask this library, whether there is one of that name or not."""
+
+    code = "library_forbidden"
+
+    def __init__(self, name: str, library: str) -> None:
+        super().__init__(message("The key {name} may not ask the library {library}.", name=name, library=library))
+
+
+class LibraryUnknown(RequestError):
+    """No library has this name."""
+
+    code = "library_not_found"
+
+    def __init__(self, library: str) -> None:
+        super().__init__(message("This service has no library called {library!r}.", library=library))
 
 
 class RequestTooLarge(RequestError):

@@ -9,16 +9,10 @@ import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
-
-import uvicorn
 
 from api.config import ApiSettings, Settings, is_loopback
-from api.http.app import create_app
-from api.http.connections import bounded_protocol
-from api.http.jobs.local import LocalJobs
-from api.http.logs import set_up_logging
-from api.keys.records import split_names
+from api.http.workers.process import answer
+from api.http.workers.supervisor import Supervisor
 from api.keys.store import read_keys
 from indexer.library.errors import NoIndex
 from indexer.library.opened import open_build
@@ -79,7 +73,8 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
     """Serve the API, and the page where `ui_port` is given, until stopped.
 
     `changes` are flags that beat the environment. Raises UnsafeBind, KeysUnreadable, and what opening the library
-    raises, before anything listens; a library that is not there yet is waited for.
+    raises, before anything listens; a library that is not there yet is waited for. Raises WorkersFailed where the
+    settings ask for several processes and none of them comes up.
     """
     settings = load_settings(Settings, data=data)
     given = {name: value for name, value in changes.items() if value is not None}
@@ -102,39 +97,14 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
             reached = "127.0.0.1" if api.host in ("0.0.0.0", "::") else host  # noqa: S104 - nothing is bound here
             page_token = secrets.token_urlsafe(32)  # its own, so that it needs neither a key nor the token
             page = _start_page("127.0.0.1", ui_port, f"http://{reached}:{port}", page_token)
-        # uvicorn sends itself the signal that stopped it once more when it is done; the page must be stopped first.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        set_up_logging(api.log_format)
-        app = create_app(settings, local_only=is_loopback(api.host), page_token=page_token)
-        config = uvicorn.Config(
-            app,
-            http=bounded_protocol(api),
-            ws="none",
-            log_config=None,
-            log_level="warning",
-            access_log=False,
-            forwarded_allow_ips=split_names(api.trusted_proxies),
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
         try:
-            _Server(config, app.state.service.jobs).run(sockets=[listener])
+            if api.workers > 1:
+                Supervisor(settings, listener, page_token).run()
+            else:
+                answer(settings, listener, page_token=page_token)
         finally:
             if page is not None:
                 _stop(page)
-
-
-class _Server(uvicorn.Server):
-    """Says at once that it is stopping, so that jobs that are stopped with it go on later, and their streams end."""
-
-    def __init__(self, config: uvicorn.Config, jobs: LocalJobs) -> None:
-        super().__init__(config)
-        self._jobs = jobs
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Handle a signal."""
-        self._jobs.is_stopping = True
-        super().handle_exit(sig, frame)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -7,27 +7,23 @@ import time
 from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from PIL import Image
 
-from api.config import ApiSettings, Settings
-from api.http.batching import MicroBatcher
+from api.config import DEFAULT_LIBRARY, Settings
 from api.http.decoding.gate import Decoding
-from api.http.door.admission import Admission
-from api.http.door.gates import SMALL_BODY, Work
 from api.http.executors import Executors
 from api.http.jobs.local import LocalJobs
 from api.http.jobs.places import JobRoot, list_job_roots
 from api.http.jobs.records import JobRecord
 from api.http.jobs.webhook import Webhook
 from api.http.metrics import Metrics
-from api.http.tracing import Tracing
+from api.http.shared import Batchers, Shared
 from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.engine import SearchEngine
 from api.search.pictures import PictureToDecode, QueryPictures
-from api.search.plan import Encoded, EncoderPlan, Plan
+from api.search.plan import Encoded, Plan
 from api.search.query import Clause, Query
 from api.search.results import SearchResult
 from api.search.stages import run_search, run_searches
@@ -41,7 +37,6 @@ from indexer.library.layout import Layout
 from indexer.library.opened import open_build
 from indexer.library.thumbnails import THUMBNAIL_SIDE
 from models.foundation.errors import ImageSearchError
-from models.foundation.vectors import Pixels, Vectors
 from models.pictures.limits import DecodeLimits
 
 logger = logging.getLogger(__name__)
@@ -50,27 +45,6 @@ _SEARCHED_AT_ONCE = 4  # of the searches of one request
 _RETRY_SECONDS = 30.0
 _CLEAN_SECONDS = 30.0
 _QUICK = range(1, 101)  # characters of a text that is read in less time than handing it to a thread takes
-
-
-@dataclass(frozen=True, slots=True)
-class Batchers:
-    """What is in front of the two towers of one encoder."""
-
-    encoders: EncoderTowers
-    texts: MicroBatcher[str, Vectors]
-    images: MicroBatcher[Pixels, Vectors]
-
-    async def encode(self, asked: EncoderPlan) -> Encoded:
-        """Return the vectors of what the encoder is asked."""
-        return await asyncio.gather(
-            asyncio.gather(*(self.texts.submit(wording) for wording in asked.wordings)),
-            asyncio.gather(*(self.images.submit(pixels) for pixels in asked.pictures)),
-        )
-
-    def close(self) -> None:
-        """Let go of their threads."""
-        self.texts.close()
-        self.images.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +91,17 @@ class Serving:
 class Service:
     """Answers queries from the newest build. A request keeps the build it started with."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, tracing: Tracing | None = None) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, shared: Shared | None = None, *, name: str = DEFAULT_LIBRARY
+    ) -> None:
+        """`shared`: what other libraries use as well; without it all is this one's own."""
         self.settings = settings
         self.metrics = metrics
-        self._tracing = tracing or Tracing()
-        self.admission = _admission(settings.api, metrics)
+        self.name = name
+        self._shared = shared or Shared(settings.api, metrics)
+        self._owns_shared = shared is None
+        self._shared.add(self._list_batchers)
+        self.executors, self.decoding = self._shared.executors, self._shared.decoding
         self._layout = Layout(settings.data.absolute())
         self.webhook = Webhook(settings.api, offline=settings.offline)
         self.jobs = LocalJobs(self._layout, on_end=self._tell_of_job)
@@ -134,11 +114,9 @@ class Service:
         self._serving: Serving | None = None
         self._failed: str | None = None  # the build that could not be opened,
         self._retry_at = 0.0  # and when it may be tried again
-        self.executors = Executors(lambda kind, waited_s: metrics.queue_seconds.labels(kind).observe(waited_s))
-        self.decoding = Decoding(settings.api, metrics)
         self._follower: asyncio.Task[None] | None = None
         self._gpu: GpuVectors | None = None
-        metrics.gpu_pictures.set_function(self._count_on_gpu)
+        metrics.watch(metrics.gpu_pictures.labels(name), self._count_on_gpu)
 
     @property
     def serving(self) -> Serving:
@@ -156,6 +134,10 @@ class Service:
         """Open the build in use, if there is one, and begin to follow. Raises IndexMismatch or IndexDamaged."""
         with contextlib.suppress(NoIndex):
             await self._open()
+        self.follow()
+
+    def follow(self) -> None:
+        """Begin to use every build that is published, and to run jobs."""
         self._follower = asyncio.create_task(self._follow())
         self.jobs.start()
 
@@ -169,21 +151,21 @@ class Service:
             self._follower.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._follower
-        if self._serving:
-            for batchers in self._serving.batchers.values():
-                batchers.close()
-        self.decoding.close()
-        self.executors.close()
+        if self._owns_shared:
+            self._shared.close()
+
+    def _list_batchers(self) -> list[Batchers]:
+        return list(self._serving.batchers.values()) if self._serving else []
 
     async def search(self, query: Query) -> SearchResult:
         """Answer `query`; texts and pictures of requests that come together are encoded together."""
-        result = await run_search(self._tracing.stages(self.serving), query)
+        result = await run_search(self._shared.tracing.stages(self.serving), query)
         self._observe(result)
         return result
 
     async def search_many(self, queries: Sequence[Query]) -> list[SearchResult | ImageSearchError]:
         """Answer queries of one request from one build, each with a result or with what is wrong. Raises NoIndex."""
-        results = await run_searches(self._tracing.stages(self.serving), queries, at_once=_SEARCHED_AT_ONCE)
+        results = await run_searches(self._shared.tracing.stages(self.serving), queries, at_once=_SEARCHED_AT_ONCE)
         for one in results:
             if isinstance(one, SearchResult):
                 self._observe(one)
@@ -245,6 +227,7 @@ class Service:
             logger.exception("no GPU is used")
         while True:
             await asyncio.sleep(self.settings.api.follow_seconds)
+            self.metrics.look()
             try:
                 await self._clean_uploads()
                 await self._use_newest()
@@ -277,12 +260,10 @@ class Service:
         serving = await asyncio.to_thread(self._load)
         opened = serving.engine.opened
         before, self._serving = self._serving, serving
-        self.metrics.pictures.set(len(opened.index))
-        self.metrics.build.clear()
-        for index in opened.indexes:
-            self.metrics.build.labels(opened.manifest.build, index.entry.encoder).set(1)
+        self.metrics.pictures.labels(self.name).set(len(opened.index))
+        self.metrics.show_build(self.name, opened.manifest.build, [index.entry.encoder for index in opened.indexes])
         logger.info("answering from build %s (%d pictures)", opened.manifest.build, len(opened.index))
-        if self.settings.api.webhook:
+        if self.settings.api.webhook and self.metrics.worker == "0":  # one of several processes tells of it
             await asyncio.to_thread(self._tell_of_build, before, serving)
 
     async def _use_gpu(self) -> None:
@@ -304,51 +285,14 @@ class Service:
         settings = self.settings
         before = self._serving
         opened = open_build(settings.data, catalog=before.engine.opened.catalog if before else None)
-        known = {batchers.encoders: batchers for batchers in before.batchers.values()} if before else {}
+        known = self._shared.list_known()
         encoders = load_encoders(opened, settings.runtime, known)
         engine = SearchEngine(
             opened, encoders, self._upload_limits, hub_correction=settings.hub_correction, routing=settings.routing
         )
         _warm_up_all(engine, known, image=settings.api.preload_image)
-        batchers = {name: known.get(one) or self._put_batchers(one) for name, one in encoders.items()}
+        batchers = {name: known.get(one) or self._shared.put_batchers(one) for name, one in encoders.items()}
         return Serving(engine, batchers, self.decoding, self.executors)
-
-    def _put_batchers(self, encoders: EncoderTowers) -> Batchers:
-        """Put batchers in front of an encoder."""
-        api = self.settings.api
-
-        def encode_texts(texts: list[str]) -> Sequence[Vectors]:
-            self.metrics.batch_size.labels("text").observe(len(texts))
-            return encoders.encode_texts(texts)
-
-        def encode_images(pixels: list[Pixels]) -> Sequence[Vectors]:
-            self.metrics.batch_size.labels("image").observe(len(pixels))
-            return encoders.encode_images(pixels)
-
-        return Batchers(
-            encoders,
-            MicroBatcher(
-                encode_texts, max_batch=api.max_batch, on_wait=self.metrics.queue_seconds.labels("texts").observe
-            ),
-            MicroBatcher(
-                encode_images,
-                max_batch=api.max_picture_batch,
-                on_wait=self.metrics.queue_seconds.labels("pictures").observe,
-            ),
-        )
-
-
-def _admission(settings: ApiSettings, metrics: Metrics) -> Admission:
-    """Return the door's count of requests, which is shown among the metrics."""
-    limits = {Work.TEXT: settings.max_texts, Work.PICTURE: settings.max_pictures, Work.FILE: settings.max_files}
-    largest = 2 * settings.max_upload_bytes + SMALL_BODY  # one request always fits
-    admission = Admission(
-        limits, max(settings.max_body_bytes, largest), lambda work: metrics.refused.labels(work).inc()
-    )
-    for work in Work:
-        metrics.in_flight.labels(work).set_function(partial(admission.count, work))
-    metrics.body_bytes.set_function(lambda: admission.held_bytes)
-    return admission
 
 
 def _warm_up_all(engine: SearchEngine, known: Container[EncoderTowers], *, image: bool) -> None:

@@ -64,7 +64,7 @@ from api.schemas.queries import (
     FilterParams,
     SearchRequest,
 )
-from api.schemas.service import Problem, Status
+from api.schemas.service import LibraryList, LibrarySummary, Problem, Status
 from api.schemas.uploads import UploadInfo
 from api.schemas.vectors import ImageVector
 from api.search.options import MAX_CLAUSES, OPTIONS, AddressParameter, Match, Option, SearchOptions
@@ -125,6 +125,8 @@ __all__ = [
     "KnnHit",
     "KnnRequest",
     "Language",
+    "LibraryList",
+    "LibrarySummary",
     "Likelihood",
     "ListedImage",
     "Match",

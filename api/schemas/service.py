@@ -12,6 +12,20 @@ class Status(BaseModel):
     build: str | None = None
 
 
+class LibrarySummary(BaseModel):
+    """A library of the service. `build`: None until there is one."""
+
+    name: str
+    pictures: int
+    build: str | None
+
+
+class LibraryList(BaseModel):
+    """The libraries that a caller may ask."""
+
+    libraries: list[LibrarySummary]
+
+
 class Problem(BaseModel):
     """RFC 9457 problem details: every error has this form, as application/problem+json."""
 

@@ -242,6 +242,7 @@ CALLS = {
     "cancel": ["8"],
     "follow": ["8"],
     "wait": ["8"],
+    "libraries": [],
     "health": [],
     "readiness": [],
 }

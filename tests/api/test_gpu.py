@@ -16,7 +16,7 @@ CATS = Query(clauses=parse_terms(["一只猫"]), k=5)
 
 
 def pictures_on_gpu(metrics: Metrics) -> float:
-    return metrics.registry.get_sample_value("xuntu_gpu_pictures")
+    return metrics.registry.get_sample_value("xuntu_gpu_pictures", {"library": "default"})
 
 
 def test_a_service_answers_the_same_from_a_gpu_and_says_how_much_is_there(library):

@@ -190,7 +190,7 @@ def test_health_and_metrics(http):
     metrics = http.get("/metrics").text
     assert 'xuntu_stage_seconds_count{stage="encode"}' in metrics
     assert 'xuntu_queue_seconds_count{queue="texts"}' in metrics
-    assert "xuntu_pictures 9.0" in metrics
+    assert 'xuntu_pictures{library="default"} 9.0' in metrics
     assert 'encoder="starter"' in metrics
 
 
@@ -396,6 +396,7 @@ def test_the_documentation_describes_every_route(http):
         "/indices-list",
         "/knn-service",
         "/metadata",
+        "/v1/libraries",
         "/v1/index/report",
         "/v1/roots",
         "/v1/duplicates",

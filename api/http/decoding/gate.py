@@ -25,7 +25,7 @@ class Decoding:
     """Decodes pictures away from the service, within its memory and time. For one event loop."""
 
     def __init__(self, settings: ApiSettings, metrics: Metrics) -> None:
-        self.pool = WorkerPool(settings.decode_workers, settings.decode_seconds, metrics)
+        self.pool = WorkerPool(settings.decoders, settings.decode_seconds, metrics)
         self.budget = MemoryBudget(settings.decode_memory_bytes)
         self._most_pixels = settings.max_upload_pixels
         self._most_together = settings.max_request_pixels

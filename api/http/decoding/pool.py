@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ class WorkerPool:
     """Worker processes, started when they are first needed. For one event loop."""
 
     def __init__(self, count: int, deadline_s: float, metrics: Metrics) -> None:
-        self.workers = [WorkerProcess() for _ in range(count or min(2, os.cpu_count() or 1))]
+        self.workers = [WorkerProcess() for _ in range(count)]
         self._deadline_s = deadline_s
         self._metrics = metrics
         self._idle = [*reversed(self.workers)]

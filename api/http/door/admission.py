@@ -29,10 +29,18 @@ class Admission:
     """Counts the requests inside. Not for several threads: everything happens on the loop."""
 
     def __init__(
-        self, limits: Mapping[Work, int], max_bytes: int, on_refusal: Callable[[Work], object] = lambda _: None
+        self,
+        limits: Mapping[Work, int],
+        max_bytes: int,
+        on_refusal: Callable[[Work], object] = lambda _: None,
+        on_change: Callable[[Work | None], object] = lambda _: None,
     ) -> None:
-        """Take how many of each kind may be inside (0, or none given: any number), and how many bytes of bodies."""
+        """Take how many of each kind may be inside (0, or none given: any number), and how many bytes of bodies.
+
+        `on_change` is called when another number of a kind is inside, and with None when other bytes are held.
+        """
         self._on_refusal = on_refusal
+        self._on_change = on_change
         self._rooms = {work: _Room(limits.get(work, 0)) for work in Work}
         self._max_bytes = max_bytes
         self._bytes = 0
@@ -41,7 +49,7 @@ class Admission:
         """Count one more inside. Raises Overloaded."""
         if self._rooms[work].is_full:
             raise self.refuse(work)
-        self._rooms[work].inside += 1
+        self._add(work, 1)
 
     def refuse(self, work: Work) -> Overloaded:
         """Return the error of a request that there is no room for: to come again when there is likely to be.
@@ -65,22 +73,29 @@ class Admission:
         if self._bytes + count > self._max_bytes:
             return False
         self._bytes += count
+        self._on_change(None)
         return True
 
     def release(self, count: int) -> None:
         """Hold so many bytes less."""
-        self._bytes -= count
+        if count:
+            self._bytes -= count
+            self._on_change(None)
 
     def move(self, before: Work, after: Work) -> None:
         """Count a request as another kind of work from now on. Raises Overloaded where there is no room for it."""
         self.enter(after)
-        self._rooms[before].inside -= 1
+        self._add(before, -1)
 
     def leave(self, work: Work, took_s: float) -> None:
         """Count a request that is done."""
         room = self._rooms[work]
-        room.inside -= 1
+        self._add(work, -1)
         room.mean_s += (_NEW if room.mean_s else 1.0) * (took_s - room.mean_s)
+
+    def _add(self, work: Work, count: int) -> None:
+        self._rooms[work].inside += count
+        self._on_change(work)
 
 
 class Place:

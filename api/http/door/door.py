@@ -47,7 +47,7 @@ class Door:
         gate = way.gate if way else _OPEN
         most = self._max_body if gate.pictures else SMALL_BODY
         size = _declared(request)
-        refusal = await self._check_access(request, gate)
+        refusal = await self._check_access(request, gate, way.find_library(scope["path"]) if way else None)
         send = _telling_rates(request, send)
         refusal = refusal or _check_size(request, size, most)
         if refusal is not None:
@@ -75,11 +75,11 @@ class Door:
         finally:
             place.leave()
 
-    async def _check_access(self, request: Request, gate: Gate) -> Response | None:
+    async def _check_access(self, request: Request, gate: Gate, library: str | None) -> Response | None:
         """Return the refusal of one who may not do this, or not now."""
         try:
             if gate.scope is not None:
-                await self._entrance.check(request, gate.scope)
+                await self._entrance.check(request, gate.scope, library)
         except RequestError as error:
             return problem_of(request, error)
         return None

@@ -11,7 +11,7 @@ from api.http.door.gates import Scope
 from api.http.door.rates import MemoryRates, RateCounter, Standing, address_of
 from api.http.door.redis_rates import RedisRates
 from api.http.metrics import Metrics
-from api.http.refusals import RequestError, ScopeMissing, TokenNeeded, TooManyRequests
+from api.http.refusals import LibraryForbidden, RequestError, ScopeMissing, TokenNeeded, TooManyRequests
 from api.keys.rates import Rate
 
 logger = logging.getLogger(__name__)
@@ -20,19 +20,20 @@ logger = logging.getLogger(__name__)
 class Entrance:
     """Checks every request for which a scope is asked."""
 
-    def __init__(self, settings: ApiSettings, callers: Callers, metrics: Metrics) -> None:
-        """Take what is checked. Raises BackendNotInstalled and InvalidSetting."""
+    def __init__(self, settings: ApiSettings, callers: Callers, metrics: Metrics, *, has_several: bool = False) -> None:
+        """`has_several`: libraries, of which a key may ask some. Raises BackendNotInstalled and InvalidSetting."""
         self._callers = callers
+        self._has_several = has_several
         self._metrics = metrics
         self._address_rate = Rate.parse(settings.rate) if settings.rate else None
         memory = MemoryRates()
         self._rates: RateCounter = memory if settings.redis is None else RedisRates(settings.redis, memory)
 
-    async def check(self, request: Request, scope: Scope) -> None:
+    async def check(self, request: Request, scope: Scope, library: str | None = None) -> None:
         """Let a request in, whose state then has its `caller`, and the `standings` of what was counted.
 
         Who it is, is found first but said last: what comes without a valid token counts for its address too. Raises
-        TooManyRequests, TokenNeeded, KeyExpired and ScopeMissing.
+        TooManyRequests, TokenNeeded, KeyExpired, ScopeMissing and LibraryForbidden.
         """
         state = request.scope["state"]
         standings: list[tuple[str, Standing]] = []
@@ -50,6 +51,8 @@ class Entrance:
             await self._count("key", found.rate, found.identity, standings)
         if scope not in found.scopes:
             raise ScopeMissing(found.name, scope)
+        if self._has_several and library and found.libraries is not None and library not in found.libraries:
+            raise LibraryForbidden(found.name, library)
 
     async def close(self) -> None:
         """Let go of what counts rates."""

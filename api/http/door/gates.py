@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.routing import compile_path
 
+from api.config import DEFAULT_LIBRARY
 from api.keys.scopes import Scope
 
 __all__ = ["SMALL_BODY", "Gate", "Gates", "Scope", "Way", "Work", "gated"]
@@ -30,11 +31,15 @@ class Work(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a route asks for. `scope`: None lets everybody in. `pictures`: its body may hold pictures."""
+    """What a route asks for. `scope`: None lets everybody in. `pictures`: its body may hold pictures.
+
+    `of_library`: it tells of one library, which a caller has to be let in to.
+    """
 
     scope: Scope | None
     work: Work
     pictures: bool = False
+    of_library: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,19 @@ class Way:
     gate: Gate
     pattern: Pattern[str]
 
+    def find_library(self, path: str) -> str | None:
+        """Return the library that an address names, or else means; None where it is of none."""
+        if not self.gate.of_library:
+            return None
+        found = self.pattern.match(path)
+        return (found and found.groupdict().get("library")) or DEFAULT_LIBRARY
 
-def gated(scope: Scope | None, work: Work, *, pictures: bool = False) -> Callable[[F], F]:
+
+def gated(scope: Scope | None, work: Work, *, pictures: bool = False, of_library: bool = True) -> Callable[[F], F]:
     """Return what declares the gate of a route; it stands below the decorator that names the path."""
 
     def declare(endpoint: F) -> F:
-        vars(endpoint)["gate"] = Gate(scope, work, pictures)
+        vars(endpoint)["gate"] = Gate(scope, work, pictures, of_library)
         return endpoint
 
     return declare

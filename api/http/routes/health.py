@@ -1,7 +1,7 @@
 """Is the process alive, can it answer, and how is it doing."""
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from api import schemas
 from api.http.door.gates import Scope, Work, gated
@@ -25,7 +25,7 @@ async def check_readiness(service: ServiceDep) -> schemas.Status:
 
 
 @router.get("/metrics", response_class=Response)
-@gated(Scope.ADMIN, Work.LIGHT)
+@gated(Scope.ADMIN, Work.LIGHT, of_library=False)
 async def get_metrics(service: ServiceDep) -> Response:
     """Return the metrics in Prometheus's text format."""
-    return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(service.metrics.to_text(), media_type=CONTENT_TYPE_LATEST)

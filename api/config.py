@@ -38,8 +38,10 @@ class ApiSettings(BaseModel):
     preload_image: bool = Field(True, description="Load the image tower at the start, not at the first upload")
     follow_links: bool = Field(False, description="Give out files that links out of their folder lead to")
     strip_gps: bool = Field(False, description="Leave out of files that are given out where they were taken")
-    addresses: Literal["redirect", "off"] = Field(
-        "redirect", description="Send clients on to the address of a picture that was fetched; off: give out none"
+    addresses: Literal["stream", "redirect", "off"] = Field(
+        "stream",
+        description="Fetch the file of a picture at an address for clients; redirect: send them there, unless it is "
+        "signed; off: give out none",
     )
     embedding: Literal["same-origin", "same-site", "cross-origin"] = Field(
         "same-origin", description="Whose web pages may show pictures of the service"

@@ -21,6 +21,7 @@ from api.search.errors import (
     ImageNotFound,
     InvalidQuery,
     LinkNotFollowed,
+    NotFetched,
     Overloaded,
     PlaceNotRemovable,
 )
@@ -58,6 +59,7 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (LinkNotFollowed, 403),
     (AddressWithheld, 403),
     (PlaceNotRemovable, 403),
+    (NotFetched, 502),
     (Overloaded, 503),
     (NoTextTower, 422),
     (WeightsMissing, 503),

@@ -17,6 +17,7 @@ from api.http.decoding.gate import Decoding
 from api.http.door.admission import Admission
 from api.http.door.gates import SMALL_BODY, Work
 from api.http.executors import Executors
+from api.http.fetching import AddressFetches
 from api.http.metrics import Metrics
 from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.engine import SearchEngine
@@ -117,6 +118,7 @@ class Service:
         self._retry_at = 0.0  # and when it may be tried again
         self.executors = Executors()
         self.decoding = Decoding(settings.api, metrics)
+        self.fetches = AddressFetches(settings)
         self._follower: asyncio.Task[None] | None = None
         self._gpu: GpuVectors | None = None
         metrics.gpu_pictures.set_function(self._count_on_gpu)
@@ -146,6 +148,7 @@ class Service:
             for batchers in self._serving.batchers.values():
                 batchers.close()
         self.decoding.close()
+        self.fetches.close()
         self.executors.close()
 
     async def search(self, query: Query) -> SearchResult:

@@ -1,11 +1,14 @@
 """Settings of the read side. Only the `config.py` of each room reads the environment."""
 
 import ipaddress
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
+from api.keys.rates import RATE_PATTERN
 from indexer.library.config import LibrarySettings
+from indexer.library.layout import Layout
 
 
 class ApiSettings(BaseModel):
@@ -15,6 +18,21 @@ class ApiSettings(BaseModel):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0: any that is free")
     token: SecretStr | None = Field(None, description="Clients must send it as a bearer token")
     allow_anonymous: bool = Field(False, description="Listen beyond this machine without a token")
+    keys: Path | None = Field(None, description="File of keys (xuntu key); default: keys.json in the library")
+    anonymous_scopes: str | None = Field(
+        None,
+        pattern=r"^(search|files|index|admin)?(,(search|files|index|admin))*$",
+        description="What callers without a token may do, whatever keys there are: search,files",
+    )
+    rate: str = Field(
+        "", pattern=rf"^(?i:{RATE_PATTERN})?$", description="How often an address may ask: 600/min; empty: any number"
+    )
+    redis: SecretStr | None = Field(
+        None, description="Where several processes count rates together: redis://127.0.0.1:6379/0"
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1,::1", description="Proxies whose X-Forwarded-For is believed: addresses and networks; empty: none"
+    )
     max_upload_bytes: int = Field(32 * 2**20, ge=1, description="Larger pictures are refused; a request: twice that")
     max_batch: int = Field(64, ge=1, description="Texts encoded at once")
     max_picture_batch: int = Field(8, ge=1, description="Pictures encoded at once; each takes memory")
@@ -48,11 +66,23 @@ class ApiSettings(BaseModel):
     )
     follow_seconds: float = Field(1.0, gt=0, description="How often to look for a new build")
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, given: str) -> str:
+        for one in filter(None, map(str.strip, given.split(","))):
+            ipaddress.ip_network(one)
+        return given
+
 
 class Settings(LibrarySettings):
     """Everything the service needs."""
 
     api: ApiSettings = ApiSettings()
+
+    @property
+    def keys_file(self) -> Path:
+        """Where the keys are kept."""
+        return (self.api.keys or Layout(self.data).keys).absolute()
 
 
 def is_loopback(host: str) -> bool:

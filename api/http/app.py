@@ -9,9 +9,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.config import Settings, is_loopback
 from api.http.documentation import document, name_operation
-from api.http.door.access import OneToken
+from api.http.door.access import KnownCallers
 from api.http.door.door import Door
+from api.http.door.entrance import Entrance
 from api.http.door.gates import SMALL_BODY, Gates
+from api.http.door.key_ring import KeyRing
 from api.http.errors import http_problem, install_error_handlers
 from api.http.headers import Head, Protection, compress
 from api.http.metrics import Metrics
@@ -21,16 +23,24 @@ from api.http.service import Service
 from api.schemas import Problem
 
 
-def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
-    """Return the application. The library is opened when it starts; `local_only` answers to this machine's names."""
+def create_app(settings: Settings, *, local_only: bool = False, page_token: str | None = None) -> FastAPI:
+    """Return the application. The library is opened when it starts.
+
+    `local_only` answers to this machine's names; `page_token` is the secret of the page beside it. Raises
+    BackendNotInstalled and InvalidSetting.
+    """
     metrics = Metrics()
     service = Service(settings, metrics)
+    keys = KeyRing(settings.keys_file, follow_seconds=settings.api.follow_seconds)
+    entrance = Entrance(settings.api, KnownCallers(settings.api, keys, page_token), metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await service.start()
-        yield
-        await service.stop()
+        async with keys.follow():
+            await service.start()
+            yield
+            await service.stop()
+        await entrance.close()
 
     app = FastAPI(
         title="xuntu 寻图",
@@ -54,7 +64,7 @@ def create_app(settings: Settings, *, local_only: bool = False) -> FastAPI:
     app.add_middleware(Head)
     app.add_middleware(
         Door,
-        callers=OneToken(settings.api),
+        entrance=entrance,
         admission=service.admission,
         max_body=2 * settings.api.max_upload_bytes + SMALL_BODY,
     )

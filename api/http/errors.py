@@ -12,7 +12,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from api.http.headers import PROTECTION
-from api.http.refusals import RequestTooComplex, RequestTooLarge, TooManyRequests
+from api.http.refusals import (
+    KeyExpired,
+    RequestTooComplex,
+    RequestTooLarge,
+    ScopeMissing,
+    TokenNeeded,
+    TooManyRequests,
+)
 from api.schemas import Problem
 from api.search.errors import (
     AddressWithheld,
@@ -43,6 +50,9 @@ logger = logging.getLogger(__name__)
 
 # The first class that fits decides.
 _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
+    (TokenNeeded, 401),
+    (KeyExpired, 401),
+    (ScopeMissing, 403),
     (RequestTooLarge, 413),
     (RequestTooComplex, 422),
     (TooManyRequests, 429),
@@ -72,8 +82,6 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
 # What a bare status code means; of others the phrase is said.
 _HTTP: dict[int, str] = {
     400: mark("The request cannot be read."),
-    401: mark("A token is needed: send it as a bearer token in the Authorization header."),
-    403: mark("This key may not do that."),
     404: mark("There is nothing at this address."),
     405: mark("This address does not take that method."),
     413: mark("The request is too big."),
@@ -138,10 +146,20 @@ def problem_of(request: Request, error: ImageSearchError) -> JSONResponse:
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     if status >= 500 and not isinstance(error, Overloaded):  # that one is counted
         logger.warning("%s: %s", error.code, error)
-    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, (Overloaded, TooManyRequests)) else None
     # Names of files and folders only: where they lie is nobody's business.
     detail = error.text(language_of(request), lambda path: path.name)
-    return problem(request, status=status, code=error.code, detail=detail, headers=headers)
+    return problem(request, status=status, code=error.code, detail=detail, headers=_headers_of(error))
+
+
+def _headers_of(error: ImageSearchError) -> dict[str, str] | None:
+    if isinstance(error, (Overloaded, TooManyRequests)):
+        return {"Retry-After": str(error.retry_after_s)}
+    if isinstance(error, ScopeMissing):  # as RFC 6750 says it
+        return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{error.scope}"'}
+    if isinstance(error, (TokenNeeded, KeyExpired)):
+        is_missing = isinstance(error, TokenNeeded) and not error.was_given
+        return {"WWW-Authenticate": "Bearer" if is_missing else 'Bearer error="invalid_token"'}
+    return None
 
 
 def _on_known_error(request: Request, error: Exception) -> JSONResponse:

@@ -19,6 +19,10 @@ class Metrics:
         self.in_flight = Gauge("xuntu_in_flight", "Requests inside, by kind of work", ("work",), registry=self.registry)
         self.body_bytes = Gauge("xuntu_body_bytes", "Bytes of bodies that are held", registry=self.registry)
         self.refused = Counter("xuntu_refused", "Requests without room, by kind", ("work",), registry=self.registry)
+        self.caller_requests = Counter(
+            "xuntu_caller_requests", "Requests, by the name of the key", ("caller",), registry=self.registry
+        )
+        self.limited = Counter("xuntu_limited", "Requests beyond a rate", ("by",), registry=self.registry)
         self.stage_seconds = Histogram(
             "xuntu_stage_seconds", "Stages of a search", ("stage",), buckets=_SECONDS, registry=self.registry
         )

@@ -1,6 +1,9 @@
 """What can be wrong with a request before anybody looks at what it asks.
 
 RequestError
+├─ TokenNeeded                          no token, or one that nobody has
+├─ KeyExpired                           a key whose time is over
+├─ ScopeMissing                         a key that may not do that
 ├─ RequestTooLarge                      more bytes than its route takes
 ├─ RequestTooComplex                    JSON that is nested too deep, or has too many names or values
 └─ TooManyRequests                      a client that asks more often than it may
@@ -15,6 +18,41 @@ class RequestError(ImageSearchError):
 
     code = "request_error"
     users_mistake = True
+
+
+class TokenNeeded(RequestError):
+    """A request without a token, or with one that nobody has (`was_given`)."""
+
+    code = "unauthorized"
+
+    def __init__(self, *, was_given: bool) -> None:
+        self.was_given = was_given
+        said = message("A token is needed: send it as a bearer token in the Authorization header.")
+        if was_given:
+            said = message("This token is not known here. It may have been revoked: ask for a new one.")
+        super().__init__(said)
+
+
+class KeyExpired(RequestError):
+    """A key whose time is over."""
+
+    code = "key_expired"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(message("The key {name} has expired. Ask for a new one.", name=name))
+
+
+class ScopeMissing(RequestError):
+    """A key, or a caller without one, that may not do that."""
+
+    code = "forbidden"
+
+    def __init__(self, name: str, scope: str) -> None:
+        self.name, self.scope = name, scope
+        super().__init__(
+            message("This needs a key with the scope {scope}, which {name} does not have.", scope=scope, name=name)
+        )
 
 
 class RequestTooLarge(RequestError):

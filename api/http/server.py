@@ -1,6 +1,7 @@
 """Processes: the API server, and the page beside it."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from api.config import ApiSettings, Settings, is_loopback
 from api.http.app import create_app
 from api.http.connections import bounded_protocol
 from api.http.logs import set_up_logging
+from api.keys.records import split_names
+from api.keys.store import read_keys
 from indexer.library.errors import NoIndex
 from indexer.library.opened import open_build
 from models.config import load_settings
@@ -38,7 +41,7 @@ class AddressInUse(ImageSearchError):
 
 
 class UnsafeBind(ImageSearchError):
-    """Listening beyond this machine without a token."""
+    """Listening beyond this machine without a token or a key."""
 
     code = "unsafe_bind"
     users_mistake = True
@@ -46,8 +49,9 @@ class UnsafeBind(ImageSearchError):
     def __init__(self, host: str) -> None:
         super().__init__(
             message(
-                "Refusing to listen on {host} without a token: everyone who reaches it could see the pictures. Set "
-                "XUNTU_API__TOKEN, or say --allow-anonymous if that is what you want.",
+                "Refusing to listen on {host} without a token: everyone who reaches it could see the pictures. Make a "
+                "key (xuntu key create --name NAME), set XUNTU_API__TOKEN, or say --allow-anonymous if that is what "
+                "you want.",
                 host=host,
             )
         )
@@ -72,14 +76,15 @@ class UnsafePage(ImageSearchError):
 def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | None) -> None:
     """Serve the API, and the page where `ui_port` is given, until stopped.
 
-    `changes` are flags that beat the environment. Raises UnsafeBind, and what opening the library raises, before
-    anything listens; a library that is not there yet is waited for.
+    `changes` are flags that beat the environment. Raises UnsafeBind, KeysUnreadable, and what opening the library
+    raises, before anything listens; a library that is not there yet is waited for.
     """
     settings = load_settings(Settings, data=data)
     given = {name: value for name, value in changes.items() if value is not None}
-    settings.api = ApiSettings.model_validate({**dict(settings.api), **given})
+    settings.api = ApiSettings.model_validate({**settings.api.model_dump(), **given})
     api = settings.api
-    if not is_loopback(api.host) and api.token is None and not api.allow_anonymous:
+    keys = read_keys(settings.keys_file)
+    if not is_loopback(api.host) and api.token is None and not keys and not api.allow_anonymous:
         raise UnsafeBind(api.host)
     try:
         open_build(settings.data)
@@ -90,14 +95,15 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
         port = listener.getsockname()[1]
         host = f"[{api.host}]" if ":" in api.host else api.host
         tell(message("The API is at {address}, its documentation at /docs", address=f"http://{host}:{port}"))
-        page = None
+        page, page_token = None, None
         if ui_port is not None:
             reached = "127.0.0.1" if api.host in ("0.0.0.0", "::") else host  # noqa: S104 - nothing is bound here
-            page = _start_page("127.0.0.1", ui_port, f"http://{reached}:{port}", api)
+            page_token = secrets.token_urlsafe(32)  # its own, so that it needs neither a key nor the token
+            page = _start_page("127.0.0.1", ui_port, f"http://{reached}:{port}", page_token)
         # uvicorn sends itself the signal that stopped it once more when it is done; the page must be stopped first.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         set_up_logging(api.log_format)
-        app = create_app(settings, local_only=is_loopback(api.host))
+        app = create_app(settings, local_only=is_loopback(api.host), page_token=page_token)
         config = uvicorn.Config(
             app,
             http=bounded_protocol(api),
@@ -105,6 +111,7 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
             log_config=None,
             log_level="warning",
             access_log=False,
+            forwarded_allow_ips=split_names(api.trusted_proxies),
             server_header=False,
             timeout_graceful_shutdown=10,
         )
@@ -130,7 +137,8 @@ def serve_page(host: str, port: int, api_url: str | None, *, allow_anonymous: bo
     """
     if not is_loopback(host) and not allow_anonymous:
         raise UnsafePage(host)
-    page = _start_page(host, port, api_url, load_settings(Settings).api)
+    token = load_settings(Settings).api.token
+    page = _start_page(host, port, api_url, token.get_secret_value() if token else None)
     try:
         return page.wait()
     except KeyboardInterrupt:
@@ -139,14 +147,14 @@ def serve_page(host: str, port: int, api_url: str | None, *, allow_anonymous: bo
         _stop(page)
 
 
-def _start_page(host: str, port: int, api_url: str | None, api: ApiSettings) -> "subprocess.Popen[bytes]":
+def _start_page(host: str, port: int, api_url: str | None, token: str | None) -> "subprocess.Popen[bytes]":
     if find_spec("streamlit") is None:
         raise BackendNotInstalled("streamlit", "ui")
     room = find_spec("ui")
     script = Path((room and room.origin) or "ui/__init__.py").with_name("app.py")
     options = {"server.port": port, "server.address": host, "server.headless": "true"}
     flags = [f"--{name}={value}" for name, value in options.items()]
-    given = {"XUNTU_UI__API_URL": api_url, "XUNTU_API__TOKEN": api.token and api.token.get_secret_value()}
+    given = {"XUNTU_UI__API_URL": api_url, "XUNTU_API__TOKEN": token}
     page = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", str(script), *flags],
         env={**os.environ, **{name: value for name, value in given.items() if value}},

@@ -42,6 +42,11 @@ class Layout:
         """The file that says which encoder answers which kind of query."""
         return self.data / "routing.json"
 
+    @property
+    def keys(self) -> Path:
+        """The file of the keys of the REST API."""
+        return self.data / "keys.json"
+
     def vectors(self, encoder: str) -> Path:
         """Return the folder of an encoder's vector shards."""
         return self.data / "vectors" / encoder

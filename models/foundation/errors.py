@@ -24,6 +24,7 @@ ImageSearchError                        its text is shown as it stands, in Engli
 ├─ IndexerError                         indexer/errors.py
 ├─ SearchError                          api/search/errors.py
 ├─ RequestError                         api/http/refusals.py
+├─ KeysError                            api/keys/errors.py
 └─ ApiError                             api/client/errors.py
 """
 

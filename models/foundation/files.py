@@ -17,11 +17,15 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that a reader, or a crash, sees either the old content or all of the new."""
+def replace_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Write `data` to `path` so that a reader, or a crash, sees either the old content or all of the new.
+
+    `mode`: who may read and write it, less what the umask forbids; it is never wider, not even while it is written.
+    """
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    scratch.unlink(missing_ok=True)  # another mode may be on what a process of that number left
     try:
-        with scratch.open("wb") as file:
+        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -14,7 +14,7 @@ from indexer.library.errors import UnknownSource
 from models.pictures.errors import DECODE_REASONS, DecodeError, ImageTooLarge
 
 
-class Task(StrEnum):
+class DecodeTask(StrEnum):
     """What is wanted of a picture."""
 
     COST = "cost"
@@ -29,7 +29,7 @@ class Job:
     A thumbnail is WebP within a square of `side` pixels.
     """
 
-    task: Task
+    task: DecodeTask
     asked: PictureToDecode
     grant_bytes: int
     side: int = 0

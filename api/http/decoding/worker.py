@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
-from api.http.decoding.jobs import Job, Task, describe_error
+from api.http.decoding.jobs import DecodeTask, Job, describe_error
 from api.search.errors import CropOutside
 from api.search.pictures import decode_picture, find_cost
 from indexer.library.errors import UnknownSource
@@ -64,13 +64,13 @@ def _answer(job: Job) -> tuple[dict[str, Any], bytes]:
 
 
 def _do(job: Job) -> tuple[dict[str, Any], bytes]:
-    if job.task == Task.COST:
+    if job.task == DecodeTask.COST:
         cost = find_cost(job.asked)
         peak = -1 if cost.peak_bytes is None else cost.peak_bytes
         return {"width": cost.width, "height": cost.height, "peak": peak, "kept": cost.kept_bytes}, b""
     shown = decode_picture(job.asked)
     facts = {"width": shown.width, "height": shown.height}
-    if job.task == Task.THUMBNAIL:
+    if job.task == DecodeTask.THUMBNAIL:
         buffer = BytesIO()
         make_thumbnail(shown.image, job.side).save(buffer, "WEBP", quality=82, method=2)
         return facts, buffer.getvalue()

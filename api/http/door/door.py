@@ -1,19 +1,18 @@
 """The door itself: every request passes it before its body is read."""
 
-import logging
 from collections import deque
 
 from fastapi import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.door.access import Callers, read_token
 from api.http.door.admission import Admission, Place
+from api.http.door.entrance import Entrance
 from api.http.door.gates import SMALL_BODY, Gate, Way, Work
+from api.http.door.rates import rate_headers
 from api.http.errors import http_problem, problem_of
+from api.http.refusals import RequestError
 from api.search.errors import Overloaded
-
-logger = logging.getLogger(__name__)
 
 _OPEN = Gate(None, Work.LIGHT)  # of an address without a route
 
@@ -28,13 +27,13 @@ class Door:
         self,
         app: ASGIApp,
         *,
-        callers: Callers,
+        entrance: Entrance,
         admission: Admission,
         max_body: int,
     ) -> None:
         """`max_body`: the most bytes of a body that holds pictures."""
         self.app = app
-        self._callers = callers
+        self._entrance = entrance
         self._admission = admission
         self._max_body = max_body
 
@@ -48,7 +47,9 @@ class Door:
         gate = way.gate if way else _OPEN
         most = self._max_body if gate.pictures else SMALL_BODY
         size = _declared(request)
-        refusal = self._check_access(request, gate) or _check_size(request, size, most)
+        refusal = await self._check_access(request, gate)
+        send = _telling_rates(request, send)
+        refusal = refusal or _check_size(request, size, most)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
@@ -74,18 +75,13 @@ class Door:
         finally:
             place.leave()
 
-    def _check_access(self, request: Request, gate: Gate) -> Response | None:
-        """Return the refusal of one who may not do this."""
-        if gate.scope is None:
-            return None
-        caller = self._callers.find(read_token(request.headers))
-        if caller is None:
-            address = request.client.host if request.client else "?"
-            logger.warning("no valid token from %s for %s %s", address, request.method, request.url.path)
-            return http_problem(request, 401, {"WWW-Authenticate": "Bearer"})
-        if gate.scope not in caller.scopes:
-            return http_problem(request, 403)
-        request.scope["state"]["caller"] = caller
+    async def _check_access(self, request: Request, gate: Gate) -> Response | None:
+        """Return the refusal of one who may not do this, or not now."""
+        try:
+            if gate.scope is not None:
+                await self._entrance.check(request, gate.scope)
+        except RequestError as error:
+            return problem_of(request, error)
         return None
 
 
@@ -139,6 +135,20 @@ class _Counted:
     @property
     def _is_refused(self) -> bool:
         return self._received > self._most or self._overloaded is not None
+
+
+def _telling_rates(request: Request, send: Send) -> Send:
+    """Return what sends an answer with where its caller stands."""
+    headers = rate_headers(request.scope["state"].get("standings", ()))
+    if not headers:
+        return send
+
+    async def send_with_rates(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", []), *headers]
+        await send(message)
+
+    return send_with_rates
 
 
 def _declared(request: Request) -> int | None:

@@ -10,18 +10,13 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.routing import compile_path
 
+from api.keys.scopes import Scope
+
+__all__ = ["SMALL_BODY", "Gate", "Gates", "Scope", "Way", "Work", "gated"]
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 SMALL_BODY = 2**20  # bytes: what a body without pictures may have
-
-
-class Scope(StrEnum):
-    """What a caller may do."""
-
-    SEARCH = "search"
-    FILES = "files"
-    INDEX = "index"
-    ADMIN = "admin"
 
 
 class Work(StrEnum):

@@ -71,14 +71,14 @@ async def download_image(
     return RedirectResponse(found.address, headers=CACHE)
 
 
-class _Found(NamedTuple):
+class _ToSend(NamedTuple):
     opened: OpenOriginal
     form: str
     name: str
     tag: str
 
 
-def _prepare(row: ImageRow, opening: Callable[[], _Found | Redirect], *, strip_gps: bool) -> Response | Redirect:
+def _prepare(row: ImageRow, opening: Callable[[], _ToSend | Redirect], *, strip_gps: bool) -> Response | Redirect:
     """Open what is to be sent. Raises FileGone, FileChanged, LinkNotFollowed, PlaceNotRemovable or UnknownSource."""
     try:
         found = opening()
@@ -87,7 +87,7 @@ def _prepare(row: ImageRow, opening: Callable[[], _Found | Redirect], *, strip_g
     return found if isinstance(found, Redirect) else _send(row, found, strip_gps=strip_gps)
 
 
-def _send(row: ImageRow, found: _Found, *, strip_gps: bool) -> Response:
+def _send(row: ImageRow, found: _ToSend, *, strip_gps: bool) -> Response:
     """Return what sends a file. Raises FileChanged and PlaceNotRemovable; then it is closed."""
     opened, form, name, tag = found
     try:
@@ -102,24 +102,24 @@ def _send(row: ImageRow, found: _Found, *, strip_gps: bool) -> Response:
         raise
 
 
-def _open(row: ImageRow, limits: DecodeLimits, follow_links: bool) -> _Found | Redirect:
+def _open(row: ImageRow, limits: DecodeLimits, follow_links: bool) -> _ToSend | Redirect:
     opened = open_original(row, limits, follow_links=follow_links)
     if isinstance(opened, Redirect):
         return opened
-    return _Found(opened, row.format, row.shown_path.rpartition("/")[2], row.sha256)
+    return _ToSend(opened, row.format, row.shown_path.rpartition("/")[2], row.sha256)
 
 
 def _prepare_fetched(row: ImageRow, address: str, strip_gps: bool, data: bytes) -> Response:
-    return _send(row, _Found(OpenOriginal(data), row.format, name_at(address), row.sha256), strip_gps=strip_gps)
+    return _send(row, _ToSend(OpenOriginal(data), row.format, name_at(address), row.sha256), strip_gps=strip_gps)
 
 
-def _open_clip(row: ImageRow, follow_links: bool) -> _Found:
+def _open_clip(row: ImageRow, follow_links: bool) -> _ToSend:
     found = open_clip(row, follow_links=follow_links)
     if found is None:
         raise FileGone(row.id)
     opened, name = found
     tag = "-".join(format(one, "x") for one in opened.state or ())
-    return _Found(opened, "mov" if name.lower().endswith(".mov") else "mp4", name, tag)
+    return _ToSend(opened, "mov" if name.lower().endswith(".mov") else "mp4", name, tag)
 
 
 _VIDEO_TYPES: Final = {

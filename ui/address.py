@@ -85,7 +85,9 @@ NO_FILTERS = Filters()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address(SearchOptions):
-    """A whole search: `like`, `less` and `detail` are image ids; `uploads` name pictures of this session.
+    """A whole search: `like`, `less` and `detail` are image ids; `uploads` name pictures.
+
+    Those are of this session, or kept by the service.
 
     `crops` are parts of pictures that are asked for, as those of `like` are.
 
@@ -247,9 +249,17 @@ def crop_base(address: Address) -> Address:
 
 
 def clauses(address: Address, pictures: Mapping[str, str]) -> list[ClauseIn]:
-    """Return what to ask the service. `pictures` holds this session's uploads in base64; those missing are left out."""
+    """Return what to ask the service.
+
+    `pictures` holds the uploads in base64: those of this session, and, empty, those that the service keeps under their
+    names. Others are left out.
+    """
     texts = [ClauseIn(text=term.text, weight=AWAY_WEIGHT if term.away else 1.0) for term in split_text(address.text)]
-    uploads = [ClauseIn(image=pictures[name]) for name in address.uploads if name in pictures]
+    uploads = [
+        ClauseIn(image=pictures[name]) if pictures[name] else ClauseIn(upload=name)
+        for name in address.uploads
+        if name in pictures
+    ]
     like = [ClauseIn(image_id=image_id) for image_id in address.like]
     crops = [
         ClauseIn(image_id=one.image_id, crop=Region(x=one.x, y=one.y, width=one.width, height=one.height))

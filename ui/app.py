@@ -61,6 +61,7 @@ SAMPLE_COLOURS = ("blue", "orange", "green", "red", "yellow", "pink", "cyan", "b
 SIMILAR_K = 14
 MAX_UPLOADS = 8
 FRESH_S = 15
+KEPT = "sha256-"  # so the id of a picture begins that the service keeps
 
 
 @st.cache_resource(show_spinner=False, on_release=Client.close)
@@ -172,10 +173,21 @@ class Page:
         self.pictures = pictures
         self.address = read_address()
         self.lang = choose_lang(self.address.lang, st.context.locale)
-        self.uploads = get_uploads()
+        self.uploads = {**get_uploads(), **self._kept_uploads()}
         self.info: IndexInfo | None = None
         self.problem: ApiError | None = None
         self.found: Found | None = None
+
+    def _kept_uploads(self) -> dict[str, Upload]:
+        """Return those pictures of the address that the service keeps, and this session does not have."""
+        found = {}
+        for name in self.address.uploads:
+            if name.startswith(KEPT) and name not in get_uploads():
+                try:
+                    found[name] = Upload("", "", data_uri(self.client.upload_thumbnail(name), "image/webp"))
+                except ApiError as error:
+                    log.info("the picture of the address is not there: %s", error)  # the page says so
+        return found
 
     def draw(self) -> None:
         """Ask the service and show the three parts, the top first."""

@@ -262,7 +262,7 @@ def _note(address: Address, text: Strings, uploads: Mapping[str, Upload]) -> str
     asks_more = address.but(uploads=()).asks
     if any(name not in uploads for name in address.uploads):
         return text.upload_lost if asks_more else None  # else the middle of the page says it
-    return text.upload_note if address.uploads else None
+    return text.upload_note if any(uploads[name].data for name in address.uploads) else None
 
 
 def _filters(address: Address, text: Strings, info: IndexInfo | None) -> dict[str, Any]:

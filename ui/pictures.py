@@ -33,7 +33,10 @@ Key = tuple[str, str, int, int, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A picture the person gave: its name, its bytes in base64, and a small preview as a data: URI."""
+    """A picture the person gave: its name, its bytes in base64, and a small preview as a data: URI.
+
+    Of one that the service keeps (PUT /v1/uploads) there are no bytes here.
+    """
 
     name: str
     data: str

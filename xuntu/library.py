@@ -20,7 +20,6 @@ from indexer.config import IndexerSettings
 from indexer.library.builds.current import current_build
 from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.records import ImageRow
-from indexer.library.catalog.sorting import read_sort
 from indexer.library.duplicates.report import DuplicateReport, find_duplicates
 from indexer.library.errors import LibraryClosed, NoIndex
 from indexer.library.filters import Filter
@@ -196,8 +195,8 @@ class Library:
     def pictures(self, where: str | None = None, *, sort: str | None = None) -> Iterator[LibraryPicture]:
         """Yield the pictures of the build in use, those that satisfy `where` only; in ascending order of their ids.
 
-        With `sort` in the order of a field, such as "taken" or "-rating", a minus for the highest first. A library to
-        which nothing has been added has none. Raises InvalidFilter or InvalidSort.
+        With `sort` in the order of a field, such as "taken" or "-rating", a minus for the highest first; also "added"
+        and "random:42". A library to which nothing has been added has none. Raises InvalidFilter or InvalidSort.
 
             >>> import xuntu
             >>> with xuntu.open("data/demo") as library:  # made by: xuntu demo
@@ -212,7 +211,7 @@ class Library:
             found = engine.opened.catalog.ids_where(parse_filter(where.strip(), engine.fields()))
             ids = np.intersect1d(ids, found)
         if sort:
-            order = engine.opened.catalog.sort_ids(Filter(), read_sort(sort, engine.fields()))
+            order = engine.sort_ids(Filter(), sort)
             ids = order[np.isin(order, ids)]
         for start in range(0, len(ids), _PICTURES_AT_ONCE):
             chunk = ids[start : start + _PICTURES_AT_ONCE].tolist()

@@ -1,25 +1,39 @@
 """The calls of the REST API as data: what is sent, and how the answer is read. Nothing is sent here."""
 
 import base64
+import os
 import re
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from pydantic import BaseModel
 
 from api.images import ImageInput, read_image
 from api.schemas import (
+    BatchResponse,
+    DeletedPicture,
+    DuplicateList,
     Facets,
     FieldsInfo,
     FilterIn,
     ImageDetail,
     ImageList,
+    ImageVector,
     IndexInfo,
+    IndexReport,
+    JobInfo,
+    JobList,
+    Problem,
+    RootList,
     SearchOptions,
+    SearchRequest,
     SearchResponse,
     Status,
+    StoredPictures,
+    UploadInfo,
 )
 from api.search.options import OPTIONS
 from api.search.terms import read_terms
@@ -69,13 +83,15 @@ class File:
 class Call(Generic[T]):
     """A request, and how the body and the headers of its answer are read. `arguments` are those of httpx.
 
-    Calls only ask, so each may be sent again. Reading raises ValueError for an answer that is not the service's.
+    `repeatable`: sent twice it does no more than once, so that it may be sent again where nobody knows whether it
+    arrived. Reading raises ValueError for an answer that is not the service's.
     """
 
     path: str
     read: Callable[[bytes, Headers], T]
     method: str = "GET"
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    repeatable: bool = True
 
 
 def search(
@@ -84,10 +100,27 @@ def search(
     like: int | None,
     where: str | FilterIn | Mapping[str, Any] | None,
     options: Mapping[str, Any],
+    upload: str | None = None,
 ) -> Call[SearchResponse]:
     """Return the search for a sum of texts and pictures. Raises TypeError for what is no option, and DecodeError."""
-    body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options))
+    sent = [] if upload is None else [{"upload": upload}]
+    body = search_body([*make_clauses(asked, image, like), *sent], where, SearchOptions(**options))
     return Call("/v1/search", _model(SearchResponse), "POST", {"json": body})
+
+
+def search_batch(searches: Sequence[str | Mapping[str, Any] | SearchRequest]) -> Call[list[SearchResponse | Problem]]:
+    """Return several searches in one request: texts, or bodies of searches."""
+    bodies = [
+        {"clauses": [{"text": one}]}
+        if isinstance(one, str)
+        else one.model_dump(exclude_unset=True)
+        if isinstance(one, SearchRequest)
+        else dict(one)
+        for one in searches
+    ]
+    read = _model(BatchResponse)
+    arguments = {"json": {"searches": bodies}}
+    return Call("/v1/search/batch", lambda content, headers: read(content, headers).answers, "POST", arguments)
 
 
 def search_by_picture(
@@ -100,18 +133,25 @@ def search_by_picture(
     return Call("/v1/search/image", _model(SearchResponse), "POST", arguments)
 
 
-def similar(image_id: int, where: str | None, options: Mapping[str, Any]) -> Call[SearchResponse]:
+def similar(
+    image_id: int, where: str | None, options: Mapping[str, Any], crop: Sequence[int] | None = None
+) -> Call[SearchResponse]:
     """Return the search for what is like a picture of the library. Raises TypeError for what is no option of it."""
     for option in OPTIONS:
         if option.about_words and option.name in options:
             raise TypeError(f"similar() takes no option about words: {option.name}")
     params = _changed(SearchOptions(**options)) | ({"where": where} if where else {})
+    if crop is not None:
+        params["crop"] = ",".join(map(str, crop))
     return Call(f"/v1/images/{image_id}/similar", _model(SearchResponse), arguments={"params": params})
 
 
-def images(where: str | None, sort: str, k: int, offset: int) -> Call[ImageList]:
+def images(
+    where: str | None, sort: str, k: int, offset: int, after: str, before: str, fields: Sequence[str]
+) -> Call[ImageList]:
     """Return the question which pictures there are."""
-    params = {"sort": sort, "k": k, "offset": offset} | ({"where": where} if where else {})
+    further = {"where": where, "after": after, "before": before, "fields": list(fields)}
+    params = {"sort": sort, "k": k, "offset": offset} | {name: value for name, value in further.items() if value}
     return Call("/v1/images", _model(ImageList), arguments={"params": params})
 
 
@@ -131,15 +171,116 @@ def thumbnail(image_id: int, size: int | None, part: int | None) -> Call[bytes]:
     return Call(f"/v1/images/{image_id}/thumbnail", lambda content, _: content, arguments={"params": params})
 
 
+def put_image(image: ImageInput, name: str | None, index: bool) -> Call[StoredPictures]:
+    """Return the request to keep a picture. Raises DecodeError, and TypeError for pixels or bytes without a name."""
+    if name is None:
+        if not isinstance(image, (str, os.PathLike)):
+            raise TypeError("put_image() needs the name of a picture that is not a file")
+        name = os.path.basename(image)  # noqa: PTH119 - of whatever is a path
+    params = {"name": name, "index": str(index).lower()}
+    headers = {"Content-Type": "application/octet-stream"}
+    arguments = {"params": params, "content": read_image(image), "headers": headers}
+    return Call("/v1/images", _model(StoredPictures), "PUT", arguments)
+
+
+def delete_image(image_id: int, index: bool) -> Call[DeletedPicture]:
+    """Return the request to delete the file of a picture."""
+    arguments = {"params": {"index": str(index).lower()}}
+    return Call(f"/v1/images/{image_id}", _model(DeletedPicture), "DELETE", arguments, repeatable=False)
+
+
+def submit(kind: str, options: Mapping[str, Any], key: str | None) -> Call[JobInfo]:
+    """Return the request for a job. It has a key, so that asked for twice it is done once."""
+    body = {"kind": kind, **{name: value for name, value in options.items() if value is not None}}
+    headers = {"Idempotency-Key": key or secrets.token_hex(16)}
+    return Call("/v1/jobs", _model(JobInfo), "POST", {"json": body, "headers": headers})
+
+
+def jobs() -> Call[JobList]:
+    """Return the question which jobs there are."""
+    return Call("/v1/jobs", _model(JobList))
+
+
+def job(job_id: str) -> Call[JobInfo]:
+    """Return the question how a job stands."""
+    return Call(f"/v1/jobs/{quote(job_id, safe='')}", _model(JobInfo))
+
+
+def cancel(job_id: str) -> Call[JobInfo]:
+    """Return the request to end a job."""
+    return Call(f"/v1/jobs/{quote(job_id, safe='')}", _model(JobInfo), "DELETE")
+
+
+def job_events(job_id: str) -> Call[JobInfo]:
+    """Return the request to be told how a job goes, whose answer is a stream."""
+    return Call(f"/v1/jobs/{quote(job_id, safe='')}/events", _model(JobInfo))
+
+
+def roots() -> Call[RootList]:
+    """Return the question what the library is made of."""
+    return Call("/v1/roots", _model(RootList))
+
+
+def report(kind: str | None, code: str | None, k: int, cursor: str | None) -> Call[IndexReport]:
+    """Return the question which files are not indexed, and why."""
+    given = {"kind": kind, "code": code, "k": k, "cursor": cursor}
+    params = {name: value for name, value in given.items() if value is not None}
+    return Call("/v1/index/report", _model(IndexReport), arguments={"params": params})
+
+
+def duplicates(k: int, cursor: str | None) -> Call[DuplicateList]:
+    """Return the question which pictures are duplicates."""
+    params: dict[str, Any] = {"k": k} | ({"cursor": cursor} if cursor else {})
+    return Call("/v1/duplicates", _model(DuplicateList), arguments={"params": params})
+
+
+def vector(image_id: int, encoder: str | None) -> Call[ImageVector]:
+    """Return the question for the vector of a picture."""
+    params = {} if encoder is None else {"encoder": encoder}
+    return Call(f"/v1/images/{image_id}/vector", _model(ImageVector), arguments={"params": params})
+
+
+def upload(image: ImageInput) -> Call[UploadInfo]:
+    """Return the request to keep a picture for a while. Raises DecodeError."""
+    arguments = {"content": read_image(image), "headers": {"Content-Type": "application/octet-stream"}}
+    return Call("/v1/uploads", _model(UploadInfo), "PUT", arguments)
+
+
+def upload_thumbnail(upload_id: str) -> Call[bytes]:
+    """Return the request for a thumbnail of a picture that was sent."""
+    return Call(f"/v1/uploads/{quote(upload_id, safe='')}/thumbnail", lambda content, _: content)
+
+
+def delete_upload(upload_id: str) -> Call[None]:
+    """Return the request to delete a picture that was sent."""
+    return Call(f"/v1/uploads/{quote(upload_id, safe='')}", lambda _content, _headers: None, "DELETE")
+
+
 def fields() -> Call[FieldsInfo]:
     """Return the question what pictures can be filtered by."""
     return Call("/v1/fields", _model(FieldsInfo))
 
 
-def facets(names: Sequence[str] | None, where: str | None) -> Call[Facets]:
-    """Return the request to count the values of fields."""
-    params: dict[str, Any] = {} if names is None else {"fields": list(names)}
-    return Call("/v1/facets", _model(Facets), arguments={"params": params | ({"where": where} if where else {})})
+def facets(names: Sequence[str] | None, where: str | None, how: Mapping[str, Any]) -> Call[Facets]:
+    """Return the request to count the values of fields in the library. `how` are the fields of `CountOptions`."""
+    further = {"fields": None if names is None else list(names), "where": where or None}
+    params = {**how, **{name: value for name, value in further.items() if value is not None}}
+    return Call("/v1/facets", _model(Facets), arguments={"params": params})
+
+
+def search_facets(
+    names: Sequence[str] | None,
+    asked: Sequence[str | ClauseLike],
+    image: "ImageInput | None",
+    like: int | None,
+    where: str | FilterIn | Mapping[str, Any] | None,
+    how: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> Call[Facets]:
+    """Return the request to count the values of fields in the hits of a search. Raises as `search`."""
+    body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options))
+    body |= {**how, "fields": None if names is None else list(names)}
+    return Call("/v1/facets", _model(Facets), "POST", {"json": body})
 
 
 def index() -> Call[IndexInfo]:
@@ -185,7 +326,16 @@ def _clause(one: ClauseLike) -> dict[str, Any]:
     picture = _base64(one.image) if isinstance(one.image, bytes) else one.image
     box = getattr(one, "crop", None)  # written as a mapping, or as a box
     crop = box if box is None or isinstance(box, Mapping) else {name: getattr(box, name) for name in _BOX}
-    found = {"text": one.text, "image": picture, "image_id": one.image_id, "weight": one.weight, "crop": crop}
+    found: dict[str, Any] = {
+        "text": one.text,
+        "image": picture,
+        "image_id": one.image_id,
+        "weight": one.weight,
+        "crop": crop,
+    }
+    vector = getattr(one, "vector", None)  # as numbers, which may be an array, or packed
+    numbers = vector if vector is None or isinstance(vector, str) else [float(number) for number in vector]
+    found |= {"upload": getattr(one, "upload", None), "vector": numbers, "encoder": getattr(one, "encoder", None)}
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -1,15 +1,41 @@
 """The typed client of the REST API."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack
 
 from api.client import calls
 from api.client.calls import Call, ClauseLike, File
 from api.client.connection import Connection, Outcome
 from api.client.retries import RetryPolicy
+from api.client.waiting import Waiting, no_one
 from api.images import ImageInput
-from api.schemas import Facets, FieldsInfo, FilterIn, Hit, ImageDetail, ImageList, IndexInfo, SearchResponse, Status
+from api.schemas import (
+    MAX_VALUES,
+    DeletedPicture,
+    DuplicateList,
+    Facets,
+    FieldsInfo,
+    FilterIn,
+    Hit,
+    ImageDetail,
+    ImageList,
+    ImageVector,
+    IndexInfo,
+    IndexReport,
+    JobInfo,
+    JobKind,
+    JobList,
+    ListedImage,
+    Problem,
+    ProblemKind,
+    RootList,
+    SearchRequest,
+    SearchResponse,
+    Status,
+    StoredPictures,
+    UploadInfo,
+)
 from api.search.options import PictureKeywords, SearchKeywords
 
 if TYPE_CHECKING:
@@ -19,6 +45,7 @@ if TYPE_CHECKING:
     import httpx
 
 T = TypeVar("T")
+Step: TypeAlias = Literal["year", "month", "day"]
 
 _PAGE = 100  # hits asked for at once where all are wanted
 
@@ -67,6 +94,7 @@ class Client(Connection):
         *asked: str | ClauseLike,
         image: "ImageInput | None" = None,
         like: int | None = None,
+        upload: str | None = None,
         where: str | FilterIn | Mapping[str, Any] | None = None,
         **options: Unpack[SearchKeywords],
     ) -> SearchResponse:
@@ -74,8 +102,8 @@ class Client(Connection):
 
         Texts are read as on the command line: "2:雪山" counts twice, "-人" is away from it, and others are one text;
         `Clause(text=...)` is taken as it is. `image` is a picture file, its bytes or a PIL image, `like` the id of a
-        picture, `where` an expression or the fields of `FilterIn`. Raises ApiError, and DecodeError for an `image`
-        that cannot be read.
+        picture, `upload` that of one that was sent before, `where` an expression or the fields of `FilterIn`. Raises
+        ApiError, and DecodeError for an `image` that cannot be read.
 
         >>> import xuntu
         >>> client = xuntu.connect("http://127.0.0.1:8000")  # xuntu serve --data data/demo
@@ -83,23 +111,23 @@ class Client(Connection):
         ['chelsea.png']
         >>> client.close()
         """
-        return self._send(calls.search(asked, image, like, where, options))
+        return self._send(calls.search(asked, image, like, where, options, upload))
 
     def search_all(
         self,
         *asked: str | ClauseLike,
         image: "ImageInput | None" = None,
         like: int | None = None,
+        upload: str | None = None,
         where: str | FilterIn | Mapping[str, Any] | None = None,
         **options: Unpack[SearchKeywords],
     ) -> Iterator[Hit]:
         """Yield all hits, which are fetched in pages of `k`. A build that is published meanwhile may repeat some."""
-        offset: int | None = options.get("offset", 0)
-        while offset is not None:
-            page = {"k": _PAGE, **options, "offset": offset}
-            answer = self._send(calls.search(asked, image, like, where, page))
+        page: dict[str, Any] | None = {"k": _PAGE, **options}
+        while page is not None:
+            answer = self._send(calls.search(asked, image, like, where, page, upload))
             yield from answer.hits
-            offset = answer.next_offset
+            page = None if answer.next is None else {**page, "offset": 0, "after": answer.next}
 
     def search_by_picture(
         self,
@@ -116,18 +144,73 @@ class Client(Connection):
         """
         return self._send(calls.search_by_picture(image, text, weight, where, options))
 
-    def similar(self, image_id: int, *, where: str | None = None, **options: Unpack[PictureKeywords]) -> SearchResponse:
-        """Return a page of the pictures like one of the library, which is left out. Raises ApiError."""
-        return self._send(calls.similar(image_id, where, options))
+    def similar(
+        self,
+        image_id: int,
+        *,
+        crop: Sequence[int] | None = None,
+        where: str | None = None,
+        **options: Unpack[PictureKeywords],
+    ) -> SearchResponse:
+        """Return a page of the pictures like one of the library, which is left out. Raises ApiError.
+
+        `crop` is the part of it that is asked with, in pixels: from the left, from the top, width, height.
+        """
+        return self._send(calls.similar(image_id, where, options, crop))
+
+    def search_batch(
+        self, searches: Sequence[str | Mapping[str, Any] | SearchRequest]
+    ) -> list[SearchResponse | Problem]:
+        """Return the answers to up to 64 searches, in their order; for one that cannot be answered the problem.
+
+        A search is a text, or the body of a search, as `search_body` makes it. Raises ApiError where none is answered.
+        """
+        return self._send(calls.search_batch(searches))
+
+    def upload(self, image: ImageInput) -> UploadInfo:
+        """Send a picture that is kept for a while, a day by default, to be asked with by its id. Raises as `search`."""
+        return self._send(calls.upload(image))
+
+    def upload_thumbnail(self, upload_id: str) -> bytes:
+        """Return a WebP of a picture that was sent. Raises ApiError: ProblemError, upload_gone."""
+        return self._send(calls.upload_thumbnail(upload_id))
+
+    def delete_upload(self, upload_id: str) -> None:
+        """Delete a picture that was sent, if it is still there. Raises ApiError."""
+        return self._send(calls.delete_upload(upload_id))
 
     # Pictures
 
-    def images(self, *, where: str | None = None, sort: str = "-taken", k: int = 100, offset: int = 0) -> ImageList:
+    def images(
+        self,
+        *,
+        where: str | None = None,
+        sort: str = "-taken",
+        k: int = 100,
+        offset: int = 0,
+        after: str = "",
+        before: str = "",
+        fields: Sequence[str] = (),
+    ) -> ImageList:
         """Return the pictures that satisfy `where`, `k` of them from place `offset` in the order of a field.
 
-        A minus before the field puts the highest first. Raises ApiError.
+        A minus before the field puts the highest first; there are also added and random. `after` is `next` of an
+        answer, `before` its `previous`; `fields` is what else is told of each picture. Raises ApiError.
         """
-        return self._send(calls.images(where, sort, k, offset))
+        return self._send(calls.images(where, sort, k, offset, after, before, fields))
+
+    def images_all(
+        self, *, where: str | None = None, sort: str = "-taken", k: int = 500, fields: Sequence[str] = ()
+    ) -> Iterator[ListedImage]:
+        """Yield all pictures that satisfy `where`, which are fetched in pages of `k`. Raises ApiError.
+
+        Builds that are published meanwhile neither repeat nor pass over a picture that stays as it is.
+        """
+        after: str | None = ""
+        while after is not None:
+            page = self._send(calls.images(where, sort, k, 0, after, "", fields))
+            yield from page.images
+            after = page.next
 
     def image(self, image_id: int) -> ImageDetail:
         """Return what the catalog knows of a picture. Raises ApiError: ProblemError, image_not_found."""
@@ -147,15 +230,130 @@ class Client(Connection):
         """
         return self._send(calls.thumbnail(image_id, size, part))
 
+    def put_image(self, image: ImageInput, *, name: str | None = None, index: bool = False) -> StoredPictures:
+        """Keep a picture in the service's folder of uploads, under the name of its file or this one.
+
+        With `index` a job brings it into the library at once. Raises ApiError; DecodeError for one that cannot be read.
+        """
+        return self._send(calls.put_image(image, name, index))
+
+    def delete_image(self, image_id: int, *, index: bool = False) -> DeletedPicture:
+        """Delete the file of a picture in the folder of uploads. Raises ApiError: ProblemError for any other."""
+        return self._send(calls.delete_image(image_id, index))
+
+    # Work on the library
+
+    def submit(self, kind: JobKind, *, key: str | None = None, **options: Any) -> JobInfo:
+        """Ask for work on the library, and return the job: `options` are the fields of `JobRequest`.
+
+        Asked for twice by the same `key`, it is one job; without one each call has its own. Raises ApiError.
+        """
+        return self._send(calls.submit(kind, options, key))
+
+    def jobs(self) -> JobList:
+        """Return the jobs that are kept, the latest first. Raises ApiError."""
+        return self._send(calls.jobs())
+
+    def job(self, job_id: str) -> JobInfo:
+        """Return how a job stands. Raises ApiError: ProblemError, job_not_found."""
+        return self._send(calls.job(job_id))
+
+    def cancel(self, job_id: str) -> JobInfo:
+        """Have a job end; what it has done is kept. Raises ApiError: ProblemError, job_not_found."""
+        return self._send(calls.cancel(job_id))
+
+    def wait(
+        self, job: JobInfo | str, *, timeout_s: float | None = None, on_progress: Callable[[JobInfo], None] = no_one
+    ) -> JobInfo:
+        """Return a job when it has ended, however it has; `on_progress` is told what changes meanwhile.
+
+        Raises ApiError, and TimeoutError where it has not ended in `timeout_s`.
+        """
+        waiting = Waiting(job if isinstance(job, str) else job.id, timeout_s, on_progress)
+        while True:
+            found = self.job(waiting.job_id)
+            wait_s = waiting.look_at(found)
+            if wait_s is None:
+                return found
+            time.sleep(wait_s)
+
+    def follow(self, job: JobInfo | str) -> Iterator[JobInfo]:
+        """Yield how a job stands whenever something has changed, at last how it has ended. Raises ApiError."""
+        import httpx
+
+        call = calls.job_events(job if isinstance(job, str) else job.id)
+        try:
+            with self._http.stream(**self._request(call)) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise self._error(answer)
+                for line in answer.iter_lines():
+                    if line.startswith("data: "):
+                        yield call.read(line[6:].encode(), answer.headers)
+        except httpx.HTTPError as error:
+            self._read(call, error)
+
+    def vector(self, image_id: int, *, encoder: str | None = None) -> ImageVector:
+        """Return the vector of a picture, of length 1, of the main encoder or of another of the library.
+
+        It can be searched with: `Clause(vector=...)`. Raises ApiError.
+        """
+        return self._send(calls.vector(image_id, encoder))
+
     # The library
+
+    def roots(self) -> RootList:
+        """Return the sources of the library, and the folders that jobs may add. Raises ApiError."""
+        return self._send(calls.roots())
+
+    def report(
+        self, *, kind: ProblemKind | None = None, code: str | None = None, k: int = 100, cursor: str | None = None
+    ) -> IndexReport:
+        """Return a page of the files that are not indexed, or not all of them, and why. Raises ApiError."""
+        return self._send(calls.report(kind, code, k, cursor))
+
+    def duplicates(self, *, k: int = 100, cursor: str | None = None) -> DuplicateList:
+        """Return a page of what the latest job of the kind `duplicates` found. Raises ApiError."""
+        return self._send(calls.duplicates(k, cursor))
 
     def fields(self) -> FieldsInfo:
         """Return what pictures can be filtered and counted by. Raises ApiError."""
         return self._send(calls.fields())
 
-    def facets(self, fields: Sequence[str] | None = None, *, where: str | None = None) -> Facets:
-        """Count the values of `fields` (None: of all that are counted) in the pictures `where`. Raises ApiError."""
-        return self._send(calls.facets(fields, where))
+    def facets(
+        self,
+        fields: Sequence[str] | None = None,
+        *,
+        where: str | None = None,
+        by: Step = "year",
+        folder: str = "",
+        depth: int = 1,
+        limit: int = MAX_VALUES,
+    ) -> Facets:
+        """Count the values of `fields` (None: of all that are counted) in the pictures `where`. Raises ApiError.
+
+        Dates are counted `by` year, month or day; the field path has the folders below `folder`, down to `depth`.
+        """
+        how = {"by": by, "folder": folder, "depth": depth, "limit": limit}
+        return self._send(calls.facets(fields, where, how))
+
+    def search_facets(  # noqa: PLR0913 - as `search`, and what is counted
+        self,
+        *asked: str | ClauseLike,
+        names: Sequence[str] | None = None,
+        image: "ImageInput | None" = None,
+        like: int | None = None,
+        where: str | FilterIn | Mapping[str, Any] | None = None,
+        by: Step = "year",
+        folder: str = "",
+        depth: int = 1,
+        limit: int = MAX_VALUES,
+        first: int = 1_000,
+        **options: Unpack[SearchKeywords],
+    ) -> Facets:
+        """Count as `facets` the values of the fields `names` in the `first` hits of a search. Raises as `search`."""
+        how = {"by": by, "folder": folder, "depth": depth, "limit": limit, "first": first}
+        return self._send(calls.search_facets(names, asked, image, like, where, how, options))
 
     def index(self) -> IndexInfo:
         """Return what the library holds and what it was built with. Raises ApiError."""
@@ -174,7 +372,7 @@ class Client(Connection):
         while True:
             tries += 1
             outcome = self._try(call)
-            wait_s = self._wait_s(tries, outcome)
+            wait_s = self._wait_s(tries, outcome, repeatable=call.repeatable)
             if wait_s is None:
                 return self._read(call, outcome)
             time.sleep(wait_s)

@@ -21,26 +21,35 @@ def list_command(
     ] = "-taken",
     k: Annotated[int, typer.Option("--k", min=1, max=MAX_K, help="Number of pictures")] = 20,
     offset: Annotated[int, typer.Option(min=0, max=MAX_OFFSET, help="Pictures to pass over")] = 0,
+    after: Annotated[
+        str, typer.Option(help="Where the page begins, in place of --offset: `next` of an answer with --json.")
+    ] = "",
+    fields: Annotated[
+        list[str] | None,
+        typer.Option(help="What of each picture is told with --json, such as camera,tags; may be repeated."),
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """List the pictures that satisfy some conditions, in the order of a field."""
     from api.search.engine import SearchEngine
-    from api.search.listing import list_pictures
+    from api.search.listing import PageOfList
     from indexer.library.catalog.filter_parser import parse_filter
     from indexer.library.filters import Filter
 
     settings = settings_for(context, data)
     engine = SearchEngine.open(settings.data, runtime=settings.runtime)
     conditions = parse_filter(where.strip(), engine.fields()) if where and where.strip() else Filter()
-    found = list_pictures(engine, conditions, sort, k=k, offset=offset)
+    page = PageOfList(k=k, offset=offset, after=after, fields=fields or ())
+    found = engine.list_page(conditions, sort, page)
     if as_json:
         names = ("id", "width", "height")
         images = [
-            {name: getattr(row, name) for name in names} | {"path": row.shown_path, "root": str(row.root), "value": one}
+            {name: getattr(row, name) for name in names}
+            | {"path": row.shown_path, "root": str(row.root), "value": one, "fields": found.facts.get(row.id, {})}
             for row, one in found.pictures
         ]
-        print_json({"images": images, "total": found.total, "next_offset": found.next_offset})
+        print_json({"images": images, "total": found.total, "next_offset": found.next_offset, "next": found.next})
         return
     label = verbatim(found.field.title(language()))
     rows = [(row.id, "" if one is None else str(one), row.place) for row, one in found.pictures]

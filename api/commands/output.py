@@ -58,6 +58,7 @@ def print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None:
                 "language": result.language,
                 "clauses": [read.to_dict() for read in result.clauses],
                 "notes": [{"code": note.code, "message": note.text(language())} for note in result.notes],
+                "next": result.next,
             }
         )
         return
@@ -77,7 +78,12 @@ def _hit_fields(hit: "SearchHit") -> dict[str, Any]:
     if hit.part:
         told = {"number": hit.part.number, "region": hit.part.is_region, "at": hit.part.at}
         further["part"] = told | asdict(hit.part.box)
-    further |= {"moments": list(map(asdict, hit.moments)), "reasons": list(map(asdict, hit.reasons))}
+    further |= {
+        "fields": dict(hit.fields),
+        "moments": list(map(asdict, hit.moments)),
+        "reasons": list(map(asdict, hit.reasons)),
+        "explanation": asdict(hit.explanation) if hit.explanation else None,
+    }
     return {name: getattr(hit, name) for name in names} | {"root": str(hit.root), **further}
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.commands.explanations import print_explanations
 from api.commands.options import with_search_options
 from api.commands.output import print_result, reading, tell_reliability
 from indexer.command_settings import settings_for
@@ -51,6 +52,7 @@ def search(
 ) -> None:
     """Find pictures by words, by pictures, or by a sum of both."""
     from api.search.engine import SearchEngine
+    from api.search.errors import InvalidQuery
     from api.search.query import Clause, Query, parse_terms, read_options
     from models.pictures.errors import DecodeError
     from models.pictures.limits import DecodeLimits
@@ -69,6 +71,8 @@ def search(
             where=where or None,
             **read_options(options, flags=True),
         )
+        if not query.clauses:
+            raise InvalidQuery(message("Nothing was asked. Say what is in the picture, or show one."))
         engine = SearchEngine.open(
             settings.data,
             limits,
@@ -89,7 +93,9 @@ def search(
         title = describe(query.clauses, image or [])
         write_result_sheet(engine, [(title, query, result)], sheet)
         tell(message("Drawn into {sheet}.", sheet=sheet))
-    print_result(result, offset=query.offset, as_json=as_json)
+    print_result(result, offset=result.offset, as_json=as_json)
+    if not as_json:
+        print_explanations(result)
     if not as_json and any(hit.relevance is not None for hit in [*result.hits, *result.nearest]):
         tell_reliability(engine.list_kinds())
 

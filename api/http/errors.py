@@ -9,9 +9,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from api.http.headers import PROTECTION
+from api.http.jobs.errors import JobError, JobNotFound, NoDuplicatesReport, RootNotAllowed, TooManyJobs
+from api.http.kept_pictures.errors import KeepingOff, NoRoom, NotUploaded, UnreadKind, UploadError, UploadFolderError
 from api.http.refusals import (
     KeyExpired,
     RequestTooComplex,
@@ -26,13 +29,17 @@ from api.search.errors import (
     FileChanged,
     FileGone,
     ImageNotFound,
+    InvalidCursor,
     InvalidQuery,
     LinkNotFollowed,
     NotFetched,
     Overloaded,
     PlaceNotRemovable,
+    UploadGone,
+    UploadsOff,
+    UploadsUnavailable,
 )
-from indexer.library.errors import InvalidFilter, InvalidSort, LibraryError
+from indexer.library.errors import InvalidFilter, InvalidSort, LibraryError, UnknownFields
 from models.foundation.errors import (
     BackendNotInstalled,
     ImageSearchError,
@@ -56,12 +63,25 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (RequestTooLarge, 413),
     (RequestTooComplex, 422),
     (TooManyRequests, 429),
+    (TooManyJobs, 429),
+    (JobNotFound, 404),
+    (NoDuplicatesReport, 404),
+    (RootNotAllowed, 403),
+    (JobError, 422),
+    (UnreadKind, 415),
+    (NotUploaded, 403),
+    (KeepingOff, 403),
+    (NoRoom, 507),
+    (UploadFolderError, 503),
+    (UploadError, 422),
     (ImageTooLarge, 413),
     (DecodeError, 422),
     (UnknownWords, 422),
     (InvalidQuery, 422),
     (InvalidFilter, 422),
     (InvalidSort, 422),
+    (UnknownFields, 422),
+    (InvalidCursor, 422),
     (UnknownEncoder, 400),
     (ImageNotFound, 404),
     (FileGone, 404),
@@ -70,6 +90,9 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (AddressWithheld, 403),
     (PlaceNotRemovable, 403),
     (NotFetched, 502),
+    (UploadGone, 404),
+    (UploadsOff, 404),
+    (UploadsUnavailable, 507),
     (Overloaded, 503),
     (NoTextTower, 422),
     (WeightsMissing, 503),
@@ -122,7 +145,16 @@ def problem(
     request: Request, *, status: int, code: str, detail: str, headers: dict[str, str] | None = None
 ) -> JSONResponse:
     """Return a problem document."""
-    document = Problem(
+    return _answer(_document(request, status, code, detail), headers)
+
+
+def _answer(document: Problem, headers: dict[str, str] | None) -> JSONResponse:
+    sent = {**PROTECTION, "Cache-Control": "no-store", "Vary": "Accept-Language", **(headers or {})}
+    return JSONResponse(document.model_dump(), document.status, sent, media_type="application/problem+json")
+
+
+def _document(request: Request, status: int, code: str, detail: str) -> Problem:
+    return Problem(
         type=f"urn:xuntu:{code.replace('_', '-')}",
         title=HTTPStatus(status).phrase,
         status=status,
@@ -130,8 +162,6 @@ def problem(
         code=code,
         request_id=getattr(request.state, "request_id", ""),
     )
-    sent = {**PROTECTION, "Cache-Control": "no-store", "Vary": "Accept-Language", **(headers or {})}
-    return JSONResponse(document.model_dump(), status, sent, media_type="application/problem+json")
 
 
 def http_problem(request: Request, status: int, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -143,16 +173,20 @@ def http_problem(request: Request, status: int, headers: dict[str, str] | None =
 
 def problem_of(request: Request, error: ImageSearchError) -> JSONResponse:
     """Return the problem document of an error that a person may read."""
+    return _answer(describe_error(request, error), _headers_of(error))
+
+
+def describe_error(request: Request, error: ImageSearchError) -> Problem:
+    """Return what a problem document says of an error that a person may read."""
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     if status >= 500 and not isinstance(error, Overloaded):  # that one is counted
         logger.warning("%s: %s", error.code, error)
     # Names of files and folders only: where they lie is nobody's business.
-    detail = error.text(language_of(request), lambda path: path.name)
-    return problem(request, status=status, code=error.code, detail=detail, headers=_headers_of(error))
+    return _document(request, status, error.code, error.text(language_of(request), lambda path: path.name))
 
 
 def _headers_of(error: ImageSearchError) -> dict[str, str] | None:
-    if isinstance(error, (Overloaded, TooManyRequests)):
+    if isinstance(error, (Overloaded, TooManyRequests, TooManyJobs)):
         return {"Retry-After": str(error.retry_after_s)}
     if isinstance(error, ScopeMissing):  # as RFC 6750 says it
         return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{error.scope}"'}
@@ -160,6 +194,11 @@ def _headers_of(error: ImageSearchError) -> dict[str, str] | None:
         is_missing = isinstance(error, TokenNeeded) and not error.was_given
         return {"WWW-Authenticate": "Bearer" if is_missing else 'Bearer error="invalid_token"'}
     return None
+
+
+def describe_invalid(request: Request, error: ValidationError) -> Problem:
+    """Return what a problem document says of a part of a request that is not what its schema says."""
+    return _document(request, 422, "invalid_request", _explain_all(request, error.errors(), skipped=0))
 
 
 def _on_known_error(request: Request, error: Exception) -> JSONResponse:
@@ -171,16 +210,19 @@ def _on_known_error(request: Request, error: Exception) -> JSONResponse:
 def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
+    return problem(request, status=422, code="invalid_request", detail=_explain_all(request, error.errors(), skipped=1))
+
+
+def _explain_all(request: Request, errors: Sequence[Mapping[str, Any]], *, skipped: int) -> str:
     language = language_of(request)
-    details = [_explain(part).text(language) for part in error.errors()[:3]]
-    return problem(request, status=422, code="invalid_request", detail=" ".join(details))
+    return " ".join(_explain(part, skipped).text(language) for part in errors[:3])
 
 
-def _explain(error: Mapping[str, Any]) -> Message:
-    """Return one validation error as a sentence that names the field."""
+def _explain(error: Mapping[str, Any], skipped: int) -> Message:
+    """Return one validation error as a sentence that names the field, without the first names of where it is."""
     if error["type"] == "json_invalid":
         return message("The body is not valid JSON.")
-    where = ".".join(str(part) for part in error["loc"][1:]) or "body"
+    where = ".".join(str(part) for part in error["loc"][skipped:]) or "body"
     return message("{where}: {why}.", where=where, why=validation_reason(error))
 
 

@@ -1,7 +1,5 @@
 """What routes ask for: the service, and the translation of schemas into queries."""
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -14,15 +12,12 @@ from api import schemas
 from api.http.door.admission import Place
 from api.http.errors import language_of
 from api.http.service import Service
-from api.search.errors import InvalidQuery
 from api.search.query import Clause, Query, read_options
 from api.search.results import HitPart, SearchHit, SearchResult
 from indexer.library.addresses.shown import shown_address
 from indexer.library.annotations.fields import Choice, Field, FieldSet
 from indexer.library.catalog.filter_parser import narrow, parse_filter
 from indexer.library.filters import Filter
-from models.foundation.messages import message
-from models.pictures.parts import Box
 
 
 async def get_service(request: Request) -> Service:
@@ -111,34 +106,20 @@ def _further_conditions(given: schemas.FilterIn) -> Iterator[tuple[str, str, str
             yield name.strip().lower(), match[1] if match else "=", value[match.end() :] if match else value
 
 
-def to_clause(clause: schemas.ClauseIn) -> Clause:
-    """Return a clause as the engine takes it. Raises InvalidQuery."""
-    image = None
-    if clause.image is not None:
-        encoded = clause.image.partition(",")[2] if clause.image.startswith("data:") else clause.image
-        try:
-            image = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise InvalidQuery(message("The image is not base64.")) from error
-    # JSON can hold half a character, which says nothing.
-    text = None if clause.text is None else clause.text.encode("utf-8", "ignore").decode()
-    crop = Box(**clause.crop.model_dump()) if clause.crop else None
-    return Clause(text=text, image=image, image_id=clause.image_id, weight=clause.weight, crop=crop)
-
-
 def to_query(clauses: Sequence[Clause], where: Filter | None, options: BaseModel) -> Query:
     """Return a query with the options of a request, whose model is made `with_options`. Raises InvalidQuery."""
     return Query(clauses=clauses, where=where, **read_options(dict(options)))
 
 
-def to_response(result: SearchResult, *, offset: int, language: str) -> schemas.SearchResponse:
+def to_response(result: SearchResult, *, language: str) -> schemas.SearchResponse:
     """Return a result as it travels; roots by name only."""
-    end = offset + len(result.hits)
+    end = result.offset + len(result.hits)
     return schemas.SearchResponse(
         hits=list(map(_to_hit, result.hits)),
         nearest=list(map(_to_hit, result.nearest)),
         total=result.total,
         next_offset=end if result.hits and result.more else None,
+        next=result.next,
         timings_ms=schemas.Timings(**result.timings_ms),
         build=result.build,
         encoder=result.encoder,
@@ -171,7 +152,20 @@ def _to_hit(hit: SearchHit) -> schemas.Hit:
             )
             for reason in hit.reasons
         ],
+        explanation=schemas.HitExplanation(**asdict(hit.explanation)) if hit.explanation else None,
+        fields=shown_values(hit.fields),
     )
+
+
+def shown_values(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is told of a picture as it travels: names as valid Unicode, and no more of a path than elsewhere."""
+    return {name: shown_path(value) if name == "path" and value else _valid(value) for name, value in found.items()}
+
+
+def _valid(value: Any) -> Any:
+    if isinstance(value, str):
+        return displayable(value)
+    return [_valid(one) for one in value] if isinstance(value, list) else value
 
 
 def to_part(part: HitPart) -> schemas.Part:

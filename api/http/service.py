@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 from PIL import Image
 
 from api.config import ApiSettings, Settings
@@ -18,14 +19,19 @@ from api.http.door.admission import Admission
 from api.http.door.gates import SMALL_BODY, Work
 from api.http.executors import Executors
 from api.http.fetching import AddressFetches
+from api.http.jobs.local import LocalJobs
+from api.http.jobs.places import JobRoot, list_job_roots
+from api.http.jobs.records import JobRecord
+from api.http.jobs.webhook import Webhook
 from api.http.metrics import Metrics
 from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.engine import SearchEngine
-from api.search.pictures import QueryPictures
+from api.search.pictures import PictureToDecode, QueryPictures
 from api.search.plan import Encoded, EncoderPlan, Plan
 from api.search.query import Clause, Query
 from api.search.results import SearchResult
-from api.search.stages import run_search
+from api.search.stages import run_search, run_searches
+from api.search.uploads import CheckedPicture, KeptPicture, UploadStore
 from indexer.library.builds.current import current_build
 from indexer.library.errors import NoIndex
 from indexer.library.index.faiss.gpu_vectors import GpuVectors
@@ -33,13 +39,16 @@ from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.parted import PartedIndex
 from indexer.library.layout import Layout
 from indexer.library.opened import open_build
+from indexer.library.thumbnails import THUMBNAIL_SIDE
 from models.foundation.errors import ImageSearchError
 from models.foundation.vectors import Pixels, Vectors
 from models.pictures.limits import DecodeLimits
 
 logger = logging.getLogger(__name__)
 
+_SEARCHED_AT_ONCE = 4  # of the searches of one request
 _RETRY_SECONDS = 30.0
+_CLEAN_SECONDS = 30.0
 _QUICK = range(1, 101)  # characters of a text that is read in less time than handing it to a thread takes
 
 
@@ -113,10 +122,18 @@ class Service:
         self.metrics = metrics
         self.admission = _admission(settings.api, metrics)
         self._layout = Layout(settings.data.absolute())
+        self.webhook = Webhook(settings.api, offline=settings.offline)
+        self.jobs = LocalJobs(self._layout, on_end=self._tell_of_job)
+        self.uploads = UploadStore(
+            self._layout.uploads,
+            max_bytes=settings.api.uploads_bytes,
+            max_age_s=3_600 * settings.api.uploads_hours,
+        )
+        self._clean_at = 0.0  # when uploads are to be looked through
         self._serving: Serving | None = None
         self._failed: str | None = None  # the build that could not be opened,
         self._retry_at = 0.0  # and when it may be tried again
-        self.executors = Executors()
+        self.executors = Executors(lambda kind, waited_s: metrics.queue_seconds.labels(kind).observe(waited_s))
         self.decoding = Decoding(settings.api, metrics)
         self.fetches = AddressFetches(settings)
         self._follower: asyncio.Task[None] | None = None
@@ -130,14 +147,22 @@ class Service:
             raise NoIndex(self._layout.data)
         return self._serving
 
+    @property
+    def has_library(self) -> bool:
+        """Whether there is a build to answer from."""
+        return self._serving is not None
+
     async def start(self) -> None:
         """Open the build in use, if there is one, and begin to follow. Raises IndexMismatch or IndexDamaged."""
         with contextlib.suppress(NoIndex):
             await self._open()
         self._follower = asyncio.create_task(self._follow())
+        self.jobs.start()
 
     async def stop(self) -> None:
-        """Stop following."""
+        """Stop following, and interrupt the job that runs."""
+        await self.jobs.stop()
+        self.webhook.stop()
         if self._gpu:
             self._gpu.close()
         if self._follower:
@@ -154,9 +179,63 @@ class Service:
     async def search(self, query: Query) -> SearchResult:
         """Answer `query`; texts and pictures of requests that come together are encoded together."""
         result = await run_search(self.serving, query)
+        self._observe(result)
+        return result
+
+    async def search_many(self, queries: Sequence[Query]) -> list[SearchResult | ImageSearchError]:
+        """Answer queries of one request from one build, each with a result or with what is wrong. Raises NoIndex."""
+        results = await run_searches(self.serving, queries, at_once=_SEARCHED_AT_ONCE)
+        for one in results:
+            if isinstance(one, SearchResult):
+                self._observe(one)
+        return results
+
+    async def keep_upload(self, data: bytes) -> KeptPicture:
+        """Keep a picture to be asked with for a while.
+
+        Raises DecodeError, ImageTooLarge, UploadsOff and UploadsUnavailable.
+        """
+        self.uploads.check_room(len(data))
+        asked = PictureToDecode(limits=self._upload_limits, short_side=1, long_side=THUMBNAIL_SIDE, data=data)
+        width, height, thumbnail = await self.decoding.check_upload(asked, THUMBNAIL_SIDE)
+        return await self.executors.files(self.uploads.keep, data, CheckedPicture(width, height, thumbnail))
+
+    @property
+    def _upload_limits(self) -> DecodeLimits:
+        settings = self.settings
+        return DecodeLimits(
+            max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes, extra_formats=False
+        )
+
+    def _observe(self, result: SearchResult) -> None:
         for stage in ("encode", "search"):
             self.metrics.stage_seconds.labels(stage).observe(result.timings_ms[stage] / 1000)
-        return result
+
+    def list_job_roots(self) -> list[JobRoot]:
+        """Return the places that jobs may read. Not for the loop."""
+        roots = self._serving.engine.opened.catalog.list_roots() if self._serving else []
+        return list_job_roots(self.settings.api, roots)
+
+    def _tell_of_job(self, job: JobRecord) -> None:
+        self.webhook.tell(
+            "job.ended", job=job.id, kind=job.kind, state=job.state, result=job.result, library=self._layout.data.name
+        )
+
+    def _tell_of_build(self, before: Serving | None, after: Serving) -> None:
+        """Have the webhook told of a build that is in use now; not of the first, with which the service starts."""
+        if before is None and self._follower is None:
+            return
+        opened = after.engine.opened
+        ids = opened.index.list_ids()
+        known = before.engine.opened.index.list_ids() if before else ids[:0]
+        self.webhook.tell(
+            "build.published",
+            build=opened.manifest.build,
+            pictures=len(opened.index),
+            added=len(np.setdiff1d(ids, known, assume_unique=True)),
+            removed=len(np.setdiff1d(known, ids, assume_unique=True)),
+            library=opened.layout.data.name,
+        )
 
     async def _follow(self) -> None:
         """Use every build that is published, until this is stopped: what goes wrong is logged, and tried again."""
@@ -168,6 +247,7 @@ class Service:
         while True:
             await asyncio.sleep(self.settings.api.follow_seconds)
             try:
+                await self._clean_uploads()
                 await self._use_newest()
             except NoIndex:
                 pass
@@ -175,6 +255,12 @@ class Service:
                 logger.error("the new build is not used: %s", error)
             except Exception:  # whatever it is, the next build is followed
                 logger.exception("the new build is not used")
+
+    async def _clean_uploads(self) -> None:
+        """Delete uploads that are too old, once in a while."""
+        if time.monotonic() >= self._clean_at:
+            self._clean_at = time.monotonic() + _CLEAN_SECONDS
+            await asyncio.to_thread(self.uploads.clean)
 
     async def _use_newest(self) -> None:
         """Answer from the build in use, if that is another than before; one that failed is left alone for a while."""
@@ -191,12 +277,14 @@ class Service:
         """Open and warm up the build in use beside the one that answers, then let it answer."""
         serving = await asyncio.to_thread(self._load)
         opened = serving.engine.opened
-        self._serving = serving
+        before, self._serving = self._serving, serving
         self.metrics.pictures.set(len(opened.index))
         self.metrics.build.clear()
         for index in opened.indexes:
             self.metrics.build.labels(opened.manifest.build, index.entry.encoder).set(1)
         logger.info("answering from build %s (%d pictures)", opened.manifest.build, len(opened.index))
+        if self.settings.api.webhook:
+            await asyncio.to_thread(self._tell_of_build, before, serving)
 
     async def _use_gpu(self) -> None:
         """Have the GPU, if there is one, search the build in use; until it does, the processor answers."""
@@ -215,15 +303,12 @@ class Service:
 
     def _load(self) -> Serving:
         settings = self.settings
-        limits = DecodeLimits(
-            max_pixels=settings.max_pixels, max_bytes=settings.api.max_upload_bytes, extra_formats=False
-        )
         before = self._serving
         opened = open_build(settings.data, catalog=before.engine.opened.catalog if before else None)
         known = {batchers.encoders: batchers for batchers in before.batchers.values()} if before else {}
         encoders = load_encoders(opened, settings.runtime, known)
         engine = SearchEngine(
-            opened, encoders, limits, hub_correction=settings.hub_correction, routing=settings.routing
+            opened, encoders, self._upload_limits, hub_correction=settings.hub_correction, routing=settings.routing
         )
         _warm_up_all(engine, known, image=settings.api.preload_image)
         batchers = {name: known.get(one) or self._put_batchers(one) for name, one in encoders.items()}
@@ -243,8 +328,14 @@ class Service:
 
         return Batchers(
             encoders,
-            MicroBatcher(encode_texts, max_batch=api.max_batch),
-            MicroBatcher(encode_images, max_batch=api.max_picture_batch),
+            MicroBatcher(
+                encode_texts, max_batch=api.max_batch, on_wait=self.metrics.queue_seconds.labels("texts").observe
+            ),
+            MicroBatcher(
+                encode_images,
+                max_batch=api.max_picture_batch,
+                on_wait=self.metrics.queue_seconds.labels("pictures").observe,
+            ),
         )
 
 

@@ -1,8 +1,11 @@
 """What a search answers: hits, and how the query was read."""
 
+from typing import Any
+
 from pydantic import BaseModel, Field
 
 from api.schemas.base import Language, Likelihood, Region
+from api.schemas.explanations import HitExplanation
 from api.search.options import SpanKind
 
 
@@ -61,6 +64,10 @@ class Hit(BaseModel):
     part: Part | None = Field(None, description="What was found of a picture or a video; null: all of it")
     moments: list[FoundMoment] = Field([], description="Of a video: its best moments, at most 5, in the order of time")
     reasons: list[FoundIn] = Field([], description="Why it was found, where more than pictures was looked at")
+    explanation: HitExplanation | None = Field(
+        None, description="What its score and its place are made of, with `explain`"
+    )
+    fields: dict[str, Any] = Field({}, description="What else was asked for, by name; null: not known of it")
 
 
 class Timings(BaseModel):
@@ -134,6 +141,7 @@ class SearchResponse(BaseModel):
     nearest: list[Hit] = []
     total: int
     next_offset: int | None
+    next: str | None = Field(None, description="Where the next page begins, as `after`; null after the last")
     timings_ms: Timings
     build: str
     encoder: str

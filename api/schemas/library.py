@@ -19,9 +19,11 @@ class FieldInfo(BaseModel):
 
 
 class FieldsInfo(BaseModel):
-    """The fields of the pictures of this library."""
+    """The fields of the pictures of this library; by what they are sorted (`sort`), and what is told (`fields`)."""
 
     fields: list[FieldInfo]
+    sorts: list[str] = []
+    told: list[str] = []
 
 
 class FacetValue(BaseModel):
@@ -33,17 +35,23 @@ class FacetValue(BaseModel):
 
 
 class Facet(BaseModel):
-    """The values of one field, and how many pictures have each; most first, moments by their year."""
+    """The values of one field, and how many pictures have each; most first, dates and folders in their own order.
+
+    Pictures may have several values, and count with each. A folder counts all that lies in it and in its own folders.
+    """
 
     field: str
     label: str
     values: list[FacetValue]
+    missing: int = Field(0, description="Pictures without a value; of paths, those in no folder here")
+    more: int = Field(0, description="Further values, beyond the limit")
 
 
 class Facets(BaseModel):
-    """What the pictures that satisfy some conditions are like."""
+    """What pictures are like: `counted` of them were looked at, which of hits are the first, of `total` there are."""
 
     total: int
+    counted: int = 0
     facets: list[Facet]
 
 

@@ -72,12 +72,18 @@ class ListedImage(BaseModel):
     width: int
     height: int
     value: str | int | float | None = None
+    fields: dict[str, Any] = Field({}, description="What else was asked for, by name; null: not known of it")
 
 
 class ImageList(BaseModel):
-    """One page of the pictures that satisfy some conditions. `total` counts all of them."""
+    """One page of the pictures that satisfy some conditions. `total` counts all of them.
+
+    With `next` and `previous`, paging neither repeats nor passes over pictures that stay, whatever else comes and goes.
+    """
 
     images: list[ListedImage]
     total: int
     next_offset: int | None = Field(None, description="Where the next page begins; null after the last")
+    next: str | None = Field(None, description="Where the next page begins, as `after`; null after the last")
+    previous: str | None = Field(None, description="Where the previous page ends, as `before`; null before the first")
     build: str

@@ -1,12 +1,18 @@
 """Query -> ranked hits."""
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from api.search.encoders import EncoderSpace, EncoderTowers, get_space, load_encoders
+from api.search.errors import ImageNotFound
+from api.search.kept import Kept
+from api.search.listing import Lister, Listing, PageOfList
+from api.search.orders import Orders
 from api.search.pictures import PictureToDecode, QueryPictures, decode_here
 from api.search.plan import Encoded, Plan
 from api.search.planner import Planner
@@ -17,14 +23,18 @@ from api.search.results import HitPart, SearchResult
 from api.search.routing import Router
 from api.search.stages import run_now, run_search
 from indexer.library.annotations.fields import FieldSet
+from indexer.library.catalog.counts import Counts
 from indexer.library.catalog.records import ImageRow
+from indexer.library.filters import Filter
 from indexer.library.index.port import Mask
 from indexer.library.opened import OpenBuild, open_build
 from indexer.library.routing import Routes, Routing
 from models.encoders.runtime import Runtime
-from models.foundation.vectors import Ids
+from models.foundation.vectors import Ids, Vectors
 from models.pictures.limits import DecodeLimits
 from models.relevance.curves import Fit
+
+_KEPT_COUNTS = 64
 
 
 class SearchEngine:
@@ -55,6 +65,8 @@ class SearchEngine:
         self._router = Router(self.spaces, opened.layout.routing, routing)
         self._planner = Planner(opened, self.spaces, self._router, limits or DecodeLimits())
         self._ranker = Ranker(opened, self.spaces)
+        self.counts: Kept[Hashable, Counts] = Kept(_KEPT_COUNTS)  # of values, as facets.py has them
+        self._lister = Lister(opened, Orders(opened.catalog, self._ranker.holds), self._ranker.duplicates)
 
     @classmethod
     def open(
@@ -109,7 +121,28 @@ class SearchEngine:
 
     def rank(self, plan: Plan, encoded: Mapping[str, Encoded]) -> SearchResult:
         """Search with the vectors of what `plan` asks each of its encoders, by their names. Raises InvalidQuery."""
-        return self._ranker.rank(plan, encoded)
+        return self._ranker.rank(plan, encoded) if plan.query.clauses else self._lister.answer(plan)
+
+    def find_ids(self, plan: Plan, encoded: Mapping[str, Encoded], most: int) -> tuple[Ids, int]:
+        """Return the ids of the first `most` hits of a plan with clauses, and how many hits there are, as `rank`."""
+        return self._ranker.find_ids(plan, encoded, most)
+
+    def list_page(self, where: Filter, sort: str, page: PageOfList) -> Listing:
+        """Return a page of the pictures that satisfy `where`, in the order of a field.
+
+        Raises InvalidSort, InvalidFilter, InvalidCursor or UnknownFields.
+        """
+        return self._lister.list_page(where, sort, page)
+
+    def sort_ids(self, where: Filter, sort: str) -> Ids:
+        """Return the ids of all pictures that satisfy `where`, in the order of a field. Raises as `list_page`."""
+        return self._lister.sort_ids(where, sort)
+
+    def find_unpublished(self) -> list[int]:
+        """Return the ids of the pictures that a run has added since this build was made, ascending."""
+        found = np.array(self.opened.catalog.list_unpublished(self.opened.manifest.generation), np.int64)
+        unpublished: list[int] = found[~self.holds(found)].tolist()
+        return unpublished
 
     def get_space(self, name: str | None = None) -> EncoderSpace:
         """Return a space by its encoder's name, without one the main one. Raises InvalidQuery."""
@@ -118,6 +151,16 @@ class SearchEngine:
     def get_image(self, image_id: int) -> ImageRow:
         """Return what is known of a picture of this build. Raises ImageNotFound."""
         return self._planner.get_image(image_id)
+
+    def get_vector(self, image_id: int, name: str | None = None) -> tuple[EncoderSpace, Vectors]:
+        """Return a picture's vector, float32 (dim,), of the main encoder or of a named one, and its space.
+
+        Raises InvalidQuery for another encoder, and ImageNotFound for a picture that the space does not have.
+        """
+        space = self.get_space(name)
+        if not space.holds(image_id):
+            raise ImageNotFound(image_id)
+        return space, space.index.fetch(np.array([image_id]))[0]
 
     @property
     def encoders(self) -> EncoderTowers:

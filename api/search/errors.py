@@ -3,9 +3,13 @@
 SearchError
 ├─ InvalidQuery                         empty, too long, contradictory; says what
 │  └─ CropOutside                       a part to ask with that the picture does not have
+├─ InvalidCursor                        a place in a list (after, before) of another list, or of none
 ├─ ImageNotFound                        no such picture id
 ├─ InvalidRouting                       routes that name no kind of query, or no encoder of the library
 ├─ FileGone                             the picture is known, its file is no longer there
+├─ UploadGone                           no picture is kept under this id, or no longer
+├─ UploadsOff                           this service keeps no pictures that are sent
+├─ UploadsUnavailable                   a picture that is sent cannot be kept now
 ├─ FileChanged                          something else lies there by now
 ├─ LinkNotFollowed                      it is a link that leads out of its folder
 ├─ AddressWithheld                      the picture is at an address that is not given out
@@ -45,6 +49,21 @@ class CropOutside(InvalidQuery):
                 width=width,
                 height=height,
             )
+        )
+
+
+class InvalidCursor(SearchError):
+    """An `after` or `before` that is not what an answer gave, or not for this question."""
+
+    code = "invalid_cursor"
+    users_mistake = True
+
+    def __init__(self, *, of_another: bool = False) -> None:
+        self.of_another = of_another
+        super().__init__(
+            message("The cursor belongs to another question: ask the same as before with it, or begin without it.")
+            if of_another
+            else message("The cursor cannot be read. Give `next` or `previous` of an answer as it is.")
         )
 
 
@@ -90,6 +109,35 @@ class FileGone(SearchError):
                 image_id=image_id,
             )
         )
+
+
+class UploadGone(SearchError):
+    """An id under which no picture is kept that was sent, or no longer."""
+
+    code = "upload_gone"
+    users_mistake = True
+
+    def __init__(self, upload_id: str) -> None:
+        self.upload_id = upload_id
+        super().__init__(message("The uploaded picture is not there, or no longer. Send it again: PUT /v1/uploads"))
+
+
+class UploadsOff(SearchError):
+    """A service that keeps no pictures that are sent."""
+
+    code = "uploads_off"
+
+    def __init__(self) -> None:
+        super().__init__(message("This service keeps no uploaded pictures. Send the picture with each search."))
+
+
+class UploadsUnavailable(SearchError):
+    """A picture that cannot be kept: it is too large for all that may be kept, or the folder cannot be written."""
+
+    code = "uploads_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(message("The uploaded picture cannot be kept. Send the picture with each search."))
 
 
 class FileChanged(SearchError):

@@ -1,12 +1,14 @@
 """Several rankings of the same pictures -> one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from api.search.duplicate_collapse import Scores
+from api.search.explanation import RankedBy, RankShare
 from api.search.plan import Plan
 from api.search.retrievers.vectors import VectorRetriever
 from api.search.retrievers.words import WordRetriever, among
@@ -21,12 +23,19 @@ _UNSURE_WEIGHT = 1.0  # of the same where the query may mean something else
 _DAMPING = 60  # of the paper: how little the first places of a ranking outweigh the next
 _DECIMALS = 12  # sums that agree so far are a tie
 
+Sums = npt.NDArray[np.float64]
+
 
 def fuse(rankings: Sequence[Ids], weights: Sequence[float]) -> Ids:
     """Return the ids of all rankings by reciprocal rank fusion (Cormack, Clarke and Buettcher 2009), best first.
 
     A picture counts weight / (60 + rank) for each ranking it is in. Ties: as in the first ranking, then the lower id.
     """
+    return fuse_scores(rankings, weights)[0]
+
+
+def fuse_scores(rankings: Sequence[Ids], weights: Sequence[float]) -> tuple[Ids, Sums]:
+    """Return what `fuse` does, and what each picture counts, float64 (n,)."""
     ids, places = np.unique(np.concatenate([np.empty(0, np.int64), *rankings]), return_inverse=True)
     sums = np.zeros(len(ids))
     first = np.full(len(ids), np.iinfo(np.int64).max)
@@ -37,8 +46,18 @@ def fuse(rankings: Sequence[Ids], weights: Sequence[float]) -> Ids:
             first[here] = np.arange(len(ranking))
         sums[here] += weight / (_DAMPING + 1 + np.arange(len(ranking)))
         done += len(ranking)
-    fused: Ids = ids[np.lexsort((ids, first, -sums.round(_DECIMALS)))]
-    return fused
+    order = np.lexsort((ids, first, -sums.round(_DECIMALS)))
+    return ids[order], sums[order]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _FusedRanking:
+    """A ranking that is fused, and how much it counts; `encoder`: whose it is, if it is one by vectors."""
+
+    by: RankedBy
+    ids: Ids
+    weight: float
+    encoder: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +78,7 @@ class Fusion:
 
         Scores are those of the first space whose index has the picture, 0 where there is none.
         """
-        ids = self._fused
+        ids, _ = self._fused
         if not len(self.near):
             return self._scored(ids[start:end], len(ids))
         fullest = max(self.vectors, key=lambda one: one.space.index.count(self.where))
@@ -89,18 +108,47 @@ class Fusion:
         looked_at = self.vectors if self.plan.query.match != "text" else ()
         return [one.retrieve(self.plan, self.where, FUSED).ids for one in looked_at]
 
+    def fused_score(self, image_id: int) -> float:
+        """Return what a picture counts, 0 where it is not among the first of any ranking."""
+        ids, sums = self._fused
+        return float(sums[ids == image_id].sum())
+
+    def list_shares(self, image_id: int) -> Iterator[RankShare]:
+        """Yield what each ranking that has a picture adds to what it counts."""
+        for way in self._ways:
+            for place in np.flatnonzero(way.ids == image_id).tolist():
+                rank = place + 1
+                said = self._list_said(image_id) if way.by == "preference" else ()
+                weight = float(way.weight)
+                share = weight / (_DAMPING + rank)
+                yield RankShare(by=way.by, rank=rank, weight=weight, share=share, encoder=way.encoder, said=said)
+
+    def _list_said(self, image_id: int) -> tuple[str, ...]:
+        return tuple(one.span.said for one in self.plan.preferences if (one.ids == image_id).any())
+
     @cached_property
-    def _fused(self) -> Ids:
+    def _fused(self) -> tuple[Ids, Sums]:
+        return fuse_scores([way.ids for way in self._ways], [way.weight for way in self._ways])
+
+    @cached_property
+    def _ways(self) -> list[_FusedRanking]:
         plan, alone = self.plan, not len(self.near)
         share = sum(one.weight for one in self.vectors)
-        ways = list(zip(self._near, (one.weight / share for one in self.vectors), strict=False))
-        ways.append((self.said if alone else self.said[:FUSED], _LOOSE_WEIGHT if plan.matches.loose else 1.0))
+        ways = [
+            _FusedRanking("vectors", ids, one.weight / share, one.space.name)
+            for ids, one in zip(self._near, self.vectors, strict=False)
+        ]
+        ways.append(
+            _FusedRanking(
+                "words", self.said if alone else self.said[:FUSED], _LOOSE_WEIGHT if plan.matches.loose else 1.0
+            )
+        )
         if plan.preferences:
             kinds = {one.span.kind for one in plan.preferences}  # of paris 2023 each makes the other likely
             sure = len(kinds) > 1 or any(not one.span.shown for one in plan.preferences)
             weight = _PREFERRED_WEIGHT if sure else _UNSURE_WEIGHT
-            ways += [(ids, weight * share) for ids, share in self._preferred]
-        return fuse(*zip(*ways, strict=True))
+            ways += [_FusedRanking("preference", ids, weight * share) for ids, share in self._preferred]
+        return ways
 
     @cached_property
     def _preferred(self) -> list[tuple[Ids, float]]:

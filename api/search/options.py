@@ -15,6 +15,8 @@ MAX_K = 500
 MAX_OFFSET = 1_000_000
 MAX_ENCODERS = 16
 MAX_PLAIN = 32
+MAX_FIELDS = 32
+MAX_CURSOR = 4_000  # characters
 MAX_CLAUSES = 16  # not an option: how many things one query may ask for
 
 # What a piece of a text is read as. scene: what a picture shows; the others are what vectors do not know: words that
@@ -114,6 +116,19 @@ class SearchOptions:
         refusal=mark("offset is how many hits are passed over: give a number from {low} to {high}."),
         flag="--offset",
     )
+    after: str = _declare(
+        "",
+        description="Where the page begins, in place of offset: `next` of an answer to the same question",
+        flag="--after",
+    )
+    fields: Sequence[str] = _declare(
+        (),
+        description="What of each picture is told, such as taken, camera, place, tags or rating (see /v1/fields); "
+        "several are parted by commas",
+        max_items=MAX_FIELDS,
+        refusal=mark("fields names what is told of pictures: at most {max_items}."),
+        flag="--fields",
+    )
     min_score: float | None = _declare(
         None,
         description="Leave out hits below this cosine",
@@ -135,7 +150,7 @@ class SearchOptions:
     sort: str = _declare(
         "",
         description="Put the hits that were found in the order of a field, such as taken or -rating (a minus: the "
-        "highest first); which they are it does not change",
+        "highest first); which they are it does not change. Where nothing is searched for, it is the order of all",
         flag="--sort",
     )
     match: Match = _declare(  # noqa: RUF009 - a field
@@ -188,6 +203,12 @@ class SearchOptions:
         former="spaces",
         former_flag="--space",
     )
+    explain: bool = _declare(
+        False,
+        description="Say of each hit what its score and its place are made of: what each clause, encoder, ranking and "
+        "correction adds",
+        flag="--explain",
+    )
 
 
 def _list_options() -> tuple[Option, ...]:
@@ -206,11 +227,14 @@ class PictureKeywords(TypedDict, total=False):
 
     k: int
     offset: int
+    after: str
+    fields: Sequence[str]
     min_score: float | None
     min_relevance: float | None
     sort: str
     hide_duplicates: bool
     encoders: Sequence[str]
+    explain: bool
 
 
 class SearchKeywords(PictureKeywords, total=False):

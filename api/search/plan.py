@@ -57,14 +57,17 @@ class Plan:
 
     `started` is when that began, by `time.perf_counter`. What is looked at is settled in `query`: where a person leaves
     that open, it is the pictures alone if nothing else says anything of it. `clauses` are those that are searched,
-    `encoders` what each encoder that answers is asked, the one whose scores are shown first. `excluded` are pictures
+    `asked` are the places of those among them that a picture may show, and `encoders` what each encoder that answers is
+    asked of these, the one whose scores are shown first. `excluded` are pictures
     that were asked about, and so are no answer. `matches` are those that say the words, where these are looked at, and
     `preferences` what is rather to be found.
     """
 
     query: Query
+    question: Query  # as a person left it
     started: float
     clauses: tuple[ReadClause, ...] = ()
+    asked: tuple[int, ...] = ()
     encoders: tuple["EncoderPlan", ...] = ()
     excluded: tuple[int, ...] = ()
     matches: WordMatches = field(default_factory=WordMatches)
@@ -74,10 +77,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryVector:
-    """What an index is searched with: a unit vector, float32 (1, dim), and how much offsets weigh in its scores."""
+    """What an index is searched with: a unit vector, float32 (1, dim), and how much offsets weigh in its scores.
+
+    `length` is that of the sum which the vector is, before it was brought to 1.
+    """
 
     vector: Vectors
     offset_weight: float
+    length: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +114,8 @@ class EncoderPlan:
 
     `texts` pair a weight with the wordings of one text, `pixels` with a picture to be encoded, `vectors` with a vector
     that is already there. `turned` is the one picture that is asked with, as it looks turned, where it is to be looked
-    for so: see turns.py.
+    for so: see turns.py. `places` say for each of `vectors`, `pixels` and `texts` in this order, as `list_parts` has
+    them, which of what is asked it is (`Plan.asked`).
     """
 
     encoder: str
@@ -115,6 +123,7 @@ class EncoderPlan:
     pixels: tuple[tuple[float, Pixels], ...] = ()
     vectors: tuple[tuple[float, Vectors], ...] = ()
     turned: tuple[Pixels, ...] = ()
+    places: tuple[int, ...] = ()
 
     @property
     def weights(self) -> list[float]:
@@ -153,4 +162,4 @@ def sum_parts(parts: Sequence[QueryPart], *, hub_correction: bool) -> QueryVecto
     if length < _CANCELLED:
         raise InvalidQuery(message("The clauses cancel each other out: nothing is left to search for."))
     texts = sum(part.weight for part in parts if part.is_text) if hub_correction else 0.0
-    return QueryVector(l2_normalize(total), max(texts, 0.0) / length)
+    return QueryVector(l2_normalize(total), max(texts, 0.0) / length, length)

@@ -7,9 +7,12 @@ import numpy as np
 from PIL.Image import Image
 
 from api.search.clauses import ReadClause, read_clauses
+from api.search.cursors import read_ranked
 from api.search.encoders import EncoderSpace, EncoderTowers, Spaces
 from api.search.errors import ImageNotFound, InvalidQuery
+from api.search.given_vectors import read_vector
 from api.search.options import Match
+from api.search.orders import read_order
 from api.search.pictures import PictureToDecode, QueryPictures
 from api.search.plan import EncoderPlan, Plan, Preference, WordMatches
 from api.search.preferences import PreferenceReader
@@ -19,6 +22,7 @@ from api.search.retrievers.words import WordSearch
 from api.search.routing import Router
 from api.search.turns import ANGLES, turn
 from indexer.library.catalog.filter_parser import parse_filter
+from indexer.library.catalog.lists import read_facts
 from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.sorting import read_sort
 from indexer.library.opened import OpenBuild
@@ -60,12 +64,18 @@ class _Reading:
     preferences: Sequence[Preference] = ()
     notes: Sequence[SearchNote] = ()
 
+    def list_asked(self) -> tuple[int, ...]:
+        """Return which of the clauses each of those is that pictures are to show."""
+        known = {(read.source, read.negation): number for number, read in enumerate(self.clauses)}
+        return tuple(known[read.source, read.negation] for read in self.shown)
+
 
 class Planner:
     """Reads queries to one build. Safe to use from several threads."""
 
     def __init__(self, opened: OpenBuild, spaces: Spaces, router: Router, limits: DecodeLimits) -> None:
         self._catalog = opened.catalog
+        self._build = opened.manifest.build
         self._spaces = spaces
         self._router = router
         self._limits = limits
@@ -93,8 +103,10 @@ class Planner:
         _check_texts(query)
         if isinstance(query.where, str):
             query = replace(query, where=parse_filter(query.where, self._catalog.fields()))
-        if query.sort:
-            read_sort(query.sort, self._catalog.fields())  # what cannot be sorted by is refused before work is done
+        query, notes = self._begin_page(query)
+        if not query.clauses:
+            return Plan(query=query, question=query, started=decoded.started, notes=tuple(notes))
+        question = query
         reading, by_words = self._read(query), query.match != "vector"
         query = replace(query, match=reading.match)
         searched = [read.clause for read in reading.shown]
@@ -114,7 +126,7 @@ class Planner:
                 raise UnknownWords(unknown.words, unknown.encoder, names=unknown.names)
             if matches.tell is not None:  # nothing is found by vectors that it could be told of
                 matches = self._words.match(searched)
-        notes = [*reading.notes]
+        notes += reading.notes
         if query.match != "text":
             found = {fold_text(one.span.said) for one in reading.preferences}
             unknown = replace(unknown, names=[name for name in unknown.names if fold_text(name) not in found])
@@ -122,14 +134,31 @@ class Planner:
             notes += _left_out_notes(unknown, by_words=by_words, said_whole=said_whole)
         return Plan(
             query=query,
+            question=question,
             started=decoded.started,
             clauses=tuple(reading.clauses),
+            asked=reading.list_asked(),
             encoders=tuple(encoders),
             excluded=tuple(excluded),
             matches=matches,
             preferences=tuple(reading.preferences),
             notes=tuple(notes),
         )
+
+    def _begin_page(self, query: Query) -> tuple[Query, list[SearchNote]]:
+        """Refuse what cannot be told or sorted by before work is done; read where among ranked hits the page begins.
+
+        A note says that another build than that of the cursor answers. Raises what reading them raises.
+        """
+        if query.fields:
+            read_facts(query.fields, self._catalog.fields())
+        if query.sort:
+            (read_sort if query.clauses else read_order)(query.sort, self._catalog.fields())
+        if not query.after or not (query.clauses or query.hide_duplicates):
+            return query, []
+        place = read_ranked(query.after, query.fingerprint())
+        query = replace(query, after="", offset=place.offset)
+        return query, [] if place.build == self._build else [_changed_since()]
 
     def get_image(self, image_id: int) -> ImageRow:
         """Return what is known of a picture of this build. Raises ImageNotFound."""
@@ -210,17 +239,29 @@ class Planner:
         texts: list[tuple[float, tuple[str, ...]]] = []
         pixels: list[tuple[float, Pixels]] = []
         vectors: list[tuple[float, Vectors]] = []
+        asked_as: dict[str, list[int]] = {"vectors": [], "pixels": [], "texts": []}
         left_out = dict.fromkeys(clauses, _LeftOut())
         for place, clause in clauses.items():
             if clause.text is not None:
                 wordings, left_out[place] = _read_text(space.encoders, clause.text, query)
                 if wordings:
                     texts.append((clause.weight, wordings))
+                    asked_as["texts"].append(place)
             elif place in pictures:
                 pixels.append((clause.weight, space.encoders.preprocess(pictures[place])))
+                asked_as["pixels"].append(place)
             else:
-                vectors.append((clause.weight, space.index.fetch(np.array([clause.image_id]))[0]))
-        asked = EncoderPlan(encoder=space.name, texts=tuple(texts), pixels=tuple(pixels), vectors=tuple(vectors))
+                given = clause.vector is not None
+                vector = read_vector(clause, space) if given else space.index.fetch(np.array([clause.image_id]))[0]
+                vectors.append((clause.weight, vector))
+                asked_as["vectors"].append(place)
+        asked = EncoderPlan(
+            encoder=space.name,
+            texts=tuple(texts),
+            pixels=tuple(pixels),
+            vectors=tuple(vectors),
+            places=tuple(place for places in asked_as.values() for place in places),
+        )
         alone = len(query.clauses) == len(pixels) == 1 and pixels[0][0] > 0
         if alone and space.encoders.spec.turned_cosine is not None:
             (picture,) = pictures.values()
@@ -324,3 +365,13 @@ def _match_notes(query: Query, matches: WordMatches) -> list[SearchNote]:
             )
         ]
     return []
+
+
+def _changed_since() -> SearchNote:
+    return SearchNote(
+        code="changed_since",
+        said=message(
+            "The library has changed since the page before: some hits may come twice, and some be passed over. Search "
+            "again from the beginning to see all."
+        ),
+    )

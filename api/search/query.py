@@ -1,5 +1,6 @@
 """What a person asks: a sum of weighted clauses, and conditions."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +13,17 @@ from models.foundation.messages import message
 from models.pictures.parts import Box
 
 MAX_TEXT_CHARS = 500
+_OF_A_PAGE = ("k", "offset", "after", "fields")
 MAX_HIDING = 10_000  # offset and k together, where duplicates are hidden: all better hits are compared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
-    """One part of a query: exactly one of `text`, `image` (a picture file's bytes) and `image_id`.
+    """One part of a query: exactly one of `text`, `image` (a picture file's bytes), `image_id` and `vector`.
 
     A negative weight means away from it. `crop` is the part of a picture that is asked with, None for all of it, in
-    pixels of the upright picture.
+    pixels of the upright picture. `vector` is one of the space of `encoder`, which is to be named where a library has
+    several; it counts by its direction alone.
     """
 
     text: str | None = None
@@ -28,11 +31,17 @@ class Clause:
     image_id: int | None = None
     weight: float = 1.0
     crop: Box | None = None
+    vector: Sequence[float] | None = None
+    encoder: str | None = None
 
     def __post_init__(self) -> None:
-        if sum(part is not None for part in (self.text, self.image, self.image_id)) != 1:
-            raise InvalidQuery(message("Each clause takes exactly one of text, image and image_id."))
-        if self.crop is not None and self.text is not None:
+        if sum(part is not None for part in (self.text, self.image, self.image_id, self.vector)) != 1:
+            raise InvalidQuery(message("Each clause takes exactly one of text, image, image_id and vector."))
+        if self.encoder is not None and self.vector is None:
+            raise InvalidQuery(
+                message("Only a vector names its encoder. For a whole search choose them with encoders=NAME.")
+            )
+        if self.crop is not None and self.image is None and self.image_id is None:
             raise InvalidQuery(message("Only a picture has a part to ask with (crop)."))
         if self.weight == 0 or not abs(self.weight) <= 10:
             raise InvalidQuery(
@@ -47,6 +56,7 @@ class Clause:
 class Query(SearchOptions):
     """Clauses whose weighted vectors are summed; conditions, read or as an expression; and the options of the search.
 
+    Without clauses nothing is searched for: all pictures that satisfy the conditions are listed, in the order `sort`.
     Where words are looked at (`match`), only texts are looked up; texts to stay away from leave out the pictures that
     say them. Negation in a text to look for ("a street without people") becomes a clause of its own, if not `literal`.
     """
@@ -55,8 +65,6 @@ class Query(SearchOptions):
     where: Filter | str | None = None
 
     def __post_init__(self) -> None:
-        if not self.clauses:
-            raise InvalidQuery(message("Nothing was asked. Say what is in the picture, or show one."))
         if len(self.clauses) > MAX_CLAUSES:
             raise InvalidQuery(
                 message(
@@ -71,8 +79,31 @@ class Query(SearchOptions):
                 raise InvalidQuery(option.refuse(value))
         self._check_together()
 
+    def fingerprint(self) -> str:
+        """Return what tells this question from others, whichever page of it is asked for; a `where` has to be read."""
+        pictures = [hashlib.sha256(clause.image or b"").hexdigest() for clause in self.clauses]
+        asked = [
+            (
+                one.text,
+                one.image_id,
+                one.weight,
+                one.crop,
+                one.encoder,
+                None if one.vector is None else [*map(float, one.vector)],
+            )
+            for one in self.clauses
+        ]
+        options = [getattr(self, option.name) for option in OPTIONS if option.name not in _OF_A_PAGE]
+        return hashlib.sha256(repr((pictures, asked, self.where, options)).encode("utf-8", "replace")).hexdigest()[:16]
+
     def _check_together(self) -> None:
         """Refuse options that contradict each other, or the clauses."""
+        if self.after and self.offset:
+            raise InvalidQuery(message("after and offset both say where the page begins: give one of them."))
+        if not self.clauses and (self.min_score is not None or self.min_relevance is not None):
+            raise InvalidQuery(
+                message("min_score and min_relevance say how well hits fit, and nothing was asked that they could fit.")
+            )
         if self.hide_duplicates and self.offset + self.k > MAX_HIDING:
             raise InvalidQuery(
                 message("With duplicates hidden, only the first {most} hits can be paged to.", most=MAX_HIDING)

@@ -4,15 +4,17 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from api.search.clauses import language_of
+from api.search.cursors import Ranked, write_cursor
 from api.search.duplicate_collapse import DuplicateCollapser, HitPage, Scores
 from api.search.encoders import EncoderSpace, Spaces
 from api.search.errors import InvalidQuery
+from api.search.explaining import explain_hits
 from api.search.fusion import Fusion
 from api.search.plan import Encoded, EncoderPlan, Plan, sum_parts
 from api.search.query import Query
@@ -21,6 +23,7 @@ from api.search.relevance_scoring import Judgement, RelevanceScorer, cannot_tell
 from api.search.results import HitMoment, HitPart, Reason, SearchHit, SearchNote, SearchResult
 from api.search.retrievers.vectors import VectorRetriever
 from api.search.retrievers.words import WordRetriever
+from indexer.library.catalog.lists import read_facts
 from indexer.library.catalog.sorting import read_sort
 from indexer.library.filters import Filter
 from indexer.library.index.port import Mask, Selection
@@ -36,13 +39,26 @@ _NOT_JUDGED: Judgement = (None, None)
 _MOST_MOMENTS = 5  # of a video, that are told of a hit
 
 
+@dataclass(frozen=True, slots=True)
+class _RankedPage:
+    """Hits and what found them, before they are described; `nearest` and `notes` as in an answer."""
+
+    retrievers: Sequence[VectorRetriever]
+    scorer: RelevanceScorer | None
+    fusion: Fusion | None
+    page: HitPage
+    nearest: list[SearchHit]
+    notes: list[SearchNote]
+    turned: list[SearchNote]
+
+
 class Ranker:
     """Ranks the pictures of one build. Safe to use from several threads."""
 
     def __init__(self, opened: OpenBuild, spaces: Spaces) -> None:
         self._opened = opened
         self._spaces = spaces
-        self._duplicates = DuplicateCollapser(opened)
+        self.duplicates = DuplicateCollapser(opened)
         self._filtered: OrderedDict[Filter, Selection] = OrderedDict()
         self._filtered_lock = threading.Lock()
 
@@ -50,18 +66,10 @@ class Ranker:
         """Search with the vectors of what `plan` asks each of its encoders, by their names. Raises InvalidQuery."""
         started = time.perf_counter()
         query = plan.query
-        turned: list[SearchNote] = []
-        retrievers = [self._make_retriever(query, asked, encoded[asked.encoder], turned) for asked in plan.encoders]
+        found = self._find(plan, encoded, query.offset, query.offset + query.k)
+        retrievers, scorer, fusion, page = found.retrievers, found.scorer, found.fusion, found.page
+        nearest, notes, turned = found.nearest, found.notes, found.turned
         names = [one.space.name for one in retrievers]
-        if len(names) > 1 and query.min_score is not None:
-            raise _no_common_score(names)
-        where = self._select(query.where) if isinstance(query.where, Filter) else None
-        if len(retrievers) == 1:
-            retrievers = [self._look_ahead(plan, retrievers[0], where)]
-        scorer = self._make_relevance_scorer(plan, retrievers[0], where) if len(retrievers) == 1 else None
-        alone = query.match == "vector" and len(retrievers) == 1
-        fusion = None if alone else Fusion(plan, retrievers, WordRetriever(self.holds), where)
-        page, nearest, notes = self._find_relevant(plan, retrievers, where, scorer, fusion)
         hits = self._sort(self._hits(plan, page, retrievers, scorer, fusion), query.sort)
         told = query.min_relevance is None and not query.offset and not plan.matches.any
         if scorer and hits and told and scorer.lacks_match:
@@ -71,7 +79,9 @@ class Ranker:
         return SearchResult(
             hits=hits,
             total=page.total,
+            offset=query.offset,
             more=page.more,
+            next=self._cursor(plan, query.offset + query.k) if hits and page.more else None,
             timings_ms={
                 "encode": round(1000 * (started - plan.started), 3),
                 "search": round(1000 * (done - started), 3),
@@ -86,6 +96,30 @@ class Ranker:
             notes=[*plan.notes, *turned[:1], *notes],
         )
 
+    def find_ids(self, plan: Plan, encoded: Mapping[str, Encoded], most: int) -> tuple[Ids, int]:
+        """Return the ids of the first `most` hits, best first, and how many there are. Raises InvalidQuery."""
+        page = self._find(plan, encoded, 0, most).page
+        return page.ids[page.ids >= 0], page.total
+
+    def _find(self, plan: Plan, encoded: Mapping[str, Encoded], start: int, end: int) -> "_RankedPage":
+        """Rank, and return the hits from place `start` up to `end`, with what found them."""
+        query = plan.query
+        turned: list[SearchNote] = []
+        retrievers = [self._make_retriever(query, asked, encoded[asked.encoder], turned) for asked in plan.encoders]
+        if len(retrievers) > 1 and query.min_score is not None:
+            raise _no_common_score([one.space.name for one in retrievers])
+        where = self._select(query.where) if isinstance(query.where, Filter) else None
+        if len(retrievers) == 1:
+            retrievers = [self._look_ahead(plan, retrievers[0], where, end)]
+        scorer = self._make_relevance_scorer(plan, retrievers[0], where) if len(retrievers) == 1 else None
+        alone = query.match == "vector" and len(retrievers) == 1
+        fusion = None if alone else Fusion(plan, retrievers, WordRetriever(self.holds), where)
+        page, nearest, notes = self._find_relevant(plan, retrievers, where, scorer, fusion, (start, end))
+        return _RankedPage(retrievers, scorer, fusion, page, nearest, notes, turned)
+
+    def _cursor(self, plan: Plan, end: int) -> str:
+        return write_cursor(Ranked(plan.question.fingerprint(), self._opened.manifest.build, end))
+
     def _make_retriever(
         self, query: Query, asked: EncoderPlan, encoded: Encoded, notes: list[SearchNote]
     ) -> VectorRetriever:
@@ -99,12 +133,12 @@ class Ranker:
         parts = asked.list_parts(texts, images)
         return VectorRetriever(space, parts, sum_parts(parts, hub_correction=_corrects(space, query)))
 
-    def _look_ahead(self, plan: Plan, retriever: VectorRetriever, where: Selection | None) -> VectorRetriever:
+    def _look_ahead(self, plan: Plan, retriever: VectorRetriever, where: Selection | None, end: int) -> VectorRetriever:
         """Find in one search the page and the first hits that relevance is told by, where the same scores do both."""
         query = plan.query
         if query.match != "vector" or len(retriever.parts) > 1 or retriever.space.calibration.get() is None:
             return retriever
-        return retriever.look_ahead(plan, where, max(DEPTH, query.offset + query.k))
+        return retriever.look_ahead(plan, where, max(DEPTH, end))
 
     def _make_relevance_scorer(
         self, plan: Plan, retriever: VectorRetriever, where: Selection | None
@@ -119,8 +153,9 @@ class Ranker:
         where: Selection | None,
         scorer: RelevanceScorer | None,
         fusion: Fusion | None,
+        places: tuple[int, int],
     ) -> tuple[HitPage, list[SearchHit], list[SearchNote]]:
-        """Return the page asked for, without what is not relevant enough; where nothing is, the nearest apart."""
+        """Return the hits at these places, without what is not relevant enough; where nothing is, the nearest apart."""
         query = plan.query
         least = query.min_relevance
         if least is None or scorer is None or not scorer.shows_relevance:
@@ -129,13 +164,13 @@ class Ranker:
                 for one in retrievers
             )
             notes = [] if least is None else [cannot_tell(plan, plain=plain)]
-            return self._find_page(plan, retrievers, where, query.min_score, fusion), [], notes
+            return self._find_page(plan, retrievers, where, query.min_score, fusion, places), [], notes
         limits = [limit for limit in (query.min_score, scorer.score_for(least)) if limit is not None]
-        page = self._find_page(plan, retrievers, scorer.among(least, where), max(limits, default=None), fusion)
+        among = scorer.among(least, where)
+        page = self._find_page(plan, retrievers, among, max(limits, default=None), fusion, places)
         if page.total:
             return page, [], []
-        first = replace(plan, query=replace(query, offset=0))
-        near = self._find_page(first, retrievers, where, query.min_score, fusion)
+        near = self._find_page(plan, retrievers, where, query.min_score, fusion, (0, query.k))
         nearest = self._hits(plan, near, retrievers, scorer, fusion)
         return page, nearest, [no_good_match(least)] if nearest else []
 
@@ -146,16 +181,17 @@ class Ranker:
         where: Selection | None,
         min_score: float | None,
         fusion: Fusion | None,
+        places: tuple[int, int],
     ) -> HitPage:
-        """Return the page of a ranking of `where`, down to `min_score`."""
+        """Return the hits from a place up to another in a ranking of `where`, down to `min_score`."""
         query = plan.query
 
         def find(start: int, end: int) -> tuple[Ids, Scores, int]:
             return fusion.find(start, end) if fusion else retrievers[0].find_range(plan, where, min_score, start, end)
 
-        start, end = query.offset, query.offset + query.k
+        start, end = places
         if query.hide_duplicates:
-            return self._duplicates.find(find, start, end)
+            return self.duplicates.find(find, start, end)
         ids, scores, total = find(start, end)
         return HitPage(ids, scores, [0] * len(ids), total, more=end < total)
 
@@ -186,6 +222,7 @@ class Ranker:
         ids = page.ids.tolist()
         rows = self._opened.catalog.get_images(ids)
         is_video = np.array([one in rows and rows[one].is_video for one in ids], np.bool_)
+        explained = explain_hits(plan, page.ids, retrievers, fusion) if plan.query.explain else {}
         retrievers = retrievers if plan.query.match != "text" else ()
         parts = self._find_parts(page.ids, is_video, retrievers)
         reasons: Mapping[int, tuple[Reason, ...]] = {}
@@ -202,6 +239,8 @@ class Ranker:
         by_words = np.isin(page.ids, said).tolist()
         judged = [_NOT_JUDGED if says else one for says, one in zip(by_words, judged, strict=True)]
         moments = self._find_moments(page.ids[is_video], parts, retrievers)
+        catalog, asked = self._opened.catalog, plan.query.fields
+        facts = catalog.get_facts(ids, read_facts(asked, catalog.fields())) if asked else {}
         return [
             SearchHit(
                 id=image_id,
@@ -217,6 +256,8 @@ class Ranker:
                 part=parts.get(image_id),
                 moments=moments.get(image_id, ()),
                 reasons=reasons.get(image_id, ()),
+                explanation=explained.get(image_id),
+                fields=facts.get(image_id, {}),
             )
             for image_id, score, (relevance, likelihood), duplicates in zip(
                 ids, page.scores, judged, page.duplicates, strict=True

@@ -100,8 +100,9 @@ def make_relevance_scorer(
     """
     looked_for = [part for part in retriever.parts if part.weight > 0]
     asked = sum(read.clause.weight > 0 for read in plan.clauses)
+    is_given = any(read.clause.vector is not None for read in plan.clauses)  # whether made of words or of a picture
     by_words = plan.query.match in ("text", "both") or plan.preferences
-    if curves is None or by_words or not looked_for or len(looked_for) < asked:
+    if curves is None or by_words or is_given or not looked_for or len(looked_for) < asked:
         return None
     fits = [curves.fit_for(part.kind, hub_correction=hub_correction) for part in looked_for]
     ranks = len(retriever.parts) == 1

@@ -1,10 +1,12 @@
 """What a search answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from api.search.clauses import ReadClause
+from api.search.explanation import Explanation
 from models.foundation.messages import Readable, Show
 from models.language.text import Language
 from models.pictures.parts import Box, PicturePart, is_region
@@ -66,11 +68,13 @@ class SearchHit:
     how far the scores of the query spread (see indexer/library/index/parted.py).
 
     In a list, `path` may be absolute or an address; `place` is where a person finds the picture. The score is 0 where
-    only words were found, as the encoder knows none of them. `relevance` is how likely the hit is right, 0..1, for this
-    query in this library; `likelihood` is the same in a word. Each is None where it does not hold. Width and height are
-    of the upright picture, in pixels. `duplicates` are those left out because of this hit, as far as the search looked.
-    `part` is what of a picture was found, None where that is all of it, or the moment of a video, of which `moments`
-    are the best few, in the order of time; `reasons` are what of it says the words, where words were looked at.
+    only words were found, as the encoder knows none of them, or nothing was searched for. `relevance` is how likely the
+    hit is right, 0..1, for this query in this library; `likelihood` is the same in a word. Each is None where it does
+    not hold. Width and height are of the upright picture, in pixels. `duplicates` are those left out because of this
+    hit, as far as the search looked. `part` is what of a picture was found, None where that is all of it, or the moment
+    of a video, of which `moments` are the best few, in the order of time; `reasons` are what of it says the words,
+    where words were looked at. `fields` has what else of the picture was asked for, by name. `explanation` says what
+    score and place are made of, where that was asked for.
     """
 
     id: int
@@ -86,6 +90,8 @@ class SearchHit:
     part: HitPart | None = None
     moments: tuple[HitMoment, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    explanation: Explanation | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +110,9 @@ class SearchNote:
 class SearchResult:
     """One page of hits; times are milliseconds.
 
-    `total` counts every picture that could be paged to, and duplicates that are hidden; `more`: there are hits after
-    this page. `encoders` are those that answered, first the one whose scores are shown, which is `encoder`. `nearest`
+    `total` counts every picture that could be paged to, and duplicates that are hidden; the page begins at place
+    `offset` of them; `more`: there are hits after it, and `next` is a cursor to them. `encoders` are those that
+    answered, first the one whose scores are shown, which is `encoder`; "" where nothing was searched for. `nearest`
     are the first k where nothing is as relevant as was asked for: no hits. `clauses` say how the query was read,
     `language` in which language it is, None without words.
     """
@@ -116,7 +123,9 @@ class SearchResult:
     build: str
     encoder: str
     encoders: Sequence[str]
+    offset: int = 0
     more: bool = False
+    next: str | None = None
     nearest: list[SearchHit] = field(default_factory=list)
     language: Language | None = None
     clauses: list[ReadClause] = field(default_factory=list)

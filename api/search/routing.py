@@ -12,6 +12,7 @@ from pathlib import Path
 
 from api.search.encoders import Spaces, get_space
 from api.search.errors import InvalidRouting
+from api.search.given_vectors import owner_of
 from api.search.query import Clause
 from api.search.reloading_file import ReloadingFile
 from indexer.library.errors import RoutingUnreadable
@@ -78,6 +79,8 @@ class Router:
         for_text = [name for name, space in self._spaces.items() if space.reads_text] or known
 
         def route(clause: Clause) -> Sequence[str]:
+            if clause.vector is not None:
+                return (owner_of(clause, self._spaces, named),)
             kind = kind_of_clause(clause)
             wanted = tuple(dict.fromkeys(named)) or (routes[kind] if kind else for_text[:1])
             able = [name for name in wanted if self._takes(name, clause)]
@@ -92,6 +95,8 @@ class Router:
         space = self._spaces[name]
         if clause.text is not None:
             return space.reads_text
+        if clause.vector is not None:
+            return name == owner_of(clause, self._spaces)
         return clause.image_id is None or space.holds(clause.image_id)
 
 

@@ -4,6 +4,7 @@ LibraryError
 ├─ GpuNotUsed                           a GPU cannot do its part for the index (a warning)
 ├─ InvalidFilter                        a `where` that cannot be read
 ├─ InvalidSort                          a `sort` by what has no order
+├─ UnknownFields                        `fields` that are not known of pictures
 ├─ CatalogTooNew, CatalogCorrupt        refuses, never guesses
 ├─ CatalogTooOld                        readers do not change the catalog; one update brings it up to date
 ├─ UnknownSource                        pictures of a source whose class is in a package that is not installed
@@ -96,6 +97,19 @@ class InvalidSort(LibraryError):
                 asked=self.asked,
                 fields=self.fields,
             )
+        )
+
+
+class UnknownFields(LibraryError):
+    """A name in `fields` of nothing that is known of pictures."""
+
+    code = "unknown_fields"
+    users_mistake = True
+
+    def __init__(self, asked: str, fields: Sequence[str]) -> None:
+        self.asked, self.fields = asked[:_SHOWN], tuple(fields)
+        super().__init__(
+            message("{asked!r} is not known of pictures; these are: {fields}.", asked=self.asked, fields=self.fields)
         )
 
 

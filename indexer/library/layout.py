@@ -38,9 +38,19 @@ class Layout:
         return self.data / "thumbnails"
 
     @property
+    def uploads(self) -> Path:
+        """The folder of pictures that a service was sent and keeps for a while."""
+        return self.data / "uploads"
+
+    @property
     def routing(self) -> Path:
         """The file that says which encoder answers which kind of query."""
         return self.data / "routing.json"
+
+    @property
+    def jobs(self) -> Path:
+        """The folder of the jobs that the service was asked for."""
+        return self.data / "jobs"
 
     @property
     def keys(self) -> Path:

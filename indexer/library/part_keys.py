@@ -16,6 +16,12 @@ def pack_key(owner: int, number: int) -> int:
     return owner << PART_BITS | number
 
 
+def keys_of(owners: Ids, numbers: npt.NDArray[np.int64]) -> Ids:
+    """Return the key of a part of each owner, int64 (n,)."""
+    keys: Ids = owners << PART_BITS | numbers
+    return keys
+
+
 def owners_of(keys: Ids) -> Ids:
     """Return whose parts they are, int64 (n,)."""
     owners: Ids = keys >> PART_BITS

@@ -29,7 +29,7 @@ def test_a_table_for_people(xuntu, library):
 def test_json_for_programs(xuntu, library, photographs):
     answer = json.loads(xuntu("--data", library, "search", "a", "cat", "--k", 3, "--json").stdout)
     assert list(answer)[:4] == ["hits", "nearest", "total", "timings_ms"]
-    assert list(answer)[4:] == ["build", "encoder", "encoders", "language", "clauses", "notes"]
+    assert list(answer)[4:] == ["build", "encoder", "encoders", "language", "clauses", "notes", "next"]
     assert [(one["text"], one["weight"], one["language"]) for one in answer["clauses"]] == [("a cat", 1, "en")]
     assert set(answer["hits"][0]) == {
         "id",
@@ -44,6 +44,8 @@ def test_json_for_programs(xuntu, library, photographs):
         "part",
         "moments",
         "reasons",
+        "explanation",
+        "fields",
     }
     assert (answer["hits"][0]["path"], answer["hits"][0]["root"]) == ("cat.png", str(photographs))
     assert set(answer["timings_ms"]) == {"encode", "search", "total"}

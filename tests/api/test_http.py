@@ -45,7 +45,7 @@ def assert_problem(response, status: int, code: str) -> str:
 def test_a_search_answers_hits_with_everything_a_page_needs(http):
     answer = search(http, q="一只猫", k=2)
     assert set(answer) == {
-        *("hits", "total", "next_offset", "timings_ms", "build", "encoder", "notes"),
+        *("hits", "total", "next_offset", "next", "timings_ms", "build", "encoder", "notes"),
         *("language", "clauses", "encoders", "nearest"),
     }
     assert set(answer["hits"][0]) == {
@@ -61,6 +61,8 @@ def test_a_search_answers_hits_with_everything_a_page_needs(http):
         "part",
         "moments",
         "reasons",
+        "explanation",
+        "fields",
     }
     assert (answer["hits"][0]["path"], answer["total"], answer["next_offset"]) == ("cat.png", 9, 2)
     assert (answer["hits"][0]["width"], answer["hits"][0]["height"]) == (451, 300)
@@ -187,6 +189,7 @@ def test_health_and_metrics(http):
     search(http, q="cat")
     metrics = http.get("/metrics").text
     assert 'xuntu_stage_seconds_count{stage="encode"}' in metrics
+    assert 'xuntu_queue_seconds_count{queue="texts"}' in metrics
     assert "xuntu_pictures 9.0" in metrics
     assert 'encoder="starter"' in metrics
 
@@ -210,8 +213,8 @@ def test_no_answer_holds_an_absolute_path(http, photographs, library):
 @pytest.mark.parametrize(
     ("request_line", "status", "code"),
     [
-        (("GET", "/v1/search"), 422, "invalid_query"),
-        (("GET", "/v1/search?q=%20%20"), 422, "invalid_query"),
+        (("GET", "/v1/search?min_score=0.2"), 422, "invalid_query"),
+        (("GET", "/v1/search?q=%20%20&min_relevance=0.5"), 422, "invalid_query"),
         (("GET", "/v1/search?q=" + "a" * 501), 422, "invalid_query"),
         (("GET", "/v1/search?q=zorp"), 422, "unknown_words"),
         (("GET", "/v1/search?q=cat&k=0"), 422, "invalid_request"),
@@ -246,7 +249,8 @@ def test_every_mistake_has_its_sentence(http, request_line, status, code):
     [
         (b"{", "invalid_request"),
         (b"[]", "invalid_request"),
-        (b'{"clauses": []}', "invalid_request"),
+        (b'{"clauses": [{}]}', "invalid_query"),
+        (b'{"clauses": [{"text": " "}]}', "invalid_query"),
         (b'{"clauses": [{"text": "cat", "image_id": 1}]}', "invalid_query"),
         (b'{"clauses": [{"txet": "cat"}]}', "invalid_request"),
         (b'{"clauses": [{"text": "cat", "weight": 0}]}', "invalid_query"),
@@ -373,6 +377,11 @@ def test_the_documentation_describes_every_route(http):
     assert set(paths) == {
         "/v1/search",
         "/v1/search/image",
+        "/v1/search/batch",
+        "/v1/uploads",
+        "/v1/uploads/{upload_id}",
+        "/v1/uploads/{upload_id}/thumbnail",
+        "/v1/images/{image_id}/vector",
         "/v1/images",
         "/v1/images/{image_id}",
         "/v1/images/{image_id}/file",
@@ -381,6 +390,12 @@ def test_the_documentation_describes_every_route(http):
         "/v1/fields",
         "/v1/facets",
         "/v1/index",
+        "/v1/index/report",
+        "/v1/roots",
+        "/v1/duplicates",
+        "/v1/jobs",
+        "/v1/jobs/{job_id}",
+        "/v1/jobs/{job_id}/events",
         "/healthz",
         "/readyz",
         "/metrics",

@@ -100,14 +100,14 @@ def test_the_service_answers_as_the_tutorial_asks(printed, run, serve):
 
 
 @pytest.mark.parametrize("page", ["how-to/rest-api.md"])
-def test_a_program_of_a_page_runs(page, server, processes):
-    (program,) = blocks(page, "python")
-    assert SERVICE in program
-    done = subprocess.run(
-        [sys.executable, "-c", program.replace(SERVICE, server)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "cat.png" in done.stdout.splitlines()[0]
+def test_the_programs_of_a_page_run(page, server, processes):
+    for program in blocks(page, "python"):
+        assert SERVICE in program
+        done = subprocess.run(
+            [sys.executable, "-c", program.replace(SERVICE, server)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert "cat.png" in done.stdout.splitlines()[0]
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")

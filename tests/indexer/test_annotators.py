@@ -110,7 +110,7 @@ def find_words(album, words: str) -> list[str]:
 
 def counts(album, field: str) -> dict[str, int]:
     catalog = Catalog(album.layout.catalog)
-    found = dict(catalog.count_values(catalog.fields().find(field), Filter()))
+    found = dict(catalog.count_values(catalog.fields().find(field), Filter()).values)
     catalog.close()
     return found
 
@@ -204,7 +204,7 @@ def test_what_version_0_1_found_is_filtered_counted_and_searched_as_before(old_l
     (row,) = [row for row in catalog.get_images(list(paths)).values() if row.path == "2023/beach.jpg"]
     found = catalog.get_annotations([row.content_id])[row.content_id]
     assert (found["taken"], found["camera"], found["has_gps"]) == ("2023-08-13T10:20:30", "Canon EOS R5", True)
-    assert dict(catalog.count_values(fields.find("taken"), Filter())) == {"2023": 10, "2024": 1}
+    assert dict(catalog.count_values(fields.find("taken"), Filter()).values) == {"2023": 10, "2024": 1}
     assert [record.name for record in catalog.list_annotators()] == [
         "exif",
         "colours",

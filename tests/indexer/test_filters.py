@@ -147,7 +147,7 @@ def test_a_colour_named_twice_is_one_colour(full_album, expression):
         ("width>=1000 and", 15),
         ("width>=1000 height>=5", 12),
         ("width>=1000 or height>=5", 12),
-        ("width>=10 and size>5", 14),
+        ("width>=10 and weight>5", 14),
         ("width>=10 and  colour=mauve", 15),
         ("format=jpeg and format=xcf", 16),
         ("width=wide", 0),

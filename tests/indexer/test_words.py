@@ -227,7 +227,7 @@ def test_words_in_files_are_searched_and_filtered(album):
         ):
             assert len(catalog.ids_where(parse_filter(where, catalog.fields()))) == 1, where
         tags = catalog.fields().find("tag")
-        assert dict(catalog.count_values(tags, parse_filter("width>=1", catalog.fields())))["渔船"] == 1
+        assert dict(catalog.count_values(tags, parse_filter("width>=1", catalog.fields())).values)["渔船"] == 1
     finally:
         catalog.close()
 

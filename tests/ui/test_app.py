@@ -6,6 +6,7 @@ from urllib.parse import unquote_plus
 import pytest
 from PIL import Image
 
+from api.client import Client
 from api.client.errors import ServiceTooSlow, ServiceUnreachable
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
@@ -266,6 +267,19 @@ def test_an_upload_is_asked_for_and_its_absence_is_said(run, api_url, service, d
     with_text = run(api_url, up="a1", q="red", lang="en")
     assert with_text.stage["kind"] == "results"
     assert "did not travel" in with_text.bar["note"]
+
+
+def test_a_picture_that_the_service_keeps_travels_with_the_link(run, api_url, service, drawn_library):
+    picture = next((drawn_library.parent / "pictures").rglob("*.jpg"))
+    with Client(api_url) as client:
+        kept = client.upload(picture).id
+        seen = run(api_url, up=kept, lang="en")
+        assert service.searches[-1]["clauses"] == [{"upload": kept, "weight": 1.0}]
+        assert seen.stage["kind"] == "results"
+        assert seen.bar["chips"][0]["src"].startswith("data:image/webp")
+        assert seen.bar["note"] is None
+        client.delete_upload(kept)
+    assert run(api_url, up=kept, lang="en").stage["title"] == "A picture is missing"
 
 
 def test_hostile_names_reach_the_browser_as_data(run, start_service, tmp_path):

@@ -3,18 +3,29 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from api import schemas
+from api.http.clauses import count_as_picture, to_clauses
 from api.http.door.gates import Scope, Work, gated
-from api.http.mapping import LanguageDep, ServiceDep, label_of, read_filter
-from api.search.engine import SearchEngine
+from api.http.door.json_bodies import BoundedRoute
+from api.http.mapping import (
+    LanguageDep,
+    PlaceDep,
+    ServiceDep,
+    displayable,
+    label_of,
+    to_filter,
+    to_query,
+)
+from api.search.facets import CountedFields, count_hits, count_library
+from api.search.orders import list_orders
 from indexer.library.annotations.fields import CatalogField
+from indexer.library.catalog.counts import Counting, Counts
+from indexer.library.catalog.lists import list_facts
 from indexer.library.catalog.sorting import is_sortable
-from indexer.library.errors import InvalidFilter
-from indexer.library.filters import Filter
-from models.foundation.messages import message
 
-router = APIRouter(tags=["fields"])
+router = APIRouter(tags=["fields"], route_class=BoundedRoute)
 
 
 @router.get("/fields")
@@ -35,51 +46,78 @@ async def list_fields(service: ServiceDep, language: LanguageDep) -> schemas.Fie
                 choices={choice.name: label_of(choice, language) for choice in one.field.choices},
             )
             for one in found
-        ]
+        ],
+        sorts=list_orders(found),
+        told=list_facts(found),
     )
+
+
+class FacetParams(schemas.CountOptions):
+    """What is counted, and in which pictures."""
+
+    fields: list[str] | None = Field(
+        None, max_length=schemas.MAX_CHOICES, description="Names; none: all that are counted"
+    )
+    where: str | None = Field(None, max_length=schemas.MAX_WHERE_CHARS)
 
 
 @router.get("/facets")
 @gated(Scope.SEARCH, Work.TEXT)
 async def count_facets(
-    service: ServiceDep,
-    language: LanguageDep,
-    fields: Annotated[
-        list[str] | None, Query(max_length=schemas.MAX_CHOICES, description="Names; none: all that are counted")
-    ] = None,
-    where: Annotated[str | None, Query(max_length=schemas.MAX_WHERE_CHARS)] = None,
+    params: Annotated[FacetParams, Query()], service: ServiceDep, language: LanguageDep
 ) -> schemas.Facets:
     """Count the values that the pictures satisfying some conditions have."""
     engine = service.serving.engine
-    return await service.executors.search(_count, engine, fields, where, language)
+    where = await to_filter(service, params.where)
+    found = await service.executors.search(count_library, engine, params.fields, where, _how(params))
+    return _to_facets(found, params.limit, language)
 
 
-def _count(engine: SearchEngine, names: list[str] | None, where: str | None, language: str) -> schemas.Facets:
-    known = engine.fields()
-    conditions = read_filter(known, where) or Filter()
-    chosen = [one for one in known if one.field.faceted]
-    if names is not None:
-        by_name = {one.field.name: one for one in chosen}
-        missing = next((name for name in names if name not in by_name), None)
-        if missing is not None:
-            raise InvalidFilter(
-                missing,
-                0,
-                message(
-                    "{missing} is no field that is counted; those are {counted}",
-                    missing=missing,
-                    counted=tuple(by_name),
-                ),
-            )
-        chosen = [by_name[name] for name in dict.fromkeys(names)]
-    catalog = engine.opened.catalog
-    return schemas.Facets(
-        total=len(catalog.ids_where(conditions)),
-        facets=[_facet(one, catalog.count_values(one, conditions), language) for one in chosen],
-    )
+@router.post("/facets")
+@gated(Scope.SEARCH, Work.TEXT, pictures=True)
+async def count_hit_facets(
+    body: schemas.FacetRequest, service: ServiceDep, place: PlaceDep, language: LanguageDep
+) -> schemas.Facets:
+    """Count the values that the hits of a search have; without clauses, all pictures that satisfy the conditions.
+
+    With `min_relevance` those hits are counted that reach it, where that can be told, and at most `first` in any case.
+    """
+    count_as_picture(place, body.clauses)
+    clauses = await to_clauses(service, body.clauses)
+    where = await to_filter(service, body.where)
+    options = body.model_copy(update={"k": 1, "offset": 0, "after": "", "fields": [], "sort": ""})
+    query, serving = to_query(clauses, where, options), service.serving
+    if clauses:
+        async with serving.decode(query) as decoded:
+            plan = await serving.plan(query, decoded)
+        encoded = await serving.encode(plan)
+        given = (serving.engine, body.fields, plan, encoded, _how(body), body.first)
+        found = await service.executors.search(count_hits, *given)
+    else:
+        found = await service.executors.search(count_library, serving.engine, body.fields, where, _how(body))
+    return _to_facets(found, body.limit, language)
 
 
-def _facet(one: CatalogField, counts: list[tuple[str, int]], language: str) -> schemas.Facet:
+def _how(asked: schemas.CountOptions) -> Counting:
+    folder = asked.folder.strip("/")
+    return Counting(by=asked.by, folder=f"{folder}/" if folder else "", depth=asked.depth)
+
+
+def _to_facets(found: CountedFields, limit: int, language: str) -> schemas.Facets:
+    facets = [_facet(one, counts, limit, language) for one, counts in found.fields]
+    return schemas.Facets(total=found.total, counted=found.counted, facets=facets)
+
+
+def _facet(one: CatalogField, counts: Counts, limit: int, language: str) -> schemas.Facet:
     labels = {choice.name: label_of(choice, language) for choice in one.field.choices}
-    values = [schemas.FacetValue(value=value, label=labels.get(value, value), count=count) for value, count in counts]
-    return schemas.Facet(field=one.field.name, label=label_of(one.field, language), values=values)
+    values = [
+        schemas.FacetValue(value=displayable(value), label=labels.get(value, displayable(value)), count=count)
+        for value, count in counts.values[:limit]
+    ]
+    return schemas.Facet(
+        field=one.field.name,
+        label=label_of(one.field, language),
+        values=values,
+        missing=counts.missing,
+        more=max(0, len(counts.values) - limit),
+    )

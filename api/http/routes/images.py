@@ -7,23 +7,25 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from api import schemas
+from api.http.clauses import CROP, CROP_DESCRIPTION, count_as_picture, read_crop, to_clauses
 from api.http.door.gates import Scope, Work, gated
 from api.http.mapping import (
     LanguageDep,
+    PlaceDep,
     ServiceDep,
     displayable,
     list_annotations,
     list_details,
     shown_path,
+    shown_values,
     to_filter,
     to_part,
     to_query,
     to_response,
 )
 from api.http.routes.thumbnails import find_telling_part
-from api.search.listing import list_pictures
-from api.search.options import MAX_K, MAX_OFFSET
-from api.search.query import Clause
+from api.search.listing import LATEST_FIRST, PageOfList
+from api.search.options import MAX_CURSOR, MAX_FIELDS, MAX_K, MAX_OFFSET
 from indexer.library.catalog.records import ImageRow
 from indexer.library.filters import Filter
 from indexer.library.originals import address_of, find_clip_of
@@ -31,19 +33,32 @@ from indexer.library.originals import address_of, find_clip_of
 router = APIRouter(prefix="/images", tags=["images"])
 
 
+class ListParams(schemas.Strict):
+    """Which pictures are listed, in which order, and which page of them."""
+
+    where: str | None = Field(None, max_length=schemas.MAX_WHERE_CHARS)
+    sort: str = Field(
+        LATEST_FIRST,
+        description="A field, such as taken; -taken puts the latest first. Also added, and random, or random:42 for "
+        "the same order each time",
+    )
+    k: int = Field(100, ge=1, le=MAX_K)
+    offset: int = Field(0, ge=0, le=MAX_OFFSET)
+    after: str = Field("", max_length=MAX_CURSOR, description="In place of offset: `next` of an answer")
+    before: str = Field("", max_length=MAX_CURSOR, description="`previous` of an answer: the page that ends there")
+    fields: list[str] = Field(
+        [], max_length=MAX_FIELDS, description="What else is told of each picture; several are parted by commas"
+    )
+
+
 @router.get("")
 @gated(Scope.SEARCH, Work.TEXT)
-async def list_images(
-    service: ServiceDep,
-    where: Annotated[str | None, Query(max_length=schemas.MAX_WHERE_CHARS)] = None,
-    sort: Annotated[str, Query(description="A field, such as taken; -taken puts the latest first")] = "-taken",
-    k: Annotated[int, Query(ge=1, le=MAX_K)] = 100,
-    offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
-) -> schemas.ImageList:
+async def list_images(params: Annotated[ListParams, Query()], service: ServiceDep) -> schemas.ImageList:
     """List pictures that satisfy some conditions, in the order of a field; nothing is searched for."""
     engine = service.serving.engine
-    conditions = await to_filter(service, where) or Filter()
-    found = await service.executors.search(list_pictures, engine, conditions, sort, k=k, offset=offset)
+    conditions = await to_filter(service, params.where) or Filter()
+    chosen = params.model_dump(include={"k", "offset", "after", "before", "fields"})
+    found = await service.executors.search(engine.list_page, conditions, params.sort, PageOfList(**chosen))
     return schemas.ImageList(
         images=[
             schemas.ListedImage(
@@ -53,11 +68,14 @@ async def list_images(
                 width=row.width,
                 height=row.height,
                 value=shown_path(value) if isinstance(value, str) else value,
+                fields=shown_values(found.facts.get(row.id, {})),
             )
             for row, value in found.pictures
         ],
         total=found.total,
         next_offset=found.next_offset,
+        next=found.next,
+        previous=found.previous,
         build=engine.opened.manifest.build,
     )
 
@@ -110,13 +128,20 @@ class SimilarParams(BaseModel):
     """How others like a picture are looked for."""
 
     where: str | None = Field(None, max_length=schemas.MAX_WHERE_CHARS)
+    crop: str | None = Field(None, pattern=CROP, description=CROP_DESCRIPTION)
 
 
 @router.get("/{image_id}/similar")
 @gated(Scope.SEARCH, Work.TEXT)
 async def find_similar(
-    image_id: int, params: Annotated[SimilarParams, Query()], service: ServiceDep, language: LanguageDep
+    image_id: int,
+    params: Annotated[SimilarParams, Query()],
+    service: ServiceDep,
+    place: PlaceDep,
+    language: LanguageDep,
 ) -> schemas.SearchResponse:
-    """Find pictures like one of the library; that one is left out."""
-    query = to_query([Clause(image_id=image_id)], await to_filter(service, params.where), params)
-    return to_response(await service.search(query), offset=query.offset, language=language)
+    """Find pictures like one of the library, or like a part of it; that one is left out."""
+    asked = [schemas.ClauseIn(image_id=image_id, crop=read_crop(params.crop))]
+    count_as_picture(place, asked)
+    query = to_query(await to_clauses(service, asked), await to_filter(service, params.where), params)
+    return to_response(await service.search(query), language=language)

@@ -6,11 +6,12 @@ from fastapi import APIRouter, Depends, Form, Query, Request, UploadFile
 from pydantic import BaseModel, Field
 
 from api import schemas
+from api.http.clauses import CROP, CROP_DESCRIPTION, count_as_picture, read_crop, to_clauses
 from api.http.connection import while_connected
 from api.http.door.gates import Scope, Work, gated
 from api.http.door.json_bodies import BoundedRoute
 from api.http.headers import check_json
-from api.http.mapping import LanguageDep, PlaceDep, ServiceDep, to_clause, to_filter, to_query, to_response
+from api.http.mapping import LanguageDep, PlaceDep, ServiceDep, to_filter, to_query, to_response
 from api.search.query import Clause
 from models.pictures.errors import ImageTooLarge
 
@@ -27,6 +28,10 @@ class SearchByWords(schemas.FilterParams):
         max_length=schemas.MAX_WHERE_CHARS,
         description="For example: format=jpeg and width>=1000 and taken=2024-05",
     )
+    upload: str | None = Field(
+        None, max_length=100, description="A picture to be like that was sent before: see PUT /v1/uploads"
+    )
+    crop: str | None = Field(None, pattern=CROP, description=CROP_DESCRIPTION)
 
 
 @schemas.with_options()
@@ -42,11 +47,18 @@ class PictureForm(BaseModel):
 @router.get("/search")
 @gated(Scope.SEARCH, Work.TEXT)
 async def search_by_words(
-    params: Annotated[SearchByWords, Query()], service: ServiceDep, language: LanguageDep
+    params: Annotated[SearchByWords, Query()], service: ServiceDep, place: PlaceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
-    """Find pictures by a text."""
-    query = to_query([Clause(text=params.q)], await to_filter(service, params.where, params), params)
-    return to_response(await service.search(query), offset=query.offset, language=language)
+    """Find pictures by a text, by a picture that was sent before, or by both; without any, list all."""
+    crop = read_crop(params.crop)
+    asked = []
+    if params.q.strip() or (crop and params.upload is None):
+        asked.append(schemas.ClauseIn(text=params.q, crop=crop if params.upload is None else None))
+    if params.upload is not None:
+        asked.append(schemas.ClauseIn(upload=params.upload, crop=crop))
+        count_as_picture(place, asked)
+    query = to_query(await to_clauses(service, asked), await to_filter(service, params.where, params), params)
+    return to_response(await service.search(query), language=language)
 
 
 @router.post("/search", dependencies=[Depends(check_json)])
@@ -54,12 +66,14 @@ async def search_by_words(
 async def search_by_clauses(
     body: schemas.SearchRequest, request: Request, service: ServiceDep, place: PlaceDep, language: LanguageDep
 ) -> schemas.SearchResponse:
-    """Find pictures by a sum of weighted texts, pictures and ids; a negative weight means away from it."""
-    if any(clause.image is not None or clause.crop is not None for clause in body.clauses):
-        place.become(Work.PICTURE)
-    clauses = await service.executors.search(lambda: [to_clause(clause) for clause in body.clauses])
+    """Find pictures by a sum of weighted texts, pictures and ids; a negative weight means away from it.
+
+    Without clauses, list all pictures in the order `sort` (-taken, if none is given), with a score of 0.
+    """
+    count_as_picture(place, body.clauses)
+    clauses = await to_clauses(service, body.clauses)
     query = to_query(clauses, await to_filter(service, body.where), body)
-    return to_response(await while_connected(request, service.search(query)), offset=query.offset, language=language)
+    return to_response(await while_connected(request, service.search(query)), language=language)
 
 
 @router.post("/search/image")
@@ -79,4 +93,4 @@ async def search_by_picture(
     if form.text:
         clauses.append(Clause(text=form.text, weight=form.weight))
     query = to_query(clauses, await to_filter(service, form.where), form)
-    return to_response(await while_connected(request, service.search(query)), offset=query.offset, language=language)
+    return to_response(await while_connected(request, service.search(query)), language=language)

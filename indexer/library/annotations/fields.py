@@ -182,6 +182,8 @@ _FORMAT_ALIASES = {"jpeg": ("jpg",), "tiff": ("tif",), "heif": ("heic",), "png":
 
 BASE_FIELDS = (
     Field(name="path", type=FieldType.PATH, label=mark("Path"), filterable=True),
+    Field(name="name", type=FieldType.TEXT, label=mark("File name"), filterable=True),
+    Field(name="size", type=FieldType.WHOLE, label=mark("Size, bytes"), filterable=True, aliases=("bytes",)),
     Field(
         name="format",
         type=FieldType.CHOICE,
@@ -243,6 +245,11 @@ _TABLES = {"dated": "annotation_exif"}
 _EXPRESSIONS = {
     "dated": _DATED,
     "path": "images.path",
+    "name": (
+        "iif(images.path GLOB '*://*', NULL, "  # an address, which may say more than people may see
+        "substr(images.path, length(rtrim(images.path, replace(images.path, '/', ''))) + 1))"
+    ),
+    "size": "images.size",
     "tag": "images.tags",
     "aspect": "CAST(contents.width AS REAL) / contents.height",
     "modified": "images.mtime_ns",

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from indexer.library.addresses.shown import shown_address
 from indexer.library.annotations.fields import AnnotatorRecord, Field, FieldType
 
 Values: TypeAlias = Mapping[str, Any]  # by the names of fields; a field without a value is left out, or None
@@ -44,7 +45,7 @@ def to_annotation(record: AnnotatorRecord, found: Values | Failure) -> Annotatio
 
 def from_kept(record: AnnotatorRecord, kept: tuple[_Kept, ...]) -> dict[str, Any]:
     """Return the values of a row of the catalog by the names of their fields; None where there is none."""
-    return {field.name: _read(field, value) for field, value in zip(record.fields, kept, strict=True)}
+    return {field.name: read_value(field, value) for field, value in zip(record.fields, kept, strict=True)}
 
 
 def sql_type(field: Field) -> str:
@@ -92,16 +93,21 @@ _KEEP: Mapping[FieldType, Callable[[Field, Any], _Kept]] = {
 }
 
 
-def _read(field: Field, kept: _Kept) -> Any:
-    if kept is None:
-        return None
-    match field.type:
-        case FieldType.WORDS:
-            return str(kept).split("\n") if kept else []
-        case FieldType.CHOICES:
-            return [choice.name for bit, choice in enumerate(field.choices) if int(kept) >> bit & 1]
-        case FieldType.FLAG:
-            return bool(kept)
-        case FieldType.DATA:
-            return json.loads(str(kept))
-    return kept
+def read_value(field: Field, kept: _Kept) -> Any:
+    """Return what people may read of what the catalog keeps.
+
+    Of files it is their time as ISO 8601 in UTC, of an address what is not secret in it.
+    """
+    return kept if kept is None or field.type not in _READ else _READ[field.type](field, kept)
+
+
+_READ: Mapping[FieldType, Callable[[Field, Any], Any]] = {
+    FieldType.WORDS: lambda _, kept: str(kept).split("\n") if kept else [],
+    FieldType.CHOICES: lambda field, kept: [
+        choice.name for bit, choice in enumerate(field.choices) if int(kept) >> bit & 1
+    ],
+    FieldType.FLAG: lambda _, kept: bool(kept),
+    FieldType.PATH: lambda _, kept: shown_address(str(kept)),
+    FieldType.DATA: lambda _, kept: json.loads(str(kept)),
+    FieldType.TIME: lambda _, kept: datetime.fromtimestamp(int(kept) / 1e9, UTC).isoformat(timespec="seconds"),
+}

@@ -10,11 +10,8 @@ from indexer.library.annotations.fields import AnnotatorRecord, CatalogField, Fi
 from indexer.library.annotations.values import Annotation, from_kept, sql_type
 from indexer.library.catalog.database import Database
 from indexer.library.catalog.records import Locations
-from indexer.library.catalog.sql import join_tables, to_sql
-from indexer.library.filters import Filter
+from indexer.library.catalog.sql import join_tables
 from models.foundation.vectors import Ids
-
-_MOST_VALUES = 1000  # that are counted of a field
 
 
 class AnnotationDatabase(Database):
@@ -81,29 +78,8 @@ class AnnotationDatabase(Database):
         )
         found: dict[int, set[str]] = {}
         for content_id, kept in rows:
-            found.setdefault(content_id, set()).update(_single_values(field, kept))
+            found.setdefault(content_id, set()).update(single_values(field, kept))
         return found
-
-    def count_values(self, field: CatalogField, where: Filter) -> list[tuple[str, int]]:
-        """Return the values of a field that pictures satisfying `where` have, and how many each; most first.
-
-        Moments are counted by their year. Raises InvalidFilter.
-        """
-        asked = to_sql(where, self.fields())
-        joins = asked.joins
-        if field.table and field.table not in joins:
-            joins = f"{joins} {join_tables({field.table: None})}"
-        value = f"substr({field.expression}, 1, 4)" if field.field.type is FieldType.MOMENT else field.expression
-        rows = self._query(
-            f"SELECT {value}, count(*) FROM images JOIN contents ON contents.id = images.content_id {joins} "
-            f"WHERE status = 'indexed' AND {asked.condition} GROUP BY 1",
-            asked.values,
-        )
-        counts: dict[str, int] = {}
-        for kept, count in rows:
-            for one in _single_values(field, kept):
-                counts[one] = counts.get(one, 0) + int(count)
-        return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_VALUES]
 
     def list_values(self, field: CatalogField) -> list[str]:
         """Return the values that an annotator's field of texts has anywhere, in no order."""
@@ -181,7 +157,8 @@ def _columns(record: AnnotatorRecord) -> str:
     return "".join(f', "{field.name}"' for field in record.fields)
 
 
-def _single_values(field: CatalogField, kept: Any) -> Sequence[str]:
+def single_values(field: CatalogField, kept: Any) -> Sequence[str]:
+    """Return the values that one picture has of a field, as conditions take them."""
     if kept is None or kept == "":
         return []
     if field.field.type is FieldType.WORDS:

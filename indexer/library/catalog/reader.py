@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from indexer.library.addresses.shown import shown_address
+from indexer.library.catalog.counts import CountDatabase
+from indexer.library.catalog.lists import ListDatabase
 from indexer.library.catalog.paths import encode_path
 from indexer.library.catalog.records import ImageRow, IndexChanges, Locations, Shard, StoredEncoder
 from indexer.library.catalog.roots import ROOT_COLUMNS, root_of
-from indexer.library.catalog.sorting import Sort
 from indexer.library.catalog.sql import to_sql
 from indexer.library.catalog.texts import TextDatabase
 from indexer.library.filters import Filter
@@ -41,7 +42,7 @@ _HAVING_REGIONS = (
 )
 
 
-class CatalogReader(TextDatabase):
+class CatalogReader(TextDatabase, ListDatabase, CountDatabase):
     """Questions to the library's database, in the product's words."""
 
     # Encoders
@@ -355,30 +356,6 @@ class CatalogReader(TextDatabase):
             asked.values,
         )
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
-
-    def sort_ids(self, where: Filter, sort: Sort) -> Ids:
-        """Return the ids of the indexed pictures that satisfy `where`, sorted. Raises InvalidFilter."""
-        asked = to_sql(where, self.fields())
-        joins = asked.joins if sort.joins in asked.joins else f"{asked.joins} {sort.joins}"
-        rows = self._query(
-            f"SELECT images.id FROM images JOIN contents ON contents.id = images.content_id {joins} "
-            f"WHERE status = 'indexed' AND {asked.condition} ORDER BY {sort.order}",
-            asked.values,
-        )
-        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
-
-    def sort_values(self, image_ids: Sequence[int], sort: Sort) -> dict[int, Any]:
-        """Return id -> what it is sorted by, None where there is no value."""
-        found: dict[int, Any] = {}
-        for start in range(0, len(image_ids), 500):
-            chunk = [int(image_id) for image_id in image_ids[start : start + 500]]
-            rows = self._query(
-                f"SELECT images.id, {sort.value} FROM images JOIN contents ON contents.id = images.content_id "
-                f"{sort.joins} WHERE images.id IN ({', '.join('?' * len(chunk))})",
-                chunk,
-            )
-            found.update(rows)
-        return found
 
     def list_failures(self) -> list[tuple[str, str, str]]:
         """Return (place, reason, detail) of every file that is not indexed because it could not be used."""

@@ -83,7 +83,7 @@ class PartedIndex:
         """Return the k best of one row of pictures; parts are read until no further one can be among them."""
         there = ids >= 0
         ids, scores = ids[there], scores[there]
-        limit, penalty = self.parts.count(among), self._penalty(query.vectors)
+        limit, penalty = self.parts.count(among), self.region_penalty(query.vectors)
         wanted = min(_SPARE_PARTS * k, limit)
         while True:
             found = self.parts.search(
@@ -113,7 +113,7 @@ class PartedIndex:
             return count
         found = self.parts.search(query, above, where=among, offset_weight=offset_weight)
         keys, of_parts = found.ids[0][found.ids[0] >= 0], found.scores[0][found.ids[0] >= 0]
-        lowered = _lower(keys, of_parts, self._penalty(query)).round(SCORE_DECIMALS)
+        lowered = _lower(keys, of_parts, self.region_penalty(query)).round(SCORE_DECIMALS)
         owners = np.unique(owners_of(keys[lowered >= np.float32(score)]))
         own = self.whole.score(query, owners, offset_weight=offset_weight).round(SCORE_DECIMALS)
         return count + int(np.count_nonzero(own < np.float32(score)))
@@ -156,6 +156,10 @@ class PartedIndex:
         best = np.sort(np.argsort(-scores, kind="stable")[:most])
         return numbers_of(keys[best]), scores[best]
 
+    def region_penalty(self, query: Vectors) -> np.float32:
+        """Return what is taken off the score of a region with one query, (1, dim)."""
+        return np.float32(REGION_PENALTY * (self._sample @ query[0]).std()) if len(self._sample) else np.float32(0)
+
     def close(self) -> None:
         """Release memory and files of both."""
         self.whole.close()
@@ -171,16 +175,12 @@ class PartedIndex:
         counts = (ends - starts)[having]
         firsts = np.cumsum(counts) - counts  # where the parts of each begin among those of all
         keys = self._keys[np.repeat(starts[having] - firsts, counts) + np.arange(counts.sum())]
-        found = _lower(keys, self.parts.score(query, keys, offset_weight=offset_weight), self._penalty(query))
+        found = _lower(keys, self.parts.score(query, keys, offset_weight=offset_weight), self.region_penalty(query))
         scores[having] = np.maximum.reduceat(found, firsts)
         best = found == np.repeat(scores[having], counts)
         winners = [first + best[first : first + count].argmax() for first, count in zip(firsts, counts, strict=True)]
         numbers[having] = numbers_of(keys)[winners]
         return numbers, scores
-
-    def _penalty(self, query: Vectors) -> np.float32:
-        """Return what is taken off the score of a region with one query, (1, dim)."""
-        return np.float32(REGION_PENALTY * (self._sample @ query[0]).std()) if len(self._sample) else np.float32(0)
 
     def _select(self, where: Selection | None) -> Selection | None:
         """Return the parts of a selection of pictures."""

@@ -1,0 +1,77 @@
+"""What a request asks with -> clauses as the engine takes them."""
+
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from api import schemas
+from api.http.door.admission import Place
+from api.http.door.gates import Work
+from api.http.service import Service
+from api.search.errors import InvalidQuery
+from api.search.query import Clause
+from api.search.uploads import UploadStore
+from models.foundation.messages import message
+from models.pictures.parts import Box
+
+CROP = r"^\s*\d{1,9}\s*,\s*\d{1,9}\s*,\s*\d{1,9}\s*,\s*\d{1,9}\s*$"
+CROP_DESCRIPTION = "The part of the picture that is asked with, in pixels: from the left, from the top, width, height"
+
+
+async def to_clauses(service: Service, given: Sequence[schemas.ClauseIn]) -> list[Clause]:
+    """Return clauses as the engine takes them, files and base64 beside the loop. Raises InvalidQuery, UploadGone."""
+    if all(one.image is None and one.upload is None and not isinstance(one.vector, str) for one in given):
+        return [_to_clause(clause, service.uploads) for clause in given]
+    return await service.executors.search(lambda: [_to_clause(clause, service.uploads) for clause in given])
+
+
+def count_as_picture(place: Place, clauses: Sequence[schemas.ClauseIn]) -> None:
+    """Count a request that has pictures decoded as such. Raises Overloaded."""
+    if any(one.image is not None or one.upload is not None or one.crop is not None for one in clauses):
+        place.become(Work.PICTURE)
+
+
+def read_crop(written: str | None) -> schemas.Region | None:
+    """Return a part of a picture that is written as CROP says."""
+    if not written:
+        return None
+    x, y, width, height = map(int, re.findall(r"\d+", written))
+    return schemas.Region(x=x, y=y, width=width, height=height)
+
+
+def _to_clause(clause: schemas.ClauseIn, uploads: UploadStore) -> Clause:
+    image = None if clause.image is None else _read_image(clause.image)
+    if clause.upload is not None:
+        if any(one is not None for one in (clause.text, image, clause.image_id, clause.vector)):
+            raise InvalidQuery(message("A clause with an upload takes no text, image, image_id or vector."))
+        image = uploads.read(clause.upload)
+    # JSON can hold half a character, which says nothing.
+    text = None if clause.text is None else clause.text.encode("utf-8", "ignore").decode()
+    return Clause(
+        text=text,
+        image=image,
+        image_id=clause.image_id,
+        weight=clause.weight,
+        crop=Box(**clause.crop.model_dump()) if clause.crop else None,
+        vector=_unpack(clause.vector) if isinstance(clause.vector, str) else clause.vector,
+        encoder=clause.encoder,
+    )
+
+
+def _read_image(written: str) -> bytes:
+    encoded = written.partition(",")[2] if written.startswith("data:") else written
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidQuery(message("The image is not base64.")) from error
+
+
+def _unpack(packed: str) -> list[float]:
+    try:
+        numbers: list[float] = np.frombuffer(base64.b64decode(packed, validate=True), "<f4").astype(float).tolist()
+    except (binascii.Error, ValueError) as error:
+        raise InvalidQuery(message("The vector is neither a list of numbers nor float32 in base64.")) from error
+    return numbers

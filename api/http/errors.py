@@ -25,6 +25,7 @@ from api.http.refusals import (
 )
 from api.schemas import Problem
 from api.search.errors import (
+    AddressNotFetched,
     AddressWithheld,
     FileChanged,
     FileGone,
@@ -32,7 +33,6 @@ from api.search.errors import (
     InvalidCursor,
     InvalidQuery,
     LinkNotFollowed,
-    NotFetched,
     Overloaded,
     PlaceNotRemovable,
     UploadGone,
@@ -89,7 +89,7 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (LinkNotFollowed, 403),
     (AddressWithheld, 403),
     (PlaceNotRemovable, 403),
-    (NotFetched, 502),
+    (AddressNotFetched, 502),
     (UploadGone, 404),
     (UploadsOff, 404),
     (UploadsUnavailable, 507),

@@ -18,7 +18,7 @@ from api.http.connection import while_connected
 from api.http.decoding.budget import MemoryBudget
 from api.http.headers import accepts
 from api.http.sending import CACHE
-from api.search.errors import AddressWithheld, FileChanged, NotFetched
+from api.search.errors import AddressNotFetched, AddressWithheld, FileChanged
 from indexer.library.addresses.connections import Deadline
 from indexer.library.addresses.fetching import open_guarded
 from indexer.library.catalog.records import ImageRow
@@ -52,7 +52,7 @@ class AddressFetches:
     async def fetch(self, row: ImageRow, address: str, held: AsyncExitStack) -> bytes:
         """Return a picture, whose bytes count until `held` is left; where this is cancelled, the fetch is ended.
 
-        Raises FileChanged and NotFetched.
+        Raises FileChanged and AddressNotFetched.
         """
         size = self._most_bytes if row.stamp.size is None else row.stamp.size
         await held.enter_async_context(self._budget.take(size))
@@ -78,7 +78,7 @@ class AddressFetches:
             raise FileChanged(row.id) from error
         except DecodeError as error:
             logger.warning("picture %d was not fetched: %s", row.id, error)
-            raise NotFetched(row.id) from error
+            raise AddressNotFetched(row.id) from error
         if digest.hexdigest() != row.sha256:
             raise FileChanged(row.id)
         return data.getvalue()

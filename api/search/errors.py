@@ -13,7 +13,7 @@ SearchError
 ├─ FileChanged                          something else lies there by now
 ├─ LinkNotFollowed                      it is a link that leads out of its folder
 ├─ AddressWithheld                      the picture is at an address that is not given out
-├─ NotFetched                           the picture is at an address, and could not be fetched from there now
+├─ AddressNotFetched                    the picture is at an address, and could not be fetched from there now
 ├─ PlaceNotRemovable                    where it was taken cannot be taken out of its file
 └─ Overloaded                           too many requests at once; try again soon
 """
@@ -201,7 +201,7 @@ class AddressWithheld(SearchError):
         super().__init__(said[why])
 
 
-class NotFetched(SearchError):
+class AddressNotFetched(SearchError):
     """A picture at an address from where it could not be fetched now. Why is in the log: it may tell of a network."""
 
     code = "not_fetched"

@@ -72,8 +72,10 @@ class ApiSettings(BaseModel):
     uploads_hours: float = Field(24.0, gt=0, description="How long an upload is kept")
     follow_links: bool = Field(False, description="Give out files that links out of their folder lead to")
     strip_gps: bool = Field(False, description="Leave out of files that are given out where they were taken")
-    addresses: Literal["redirect", "off"] = Field(
-        "redirect", description="Send clients on to the address of a picture that was fetched; off: give out none"
+    addresses: Literal["stream", "redirect", "off"] = Field(
+        "stream",
+        description="Fetch the file of a picture at an address for clients; redirect: send them there, unless it is "
+        "signed; off: give out none",
     )
     embedding: Literal["same-origin", "same-site", "cross-origin"] = Field(
         "same-origin", description="Whose web pages may show pictures of the service"

@@ -15,6 +15,8 @@ from api.config import ApiSettings
 logger = logging.getLogger(__name__)
 
 _SLOWEST = 2**15  # bytes a second of a body, once its first seconds are over
+_MAX_HEAD_BYTES = 2**16  # of an address and its headers
+_MAX_HEADERS = 200
 _RESERVED = 192  # descriptors that are not for connections: of the catalog, the index, pictures
 
 
@@ -63,6 +65,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self.since = time.monotonic()  # when it was made, or its last answer complete
         self._begun = False
         self._in_headers = True
+        self._head_bytes = 0  # as they came, which a header that does not end shows first
+        self._header_bytes = 0  # of the address and the headers that are complete
         self._body_since = 0.0
         self._body_bytes = 0
 
@@ -96,9 +100,38 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin to count the time for headers of a request that follows another."""
         super().on_message_begin()
         self._begun = True
+        self._head_bytes = self._header_bytes = 0
         if not self._in_headers:
             self._in_headers = True
             self._wait(self.header_s)
+
+    def data_received(self, data: bytes) -> None:
+        """Refuse a head that is too large before it is complete."""
+        if self._in_headers:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_headers and self._head_bytes > _MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(431, "request_header_fields_too_large")
+
+    def on_url(self, url: bytes) -> None:
+        """Count its bytes."""
+        self._count_head(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count its bytes; of trailers, which nobody reads, too."""
+        self._count_head(len(name) + len(value))
+        super().on_header(name, value)
+
+    def _count_head(self, count: int) -> None:
+        self._header_bytes += count
+        if self._header_bytes > _MAX_HEAD_BYTES or len(self.headers) >= _MAX_HEADERS:
+            raise _HeadTooLarge  # the parser stops, and an invalid request is answered
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - as it is called
+        """Answer a request that cannot be read as every other error is."""
+        too_large = self._header_bytes > _MAX_HEAD_BYTES or len(self.headers) >= _MAX_HEADERS
+        self._refuse(431, "request_header_fields_too_large") if too_large else self._refuse(400, "bad_request")
 
     def on_headers_complete(self) -> None:
         """Count the time for the body from now on."""
@@ -185,6 +218,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self.connections.discard(oldest)
         oldest.transport.abort()
         return True
+
+
+class _HeadTooLarge(Exception):
+    """An address and headers of too many bytes."""
 
 
 def _problem(status: int, code: str) -> bytes:

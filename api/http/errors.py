@@ -28,6 +28,7 @@ from api.http.refusals import (
 )
 from api.schemas import Problem
 from api.search.errors import (
+    AddressNotFetched,
     AddressWithheld,
     FileChanged,
     FileGone,
@@ -94,6 +95,7 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (LinkNotFollowed, 403),
     (AddressWithheld, 403),
     (PlaceNotRemovable, 403),
+    (AddressNotFetched, 502),
     (UploadGone, 404),
     (UploadsOff, 404),
     (UploadsUnavailable, 507),

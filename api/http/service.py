@@ -14,6 +14,7 @@ from PIL import Image
 from api.config import DEFAULT_LIBRARY, Settings
 from api.http.decoding.gate import Decoding
 from api.http.executors import Executors
+from api.http.fetching import AddressFetches
 from api.http.jobs.local import LocalJobs
 from api.http.jobs.places import JobRoot, list_job_roots
 from api.http.jobs.records import JobRecord
@@ -114,6 +115,7 @@ class Service:
         self._serving: Serving | None = None
         self._failed: str | None = None  # the build that could not be opened,
         self._retry_at = 0.0  # and when it may be tried again
+        self.fetches = AddressFetches(settings)
         self._follower: asyncio.Task[None] | None = None
         self._gpu: GpuVectors | None = None
         metrics.watch(metrics.gpu_pictures.labels(name), self._count_on_gpu)
@@ -151,6 +153,7 @@ class Service:
             self._follower.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._follower
+        self.fetches.close()
         if self._owns_shared:
             self._shared.close()
 

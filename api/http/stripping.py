@@ -33,4 +33,9 @@ def strip_location(opened: OpenOriginal, image_id: int, *, form: str, tag: str) 
                 if len(_found) > _REMEMBERED:
                     _found.popitem(last=False)
     opened.patches = patches
+    return tag_without_location(tag)
+
+
+def tag_without_location(tag: str) -> str:
+    """Return what tells such a file from all others, by the tag of the whole file."""
     return f"{tag}-no-place"

@@ -13,11 +13,13 @@ SearchError
 ├─ FileChanged                          something else lies there by now
 ├─ LinkNotFollowed                      it is a link that leads out of its folder
 ├─ AddressWithheld                      the picture is at an address that is not given out
+├─ AddressNotFetched                    the picture is at an address, and could not be fetched from there now
 ├─ PlaceNotRemovable                    where it was taken cannot be taken out of its file
 └─ Overloaded                           too many requests at once; try again soon
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from models.foundation.errors import ImageSearchError
 from models.foundation.messages import message
@@ -177,20 +179,41 @@ def why_not_read(image_id: int, error: Exception) -> SearchError:
 
 
 class AddressWithheld(SearchError):
-    """A picture at an address that is not given out: none are, or this one would let others in."""
+    """A picture at an address that is not given out, and `why`: none are, it would let others in, or it is large."""
 
     code = "address_withheld"
 
-    def __init__(self, image_id: int, *, is_secret: bool) -> None:
-        self.image_id, self.is_secret = image_id, is_secret
-        secret = message(
-            "Picture {image_id} lies at an address with a key in it, which is not given out.", image_id=image_id
+    def __init__(self, image_id: int, why: Literal["off", "secret", "large"]) -> None:
+        self.image_id, self.why = image_id, why
+        said = {
+            "off": message(
+                "Picture {image_id} lies at an address, and this service gives out none: XUNTU_API__ADDRESSES=off",
+                image_id=image_id,
+            ),
+            "secret": message(
+                "Picture {image_id} lies at an address with a key in it, which is not given out.", image_id=image_id
+            ),
+            "large": message(
+                "Picture {image_id} lies at an address, and is too large to be fetched from there by this service.",
+                image_id=image_id,
+            ),
+        }
+        super().__init__(said[why])
+
+
+class AddressNotFetched(SearchError):
+    """A picture at an address from where it could not be fetched now. Why is in the log: it may tell of a network."""
+
+    code = "not_fetched"
+
+    def __init__(self, image_id: int) -> None:
+        self.image_id = image_id
+        super().__init__(
+            message(
+                "Picture {image_id} could not be fetched from its address now. The log of the service says why.",
+                image_id=image_id,
+            )
         )
-        never = message(
-            "Picture {image_id} lies at an address, and this service gives out none: XUNTU_API__ADDRESSES=off",
-            image_id=image_id,
-        )
-        super().__init__(secret if is_secret else never)
 
 
 class PlaceNotRemovable(SearchError):

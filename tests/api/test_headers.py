@@ -1,11 +1,8 @@
 """What every answer says to browsers and caches, and what of a request is understood."""
 
 import gzip
-import io
 import json
 import re
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import httpx
 import pytest
@@ -152,54 +149,6 @@ def test_the_server_does_not_say_what_it_is(server):
     answer = httpx.get(f"{server}/healthz")
     assert "server" not in answer.headers
     assert answer.headers["x-content-type-options"] == "nosniff"
-
-
-class Pictures(BaseHTTPRequestHandler):
-    def do_GET(self):
-        file = io.BytesIO()
-        Image.new("RGB", (40, 30), (1, 90, 200)).save(file, "PNG")
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(file.getvalue())
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture(scope="module")
-def fetched(tmp_path_factory, servers):
-    folder = tmp_path_factory.mktemp("addresses")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Pictures) as site:
-        thread = Thread(target=site.serve_forever)
-        thread.start()
-        address = f"http://127.0.0.1:{site.server_port}"
-        (folder / "list.csv").write_text(
-            f"url,tags\n{address}/plain.png?size=2,plain\n{address}/signed.png?X-Amz-Signature=abcdef,signed\n"
-        )
-        settings = IndexerSettings(data=folder / "data", workers=0, allow_private="127.0.0.1")
-        build(settings, [folder / "list.csv"], BuildOptions(encoders=["hash"]))
-        site.shutdown()
-        thread.join()
-    return folder / "data", address
-
-
-def test_the_way_to_a_picture_at_an_address_is_told_unless_it_lets_others_in(fetched):
-    data, address = fetched
-    for settings, plain in (({}, 307), ({"addresses": "off"}, 403), ({"strip_gps": True}, 403)):
-        with TestClient(application(data, **settings), follow_redirects=False) as client:
-            ids = {
-                name: client.get("/v1/images", params={"where": f"tag={name}"}).json()["images"][0]["id"]
-                for name in ("plain", "signed")
-            }
-            answer = client.get(f"/v1/images/{ids['plain']}/file")
-            assert answer.status_code == plain
-            assert answer.headers["referrer-policy"] == "no-referrer"
-            if plain == 307:
-                assert answer.headers["location"] == f"{address}/plain.png?size=2"
-            secret = client.get(f"/v1/images/{ids['signed']}/file")
-            assert (secret.status_code, secret.json()["code"]) == (403, "address_withheld")
-            assert "location" not in secret.headers
-            assert "abcdef" not in secret.text
 
 
 def test_head_ends_what_would_never_end():

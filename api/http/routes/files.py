@@ -10,9 +10,10 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
 
 from api.http.door.gates import Scope, Work, gated
+from api.http.fetching import FetchedResponse, name_at
 from api.http.mapping import ServiceDep, displayable
 from api.http.sending import CACHE, OriginalResponse
-from api.http.stripping import strip_location
+from api.http.stripping import strip_location, tag_without_location
 from api.search.errors import AddressWithheld, FileGone, PlaceNotRemovable, why_not_read
 from indexer.library.addresses.shown import has_secrets
 from indexer.library.catalog.records import ImageRow
@@ -35,7 +36,7 @@ _opening = ThreadPoolExecutor(2, thread_name_prefix="opening")
         200: {"description": "The file", "content": {"image/*": {}, "video/*": {}}},
         206: {"description": "A range of it", "content": {"image/*": {}, "video/*": {}}},
         304: {"description": "The client has it"},
-        307: {"description": "It is at an address"},
+        307: {"description": "It is at an address, where the service is set to send clients there"},
     },
 )
 @gated(Scope.FILES, Work.FILE)
@@ -44,7 +45,7 @@ async def download_image(
     service: ServiceDep,
     clip: Annotated[bool, Query(description="The film that lies beside a live photo, in place of the picture")] = False,
 ) -> Response:
-    """Return the file as it is, or a range of it; of a picture that was fetched from an address, the way there.
+    """Return the file as it is, or a range of it; that of a picture at an address is fetched from there.
 
     What lies there by now and is not what was indexed is not given out.
     """
@@ -56,8 +57,15 @@ async def download_image(
     found = await asyncio.get_running_loop().run_in_executor(_opening, make)
     if not isinstance(found, Redirect):
         return found
-    if settings.api.addresses == "off" or has_secrets(found.address):
-        raise AddressWithheld(image_id, is_secret=settings.api.addresses != "off")
+    if settings.api.addresses == "off":
+        raise AddressWithheld(image_id, "off")
+    if settings.api.addresses == "stream":
+        service.fetches.check_size(row)
+        tag = f'"{tag_without_location(row.sha256) if settings.api.strip_gps else row.sha256}"'
+        prepare = partial(_prepare_fetched, row, found.address, settings.api.strip_gps)
+        return FetchedResponse(service.fetches, row, found.address, tag, prepare)
+    if has_secrets(found.address):
+        raise AddressWithheld(image_id, "secret")
     if settings.api.strip_gps:
         raise PlaceNotRemovable(image_id, row.format)
     return RedirectResponse(found.address, headers=CACHE)
@@ -76,8 +84,11 @@ def _prepare(row: ImageRow, opening: Callable[[], _ToSend | Redirect], *, strip_
         found = opening()
     except DecodeError as error:
         raise why_not_read(row.id, error) from error
-    if isinstance(found, Redirect):
-        return found
+    return found if isinstance(found, Redirect) else _send(row, found, strip_gps=strip_gps)
+
+
+def _send(row: ImageRow, found: _ToSend, *, strip_gps: bool) -> Response:
+    """Return what sends a file. Raises FileChanged and PlaceNotRemovable; then it is closed."""
     opened, form, name, tag = found
     try:
         if strip_gps:
@@ -96,6 +107,10 @@ def _open(row: ImageRow, limits: DecodeLimits, follow_links: bool) -> _ToSend | 
     if isinstance(opened, Redirect):
         return opened
     return _ToSend(opened, row.format, row.shown_path.rpartition("/")[2], row.sha256)
+
+
+def _prepare_fetched(row: ImageRow, address: str, strip_gps: bool, data: bytes) -> Response:
+    return _send(row, _ToSend(OpenOriginal(data), row.format, name_at(address), row.sha256), strip_gps=strip_gps)
 
 
 def _open_clip(row: ImageRow, follow_links: bool) -> _ToSend:

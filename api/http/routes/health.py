@@ -24,7 +24,9 @@ async def check_readiness(service: ServiceDep) -> schemas.Status:
     return schemas.Status(status="ready", build=service.serving.engine.opened.manifest.build)
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics", response_class=Response, responses={200: {"description": "The metrics", "content": {"text/plain": {}}}}
+)
 @gated(Scope.ADMIN, Work.LIGHT, of_library=False)
 async def get_metrics(service: ServiceDep) -> Response:
     """Return the metrics in Prometheus's text format."""

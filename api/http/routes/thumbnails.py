@@ -26,7 +26,14 @@ router = APIRouter(prefix="/images", tags=["images"])
 CACHE = {"Cache-Control": "private, no-cache"}
 
 
-@router.get("/{image_id}/thumbnail", response_class=Response)
+@router.get(
+    "/{image_id}/thumbnail",
+    response_class=Response,
+    responses={
+        200: {"description": "The picture, small", "content": {"image/webp": {}}},
+        304: {"description": "The client has it"},
+    },
+)
 @gated(Scope.FILES, Work.FILE)
 async def get_thumbnail(
     image_id: int,

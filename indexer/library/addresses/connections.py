@@ -5,8 +5,10 @@ import socket
 import ssl
 import time
 import urllib.request
+from contextlib import suppress
 from functools import cache, partial
 from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection
+from math import inf
 from typing import IO, Any, cast
 from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -42,6 +44,18 @@ class Deadline:
         self._seconds = seconds
         self._wait_s = wait_s
         self._until = time.monotonic() + seconds
+        self._waits_for: socket.socket | None = None
+
+    def end(self) -> None:
+        """Let it pass now, from whatever thread: nobody waits any more for what was to come."""
+        self._until = -inf
+        if self._waits_for is not None:
+            with suppress(OSError):  # it is closed
+                socket.socket.shutdown(self._waits_for, socket.SHUT_RDWR)  # of TLS too, which wakes who reads
+
+    def watch(self, connection: socket.socket) -> None:
+        """Know what an answer comes by, which `end` hangs up."""
+        self._waits_for = connection
 
     def wait_s(self) -> float:
         """Return how long to wait for what comes next. Raises DecodeError (url_timeout) if it has passed."""
@@ -54,6 +68,7 @@ class Deadline:
 class _Response(HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, deadline: Deadline, **options: Any) -> None:
         super().__init__(sock, *args, **options)
+        deadline.watch(sock)
         self._bytes = _FetchedBytes(self.fp.detach(), sock, deadline)
         self.fp = io.BufferedReader(self._bytes)
 

@@ -50,6 +50,10 @@ class Fetching:
         allowed = read_allowed(self.allow_private)
         return AddressGuard(allowed=allowed, through_proxy=self.through_proxy, resolver=self.resolver)
 
+    def begin(self) -> Deadline:
+        """Return the deadline of an answer that is asked for now."""
+        return Deadline(_PATIENCE * self.timeout_s, wait_s=self.timeout_s)
+
 
 class OpenAddress:
     """An answer that has begun: `media_type` as the server says, `length` in bytes where it does, and its bytes.
@@ -87,8 +91,10 @@ class OpenAddress:
                 raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
 
-def open_guarded(address: str, limits: DecodeLimits, fetching: Fetching) -> OpenAddress:
-    """Return what lies at an address, as it comes: its bytes are not read yet.
+def open_guarded(
+    address: str, limits: DecodeLimits, fetching: Fetching, deadline: Deadline | None = None
+) -> OpenAddress:
+    """Return what lies at an address, as it comes: its bytes are not read yet. Who gives a deadline may end it.
 
     Raises DecodeError (offline, url_invalid, url_inside, url_insecure, url_proxy, url_unreachable, url_timeout,
     url_status, url_redirects) or ImageTooLarge (too_many_bytes).
@@ -96,7 +102,7 @@ def open_guarded(address: str, limits: DecodeLimits, fetching: Fetching) -> Open
     if fetching.offline:
         raise DecodeError("offline")
     guard = fetching.guard
-    deadline = Deadline(_PATIENCE * fetching.timeout_s, wait_s=fetching.timeout_s)
+    deadline = deadline or fetching.begin()
     with _explained(address, fetching):
         try:
             response = open_address(address, _HEADERS, guard, deadline)

@@ -1,6 +1,7 @@
 """Settings of the read side. Only the `config.py` of each room reads the environment."""
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -65,6 +66,20 @@ class ApiSettings(BaseModel):
         "same-origin", description="Whose web pages may show pictures of the service"
     )
     follow_seconds: float = Field(1.0, gt=0, description="How often to look for a new build")
+    job_roots: str = Field(
+        "", description="Folders that jobs may take into the library besides its own, colons between them"
+    )
+    upload_root: Path | None = Field(None, description="Folder that uploaded pictures are kept in; default: none are")
+    trash_days: int = Field(30, ge=0, description="How long deleted pictures stay in its folder .trash")
+    webhook: str = Field(
+        "", pattern=r"^$|^https?://\S+$", description="Address that is told of new builds and of jobs that ended"
+    )
+    webhook_secret: SecretStr | None = Field(None, description="What is sent to it is signed with this")
+
+    @property
+    def job_root_paths(self) -> list[Path]:
+        """The folders that jobs may take into the library besides its own."""
+        return [Path(one) for one in self.job_roots.split(os.pathsep) if one.strip()]
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -3,7 +3,7 @@
 import signal
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -69,8 +69,22 @@ AllowPrivate = Annotated[
 
 
 @app.callback()
-def _index(context: typer.Context, data: Data = None) -> None:
+def _index(
+    context: typer.Context,
+    *,
+    progress: Annotated[
+        Literal["auto", "json"],
+        typer.Option(
+            metavar="auto|json", help="json: lines of JSON on standard error, for programs that follow a run."
+        ),
+    ] = "auto",
+    data: Data = None,
+) -> None:
     context.obj = data or context.obj
+    if progress == "json":  # whoever does not ask for it does not wait until it is imported
+        from indexer.pipeline.progress_lines import begin
+
+        begin(context)
 
 
 @app.command()
@@ -139,7 +153,7 @@ def build(
     settings = settings_for(context, data, workers=workers, regions=regions, allow_private=_hosts(allow_private))
     made = make_gate(context, gate, settings, force=force)
     is_first = not Layout(settings.data.absolute()).current.exists()
-    done = _build(settings, paths, options, gate=made, as_json=as_json)
+    done = _build(context, settings, paths, options, gate=made, as_json=as_json)
     if is_first and not as_json:
         tell_of_stronger_encoder(done, device=settings.device)
     elif not as_json:
@@ -177,7 +191,7 @@ def update(
         dropped=drop_encoder or (),
         allow_empty=[roots_cli.path_of(one) for one in allow_empty or ()],
     )
-    done = _build(settings, [], options, gate=made, as_json=as_json)
+    done = _build(context, settings, [], options, gate=made, as_json=as_json)
     if not as_json:
         tell_of_newer_encoder(done)
 
@@ -195,6 +209,7 @@ def retry(
     from indexer.pipeline.commands import BuildOptions
 
     _build(
+        context,
         settings_for(context, data, workers=workers, allow_private=_hosts(allow_private)),
         [],
         BuildOptions(retry=True),
@@ -261,14 +276,21 @@ def rebuild(
     settings = settings_for(context, data, workers=workers, allow_private=_hosts(allow_private))
     made = make_gate(context, gate, settings, force=force)
     if reencode:
-        _build(settings, [], runner.BuildOptions(encoders=encoder or (), reencode=True), gate=made, as_json=as_json)
+        _build(
+            context,
+            settings,
+            [],
+            runner.BuildOptions(encoders=encoder or (), reencode=True),
+            gate=made,
+            as_json=as_json,
+        )
     elif encoder:
         why = message("it needs --reencode: vectors of another encoder have to be made first")
         raise InvalidSetting("--encoder", ", ".join(encoder), why)
     else:
-        from indexer.pipeline.progress import ProgressDisplay
+        from indexer.pipeline.progress_lines import open_display
 
-        with ProgressDisplay() as display:
+        with open_display(context) as display:
             check = check_with(made, display.checked)
             done = runner.rebuild(settings, on_index=display.indexed, check=check)
         print_report(done, gate=made, as_json=as_json)
@@ -292,11 +314,11 @@ def annotate(
 ) -> None:
     """Find what annotators can say of pictures that they have not seen; nothing is encoded again."""
     from indexer.pipeline import commands as runner
-    from indexer.pipeline.progress import ProgressDisplay
+    from indexer.pipeline.progress_lines import open_display, warn
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     warnings: list[ImageSearchError] = []
-    with ProgressDisplay() as display:
+    with open_display(context) as display:
         try:
             found = runner.annotate(
                 settings_for(context, data),
@@ -309,6 +331,7 @@ def annotate(
             display.stop()
             tell(message("Stopped. What was found is kept; run the same command, without --again, to go on."))
             raise typer.Exit(130) from None
+    warn(context, warnings)
     for warning in warnings:
         tell(warning)
     if as_json:
@@ -418,10 +441,13 @@ def duplicates(
     which a perceptual hash and the encoder's vector agree: the bits that differ, and the cosine, are printed.
     """
     from indexer.library.duplicates.report import find_duplicates
+    from indexer.pipeline.progress_lines import PROGRESS_LINES
     from models.foundation.progress import StepDisplay
 
     with StepDisplay() as display:
-        found = find_duplicates(settings_for(context, data).data, exact=exact, on_step=display.advance)
+        lines = context.meta.get(PROGRESS_LINES)
+        on_step = lines.compared if lines else display.advance
+        found = find_duplicates(settings_for(context, data).data, exact=exact, on_step=on_step)
     print_duplicates(found, as_csv=as_csv, as_json=as_json)
 
 
@@ -455,6 +481,7 @@ def _hosts(named: list[str] | None) -> str | None:
 
 
 def _build(
+    context: typer.Context,
     settings: "IndexerSettings",
     paths: list[Path],
     options: "BuildOptions",
@@ -465,10 +492,10 @@ def _build(
     from dataclasses import replace
 
     from indexer.pipeline import commands as runner
-    from indexer.pipeline.progress import ProgressDisplay
+    from indexer.pipeline.progress_lines import open_display, warn
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: keep what is done
-    with ProgressDisplay() as display:
+    with open_display(context) as display:
         options = replace(options, on_scan=display.scanned, on_progress=display.advance, on_index=display.indexed)
         check = check_with(gate, display.checked)
         options = replace(options, on_annotate=display.annotated, on_renew=display.renewed, check=check)
@@ -478,6 +505,7 @@ def _build(
             display.stop()
             tell(message("Stopped. What was encoded is kept; run the same command to go on."))
             raise typer.Exit(130) from None
+    warn(context, done.warnings)
     print_report(done, gate=gate, as_json=as_json)
     return done
 

@@ -1,15 +1,18 @@
 """The typed client of the REST API for asynchronous programs."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack
 
 from api.client import calls
 from api.client.calls import Call, ClauseLike, File
 from api.client.connection import Connection, Outcome
 from api.client.retries import RetryPolicy
+from api.client.waiting import Waiting, no_one
 from api.images import ImageInput
 from api.schemas import (
     MAX_VALUES,
+    DeletedPicture,
+    DuplicateList,
     Facets,
     FieldsInfo,
     FilterIn,
@@ -18,11 +21,18 @@ from api.schemas import (
     ImageList,
     ImageVector,
     IndexInfo,
+    IndexReport,
+    JobInfo,
+    JobKind,
+    JobList,
     ListedImage,
     Problem,
+    ProblemKind,
+    RootList,
     SearchRequest,
     SearchResponse,
     Status,
+    StoredPictures,
     UploadInfo,
 )
 from api.search.options import PictureKeywords, SearchKeywords
@@ -223,6 +233,71 @@ class AsyncClient(Connection):
         """
         return await self._send(calls.thumbnail(image_id, size, part))
 
+    async def put_image(self, image: ImageInput, *, name: str | None = None, index: bool = False) -> StoredPictures:
+        """Keep a picture in the service's folder of uploads, under the name of its file or this one.
+
+        With `index` a job brings it into the library at once. Raises ApiError; DecodeError for one that cannot be read.
+        """
+        return await self._send(calls.put_image(image, name, index))
+
+    async def delete_image(self, image_id: int, *, index: bool = False) -> DeletedPicture:
+        """Delete the file of a picture in the folder of uploads. Raises ApiError: ProblemError for any other."""
+        return await self._send(calls.delete_image(image_id, index))
+
+    # Work on the library
+
+    async def submit(self, kind: JobKind, *, key: str | None = None, **options: Any) -> JobInfo:
+        """Ask for work on the library, and return the job: `options` are the fields of `JobRequest`.
+
+        Asked for twice by the same `key`, it is one job; without one each call has its own. Raises ApiError.
+        """
+        return await self._send(calls.submit(kind, options, key))
+
+    async def jobs(self) -> JobList:
+        """Return the jobs that are kept, the latest first. Raises ApiError."""
+        return await self._send(calls.jobs())
+
+    async def job(self, job_id: str) -> JobInfo:
+        """Return how a job stands. Raises ApiError: ProblemError, job_not_found."""
+        return await self._send(calls.job(job_id))
+
+    async def cancel(self, job_id: str) -> JobInfo:
+        """Have a job end; what it has done is kept. Raises ApiError: ProblemError, job_not_found."""
+        return await self._send(calls.cancel(job_id))
+
+    async def wait(
+        self, job: JobInfo | str, *, timeout_s: float | None = None, on_progress: Callable[[JobInfo], None] = no_one
+    ) -> JobInfo:
+        """Return a job when it has ended, however it has; `on_progress` is told what changes meanwhile.
+
+        Raises ApiError, and TimeoutError where it has not ended in `timeout_s`.
+        """
+        import anyio
+
+        waiting = Waiting(job if isinstance(job, str) else job.id, timeout_s, on_progress)
+        while True:
+            found = await self.job(waiting.job_id)
+            wait_s = waiting.look_at(found)
+            if wait_s is None:
+                return found
+            await anyio.sleep(wait_s)
+
+    async def follow(self, job: JobInfo | str) -> AsyncIterator[JobInfo]:
+        """Yield how a job stands whenever something has changed, at last how it has ended. Raises ApiError."""
+        import httpx
+
+        call = calls.job_events(job if isinstance(job, str) else job.id)
+        try:
+            async with self._http.stream(**self._request(call)) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise self._error(answer)
+                async for line in answer.aiter_lines():
+                    if line.startswith("data: "):
+                        yield call.read(line[6:].encode(), answer.headers)
+        except httpx.HTTPError as error:
+            self._read(call, error)
+
     async def vector(self, image_id: int, *, encoder: str | None = None) -> ImageVector:
         """Return the vector of a picture, of length 1, of the main encoder or of another of the library.
 
@@ -231,6 +306,20 @@ class AsyncClient(Connection):
         return await self._send(calls.vector(image_id, encoder))
 
     # The library
+
+    async def roots(self) -> RootList:
+        """Return the sources of the library, and the folders that jobs may add. Raises ApiError."""
+        return await self._send(calls.roots())
+
+    async def report(
+        self, *, kind: ProblemKind | None = None, code: str | None = None, k: int = 100, cursor: str | None = None
+    ) -> IndexReport:
+        """Return a page of the files that are not indexed, or not all of them, and why. Raises ApiError."""
+        return await self._send(calls.report(kind, code, k, cursor))
+
+    async def duplicates(self, *, k: int = 100, cursor: str | None = None) -> DuplicateList:
+        """Return a page of what the latest job of the kind `duplicates` found. Raises ApiError."""
+        return await self._send(calls.duplicates(k, cursor))
 
     async def fields(self) -> FieldsInfo:
         """Return what pictures can be filtered and counted by. Raises ApiError."""
@@ -290,7 +379,7 @@ class AsyncClient(Connection):
         while True:
             tries += 1
             outcome = await self._try(call)
-            wait_s = self._wait_s(tries, outcome)
+            wait_s = self._wait_s(tries, outcome, repeatable=call.repeatable)
             if wait_s is None:
                 return self._read(call, outcome)
             await anyio.sleep(wait_s)

@@ -1,7 +1,9 @@
 """The calls of the REST API as data: what is sent, and how the answer is read. Nothing is sent here."""
 
 import base64
+import os
 import re
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
@@ -12,6 +14,8 @@ from pydantic import BaseModel
 from api.images import ImageInput, read_image
 from api.schemas import (
     BatchResponse,
+    DeletedPicture,
+    DuplicateList,
     Facets,
     FieldsInfo,
     FilterIn,
@@ -19,11 +23,16 @@ from api.schemas import (
     ImageList,
     ImageVector,
     IndexInfo,
+    IndexReport,
+    JobInfo,
+    JobList,
     Problem,
+    RootList,
     SearchOptions,
     SearchRequest,
     SearchResponse,
     Status,
+    StoredPictures,
     UploadInfo,
 )
 from api.search.options import OPTIONS
@@ -74,13 +83,15 @@ class File:
 class Call(Generic[T]):
     """A request, and how the body and the headers of its answer are read. `arguments` are those of httpx.
 
-    Calls only ask, so each may be sent again. Reading raises ValueError for an answer that is not the service's.
+    `repeatable`: sent twice it does no more than once, so that it may be sent again where nobody knows whether it
+    arrived. Reading raises ValueError for an answer that is not the service's.
     """
 
     path: str
     read: Callable[[bytes, Headers], T]
     method: str = "GET"
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    repeatable: bool = True
 
 
 def search(
@@ -158,6 +169,69 @@ def thumbnail(image_id: int, size: int | None, part: int | None) -> Call[bytes]:
     """Return the request for a thumbnail."""
     params = {name: value for name, value in (("size", size), ("part", part)) if value is not None}
     return Call(f"/v1/images/{image_id}/thumbnail", lambda content, _: content, arguments={"params": params})
+
+
+def put_image(image: ImageInput, name: str | None, index: bool) -> Call[StoredPictures]:
+    """Return the request to keep a picture. Raises DecodeError, and TypeError for pixels or bytes without a name."""
+    if name is None:
+        if not isinstance(image, (str, os.PathLike)):
+            raise TypeError("put_image() needs the name of a picture that is not a file")
+        name = os.path.basename(image)  # noqa: PTH119 - of whatever is a path
+    params = {"name": name, "index": str(index).lower()}
+    headers = {"Content-Type": "application/octet-stream"}
+    arguments = {"params": params, "content": read_image(image), "headers": headers}
+    return Call("/v1/images", _model(StoredPictures), "PUT", arguments)
+
+
+def delete_image(image_id: int, index: bool) -> Call[DeletedPicture]:
+    """Return the request to delete the file of a picture."""
+    arguments = {"params": {"index": str(index).lower()}}
+    return Call(f"/v1/images/{image_id}", _model(DeletedPicture), "DELETE", arguments, repeatable=False)
+
+
+def submit(kind: str, options: Mapping[str, Any], key: str | None) -> Call[JobInfo]:
+    """Return the request for a job. It has a key, so that asked for twice it is done once."""
+    body = {"kind": kind, **{name: value for name, value in options.items() if value is not None}}
+    headers = {"Idempotency-Key": key or secrets.token_hex(16)}
+    return Call("/v1/jobs", _model(JobInfo), "POST", {"json": body, "headers": headers})
+
+
+def jobs() -> Call[JobList]:
+    """Return the question which jobs there are."""
+    return Call("/v1/jobs", _model(JobList))
+
+
+def job(job_id: str) -> Call[JobInfo]:
+    """Return the question how a job stands."""
+    return Call(f"/v1/jobs/{quote(job_id, safe='')}", _model(JobInfo))
+
+
+def cancel(job_id: str) -> Call[JobInfo]:
+    """Return the request to end a job."""
+    return Call(f"/v1/jobs/{quote(job_id, safe='')}", _model(JobInfo), "DELETE")
+
+
+def job_events(job_id: str) -> Call[JobInfo]:
+    """Return the request to be told how a job goes, whose answer is a stream."""
+    return Call(f"/v1/jobs/{quote(job_id, safe='')}/events", _model(JobInfo))
+
+
+def roots() -> Call[RootList]:
+    """Return the question what the library is made of."""
+    return Call("/v1/roots", _model(RootList))
+
+
+def report(kind: str | None, code: str | None, k: int, cursor: str | None) -> Call[IndexReport]:
+    """Return the question which files are not indexed, and why."""
+    given = {"kind": kind, "code": code, "k": k, "cursor": cursor}
+    params = {name: value for name, value in given.items() if value is not None}
+    return Call("/v1/index/report", _model(IndexReport), arguments={"params": params})
+
+
+def duplicates(k: int, cursor: str | None) -> Call[DuplicateList]:
+    """Return the question which pictures are duplicates."""
+    params: dict[str, Any] = {"k": k} | ({"cursor": cursor} if cursor else {})
+    return Call("/v1/duplicates", _model(DuplicateList), arguments={"params": params})
 
 
 def vector(image_id: int, encoder: str | None) -> Call[ImageVector]:

@@ -67,13 +67,13 @@ class Connection:
             "headers": headers | call.arguments.get("headers", {}),
         }
 
-    def _wait_s(self, tries: int, outcome: Outcome) -> float | None:
+    def _wait_s(self, tries: int, outcome: Outcome, *, repeatable: bool = True) -> float | None:
         """Return after how many seconds to try again; None where the outcome stands."""
         import httpx
 
         if not isinstance(outcome, httpx.Response):
             failed = isinstance(outcome, (httpx.NetworkError, httpx.RemoteProtocolError))
-            return self._retry.wait_s(tries) if failed else None
+            return self._retry.wait_s(tries) if failed and repeatable else None
         problem = _read_problem(outcome)
         if not is_passing(outcome.status_code, problem.code if problem else None):
             return None

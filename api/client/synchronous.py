@@ -1,16 +1,19 @@
 """The typed client of the REST API."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack
 
 from api.client import calls
 from api.client.calls import Call, ClauseLike, File
 from api.client.connection import Connection, Outcome
 from api.client.retries import RetryPolicy
+from api.client.waiting import Waiting, no_one
 from api.images import ImageInput
 from api.schemas import (
     MAX_VALUES,
+    DeletedPicture,
+    DuplicateList,
     Facets,
     FieldsInfo,
     FilterIn,
@@ -19,11 +22,18 @@ from api.schemas import (
     ImageList,
     ImageVector,
     IndexInfo,
+    IndexReport,
+    JobInfo,
+    JobKind,
+    JobList,
     ListedImage,
     Problem,
+    ProblemKind,
+    RootList,
     SearchRequest,
     SearchResponse,
     Status,
+    StoredPictures,
     UploadInfo,
 )
 from api.search.options import PictureKeywords, SearchKeywords
@@ -220,6 +230,69 @@ class Client(Connection):
         """
         return self._send(calls.thumbnail(image_id, size, part))
 
+    def put_image(self, image: ImageInput, *, name: str | None = None, index: bool = False) -> StoredPictures:
+        """Keep a picture in the service's folder of uploads, under the name of its file or this one.
+
+        With `index` a job brings it into the library at once. Raises ApiError; DecodeError for one that cannot be read.
+        """
+        return self._send(calls.put_image(image, name, index))
+
+    def delete_image(self, image_id: int, *, index: bool = False) -> DeletedPicture:
+        """Delete the file of a picture in the folder of uploads. Raises ApiError: ProblemError for any other."""
+        return self._send(calls.delete_image(image_id, index))
+
+    # Work on the library
+
+    def submit(self, kind: JobKind, *, key: str | None = None, **options: Any) -> JobInfo:
+        """Ask for work on the library, and return the job: `options` are the fields of `JobRequest`.
+
+        Asked for twice by the same `key`, it is one job; without one each call has its own. Raises ApiError.
+        """
+        return self._send(calls.submit(kind, options, key))
+
+    def jobs(self) -> JobList:
+        """Return the jobs that are kept, the latest first. Raises ApiError."""
+        return self._send(calls.jobs())
+
+    def job(self, job_id: str) -> JobInfo:
+        """Return how a job stands. Raises ApiError: ProblemError, job_not_found."""
+        return self._send(calls.job(job_id))
+
+    def cancel(self, job_id: str) -> JobInfo:
+        """Have a job end; what it has done is kept. Raises ApiError: ProblemError, job_not_found."""
+        return self._send(calls.cancel(job_id))
+
+    def wait(
+        self, job: JobInfo | str, *, timeout_s: float | None = None, on_progress: Callable[[JobInfo], None] = no_one
+    ) -> JobInfo:
+        """Return a job when it has ended, however it has; `on_progress` is told what changes meanwhile.
+
+        Raises ApiError, and TimeoutError where it has not ended in `timeout_s`.
+        """
+        waiting = Waiting(job if isinstance(job, str) else job.id, timeout_s, on_progress)
+        while True:
+            found = self.job(waiting.job_id)
+            wait_s = waiting.look_at(found)
+            if wait_s is None:
+                return found
+            time.sleep(wait_s)
+
+    def follow(self, job: JobInfo | str) -> Iterator[JobInfo]:
+        """Yield how a job stands whenever something has changed, at last how it has ended. Raises ApiError."""
+        import httpx
+
+        call = calls.job_events(job if isinstance(job, str) else job.id)
+        try:
+            with self._http.stream(**self._request(call)) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise self._error(answer)
+                for line in answer.iter_lines():
+                    if line.startswith("data: "):
+                        yield call.read(line[6:].encode(), answer.headers)
+        except httpx.HTTPError as error:
+            self._read(call, error)
+
     def vector(self, image_id: int, *, encoder: str | None = None) -> ImageVector:
         """Return the vector of a picture, of length 1, of the main encoder or of another of the library.
 
@@ -228,6 +301,20 @@ class Client(Connection):
         return self._send(calls.vector(image_id, encoder))
 
     # The library
+
+    def roots(self) -> RootList:
+        """Return the sources of the library, and the folders that jobs may add. Raises ApiError."""
+        return self._send(calls.roots())
+
+    def report(
+        self, *, kind: ProblemKind | None = None, code: str | None = None, k: int = 100, cursor: str | None = None
+    ) -> IndexReport:
+        """Return a page of the files that are not indexed, or not all of them, and why. Raises ApiError."""
+        return self._send(calls.report(kind, code, k, cursor))
+
+    def duplicates(self, *, k: int = 100, cursor: str | None = None) -> DuplicateList:
+        """Return a page of what the latest job of the kind `duplicates` found. Raises ApiError."""
+        return self._send(calls.duplicates(k, cursor))
 
     def fields(self) -> FieldsInfo:
         """Return what pictures can be filtered and counted by. Raises ApiError."""
@@ -285,7 +372,7 @@ class Client(Connection):
         while True:
             tries += 1
             outcome = self._try(call)
-            wait_s = self._wait_s(tries, outcome)
+            wait_s = self._wait_s(tries, outcome, repeatable=call.repeatable)
             if wait_s is None:
                 return self._read(call, outcome)
             time.sleep(wait_s)

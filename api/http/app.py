@@ -18,7 +18,21 @@ from api.http.errors import http_problem, install_error_handlers
 from api.http.headers import Head, Protection, compress
 from api.http.metrics import Metrics
 from api.http.observer import Observer
-from api.http.routes import batch, fields, files, health, images, index, search, thumbnails, uploads, vectors
+from api.http.routes import (
+    batch,
+    fields,
+    files,
+    health,
+    images,
+    index,
+    jobs,
+    kept_pictures,
+    library,
+    search,
+    thumbnails,
+    uploads,
+    vectors,
+)
 from api.http.service import Service
 from api.schemas import Problem
 
@@ -53,7 +67,7 @@ def create_app(settings: Settings, *, local_only: bool = False, page_token: str 
         redoc_url=None,
     )
     app.state.service = service
-    mounted = (search, batch, uploads, images, vectors, thumbnails, files, fields, index)
+    mounted = (search, batch, uploads, images, vectors, thumbnails, files, kept_pictures, fields, index, library, jobs)
     routers = [("/v1", module.router) for module in mounted]
     routers.append(("", health.router))
     for prefix, router in routers:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,17 +21,25 @@ class MicroBatcher(Generic[T, R]):
     gets a list and returns as many results, in the same order; it runs on one thread of its own.
     """
 
-    def __init__(self, run: Callable[[list[T]], Sequence[R]], *, max_batch: int) -> None:
+    def __init__(
+        self,
+        run: Callable[[list[T]], Sequence[R]],
+        *,
+        max_batch: int,
+        on_wait: Callable[[float], object] = lambda _: None,
+    ) -> None:
+        """`on_wait` is told how many seconds each item has waited for its batch."""
         self._run = run
+        self._on_wait = on_wait
         self._max_batch = max_batch
-        self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
+        self._waiting: deque[tuple[T, asyncio.Future[R], float]] = deque()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="encode")
         self._worker: asyncio.Task[None] | None = None
 
     async def submit(self, item: T) -> R:
         """Return the result for `item`. Raises whatever `run` raises."""
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        self._waiting.append((item, future, time.perf_counter()))
         if self._worker is None:
             self._worker = asyncio.create_task(self._work())
         return await future
@@ -45,7 +54,10 @@ class MicroBatcher(Generic[T, R]):
             while self._waiting:
                 size = min(self._max_batch, len(self._waiting))
                 batch = [self._waiting.popleft() for _ in range(size)]
-                await self._answer([pair for pair in batch if not pair[1].done()])
+                now = time.perf_counter()
+                for _, _, since in batch:
+                    self._on_wait(now - since)
+                await self._answer([(item, future) for item, future, _ in batch if not future.done()])
         finally:
             self._worker = None
 

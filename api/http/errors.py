@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from api.http.headers import PROTECTION
+from api.http.jobs.errors import JobError, JobNotFound, NoDuplicatesReport, RootNotAllowed, TooManyJobs
+from api.http.kept_pictures.errors import KeepingOff, NoRoom, NotUploaded, UnreadKind, UploadError, UploadFolderError
 from api.http.refusals import (
     KeyExpired,
     RequestTooComplex,
@@ -60,6 +62,17 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (RequestTooLarge, 413),
     (RequestTooComplex, 422),
     (TooManyRequests, 429),
+    (TooManyJobs, 429),
+    (JobNotFound, 404),
+    (NoDuplicatesReport, 404),
+    (RootNotAllowed, 403),
+    (JobError, 422),
+    (UnreadKind, 415),
+    (NotUploaded, 403),
+    (KeepingOff, 403),
+    (NoRoom, 507),
+    (UploadFolderError, 503),
+    (UploadError, 422),
     (ImageTooLarge, 413),
     (DecodeError, 422),
     (UnknownWords, 422),
@@ -171,7 +184,7 @@ def describe_error(request: Request, error: ImageSearchError) -> Problem:
 
 
 def _headers_of(error: ImageSearchError) -> dict[str, str] | None:
-    if isinstance(error, (Overloaded, TooManyRequests)):
+    if isinstance(error, (Overloaded, TooManyRequests, TooManyJobs)):
         return {"Retry-After": str(error.retry_after_s)}
     if isinstance(error, ScopeMissing):  # as RFC 6750 says it
         return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{error.scope}"'}

@@ -41,6 +41,13 @@ class Metrics:
             ("why",),
             registry=self.registry,
         )
+        self.queue_seconds = Histogram(
+            "xuntu_queue_seconds",
+            "Waiting for a thread or for the encoder",
+            ("queue",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
         self.batch_size = Histogram(
             "xuntu_encode_batch_size",
             "Inputs encoded at once",

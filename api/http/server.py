@@ -9,12 +9,14 @@ import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
 from api.config import ApiSettings, Settings, is_loopback
 from api.http.app import create_app
 from api.http.connections import bounded_protocol
+from api.http.jobs.local import LocalJobs
 from api.http.logs import set_up_logging
 from api.keys.records import split_names
 from api.keys.store import read_keys
@@ -116,10 +118,23 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
             timeout_graceful_shutdown=10,
         )
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            _Server(config, app.state.service.jobs).run(sockets=[listener])
         finally:
             if page is not None:
                 _stop(page)
+
+
+class _Server(uvicorn.Server):
+    """Says at once that it is stopping, so that jobs that are stopped with it go on later, and their streams end."""
+
+    def __init__(self, config: uvicorn.Config, jobs: LocalJobs) -> None:
+        super().__init__(config)
+        self._jobs = jobs
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        self._jobs.is_stopping = True
+        super().handle_exit(sig, frame)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 from PIL import Image
 
 from api.config import ApiSettings, Settings
@@ -17,6 +18,10 @@ from api.http.decoding.gate import Decoding
 from api.http.door.admission import Admission
 from api.http.door.gates import SMALL_BODY, Work
 from api.http.executors import Executors
+from api.http.jobs.local import LocalJobs
+from api.http.jobs.places import JobRoot, list_job_roots
+from api.http.jobs.records import JobRecord
+from api.http.jobs.webhook import Webhook
 from api.http.metrics import Metrics
 from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.engine import SearchEngine
@@ -116,6 +121,8 @@ class Service:
         self.metrics = metrics
         self.admission = _admission(settings.api, metrics)
         self._layout = Layout(settings.data.absolute())
+        self.webhook = Webhook(settings.api, offline=settings.offline)
+        self.jobs = LocalJobs(self._layout, on_end=self._tell_of_job)
         self.uploads = UploadStore(
             self._layout.uploads,
             max_bytes=settings.api.uploads_bytes,
@@ -125,7 +132,7 @@ class Service:
         self._serving: Serving | None = None
         self._failed: str | None = None  # the build that could not be opened,
         self._retry_at = 0.0  # and when it may be tried again
-        self.executors = Executors()
+        self.executors = Executors(lambda kind, waited_s: metrics.queue_seconds.labels(kind).observe(waited_s))
         self.decoding = Decoding(settings.api, metrics)
         self._follower: asyncio.Task[None] | None = None
         self._gpu: GpuVectors | None = None
@@ -138,14 +145,22 @@ class Service:
             raise NoIndex(self._layout.data)
         return self._serving
 
+    @property
+    def has_library(self) -> bool:
+        """Whether there is a build to answer from."""
+        return self._serving is not None
+
     async def start(self) -> None:
         """Open the build in use, if there is one, and begin to follow. Raises IndexMismatch or IndexDamaged."""
         with contextlib.suppress(NoIndex):
             await self._open()
         self._follower = asyncio.create_task(self._follow())
+        self.jobs.start()
 
     async def stop(self) -> None:
-        """Stop following."""
+        """Stop following, and interrupt the job that runs."""
+        await self.jobs.stop()
+        self.webhook.stop()
         if self._gpu:
             self._gpu.close()
         if self._follower:
@@ -193,6 +208,32 @@ class Service:
         for stage in ("encode", "search"):
             self.metrics.stage_seconds.labels(stage).observe(result.timings_ms[stage] / 1000)
 
+    def list_job_roots(self) -> list[JobRoot]:
+        """Return the places that jobs may read. Not for the loop."""
+        roots = self._serving.engine.opened.catalog.list_roots() if self._serving else []
+        return list_job_roots(self.settings.api, roots)
+
+    def _tell_of_job(self, job: JobRecord) -> None:
+        self.webhook.tell(
+            "job.ended", job=job.id, kind=job.kind, state=job.state, result=job.result, library=self._layout.data.name
+        )
+
+    def _tell_of_build(self, before: Serving | None, after: Serving) -> None:
+        """Have the webhook told of a build that is in use now; not of the first, with which the service starts."""
+        if before is None and self._follower is None:
+            return
+        opened = after.engine.opened
+        ids = opened.index.list_ids()
+        known = before.engine.opened.index.list_ids() if before else ids[:0]
+        self.webhook.tell(
+            "build.published",
+            build=opened.manifest.build,
+            pictures=len(opened.index),
+            added=len(np.setdiff1d(ids, known, assume_unique=True)),
+            removed=len(np.setdiff1d(known, ids, assume_unique=True)),
+            library=opened.layout.data.name,
+        )
+
     async def _follow(self) -> None:
         """Use every build that is published, until this is stopped: what goes wrong is logged, and tried again."""
         try:
@@ -233,12 +274,14 @@ class Service:
         """Open and warm up the build in use beside the one that answers, then let it answer."""
         serving = await asyncio.to_thread(self._load)
         opened = serving.engine.opened
-        self._serving = serving
+        before, self._serving = self._serving, serving
         self.metrics.pictures.set(len(opened.index))
         self.metrics.build.clear()
         for index in opened.indexes:
             self.metrics.build.labels(opened.manifest.build, index.entry.encoder).set(1)
         logger.info("answering from build %s (%d pictures)", opened.manifest.build, len(opened.index))
+        if self.settings.api.webhook:
+            await asyncio.to_thread(self._tell_of_build, before, serving)
 
     async def _use_gpu(self) -> None:
         """Have the GPU, if there is one, search the build in use; until it does, the processor answers."""
@@ -282,8 +325,14 @@ class Service:
 
         return Batchers(
             encoders,
-            MicroBatcher(encode_texts, max_batch=api.max_batch),
-            MicroBatcher(encode_images, max_batch=api.max_picture_batch),
+            MicroBatcher(
+                encode_texts, max_batch=api.max_batch, on_wait=self.metrics.queue_seconds.labels("texts").observe
+            ),
+            MicroBatcher(
+                encode_images,
+                max_batch=api.max_picture_batch,
+                on_wait=self.metrics.queue_seconds.labels("pictures").observe,
+            ),
         )
 
 

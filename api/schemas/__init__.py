@@ -18,6 +18,8 @@ from api.schemas.answers import (
 from api.schemas.base import MAX_CHOICES, MAX_WHERE_CHARS, Language, Likelihood, Region, Strict, with_options
 from api.schemas.batches import BatchRequest, BatchResponse
 from api.schemas.explanations import ExplainedRank, ExplainedScore, ExplainedShare, HitExplanation
+from api.schemas.jobs import JobInfo, JobKind, JobList, JobProgress, JobRequest
+from api.schemas.kept_pictures import DeletedPicture, StoredPicture, StoredPictures
 from api.schemas.library import (
     EncoderInfo,
     Facet,
@@ -31,6 +33,15 @@ from api.schemas.library import (
     Told,
 )
 from api.schemas.pictures import Colour, ImageDetail, ImageList, ListedImage, ShownValue
+from api.schemas.problems import (
+    DuplicateList,
+    DuplicatePicture,
+    IndexProblem,
+    IndexReport,
+    ProblemKind,
+    RootInfo,
+    RootList,
+)
 from api.schemas.queries import (
     MAX_VALUES,
     ClauseIn,
@@ -61,6 +72,9 @@ __all__ = [
     "Colour",
     "CountOptions",
     "Date",
+    "DeletedPicture",
+    "DuplicateList",
+    "DuplicatePicture",
     "EncoderInfo",
     "ExplainedRank",
     "ExplainedScore",
@@ -81,6 +95,13 @@ __all__ = [
     "ImageList",
     "ImageVector",
     "IndexInfo",
+    "IndexProblem",
+    "IndexReport",
+    "JobInfo",
+    "JobKind",
+    "JobList",
+    "JobProgress",
+    "JobRequest",
     "Language",
     "Likelihood",
     "ListedImage",
@@ -90,15 +111,20 @@ __all__ = [
     "Option",
     "Part",
     "Problem",
+    "ProblemKind",
     "Quality",
     "Region",
     "Reliability",
+    "RootInfo",
+    "RootList",
     "SearchOptions",
     "SearchRequest",
     "SearchResponse",
     "ShownValue",
     "SpanRead",
     "Status",
+    "StoredPicture",
+    "StoredPictures",
     "Strict",
     "Timings",
     "Told",

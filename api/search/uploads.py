@@ -48,7 +48,7 @@ class KeptPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _KeptUpload:
     """The files of one picture, or one that is written aside: bytes of the disk, and when the last of them was made."""
 
     paths: tuple[Path, ...]
@@ -134,16 +134,16 @@ class UploadStore:
                 total -= one.bytes
         self._there = total
 
-    def _list(self) -> list[_Kept]:
-        found: dict[str, _Kept] = {}
+    def _list(self) -> list[_KeptUpload]:
+        found: dict[str, _KeptUpload] = {}
         for path in self._folder.iterdir():
             with suppress(FileNotFoundError):
                 stat = path.lstat()
                 if path.name == _LOCK or not S_ISREG(stat.st_mode):
                     continue
-                one = found.get(path.stem, _Kept((), 0, 0.0))
+                one = found.get(path.stem, _KeptUpload((), 0, 0.0))
                 size = max(stat.st_size, _BLOCK)
-                found[path.stem] = _Kept((*one.paths, path), one.bytes + size, max(one.since, stat.st_mtime))
+                found[path.stem] = _KeptUpload((*one.paths, path), one.bytes + size, max(one.since, stat.st_mtime))
         return list(found.values())
 
     def _read(self, upload_id: str, suffix: str) -> bytes:

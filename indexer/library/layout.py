@@ -48,6 +48,11 @@ class Layout:
         return self.data / "routing.json"
 
     @property
+    def jobs(self) -> Path:
+        """The folder of the jobs that the service was asked for."""
+        return self.data / "jobs"
+
+    @property
     def keys(self) -> Path:
         """The file of the keys of the REST API."""
         return self.data / "keys.json"

@@ -189,6 +189,7 @@ def test_health_and_metrics(http):
     search(http, q="cat")
     metrics = http.get("/metrics").text
     assert 'xuntu_stage_seconds_count{stage="encode"}' in metrics
+    assert 'xuntu_queue_seconds_count{queue="texts"}' in metrics
     assert "xuntu_pictures 9.0" in metrics
     assert 'encoder="starter"' in metrics
 
@@ -389,6 +390,12 @@ def test_the_documentation_describes_every_route(http):
         "/v1/fields",
         "/v1/facets",
         "/v1/index",
+        "/v1/index/report",
+        "/v1/roots",
+        "/v1/duplicates",
+        "/v1/jobs",
+        "/v1/jobs/{job_id}",
+        "/v1/jobs/{job_id}/events",
         "/healthz",
         "/readyz",
         "/metrics",

@@ -9,7 +9,7 @@ from PIL import Image
 
 from api.config import ApiSettings
 from api.http.decoding.budget import MemoryBudget
-from api.http.decoding.jobs import DecodeTask, Job
+from api.http.decoding.jobs import DecodeJob, DecodeTask
 from api.http.decoding.pool import WorkerPool
 from api.http.metrics import Metrics
 from api.search.pictures import PictureToDecode, explain
@@ -60,7 +60,7 @@ class Decoding:
         """Return a picture of the library as WebP within a square of `side` pixels. Raises as `decode`."""
         cost = await self._find_cost(asked)
         async with self._take(self._peak(cost)):
-            job = Job(task=DecodeTask.THUMBNAIL, asked=asked, grant_bytes=self._peak(cost), side=side)
+            job = DecodeJob(task=DecodeTask.THUMBNAIL, asked=asked, grant_bytes=self._peak(cost), side=side)
             _, body = await self._run(job, most_bytes=8 * side**2 + 2**16)
             return bytes(body)
 
@@ -69,7 +69,7 @@ class Decoding:
         asked = self._limited(asked)
         cost = await self._find_cost(asked)
         async with self._take(self._peak(cost)):
-            job = Job(task=DecodeTask.THUMBNAIL, asked=asked, grant_bytes=self._peak(cost), side=side)
+            job = DecodeJob(task=DecodeTask.THUMBNAIL, asked=asked, grant_bytes=self._peak(cost), side=side)
             facts, body = await self._run(job, most_bytes=8 * side**2 + 2**16)
             return int(facts["width"]), int(facts["height"]), bytes(body)
 
@@ -87,7 +87,7 @@ class Decoding:
         looking = _LOOKING + 2 * asked.bytes
         self._check_memory(looking)
         async with self._take(looking):
-            facts, _ = await self._run(Job(task=DecodeTask.COST, asked=asked, grant_bytes=looking))
+            facts, _ = await self._run(DecodeJob(task=DecodeTask.COST, asked=asked, grant_bytes=looking))
         peak = None if facts["peak"] < 0 else int(facts["peak"])
         return DecodeCost(width=facts["width"], height=facts["height"], peak_bytes=peak, kept_bytes=facts["kept"])
 
@@ -101,14 +101,14 @@ class Decoding:
     async def _decode(self, asked: PictureToDecode, cost: DecodeCost) -> tuple[Image.Image, int]:
         """Return a picture, and how many pixels its original has."""
         most = self.budget.total_bytes if cost.peak_bytes is None else cost.kept_bytes + 3 * _SPARE
-        job = Job(task=DecodeTask.PIXELS, asked=asked, grant_bytes=self._peak(cost))
+        job = DecodeJob(task=DecodeTask.PIXELS, asked=asked, grant_bytes=self._peak(cost))
         facts, body = await self._run(job, most_bytes=most)
         size = (int(facts["columns"]), int(facts["rows"]))
         if min(size) < 1 or 3 * size[0] * size[1] != len(body):
             raise DecodeError("crashed")
         return Image.frombuffer("RGB", size, body, "raw", "RGB", 0, 1), facts["width"] * facts["height"]
 
-    async def _run(self, job: Job, *, most_bytes: int = 0) -> tuple[dict[str, int], bytearray]:
+    async def _run(self, job: DecodeJob, *, most_bytes: int = 0) -> tuple[dict[str, int], bytearray]:
         try:
             return await self.pool.run(job, most_bytes=most_bytes)
         except DecodeError as error:

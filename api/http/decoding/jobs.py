@@ -23,7 +23,7 @@ class DecodeTask(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class DecodeJob:
     """A picture, what is wanted of it, and how many bytes more than it has a worker may take for it.
 
     A thumbnail is WebP within a square of `side` pixels.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from api.http.decoding.jobs import Job, restore_error
+from api.http.decoding.jobs import DecodeJob, restore_error
 from api.http.decoding.process import Facts, WorkerDied, WorkerProcess
 from api.http.metrics import Metrics
 from models.pictures.errors import DecodeError
@@ -32,7 +32,7 @@ class WorkerPool:
         # A worker ends with the thread that started it, so these threads stay.
         self._threads = ThreadPoolExecutor(len(self.workers), thread_name_prefix="decode")
 
-    async def run(self, job: Job, *, most_bytes: int = 0) -> tuple[Facts, bytearray]:
+    async def run(self, job: DecodeJob, *, most_bytes: int = 0) -> tuple[Facts, bytearray]:
         """Have a worker do a job, and return what it answers, with at most `most_bytes`.
 
         Raises what the worker says is wrong, and DecodeError (crashed, too_slow). Where the task that waits is

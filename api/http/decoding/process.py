@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 from typing import IO, Any
 
-from api.http.decoding.jobs import Job
+from api.http.decoding.jobs import DecodeJob
 from api.http.decoding.worker import HEAD, LENGTH
 
 _MOST_FACTS = 2**16  # bytes
@@ -53,7 +53,7 @@ class WorkerProcess:
         )
         self._read(process, most_bytes=0)
 
-    def ask(self, job: Job, *, most_bytes: int) -> tuple[Facts, bytearray]:
+    def ask(self, job: DecodeJob, *, most_bytes: int) -> tuple[Facts, bytearray]:
         """Have a job done; the answer is no longer than `most_bytes`. Raises WorkerDied."""
         process = self._process
         if process is None or process.stdin is None:

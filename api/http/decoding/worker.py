@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from PIL import Image
 
-from api.http.decoding.jobs import DecodeTask, Job, describe_error
+from api.http.decoding.jobs import DecodeJob, DecodeTask, describe_error
 from api.search.errors import CropOutside
 from api.search.pictures import decode_picture, find_cost
 from indexer.library.errors import UnknownSource
@@ -36,7 +36,7 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints is no answer
     _write(answers, {"ready": 1})
     while head := jobs.read(LENGTH.size):
-        job: Job = pickle.loads(jobs.read(*LENGTH.unpack(head)))  # noqa: S301 - the service alone writes here
+        job: DecodeJob = pickle.loads(jobs.read(*LENGTH.unpack(head)))  # noqa: S301 - the service alone writes here
         facts, body = _answer(job)
         del job
         _write(answers, facts, body)
@@ -51,7 +51,7 @@ def _write(answers: BinaryIO, facts: dict[str, Any], body: bytes = b"") -> None:
     answers.flush()
 
 
-def _answer(job: Job) -> tuple[dict[str, Any], bytes]:
+def _answer(job: DecodeJob) -> tuple[dict[str, Any], bytes]:
     _limit(job.grant_bytes)
     try:
         return _do(job)
@@ -63,7 +63,7 @@ def _answer(job: Job) -> tuple[dict[str, Any], bytes]:
         _limit(None)
 
 
-def _do(job: Job) -> tuple[dict[str, Any], bytes]:
+def _do(job: DecodeJob) -> tuple[dict[str, Any], bytes]:
     if job.task == DecodeTask.COST:
         cost = find_cost(job.asked)
         peak = -1 if cost.peak_bytes is None else cost.peak_bytes

@@ -7,7 +7,7 @@ forms as well: beside the words the index has the stems of those that have anoth
 import numpy as np
 
 from indexer.library.catalog.annotation_tables import AnnotationDatabase
-from indexer.library.catalog.roots import RootDatabase
+from indexer.library.catalog.problems import ProblemDatabase
 from indexer.library.catalog.sql import join_tables
 from indexer.library.catalog.words.pinyin import is_installed, sounds_of
 from indexer.library.catalog.words.queries import stems_in
@@ -24,7 +24,7 @@ _FEW = 5_000  # are ranked in a few milliseconds
 _MOST_RANKED = 200_000  # by BM25; a word that so many pictures have tells them apart as little as it takes long
 
 
-class TextDatabase(RootDatabase, AnnotationDatabase):
+class TextDatabase(ProblemDatabase, AnnotationDatabase):
     """The full-text index of a catalog. Triggers note in `texts_stale` which pictures' words are not up to date."""
 
     def sync_texts(self, *, pinyin: bool | None = None) -> int:

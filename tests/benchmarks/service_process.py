@@ -40,12 +40,12 @@ class Served:
         return sum(_status_mb(pid, "VmHWM") for pid in self._pids())
 
     def counted(self) -> dict[str, float]:
-        """Return its metrics by name, a sum over labels but for those of `stage`, `task` and `why`."""
+        """Return its metrics by name, a sum over labels but for those of `stage`, `queue`, `task` and `why`."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as answer:
             text = answer.read().decode()
         found: dict[str, float] = {}
         for name, labels, value in _SAMPLE.findall(text):
-            kept = re.search(r'(?:stage|task|why)="(\w+)"', labels)
+            kept = re.search(r'(?:stage|queue|task|why)="(\w+)"', labels)
             key = f"{name} {kept[1]}" if kept else name
             found[key] = found.get(key, 0.0) + float(value)
         return found

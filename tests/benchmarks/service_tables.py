@@ -18,6 +18,7 @@ _STAGES = (
     "xuntu_stage_seconds_sum encode",
     "xuntu_stage_seconds_sum search",
 )
+_QUEUES = "xuntu_queue_seconds_sum"
 _WHOLE = "xuntu_request_seconds_sum"
 _ASKING_NOTE = (
     "Connections stay open; each asks again as soon as it has its answer, one that was refused (503) as well. p50 and "
@@ -30,7 +31,8 @@ _CPU_NOTE = (
 _STAGES_NOTE = (
     "Shares of the time of whole requests, as /metrics counts it. Encoding and searching have their waits for a thread "
     "or a batch in them, and encoding pictures that for a process that decodes; the rest is the door, reading and "
-    "writing HTTP and JSON, files, of thumbnails the wait for a process, and waiting for the loop."
+    "writing HTTP and JSON, files, of thumbnails the wait for a process, and waiting for the loop. In queues: for a "
+    "thread, and for the encoder."
 )
 _MEMORY_NOTE = (
     "Sums over the processes of the service (VmRSS, VmHWM), pages that they share counted for each. Mixed: 70 % texts, "
@@ -78,7 +80,16 @@ def stage_table(loads: Loads) -> Table:
         rows.append((_NAMES[kind], str(connections), *(f"{median(column):.0%}" for column in columns)))
     return Table(
         title="The service, where the time goes",
-        head=("request", "connections", "wait for memory", "decode", "encode", "search", "the rest"),
+        head=(
+            "request",
+            "connections",
+            "wait for memory",
+            "decode",
+            "encode",
+            "search",
+            "the rest",
+            "of all: in queues",
+        ),
         rows=rows,
         notes=(_STAGES_NOTE,),
     )
@@ -88,7 +99,7 @@ def _parts(one: Mapping) -> tuple[float, ...]:
     """Return the shares of one round, as the table has them; what searches call encoding begins with decoding."""
     wait, decode, encode, search = (_share(one, name) for name in _STAGES)
     encode -= (wait + decode) if encode else 0.0
-    return wait, decode, encode, search, 1 - wait - decode - encode - search
+    return wait, decode, encode, search, 1 - wait - decode - encode - search, _share(one, _QUEUES)
 
 
 def _share(one: Mapping, name: str) -> float:

@@ -31,8 +31,8 @@ _CPU_NOTE = (
 _STAGES_NOTE = (
     "Shares of the time of whole requests, as /metrics counts it. Encoding and searching have their waits for a thread "
     "or a batch in them, and encoding pictures that for a process that decodes; the rest is the door, reading and "
-    "writing HTTP and JSON, files, of thumbnails the wait for a process, and waiting for the loop. In queues: for a "
-    "thread, and for the encoder."
+    "writing HTTP and JSON, files, of thumbnails the wait for a process, and waiting for the loop. In queues: for "
+    "a thread, and of each text or picture for the encoder; an upload is four pictures, in all turns."
 )
 _MEMORY_NOTE = (
     "Sums over the processes of the service (VmRSS, VmHWM), pages that they share counted for each. Mixed: 70 % texts, "
@@ -88,7 +88,7 @@ def stage_table(loads: Loads) -> Table:
             "encode",
             "search",
             "the rest",
-            "of all: in queues",
+            "waits in queues, added up",
         ),
         rows=rows,
         notes=(_STAGES_NOTE,),

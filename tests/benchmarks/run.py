@@ -27,6 +27,7 @@ import one_box
 import quality
 import regions
 import second_run
+import service
 import startup
 import text_in_pictures
 import text_query
@@ -46,6 +47,7 @@ MEASURES = {
     "duplicates": duplicates.measure,
     "text-query": text_query.measure,
     "start-up": startup.measure,
+    "service": service.measure,
     "export": encoders.measure,
     "image-tower": encoder_photographs.measure,
     "text-tower": text_tower.measure,

@@ -1,17 +1,11 @@
 """How fast a text query is answered over HTTP, by the real server on the loopback address."""
 
 import json
-import socket
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from processes import XUNTU, Bench, clean_environment, say
+from processes import Bench, say
+from service_process import served
 from tables import NO_REACH, Table
 
 REQUESTS = 2_000
@@ -22,16 +16,15 @@ _CLIENTS_NOTE = (
     "the same processors (http.client; bodies are read at once, and parsed after the last request). Encode and search "
     "are what the server says of itself, waiting for a thread or a batch included."
 )
-_READY_SECONDS = 60
 
 
 def measure(bench: Bench) -> list[Table]:
     """Ask the server with one client, then with many."""
     bench.ensure_library()
     rows, facts = [], {}
-    with _server(bench) as port:
+    with served(bench, bench.library) as service:
         for clients in CLIENTS:
-            finished = bench.run([sys.executable, str(_CLIENTS), str(port), str(clients), str(REQUESTS)])
+            finished = bench.run([sys.executable, str(_CLIENTS), str(service.port), str(clients), str(REQUESTS)])
             found = json.loads(finished.stdout)
             facts[f"{clients}_clients"] = found
             rows.append(
@@ -66,30 +59,3 @@ def measure(bench: Bench) -> list[Table]:
             facts=facts,
         )
     ]
-
-
-@contextmanager
-def _server(bench: Bench) -> Iterator[int]:
-    """Run `xuntu serve` until it is no longer needed; yield its port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [XUNTU, "serve", "--port", str(port), "--data", str(bench.library)]
-    process = subprocess.Popen(command, cwd=bench.folder, env=clean_environment())
-    try:
-        _wait_until_ready(process, f"http://127.0.0.1:{port}/readyz")
-        yield port
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], address: str) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.05)
-    raise RuntimeError(f"the server was not ready after {_READY_SECONDS} s, or has ended: {process.poll()}")

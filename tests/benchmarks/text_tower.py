@@ -20,8 +20,8 @@ from statistics import median
 from encoders import BUSY_NOTE, RANDOM_NOTE, VIT, describe_int8, ensure_exports, skip
 from photographs import list_photographs
 from processes import XUNTU, Bench, clean_environment, say
+from service_process import wait_until_ready
 from tables import NO_REACH, Table, met
-from text_query import _wait_until_ready
 
 QUERY = "一只小狗在草地上奔跑"
 TOKENS = 12
@@ -134,7 +134,7 @@ def _serve(bench: Bench, library: Path, settings: dict[str, str]) -> dict[str, f
     command = [XUNTU, "serve", "--port", str(port), "--data", str(library)]
     process = subprocess.Popen(command, cwd=bench.folder, env=environment)
     try:
-        _wait_until_ready(process, f"http://127.0.0.1:{port}/readyz")
+        wait_until_ready(process, f"http://127.0.0.1:{port}/readyz")
         bench.run([sys.executable, str(_CLIENTS), str(port), "1", "50"])
         folder = Path("/proc") / str(process.pid)
         read = "".join((folder / name).read_text(encoding="utf-8") for name in ("status", "smaps_rollup"))

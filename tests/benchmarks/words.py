@@ -47,7 +47,7 @@ _DOING = {
 def measure(bench: Bench) -> list[Table]:
     """Make a catalog of so many pictures, and ask it."""
     path = bench.folder / f"words-{_COUNT}" / "catalog.sqlite3"
-    captions = _captions()
+    captions = read_captions()
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         made = path.with_suffix(".new")
@@ -57,7 +57,7 @@ def measure(bench: Bench) -> list[Table]:
     return [_measure(catalog, captions, path.stat().st_size)]
 
 
-def _captions() -> Mapping[str, Sequence[str]]:
+def read_captions() -> Mapping[str, Sequence[str]]:
     """Return captions by their language."""
     source = Path(os.environ.get("XUNTU_BENCH_PICTURES", ""))
     if (source / "index.jsonl").exists():
@@ -86,13 +86,15 @@ def _make(path: Path, captions: Mapping[str, Sequence[str]]) -> None:
         catalog.put_annotators([record_of(one) for one in list_annotators()])
     for start in range(0, _COUNT, _CHUNK):
         say(f"words: {start} of {_COUNT}")
-        _put(catalog, rng, captions, range(start + 1, min(start + _CHUNK, _COUNT) + 1))
+        put_pictures(catalog, rng, captions, range(start + 1, min(start + _CHUNK, _COUNT) + 1))
     say("words: the full-text index")
     catalog.sync_texts()
     catalog.close()
 
 
-def _put(catalog: Catalog, rng: random.Random, captions: Mapping[str, Sequence[str]], ids: range) -> None:
+def put_pictures(catalog: Catalog, rng: random.Random, captions: Mapping[str, Sequence[str]], ids: range) -> None:
+    """Enter pictures of the first root with these ids, their contents with the same, and annotations of most."""
+
     def insert(table: str, columns: str, rows: Iterator[tuple[object, ...]]) -> None:
         marks = ", ".join("?" * len(columns.split(",")))
         catalog._connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)  # noqa: S608

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from api import schemas
@@ -23,6 +23,7 @@ from api.http.mapping import (
     to_query,
     to_response,
 )
+from api.http.parameters import parameters_of, reader_of
 from api.http.routes.thumbnails import find_telling_part
 from api.search.listing import LATEST_FIRST, PageOfList
 from api.search.options import MAX_CURSOR, MAX_FIELDS, MAX_K, MAX_OFFSET
@@ -131,11 +132,11 @@ class SimilarParams(BaseModel):
     crop: str | None = Field(None, pattern=CROP, description=CROP_DESCRIPTION)
 
 
-@router.get("/{image_id}/similar")
+@router.get("/{image_id}/similar", openapi_extra=parameters_of(SimilarParams))
 @gated(Scope.SEARCH, Work.TEXT)
 async def find_similar(
     image_id: int,
-    params: Annotated[SimilarParams, Query()],
+    params: Annotated[SimilarParams, Depends(reader_of(SimilarParams))],
     service: ServiceDep,
     place: PlaceDep,
     language: LanguageDep,

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Query, Request, UploadFile
+from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from pydantic import BaseModel, Field
 
 from api import schemas
@@ -12,6 +12,7 @@ from api.http.door.gates import Scope, Work, gated
 from api.http.door.json_bodies import BoundedRoute
 from api.http.headers import check_json
 from api.http.mapping import LanguageDep, PlaceDep, ServiceDep, to_filter, to_query, to_response
+from api.http.parameters import parameters_of, reader_of
 from api.search.query import Clause
 from models.pictures.errors import ImageTooLarge
 
@@ -44,10 +45,13 @@ class PictureForm(BaseModel):
     where: str | None = Field(None, max_length=schemas.MAX_WHERE_CHARS)
 
 
-@router.get("/search")
+@router.get("/search", openapi_extra=parameters_of(SearchByWords))
 @gated(Scope.SEARCH, Work.TEXT)
 async def search_by_words(
-    params: Annotated[SearchByWords, Query()], service: ServiceDep, place: PlaceDep, language: LanguageDep
+    params: Annotated[SearchByWords, Depends(reader_of(SearchByWords))],
+    service: ServiceDep,
+    place: PlaceDep,
+    language: LanguageDep,
 ) -> schemas.SearchResponse:
     """Find pictures by a text, by a picture that was sent before, or by both; without any, list all."""
     crop = read_crop(params.crop)

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 
 from api import schemas
 from api.http.clauses import count_as_picture, to_clauses
 from api.http.door.gates import Scope, Work, gated
 from api.http.door.json_bodies import BoundedRoute
+from api.http.headers import check_json
 from api.http.mapping import (
     LanguageDep,
     PlaceDep,
@@ -73,7 +74,7 @@ async def count_facets(
     return _to_facets(found, params.limit, language)
 
 
-@router.post("/facets")
+@router.post("/facets", dependencies=[Depends(check_json)])
 @gated(Scope.SEARCH, Work.TEXT, pictures=True)
 async def count_hit_facets(
     body: schemas.FacetRequest, service: ServiceDep, place: PlaceDep, language: LanguageDep

@@ -49,7 +49,7 @@ async def download_image(
 
     What lies there by now and is not what was indexed is not given out.
     """
-    row = await asyncio.to_thread(service.serving.engine.get_image, image_id)
+    row = await service.executors.search(service.serving.engine.get_image, image_id)
     settings = service.settings
     limits, follow = DecodeLimits(max_bytes=settings.max_file_bytes), settings.api.follow_links
     opening = partial(_open_clip, row, follow) if clip else partial(_open, row, limits, follow)

@@ -62,8 +62,9 @@ async def _open_here(settings: "Settings") -> AsyncIterator["AsyncClient"]:
     from api.http.app import create_app
 
     own = secrets.token_urlsafe()
+    settings.libraries = {}
     settings.api.preload_image = False  # an assistant asks with words
-    app = create_app(settings, page_token=own)
+    app = create_app(settings, page_token=own, looks_after=False)
     async with app.router.lifespan_context(app):
         http = httpx.AsyncClient(transport=httpx.ASGITransport(app), trust_env=False)
         async with AsyncClient("http://127.0.0.1", own, language=language(), http=http) as client:

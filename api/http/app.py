@@ -1,6 +1,7 @@
 """The web application: routes, errors, limits and measurements around the service."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
@@ -55,16 +56,18 @@ def create_app(
     page_token: str | None = None,
     tracing: Tracing | None = None,
     worker: str = "0",
+    looks_after: bool = True,
 ) -> FastAPI:
     """Return the application. The library is opened when it starts.
 
     `local_only` answers to this machine's names; `page_token` is the secret of the page beside it; `tracing` takes the
-    place of what the settings say; `worker` is what its process is called among several. Raises BackendNotInstalled and
+    place of what the settings say; `worker` is what its process is called among several. With `looks_after` it runs
+    jobs, tells the webhook and deletes old uploads, else it only answers. Raises BackendNotInstalled and
     InvalidSetting.
     """
     metrics = Metrics(worker)
     tracing = tracing or open_tracing(settings)
-    served = Libraries(settings, metrics, tracing)
+    served = Libraries(settings, metrics, tracing, looks_after=looks_after)
     keys = KeyRing(settings.keys_file, follow_seconds=settings.api.follow_seconds)
     tools = McpMount() if settings.api.mcp else None
     callers = KnownCallers(settings.api, keys, page_token)
@@ -124,6 +127,10 @@ def create_app(
     return app
 
 
+# A name or an address, and a port. What is written in another way names nobody.
+_HOST = re.compile(rb"([0-9A-Za-z.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+
+
 class HostCheck:
     """Refuses requests that do not name this machine, as a page elsewhere makes a browser send by changing its DNS."""
 
@@ -133,8 +140,9 @@ class HostCheck:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "http":
-            request = Request(scope)
-            if not is_loopback(request.url.hostname or ""):
-                await http_problem(request, 400)(scope, receive, send)
+            named = [value for name, value in scope["headers"] if name == b"host"]
+            host = _HOST.fullmatch(named[0]) if len(named) == 1 else None
+            if host is None or not is_loopback(host[1].decode("ascii")):
+                await http_problem(Request(scope), 400)(scope, receive, send)
                 return
         await self.app(scope, receive, send)

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from api.http.embedding import decode_picture
 from api.http.service import Service
 from api.search.errors import InvalidQuery
 from api.search.query import Clause
-from api.search.uploads import UploadStore
 from models.foundation.messages import message
 from models.pictures.parts import Box
 
@@ -22,11 +21,24 @@ CROP = r"^\s*\d{1,9}\s*,\s*\d{1,9}\s*,\s*\d{1,9}\s*,\s*\d{1,9}\s*$"
 CROP_DESCRIPTION = "The part of the picture that is asked with, in pixels: from the left, from the top, width, height"
 
 
-async def to_clauses(service: Service, given: Sequence[schemas.ClauseIn]) -> list[Clause]:
-    """Return clauses as the engine takes them, files and base64 beside the loop. Raises InvalidQuery, UploadGone."""
+async def to_clauses(
+    service: Service, given: Sequence[schemas.ClauseIn], uploads: dict[str, bytes] | None = None
+) -> list[Clause]:
+    """Return clauses as the engine takes them, files and base64 beside the loop.
+
+    `uploads` are those that this request has read already, to which what is read is added. Raises InvalidQuery or
+    UploadGone.
+    """
+    known = {} if uploads is None else uploads
+
+    def read(upload_id: str) -> bytes:
+        if upload_id not in known:
+            known[upload_id] = service.uploads.read(upload_id)
+        return known[upload_id]
+
     if all(one.image is None and one.upload is None and not isinstance(one.vector, str) for one in given):
-        return [_to_clause(clause, service.uploads) for clause in given]
-    return await service.executors.search(lambda: [_to_clause(clause, service.uploads) for clause in given])
+        return [_to_clause(clause, read) for clause in given]
+    return await service.executors.search(lambda: [_to_clause(clause, read) for clause in given])
 
 
 def count_as_picture(place: Place, clauses: Sequence[schemas.ClauseIn]) -> None:
@@ -43,12 +55,12 @@ def read_crop(written: str | None) -> schemas.Region | None:
     return schemas.Region(x=x, y=y, width=width, height=height)
 
 
-def _to_clause(clause: schemas.ClauseIn, uploads: UploadStore) -> Clause:
+def _to_clause(clause: schemas.ClauseIn, read_upload: Callable[[str], bytes]) -> Clause:
     image = None if clause.image is None else decode_picture(clause.image)
     if clause.upload is not None:
         if any(one is not None for one in (clause.text, image, clause.image_id, clause.vector)):
             raise InvalidQuery(message("A clause with an upload takes no text, image, image_id or vector."))
-        image = uploads.read(clause.upload)
+        image = read_upload(clause.upload)
     # JSON can hold half a character, which says nothing.
     text = None if clause.text is None else clause.text.encode("utf-8", "ignore").decode()
     return Clause(

@@ -74,7 +74,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def is_waiting(self) -> bool:
         """Whether no request of it is read or answered."""
         answered = self._answered
-        return answered is None or (answered.response_complete and self._timer is None)
+        return answered is None or answered.response_complete
 
     @property
     def _answered(self) -> RequestResponseCycle | None:

@@ -1,5 +1,6 @@
 """The libraries of a service: one that is reached without a name, and others that are named."""
 
+import asyncio
 import logging
 from collections.abc import Iterator
 
@@ -18,12 +19,15 @@ logger = logging.getLogger(__name__)
 class Libraries:
     """A service for each library. They share the door, threads, decoding, and encoders that are the same."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, tracing: Tracing) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, tracing: Tracing, *, looks_after: bool = True) -> None:
         self._shared = Shared(settings.api, metrics, tracing)
-        self._services = {DEFAULT_LIBRARY: Service(settings, metrics, self._shared)}
+        self._services = {DEFAULT_LIBRARY: Service(settings, metrics, self._shared, looks_after=looks_after)}
         for name, folder in settings.libraries.items():
-            own = settings.model_copy(update={"data": folder.expanduser().absolute(), "libraries": {}})
-            self._services[name] = Service(own, metrics, self._shared, name=name)
+            # What is sent over HTTP is kept for the default library: in one folder that of each would be that of all.
+            api = settings.api.model_copy(update={"upload_root": None})
+            changes = {"data": folder.expanduser().absolute(), "libraries": {}, "api": api}
+            own = settings.model_copy(update=changes)
+            self._services[name] = Service(own, metrics, self._shared, name=name, looks_after=looks_after)
 
     @property
     def default(self) -> Service:
@@ -58,8 +62,12 @@ class Libraries:
                 logger.error("the library %s is not served: %s", service.name, error)
                 service.follow()
 
+    def begin_to_stop(self) -> None:
+        """Have no job begun any more, and let the streams of jobs end."""
+        for service in self._services.values():
+            service.jobs.is_stopping = True
+
     async def stop(self) -> None:
         """Stop all."""
-        for service in self._services.values():
-            await service.stop()
+        await asyncio.gather(*(service.stop() for service in self._services.values()))
         self._shared.close()

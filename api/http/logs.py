@@ -23,9 +23,11 @@ def _add_request_id(record: logging.LogRecord) -> bool:
 
 
 class _TextLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """Return the line; what a client sent begins no line of its own, and drives no terminal."""
         request_id = getattr(record, "request_id", "")
-        return super().format(record) + (f" [{request_id}]" if request_id else "")
+        line = super().formatMessage(record) + (f" [{request_id}]" if request_id else "")
+        return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
 
 
 class _JsonLines(logging.Formatter):

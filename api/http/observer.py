@@ -6,6 +6,7 @@ import secrets
 import time
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.door.gates import Gates
@@ -52,9 +53,12 @@ class Observer:
             await send(message)
 
         try:
-            with self._tracing.request(request, way.path if way else "none", request_id) as span:
+            route = way.path if way else "none"
+            with self._tracing.request(request, route, request_id) as span:
                 try:
                     await self.app(scope, receive, send_with_id)
+                except ClientDisconnect:
+                    logger.info("a client went away from %s", route)
                 except Exception:  # whatever it is, the client is told which request it was
                     logger.exception("unexpected error on %s", request.url.path)
                     if status is None:

@@ -166,6 +166,6 @@ def _moment(time_ns: int) -> datetime | None:
 def _read_date(text: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -93,9 +93,19 @@ class Service:
     """Answers queries from the newest build. A request keeps the build it started with."""
 
     def __init__(
-        self, settings: Settings, metrics: Metrics, shared: Shared | None = None, *, name: str = DEFAULT_LIBRARY
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        shared: Shared | None = None,
+        *,
+        name: str = DEFAULT_LIBRARY,
+        looks_after: bool = True,
     ) -> None:
-        """`shared`: what other libraries use as well; without it all is this one's own."""
+        """`shared`: what other libraries use as well; without it all is this one's own.
+
+        `looks_after`: it runs jobs, tells the webhook, and deletes uploads that are too old; else it only answers.
+        """
+        self._looks_after = looks_after
         self.settings = settings
         self.metrics = metrics
         self.name = name
@@ -141,7 +151,8 @@ class Service:
     def follow(self) -> None:
         """Begin to use every build that is published, and to run jobs."""
         self._follower = asyncio.create_task(self._follow())
-        self.jobs.start()
+        if self._looks_after:
+            self.jobs.start()
 
     async def stop(self) -> None:
         """Stop following, and interrupt the job that runs."""
@@ -201,9 +212,7 @@ class Service:
         return list_job_roots(self.settings.api, roots)
 
     def _tell_of_job(self, job: JobRecord) -> None:
-        self.webhook.tell(
-            "job.ended", job=job.id, kind=job.kind, state=job.state, result=job.result, library=self._layout.data.name
-        )
+        self.webhook.tell("job.ended", job=job.id, kind=job.kind, state=job.state, result=job.result, library=self.name)
 
     def _tell_of_build(self, before: Serving | None, after: Serving) -> None:
         """Have the webhook told of a build that is in use now; not of the first, with which the service starts."""
@@ -218,7 +227,7 @@ class Service:
             pictures=len(opened.index),
             added=len(np.setdiff1d(ids, known, assume_unique=True)),
             removed=len(np.setdiff1d(known, ids, assume_unique=True)),
-            library=opened.layout.data.name,
+            library=self.name,
         )
 
     async def _follow(self) -> None:
@@ -232,7 +241,8 @@ class Service:
             await asyncio.sleep(self.settings.api.follow_seconds)
             self.metrics.look()
             try:
-                await self._clean_uploads()
+                if self._looks_after:
+                    await self._clean_uploads()
                 await self._use_newest()
             except NoIndex:
                 pass
@@ -266,7 +276,9 @@ class Service:
         self.metrics.pictures.labels(self.name).set(len(opened.index))
         self.metrics.show_build(self.name, opened.manifest.build, [index.entry.encoder for index in opened.indexes])
         logger.info("answering from build %s (%d pictures)", opened.manifest.build, len(opened.index))
-        if self.settings.api.webhook and self.metrics.worker == "0":  # one of several processes tells of it
+        if (
+            self._looks_after and self.settings.api.webhook and self.metrics.worker == "0"
+        ):  # one of several processes tells of it
             await asyncio.to_thread(self._tell_of_build, before, serving)
 
     async def _use_gpu(self) -> None:

@@ -106,7 +106,7 @@ def _admission(settings: ApiSettings, metrics: Metrics) -> Admission:
         else:
             metrics.in_flight.labels(work).set(admission.count(work))
 
-    most_bytes = max(settings.max_body_bytes, largest)
+    most_bytes = max(settings.max_body_bytes, largest * 8 // 7 + 1)
     admission = Admission(limits, most_bytes, lambda work: metrics.refused.labels(work).inc(), show)
     for work in Work:
         show(work)

@@ -7,11 +7,13 @@ while pictures come and go. A place among ranked hits is how many were passed ov
 import base64
 import binascii
 import json
+from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from typing import Any, TypeAlias
 
 from api.search.errors import InvalidCursor
 from api.search.options import MAX_CURSOR, MAX_OFFSET
+from api.search.query import MAX_HIDING, Query
 from indexer.library.sources.items import MAX_INT64
 
 _MOST_CHARS = 200  # of a text that decides where a picture stands
@@ -60,6 +62,12 @@ def write_cursor(place: Placed | Ranked) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
+def write_next(question: Query, build: str, end: int) -> str | None:
+    """Return where the next page of ranked hits begins; None where no page may begin any more."""
+    most = MAX_HIDING - question.k if question.hide_duplicates else MAX_OFFSET
+    return write_cursor(Ranked(question.fingerprint(), build, end)) if end <= most else None
+
+
 def read_placed(written: str, sort: str) -> Placed:
     """Read a place in the order `sort`. Raises InvalidCursor."""
     match _read(written):
@@ -82,6 +90,15 @@ def read_ranked(written: str, question: str) -> Ranked:
         case ["p", *_]:
             raise InvalidCursor(of_another=True)
     raise InvalidCursor
+
+
+def offset_of(written: str) -> int:
+    """Return the place of a cursor among ranked hits, 0 for none and for what is no such cursor."""
+    with suppress(InvalidCursor):
+        match _read(written) if written else None:
+            case ["r", _, _, int(offset)]:
+                return max(0, offset)
+    return 0
 
 
 def sort_of(written: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from api.search.cursors import Ranked, read_placed, sort_of, write_cursor
+from api.search.cursors import read_placed, sort_of, write_cursor, write_next
 from api.search.duplicate_collapse import DuplicateCollapser, HitPage, Scores
 from api.search.errors import InvalidCursor
 from api.search.orders import RANDOM, Order, Orders, field_of, read_order
@@ -159,7 +159,10 @@ class Lister:
 
     def _without_duplicates(self, plan: Plan, where: Filter, page: PageOfList) -> tuple[Listing, dict[int, int]]:
         query = plan.query
-        order = read_order(query.sort or LATEST_FIRST, self._catalog.fields())
+        sort = query.sort or LATEST_FIRST
+        if sort.strip() == RANDOM:  # the same on each page of this question
+            sort = f"{RANDOM}:{int(plan.question.fingerprint()[:8], 16)}"
+        order = read_order(sort, self._catalog.fields())
         ids = self._orders.list_ids(where, order)
 
         def find(start: int, end: int) -> tuple[Ids, Scores, int]:
@@ -175,7 +178,7 @@ class Lister:
             total=found.total,
             offset=page.offset,
             next_offset=end if found.more else None,
-            next=write_cursor(Ranked(plan.question.fingerprint(), self._build, end)) if found.more else None,
+            next=write_next(plan.question, self._build, end) if found.more else None,
             previous=None,
             facts=self._catalog.get_facts(shown, read_facts(page.fields, self._catalog.fields())),
         )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from api.search.clauses import language_of
-from api.search.cursors import Ranked, write_cursor
+from api.search.cursors import write_next
 from api.search.duplicate_collapse import DuplicateCollapser, HitPage, Scores
 from api.search.encoders import EncoderSpace, Spaces
 from api.search.errors import InvalidQuery
@@ -76,18 +76,19 @@ class Ranker:
             notes.append(no_good_match(None))
         done = time.perf_counter()
         names = names or list(self._spaces)[:1]
+        build = self._opened.manifest.build
         return SearchResult(
             hits=hits,
             total=page.total,
             offset=query.offset,
             more=page.more,
-            next=self._cursor(plan, query.offset + query.k) if hits and page.more else None,
+            next=write_next(plan.question, build, query.offset + query.k) if hits and page.more else None,
             timings_ms={
                 "encode": round(1000 * (started - plan.started), 3),
                 "search": round(1000 * (done - started), 3),
                 "total": round(1000 * (done - plan.started), 3),
             },
-            build=self._opened.manifest.build,
+            build=build,
             encoder=names[0],
             encoders=names,
             language=language_of(plan.clauses),
@@ -116,9 +117,6 @@ class Ranker:
         fusion = None if alone else Fusion(plan, retrievers, WordRetriever(self.holds), where)
         page, nearest, notes = self._find_relevant(plan, retrievers, where, scorer, fusion, (start, end))
         return _RankedPage(retrievers, scorer, fusion, page, nearest, notes, turned)
-
-    def _cursor(self, plan: Plan, end: int) -> str:
-        return write_cursor(Ranked(plan.question.fingerprint(), self._opened.manifest.build, end))
 
     def _make_retriever(
         self, query: Query, asked: EncoderPlan, encoded: Encoded, notes: list[SearchNote]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import resource
 import socket
@@ -21,6 +22,7 @@ from api.http.connections import find_connection_limit
 from api.http.door.admission import Admission, Place
 from api.http.door.gates import SMALL_BODY, Gates, Scope, Work, gated
 from api.http.door.json_bodies import MAX_DEPTH, MAX_NAMES, read_json
+from api.http.logs import set_up_logging
 from api.http.refusals import RequestTooComplex, RequestTooLarge
 from api.search.errors import Overloaded
 
@@ -165,6 +167,45 @@ def test_json_that_takes_long_to_look_through_is_refused(http, body):
 def test_a_long_request_that_is_valid_is_answered(http):
     clauses = [{"text": f"{number} " + "雪山下的一只小猫" * 62} for number in range(8)]
     assert http.post("/v1/search", json={"clauses": clauses}).is_success
+
+
+@pytest.mark.parametrize("path", ["/v1/search", "/v1/uploads", "/v1/images"])
+def test_a_body_in_pieces_is_refused_on_every_route_that_takes_pictures(http, path):
+    pieces = (b" " * 2**20 for _ in range(70))
+    method = "POST" if path == "/v1/search" else "PUT"
+    answer = http.request(method, path, content=pieces, headers={"Content-Type": "application/json"})
+    assert answer.status_code in {403, 413, 415}
+
+
+def test_large_bodies_that_do_not_come_keep_no_small_one_out(served, http):
+    with ExitStack() as open_ones:
+        for size in (65, 63):
+            connection = open_ones.enter_context(closing(served.connect()))
+            connection.sendall(head("PUT", "/v1/uploads", Content_Length=size * 2**20).encode())
+        assert http.post("/v1/search", json={"clauses": [{"text": "cat"}]}).is_success
+
+
+def test_nothing_is_read_where_nothing_is(served):
+    answer = served.send(head("POST", "/nowhere", token=None, Content_Length=2**20))
+    assert answer.startswith("HTTP/1.1 404 ")
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x; charset=undefined", "multipart/form-data"])
+def test_a_form_that_cannot_be_read_is_called_that(http, kind):
+    assert http.put("/v1/uploads", content=b"--x--", headers={"Content-Type": kind}).status_code == 400
+
+
+# Who is asked
+
+
+@pytest.mark.parametrize("host", ["evil.example", "a`b.evil.example:8000", "a{b}.evil.example", '"', "", "127.0.0.1:x"])
+def test_a_service_of_this_machine_answers_to_its_names_alone(served, host):
+    assert served.send(head("GET", "/healthz", Host=host)).startswith("HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8000", "[::1]:8000"])
+def test_a_service_of_this_machine_answers_to_its_names(served, host):
+    assert served.send(head("GET", "/healthz", Host=host)).startswith("HTTP/1.1 200 ")
 
 
 # JSON
@@ -352,6 +393,16 @@ def test_the_id_of_a_request_is_that_of_the_client(served, http):
     assert line.items() >= {"method": "GET", "route": "/v1/index", "status": 200, "caller": "token"}.items()
     failed = next(one for one in served.log() if one.get("request_id") == trace)
     assert failed.items() >= {"route": "/v1/images/{image_id}", "status": 404, "trace": trace}.items()
+
+
+def test_what_a_client_sends_begins_no_line_of_the_log(capsys):
+    before = logging.getLogger().handlers[:]
+    try:
+        set_up_logging("text")
+        logging.getLogger("api").warning("no token for %s", "/v1/x\nERROR api: forged\x1b[31m")
+    finally:
+        logging.getLogger().handlers[:] = before
+    assert capsys.readouterr().err == "WARNING api: no token for /v1/x\\nERROR api: forged\\x1b[31m\n"
 
 
 def test_metrics_name_whole_routes_and_methods(http):

@@ -68,9 +68,13 @@ class Admission:
         """How many bytes of bodies are held."""
         return self._bytes
 
-    def hold(self, count: int) -> bool:
+    def has_room(self, count: int, *, is_large: bool) -> bool:
+        """Say whether so many more bytes can be held. A part is kept for bodies without pictures."""
+        return self._bytes + count <= self._max_bytes - (self._max_bytes // 8 if is_large else 0)
+
+    def hold(self, count: int, *, is_large: bool = False) -> bool:
         """Say whether so many more bytes are held now."""
-        if self._bytes + count > self._max_bytes:
+        if not self.has_room(count, is_large=is_large):
             return False
         self._bytes += count
         self._on_change(None)
@@ -118,9 +122,14 @@ class Place:
             self._admission.move(self.work, work)
             self.work = work
 
-    def hold(self, count: int) -> None:
+    def check(self, count: int) -> None:
+        """Raise Overloaded where there is no room for a large body of so many bytes now; they are held as they come."""
+        if not self._admission.has_room(count, is_large=True):
+            raise self._admission.refuse(self.work)
+
+    def hold(self, count: int, *, is_large: bool = False) -> None:
         """Hold so many more bytes of its body. Raises Overloaded."""
-        if not self._admission.hold(count):
+        if not self._admission.hold(count, is_large=is_large):
             raise self._admission.refuse(self.work)
         self._bytes += count
 

@@ -3,6 +3,7 @@
 from collections import deque
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,19 +58,18 @@ class Door:
         place = Place(self._admission, work)
         scope["state"]["place"] = place
         try:
-            if size is None:
+            if size and gate.scope is None:  # nobody reads it
+                place.enter()
+                await self.app(scope, _receive_nothing, send)
+            elif size is None or size > SMALL_BODY:
+                place.check(size or 0)
                 place.enter()
                 await _Counted(self.app, place, most)(scope, receive, send)
-                return
-            if size > SMALL_BODY:
-                place.enter()
-                place.hold(size)
-            elif size:  # a slow client waits outside
-                receive = await _receive_all(receive, place)
-                place.enter()
             else:
+                if size:  # a slow client waits outside
+                    receive = await _receive_all(receive, place)
                 place.enter()
-            await self.app(scope, receive, send)
+                await self.app(scope, receive, send)
         except Overloaded as error:
             await problem_of(request, error)(scope, receive, send)
         finally:
@@ -83,6 +83,10 @@ class Door:
         except RequestError as error:
             return problem_of(request, error)
         return None
+
+
+async def _receive_nothing() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
 
 
 async def _receive_all(receive: Receive, place: Place) -> Receive:
@@ -117,7 +121,7 @@ class _Counted:
             count = len(message.get("body", b""))
             self._received += count
             try:
-                self._place.hold(count)
+                self._place.hold(count, is_large=True)
             except Overloaded as error:
                 self._overloaded = error
             return {"type": "http.disconnect"} if self._is_refused else message
@@ -126,7 +130,11 @@ class _Counted:
             if not self._is_refused:
                 await send(message)
 
-        await self._app(scope, receive_counted, send_unless_refused)
+        try:
+            await self._app(scope, receive_counted, send_unless_refused)
+        except ClientDisconnect:
+            if not self._is_refused:
+                raise
         if self._overloaded:
             raise self._overloaded
         if self._is_refused:

@@ -183,7 +183,7 @@ class LocalJobs:
             self._end(record, JobState.DONE, told)
         elif self._folder.is_to_cancel(record):
             self._end(record, JobState.CANCELLED, told)
-        elif record.put_back and told.get("end") != "failed":
+        elif (record.put_back or self.is_stopping) and told.get("end") != "failed":
             self._put_back(record)
         elif code == "library_busy":  # somebody was faster; it waits for them
             self._not_before = time.monotonic() + _BUSY_S
@@ -242,7 +242,7 @@ class LocalJobs:
         return next((one for one in self._folder.list_open() if one.state is JobState.RUNNING), None)
 
     def _add(self, order: JobOrder, caller: str, request_id: str, key: str) -> JobRecord:
-        with self._changing:
+        with self._changing, self._folder.adding():
             jobs = self._folder.list_jobs()
             for known in jobs:
                 waits = known.state is JobState.QUEUED and not self._folder.is_to_cancel(known)

@@ -5,11 +5,13 @@ printed), and `cancel` where somebody has asked for its end. Only the service th
 are made.
 """
 
+import fcntl
 import json
 import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -80,6 +82,18 @@ class JobFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    @contextmanager
+    def adding(self) -> Iterator[None]:
+        """Let nobody else look what there is and add to it meanwhile. Raises LibraryUnwritable."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / "adding").open("ab")
+        except OSError as error:
+            raise LibraryUnwritable(self.folder.parent, os_message(error)) from error
+        with lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def add(self, record: JobRecord) -> None:
         """Keep a new job. Raises LibraryUnwritable."""

@@ -108,8 +108,9 @@ class UploadFolder:
     def _empty(self, trash: Path, days: int) -> None:
         until = time.time() - days * _DAY_S
         for path in trash.iterdir():
-            if path.name != ".nomedia" and path.lstat().st_mtime < until:
-                path.unlink(missing_ok=True)
+            with suppress(OSError):  # what others have put there, or deleted meanwhile
+                if path.name != ".nomedia" and path.lstat().st_mtime < until:
+                    path.unlink(missing_ok=True)
 
 
 def holds_just(path: Path, data: bytes) -> bool:

@@ -15,6 +15,7 @@ from api.http.headers import check_json
 from api.http.mapping import LanguageDep, PlaceDep, ServiceDep, to_filter, to_query, to_response
 from api.http.service import Service
 from api.schemas.batches import MAX_BATCH_CHARS, MAX_BATCH_CLAUSES, MAX_BATCH_HITS, MAX_BATCH_OFFSET
+from api.search.cursors import offset_of
 from api.search.errors import InvalidQuery
 from api.search.query import Query
 from models.foundation.errors import ImageSearchError
@@ -39,11 +40,13 @@ async def search_batch(
     _check_cost(list(read.values()))
     count_as_picture(place, [clause for one in read.values() for clause in one.clauses])
     queries: dict[int, Query] = {}
+    uploads: dict[str, bytes] = {}  # each is read once
     for number, search in read.items():
         try:
-            queries[number] = await _to_query(service, search)
+            queries[number] = await _to_query(service, search, uploads)
         except ImageSearchError as error:
             answers[number] = describe_error(request, error)
+    place.hold(sum(map(len, uploads.values())))
     results = await while_connected(request, service.search_many(list(queries.values())))
     for number, result in zip(queries, results, strict=True):
         if isinstance(result, ImageSearchError):
@@ -53,8 +56,8 @@ async def search_batch(
     return schemas.BatchResponse(answers=[one for one in answers if one is not None])
 
 
-async def _to_query(service: Service, search: schemas.SearchRequest) -> Query:
-    return to_query(await to_clauses(service, search.clauses), await to_filter(service, search.where), search)
+async def _to_query(service: Service, search: schemas.SearchRequest, uploads: dict[str, bytes]) -> Query:
+    return to_query(await to_clauses(service, search.clauses, uploads), await to_filter(service, search.where), search)
 
 
 def _check_cost(searches: Sequence[schemas.SearchRequest]) -> None:
@@ -65,7 +68,7 @@ def _check_cost(searches: Sequence[schemas.SearchRequest]) -> None:
         ("clauses", len(clauses), MAX_BATCH_CLAUSES),
         ("text", sum(len(clause.text or "") for clause in clauses), MAX_BATCH_CHARS),
         ("k", sum(given["k"] for given in options), MAX_BATCH_HITS),
-        ("offset", sum(given["offset"] for given in options), MAX_BATCH_OFFSET),
+        ("offset", sum(given["offset"] + offset_of(given["after"]) for given in options), MAX_BATCH_OFFSET),
     )
     for name, count, most in asked:
         if count > most:

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
 from api import schemas
 from api.http.clauses import count_as_picture, to_clauses
+from api.http.connection import while_connected
 from api.http.door.gates import Scope, Work, gated
 from api.http.door.json_bodies import BoundedRoute
 from api.http.headers import check_json
@@ -77,7 +78,7 @@ async def count_facets(
 @router.post("/facets", dependencies=[Depends(check_json)])
 @gated(Scope.SEARCH, Work.TEXT, pictures=True)
 async def count_hit_facets(
-    body: schemas.FacetRequest, service: ServiceDep, place: PlaceDep, language: LanguageDep
+    body: schemas.FacetRequest, request: Request, service: ServiceDep, place: PlaceDep, language: LanguageDep
 ) -> schemas.Facets:
     """Count the values that the hits of a search have; without clauses, all pictures that satisfy the conditions.
 
@@ -89,11 +90,15 @@ async def count_hit_facets(
     options = body.model_copy(update={"k": 1, "offset": 0, "after": "", "fields": [], "sort": ""})
     query, serving = to_query(clauses, where, options), service.serving
     if clauses:
-        async with serving.decode(query) as decoded:
-            plan = await serving.plan(query, decoded)
-        encoded = await serving.encode(plan)
-        given = (serving.engine, body.fields, plan, encoded, _how(body), body.first)
-        found = await service.executors.search(count_hits, *given)
+
+        async def count() -> CountedFields:
+            async with serving.decode(query) as decoded:
+                plan = await serving.plan(query, decoded)
+            encoded = await serving.encode(plan)
+            given = (serving.engine, body.fields, plan, encoded, _how(body), body.first)
+            return await service.executors.search(count_hits, *given)
+
+        found = await while_connected(request, count())
     else:
         found = await service.executors.search(count_library, serving.engine, body.fields, where, _how(body))
     return _to_facets(found, body.limit, language)

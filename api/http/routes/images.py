@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from api import schemas
 from api.http.clauses import CROP, CROP_DESCRIPTION, count_as_picture, read_crop, to_clauses
+from api.http.connection import while_connected
 from api.http.door.gates import Scope, Work, gated
 from api.http.mapping import (
     LanguageDep,
@@ -137,6 +138,7 @@ class SimilarParams(BaseModel):
 async def find_similar(
     image_id: int,
     params: Annotated[SimilarParams, Depends(reader_of(SimilarParams))],
+    request: Request,
     service: ServiceDep,
     place: PlaceDep,
     language: LanguageDep,
@@ -145,4 +147,5 @@ async def find_similar(
     asked = [schemas.ClauseIn(image_id=image_id, crop=read_crop(params.crop))]
     count_as_picture(place, asked)
     query = to_query(await to_clauses(service, asked), await to_filter(service, params.where), params)
-    return to_response(await service.search(query), language=language)
+    search = service.search(query)
+    return to_response(await (while_connected(request, search) if params.crop else search), language=language)

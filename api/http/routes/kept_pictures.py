@@ -10,6 +10,7 @@ from starlette.datastructures import UploadFile
 from api import schemas
 from api.http.door.access import Caller
 from api.http.door.gates import Scope, Work, gated
+from api.http.forms import open_form
 from api.http.jobs.orders import read_order
 from api.http.jobs.telling import describe_jobs
 from api.http.kept_pictures.errors import KeepingOff, NotUploaded
@@ -91,7 +92,7 @@ async def _read_files(request: Request, name: str, most_bytes: int) -> list[tupl
     """Return names and contents of what was sent: of each file at most a byte more than may be."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         return [(name, await request.body())]
-    async with request.form(max_files=_MOST_FILES, max_fields=_MOST_FILES) as form:
+    async with open_form(request, most=_MOST_FILES) as form:
         files = [one for _, one in form.multi_items() if isinstance(one, UploadFile)]
         if not files:
             raise HTTPException(400)

@@ -87,7 +87,7 @@ def _report(
     catalog = engine.opened.catalog
     begin, _, after = cursor.partition("-")
     first = kinds.index(begin) if begin in kinds else 0
-    start = int(after) if begin in kinds and after.isdecimal() else 0
+    start = _read_number(after) if begin in kinds else 0
     found: list[ProblemRow] = []
     for kind in kinds[first:]:
         after_id = start if kind == begin else 0
@@ -134,7 +134,7 @@ def _page_of_duplicates(path: Path, engine: SearchEngine, k: int, cursor: str) -
     of, _, at = cursor.partition("-")
     if cursor and (of != stamp or not at.isdecimal()):
         raise NoDuplicatesReport(is_earlier=True)
-    start = int(at) if at else 0
+    start = _read_number(at)
     page = groups[start : start + k]
     rows = engine.opened.catalog.get_images([one["id"] for group in page for one in group])
     build = engine.opened.manifest.build
@@ -159,3 +159,8 @@ def _page_of_duplicates(path: Path, engine: SearchEngine, k: int, cursor: str) -
         is_current=report["build"] == build,
         next_cursor=f"{stamp}-{start + k}" if start + k < len(groups) else None,
     )
+
+
+def _read_number(written: str) -> int:
+    """Return a number of a cursor as a database has it, 0 for what is none."""
+    return int(written) if written.isascii() and written.isdecimal() and len(written) <= 18 else 0

@@ -49,6 +49,7 @@ class PictureForm(BaseModel):
 @gated(Scope.SEARCH, Work.TEXT)
 async def search_by_words(
     params: Annotated[SearchByWords, Depends(reader_of(SearchByWords))],
+    request: Request,
     service: ServiceDep,
     place: PlaceDep,
     language: LanguageDep,
@@ -62,7 +63,8 @@ async def search_by_words(
         asked.append(schemas.ClauseIn(upload=params.upload, crop=crop))
         count_as_picture(place, asked)
     query = to_query(await to_clauses(service, asked), await to_filter(service, params.where, params), params)
-    return to_response(await service.search(query), language=language)
+    search = service.search(query)
+    return to_response(await (while_connected(request, search) if params.upload else search), language=language)
 
 
 @router.post("/search", dependencies=[Depends(check_json)])

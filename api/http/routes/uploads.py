@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from api import schemas
 from api.http.door.gates import Scope, Work, gated
+from api.http.forms import open_form
 from api.http.mapping import ServiceDep
 from models.pictures.errors import ImageTooLarge
 
@@ -56,7 +57,7 @@ async def _read_picture(request: Request, limit: int) -> bytes:
     """Return the picture that a request sends. Raises ImageTooLarge, or HTTPException for what is none."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        async with request.form(max_files=1, max_fields=1) as form:
+        async with open_form(request, most=1) as form:
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise HTTPException(400)

@@ -19,7 +19,7 @@ from prometheus_client import values
 from api.config import Settings, is_loopback
 from api.http.app import create_app
 from api.http.connections import bounded_protocol
-from api.http.jobs.local import LocalJobs
+from api.http.libraries import Libraries
 from api.http.logs import set_up_logging
 from api.keys.records import split_names
 
@@ -47,19 +47,19 @@ def answer(settings: Settings, listener: socket.socket, *, page_token: str | Non
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    _Server(config, app.state.service.jobs).run(sockets=[listener])
+    _Server(config, app.state.libraries).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
     """Says at once that it is stopping, so that jobs that are stopped with it go on later, and their streams end."""
 
-    def __init__(self, config: uvicorn.Config, jobs: LocalJobs) -> None:
+    def __init__(self, config: uvicorn.Config, libraries: Libraries) -> None:
         super().__init__(config)
-        self._jobs = jobs
+        self._libraries = libraries
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Handle a signal."""
-        self._jobs.is_stopping = True
+        self._libraries.begin_to_stop()
         super().handle_exit(sig, frame)
 
 

@@ -120,7 +120,7 @@ def test_what_is_asked_together_is_encoded_together(http, app):
 
 def test_a_batch_with_pictures_counts_as_one_and_without_a_library_it_is_a_problem(http, app, tmp_path, photographs):
     cat = base64.b64encode((photographs / "cat.png").read_bytes()).decode()
-    admission = app.state.service.admission
+    admission = app.state.libraries.admission
     room = admission._rooms["picture"]
     room.inside += room.limit
     try:

@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -268,9 +269,15 @@ def library(photographs, made_once, tmp_path_factory) -> Path:
     return shutil.copytree(made_once("library", build_library), tmp_path_factory.mktemp("library"), dirs_exist_ok=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def serve(servers, processes) -> Iterator[Callable[..., str]]:
-    """Start `xuntu serve` on a library, wait until it answers `until`, and return its address; stopped at the end."""
+    """Start `xuntu serve` on a library, wait until it answers `until`, and return its address; ends with the file."""
+    with _services() as start:
+        yield start
+
+
+@contextmanager
+def _services() -> Iterator[Callable[..., str]]:
     processes: list[subprocess.Popen[str]] = []
 
     def start(data: Path, *flags: str, until: str = "/readyz", **environment: str) -> str:
@@ -290,10 +297,13 @@ def serve(servers, processes) -> Iterator[Callable[..., str]]:
         assert process.poll() is None, process.stderr.read()
         return url
 
-    yield start
-    for process in processes:
-        process.terminate()
-        process.communicate(timeout=120)
+    try:
+        yield start
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.communicate(timeout=120)
 
 
 @pytest.fixture(scope="session")
@@ -321,9 +331,10 @@ def serve_app(servers) -> Iterator[Callable[[ASGIApp], str]]:
 
 
 @pytest.fixture(scope="session")
-def server(library, serve) -> str:
-    """The address of a server that answers from `library`."""
-    return serve(library)
+def server(library, servers, processes) -> Iterator[str]:
+    """The address of a server that answers from `library`; stopped at the end."""
+    with _services() as start:
+        yield start(library)
 
 
 @pytest.fixture(scope="session", name="wait_until")

@@ -19,7 +19,8 @@ from models.foundation.vectors import l2_normalize
 from models.relevance.mixture import DEPTH
 
 DIM, COUNT = 16, 3_000
-PLAN = Plan(query=Query(clauses=[Clause(text="cat")]), started=0.0)
+QUERY = Query(clauses=[Clause(text="cat")])
+PLAN = Plan(query=QUERY, question=QUERY, started=0.0)
 
 
 @pytest.fixture(scope="module")

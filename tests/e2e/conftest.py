@@ -56,7 +56,7 @@ def page_library(photographs, write_video, tmp_path_factory):
     return data
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def api_url(page_library, serve):
     """The address of a service that answers from `page_library`."""
     return serve(page_library)

@@ -9,6 +9,8 @@ from starlette.exceptions import HTTPException
 
 T = TypeVar("T")
 
+_REST_S = 0.2
+
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Return the result of `work`; cancel it when the client goes away, whose request has been read to its end."""
@@ -27,4 +29,4 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
 
 async def _wait_until_gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
-        pass
+        await asyncio.sleep(_REST_S)  # whoever answers at once that there is no more body is not asked at once again

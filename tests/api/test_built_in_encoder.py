@@ -13,6 +13,8 @@ from indexer.pipeline.commands import BuildOptions, build
 from models.encoders.registry import DEFAULT_ENCODER, get_spec
 from models.foundation.errors import UnknownWords
 
+pytestmark = pytest.mark.usefixtures("heavy")
+
 
 @pytest.fixture(scope="module")
 def engine(photographs, tmp_path_factory) -> SearchEngine:

@@ -135,7 +135,7 @@ def test_scores_that_say_nothing_are_found_out():
     assert not found.is_usable
 
 
-def test_what_a_class_alone_says_cannot_be_learnt_from_the_others():
+def test_what_a_class_alone_says_cannot_be_learnt_from_the_others(heavy):
     """In every second class the pictures nearest to the name are others': on unseen ones that is seen."""
     names, gallery, members = draw_world(60, 10, 0, noise=0.5)
     turned = names.copy()
@@ -201,7 +201,7 @@ def test_a_picture_is_no_answer_to_itself_and_none_is_asked_that_is_alone():
     assert np.isneginf(sample.scores).sum(axis=1).tolist() == [1] * 40
 
 
-def test_pictures_that_nothing_asks_for_are_there_and_are_wrong():
+def test_pictures_that_nothing_asks_for_are_there_and_are_wrong(heavy):
     names, gallery, members = draw_world(40, 6, 5, noise=1.3)
     sample = label((names[:20], gallery, members))
     assert sample.unasked.tolist() == list(range(20, 40))

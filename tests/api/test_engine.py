@@ -210,7 +210,7 @@ def test_an_unknown_id_is_refused(engine, image_id):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"clauses": []},
+        {"clauses": [], "min_score": 0.5},
         {"clauses": [Clause(text="a")] * 17},
         {"clauses": [Clause(text="a")], "k": 0},
         {"clauses": [Clause(text="a")], "k": 501},

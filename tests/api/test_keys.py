@@ -37,6 +37,10 @@ def make(path: Path, name: str = "one", scopes: tuple[Scope, ...] = (Scope.SEARC
     return key
 
 
+def _settings(library: Path, path: Path) -> Settings:
+    return Settings(data=library, api={"keys": path, "upload_root": path.parent / "uploads"})
+
+
 def bearer(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
@@ -55,7 +59,7 @@ def by_scope(library, tmp_path_factory) -> Iterator[tuple[TestClient, dict[Scope
     """A service with a key for each scope alone."""
     path = tmp_path_factory.mktemp("keys") / "keys.json"
     keys = {scope: make(path, scope, (scope,)) for scope in Scope}
-    with TestClient(create_app(Settings(data=library, api={"keys": path}))) as client:
+    with TestClient(create_app(_settings(library, path))) as client:
         yield client, keys
 
 
@@ -64,7 +68,7 @@ def ask(client: TestClient, method: str, path: str, **headers: str) -> httpx.Res
     return client.request(method, re.sub(r"\{[^}]*\}", "0", path), headers=headers)
 
 
-def test_every_route_answers_keys_with_its_scope_and_no_others(by_scope, gates):
+def test_every_route_answers_keys_with_its_scope_and_no_others(by_scope, gates, heavy):
     client, keys = by_scope
     assert {("GET", "/v1/search"), ("GET", "/metrics"), ("GET", "/healthz")} < gates.keys()
     for (method, path), gate in gates.items():
@@ -79,7 +83,7 @@ def test_every_route_answers_keys_with_its_scope_and_no_others(by_scope, gates):
                 assert f'scope="{gate.scope}"' in answer.headers["www-authenticate"]
 
 
-def test_every_route_with_a_scope_refuses_callers_without_a_key(by_scope, gates):
+def test_every_route_with_a_scope_refuses_callers_without_a_key(by_scope, gates, heavy):
     client, _ = by_scope
     for (method, path), gate in gates.items():
         for headers in ({}, bearer("wrong"), bearer(make_key()), {"authorization": "Basic eA=="}):
@@ -149,7 +153,7 @@ def test_a_token_may_have_any_characters(library, tmp_path, token):
 def test_a_key_ends_when_its_time_is_over(library, tmp_path):
     path = tmp_path / "keys.json"
     key = make(path, "brief", expires_at=NOW)
-    with TestClient(create_app(Settings(data=library, api={"keys": path}))) as client:
+    with TestClient(create_app(_settings(library, path))) as client:
         answer = client.get("/v1/index", headers=bearer(key))
     assert (answer.status_code, answer.json()["code"]) == (401, "key_expired")
     assert "brief" in answer.json()["detail"]

@@ -12,6 +12,8 @@ from api.http.app import create_app
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
 
+pytestmark = pytest.mark.usefixtures("processes")
+
 WIDTH = 256
 
 

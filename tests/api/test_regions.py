@@ -16,6 +16,8 @@ from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
 from models.pictures.parts import FIRST_REGION, Box, list_regions
 
+pytestmark = pytest.mark.usefixtures("processes")
+
 SIZE, CAT = (520, 400), Box(x=310, y=10, width=200, height=133)  # where the cat is in the pair
 COUNT = len(list_regions(*SIZE))
 

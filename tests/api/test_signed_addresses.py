@@ -20,6 +20,8 @@ from indexer.config import IndexerSettings
 from indexer.library.addresses.shown import has_secrets, shown_address, without_queries
 from indexer.pipeline.commands import BuildOptions, build
 
+pytestmark = pytest.mark.usefixtures("processes")
+
 SECRET = "5ecr3t"
 SIGNED = {
     "aws": f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2Fx&X-Amz-Signature={SECRET}",

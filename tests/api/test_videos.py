@@ -13,6 +13,8 @@ from api.http.app import create_app
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
 
+pytestmark = pytest.mark.usefixtures("processes")
+
 ORDER = ("rocket.jpg", "cat.png", "coffee.png", "flower.jpg")  # two seconds of each
 SIZE = (240, 160)
 

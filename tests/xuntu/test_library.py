@@ -85,7 +85,7 @@ def test_what_is_like_a_picture_leaves_it_out(opened):
 
 def test_what_cannot_be_asked_is_an_error_of_the_product(opened, tmp_path):
     for asked, kind in (
-        ({}, errors.InvalidQuery),
+        ({"min_score": 0.5}, errors.InvalidQuery),
         ({"like": 9999}, errors.ImageNotFound),
         ({"where": "weather=fine", "like": 2}, errors.InvalidFilter),
         ({"image": tmp_path / "gone.png"}, errors.DecodeError),

@@ -48,7 +48,7 @@ def list_operations(service):
             yield method.upper(), re.sub(r"\{\w+\}", "1", path), operation
 
 
-def test_every_route_protects_browsers_in_what_it_answers_and_in_errors(service):
+def test_every_route_protects_browsers_in_what_it_answers_and_in_errors(service, heavy):
     asked = [(method, path) for method, path, _ in list_operations(service)]
     assert ("GET", "/v1/images/1/file") in asked
     for method, path in (*asked, ("GET", "/nothing"), ("GET", "/v1/images/999/file"), ("DELETE", "/v1/search")):

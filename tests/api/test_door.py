@@ -396,12 +396,14 @@ def test_the_id_of_a_request_is_that_of_the_client(served, http):
 
 
 def test_what_a_client_sends_begins_no_line_of_the_log(capsys):
-    before = logging.getLogger().handlers[:]
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     try:
         set_up_logging("text")
         logging.getLogger("api").warning("no token for %s", "/v1/x\nERROR api: forged\x1b[31m")
     finally:
-        logging.getLogger().handlers[:] = before
+        root.handlers[:] = handlers
+        root.setLevel(level)
     assert capsys.readouterr().err == "WARNING api: no token for /v1/x\\nERROR api: forged\\x1b[31m\n"
 
 

@@ -370,7 +370,7 @@ def test_a_webhook_is_told_of_builds_and_of_jobs(own, start_service, wait_until)
         "pictures": 3,
         "added": 1,
         "removed": 1,
-        "library": "data",
+        "library": "default",
     }
     assert (events["job.ended"]["job"], events["job.ended"]["state"]) == (done.id, "done")
 

@@ -128,7 +128,8 @@ def test_two_processes_answer_and_are_replaced_and_end_with_their_answers_finish
             9,
             0,
         )
-        assert (found['xuntu_in_flight{work="text"}'], found['xuntu_in_flight{work="light"}']) == (0, 1)
+        # The one that is stopped may not have counted yet that its last answer has gone.
+        assert (found['xuntu_in_flight{work="text"}'], found['xuntu_in_flight{work="light"}'] in (1, 2)) == (0, True)
         assert len([name for name in found if name.startswith("xuntu_build{")]) == 1
         assert all(found[f'xuntu_worker_requests_total{{worker="{number}"}}'] >= 3 for number in (0, 1))
 

@@ -14,7 +14,7 @@ expect = sync_api.expect
 SIZE, CAT = (520, 400), (310, 10, 200, 133)  # where the cat is in the pair: left, top, width, height
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def api_url(photographs, serve, tmp_path_factory):
     """The address of a service of a library with regions; the page of this file asks it."""
     pictures, data = tmp_path_factory.mktemp("pair"), tmp_path_factory.mktemp("region-library")

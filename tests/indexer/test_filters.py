@@ -199,7 +199,7 @@ def test_what_cannot_be_read_is_refused_with_its_place(expression, position):
             "expected `and` between conditions; put a value",
             "条件之间应写 and；含空格的值请加双引号",
         ),
-        ("size>5", "unknown field size; known are ", "未知字段 size；可用字段为 "),
+        ("weight>5", "unknown field weight; known are ", "未知字段 weight；可用字段为 "),
         ("path>a", "path cannot be compared with >", "path 不能使用运算符 >"),
         ("path=/a", "a path starts below the folder that was indexed, as ", "路径应从所索引的文件夹之下写起，如 "),
         ('path="\ud800"', "the path is not text", "路径不是有效的文字"),
@@ -219,19 +219,19 @@ def test_what_is_refused_is_explained_in_both_languages(expression, en, zh):
 
 def test_conditions_in_fields_are_refused_in_both_languages_too():
     with pytest.raises(InvalidFilter) as caught:
-        filter_parser.narrow(Filter(), FIELDS, [("width", ">=", "1"), ("size", ">", "5")])
+        filter_parser.narrow(Filter(), FIELDS, [("width", ">=", "1"), ("weight", ">", "5")])
     known = FIELDS.list_filterable()
     assert caught.value.position == 0
-    assert f"unknown field size; known are {', '.join(known)}" in caught.value.en
-    assert f"未知字段 size；可用字段为 {'、'.join(known)}" in caught.value.zh
+    assert f"unknown field weight; known are {', '.join(known)}" in caught.value.en
+    assert f"未知字段 weight；可用字段为 {'、'.join(known)}" in caught.value.zh
 
 
 def test_a_field_that_the_catalog_does_not_have_is_refused_by_name():
     with pytest.raises(InvalidFilter) as caught:
-        to_sql(Filter.of({"size": Range(low=5)}), FIELDS)
-    assert (caught.value.expression, caught.value.position) == ("size", 0)
-    assert "unknown field size" in caught.value.en
-    assert "未知字段 size" in caught.value.zh
+        to_sql(Filter.of({"weight": Range(low=5)}), FIELDS)
+    assert (caught.value.expression, caught.value.position) == ("weight", 0)
+    assert "unknown field weight" in caught.value.en
+    assert "未知字段 weight" in caught.value.zh
 
 
 LENSES = FieldSet.of(
@@ -299,8 +299,8 @@ def test_any_text_is_read_or_refused(heavy, expression):
 def test_conditions_may_come_as_triples():
     narrowed = filter_parser.narrow(where(format=("png",)), FIELDS, [("width", ">=", "10"), ("colour", "=", "红")])
     assert narrowed == parse_filter("format=png and width>=10 and colour=red")
-    with pytest.raises(InvalidFilter, match="unknown field size"):
-        filter_parser.narrow(Filter(), FIELDS, [("size", ">", "1")])
+    with pytest.raises(InvalidFilter, match="unknown field weight"):
+        filter_parser.narrow(Filter(), FIELDS, [("weight", ">", "1")])
 
 
 # SQL against plain Python

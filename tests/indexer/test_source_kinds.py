@@ -90,7 +90,7 @@ def zipped(album, zip_source):
     return album
 
 
-def test_one_class_adds_a_kind_of_source(zipped):
+def test_one_class_adds_a_kind_of_source(zipped, processes):
     rows = zipped.by_path()
     assert {name: (row.source.kind, row.caption) for name, row in rows.items()} == {
         "outside.png": ("folder", ""),

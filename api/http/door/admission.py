@@ -130,11 +130,16 @@ class Place:
     def hold(self, count: int, *, is_large: bool = False) -> None:
         """Hold so many more bytes of its body. Raises Overloaded."""
         if not self._admission.hold(count, is_large=is_large):
+            self._drop()  # at once: others that come beside it have room again
             raise self._admission.refuse(self.work)
         self._bytes += count
 
     def leave(self) -> None:
         """Give the place and the bytes back."""
-        self._admission.release(self._bytes)
+        self._drop()
         if self._since is not None:
             self._admission.leave(self.work, time.perf_counter() - self._since)
+
+    def _drop(self) -> None:
+        self._admission.release(self._bytes)
+        self._bytes = 0

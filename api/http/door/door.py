@@ -117,6 +117,8 @@ class _Counted:
         """Handle one request."""
 
         async def receive_counted() -> Message:
+            if self._is_refused:
+                return {"type": "http.disconnect"}
             message = await receive()
             count = len(message.get("body", b""))
             self._received += count

@@ -117,7 +117,7 @@ class _Counted:
         """Handle one request."""
 
         async def receive_counted() -> Message:
-            if self._is_refused:
+            if self._is_refused():
                 return {"type": "http.disconnect"}
             message = await receive()
             count = len(message.get("body", b""))
@@ -126,23 +126,22 @@ class _Counted:
                 self._place.hold(count, is_large=True)
             except Overloaded as error:
                 self._overloaded = error
-            return {"type": "http.disconnect"} if self._is_refused else message
+            return {"type": "http.disconnect"} if self._is_refused() else message
 
         async def send_unless_refused(message: Message) -> None:
-            if not self._is_refused:
+            if not self._is_refused():
                 await send(message)
 
         try:
             await self._app(scope, receive_counted, send_unless_refused)
         except ClientDisconnect:
-            if not self._is_refused:
+            if not self._is_refused():
                 raise
         if self._overloaded:
             raise self._overloaded
-        if self._is_refused:
+        if self._is_refused():
             await http_problem(Request(scope), 413)(scope, receive, send)
 
-    @property
     def _is_refused(self) -> bool:
         return self._received > self._most or self._overloaded is not None
 

@@ -8,16 +8,19 @@ PNG that breaks off, what is there is kept.
 import logging
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Final
+from typing import Final, TypeVar
 
 from PIL import Image
 
 from models.pictures.ends import tiff_ends_early
 
 logger = logging.getLogger(__name__)
+
+_Piece = TypeVar("_Piece")
+_MOST_PIECES: Final = 100_000  # chunks, segments or tags: no picture has as many, and to walk through more takes long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,14 @@ def _try(way: "Way", data: bytes) -> Repaired | None:
     except Exception:  # part of the per-image guard
         logger.debug("a picture of %d bytes could not be repaired", len(data), exc_info=True)
         return None
+
+
+def _few(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
+    """Yield the pieces of a file. Raises ValueError where there are so many that it was made to keep others waiting."""
+    for number, piece in enumerate(pieces):
+        if number == _MOST_PIECES:
+            raise ValueError(f"more than {_MOST_PIECES} pieces")
+        yield piece
 
 
 # PNG: a signature, then chunks of length, name, body and checksum. Names of those that may be passed over begin small.
@@ -95,7 +106,7 @@ def _join_png(chunks: Sequence[_Chunk]) -> bytes:
 
 def _png_without_bad_chunks(data: bytes) -> Repaired | None:
     """Leave out the chunks beside the pixels that are damaged, or that the decoder does not take."""
-    chunks = list(_png_chunks(data))
+    chunks = list(_few(_png_chunks(data)))
     header = [chunk for chunk in chunks if chunk.name in {b"IHDR", b"PLTE"}][:2]
     tried = sum(not _is_critical(chunk.name) for chunk in chunks)
 
@@ -113,7 +124,7 @@ def _png_without_bad_chunks(data: bytes) -> Repaired | None:
 def _png_of_pixels(data: bytes) -> Repaired | None:
     """Leave out everything but the pixels of the first picture, and what is needed to show them."""
     return _png_of(
-        list(_png_chunks(data)), lambda chunk: chunk.name in _PIXELS and (chunk.sound or _is_critical(chunk.name))
+        list(_few(_png_chunks(data))), lambda chunk: chunk.name in _PIXELS and (chunk.sound or _is_critical(chunk.name))
     )
 
 
@@ -134,7 +145,7 @@ def _png_cut_of_pixels(data: bytes) -> Repaired | None:
 
 
 def _png_filled(data: bytes, wanted: Callable[[_Chunk], bool]) -> Repaired | None:
-    chunks = list(_png_chunks(data))
+    chunks = list(_few(_png_chunks(data)))
     if not chunks or chunks[0].name != b"IHDR" or len(chunks[0].body) < 13 or chunks[-1].name == b"IEND":
         return None
     width, height, depth, kind, _, _, interlaced = struct.unpack_from(">IIBBBBB", chunks[0].body)
@@ -192,7 +203,7 @@ def _jpeg(data: bytes, passes: Callable[[bytes], bool]) -> Repaired | None:
     kept: list[bytes] = [b"\xff\xd8"]
     dropped: list[str] = []
     tried = 0
-    for marker, segment in _jpeg_segments(data):
+    for marker, segment in _few(_jpeg_segments(data)):
         if marker == _SCAN:
             pixels, cut = _jpeg_pixels(segment)
             return Repaired(data=b"".join([*kept, pixels]), dropped=_once(dropped), cut=cut)
@@ -243,14 +254,7 @@ def _webp(beside: frozenset[bytes]) -> Callable[[bytes], Repaired | None]:
     """Return a way that writes a WebP anew, with the pixels and, of what lies beside them, `beside`."""
 
     def write(data: bytes) -> Repaired | None:
-        at = 12
-        chunks: list[tuple[bytes, bytes]] = []
-        while at + 8 <= len(data):
-            name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-            if at + 8 + size > len(data):
-                break
-            chunks.append((name, data[at + 8 : at + 8 + size]))
-            at += 8 + size + (size & 1)
+        chunks = list(_few(_webp_chunks(data)))
         wanted = {b"VP8X", b"ANIM", b"ALPH", b"VP8 ", b"VP8L", b"ANMF"} | beside
         kept = [(name, body) for name, body in chunks if name in wanted]
         extended = next((body for name, body in kept if name == b"VP8X" and len(body) >= 10), b"")
@@ -268,6 +272,17 @@ def _webp(beside: frozenset[bytes]) -> Callable[[bytes], Repaired | None]:
         return Repaired(data=b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body, dropped=dropped)
 
     return write
+
+
+def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield names and bodies of the chunks that are there whole."""
+    at = 12
+    while at + 8 <= len(data):
+        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        if at + 8 + size > len(data):
+            return
+        yield name, data[at + 8 : at + 8 + size]
+        at += 8 + size + (size & 1)
 
 
 # TIFF: a directory of tags; what says how pixels are stored is among what says anything else.
@@ -293,9 +308,10 @@ def _tiff(data: bytes) -> Repaired | None:
     (count,) = struct.unpack_from(order + count_form, data, start)
     if first + count * size > len(data):
         return None
-    entries = [data[first + at * size : first + (at + 1) * size] for at in range(count)]
-    kept = [one for one in entries if struct.unpack_from(order + "H", one)[0] in _TIFF_PIXELS]
-    dropped = _once(str(struct.unpack_from(order + "H", one)[0]) for one in entries if one not in kept)
+    starts = _few(range(first, first + count * size, size))
+    entries = [(struct.unpack_from(order + "H", data, at)[0], data[at : at + size]) for at in starts]
+    kept = [entry for tag, entry in entries if tag in _TIFF_PIXELS]
+    dropped = _once(str(tag) for tag, _ in entries if tag not in _TIFF_PIXELS)
     filled = data + bytes(-len(data) % 8)
     directory = struct.pack(order + count_form, len(kept)) + b"".join(kept) + bytes(struct.calcsize(start_form))
     header = data[:8] if big else data[:4]

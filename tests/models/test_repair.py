@@ -13,6 +13,7 @@ from PIL import Image
 
 from models.pictures.decode import DecodedImage, decode_image
 from models.pictures.errors import DecodeError
+from models.pictures.repair import repairs
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -58,6 +59,10 @@ def with_chunk(piece: bytes, data: bytes = PNG) -> bytes:
 BIG = zlib.compress(bytes(2 * 2**20))
 
 
+def segment(marker: int, body: bytes, *, size: int | None = None) -> bytes:
+    return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2 if size is None else size) + body
+
+
 @pytest.mark.parametrize(
     ("name", "piece"),
     [
@@ -98,6 +103,20 @@ def test_a_png_of_thousands_of_damaged_chunks_is_shown_without_them() -> None:
     assert_same(with_chunk(chunk(b"teXt", b"x", wrong=1) * 3_000 + chunk(b"pHYs", b"") * 3), PNG, "teXt", "pHYs")
 
 
+@pytest.mark.parametrize(
+    ("opener", "data"),
+    [
+        ("PNG", PNG[:8] + bytes(12 * 110_000)),
+        ("JPEG", JPEG[:2] + segment(0xE5, b"") * 110_000 + JPEG[2:]),
+        ("WEBP", b"RIFF\0\0\0\0WEBP" + b"abcd\0\0\0\0" * 110_000 + b"VP8 \0\0\0\0"),
+        ("TIFF", struct.pack("<2sHIQQ", b"II", 43, 8, 16, 110_000) + struct.pack("<HHQQ", 256, 3, 1, 64) * 110_000),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_nothing_is_repaired_that_was_made_of_more_pieces_than_a_picture_has(heavy, opener: str, data: bytes) -> None:
+    assert list(repairs(data, opener)) == []
+
+
 @given(st.data())
 def test_no_surgery_beside_the_pixels_costs_a_png(data: st.DataObject) -> None:
     """Chunks that may be passed over, by any name and of any body, with right and wrong checksums."""
@@ -121,10 +140,6 @@ def test_damaged_pixels_of_a_png_are_still_damaged() -> None:
 
 
 # JPEG
-
-
-def segment(marker: int, body: bytes, *, size: int | None = None) -> bytes:
-    return bytes([0xFF, marker]) + struct.pack(">H", len(body) + 2 if size is None else size) + body
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ ROUNDS, SECONDS, MIXED = (5, 10.0, 50_000) if _FULL else (2, 0.6, 800)
 FIRST, MIXED_CONNECTIONS, UPLOADING = 500, 16, 16
 LOADS = {  # kind of request -> connections at once
     "text": (1, 16, 64, 500),
+    "box": (1, 16, 64),
     "upload": (1, 16),
     "thumbnail": (1, 16),
     "made": (1, 16),

@@ -23,7 +23,10 @@ LARGE_UPLOADS = 64
 
 
 def write_requests(folder: Path, pictures: int) -> None:
-    """Write requests for texts, uploads, thumbnails, and a mixture, once; ids up to `pictures` have files."""
+    """Write requests for texts, uploads, thumbnails, and a mixture, once; ids up to `pictures` have files.
+
+    Those of `text` ask vectors alone; those of `box`, as everybody does who says nothing else, words and facts as well.
+    """
     if (folder / "mixed").exists():
         return
     rng = random.Random(0)  # noqa: S311 - what is asked is no secret
@@ -32,13 +35,14 @@ def write_requests(folder: Path, pictures: int) -> None:
     texts = [*QUERIES, *(rng.choice(captions[rng.choice(["zh", "en"])]) for _ in range(_TEXTS - len(QUERIES)))]
     photograph = make_photograph(0, UPLOAD_SIZE)
     kinds = {
-        "text": [_get("/v1/search", q=text, k=20) for text in texts],
+        "text": [_get("/v1/search", q=text, k=20, match="vector") for text in texts],
+        "box": [_get("/v1/search", q=text, k=20) for text in texts],
         "upload": [_upload(with_comment(photograph, f"upload {number}")) for number in range(_UPLOADS)],
         "thumbnail": [_get(f"/v1/images/{one}/thumbnail") for one in ids],
         "made": [_get(f"/v1/images/{one}/thumbnail", size=800) for one in ids],
         "other": [*(_get(f"/v1/images/{one}") for one in ids), *(_get(f"/v1/images/{one}/similar") for one in ids)],
     }
-    shares = {"text": 70, "thumbnail": 12, "other": 10, "upload": 5, "made": 3}
+    shares = {"text": 60, "box": 10, "thumbnail": 12, "other": 10, "upload": 5, "made": 3}
     drawn = rng.choices(list(shares), list(shares.values()), k=_MIXED)
     for name, requests in {**kinds, "mixed": [rng.choice(kinds[kind]) for kind in drawn]}.items():
         (folder / name).mkdir(parents=True, exist_ok=True)

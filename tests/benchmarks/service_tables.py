@@ -7,7 +7,8 @@ from statistics import median
 from tables import NO_REACH, Table
 
 _NAMES = {
-    "text": "text search",
+    "text": "text search, vectors alone",
+    "box": "text search, vectors and words",
     "upload": "search by an upload, 1 megapixel",
     "thumbnail": "thumbnail, stored",
     "made": "thumbnail of 800 pixels, made",
@@ -35,9 +36,9 @@ _STAGES_NOTE = (
     "a thread, and of each text or picture for the encoder; an upload is four pictures, in all turns."
 )
 _MEMORY_NOTE = (
-    "Sums over the processes of the service (VmRSS, VmHWM), pages that they share counted for each. Mixed: 70 % texts, "
-    "12 % stored thumbnails, 10 % details and similar pictures, 5 % uploads, 3 % thumbnails that are made; 16 "
-    "connections."
+    "Sums over the processes of the service (VmRSS, VmHWM), pages that they share counted for each. Mixed: 60 % texts "
+    "by vectors, 10 % by words as well, 12 % stored thumbnails, 10 % details and similar pictures, 5 % uploads, 3 % "
+    "thumbnails that are made; 16 connections."
 )
 Rounds = Sequence[Mapping]
 Loads = Mapping[tuple[str, int], Rounds]

@@ -144,11 +144,13 @@ def _open(folder: Path) -> gettext.NullTranslations:
 
 
 def _shown(value: object, language: str, show: Show) -> object:
+    if isinstance(value, (str, int, float)):  # most are, and to ask whether something is Readable takes long
+        return value
     if isinstance(value, Path):
         return show(value)
     if isinstance(value, Readable):
         return value.text(language, show)
-    if isinstance(value, Collection) and not isinstance(value, (str, bytes)):
+    if isinstance(value, Collection) and not isinstance(value, bytes):
         comma = "、" if is_chinese(language) else ", "
         return comma.join(str(_shown(one, language, show)) for one in value)
     return value

@@ -22,6 +22,7 @@ from api.http.connections import find_connection_limit
 from api.http.door.admission import Admission, Place
 from api.http.door.gates import SMALL_BODY, Gates, Scope, Work, gated
 from api.http.door.json_bodies import MAX_DEPTH, MAX_NAMES, read_json
+from api.http.door.pacing import RefusalPacer
 from api.http.logs import set_up_logging
 from api.http.refusals import RequestTooComplex, RequestTooLarge
 from api.search.errors import Overloaded
@@ -288,6 +289,18 @@ def test_the_bytes_of_all_bodies_have_a_bound():
     assert admission.held_bytes == 100
     second.leave()
     assert admission.held_bytes == 0
+
+
+def test_refusals_are_answered_at_once_and_of_many_no_more_than_leave_time_for_others():
+    now = [100.0]
+    pacer = RefusalPacer(lambda: now[0])
+    waits = [pacer.next_wait_s() for _ in range(1_000)]
+    assert waits[:100] == [0.0] * 100
+    assert waits[100:200] == pytest.approx([number / 200 for number in range(1, 101)])
+    assert set(waits[400:]) == {1.0}  # nobody waits longer than a refusal says to stay away
+    now[0] += 1.25
+    assert [pacer.next_wait_s() for _ in range(50)] == pytest.approx([0.0] * 50, abs=1e-6)
+    assert 0 < sum(pacer.next_wait_s() for _ in range(10)) < 1
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The door itself: every request passes it before its body is read."""
 
+import asyncio
 from collections import deque
 
 from fastapi import Request
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.http.door.admission import Admission, Place
 from api.http.door.entrance import Entrance
 from api.http.door.gates import SMALL_BODY, Gate, Way, Work
+from api.http.door.pacing import RefusalPacer
 from api.http.door.rates import rate_headers
 from api.http.errors import http_problem, problem_of
 from api.http.refusals import RequestError
@@ -37,6 +39,7 @@ class Door:
         self._entrance = entrance
         self._admission = admission
         self._max_body = max_body
+        self._pacer = RefusalPacer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -57,6 +60,7 @@ class Door:
         work = Work.PICTURE if gate.pictures and (size is None or size > SMALL_BODY) else gate.work
         place = Place(self._admission, work)
         scope["state"]["place"] = place
+        overloaded: Overloaded | None = None
         try:
             if size and gate.scope is None:  # nobody reads it
                 place.enter()
@@ -71,9 +75,12 @@ class Door:
                 place.enter()
                 await self.app(scope, receive, send)
         except Overloaded as error:
-            await problem_of(request, error)(scope, receive, send)
+            overloaded = error
         finally:
             place.leave()
+        if overloaded:
+            await asyncio.sleep(self._pacer.next_wait_s())
+            await problem_of(request, overloaded)(scope, receive, send)
 
     async def _check_access(self, request: Request, gate: Gate, library: str | None) -> Response | None:
         """Return the refusal of one who may not do this, or not now."""

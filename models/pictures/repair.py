@@ -100,13 +100,18 @@ def _png_chunks(data: bytes) -> Iterator[_Chunk]:
             return
 
 
+def _list_png_chunks(data: bytes) -> list[_Chunk]:
+    """Return the chunks of a PNG. Raises ValueError for one of too many."""
+    return list(_few(_png_chunks(data)))
+
+
 def _join_png(chunks: Sequence[_Chunk]) -> bytes:
     return b"".join([_SIGNATURE, *(chunk.whole for chunk in chunks)])
 
 
 def _png_without_bad_chunks(data: bytes) -> Repaired | None:
     """Leave out the chunks beside the pixels that are damaged, or that the decoder does not take."""
-    chunks = list(_few(_png_chunks(data)))
+    chunks = _list_png_chunks(data)
     header = [chunk for chunk in chunks if chunk.name in {b"IHDR", b"PLTE"}][:2]
     tried = sum(not _is_critical(chunk.name) for chunk in chunks)
 
@@ -124,7 +129,7 @@ def _png_without_bad_chunks(data: bytes) -> Repaired | None:
 def _png_of_pixels(data: bytes) -> Repaired | None:
     """Leave out everything but the pixels of the first picture, and what is needed to show them."""
     return _png_of(
-        list(_few(_png_chunks(data))), lambda chunk: chunk.name in _PIXELS and (chunk.sound or _is_critical(chunk.name))
+        _list_png_chunks(data), lambda chunk: chunk.name in _PIXELS and (chunk.sound or _is_critical(chunk.name))
     )
 
 
@@ -145,7 +150,7 @@ def _png_cut_of_pixels(data: bytes) -> Repaired | None:
 
 
 def _png_filled(data: bytes, wanted: Callable[[_Chunk], bool]) -> Repaired | None:
-    chunks = list(_few(_png_chunks(data)))
+    chunks = _list_png_chunks(data)
     if not chunks or chunks[0].name != b"IHDR" or len(chunks[0].body) < 13 or chunks[-1].name == b"IEND":
         return None
     width, height, depth, kind, _, _, interlaced = struct.unpack_from(">IIBBBBB", chunks[0].body)

@@ -168,7 +168,7 @@ def test_what_lies_between_segments_is_passed_over(between: bytes) -> None:
 
 
 @given(st.data())
-def test_no_surgery_beside_the_pixels_costs_a_jpeg(data: st.DataObject) -> None:
+def test_no_surgery_beside_the_pixels_costs_a_jpeg(heavy, data: st.DataObject) -> None:
     """Segments of programs and comments, of any body, and what writers leave between them."""
     heads = st.sampled_from([b"", b"JFIF\0", b"Exif\0\0", b"ICC_PROFILE\0", b"MPF\0", b"Photoshop 3.0\0", b"FPXR\0"])
     markers = st.integers(0xE0, 0xEF).filter(lambda marker: marker != 0xEE) | st.just(0xFE)

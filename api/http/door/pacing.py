@@ -1,6 +1,6 @@
 """How soon a refusal is answered: at once; where many come, at a pace that leaves time for what is inside.
 
-A client that asks again as soon as it is refused would else take all the time there is: refusing has a price too.
+A client that asks again as soon as it is refused would otherwise take nearly all of the time: refusing has a price.
 """
 
 import time

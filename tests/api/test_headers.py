@@ -67,7 +67,7 @@ def test_a_page_elsewhere_may_show_pictures_where_that_is_wanted(data):
             assert client.get(path).headers["cross-origin-resource-policy"] == "cross-origin"
 
 
-def test_every_get_answers_head_alike_without_a_body(service):
+def test_every_get_answers_head_alike_without_a_body(service, heavy):
     for method, path, _ in list_operations(service):
         if method != "GET":
             continue

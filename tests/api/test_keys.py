@@ -119,7 +119,7 @@ def test_the_token_of_the_settings_may_do_all_beside_keys(library, tmp_path):
     assert codes == [200, 403, 401]
 
 
-def test_anonymous_callers_may_be_left_some_scopes(library, tmp_path):
+def test_anonymous_callers_may_be_left_some_scopes(library, tmp_path, heavy):
     path = tmp_path / "keys.json"
     make(path)
     for keys in (path, tmp_path / "none.json"):
@@ -143,7 +143,7 @@ def test_the_page_beside_the_service_has_a_token_of_its_own(library, tmp_path):
 
 
 @pytest.mark.parametrize("token", ["a secret", "密钥 é", "ends in à", "ÿ", "xuntu_"])
-def test_a_token_may_have_any_characters(library, tmp_path, token):
+def test_a_token_may_have_any_characters(library, tmp_path, heavy, token):
     settings = Settings(data=library, api={"keys": tmp_path / "none.json", "token": token})
     with TestClient(create_app(settings)) as client:
         sent = [("authorization", b"Bearer " + one.encode()) for one in (token, token + "x")]

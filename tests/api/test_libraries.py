@@ -52,7 +52,7 @@ def paths(answer: httpx.Response) -> list[str]:
     return sorted(hit["path"] for hit in answer.raise_for_status().json()["hits"])
 
 
-def test_each_library_answers_for_itself(http, tmp_path):
+def test_each_library_answers_for_itself(http, tmp_path, heavy):
     assert paths(http.get("/v1/search?q=cat")) == ["red-0.png"]
     assert paths(http.get("/v1/libraries/default/search?q=cat")) == ["red-0.png"]
     assert paths(http.get("/v1/libraries/blue/search?q=cat")) == ["blue-0.png", "blue-1.png"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from indexer.annotators.exif import ExifAnnotator
+from indexer.annotators.places import name_place
 from indexer.library.annotations.port import AnnotatedPicture
 from indexer.library.annotations.values import Values
 from models.pictures.decode import decode_image
@@ -39,8 +40,14 @@ def read_exif(exif: Image.Exif) -> Values:
     return found
 
 
+@pytest.fixture(scope="module")
+def names_of_places() -> None:
+    """Have the names read, which takes a while the first time."""
+    name_place(0.0, 0.0)
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_moment_camera_and_place_are_read(album, kind):
+def test_moment_camera_and_place_are_read(album, kind, names_of_places):
     name = f"a{KINDS[kind]}"
     album.draw(name, exif=exif_block().tobytes())
     album.build()

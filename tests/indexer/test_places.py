@@ -11,6 +11,12 @@ from indexer.library.catalog.words.queries import ask_for
 from indexer.library.catalog.writer import Catalog
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _names_of_places() -> None:
+    """Have the names read, which takes a while the first time."""
+    name_place(0.0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("latitude", "longitude", "said"),
     [

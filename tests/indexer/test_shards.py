@@ -301,7 +301,7 @@ def test_what_cannot_be_read_in_a_shard_is_tried_again_only_when_it_changes(albu
     assert all(content[item.part.start :].startswith((b"broken", b"\x89PNG")) for item in known.values())
 
 
-def test_damaged_headers_end_no_run(album):
+def test_damaged_headers_end_no_run(album, heavy):
     """Flip bytes at random in the headers: whatever comes out, it is a report."""
     path = album.folder / "s.tar"
     members = [("a" * 150 + f"{n}.png", picture(n, side=4)) for n in range(4)] + [("x.json", b'{"caption": "x"}')]

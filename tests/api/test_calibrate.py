@@ -127,7 +127,7 @@ def test_what_is_said_of_a_fit_is_what_unseen_classes_show(toy_fit, unseen):
     assert sum(one.right.count for one in toy_fit.reliability) > 10_000
 
 
-def test_scores_that_say_nothing_are_found_out():
+def test_scores_that_say_nothing_are_found_out(heavy):
     names, gallery, members = draw_world(60, 10, 0)
     others = l2_normalize(np.random.default_rng(1).standard_normal(names.shape))
     found = fit(label((others, gallery, members)))

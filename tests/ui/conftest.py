@@ -21,7 +21,7 @@ from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
 from ui.components import PARTS
 
-APP = PARTS.parent / "app.py"
+SCRIPT = PARTS.parent / "script.py"
 # The colours that the first visit asks for, and how a picture of each is drawn.
 COLOURS = {
     "red": (196, 60, 52),
@@ -210,7 +210,7 @@ def run(monkeypatch, servers):
 
     def run_page(url, *, uploads=None, **params):
         monkeypatch.setenv("XUNTU_UI__API_URL", url)
-        app = AppTest.from_file(str(APP), default_timeout=300)
+        app = AppTest.from_file(str(SCRIPT), default_timeout=300)
         for name, value in params.items():
             app.query_params[name] = value
         if uploads:

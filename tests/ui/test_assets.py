@@ -7,16 +7,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
-from starlette.routing import Mount
 
-from ui.config import PageSettings
 from ui.gateway.assets import WEB, Assets, assets_url, load_assets
-from ui.gateway.gateway import PageGateway
-from ui.gateway.proxy import ServiceProxy
-from ui.gateway.sites import HostNames
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -49,14 +41,9 @@ def assets(tmp_path_factory) -> Assets:
 
 
 @pytest.fixture(scope="module")
-def page(serve_app, assets) -> httpx.Client:
+def page(open_page, assets) -> httpx.Client:
     """A page with these files."""
-    service = ServiceProxy(PageSettings())
-    hosts = HostNames("127.0.0.1", ())
-    gateway = Middleware(PageGateway, service=service, assets=assets, hosts=hosts, base="")
-    app = Starlette(routes=[Mount("/", PlainTextResponse("of Streamlit"))], middleware=[gateway])
-    with httpx.Client(base_url=serve_app(app), trust_env=False, timeout=120) as client:
-        yield client
+    return open_page("http://127.0.0.1:9", assets=assets)
 
 
 def test_a_file_of_this_version_is_kept_for_good(page, assets):

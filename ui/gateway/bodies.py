@@ -1,13 +1,10 @@
 """The body of a request, on its way to the service: bounded in bytes, and in time between its pieces."""
 
 from collections.abc import AsyncIterator
-from typing import Final
 
 from anyio import Event, fail_after
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
-
-STALL_S: Final = 30.0  # without a piece of a request or of an answer
 
 
 class BodyTooLarge(Exception):
@@ -21,8 +18,9 @@ class BodyTooSlow(Exception):
 class BoundedBody:
     """Reads a body once. `is_read` is set when nothing more of it will be read."""
 
-    def __init__(self, receive: Receive, most_bytes: int) -> None:
+    def __init__(self, receive: Receive, most_bytes: int, stall_s: float) -> None:
         self._receive = receive
+        self._stall_s = stall_s
         self._most = most_bytes
         self.is_read = Event()
 
@@ -31,7 +29,7 @@ class BoundedBody:
         received, more = 0, True
         while more:
             try:
-                with fail_after(STALL_S):
+                with fail_after(self._stall_s):
                     message = await self._receive()
             except TimeoutError as error:
                 raise BodyTooSlow from error

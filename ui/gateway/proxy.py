@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from api.client.errors import ServiceTooSlow, ServiceUnreachable
 from api.schemas import Problem
 from ui.config import TIMEOUT_S, PageSettings
-from ui.gateway.bodies import STALL_S, BodyTooLarge, BodyTooSlow, BoundedBody
+from ui.gateway.bodies import BodyTooLarge, BodyTooSlow, BoundedBody
 from ui.gateway.refusals import refuse, refuse_failed, refuse_page, request_id
 from ui.gateway.routes import AllowedRequest
 
@@ -31,6 +31,8 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 MOST_BYTES: Final = {"json": 2**20, "picture": 64 * 2**20}
 KEPT: Final = "private, max-age=31536000, immutable"  # what a thumbnail is whose address names its content
+
+STALL_S: Final = 30.0
 
 _CONNECT_S: Final = 3.0
 # Connections are not kept for as long as the service keeps them (5 s), so that none is closed while it is used again.
@@ -65,19 +67,21 @@ _ANSWERED: Final = frozenset(
 # What the service says of a token that it does not take, or that may not do this. Other 403 are about a picture.
 _OF_TOKENS: Final = frozenset(("unauthorized", "key_expired", "forbidden", "library_forbidden"))
 _MOST_PROBLEM: Final = 2**16
-_FAILURES: Final = (BodyTooLarge, BodyTooSlow, httpx.TransportError, httpx.InvalidURL, UnicodeDecodeError)
+_FAILURES: Final = (BodyTooLarge, BodyTooSlow, httpx.RequestError, httpx.InvalidURL, UnicodeDecodeError)
 
 
 class ServiceProxy:
     """Asks the service. `lifespan` opens and closes its connections."""
 
-    def __init__(self, settings: PageSettings, *, timeout_s: float = TIMEOUT_S) -> None:
-        """`timeout_s`: how long the service may say nothing."""
+    def __init__(self, settings: PageSettings, *, timeout_s: float = TIMEOUT_S, stall_s: float = STALL_S) -> None:
+        """`timeout_s`: how long the service may say nothing; `stall_s`: how long a browser sends or takes nothing."""
+        self._stall_s = stall_s
         self._url = settings.api_url
         token = settings.token.get_secret_value()
         self._token = [(b"authorization", f"Bearer {token}".encode())] if token else []
         self._timeout = httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S))
         self._http: httpx.AsyncClient | None = None
+        self._is_away = False
 
     @asynccontextmanager
     async def lifespan(self, _: object = None) -> AsyncIterator[None]:
@@ -88,7 +92,7 @@ class ServiceProxy:
 
     async def answer(self, allowed: AllowedRequest, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request with what the service says."""
-        body = BoundedBody(receive, MOST_BYTES[allowed.body])
+        body = BoundedBody(receive, MOST_BYTES[allowed.body], self._stall_s)
         request = Request(scope)
         async with create_task_group() as tasks:
 
@@ -112,24 +116,28 @@ class ServiceProxy:
         body.is_read.set()  # what the service has not waited for, nobody reads
         try:
             headers = _headers(allowed, request, found)
-            refused = await _read_refusal(request, found, headers)
-            if refused:
-                await refused(request.scope, request.receive, send)
+            if found.is_stream_consumed:
+                await _say_refusal(request, found, headers)(request.scope, request.receive, send)
             else:
-                await _pass_on(found, headers, send)
+                await _pass_on(found, headers, send, self._stall_s)
         finally:
             with CancelScope(shield=True):
                 await found.aclose()
 
     async def _ask(self, allowed: AllowedRequest, request: Request, body: BoundedBody) -> httpx.Response:
-        """Return the answer of the service, of which the head has come.
+        """Return the answer of the service, of which the head has come, and all of it where it is a refusal.
 
         Raises ClientDisconnect, and what `_FAILURES` names.
         """
         asked = await self._make(allowed, request, body)
         if self._http is None:
             raise httpx.ConnectError("the page has not started")
-        return await self._http.send(asked, stream=True)
+        answer = await self._http.send(asked, stream=True)
+        self._is_away = False
+        length = int(answer.headers.get("content-length", _MOST_PROBLEM + 1))
+        if answer.status_code in (401, 403) and length <= _MOST_PROBLEM:
+            await answer.aread()
+        return answer
 
     def _explain(self, allowed: AllowedRequest, request: Request, error: Exception) -> Response:
         """Return what is said where there is no answer."""
@@ -139,10 +147,11 @@ class ServiceProxy:
             case BodyTooSlow():
                 return refuse(request, "request_timeout")
             case httpx.TimeoutException():
-                log.warning("the service has not answered in time: %r", error)
+                log.info("the service has not answered in time: %r", error)
                 return refuse_failed(request, 504, ServiceTooSlow(self._url))
-            case httpx.TransportError():
-                log.warning("the service cannot be reached: %r", error)
+            case httpx.RequestError():
+                log.log(logging.INFO if self._is_away else logging.WARNING, "the service cannot be reached: %r", error)
+                self._is_away = True  # said once
                 return refuse_failed(request, 502, ServiceUnreachable(self._url))
             case _:
                 return refuse(request, "bad_request")
@@ -191,32 +200,28 @@ def _headers(allowed: AllowedRequest, request: Request, answer: httpx.Response) 
     return found
 
 
-async def _read_refusal(request: Request, answer: httpx.Response, headers: RawHeaders) -> Response | None:
-    """Return what is said of 401 and 403, None for other answers.
+def _say_refusal(request: Request, answer: httpx.Response, headers: RawHeaders) -> Response:
+    """Return what is said of 401 and 403, of which all has come.
 
-    Where the service refuses the page's token, that is the matter of whoever runs the page. Raises HTTPError.
+    Where the service refuses the page's token, that is the matter of whoever runs the page.
     """
-    length = int(answer.headers.get("content-length", _MOST_PROBLEM + 1))
-    if answer.status_code not in (401, 403) or length > _MOST_PROBLEM or request.method == "HEAD":
-        return None
-    content = await answer.aread()  # which is no longer packed
     try:
-        problem = Problem.model_validate_json(content)
+        problem = Problem.model_validate_json(answer.content)
     except ValidationError:
         problem = None
     if problem and problem.code in _OF_TOKENS:
         return refuse_page(request, problem)
-    passed = Response(content, answer.status_code)
+    passed = Response(answer.content, answer.status_code)  # which is no longer packed
     passed.raw_headers += [one for one in headers if one[0] not in (b"content-length", b"content-encoding")]
     return passed
 
 
-async def _pass_on(answer: httpx.Response, headers: RawHeaders, send: Send) -> None:
+async def _pass_on(answer: httpx.Response, headers: RawHeaders, send: Send, stall_s: float) -> None:
     """Send what the service sends; where that breaks off, return, so that the server hangs up on the browser."""
     await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
     try:
         async for piece in answer.aiter_raw():
-            with fail_after(STALL_S):
+            with fail_after(stall_s):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
     except (httpx.TransportError, TimeoutError) as error:
         log.info("an answer broke off: %r", error)

@@ -11,7 +11,7 @@ from typing import Final, Literal
 BodyKind = Literal["json", "picture"]
 
 _IMAGE: Final = "images/[0-9]{1,19}"
-_NAME: Final = "[A-Za-z0-9][A-Za-z0-9._~-]{0,127}"  # of an upload, a board, a ticket
+_NAME: Final = "[A-Za-z0-9_-][A-Za-z0-9._~-]{0,127}"  # of an upload, a board, a ticket
 _LIBRARY: Final = "v1/(?:libraries/[a-z0-9][a-z0-9_-]{0,63}/)?"
 
 # Methods, and what follows /v1/ or /v1/libraries/NAME/; HEAD goes with GET.
@@ -20,7 +20,7 @@ _OF_LIBRARY: Final = (
     ("POST", "search/batch"),
     ("GET POST", "facets"),
     ("GET", "fields"),
-    ("GET", "index"),
+    ("GET", "index(?:/progress)?"),
     ("GET", "suggest"),
     ("GET", "images"),
     ("GET", _IMAGE),
@@ -32,9 +32,9 @@ _OF_LIBRARY: Final = (
     ("POST", "archive"),
     ("GET", f"archive/{_NAME}"),
     ("GET POST", "boards"),
-    ("GET PUT PATCH DELETE", f"boards/{_NAME}"),
-    ("POST DELETE", f"boards/{_NAME}/pictures"),
-    ("POST", f"boards/{_NAME}/pictures/remove"),
+    ("GET PUT DELETE", f"boards/{_NAME}"),
+    ("POST", f"boards/{_NAME}/pictures(?:/remove)?"),
+    ("GET POST", "places"),
 )
 _OF_SERVICE: Final = (("GET", "v1/libraries"), ("GET", "readyz"), ("GET", "healthz"))
 _TABLE: Final = [

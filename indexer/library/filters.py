@@ -3,10 +3,14 @@
 How one is read from text: filter_parser.py. As SQL: sql.py.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
+
+import numpy as np
+
+from models.foundation.vectors import Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,30 @@ class Begins:
         return Begins(tuple(dict.fromkeys((*self.prefixes, *other.prefixes))))
 
 
-Condition: TypeAlias = Range | Period | AnyOf | AllOf | Begins
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Pictures of some lists, by what the lists are called and by their ids, int64 in the order of the machine."""
+
+    names: tuple[str, ...]
+    ids: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, names: Iterable[str], ids: Ids) -> "Listed":
+        """Return the pictures with these ids, which may repeat."""
+        return cls(tuple(names), np.unique(ids).astype(np.int64).tobytes())
+
+    def list_ids(self) -> Ids:
+        """Return the ids, ascending."""
+        return np.frombuffer(self.ids, np.int64)
+
+    def within(self, other: "Listed") -> "Listed":
+        """Return the pictures that are in both."""
+        names = dict.fromkeys((*self.names, *other.names))
+        return Listed.of(names, np.intersect1d(self.list_ids(), other.list_ids()))
+
+
+OfField: TypeAlias = Range | Period | AnyOf | AllOf | Begins  # of the values of a field
+Condition: TypeAlias = OfField | Listed
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """A Filter -> the SQL that finds its pictures in a catalog."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
 from indexer.library.annotations.fields import CatalogField, FieldSet, FieldType
 from indexer.library.catalog.paths import NORMAL_PATH, encode_path, normal_path
 from indexer.library.errors import InvalidFilter
-from indexer.library.filters import AllOf, AnyOf, Begins, Condition, Filter, Period, Range
+from indexer.library.filters import AllOf, AnyOf, Begins, Filter, Listed, OfField, Period, Range
 from indexer.library.sources.items import MAX_INT64
 from models.foundation.messages import message
 
@@ -30,6 +31,10 @@ def to_sql(where: Filter, fields: FieldSet) -> SqlCondition:
     values: list[object] = []
     tables: dict[str, None] = {}
     for name, condition in where.conditions:
+        if isinstance(condition, Listed):
+            terms.append("images.id IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(condition.list_ids().tolist()))
+            continue
         found = fields.find(name)
         if found is None:
             raise InvalidFilter(name, 0, message("unknown field {name}", name=name))
@@ -46,7 +51,7 @@ def join_tables(tables: "dict[str, None]") -> str:
     return " ".join(f"LEFT JOIN {table} ON {table}.content_id = contents.id" for table in tables)
 
 
-def _terms(found: CatalogField, condition: Condition) -> tuple[list[str], list[object]]:
+def _terms(found: CatalogField, condition: OfField) -> tuple[list[str], list[object]]:
     column, kind = found.expression, found.field.type
     match condition:
         case Range(low, high):

@@ -53,7 +53,8 @@ M = TypeVar("M", bound=BaseModel)
 Headers: TypeAlias = Mapping[str, str]
 
 _BOX = ("x", "y", "width", "height")
-_FILE_NAME = re.compile(r"""filename\*=utf-8''(?P<quoted>[^;]+)|filename="(?P<plain>[^"]*)\"""", re.IGNORECASE)
+_FILE_NAME = re.compile(r'filename="([^"]*)"', re.IGNORECASE)
+_FILE_NAME_IN_UTF8 = re.compile(r"filename\*=utf-8''([^;]+)", re.IGNORECASE)  # which counts where both are given
 
 
 class ClauseLike(Protocol):
@@ -174,7 +175,7 @@ def image(image_id: int) -> Call[ImageDetail]:
 
 def original(image_id: int, clip: bool) -> Call[File]:
     """Return the request for the file of a picture, or for the clip that lies beside it."""
-    return Call(f"/v1/images/{image_id}/file", _read_file, arguments={"params": {"clip": "true"} if clip else {}})
+    return Call(f"/v1/images/{image_id}/file", read_file, arguments={"params": {"clip": "true"} if clip else {}})
 
 
 def thumbnail(image_id: int, size: int | None, part: int | None) -> Call[bytes]:
@@ -395,7 +396,9 @@ def _read_vectors(content: bytes, _: Headers) -> "Vectors":
     return np.stack([np.frombuffer(base64.b64decode(str(one.embedding)), "<f4") for one in found]).astype(np.float32)
 
 
-def _read_file(content: bytes, headers: Headers) -> File:
-    found = _FILE_NAME.search(headers.get("content-disposition", ""))
-    name = (unquote(found["quoted"]) if found["quoted"] else found["plain"]) if found else ""
+def read_file(content: bytes, headers: Headers) -> File:
+    """Return a file that was sent, with the name that the service gives it."""
+    told = headers.get("content-disposition", "")
+    plain, quoted = _FILE_NAME.search(told), _FILE_NAME_IN_UTF8.search(told)
+    name = unquote(quoted[1]) if quoted else plain[1] if plain else ""
     return File(content, headers.get("content-type", "application/octet-stream"), name)

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack
 
-from api.client import calls
+from api.client import board_calls, calls
+from api.client.board_calls import ArchiveForm
 from api.client.calls import Call, ClauseLike, File
 from api.client.connection import Connection, Outcome
 from api.client.retries import RetryPolicy
@@ -12,6 +13,10 @@ from api.client.waiting import Waiting, no_one
 from api.images import ImageInput
 from api.schemas import (
     MAX_VALUES,
+    ArchiveTicket,
+    BoardInfo,
+    BoardList,
+    BoardPictures,
     DeletedPicture,
     DuplicateList,
     Facets,
@@ -323,6 +328,55 @@ class Client(Connection):
         It can be searched with: `Clause(vector=...)`. Raises ApiError.
         """
         return self._send(calls.vector(image_id, encoder))
+
+    # Boards and downloads
+
+    def boards(self) -> BoardList:
+        """Return the boards: the favourites, then those first that were changed last. Raises ApiError."""
+        return self._send(board_calls.boards())
+
+    def board(self, board_id: str, *, k: int = 100, after: str = "") -> BoardPictures:
+        """Return a board and a page of its pictures; `after`: `next` of the page before. Raises ApiError."""
+        return self._send(board_calls.board(board_id, k, after))
+
+    def create_board(self, name: str, ids: Sequence[int] = ()) -> BoardInfo:
+        """Make a board, with these pictures. Raises ApiError."""
+        return self._send(board_calls.create_board(name, ids))
+
+    def rename_board(self, board_id: str, name: str) -> BoardInfo:
+        """Call a board something else. Raises ApiError: ProblemError, board_fixed for the favourites."""
+        return self._send(board_calls.rename_board(board_id, name))
+
+    def delete_board(self, board_id: str) -> None:
+        """Delete a board; its pictures stay in the library. Raises ApiError."""
+        self._send(board_calls.delete_board(board_id))
+
+    def add_to_board(self, board_id: str, ids: Sequence[int]) -> BoardInfo:
+        """Put pictures on a board, after those that are there. Raises ApiError."""
+        return self._send(board_calls.add_to_board(board_id, ids))
+
+    def remove_from_board(self, board_id: str, ids: Sequence[int] = (), *, missing: bool = False) -> BoardInfo:
+        """Take pictures off a board; `missing`: also those that the library does not have any more. Raises ApiError."""
+        return self._send(board_calls.remove_from_board(board_id, ids, missing))
+
+    def archive(
+        self, ids: Sequence[int] | None = None, *, board: str | None = None, form: ArchiveForm = "zip", name: str = ""
+    ) -> File:
+        """Return pictures, or those of a board, in one file: zip, csv, json, sheet (JPEG) or pdf. Raises ApiError.
+
+        All of it is held in memory; a large one is fetched as a stream from the address of a ticket.
+        """
+        return self._send(board_calls.archive(ids, board, form, name))
+
+    def archive_ticket(
+        self, ids: Sequence[int] | None = None, *, board: str | None = None, form: ArchiveForm = "zip", name: str = ""
+    ) -> ArchiveTicket:
+        """Return what the same is fetched by for ten minutes, as often as is wanted. Raises ApiError."""
+        return self._send(board_calls.archive_ticket(ids, board, form, name))
+
+    def archived(self, ticket: str) -> File:
+        """Return what a ticket is for. Raises ApiError."""
+        return self._send(board_calls.archived(ticket))
 
     # The library
 

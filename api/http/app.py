@@ -22,7 +22,9 @@ from api.http.libraries import Libraries
 from api.http.metrics import Metrics
 from api.http.observer import Observer
 from api.http.routes import (
+    archive,
     batch,
+    boards,
     clip_retrieval,
     embeddings,
     fields,
@@ -96,7 +98,7 @@ def create_app(
     )
     app.state.libraries, app.state.service = served, served.default
     asked = (search, batch, uploads, images, vectors, thumbnails, files, fields, embeddings)
-    mounted = (*asked, kept_pictures, index, library, jobs)
+    mounted = (*asked, archive, boards, kept_pictures, index, library, jobs)
     routers = [("/v1", module.router) for module in mounted]
     routers += [("/v1", libraries.router), ("", clip_retrieval.router), ("", health.router)]
     if tools:

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 
 from api import schemas
+from api.boards.boards import with_board
 from api.config import DEFAULT_LIBRARY
 from api.http.door.admission import Place
 from api.http.errors import language_of
@@ -59,14 +60,19 @@ async def to_filter(
 ) -> Filter | None:
     """Return conditions as the engine takes them, read beside the loop: the catalog is asked which fields it has.
 
-    Without conditions nothing is asked. Raises InvalidFilter.
+    Without conditions nothing is asked. Raises InvalidFilter and BoardNotFound.
     """
     given = [one for one in (where, extra) if isinstance(one, schemas.FilterParams)]
     has_text = isinstance(where, str) and bool(where.strip())
     if not has_text and not any(_has_conditions(one) for one in given):
         return None
     engine = service.serving.engine
-    return await service.executors.search(lambda: read_filter(engine.fields(), where, extra))
+
+    def read() -> Filter | None:
+        read = read_filter(with_board(engine.fields()), where, extra)
+        return service.boards.narrow(read, engine.opened, engine.holds)
+
+    return await service.executors.search(read)
 
 
 def _has_conditions(given: schemas.FilterParams) -> bool:
@@ -91,11 +97,9 @@ def read_filter(
 
 
 def _conditions(fields: schemas.FilterParams) -> Iterator[tuple[str, str, str]]:
-    if fields.path is not None:
-        yield "path", "=", fields.path
-    for name, choices in (("format", fields.formats), ("colour", fields.colours), ("tag", fields.tags)):
-        for choice in choices or ():
-            yield name, "=", choice
+    texts = {"path": [fields.path], "board": [fields.board]}
+    for name, given in {**texts, "format": fields.formats, "colour": fields.colours, "tag": fields.tags}.items():
+        yield from ((name, "=", one) for one in given or () if one is not None)
     for name in ("width", "height", "aspect"):
         for bound, operator in (("min", ">="), ("max", "<=")):
             value = getattr(fields, f"{bound}_{name}")

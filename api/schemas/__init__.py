@@ -17,6 +17,20 @@ from api.schemas.answers import (
 )
 from api.schemas.base import MAX_CHOICES, MAX_WHERE_CHARS, Language, Likelihood, Region, Strict, with_options
 from api.schemas.batches import BatchRequest, BatchResponse
+from api.schemas.boards import (
+    ArchiveRequest,
+    ArchiveTicket,
+    BoardAddition,
+    BoardInfo,
+    BoardList,
+    BoardNaming,
+    BoardPicture,
+    BoardPictures,
+    BoardRemoval,
+    ExportedPicture,
+    ExportedPictures,
+    NewBoard,
+)
 from api.schemas.clip_retrieval import MAX_METADATA, KnnHit, KnnRequest, MetadataRequest, PictureMetadata
 from api.schemas.embeddings import (
     MAX_EMBEDDINGS,
@@ -79,8 +93,17 @@ __all__ = [
     "MAX_WHERE_CHARS",
     "OPTIONS",
     "AddressParameter",
+    "ArchiveRequest",
+    "ArchiveTicket",
     "BatchRequest",
     "BatchResponse",
+    "BoardAddition",
+    "BoardInfo",
+    "BoardList",
+    "BoardNaming",
+    "BoardPicture",
+    "BoardPictures",
+    "BoardRemoval",
     "ClauseIn",
     "ClauseRead",
     "Colour",
@@ -98,6 +121,8 @@ __all__ = [
     "ExplainedRank",
     "ExplainedScore",
     "ExplainedShare",
+    "ExportedPicture",
+    "ExportedPictures",
     "Facet",
     "FacetRequest",
     "FacetValue",
@@ -134,6 +159,7 @@ __all__ = [
     "ModelInfo",
     "ModelList",
     "Negation",
+    "NewBoard",
     "Note",
     "Option",
     "Part",

@@ -236,6 +236,16 @@ CALLS = {
     "duplicates": [],
     "put_image": [b"a picture"],
     "delete_image": [7],
+    "boards": [],
+    "board": ["7"],
+    "create_board": ["cats"],
+    "rename_board": ["7", "dogs"],
+    "delete_board": ["7"],
+    "add_to_board": ["7", [7]],
+    "remove_from_board": ["7", [7]],
+    "archive": [[7]],
+    "archive_ticket": [[7]],
+    "archived": ["7"],
     "submit": ["update"],
     "jobs": [],
     "job": ["8"],
@@ -251,6 +261,7 @@ CALLS = {
 def _template(path: str) -> str:
     path = path.replace("models/7", "models/{model}")
     path = path.replace("/8", "/{job_id}")
+    path = path.replace("boards/7", "boards/{board_id}").replace("archive/7", "archive/{ticket}")
     return path.replace("/7", "/{upload_id}" if path.startswith("/v1/uploads") else "/{image_id}")
 
 

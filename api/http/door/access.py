@@ -14,7 +14,7 @@ from api.keys.rates import Rate
 from api.keys.records import split_names
 
 ALL_SCOPES = frozenset(Scope)
-_OF_PAGE = frozenset({Scope.SEARCH, Scope.FILES})
+_OF_PAGE = frozenset({Scope.SEARCH, Scope.FILES, Scope.BOARDS})
 
 
 @dataclass(frozen=True, slots=True)

@@ -376,6 +376,12 @@ def test_the_documentation_describes_every_route(http):
     paths = http.get("/openapi.json").json()["paths"]
     assert set(paths) == {
         "/v1/search",
+        "/v1/archive",
+        "/v1/archive/{ticket}",
+        "/v1/boards",
+        "/v1/boards/{board_id}",
+        "/v1/boards/{board_id}/pictures",
+        "/v1/boards/{board_id}/pictures/remove",
         "/v1/search/image",
         "/v1/search/batch",
         "/v1/uploads",

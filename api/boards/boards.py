@@ -71,7 +71,7 @@ class LibraryBoards:
         self, boards: Sequence[BoardRecord], opened: OpenBuild, holds: Callable[[Ids], Mask]
     ) -> dict[str, list[int]]:
         """Return the ids of the first pictures on boards, by the ids of the boards."""
-        entries = {one.id: self.store.list_entries(one.id, most=_LOOKED_THROUGH) for one in boards if one.count}
+        entries = self.store.list_first([one.id for one in boards if one.count], _LOOKED_THROUGH)
         found = find_again([one for own in entries.values() for one in own], opened)
         there = _those_held(found, holds)
         return {

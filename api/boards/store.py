@@ -77,11 +77,17 @@ class BoardStore:
         with self._reading() as connection:
             return _get(connection, board_id)
 
-    def list_entries(self, board_id: str, *, most: int = MAX_PICTURES) -> list[BoardEntry]:
+    def list_entries(self, board_id: str) -> list[BoardEntry]:
         """Return what is on a board, in the order in which it was put there; nothing where there is none."""
+        return self.list_first([board_id], MAX_PICTURES)[board_id]
+
+    def list_first(self, board_ids: Sequence[str], most: int) -> dict[str, list[BoardEntry]]:
+        """Return the first of what is on each of some boards."""
+        asked = f"{_ENTRIES} ORDER BY number LIMIT ?"
         with self._reading() as connection:
-            rows = connection.execute(f"{_ENTRIES} ORDER BY number LIMIT ?", (board_id, most)) if connection else []
-            return [*map(_entry, rows)]
+            return {
+                one: [*map(_entry, connection.execute(asked, (one, most)))] if connection else [] for one in board_ids
+            }
 
     def create(self, name: str) -> BoardRecord:
         """Make a board, with an id that nobody guesses. Raises TooManyBoards."""

@@ -30,6 +30,7 @@ from api.schemas import (
     LibraryList,
     ModelInfo,
     ModelList,
+    PlaceCounts,
     Problem,
     RootList,
     SearchOptions,
@@ -293,6 +294,26 @@ def search_facets(
     body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options))
     body |= {**how, "fields": None if names is None else list(names)}
     return Call("/v1/facets", _model(Facets), "POST", {"json": body})
+
+
+def places(where: str | None, how: Mapping[str, Any]) -> Call[PlaceCounts]:
+    """Return the request to count pictures by where they were taken. `how` are the fields of `CellOptions`."""
+    further = {"where": where, **how}
+    params = {name: value for name, value in further.items() if value is not None}
+    return Call("/v1/places", _model(PlaceCounts), arguments={"params": params})
+
+
+def search_places(
+    asked: Sequence[str | ClauseLike],
+    image: "ImageInput | None",
+    like: int | None,
+    where: str | FilterIn | Mapping[str, Any] | None,
+    how: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> Call[PlaceCounts]:
+    """Return the request to count the hits of a search by where they were taken. Raises as `search`."""
+    body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options))
+    return Call("/v1/places", _model(PlaceCounts), "POST", {"json": body | dict(how)})
 
 
 def embed(texts: Sequence[str], images: Sequence[ImageInput], model: str) -> Call["Vectors"]:

@@ -30,6 +30,7 @@ from api.schemas import (
     ListedImage,
     ModelInfo,
     ModelList,
+    PlaceCounts,
     Problem,
     ProblemKind,
     RootList,
@@ -378,6 +379,31 @@ class Client(Connection):
         """Count as `facets` the values of the fields `names` in the `first` hits of a search. Raises as `search`."""
         how = {"by": by, "folder": folder, "depth": depth, "limit": limit, "first": first}
         return self._send(calls.search_facets(names, asked, image, like, where, how, options))
+
+    def places(
+        self, *, where: str | None = None, zoom: int = 2, bounds: str | None = None, limit: int = 1_000
+    ) -> PlaceCounts:
+        """Count the pictures `where` by where they were taken, in the cells of a map at a zoom. Raises ApiError.
+
+        `bounds` is the part of the map, west,south,east,north in degrees; None: all of it.
+        """
+        return self._send(calls.places(where, {"zoom": zoom, "bounds": bounds, "limit": limit}))
+
+    def search_places(
+        self,
+        *asked: str | ClauseLike,
+        image: "ImageInput | None" = None,
+        like: int | None = None,
+        where: str | FilterIn | Mapping[str, Any] | None = None,
+        zoom: int = 2,
+        bounds: str | None = None,
+        limit: int = 1_000,
+        first: int = 1_000,
+        **options: Unpack[SearchKeywords],
+    ) -> PlaceCounts:
+        """Count as `places` the `first` hits of a search. Raises as `search`."""
+        how = {"zoom": zoom, "bounds": bounds, "limit": limit, "first": first}
+        return self._send(calls.search_places(asked, image, like, where, how, options))
 
     def index(self) -> IndexInfo:
         """Return what the library holds and what it was built with. Raises ApiError."""

@@ -91,21 +91,15 @@ def read_filter(
 
 
 def _conditions(fields: schemas.FilterParams) -> Iterator[tuple[str, str, str]]:
-    if fields.path is not None:
-        yield "path", "=", fields.path
-    for name, choices in (("format", fields.formats), ("colour", fields.colours), ("tag", fields.tags)):
-        for choice in choices or ():
-            yield name, "=", choice
+    choices = (("format", fields.formats), ("colour", fields.colours), ("tag", fields.tags))
+    given: list[tuple[str, str, Any]] = [("path", "=", fields.path)]
+    given += [(name, "=", choice) for name, several in choices for choice in several or ()]
     for name in ("width", "height", "aspect"):
-        for bound, operator in (("min", ">="), ("max", "<=")):
-            value = getattr(fields, f"{bound}_{name}")
-            if value is not None:
-                yield name, operator, str(value)
+        given += [(name, ">=", getattr(fields, f"min_{name}")), (name, "<=", getattr(fields, f"max_{name}"))]
     for name in ("taken", "modified"):
-        for bound, operator in (("from", ">="), ("to", "<=")):
-            value = getattr(fields, f"{name}_{bound}")
-            if value is not None:
-                yield name, operator, value
+        given += [(name, ">=", getattr(fields, f"{name}_from")), (name, "<=", getattr(fields, f"{name}_to"))]
+    given.append(("location", "=", fields.bounds))
+    yield from ((name, operator, str(value)) for name, operator, value in given if value is not None)
 
 
 def _further_conditions(given: schemas.FilterIn) -> Iterator[tuple[str, str, str]]:

@@ -45,6 +45,7 @@ from api.schemas.library import (
     Told,
 )
 from api.schemas.pictures import Colour, ImageDetail, ImageList, ListedImage, ShownValue
+from api.schemas.places import CellOptions, MapBounds, PlaceCell, PlaceCounts, PlacesRequest
 from api.schemas.problems import (
     DuplicateList,
     DuplicatePicture,
@@ -81,6 +82,7 @@ __all__ = [
     "AddressParameter",
     "BatchRequest",
     "BatchResponse",
+    "CellOptions",
     "ClauseIn",
     "ClauseRead",
     "Colour",
@@ -129,6 +131,7 @@ __all__ = [
     "LibrarySummary",
     "Likelihood",
     "ListedImage",
+    "MapBounds",
     "Match",
     "MetadataRequest",
     "ModelInfo",
@@ -138,6 +141,9 @@ __all__ = [
     "Option",
     "Part",
     "PictureMetadata",
+    "PlaceCell",
+    "PlaceCounts",
+    "PlacesRequest",
     "Problem",
     "ProblemKind",
     "Quality",

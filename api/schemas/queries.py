@@ -60,6 +60,11 @@ class FilterParams(Strict):
     taken_to: Date | None = Field(None, description="Last day or moment, inclusive")
     modified_from: Date | None = None
     modified_to: Date | None = None
+    bounds: str | None = Field(
+        None,
+        max_length=MAX_WHERE_CHARS,
+        description="Taken in this part of the map, in degrees: west,south,east,north; west may lie beyond east",
+    )
 
 
 class FilterIn(FilterParams):

@@ -70,7 +70,28 @@ class Begins:
         return Begins(tuple(dict.fromkeys((*self.prefixes, *other.prefixes))))
 
 
-Condition: TypeAlias = Range | Period | AnyOf | AllOf | Begins
+@dataclass(frozen=True, slots=True)
+class MapBox:
+    """A part of a map in degrees, its edges included; one whose west lies east of its east goes over the date line."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Boxes in all of which a point lies."""
+
+    boxes: tuple[MapBox, ...]
+
+    def within(self, other: "Within") -> "Within":
+        """Return the boxes of both."""
+        return Within(tuple(dict.fromkeys((*self.boxes, *other.boxes))))
+
+
+Condition: TypeAlias = Range | Period | AnyOf | AllOf | Begins | Within
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,10 +226,12 @@ CALLS = {
     "thumbnail": [7],
     "fields": [],
     "facets": [],
+    "places": [],
     "embed": [],
     "models": [],
     "model": ["7"],
     "search_facets": ["a cat"],
+    "search_places": ["a cat"],
     "index": [],
     "roots": [],
     "report": [],
@@ -254,7 +256,13 @@ def _template(path: str) -> str:
     return path.replace("/7", "/{upload_id}" if path.startswith("/v1/uploads") else "/{image_id}")
 
 
-def test_every_route_has_its_call(failing):
+@pytest.fixture(scope="module")
+def described(failing):
+    """The paths of the OpenAPI document, which takes a while to be made."""
+    return failing.app.openapi()["paths"]
+
+
+def test_every_route_has_its_call(described):
     assert CALLS.keys() | {"close"} == {name for name in vars(Client) if name[0] != "_"}
     asked = set()
 
@@ -266,7 +274,7 @@ def test_every_route_has_its_call(failing):
     for name, args in CALLS.items():
         with pytest.raises(errors.ApiError):
             list(getattr(client, name)(*args, **({"name": "a.png"} if name == "put_image" else {})))
-    known = {(method, path) for path, methods in failing.app.openapi()["paths"].items() for method in methods}
+    known = {(method, path) for path, methods in described.items() for method in methods}
     assert asked <= known
     others = {"/indices-list", "/knn-service", "/metadata", "/metrics"}  # for clients of clip-retrieval, for a scraper
     assert {path for _, path in known - asked} == {"/v1/search", *others}  # GET asks less than POST

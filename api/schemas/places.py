@@ -16,7 +16,7 @@ class CellOptions(Strict):
         2, ge=0, le=MAX_ZOOM, description="At 0, eight cells go around the earth; at each next twice as many"
     )
     bounds: str | None = Field(
-        None, max_length=MAX_WHERE_CHARS, description="Only what lies in this part of the map: west,south,east,north"
+        None, max_length=MAX_WHERE_CHARS, description="The part of the map whose cells are told: west,south,east,north"
     )
     limit: int = Field(1_000, ge=1, le=MAX_CELLS, description="Most cells, those with most pictures first")
 

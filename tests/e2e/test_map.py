@@ -158,3 +158,13 @@ def test_pictures_come_and_the_map_goes(open_map):
     expect(page.get_by_role("button", name="1 picture near Paris")).to_have_count(1, timeout=120_000)
     page.evaluate("window.map.destroy()")
     assert page.evaluate("window.root.querySelector('canvas')") is None
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_everybody_can_use_the_map(open_map, theme):
+    open_it, _ = open_map
+    page = open_it(f"?china=1&lang=en&theme={theme}")
+    expect(page.get_by_role("button", name="5 pictures near Beijing")).to_have_count(1, timeout=120_000)
+    page.evaluate((HERE / "vendor" / "axe-core" / "axe.min.js").read_text("utf-8"))
+    found = page.evaluate("axe.run(document.getElementById('host'))")
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []

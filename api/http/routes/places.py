@@ -1,5 +1,6 @@
 """Where pictures were taken, counted for a map."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -12,9 +13,10 @@ from api.http.door.gates import Scope, Work, gated
 from api.http.door.json_bodies import BoundedRoute
 from api.http.headers import check_json
 from api.http.mapping import PlaceDep, ServiceDep, to_filter, to_query
-from api.http.service import Service
 from api.search.places import CountedPlaces, count_hit_places, count_places
-from indexer.library.catalog.cells import LOCATION
+from indexer.library.catalog.cells import gather_cells
+from indexer.library.catalog.filter_parser import parse_box
+from indexer.library.filters import MapBox
 
 router = APIRouter(tags=["places"], route_class=BoundedRoute)
 
@@ -29,9 +31,10 @@ class PlacesParams(schemas.CellOptions):
 @gated(Scope.SEARCH, Work.TEXT)
 async def count_library_places(params: Annotated[PlacesParams, Query()], service: ServiceDep) -> schemas.PlaceCounts:
     """Count the pictures that satisfy some conditions by where they were taken."""
-    where = await to_filter(service, params.where, await _seen(service, params.bounds))
-    found = await service.executors.search(count_places, service.serving.engine, where, params.zoom)
-    return _to_places(found, params)
+    box = _read_bounds(params)
+    where = await to_filter(service, params.where)
+    found = await service.executors.search(count_places, service.serving.engine, where)
+    return await service.executors.search(_to_places, found, box, params)
 
 
 @router.post("/places", dependencies=[Depends(check_json)])
@@ -43,46 +46,43 @@ async def count_search_places(
 
     With `min_relevance` those hits are counted that reach it, where that can be told, and at most `first` in any case.
     """
+    box, serving = _read_bounds(body), service.serving
     count_as_picture(place, body.clauses)
     clauses = await to_clauses(service, body.clauses)
-    seen, serving = await _seen(service, body.bounds), service.serving
-    if not clauses:
-        where = await to_filter(service, body.where, seen)
-        return _to_places(await service.executors.search(count_places, serving.engine, where, body.zoom), body)
+    where = await to_filter(service, body.where)
     options = body.model_copy(update={"k": 1, "offset": 0, "after": "", "fields": [], "sort": ""})
-    query = to_query(clauses, await to_filter(service, body.where), options)
-    among = await to_filter(service, None, seen)
+    query = to_query(clauses, where, options)
+    if clauses:
 
-    async def count() -> CountedPlaces:
-        async with serving.decode(query) as decoded:
-            plan = await serving.plan(query, decoded)
-        given = (serving.engine, plan, await serving.encode(plan), among, body.zoom, body.first)
-        return await service.executors.search(count_hit_places, *given)
+        async def count() -> CountedPlaces:
+            async with serving.decode(query) as decoded:
+                plan = await serving.plan(query, decoded)
+            encoded = await serving.encode(plan)
+            return await service.executors.search(count_hit_places, serving.engine, plan, encoded, body.first)
 
-    return _to_places(await while_connected(request, count()), body)
-
-
-async def _seen(service: Service, bounds: str | None) -> schemas.FilterParams | None:
-    """Return the condition that pictures lie in a part of the map; none where the library has no coordinates at all."""
-    fields = await service.executors.search(service.serving.engine.fields)
-    return schemas.FilterParams(bounds=bounds) if bounds is not None and fields.find(LOCATION) else None
+        found = await while_connected(request, count())
+    else:
+        found = await service.executors.search(count_places, serving.engine, where)
+    return await service.executors.search(_to_places, found, box, body)
 
 
-def _to_places(found: CountedPlaces, asked: schemas.CellOptions) -> schemas.PlaceCounts:
-    cells = found.cells.cells
+def _read_bounds(asked: schemas.CellOptions) -> MapBox | None:
+    return None if asked.bounds is None else parse_box(asked.bounds)
+
+
+def _to_places(found: CountedPlaces, box: MapBox | None, asked: schemas.CellOptions) -> schemas.PlaceCounts:
+    cells = gather_cells(found.points, asked.zoom, box)
     return schemas.PlaceCounts(
         zoom=asked.zoom,
         total=found.total,
-        counted=found.counted,
-        missing=found.cells.missing,
+        counted=found.points.total,
+        missing=found.points.missing,
         cells=[
             schemas.PlaceCell(
                 latitude=cell.latitude,
                 longitude=cell.longitude,
                 count=cell.count,
-                bounds=schemas.MapBounds(
-                    west=cell.box.west, south=cell.box.south, east=cell.box.east, north=cell.box.north
-                ),
+                bounds=schemas.MapBounds(**asdict(cell.box)),
                 id=cell.image_id,
             )
             for cell in cells[: asked.limit]

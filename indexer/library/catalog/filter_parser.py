@@ -53,6 +53,14 @@ def parse_filter(expression: str, fields: FieldSet) -> Filter:
         position = joint.end()
 
 
+def parse_box(written: str) -> MapBox:
+    """Read a part of a map: `west,south,east,north` in degrees. Raises InvalidFilter."""
+    try:
+        return _box(written)
+    except _Unusable as error:
+        raise InvalidFilter(written, 0, error.why) from None
+
+
 def narrow(result: Filter, fields: FieldSet, conditions: Iterable[tuple[str, str, str]]) -> Filter:
     """Return `result` with (field, operator, value) triples added. Raises InvalidFilter naming the first bad one."""
     for field, operator, value in conditions:

@@ -168,3 +168,33 @@ def test_everybody_can_use_the_map(open_map, theme):
     page.evaluate((HERE / "vendor" / "axe-core" / "axe.min.js").read_text("utf-8"))
     found = page.evaluate("axe.run(document.getElementById('host'))")
     assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+
+
+def test_what_others_made_is_loaded_without_a_bundler(open_map):
+    open_it, _ = open_map
+    page = open_it("?empty=1")
+    made = page.evaluate(
+        """async () => {
+            const vendor = (path) => import(`/web/vendor/${path}.js`);
+            const { html, render } = await vendor("lit-html/lit-html");
+            const { repeat } = await vendor("lit-html/directives/repeat");
+            for (const name of ["cache", "class-map", "guard", "if-defined", "keyed", "live", "ref", "style-map",
+                                "until", "when"]) await vendor(`lit-html/directives/${name}`);
+            const { icon, names } = await vendor("lucide-static/icons");
+            const box = document.createElement("div");
+            render(html`${repeat(names, (name) => name, (name) => icon(name, 16))}`, box);
+            const { default: justify } = await vendor("justified-layout/justified-layout");
+            const rows = justify([1.5, 0.7, 1, 2.3], { containerWidth: 600, targetRowHeight: 200 });
+            const { default: PhotoSwipe } = await vendor("photoswipe/photoswipe");
+            const { default: Lightbox } = await vendor("photoswipe/photoswipe-lightbox");
+            return {
+                icons: names.length,
+                drawn: [...box.querySelectorAll("svg")].filter((one) => one.firstElementChild?.namespaceURI ===
+                    "http://www.w3.org/2000/svg").length,
+                boxes: rows.boxes.length,
+                viewers: [typeof PhotoSwipe, typeof Lightbox],
+            };
+        }"""
+    )
+    assert made == {"icons": made["drawn"], "drawn": made["icons"], "boxes": 4, "viewers": ["function", "function"]}
+    assert made["icons"] > 60

@@ -95,6 +95,7 @@ class AsyncClient(Connection):
     async def search(
         self,
         *asked: str | ClauseLike,
+        q: str | None = None,
         image: "ImageInput | None" = None,
         like: int | None = None,
         upload: str | None = None,
@@ -104,9 +105,10 @@ class AsyncClient(Connection):
         """Return a page of the pictures that are like a sum of texts and pictures.
 
         Texts are read as on the command line: "2:雪山" counts twice, "-人" is away from it, and others are one text;
-        `Clause(text=...)` is taken as it is. `image` is a picture file, its bytes or a PIL image, `like` the id of a
-        picture, `upload` that of one that was sent before, `where` an expression or the fields of `FilterIn`. Raises
-        ApiError, and DecodeError for an `image` that cannot be read.
+        `Clause(text=...)` is taken as it is. `q` is one text that is read so by its words, as it is typed into a box:
+        '雪山 2:湖 -"red car"'. `image` is a picture file, its bytes or a PIL image, `like` the id of a picture,
+        `upload` that of one that was sent before, `where` an expression or the fields of `FilterIn`. Raises ApiError,
+        and DecodeError for an `image` that cannot be read.
 
         >>> import asyncio, xuntu
         >>> async def ask(*texts):  # all at once
@@ -116,11 +118,12 @@ class AsyncClient(Connection):
         >>> asyncio.run(ask("一只猫", "a rocket"))
         ['chelsea.png', 'rocket.jpg']
         """
-        return await self._send(calls.search(asked, image, like, where, options, upload))
+        return await self._send(calls.search(asked, image, like, where, options, upload, q))
 
     async def search_all(
         self,
         *asked: str | ClauseLike,
+        q: str | None = None,
         image: "ImageInput | None" = None,
         like: int | None = None,
         upload: str | None = None,
@@ -130,7 +133,7 @@ class AsyncClient(Connection):
         """Yield all hits, which are fetched in pages of `k`. A build that is published meanwhile may repeat some."""
         page: dict[str, Any] | None = {"k": _PAGE, **options}
         while page is not None:
-            answer = await self._send(calls.search(asked, image, like, where, page, upload))
+            answer = await self._send(calls.search(asked, image, like, where, page, upload, q))
             for hit in answer.hits:
                 yield hit
             page = None if answer.next is None else {**page, "offset": 0, "after": answer.next}
@@ -369,6 +372,7 @@ class AsyncClient(Connection):
     async def search_facets(  # noqa: PLR0913 - as `search`, and what is counted
         self,
         *asked: str | ClauseLike,
+        q: str | None = None,
         names: Sequence[str] | None = None,
         image: "ImageInput | None" = None,
         like: int | None = None,

@@ -113,10 +113,11 @@ def search(
     where: str | FilterIn | Mapping[str, Any] | None,
     options: Mapping[str, Any],
     upload: str | None = None,
+    q: str | None = None,
 ) -> Call[SearchResponse]:
     """Return the search for a sum of texts and pictures. Raises TypeError for what is no option, and DecodeError."""
     sent = [] if upload is None else [{"upload": upload}]
-    body = search_body([*make_clauses(asked, image, like), *sent], where, SearchOptions(**options))
+    body = search_body([*make_clauses(asked, image, like), *sent], where, SearchOptions(**options), q)
     return Call("/v1/search", _model(SearchResponse), "POST", {"json": body})
 
 
@@ -288,9 +289,10 @@ def search_facets(
     where: str | FilterIn | Mapping[str, Any] | None,
     how: Mapping[str, Any],
     options: Mapping[str, Any],
+    q: str | None = None,
 ) -> Call[Facets]:
     """Return the request to count the values of fields in the hits of a search. Raises as `search`."""
-    body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options))
+    body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options), q)
     body |= {**how, "fields": None if names is None else list(names)}
     return Call("/v1/facets", _model(Facets), "POST", {"json": body})
 
@@ -337,10 +339,12 @@ def search_body(
     clauses: Sequence[Mapping[str, Any]],
     where: str | FilterIn | Mapping[str, Any] | None,
     options: SearchOptions,
+    q: str | None = None,
 ) -> dict[str, Any]:
     """Return a `SearchRequest` as JSON, without the options that are as they are by default."""
     conditions = where.model_dump(exclude_defaults=True) if isinstance(where, FilterIn) else where
-    return {"clauses": list(clauses), **_changed(options), **({"where": conditions} if conditions else {})}
+    given = {name: value for name, value in (("q", q), ("where", conditions)) if value}
+    return {"clauses": list(clauses), **_changed(options), **given}
 
 
 def make_clauses(

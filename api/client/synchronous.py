@@ -96,6 +96,7 @@ class Client(Connection):
     def search(
         self,
         *asked: str | ClauseLike,
+        q: str | None = None,
         image: "ImageInput | None" = None,
         like: int | None = None,
         upload: str | None = None,
@@ -105,9 +106,10 @@ class Client(Connection):
         """Return a page of the pictures that are like a sum of texts and pictures.
 
         Texts are read as on the command line: "2:雪山" counts twice, "-人" is away from it, and others are one text;
-        `Clause(text=...)` is taken as it is. `image` is a picture file, its bytes or a PIL image, `like` the id of a
-        picture, `upload` that of one that was sent before, `where` an expression or the fields of `FilterIn`. Raises
-        ApiError, and DecodeError for an `image` that cannot be read.
+        `Clause(text=...)` is taken as it is. `q` is one text that is read so by its words, as it is typed into a box:
+        '雪山 2:湖 -"red car"'. `image` is a picture file, its bytes or a PIL image, `like` the id of a picture,
+        `upload` that of one that was sent before, `where` an expression or the fields of `FilterIn`. Raises ApiError,
+        and DecodeError for an `image` that cannot be read.
 
         >>> import xuntu
         >>> client = xuntu.connect("http://127.0.0.1:8000")  # xuntu serve --data data/demo
@@ -115,11 +117,12 @@ class Client(Connection):
         ['chelsea.png']
         >>> client.close()
         """
-        return self._send(calls.search(asked, image, like, where, options, upload))
+        return self._send(calls.search(asked, image, like, where, options, upload, q))
 
     def search_all(
         self,
         *asked: str | ClauseLike,
+        q: str | None = None,
         image: "ImageInput | None" = None,
         like: int | None = None,
         upload: str | None = None,
@@ -129,7 +132,7 @@ class Client(Connection):
         """Yield all hits, which are fetched in pages of `k`. A build that is published meanwhile may repeat some."""
         page: dict[str, Any] | None = {"k": _PAGE, **options}
         while page is not None:
-            answer = self._send(calls.search(asked, image, like, where, page, upload))
+            answer = self._send(calls.search(asked, image, like, where, page, upload, q))
             yield from answer.hits
             page = None if answer.next is None else {**page, "offset": 0, "after": answer.next}
 
@@ -364,6 +367,7 @@ class Client(Connection):
     def search_facets(  # noqa: PLR0913 - as `search`, and what is counted
         self,
         *asked: str | ClauseLike,
+        q: str | None = None,
         names: Sequence[str] | None = None,
         image: "ImageInput | None" = None,
         like: int | None = None,

@@ -56,6 +56,7 @@ from api.schemas.problems import (
 )
 from api.schemas.queries import (
     MAX_VALUES,
+    TYPED,
     ClauseIn,
     CountOptions,
     Date,
@@ -67,17 +68,28 @@ from api.schemas.queries import (
 from api.schemas.service import LibraryList, LibrarySummary, Problem, Status
 from api.schemas.uploads import UploadInfo
 from api.schemas.vectors import ImageVector
-from api.search.options import MAX_CLAUSES, OPTIONS, AddressParameter, Match, Option, SearchOptions
+from api.search.options import (
+    MAX_CLAUSES,
+    MAX_QUERY_CHARS,
+    OPTIONS,
+    AddressParameter,
+    Match,
+    Option,
+    SearchOptions,
+)
+from api.search.terms import QueryTerm, read_query_text, write_query_text
 
-# The page shares the options as well: its address is made of them.
+# The page shares the options as well: its address is made of them; and what is typed is read alike everywhere.
 __all__ = [
     "MAX_CHOICES",
     "MAX_CLAUSES",
     "MAX_EMBEDDINGS",
     "MAX_METADATA",
+    "MAX_QUERY_CHARS",
     "MAX_VALUES",
     "MAX_WHERE_CHARS",
     "OPTIONS",
+    "TYPED",
     "AddressParameter",
     "BatchRequest",
     "BatchResponse",
@@ -141,6 +153,7 @@ __all__ = [
     "Problem",
     "ProblemKind",
     "Quality",
+    "QueryTerm",
     "Region",
     "Reliability",
     "RootInfo",
@@ -157,5 +170,7 @@ __all__ = [
     "Timings",
     "Told",
     "UploadInfo",
+    "read_query_text",
     "with_options",
+    "write_query_text",
 ]

@@ -114,10 +114,17 @@ class SpanRead(BaseModel):
 class ClauseRead(BaseModel):
     """A clause as it was searched, read from the clause at `source` (from 0); a negative weight means away from it.
 
+    The terms of `q` are the first of those that are asked for, then the clauses follow.
     The text is null for a picture, the id too for one that was sent.
     """
 
     source: int
+    at: tuple[int, int] | None = Field(
+        None,
+        description="Where in `q` stands what it was read from: from a character (a code point) and to before another, "
+        "with sign, weight and quotation marks. Of words that stand apart it is from the first to the last; null: a "
+        "clause that was given by itself",
+    )
     text: str | None
     image_id: int | None
     weight: float

@@ -18,6 +18,7 @@ MAX_PLAIN = 32
 MAX_FIELDS = 32
 MAX_CURSOR = 4_000  # characters
 MAX_CLAUSES = 16  # not an option: how many things one query may ask for
+MAX_QUERY_CHARS = 8_000  # nor this: of what is typed for all of them
 
 # What a piece of a text is read as. scene: what a picture shows; the others are what vectors do not know: words that
 # are to be there as they stand, the name of a file, a plate or another number, a date, a place, that it is a video.

@@ -127,6 +127,8 @@ def to_response(result: SearchResult, *, language: str) -> schemas.SearchRespons
         hits=list(map(_to_hit, result.hits)),
         nearest=list(map(_to_hit, result.nearest)),
         total=result.total,
+        likely=result.likely,
+        likely_is_least=result.likely_is_least,
         next_offset=end if result.hits and result.more else None,
         next=result.next,
         timings_ms=schemas.Timings(**result.timings_ms),

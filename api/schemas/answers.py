@@ -142,11 +142,17 @@ class SearchResponse(BaseModel):
     none of the pictures is right), `cannot_tell` (nothing was left out), `unknown_words` (left out of the query),
     `names` (of persons, brands, places or works; left out, as the encoder does not know them in pictures), `turned`
     (the picture looks like one of the library when it is turned, and was searched with so) and others.
+
+    `likely`, with `count_likely`, is how many hits of all pages have a relevance of 0.5 and more; where words rank as
+    well, of those that do not say them. It is null where relevance is not told. With `likely_is_least` there may be
+    more: all pictures that were looked at for it, the first 1,000, are likely.
     """
 
     hits: list[Hit]
     nearest: list[Hit] = []
     total: int
+    likely: int | None = Field(None, description="How many hits are rather right than wrong, with `count_likely`")
+    likely_is_least: bool = Field(False, description="Whether `likely` is only the least that there are")
     next_offset: int | None
     next: str | None = Field(None, description="Where the next page begins, as `after`; null after the last")
     timings_ms: Timings

@@ -210,6 +210,12 @@ class SearchOptions:
         "correction adds",
         flag="--explain",
     )
+    count_likely: bool = _declare(
+        False,
+        description="Say how many hits are rather right than wrong (a relevance of 0.5 and more), of those pages that "
+        "follow too, where that can be told; looked for among the first 1,000",
+        flag="--count-likely",
+    )
 
 
 def _list_options() -> tuple[Option, ...]:
@@ -236,6 +242,7 @@ class PictureKeywords(TypedDict, total=False):
     hide_duplicates: bool
     encoders: Sequence[str]
     explain: bool
+    count_likely: bool
 
 
 class SearchKeywords(PictureKeywords, total=False):

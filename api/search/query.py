@@ -13,7 +13,7 @@ from models.foundation.messages import message
 from models.pictures.parts import Box
 
 MAX_TEXT_CHARS = 500
-_OF_A_PAGE = ("k", "offset", "after", "fields")
+_OF_A_PAGE = ("k", "offset", "after", "fields", "count_likely")
 MAX_HIDING = 10_000  # offset and k together, where duplicates are hidden: all better hits are compared
 
 

@@ -46,7 +46,7 @@ def test_a_search_answers_hits_with_everything_a_page_needs(http):
     answer = search(http, q="一只猫", k=2)
     assert set(answer) == {
         *("hits", "total", "next_offset", "next", "timings_ms", "build", "encoder", "notes"),
-        *("language", "clauses", "encoders", "nearest"),
+        *("language", "clauses", "encoders", "nearest", "likely", "likely_is_least"),
     }
     assert set(answer["hits"][0]) == {
         "id",

@@ -87,7 +87,9 @@ async def count_hit_facets(
     count_as_picture(place, body.clauses)
     clauses = await to_clauses(service, body.clauses, typed=body.q)
     where = await to_filter(service, body.where)
-    options = body.model_copy(update={"k": 1, "offset": 0, "after": "", "fields": [], "sort": ""})
+    options = body.model_copy(
+        update={"k": 1, "offset": 0, "after": "", "fields": [], "sort": "", "count_likely": False}
+    )
     query, serving = to_query(clauses, where, options), service.serving
     if clauses:
 

@@ -36,6 +36,7 @@ from api.schemas import (
     SearchResponse,
     Status,
     StoredPictures,
+    Suggestions,
     UploadInfo,
 )
 from api.search.options import PictureKeywords, SearchKeywords
@@ -386,7 +387,11 @@ class AsyncClient(Connection):
     ) -> Facets:
         """Count as `facets` the values of the fields `names` in the `first` hits of a search. Raises as `search`."""
         how = {"by": by, "folder": folder, "depth": depth, "limit": limit, "first": first}
-        return await self._send(calls.search_facets(names, asked, image, like, where, how, options))
+        return await self._send(calls.search_facets(names, asked, image, like, where, how, options, q))
+
+    async def suggest(self, q: str, *, limit: int = 10) -> Suggestions:
+        """Return what the library has by a name that was begun: tags, places, folders and others. Raises ApiError."""
+        return await self._send(calls.suggest(q, limit))
 
     async def index(self) -> IndexInfo:
         """Return what the library holds and what it was built with. Raises ApiError."""

@@ -37,6 +37,7 @@ from api.schemas import (
     SearchResponse,
     Status,
     StoredPictures,
+    Suggestions,
     UploadInfo,
 )
 from api.search.options import OPTIONS
@@ -295,6 +296,11 @@ def search_facets(
     body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options), q)
     body |= {**how, "fields": None if names is None else list(names)}
     return Call("/v1/facets", _model(Facets), "POST", {"json": body})
+
+
+def suggest(q: str, limit: int) -> Call[Suggestions]:
+    """Return the question what may be meant by what was typed."""
+    return Call("/v1/suggest", _model(Suggestions), arguments={"params": {"q": q, "limit": limit}})
 
 
 def embed(texts: Sequence[str], images: Sequence[ImageInput], model: str) -> Call["Vectors"]:

@@ -35,6 +35,7 @@ from api.http.routes import (
     libraries,
     library,
     search,
+    suggest,
     thumbnails,
     uploads,
     vectors,
@@ -95,7 +96,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.libraries, app.state.service = served, served.default
-    asked = (search, batch, uploads, images, vectors, thumbnails, files, fields, embeddings)
+    asked = (search, batch, uploads, images, vectors, thumbnails, files, fields, suggest, embeddings)
     mounted = (*asked, kept_pictures, index, library, jobs)
     routers = [("/v1", module.router) for module in mounted]
     routers += [("/v1", libraries.router), ("", clip_retrieval.router), ("", health.router)]

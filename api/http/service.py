@@ -21,6 +21,7 @@ from api.http.jobs.records import JobRecord
 from api.http.jobs.webhook import Webhook
 from api.http.metrics import Metrics
 from api.http.shared import Batchers, Shared
+from api.http.suggesting import SuggestionTables
 from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.engine import SearchEngine
 from api.search.pictures import PictureToDecode, QueryPictures
@@ -121,6 +122,7 @@ class Service:
             max_bytes=settings.api.uploads_bytes,
             max_age_s=3_600 * settings.api.uploads_hours,
         )
+        self.suggestions = SuggestionTables()
         self._clean_at = 0.0  # when uploads are to be looked through
         self._serving: Serving | None = None
         self._failed: str | None = None  # the build that could not be opened,
@@ -165,6 +167,7 @@ class Service:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._follower
         self.fetches.close()
+        await self.suggestions.stop()
         if self._owns_shared:
             self._shared.close()
 

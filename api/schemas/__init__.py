@@ -66,6 +66,7 @@ from api.schemas.queries import (
     SearchRequest,
 )
 from api.schemas.service import LibraryList, LibrarySummary, Problem, Status
+from api.schemas.suggestions import Suggestion, Suggestions
 from api.schemas.uploads import UploadInfo
 from api.schemas.vectors import ImageVector
 from api.search.options import (
@@ -167,6 +168,8 @@ __all__ = [
     "StoredPicture",
     "StoredPictures",
     "Strict",
+    "Suggestion",
+    "Suggestions",
     "Timings",
     "Told",
     "UploadInfo",

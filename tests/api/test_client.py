@@ -226,6 +226,7 @@ CALLS = {
     "thumbnail": [7],
     "fields": [],
     "facets": [],
+    "suggest": ["ca"],
     "embed": [],
     "models": [],
     "model": ["7"],

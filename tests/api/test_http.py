@@ -389,6 +389,7 @@ def test_the_documentation_describes_every_route(http):
         "/v1/images/{image_id}/similar",
         "/v1/fields",
         "/v1/facets",
+        "/v1/suggest",
         "/v1/embeddings",
         "/v1/models",
         "/v1/models/{model}",

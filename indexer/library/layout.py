@@ -53,6 +53,11 @@ class Layout:
         return self.data / "jobs"
 
     @property
+    def progress(self) -> Path:
+        """The file that says how far the run that writes has come."""
+        return self.data / "progress.json"
+
+    @property
     def keys(self) -> Path:
         """The file of the keys of the REST API."""
         return self.data / "keys.json"

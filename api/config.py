@@ -31,6 +31,11 @@ class ApiSettings(BaseModel):
         pattern=r"^(search|files|index|admin)?(,(search|files|index|admin))*$",
         description="What callers without a token may do, whatever keys there are: search,files",
     )
+    page_scopes: str | None = Field(
+        None,
+        pattern=r"^(search|files|index|admin)?(,(search|files|index|admin))*$",
+        description="What the page beside it may do; default: search,files and what callers without a token may",
+    )
     rate: str = Field(
         "", pattern=rf"^(?i:{RATE_PATTERN})?$", description="How often an address may ask: 600/min; empty: any number"
     )

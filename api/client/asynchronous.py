@@ -16,6 +16,7 @@ from api.schemas import (
     Facets,
     FieldsInfo,
     FilterIn,
+    FolderList,
     Hit,
     ImageDetail,
     ImageList,
@@ -32,9 +33,12 @@ from api.schemas import (
     Problem,
     ProblemKind,
     RootList,
+    RunInfo,
     SearchRequest,
     SearchResponse,
+    SettingList,
     Status,
+    StorageInfo,
     StoredPictures,
     UploadInfo,
 )
@@ -334,6 +338,25 @@ class AsyncClient(Connection):
     async def roots(self) -> RootList:
         """Return the sources of the library, and the folders that jobs may add. Raises ApiError."""
         return await self._send(calls.roots())
+
+    async def folders(self, folder: str = "") -> FolderList:
+        """Return the folders in one that jobs may add, as `photos/2024`; without it those that hold them all.
+
+        Raises ApiError: ProblemError, root_not_allowed.
+        """
+        return await self._send(calls.folders(folder))
+
+    async def progress(self) -> RunInfo:
+        """Return whether anybody writes to the library just now, and how far that has come. Raises ApiError."""
+        return await self._send(calls.progress())
+
+    async def storage(self) -> StorageInfo:
+        """Return how much room the library takes, and how much is left. Raises ApiError."""
+        return await self._send(calls.storage())
+
+    async def settings(self) -> SettingList:
+        """Return the settings of the service, and where each comes from. Raises ApiError."""
+        return await self._send(calls.settings())
 
     async def report(
         self, *, kind: ProblemKind | None = None, code: str | None = None, k: int = 100, cursor: str | None = None

@@ -20,6 +20,7 @@ from api.schemas import (
     Facets,
     FieldsInfo,
     FilterIn,
+    FolderList,
     ImageDetail,
     ImageList,
     ImageVector,
@@ -32,10 +33,13 @@ from api.schemas import (
     ModelList,
     Problem,
     RootList,
+    RunInfo,
     SearchOptions,
     SearchRequest,
     SearchResponse,
+    SettingList,
     Status,
+    StorageInfo,
     StoredPictures,
     UploadInfo,
 )
@@ -231,6 +235,26 @@ def job_events(job_id: str) -> Call[JobInfo]:
 def roots() -> Call[RootList]:
     """Return the question what the library is made of."""
     return Call("/v1/roots", _model(RootList))
+
+
+def folders(folder: str) -> Call[FolderList]:
+    """Return the question which folders jobs may add."""
+    return Call("/v1/folders", _model(FolderList), arguments={"params": {"in": folder} if folder else {}})
+
+
+def progress() -> Call[RunInfo]:
+    """Return the question how far whoever writes to a library has come."""
+    return Call("/v1/index/progress", _model(RunInfo))
+
+
+def storage() -> Call[StorageInfo]:
+    """Return the question how much room a library takes."""
+    return Call("/v1/index/storage", _model(StorageInfo))
+
+
+def settings() -> Call[SettingList]:
+    """Return the question how the service is set."""
+    return Call("/v1/settings", _model(SettingList), of_library=False)
 
 
 def report(kind: str | None, code: str | None, k: int, cursor: str | None) -> Call[IndexReport]:

@@ -17,6 +17,7 @@ from api.schemas import (
     Facets,
     FieldsInfo,
     FilterIn,
+    FolderList,
     Hit,
     ImageDetail,
     ImageList,
@@ -33,9 +34,12 @@ from api.schemas import (
     Problem,
     ProblemKind,
     RootList,
+    RunInfo,
     SearchRequest,
     SearchResponse,
+    SettingList,
     Status,
+    StorageInfo,
     StoredPictures,
     UploadInfo,
 )
@@ -329,6 +333,25 @@ class Client(Connection):
     def roots(self) -> RootList:
         """Return the sources of the library, and the folders that jobs may add. Raises ApiError."""
         return self._send(calls.roots())
+
+    def folders(self, folder: str = "") -> FolderList:
+        """Return the folders in one that jobs may add, as `photos/2024`; without it those that hold them all.
+
+        Raises ApiError: ProblemError, root_not_allowed.
+        """
+        return self._send(calls.folders(folder))
+
+    def progress(self) -> RunInfo:
+        """Return whether anybody writes to the library just now, and how far that has come. Raises ApiError."""
+        return self._send(calls.progress())
+
+    def storage(self) -> StorageInfo:
+        """Return how much room the library takes, and how much is left. Raises ApiError."""
+        return self._send(calls.storage())
+
+    def settings(self) -> SettingList:
+        """Return the settings of the service, and where each comes from. Raises ApiError."""
+        return self._send(calls.settings())
 
     def report(
         self, *, kind: ProblemKind | None = None, code: str | None = None, k: int = 100, cursor: str | None = None

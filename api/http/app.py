@@ -34,6 +34,7 @@ from api.http.routes import (
     kept_pictures,
     libraries,
     library,
+    operation,
     search,
     thumbnails,
     uploads,
@@ -96,9 +97,14 @@ def create_app(
     )
     app.state.libraries, app.state.service = served, served.default
     asked = (search, batch, uploads, images, vectors, thumbnails, files, fields, embeddings)
-    mounted = (*asked, kept_pictures, index, library, jobs)
+    mounted = (*asked, kept_pictures, index, library, operation, jobs)
     routers = [("/v1", module.router) for module in mounted]
-    routers += [("/v1", libraries.router), ("", clip_retrieval.router), ("", health.router)]
+    routers += [
+        ("/v1", libraries.router),
+        ("/v1", operation.of_service),
+        ("", clip_retrieval.router),
+        ("", health.router),
+    ]
     if tools:
         routers.append(("", tools.router))
     named = [("/v1/libraries/{library}", module.router) for module in mounted]

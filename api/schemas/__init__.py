@@ -30,7 +30,7 @@ from api.schemas.embeddings import (
     ModelList,
 )
 from api.schemas.explanations import ExplainedRank, ExplainedScore, ExplainedShare, HitExplanation
-from api.schemas.jobs import JobInfo, JobKind, JobList, JobProgress, JobRequest
+from api.schemas.jobs import JobInfo, JobKind, JobList, JobProgress, JobRequest, RunInfo
 from api.schemas.kept_pictures import DeletedPicture, StoredPicture, StoredPictures
 from api.schemas.library import (
     EncoderInfo,
@@ -44,6 +44,7 @@ from api.schemas.library import (
     Reliability,
     Told,
 )
+from api.schemas.operation import FolderInfo, FolderList, SettingInfo, SettingList, SettingSource, StorageInfo
 from api.schemas.pictures import Colour, ImageDetail, ImageList, ListedImage, ShownValue
 from api.schemas.problems import (
     DuplicateList,
@@ -106,6 +107,8 @@ __all__ = [
     "FieldsInfo",
     "FilterIn",
     "FilterParams",
+    "FolderInfo",
+    "FolderList",
     "FoundIn",
     "FoundMoment",
     "Hit",
@@ -145,12 +148,17 @@ __all__ = [
     "Reliability",
     "RootInfo",
     "RootList",
+    "RunInfo",
     "SearchOptions",
     "SearchRequest",
     "SearchResponse",
+    "SettingInfo",
+    "SettingList",
+    "SettingSource",
     "ShownValue",
     "SpanRead",
     "Status",
+    "StorageInfo",
     "StoredPicture",
     "StoredPictures",
     "Strict",

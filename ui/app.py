@@ -28,6 +28,7 @@ from ui.bar import bar_view, with_form
 from ui.config import TIMEOUT_S, PageSettings, read_settings
 from ui.detail import DetailPictures, detail_view, gone_view, part_shown
 from ui.film import list_moments
+from ui.library.page import library_page
 from ui.pictures import (
     LARGE_SIZE,
     MAX_DOWNLOAD_BYTES,
@@ -389,10 +390,16 @@ class Page:
         return {"name": file_name(detail.path), "src": data_uri(original.content, original.media_type)}
 
 
-def main() -> None:
+def search_page() -> None:
     """Draw the page for the address in the browser."""
     settings = read_settings()
     Page(get_client(settings, settings.api_url), get_pictures()).draw()
+
+
+def main() -> None:
+    """Draw the page that the path in the browser names."""
+    pages = [st.Page(search_page, url_path="search", default=True), st.Page(library_page, url_path="library")]
+    st.navigation(pages, position="hidden").run()
 
 
 if __name__ == "__main__":

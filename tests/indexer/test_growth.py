@@ -1,6 +1,9 @@
 """The first build, published before all pictures are encoded: by counts, and never in the way of what comes after."""
 
 import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -113,3 +116,40 @@ def test_the_note_of_an_early_build_goes_with_its_run(many, heavy):
         catalog = Catalog(many.layout.catalog)
         assert is_early(many.layout, catalog) is expected
         catalog.close()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from indexer.config import IndexerSettings
+from indexer.library.layout import Layout
+from indexer.pipeline.commands import BuildOptions, build
+
+data, pictures = map(Path, sys.argv[1:])
+
+def look(progress):
+    if Layout(data).current.exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+options = BuildOptions(encoders=["hash"], publish_at=4, on_progress=look)
+build(IndexerSettings(data=data, workers=0, batch_size=2), [pictures], options)
+"""
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_run_that_was_killed_once_it_had_published_goes_on(many, processes, noted):
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, many.data, many.pictures], env=many.environment(), check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert published(many) == 4
+    if not noted:  # it was killed before it could write that down
+        catalog = Catalog(many.layout.catalog, create=True)
+        with catalog.writing():
+            catalog.put_meta("early_build", "")
+        catalog.close()
+    seen, report = build(many)
+    assert (seen[:2] == [4, 40]) is noted
+    assert report.encoded + report.reused == 130
+    assert (published(many), many.problems()) == (130, [])
+    assert len(many.build_names()) == (1 if noted else 2)

@@ -16,6 +16,7 @@ from api.config import Settings
 from indexer.library.addresses.shown import shown_address
 from models.config import load_settings
 from models.foundation.errors import ImageSearchError
+from models.foundation.messages import translate
 from models.secret_files import FILE_SUFFIX, is_secret
 
 _PREFIX = "XUNTU_"
@@ -31,10 +32,10 @@ class _Sources:
     read: Settings  # what they say together
 
 
-def list_settings(settings: Settings) -> list[schemas.SettingInfo]:
+def list_settings(settings: Settings, language: str = "en") -> list[schemas.SettingInfo]:
     """Return the settings of a service that was started with `settings`, in the order they are declared in.
 
-    Not for the loop: `.env` is read.
+    What each sets is said in `language`. Not for the loop: `.env` is read.
     """
     given = frozenset(name.upper() for name, value in os.environ.items() if value)
     in_file = DotEnvSettingsSource(Settings).env_vars
@@ -43,7 +44,18 @@ def list_settings(settings: Settings) -> list[schemas.SettingInfo]:
     except ImageSearchError:  # `.env` has been changed since the start, and cannot be read
         read = settings
     sources = _Sources(given, frozenset(name.upper() for name, value in in_file.items() if value), read)
-    return list(_list(settings, sources.read, _PREFIX, sources))
+    found = list(_list(settings, sources.read, _PREFIX, sources))
+    return [one.model_copy(update={"description": translate(one.description, language)}) for one in found]
+
+
+def list_descriptions(model: type[BaseModel] = Settings) -> Iterator[str]:
+    """Yield what settings set, as it is said in English."""
+    for field in model.model_fields.values():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from list_descriptions(kind)
+        elif field.description:
+            yield field.description
 
 
 def _list(of: BaseModel, read: BaseModel, prefix: str, sources: _Sources) -> Iterator[schemas.SettingInfo]:

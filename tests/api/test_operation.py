@@ -179,3 +179,10 @@ def test_what_a_killed_run_had_said_is_not_told(tmp_path):
         assert read_progress(layout) == {}
         layout.progress.unlink()
         assert read_progress(layout) == {}
+
+
+def test_what_settings_set_is_said_in_both_languages():
+    chinese = {one.name: one.description for one in list_settings(Settings(), "zh")}
+    english = {one.name: one.description for one in list_settings(Settings())}
+    assert english["XUNTU_DATA"] == "Folder of the library"
+    assert [name for name, said in chinese.items() if said == english[name] or said.isascii()] == []

@@ -47,10 +47,10 @@ async def describe_progress(service: ServiceDep, language: LanguageDep) -> schem
 
 @of_service.get("/settings")
 @gated(Scope.ADMIN, Work.TEXT, of_library=False)
-async def list_service_settings(libraries: LibrariesDep) -> schemas.SettingList:
+async def list_service_settings(libraries: LibrariesDep, language: LanguageDep) -> schemas.SettingList:
     """List the settings of the service, and where each comes from. Secrets are not among what is told."""
     service = libraries.default
-    return schemas.SettingList(settings=await service.executors.files(list_settings, service.settings))
+    return schemas.SettingList(settings=await service.executors.files(list_settings, service.settings, language))
 
 
 def _list_folders(service: Service, folder: str) -> schemas.FolderList:

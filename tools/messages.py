@@ -1,8 +1,9 @@
 """Keep the catalogues of messages: `python tools/messages.py` brings them up to date, `--check` says what is wrong.
 
 English stands in the code, in calls of `message(...)` and `mark(...)`, in the help of commands and in the settings of
-the service; Chinese stands in `<room>/locale/zh/LC_MESSAGES/xuntu.po`. What is compiled from that, `xuntu.mo`, is what the product reads. After a
-message has been added or changed: run this, write the Chinese into the .po file, and run it again.
+the service; Chinese stands in `<room>/locale/zh/LC_MESSAGES/xuntu.po`. What is compiled from that, `xuntu.mo`, is what
+the product reads. After a message has been added or changed: run this, write the Chinese into the .po file, and run it
+again.
 """
 
 import argparse

@@ -28,8 +28,13 @@ class ApiSettings(BaseModel):
     keys: Path | None = Field(None, description="File of keys (xuntu key); default: keys.json in the library")
     anonymous_scopes: str | None = Field(
         None,
-        pattern=r"^(search|files|index|admin)?(,(search|files|index|admin))*$",
+        pattern=r"^(search|files|boards|index|admin)?(,(search|files|boards|index|admin))*$",
         description="What callers without a token may do, whatever keys there are: search,files",
+    )
+    page_scopes: str | None = Field(
+        None,
+        pattern=r"^(search|files|boards|index|admin)?(,(search|files|boards|index|admin))*$",
+        description="What the page beside it may do; default: search,files,boards and what callers without a token may",
     )
     rate: str = Field(
         "", pattern=rf"^(?i:{RATE_PATTERN})?$", description="How often an address may ask: 600/min; empty: any number"
@@ -53,6 +58,7 @@ class ApiSettings(BaseModel):
     max_texts: int = Field(64, ge=1, description="Requests without pictures inside at once; more are turned away")
     max_pictures: int = Field(16, ge=1, description="Requests with pictures inside at once; more are turned away")
     max_files: int = Field(64, ge=1, description="Requests for files and thumbnails inside at once")
+    max_archives: int = Field(8, ge=1, description="Downloads of many pictures sent at once; more are turned away")
     max_body_bytes: int = Field(2**27, ge=1, description="Bytes of all requests with pictures that are held at once")
     max_connections: int = Field(1000, ge=1, description="Connections at once, as far as the system's limit lets")
     header_seconds: float = Field(10.0, gt=0, description="How long a client may take to send the headers of a request")

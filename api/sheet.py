@@ -48,12 +48,13 @@ TitleLine = tuple[str, str, int]
 class SheetHit:
     """A picture found: its thumbnail, what to write beneath it (its file name), its score, and its relevance, 0..1.
 
-    `likelihood` is a word for the relevance, as it is to be shown where there is no number.
+    `likelihood` is a word for the relevance, as it is to be shown where there is no number. The score is None of one
+    that was not searched for; none of the three is shown then.
     """
 
     thumbnail: Image.Image
     caption: str
-    score: float
+    score: float | None
     relevance: float | None = None
     likelihood: str = ""
 
@@ -62,12 +63,14 @@ class SheetHit:
 class SheetRow:
     """A search: its words, its picture if it has one, and its hits, best first.
 
-    A `+` or `−` (U+2212) that stands alone in the title starts a signed clause, on a line of its own.
+    A `+` or `−` (U+2212) that stands alone in the title starts a signed clause, on a line of its own. `first` is the
+    number of the first hit.
     """
 
     title: str
     query_image: Image.Image | None = None
     hits: Sequence[SheetHit]
+    first: int = 1
 
 
 def draw_sheet(rows: Sequence[SheetRow], *, columns: int = 6, language: str = "en") -> Image.Image:
@@ -90,7 +93,7 @@ def draw_sheet(rows: Sequence[SheetRow], *, columns: int = 6, language: str = "e
             ImageDraw.Draw(sheet).rectangle(line, LINE)
         _draw_query(sheet, row.query_image, title, y)
         if row.hits:
-            _draw_hits(sheet, row.hits, columns, y)
+            _draw_hits(sheet, row.hits, columns, y, row.first)
         else:
             _draw_no_hits(sheet, translate(NO_HITS, language), y)
         y += row_height + 2 * ROW_PADDING
@@ -165,14 +168,14 @@ def _draw_query(sheet: Image.Image, picture: Image.Image | None, title: Sequence
         _paste(sheet, picture, _fit(picture, QUERY_WIDTH, QUERY_HEIGHT), (MARGIN, top))
 
 
-def _draw_hits(sheet: Image.Image, hits: Sequence[SheetHit], columns: int, y: int) -> None:
+def _draw_hits(sheet: Image.Image, hits: Sequence[SheetHit], columns: int, y: int, first: int) -> None:
     """Draw the hits of a row in lines of `columns`."""
     left = MARGIN + QUERY_WIDTH + QUERY_GAP
-    best = max(hit.score for hit in hits)
+    best = max((hit.score for hit in hits if hit.score is not None), default=0.0)
     for number, (line, height) in enumerate(_split_hits(hits, columns)):
         for column, hit in enumerate(line):
-            rank = number * columns + column + 1
-            share = min(1.0, max(0.0, hit.score / best)) if best > 0 else 0.0
+            rank = number * columns + column + first
+            share = min(1.0, max(0.0, (hit.score or 0.0) / best)) if best > 0 else 0.0
             share = share if hit.relevance is None else hit.relevance
             _draw_hit(sheet, hit, rank, share, (left + column * (CELL_WIDTH + CELL_GAP), y + height))
         y += height + FOOT + LINE_GAP
@@ -189,15 +192,22 @@ def _draw_hit(sheet: Image.Image, hit: SheetHit, rank: int, share: float, foot: 
     (x, y), draw = foot, ImageDraw.Draw(sheet)
     size = _fit(hit.thumbnail, CELL_WIDTH, CELL_HEIGHT)
     _paste(sheet, hit.thumbnail, size, (x, y - size[1]))
+    if hit.score is not None:
+        _draw_score(draw, hit, hit.score, share, (x, y))
+    name = _elide(_clean(hit.caption), NAME_SIZE, CELL_WIDTH)
+    draw.text((x, y + RANK_AT), str(rank), MUTED, _load_font(RANK_SIZE), anchor="ls")
+    draw.text((x, y + NAME_AT), name, MUTED, _load_font(NAME_SIZE), anchor="ls")
+
+
+def _draw_score(draw: ImageDraw.ImageDraw, hit: SheetHit, score: float, share: float, foot: tuple[int, int]) -> None:
+    """Draw how well a hit fits below its `foot`: the bar, and a number or a word."""
+    x, y = foot
     for colour, width in ((TRACK, CELL_WIDTH), (ACCENT, round(share * CELL_WIDTH))):
         if width > 0:
             draw.rectangle((x, y + BAR_AT, x + width - 1, y + BAR_AT + BAR_HEIGHT - 1), fill=colour)
-    score = hit.likelihood or f"{hit.score:.3f}".replace("-", "\u2212")
-    score = score if hit.relevance is None else f"{100 * hit.relevance:.0f} %"
-    name = _elide(_clean(hit.caption), NAME_SIZE, CELL_WIDTH)
-    draw.text((x, y + RANK_AT), str(rank), MUTED, _load_font(RANK_SIZE), anchor="ls")
-    draw.text((x + CELL_WIDTH, y + RANK_AT), score, INK, _load_font(RANK_SIZE), anchor="rs")
-    draw.text((x, y + NAME_AT), name, MUTED, _load_font(NAME_SIZE), anchor="ls")
+    said = hit.likelihood or f"{score:.3f}".replace("-", "\u2212")
+    said = said if hit.relevance is None else f"{100 * hit.relevance:.0f} %"
+    draw.text((x + CELL_WIDTH, y + RANK_AT), said, INK, _load_font(RANK_SIZE), anchor="rs")
 
 
 def _fit(image: Image.Image, max_width: int, max_height: int) -> tuple[int, int]:

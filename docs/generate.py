@@ -33,7 +33,7 @@ from models.foundation.command_help import translate_help
 from models.foundation.messages import Word
 from models.secret_files import FILE_SUFFIX, is_secret
 from models.weights.advice import RULES
-from ui.config import API_TOKEN, API_URL, PageSettings
+from ui.config import API_TOKEN, API_URL, HOSTS, MANAGE, PageSettings
 
 _NOTICE = "<!-- Made by docs/generate.py from the code: change it there, then run `make docs`. -->\n"
 _BLOCK = re.compile(r"(?P<begin><!-- generated: (?P<what>[^>]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)
@@ -387,8 +387,9 @@ def _describe_settings() -> Iterator[str]:
         own = {name: field for name, field in model.model_fields.items() if name not in inherited}
         inherited |= own.keys()
         yield f"\n## {title}\n\n" + _table(_SETTING_HEAD, list(_setting_rows(own, prefix)))
-    page = {API_URL: PageSettings.model_fields["api_url"], API_TOKEN: PageSettings.model_fields["token"]}
-    rows = [_setting_row(name, field) for name, field in page.items()]
+    of_page = PageSettings.model_fields
+    page = {API_URL: "api_url", API_TOKEN: "token", HOSTS: "hosts", MANAGE: "manage"}
+    rows = [_setting_row(name, of_page[field]) for name, field in page.items()]
     yield "\n## The page\n\n" + _table(_SETTING_HEAD, rows)
 
 

@@ -499,6 +499,8 @@ def _build(
         options = replace(options, on_scan=display.scanned, on_progress=display.advance, on_index=display.indexed)
         check = check_with(gate, display.checked)
         options = replace(options, on_annotate=display.annotated, on_renew=display.renewed, check=check)
+        if gate:  # a part of a library would not pass it
+            options = replace(options, publish_at=0)
         try:
             done = runner.build(settings, paths, options)
         except KeyboardInterrupt:

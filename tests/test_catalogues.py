@@ -24,6 +24,7 @@ UNDERSTOOD = {
     "api/search/reading/places.py",
     "api/search/reading/reader.py",
     "api/search/reading/words.py",
+    "api/search/terms.py",
     "indexer/annotators/colours.py",
     "indexer/annotators/prompts.py",
     "indexer/library/annotations/fields.py",

@@ -1,8 +1,9 @@
 """Keep the catalogues of messages: `python tools/messages.py` brings them up to date, `--check` says what is wrong.
 
-English stands in the code, in calls of `message(...)` and `mark(...)`, and in the help of commands; Chinese stands in
-`<room>/locale/zh/LC_MESSAGES/xuntu.po`. What is compiled from that, `xuntu.mo`, is what the product reads. After a
-message has been added or changed: run this, write the Chinese into the .po file, and run it again.
+English stands in the code, in calls of `message(...)` and `mark(...)`, in the help of commands and in the settings of
+the service; Chinese stands in `<room>/locale/zh/LC_MESSAGES/xuntu.po`. What is compiled from that, `xuntu.mo`, is what
+the product reads. After a message has been added or changed: run this, write the Chinese into the .po file, and run it
+again.
 """
 
 import argparse
@@ -70,6 +71,9 @@ def list_said(room: str, root: Path = ROOT) -> Iterator[Said]:
         for text in list_help(room):
             if text not in below:
                 yield Said(text, "help", set())
+    if room == "api":
+        for text in list_descriptions():
+            yield Said(text, "settings", set())
 
 
 @cache
@@ -80,6 +84,15 @@ def list_help(room: str) -> list[str]:
     from models.foundation import command_help
 
     return list(command_help.list_help(typer.main.get_command(import_module(f"{room}.cli").app)))
+
+
+@cache
+def list_descriptions() -> list[str]:
+    """Return what the settings of the service set, which a page shows."""
+    sys.path.insert(0, str(ROOT))
+    from api.http import setting_sources
+
+    return list(setting_sources.list_descriptions())
 
 
 def _said_in(path: Path, name: str, functions: set[str]) -> Iterator[Said]:

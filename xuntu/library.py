@@ -15,7 +15,7 @@ from api.search.embedding import as_shown, read_embedding, vector_query
 from api.search.encoders import load_encoders
 from api.search.engine import SearchEngine
 from api.search.options import SearchKeywords
-from api.search.query import Clause, Query, parse_terms
+from api.search.query import Clause, Query, parse_query_text, parse_terms
 from api.search.results import SearchResult
 from indexer.config import IndexerSettings
 from indexer.library.builds.current import current_build
@@ -133,6 +133,7 @@ class Library:
     def search(
         self,
         *asked: str | Clause,
+        q: str | None = None,
         image: "ImageInput | None" = None,
         like: int | None = None,
         where: str | None = None,
@@ -141,8 +142,9 @@ class Library:
         """Return a page of the pictures that are like a sum of texts and pictures.
 
         Texts are read as on the command line: "2:雪山" counts twice, "-人" is away from it, and others are one text;
-        `Clause(text=...)` is taken as it is. `image` is a picture file, its bytes or a PIL image, `like` the id of a
-        picture of the library, `where` an expression. Raises InvalidQuery, InvalidFilter, UnknownWords, ImageNotFound,
+        `Clause(text=...)` is taken as it is. `q` is one text that is read so by its words, as it is typed into a box:
+        '雪山 2:湖 -"red car"'. `image` is a picture file, its bytes or a PIL image, `like` the id of a picture of the
+        library, `where` an expression. Raises InvalidQuery, InvalidFilter, UnknownWords, ImageNotFound,
         DecodeError, NoIndex, what loading an encoder raises, and TypeError for what is no option.
 
             >>> import xuntu
@@ -156,7 +158,7 @@ class Library:
             >>> len(like_it), cat.id in {hit.id for hit in like_it}
             (2, False)
         """
-        clauses = parse_terms([one for one in asked if isinstance(one, str)])
+        clauses = parse_query_text(q or "") + parse_terms([one for one in asked if isinstance(one, str)])
         clauses += [one for one in asked if not isinstance(one, str)]
         if image is not None:
             clauses.append(Clause(image=read_image(image)))

@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack
 
-from api.client import calls
+from api.client import board_calls, calls
+from api.client.board_calls import ArchiveForm
 from api.client.calls import Call, ClauseLike, File
 from api.client.connection import Connection, Outcome
 from api.client.retries import RetryPolicy
@@ -11,11 +12,16 @@ from api.client.waiting import Waiting, no_one
 from api.images import ImageInput
 from api.schemas import (
     MAX_VALUES,
+    ArchiveTicket,
+    BoardInfo,
+    BoardList,
+    BoardPictures,
     DeletedPicture,
     DuplicateList,
     Facets,
     FieldsInfo,
     FilterIn,
+    FolderList,
     Hit,
     ImageDetail,
     ImageList,
@@ -29,13 +35,18 @@ from api.schemas import (
     ListedImage,
     ModelInfo,
     ModelList,
+    PlaceCounts,
     Problem,
     ProblemKind,
     RootList,
+    RunInfo,
     SearchRequest,
     SearchResponse,
+    SettingList,
     Status,
+    StorageInfo,
     StoredPictures,
+    Suggestions,
     UploadInfo,
 )
 from api.search.options import PictureKeywords, SearchKeywords
@@ -95,6 +106,7 @@ class AsyncClient(Connection):
     async def search(
         self,
         *asked: str | ClauseLike,
+        q: str | None = None,
         image: "ImageInput | None" = None,
         like: int | None = None,
         upload: str | None = None,
@@ -104,9 +116,10 @@ class AsyncClient(Connection):
         """Return a page of the pictures that are like a sum of texts and pictures.
 
         Texts are read as on the command line: "2:雪山" counts twice, "-人" is away from it, and others are one text;
-        `Clause(text=...)` is taken as it is. `image` is a picture file, its bytes or a PIL image, `like` the id of a
-        picture, `upload` that of one that was sent before, `where` an expression or the fields of `FilterIn`. Raises
-        ApiError, and DecodeError for an `image` that cannot be read.
+        `Clause(text=...)` is taken as it is. `q` is one text that is read so by its words, as it is typed into a box:
+        '雪山 2:湖 -"red car"'. `image` is a picture file, its bytes or a PIL image, `like` the id of a picture,
+        `upload` that of one that was sent before, `where` an expression or the fields of `FilterIn`. Raises ApiError,
+        and DecodeError for an `image` that cannot be read.
 
         >>> import asyncio, xuntu
         >>> async def ask(*texts):  # all at once
@@ -116,11 +129,12 @@ class AsyncClient(Connection):
         >>> asyncio.run(ask("一只猫", "a rocket"))
         ['chelsea.png', 'rocket.jpg']
         """
-        return await self._send(calls.search(asked, image, like, where, options, upload))
+        return await self._send(calls.search(asked, image, like, where, options, upload, q))
 
     async def search_all(
         self,
         *asked: str | ClauseLike,
+        q: str | None = None,
         image: "ImageInput | None" = None,
         like: int | None = None,
         upload: str | None = None,
@@ -130,7 +144,7 @@ class AsyncClient(Connection):
         """Yield all hits, which are fetched in pages of `k`. A build that is published meanwhile may repeat some."""
         page: dict[str, Any] | None = {"k": _PAGE, **options}
         while page is not None:
-            answer = await self._send(calls.search(asked, image, like, where, page, upload))
+            answer = await self._send(calls.search(asked, image, like, where, page, upload, q))
             for hit in answer.hits:
                 yield hit
             page = None if answer.next is None else {**page, "offset": 0, "after": answer.next}
@@ -329,11 +343,79 @@ class AsyncClient(Connection):
         """
         return await self._send(calls.vector(image_id, encoder))
 
+    # Boards and downloads
+
+    async def boards(self) -> BoardList:
+        """Return the boards: the favourites, then those first that were changed last. Raises ApiError."""
+        return await self._send(board_calls.boards())
+
+    async def board(self, board_id: str, *, k: int = 100, after: str = "") -> BoardPictures:
+        """Return a board and a page of its pictures; `after`: `next` of the page before. Raises ApiError."""
+        return await self._send(board_calls.board(board_id, k, after))
+
+    async def create_board(self, name: str, ids: Sequence[int] = ()) -> BoardInfo:
+        """Make a board, with these pictures. Raises ApiError."""
+        return await self._send(board_calls.create_board(name, ids))
+
+    async def rename_board(self, board_id: str, name: str) -> BoardInfo:
+        """Call a board something else. Raises ApiError: ProblemError, board_fixed for the favourites."""
+        return await self._send(board_calls.rename_board(board_id, name))
+
+    async def delete_board(self, board_id: str) -> None:
+        """Delete a board; its pictures stay in the library. Raises ApiError."""
+        await self._send(board_calls.delete_board(board_id))
+
+    async def add_to_board(self, board_id: str, ids: Sequence[int]) -> BoardInfo:
+        """Put pictures on a board, after those that are there. Raises ApiError."""
+        return await self._send(board_calls.add_to_board(board_id, ids))
+
+    async def remove_from_board(self, board_id: str, ids: Sequence[int] = (), *, missing: bool = False) -> BoardInfo:
+        """Take pictures off a board; `missing`: also those that the library does not have any more. Raises ApiError."""
+        return await self._send(board_calls.remove_from_board(board_id, ids, missing))
+
+    async def archive(
+        self, ids: Sequence[int] | None = None, *, board: str | None = None, form: ArchiveForm = "zip", name: str = ""
+    ) -> File:
+        """Return pictures, or those of a board, in one file: zip, csv, json, sheet (JPEG) or pdf. Raises ApiError.
+
+        All of it is held in memory; a large one is fetched as a stream from the address of a ticket.
+        """
+        return await self._send(board_calls.archive(ids, board, form, name))
+
+    async def archive_ticket(
+        self, ids: Sequence[int] | None = None, *, board: str | None = None, form: ArchiveForm = "zip", name: str = ""
+    ) -> ArchiveTicket:
+        """Return what the same is fetched by for ten minutes, as often as is wanted. Raises ApiError."""
+        return await self._send(board_calls.archive_ticket(ids, board, form, name))
+
+    async def archived(self, ticket: str) -> File:
+        """Return what a ticket is for. Raises ApiError."""
+        return await self._send(board_calls.archived(ticket))
+
     # The library
 
     async def roots(self) -> RootList:
         """Return the sources of the library, and the folders that jobs may add. Raises ApiError."""
         return await self._send(calls.roots())
+
+    async def folders(self, folder: str = "") -> FolderList:
+        """Return the folders in one that jobs may add, as `photos/2024`; without it those that hold them all.
+
+        Raises ApiError: ProblemError, root_not_allowed.
+        """
+        return await self._send(calls.folders(folder))
+
+    async def progress(self) -> RunInfo:
+        """Return whether anybody writes to the library just now, and how far that has come. Raises ApiError."""
+        return await self._send(calls.progress())
+
+    async def storage(self) -> StorageInfo:
+        """Return how much room the library takes, and how much is left. Raises ApiError."""
+        return await self._send(calls.storage())
+
+    async def settings(self) -> SettingList:
+        """Return the settings of the service, and where each comes from. Raises ApiError."""
+        return await self._send(calls.settings())
 
     async def report(
         self, *, kind: ProblemKind | None = None, code: str | None = None, k: int = 100, cursor: str | None = None
@@ -369,6 +451,7 @@ class AsyncClient(Connection):
     async def search_facets(  # noqa: PLR0913 - as `search`, and what is counted
         self,
         *asked: str | ClauseLike,
+        q: str | None = None,
         names: Sequence[str] | None = None,
         image: "ImageInput | None" = None,
         like: int | None = None,
@@ -382,7 +465,36 @@ class AsyncClient(Connection):
     ) -> Facets:
         """Count as `facets` the values of the fields `names` in the `first` hits of a search. Raises as `search`."""
         how = {"by": by, "folder": folder, "depth": depth, "limit": limit, "first": first}
-        return await self._send(calls.search_facets(names, asked, image, like, where, how, options))
+        return await self._send(calls.search_facets(names, asked, image, like, where, how, options, q))
+
+    async def suggest(self, q: str, *, limit: int = 10) -> Suggestions:
+        """Return what the library has by a name that was begun: tags, places, folders and others. Raises ApiError."""
+        return await self._send(calls.suggest(q, limit))
+
+    async def places(
+        self, *, where: str | None = None, zoom: int = 2, bounds: str | None = None, limit: int = 1_000
+    ) -> PlaceCounts:
+        """Count the pictures `where` by where they were taken, in the cells of a map at a zoom. Raises ApiError.
+
+        `bounds` is the part of the map, west,south,east,north in degrees; None: all of it.
+        """
+        return await self._send(calls.places(where, {"zoom": zoom, "bounds": bounds, "limit": limit}))
+
+    async def search_places(
+        self,
+        *asked: str | ClauseLike,
+        image: "ImageInput | None" = None,
+        like: int | None = None,
+        where: str | FilterIn | Mapping[str, Any] | None = None,
+        zoom: int = 2,
+        bounds: str | None = None,
+        limit: int = 1_000,
+        first: int = 1_000,
+        **options: Unpack[SearchKeywords],
+    ) -> PlaceCounts:
+        """Count as `places` the `first` hits of a search. Raises as `search`."""
+        how = {"zoom": zoom, "bounds": bounds, "limit": limit, "first": first}
+        return await self._send(calls.search_places(asked, image, like, where, how, options))
 
     async def index(self) -> IndexInfo:
         """Return what the library holds and what it was built with. Raises ApiError."""

@@ -20,6 +20,7 @@ from api.schemas import (
     Facets,
     FieldsInfo,
     FilterIn,
+    FolderList,
     ImageDetail,
     ImageList,
     ImageVector,
@@ -30,13 +31,18 @@ from api.schemas import (
     LibraryList,
     ModelInfo,
     ModelList,
+    PlaceCounts,
     Problem,
     RootList,
+    RunInfo,
     SearchOptions,
     SearchRequest,
     SearchResponse,
+    SettingList,
     Status,
+    StorageInfo,
     StoredPictures,
+    Suggestions,
     UploadInfo,
 )
 from api.search.options import OPTIONS
@@ -53,7 +59,8 @@ M = TypeVar("M", bound=BaseModel)
 Headers: TypeAlias = Mapping[str, str]
 
 _BOX = ("x", "y", "width", "height")
-_FILE_NAME = re.compile(r"""filename\*=utf-8''(?P<quoted>[^;]+)|filename="(?P<plain>[^"]*)\"""", re.IGNORECASE)
+_FILE_NAME = re.compile(r'filename="([^"]*)"', re.IGNORECASE)
+_FILE_NAME_IN_UTF8 = re.compile(r"filename\*=utf-8''([^;]+)", re.IGNORECASE)  # which counts where both are given
 
 
 class ClauseLike(Protocol):
@@ -113,10 +120,11 @@ def search(
     where: str | FilterIn | Mapping[str, Any] | None,
     options: Mapping[str, Any],
     upload: str | None = None,
+    q: str | None = None,
 ) -> Call[SearchResponse]:
     """Return the search for a sum of texts and pictures. Raises TypeError for what is no option, and DecodeError."""
     sent = [] if upload is None else [{"upload": upload}]
-    body = search_body([*make_clauses(asked, image, like), *sent], where, SearchOptions(**options))
+    body = search_body([*make_clauses(asked, image, like), *sent], where, SearchOptions(**options), q)
     return Call("/v1/search", _model(SearchResponse), "POST", {"json": body})
 
 
@@ -174,7 +182,7 @@ def image(image_id: int) -> Call[ImageDetail]:
 
 def original(image_id: int, clip: bool) -> Call[File]:
     """Return the request for the file of a picture, or for the clip that lies beside it."""
-    return Call(f"/v1/images/{image_id}/file", _read_file, arguments={"params": {"clip": "true"} if clip else {}})
+    return Call(f"/v1/images/{image_id}/file", read_file, arguments={"params": {"clip": "true"} if clip else {}})
 
 
 def thumbnail(image_id: int, size: int | None, part: int | None) -> Call[bytes]:
@@ -233,6 +241,26 @@ def roots() -> Call[RootList]:
     return Call("/v1/roots", _model(RootList))
 
 
+def folders(folder: str) -> Call[FolderList]:
+    """Return the question which folders jobs may add."""
+    return Call("/v1/folders", _model(FolderList), arguments={"params": {"in": folder} if folder else {}})
+
+
+def progress() -> Call[RunInfo]:
+    """Return the question how far whoever writes to a library has come."""
+    return Call("/v1/index/progress", _model(RunInfo))
+
+
+def storage() -> Call[StorageInfo]:
+    """Return the question how much room a library takes."""
+    return Call("/v1/index/storage", _model(StorageInfo))
+
+
+def settings() -> Call[SettingList]:
+    """Return the question how the service is set."""
+    return Call("/v1/settings", _model(SettingList), of_library=False)
+
+
 def report(kind: str | None, code: str | None, k: int, cursor: str | None) -> Call[IndexReport]:
     """Return the question which files are not indexed, and why."""
     given = {"kind": kind, "code": code, "k": k, "cursor": cursor}
@@ -288,11 +316,37 @@ def search_facets(
     where: str | FilterIn | Mapping[str, Any] | None,
     how: Mapping[str, Any],
     options: Mapping[str, Any],
+    q: str | None = None,
 ) -> Call[Facets]:
     """Return the request to count the values of fields in the hits of a search. Raises as `search`."""
-    body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options))
+    body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options), q)
     body |= {**how, "fields": None if names is None else list(names)}
     return Call("/v1/facets", _model(Facets), "POST", {"json": body})
+
+
+def suggest(q: str, limit: int) -> Call[Suggestions]:
+    """Return the question what may be meant by what was typed."""
+    return Call("/v1/suggest", _model(Suggestions), arguments={"params": {"q": q, "limit": limit}})
+
+
+def places(where: str | None, how: Mapping[str, Any]) -> Call[PlaceCounts]:
+    """Return the request to count pictures by where they were taken. `how` are the fields of `CellOptions`."""
+    further = {"where": where, **how}
+    params = {name: value for name, value in further.items() if value is not None}
+    return Call("/v1/places", _model(PlaceCounts), arguments={"params": params})
+
+
+def search_places(
+    asked: Sequence[str | ClauseLike],
+    image: "ImageInput | None",
+    like: int | None,
+    where: str | FilterIn | Mapping[str, Any] | None,
+    how: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> Call[PlaceCounts]:
+    """Return the request to count the hits of a search by where they were taken. Raises as `search`."""
+    body = search_body(make_clauses(asked, image, like), where, SearchOptions(**options))
+    return Call("/v1/places", _model(PlaceCounts), "POST", {"json": body | dict(how)})
 
 
 def embed(texts: Sequence[str], images: Sequence[ImageInput], model: str) -> Call["Vectors"]:
@@ -337,10 +391,12 @@ def search_body(
     clauses: Sequence[Mapping[str, Any]],
     where: str | FilterIn | Mapping[str, Any] | None,
     options: SearchOptions,
+    q: str | None = None,
 ) -> dict[str, Any]:
     """Return a `SearchRequest` as JSON, without the options that are as they are by default."""
     conditions = where.model_dump(exclude_defaults=True) if isinstance(where, FilterIn) else where
-    return {"clauses": list(clauses), **_changed(options), **({"where": conditions} if conditions else {})}
+    given = {name: value for name, value in (("q", q), ("where", conditions)) if value}
+    return {"clauses": list(clauses), **_changed(options), **given}
 
 
 def make_clauses(
@@ -395,7 +451,9 @@ def _read_vectors(content: bytes, _: Headers) -> "Vectors":
     return np.stack([np.frombuffer(base64.b64decode(str(one.embedding)), "<f4") for one in found]).astype(np.float32)
 
 
-def _read_file(content: bytes, headers: Headers) -> File:
-    found = _FILE_NAME.search(headers.get("content-disposition", ""))
-    name = (unquote(found["quoted"]) if found["quoted"] else found["plain"]) if found else ""
+def read_file(content: bytes, headers: Headers) -> File:
+    """Return a file that was sent, with the name that the service gives it."""
+    told = headers.get("content-disposition", "")
+    plain, quoted = _FILE_NAME.search(told), _FILE_NAME_IN_UTF8.search(told)
+    name = unquote(quoted[1]) if quoted else plain[1] if plain else ""
     return File(content, headers.get("content-type", "application/octet-stream"), name)

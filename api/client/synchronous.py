@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack
 
-from api.client import calls
+from api.client import board_calls, calls
+from api.client.board_calls import ArchiveForm
 from api.client.calls import Call, ClauseLike, File
 from api.client.connection import Connection, Outcome
 from api.client.retries import RetryPolicy
@@ -12,11 +13,16 @@ from api.client.waiting import Waiting, no_one
 from api.images import ImageInput
 from api.schemas import (
     MAX_VALUES,
+    ArchiveTicket,
+    BoardInfo,
+    BoardList,
+    BoardPictures,
     DeletedPicture,
     DuplicateList,
     Facets,
     FieldsInfo,
     FilterIn,
+    FolderList,
     Hit,
     ImageDetail,
     ImageList,
@@ -30,13 +36,18 @@ from api.schemas import (
     ListedImage,
     ModelInfo,
     ModelList,
+    PlaceCounts,
     Problem,
     ProblemKind,
     RootList,
+    RunInfo,
     SearchRequest,
     SearchResponse,
+    SettingList,
     Status,
+    StorageInfo,
     StoredPictures,
+    Suggestions,
     UploadInfo,
 )
 from api.search.options import PictureKeywords, SearchKeywords
@@ -96,6 +107,7 @@ class Client(Connection):
     def search(
         self,
         *asked: str | ClauseLike,
+        q: str | None = None,
         image: "ImageInput | None" = None,
         like: int | None = None,
         upload: str | None = None,
@@ -105,9 +117,10 @@ class Client(Connection):
         """Return a page of the pictures that are like a sum of texts and pictures.
 
         Texts are read as on the command line: "2:雪山" counts twice, "-人" is away from it, and others are one text;
-        `Clause(text=...)` is taken as it is. `image` is a picture file, its bytes or a PIL image, `like` the id of a
-        picture, `upload` that of one that was sent before, `where` an expression or the fields of `FilterIn`. Raises
-        ApiError, and DecodeError for an `image` that cannot be read.
+        `Clause(text=...)` is taken as it is. `q` is one text that is read so by its words, as it is typed into a box:
+        '雪山 2:湖 -"red car"'. `image` is a picture file, its bytes or a PIL image, `like` the id of a picture,
+        `upload` that of one that was sent before, `where` an expression or the fields of `FilterIn`. Raises ApiError,
+        and DecodeError for an `image` that cannot be read.
 
         >>> import xuntu
         >>> client = xuntu.connect("http://127.0.0.1:8000")  # xuntu serve --data data/demo
@@ -115,11 +128,12 @@ class Client(Connection):
         ['chelsea.png']
         >>> client.close()
         """
-        return self._send(calls.search(asked, image, like, where, options, upload))
+        return self._send(calls.search(asked, image, like, where, options, upload, q))
 
     def search_all(
         self,
         *asked: str | ClauseLike,
+        q: str | None = None,
         image: "ImageInput | None" = None,
         like: int | None = None,
         upload: str | None = None,
@@ -129,7 +143,7 @@ class Client(Connection):
         """Yield all hits, which are fetched in pages of `k`. A build that is published meanwhile may repeat some."""
         page: dict[str, Any] | None = {"k": _PAGE, **options}
         while page is not None:
-            answer = self._send(calls.search(asked, image, like, where, page, upload))
+            answer = self._send(calls.search(asked, image, like, where, page, upload, q))
             yield from answer.hits
             page = None if answer.next is None else {**page, "offset": 0, "after": answer.next}
 
@@ -324,11 +338,79 @@ class Client(Connection):
         """
         return self._send(calls.vector(image_id, encoder))
 
+    # Boards and downloads
+
+    def boards(self) -> BoardList:
+        """Return the boards: the favourites, then those first that were changed last. Raises ApiError."""
+        return self._send(board_calls.boards())
+
+    def board(self, board_id: str, *, k: int = 100, after: str = "") -> BoardPictures:
+        """Return a board and a page of its pictures; `after`: `next` of the page before. Raises ApiError."""
+        return self._send(board_calls.board(board_id, k, after))
+
+    def create_board(self, name: str, ids: Sequence[int] = ()) -> BoardInfo:
+        """Make a board, with these pictures. Raises ApiError."""
+        return self._send(board_calls.create_board(name, ids))
+
+    def rename_board(self, board_id: str, name: str) -> BoardInfo:
+        """Call a board something else. Raises ApiError: ProblemError, board_fixed for the favourites."""
+        return self._send(board_calls.rename_board(board_id, name))
+
+    def delete_board(self, board_id: str) -> None:
+        """Delete a board; its pictures stay in the library. Raises ApiError."""
+        self._send(board_calls.delete_board(board_id))
+
+    def add_to_board(self, board_id: str, ids: Sequence[int]) -> BoardInfo:
+        """Put pictures on a board, after those that are there. Raises ApiError."""
+        return self._send(board_calls.add_to_board(board_id, ids))
+
+    def remove_from_board(self, board_id: str, ids: Sequence[int] = (), *, missing: bool = False) -> BoardInfo:
+        """Take pictures off a board; `missing`: also those that the library does not have any more. Raises ApiError."""
+        return self._send(board_calls.remove_from_board(board_id, ids, missing))
+
+    def archive(
+        self, ids: Sequence[int] | None = None, *, board: str | None = None, form: ArchiveForm = "zip", name: str = ""
+    ) -> File:
+        """Return pictures, or those of a board, in one file: zip, csv, json, sheet (JPEG) or pdf. Raises ApiError.
+
+        All of it is held in memory; a large one is fetched as a stream from the address of a ticket.
+        """
+        return self._send(board_calls.archive(ids, board, form, name))
+
+    def archive_ticket(
+        self, ids: Sequence[int] | None = None, *, board: str | None = None, form: ArchiveForm = "zip", name: str = ""
+    ) -> ArchiveTicket:
+        """Return what the same is fetched by for ten minutes, as often as is wanted. Raises ApiError."""
+        return self._send(board_calls.archive_ticket(ids, board, form, name))
+
+    def archived(self, ticket: str) -> File:
+        """Return what a ticket is for. Raises ApiError."""
+        return self._send(board_calls.archived(ticket))
+
     # The library
 
     def roots(self) -> RootList:
         """Return the sources of the library, and the folders that jobs may add. Raises ApiError."""
         return self._send(calls.roots())
+
+    def folders(self, folder: str = "") -> FolderList:
+        """Return the folders in one that jobs may add, as `photos/2024`; without it those that hold them all.
+
+        Raises ApiError: ProblemError, root_not_allowed.
+        """
+        return self._send(calls.folders(folder))
+
+    def progress(self) -> RunInfo:
+        """Return whether anybody writes to the library just now, and how far that has come. Raises ApiError."""
+        return self._send(calls.progress())
+
+    def storage(self) -> StorageInfo:
+        """Return how much room the library takes, and how much is left. Raises ApiError."""
+        return self._send(calls.storage())
+
+    def settings(self) -> SettingList:
+        """Return the settings of the service, and where each comes from. Raises ApiError."""
+        return self._send(calls.settings())
 
     def report(
         self, *, kind: ProblemKind | None = None, code: str | None = None, k: int = 100, cursor: str | None = None
@@ -364,6 +446,7 @@ class Client(Connection):
     def search_facets(  # noqa: PLR0913 - as `search`, and what is counted
         self,
         *asked: str | ClauseLike,
+        q: str | None = None,
         names: Sequence[str] | None = None,
         image: "ImageInput | None" = None,
         like: int | None = None,
@@ -377,7 +460,36 @@ class Client(Connection):
     ) -> Facets:
         """Count as `facets` the values of the fields `names` in the `first` hits of a search. Raises as `search`."""
         how = {"by": by, "folder": folder, "depth": depth, "limit": limit, "first": first}
-        return self._send(calls.search_facets(names, asked, image, like, where, how, options))
+        return self._send(calls.search_facets(names, asked, image, like, where, how, options, q))
+
+    def suggest(self, q: str, *, limit: int = 10) -> Suggestions:
+        """Return what the library has by a name that was begun: tags, places, folders and others. Raises ApiError."""
+        return self._send(calls.suggest(q, limit))
+
+    def places(
+        self, *, where: str | None = None, zoom: int = 2, bounds: str | None = None, limit: int = 1_000
+    ) -> PlaceCounts:
+        """Count the pictures `where` by where they were taken, in the cells of a map at a zoom. Raises ApiError.
+
+        `bounds` is the part of the map, west,south,east,north in degrees; None: all of it.
+        """
+        return self._send(calls.places(where, {"zoom": zoom, "bounds": bounds, "limit": limit}))
+
+    def search_places(
+        self,
+        *asked: str | ClauseLike,
+        image: "ImageInput | None" = None,
+        like: int | None = None,
+        where: str | FilterIn | Mapping[str, Any] | None = None,
+        zoom: int = 2,
+        bounds: str | None = None,
+        limit: int = 1_000,
+        first: int = 1_000,
+        **options: Unpack[SearchKeywords],
+    ) -> PlaceCounts:
+        """Count as `places` the `first` hits of a search. Raises as `search`."""
+        how = {"zoom": zoom, "bounds": bounds, "limit": limit, "first": first}
+        return self._send(calls.search_places(asked, image, like, where, how, options))
 
     def index(self) -> IndexInfo:
         """Return what the library holds and what it was built with. Raises ApiError."""

@@ -21,7 +21,7 @@ def create(
     *,
     name: Annotated[str, typer.Option(help="What the key is called, in lists, logs and metrics.")],
     scopes: Annotated[
-        str, typer.Option(help="What it may do, between commas: search, files, index, admin.")
+        str, typer.Option(help="What it may do, between commas: search, files, boards, index, admin.")
     ] = "search,files",
     rate: Annotated[str | None, typer.Option(help="How often it may ask: 10/s, 60/min, 1000/h, 5000/day.")] = None,
     expires: Annotated[str | None, typer.Option(help="When it ends: 12h, 30d or 8w from now, or a date.")] = None,

@@ -59,6 +59,8 @@ def print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None:
                 "clauses": [read.to_dict() for read in result.clauses],
                 "notes": [{"code": note.code, "message": note.text(language())} for note in result.notes],
                 "next": result.next,
+                "likely": result.likely,
+                "likely_is_least": result.likely_is_least,
             }
         )
         return
@@ -70,6 +72,12 @@ def print_result(result: "SearchResult", *, offset: int, as_json: bool) -> None:
         tell(message("{hidden} duplicates of these are hidden.", hidden=hidden))
     took_ms = result.timings_ms["total"]
     tell(message("{total} pictures ranked in {took_ms:.1f} ms.", total=result.total, took_ms=took_ms))
+    if result.likely is not None:
+        tell(
+            message("At least {likely} of them are likely right.", likely=result.likely)
+            if result.likely_is_least
+            else message("About {likely} of them are likely right.", likely=result.likely)
+        )
 
 
 def _hit_fields(hit: "SearchHit") -> dict[str, Any]:

@@ -21,7 +21,7 @@ from models.foundation.messages import message, os_message
 from models.secret_files import FILE_SUFFIX, is_secret
 
 _PREFIX = "XUNTU_"
-_OWN = {"XUNTU_DEBUG", "XUNTU_UI__API_URL"}
+_OWN = {"XUNTU_DEBUG", "XUNTU_UI__API_URL", "XUNTU_UI__HOSTS", "XUNTU_UI__MANAGE"}
 _ASKING_SECONDS = 3
 _PAGE_PORT = 8501
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")

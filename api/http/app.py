@@ -22,7 +22,9 @@ from api.http.libraries import Libraries
 from api.http.metrics import Metrics
 from api.http.observer import Observer
 from api.http.routes import (
+    archive,
     batch,
+    boards,
     clip_retrieval,
     embeddings,
     fields,
@@ -34,7 +36,10 @@ from api.http.routes import (
     kept_pictures,
     libraries,
     library,
+    operation,
+    places,
     search,
+    suggest,
     thumbnails,
     uploads,
     vectors,
@@ -95,10 +100,15 @@ def create_app(
         redoc_url=None,
     )
     app.state.libraries, app.state.service = served, served.default
-    asked = (search, batch, uploads, images, vectors, thumbnails, files, fields, embeddings)
-    mounted = (*asked, kept_pictures, index, library, jobs)
+    asked = (search, batch, uploads, images, vectors, thumbnails, files, fields, places, suggest, embeddings)
+    mounted = (*asked, archive, boards, kept_pictures, index, library, operation, jobs)
     routers = [("/v1", module.router) for module in mounted]
-    routers += [("/v1", libraries.router), ("", clip_retrieval.router), ("", health.router)]
+    routers += [
+        ("/v1", libraries.router),
+        ("/v1", operation.of_service),
+        ("", clip_retrieval.router),
+        ("", health.router),
+    ]
     if tools:
         routers.append(("", tools.router))
     named = [("/v1/libraries/{library}", module.router) for module in mounted]

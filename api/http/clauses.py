@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from api.http.door.gates import Work
 from api.http.embedding import decode_picture
 from api.http.service import Service
 from api.search.errors import InvalidQuery
-from api.search.query import Clause
+from api.search.options import MAX_CLAUSES
+from api.search.query import Clause, parse_query_text
 from models.foundation.messages import message
 from models.pictures.parts import Box
 
@@ -22,14 +24,25 @@ CROP_DESCRIPTION = "The part of the picture that is asked with, in pixels: from 
 
 
 async def to_clauses(
-    service: Service, given: Sequence[schemas.ClauseIn], uploads: dict[str, bytes] | None = None
+    service: Service, given: Sequence[schemas.ClauseIn], uploads: dict[str, bytes] | None = None, *, typed: str = ""
 ) -> list[Clause]:
     """Return clauses as the engine takes them, files and base64 beside the loop.
 
-    `uploads` are those that this request has read already, to which what is read is added. Raises InvalidQuery or
-    UploadGone.
+    Those of what was `typed` come first, then those that are `given`. `uploads` are those that this request has read
+    already, to which what is read is added. Raises InvalidQuery or UploadGone.
     """
     known = {} if uploads is None else uploads
+    terms = [replace(one, text=_whole(one.text or "")) for one in parse_query_text(typed)]
+    if terms and given and len(terms) + len(given) > MAX_CLAUSES:
+        raise InvalidQuery(
+            message(
+                "q asks for {terms} things, and there are {others} clauses beside it. Together that is too many: the "
+                "most is {most}.",
+                terms=len(terms),
+                others=len(given),
+                most=MAX_CLAUSES,
+            )
+        )
 
     def read(upload_id: str) -> bytes:
         if upload_id not in known:
@@ -37,8 +50,8 @@ async def to_clauses(
         return known[upload_id]
 
     if all(one.image is None and one.upload is None and not isinstance(one.vector, str) for one in given):
-        return [_to_clause(clause, read) for clause in given]
-    return await service.executors.search(lambda: [_to_clause(clause, read) for clause in given])
+        return [*terms, *(_to_clause(clause, read) for clause in given)]
+    return [*terms, *await service.executors.search(lambda: [_to_clause(clause, read) for clause in given])]
 
 
 def count_as_picture(place: Place, clauses: Sequence[schemas.ClauseIn]) -> None:
@@ -61,10 +74,8 @@ def _to_clause(clause: schemas.ClauseIn, read_upload: Callable[[str], bytes]) ->
         if any(one is not None for one in (clause.text, image, clause.image_id, clause.vector)):
             raise InvalidQuery(message("A clause with an upload takes no text, image, image_id or vector."))
         image = read_upload(clause.upload)
-    # JSON can hold half a character, which says nothing.
-    text = None if clause.text is None else clause.text.encode("utf-8", "ignore").decode()
     return Clause(
-        text=text,
+        text=None if clause.text is None else _whole(clause.text),
         image=image,
         image_id=clause.image_id,
         weight=clause.weight,
@@ -72,6 +83,11 @@ def _to_clause(clause: schemas.ClauseIn, read_upload: Callable[[str], bytes]) ->
         vector=_unpack(clause.vector) if isinstance(clause.vector, str) else clause.vector,
         encoder=clause.encoder,
     )
+
+
+def _whole(text: str) -> str:
+    """Return a text without halves of characters, which JSON can hold, and which say nothing."""
+    return text.encode("utf-8", "ignore").decode()
 
 
 def _unpack(packed: str) -> list[float]:

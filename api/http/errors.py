@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from api.boards.errors import BoardFixed, BoardFull, BoardNotFound, BoardsUnavailable, TooManyBoards
 from api.http.headers import PROTECTION
 from api.http.jobs.errors import JobError, JobNotFound, NoDuplicatesReport, RootNotAllowed, TooManyJobs
 from api.http.kept_pictures.errors import KeepingOff, NoRoom, NotUploaded, UnreadKind, UploadError, UploadFolderError
@@ -26,6 +27,7 @@ from api.http.refusals import (
     TokenNeeded,
     TooManyRequests,
 )
+from api.http.tickets.errors import TicketsUnavailable, TicketUnknown
 from api.schemas import Problem
 from api.search.errors import (
     AddressNotFetched,
@@ -80,6 +82,13 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (NoRoom, 507),
     (UploadFolderError, 503),
     (UploadError, 422),
+    (BoardNotFound, 404),
+    (BoardFixed, 409),
+    (TooManyBoards, 409),
+    (BoardFull, 409),
+    (BoardsUnavailable, 503),
+    (TicketUnknown, 404),
+    (TicketsUnavailable, 507),
     (ImageTooLarge, 413),
     (DecodeError, 422),
     (UnknownWords, 422),

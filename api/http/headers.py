@@ -29,7 +29,10 @@ _PAGE_POLICY: Final = (
 )
 _COMPRESSED_FROM: Final = 1024  # bytes
 # Whatever is sent but JSON: it is small, packed already, or sent bit by bit.
-_NOT_COMPRESSED: Final = ("image/*", "video/*", "audio/*", "text/*", "multipart/*", "application/octet-stream")
+_NOT_COMPRESSED: Final = (
+    *("image/*", "video/*", "audio/*", "text/*", "multipart/*"),
+    *("application/octet-stream", "application/zip", "application/pdf"),
+)
 IS_HEAD: Final = "xuntu.head"  # in a scope: the body will not be sent
 
 

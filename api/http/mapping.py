@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel
 
 from api import schemas
+from api.boards.boards import with_board
 from api.config import DEFAULT_LIBRARY
 from api.http.door.admission import Place
 from api.http.errors import language_of
@@ -59,14 +60,19 @@ async def to_filter(
 ) -> Filter | None:
     """Return conditions as the engine takes them, read beside the loop: the catalog is asked which fields it has.
 
-    Without conditions nothing is asked. Raises InvalidFilter.
+    Without conditions nothing is asked. Raises InvalidFilter and BoardNotFound.
     """
     given = [one for one in (where, extra) if isinstance(one, schemas.FilterParams)]
     has_text = isinstance(where, str) and bool(where.strip())
     if not has_text and not any(_has_conditions(one) for one in given):
         return None
     engine = service.serving.engine
-    return await service.executors.search(lambda: read_filter(engine.fields(), where, extra))
+
+    def read() -> Filter | None:
+        read = read_filter(with_board(engine.fields()), where, extra)
+        return service.boards.narrow(read, engine.opened, engine.holds)
+
+    return await service.executors.search(read)
 
 
 def _has_conditions(given: schemas.FilterParams) -> bool:
@@ -91,21 +97,15 @@ def read_filter(
 
 
 def _conditions(fields: schemas.FilterParams) -> Iterator[tuple[str, str, str]]:
-    if fields.path is not None:
-        yield "path", "=", fields.path
-    for name, choices in (("format", fields.formats), ("colour", fields.colours), ("tag", fields.tags)):
-        for choice in choices or ():
-            yield name, "=", choice
+    choices = (("format", fields.formats), ("colour", fields.colours), ("tag", fields.tags))
+    given: list[tuple[str, str, Any]] = [("path", "=", fields.path), ("board", "=", fields.board)]
+    given += [(name, "=", choice) for name, several in choices for choice in several or ()]
     for name in ("width", "height", "aspect"):
-        for bound, operator in (("min", ">="), ("max", "<=")):
-            value = getattr(fields, f"{bound}_{name}")
-            if value is not None:
-                yield name, operator, str(value)
+        given += [(name, ">=", getattr(fields, f"min_{name}")), (name, "<=", getattr(fields, f"max_{name}"))]
     for name in ("taken", "modified"):
-        for bound, operator in (("from", ">="), ("to", "<=")):
-            value = getattr(fields, f"{name}_{bound}")
-            if value is not None:
-                yield name, operator, value
+        given += [(name, ">=", getattr(fields, f"{name}_from")), (name, "<=", getattr(fields, f"{name}_to"))]
+    given.append(("location", "=", fields.bounds))
+    yield from ((name, operator, str(value)) for name, operator, value in given if value is not None)
 
 
 def _further_conditions(given: schemas.FilterIn) -> Iterator[tuple[str, str, str]]:
@@ -127,6 +127,8 @@ def to_response(result: SearchResult, *, language: str) -> schemas.SearchRespons
         hits=list(map(_to_hit, result.hits)),
         nearest=list(map(_to_hit, result.nearest)),
         total=result.total,
+        likely=result.likely,
+        likely_is_least=result.likely_is_least,
         next_offset=end if result.hits and result.more else None,
         next=result.next,
         timings_ms=schemas.Timings(**result.timings_ms),

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from api.boards.boards import LibraryBoards
+from api.boards.store import BoardStore
 from api.config import DEFAULT_LIBRARY, Settings
 from api.http.decoding.gate import Decoding
 from api.http.executors import Executors
@@ -21,6 +23,8 @@ from api.http.jobs.records import JobRecord
 from api.http.jobs.webhook import Webhook
 from api.http.metrics import Metrics
 from api.http.shared import Batchers, Shared
+from api.http.suggesting import SuggestionTables
+from api.http.tickets.store import TicketStore
 from api.search.encoders import EncoderSpace, EncoderTowers, load_encoders
 from api.search.engine import SearchEngine
 from api.search.pictures import PictureToDecode, QueryPictures
@@ -121,6 +125,9 @@ class Service:
             max_bytes=settings.api.uploads_bytes,
             max_age_s=3_600 * settings.api.uploads_hours,
         )
+        self.boards = LibraryBoards(BoardStore(self._layout.boards))
+        self.tickets = TicketStore(self._layout.tickets)
+        self.suggestions = SuggestionTables()
         self._clean_at = 0.0  # when uploads are to be looked through
         self._serving: Serving | None = None
         self._failed: str | None = None  # the build that could not be opened,
@@ -165,6 +172,7 @@ class Service:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._follower
         self.fetches.close()
+        await self.suggestions.stop()
         if self._owns_shared:
             self._shared.close()
 

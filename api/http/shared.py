@@ -97,7 +97,12 @@ class Shared:
 
 def _admission(settings: ApiSettings, metrics: Metrics) -> Admission:
     """Return the door's count of requests, which is shown among the metrics."""
-    limits = {Work.TEXT: settings.max_texts, Work.PICTURE: settings.max_pictures, Work.FILE: settings.max_files}
+    limits = {
+        Work.TEXT: settings.max_texts,
+        Work.PICTURE: settings.max_pictures,
+        Work.FILE: settings.max_files,
+        Work.ARCHIVE: settings.max_archives,
+    }
     largest = 2 * settings.max_upload_bytes + SMALL_BODY  # one request always fits
 
     def show(work: Work | None) -> None:

@@ -8,5 +8,6 @@ class Scope(StrEnum):
 
     SEARCH = "search"
     FILES = "files"
+    BOARDS = "boards"
     INDEX = "index"
     ADMIN = "admin"

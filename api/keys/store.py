@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from api.keys.errors import KeyNameTaken, KeysUnreadable, UnknownKey
 from api.keys.records import KeyRecord, sort_records
+from api.keys.scopes import Scope
 from indexer.library.errors import LibraryUnwritable
 from models.foundation.files import replace_file
 from models.foundation.messages import os_message
@@ -20,9 +21,22 @@ from models.foundation.messages import os_message
 _OWNER_ONLY = 0o600
 
 
+# Those that there were before boards: a key that had all of them may do all that there is now.
+_FIRST_SCOPES = frozenset({Scope.SEARCH, Scope.FILES, Scope.INDEX, Scope.ADMIN})
+
+
 class _KeysFile(BaseModel):
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 2
     keys: list[KeyRecord] = []
+
+    def list_keys(self) -> list[KeyRecord]:
+        """Return the keys with the scopes that they have by now."""
+        if self.version > 1:
+            return self.keys
+        return [
+            one.model_copy(update={"scopes": frozenset(Scope)}) if one.scopes >= _FIRST_SCOPES else one
+            for one in self.keys
+        ]
 
 
 def read_keys(path: Path) -> list[KeyRecord] | None:
@@ -31,7 +45,7 @@ def read_keys(path: Path) -> list[KeyRecord] | None:
     Raises KeysUnreadable.
     """
     try:
-        return sort_records(_KeysFile.model_validate_json(path.read_bytes()).keys)
+        return sort_records(_KeysFile.model_validate_json(path.read_bytes()).list_keys())
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:

@@ -43,7 +43,13 @@ class LibraryTools:
     async def search(
         self,
         context: Context[Any, Any],
-        text: Annotated[str, Field(description="What is in the picture, in Chinese or English, as a person says it")],
+        text: Annotated[
+            str,
+            Field(
+                description='What is in the picture, in Chinese or English, as a person says it. -word or -"a phrase" '
+                "leads away from it, 2:word counts twice"
+            ),
+        ],
         k: Count = 10,
         where: Where = None,
         offset: Offset = 0,
@@ -55,8 +61,9 @@ class LibraryTools:
         Dates, places, names of files, text in pictures and negation (without people, 不要水印) are understood.
         """
         async with self._asking(context) as client:
+            asked = [] if text.strip() else [text]  # which is refused: nothing was said
             found = await client.search(
-                text, where=where, k=k, offset=offset, hide_duplicates=hide_duplicates, sort=sort
+                *asked, q=text, where=where, k=k, offset=offset, hide_duplicates=hide_duplicates, sort=sort
             )
         return shorten(found)
 

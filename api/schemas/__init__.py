@@ -17,6 +17,20 @@ from api.schemas.answers import (
 )
 from api.schemas.base import MAX_CHOICES, MAX_WHERE_CHARS, Language, Likelihood, Region, Strict, with_options
 from api.schemas.batches import BatchRequest, BatchResponse
+from api.schemas.boards import (
+    ArchiveRequest,
+    ArchiveTicket,
+    BoardAddition,
+    BoardInfo,
+    BoardList,
+    BoardNaming,
+    BoardPicture,
+    BoardPictures,
+    BoardRemoval,
+    ExportedPicture,
+    ExportedPictures,
+    NewBoard,
+)
 from api.schemas.clip_retrieval import MAX_METADATA, KnnHit, KnnRequest, MetadataRequest, PictureMetadata
 from api.schemas.embeddings import (
     MAX_EMBEDDINGS,
@@ -30,7 +44,7 @@ from api.schemas.embeddings import (
     ModelList,
 )
 from api.schemas.explanations import ExplainedRank, ExplainedScore, ExplainedShare, HitExplanation
-from api.schemas.jobs import JobInfo, JobKind, JobList, JobProgress, JobRequest
+from api.schemas.jobs import JobInfo, JobKind, JobList, JobProgress, JobRequest, RunInfo
 from api.schemas.kept_pictures import DeletedPicture, StoredPicture, StoredPictures
 from api.schemas.library import (
     EncoderInfo,
@@ -44,7 +58,9 @@ from api.schemas.library import (
     Reliability,
     Told,
 )
+from api.schemas.operation import FolderInfo, FolderList, SettingInfo, SettingList, SettingSource, StorageInfo
 from api.schemas.pictures import Colour, ImageDetail, ImageList, ListedImage, ShownValue
+from api.schemas.places import CellOptions, MapBounds, PlaceCell, PlaceCounts, PlacesRequest
 from api.schemas.problems import (
     DuplicateList,
     DuplicatePicture,
@@ -56,6 +72,7 @@ from api.schemas.problems import (
 )
 from api.schemas.queries import (
     MAX_VALUES,
+    TYPED,
     ClauseIn,
     CountOptions,
     Date,
@@ -65,22 +82,44 @@ from api.schemas.queries import (
     SearchRequest,
 )
 from api.schemas.service import LibraryList, LibrarySummary, Problem, Status
+from api.schemas.suggestions import Suggestion, Suggestions
 from api.schemas.uploads import UploadInfo
 from api.schemas.vectors import ImageVector
-from api.search.options import MAX_CLAUSES, OPTIONS, AddressParameter, Match, Option, SearchOptions
+from api.search.options import (
+    MAX_CLAUSES,
+    MAX_QUERY_CHARS,
+    OPTIONS,
+    AddressParameter,
+    Match,
+    Option,
+    SearchOptions,
+)
+from api.search.terms import QueryTerm, read_query_text, write_query_text
 
-# The page shares the options as well: its address is made of them.
+# The page shares the options as well: its address is made of them; and what is typed is read alike everywhere.
 __all__ = [
     "MAX_CHOICES",
     "MAX_CLAUSES",
     "MAX_EMBEDDINGS",
     "MAX_METADATA",
+    "MAX_QUERY_CHARS",
     "MAX_VALUES",
     "MAX_WHERE_CHARS",
     "OPTIONS",
+    "TYPED",
     "AddressParameter",
+    "ArchiveRequest",
+    "ArchiveTicket",
     "BatchRequest",
     "BatchResponse",
+    "BoardAddition",
+    "BoardInfo",
+    "BoardList",
+    "BoardNaming",
+    "BoardPicture",
+    "BoardPictures",
+    "BoardRemoval",
+    "CellOptions",
     "ClauseIn",
     "ClauseRead",
     "Colour",
@@ -98,6 +137,8 @@ __all__ = [
     "ExplainedRank",
     "ExplainedScore",
     "ExplainedShare",
+    "ExportedPicture",
+    "ExportedPictures",
     "Facet",
     "FacetRequest",
     "FacetValue",
@@ -106,6 +147,8 @@ __all__ = [
     "FieldsInfo",
     "FilterIn",
     "FilterParams",
+    "FolderInfo",
+    "FolderList",
     "FoundIn",
     "FoundMoment",
     "Hit",
@@ -129,33 +172,48 @@ __all__ = [
     "LibrarySummary",
     "Likelihood",
     "ListedImage",
+    "MapBounds",
     "Match",
     "MetadataRequest",
     "ModelInfo",
     "ModelList",
     "Negation",
+    "NewBoard",
     "Note",
     "Option",
     "Part",
     "PictureMetadata",
+    "PlaceCell",
+    "PlaceCounts",
+    "PlacesRequest",
     "Problem",
     "ProblemKind",
     "Quality",
+    "QueryTerm",
     "Region",
     "Reliability",
     "RootInfo",
     "RootList",
+    "RunInfo",
     "SearchOptions",
     "SearchRequest",
     "SearchResponse",
+    "SettingInfo",
+    "SettingList",
+    "SettingSource",
     "ShownValue",
     "SpanRead",
     "Status",
+    "StorageInfo",
     "StoredPicture",
     "StoredPictures",
     "Strict",
+    "Suggestion",
+    "Suggestions",
     "Timings",
     "Told",
     "UploadInfo",
+    "read_query_text",
     "with_options",
+    "write_query_text",
 ]

@@ -114,10 +114,17 @@ class SpanRead(BaseModel):
 class ClauseRead(BaseModel):
     """A clause as it was searched, read from the clause at `source` (from 0); a negative weight means away from it.
 
+    The terms of `q` are the first of those that are asked for, then the clauses follow.
     The text is null for a picture, the id too for one that was sent.
     """
 
     source: int
+    at: tuple[int, int] | None = Field(
+        None,
+        description="Where in `q` stands what it was read from: from a character (a code point) and to before another, "
+        "with sign, weight and quotation marks. Of words that stand apart it is from the first to the last; null: a "
+        "clause that was given by itself",
+    )
     text: str | None
     image_id: int | None
     weight: float
@@ -135,11 +142,17 @@ class SearchResponse(BaseModel):
     none of the pictures is right), `cannot_tell` (nothing was left out), `unknown_words` (left out of the query),
     `names` (of persons, brands, places or works; left out, as the encoder does not know them in pictures), `turned`
     (the picture looks like one of the library when it is turned, and was searched with so) and others.
+
+    `likely`, with `count_likely`, is how many hits of all pages have a relevance of 0.5 and more; where words rank as
+    well, of those that do not say them. It is null where relevance is not told. With `likely_is_least` there may be
+    more: all pictures that were looked at for it, the first 1,000, are likely.
     """
 
     hits: list[Hit]
     nearest: list[Hit] = []
     total: int
+    likely: int | None = Field(None, description="How many hits are rather right than wrong, with `count_likely`")
+    likely_is_least: bool = Field(False, description="Whether `likely` is only the least that there are")
     next_offset: int | None
     next: str | None = Field(None, description="Where the next page begins, as `after`; null after the last")
     timings_ms: Timings

@@ -21,8 +21,8 @@ _Search = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "descripti
 class BatchRequest(Strict):
     """Searches that are answered together, each as the body of POST /v1/search.
 
-    Together they have at most 256 clauses, 32,000 characters of text, 5,000 hits (k), and 1,000,000 hits to pass over
-    (offset).
+    Together they have at most 256 clauses (what `q` says counted with them), 32,000 characters of text, 5,000 hits (k),
+    and 1,000,000 hits to pass over (offset).
     """
 
     searches: list[_Search] = Field(min_length=1, max_length=MAX_SEARCHES)

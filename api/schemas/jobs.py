@@ -66,6 +66,18 @@ class JobInfo(BaseModel):
     result: dict[str, Any] | None = Field(None, description="What it has done, as `--json` of the command says it")
 
 
+class RunInfo(BaseModel):
+    """Whether anybody writes to the library just now, a job or a command of a person, and how far that has come.
+
+    `pictures`: how many are searched by now; they grow while a first build goes on.
+    """
+
+    is_running: bool
+    progress: JobProgress | None = None
+    message: str = Field("", description="How far it has come, in the language of the request")
+    pictures: int = 0
+
+
 class JobList(BaseModel):
     """The jobs that are kept, the latest first."""
 

@@ -12,6 +12,11 @@ MAX_VALUES = 1_000  # of a facet
 MAX_DEPTH = 8
 MAX_COUNTED = 10_000  # hits
 
+TYPED = (
+    "What is in the picture, in Chinese or English. `2:word` counts twice, `-word` is away from it, `-0.5:word` by "
+    'half; a phrase stands in quotation marks: `-"red car"`'
+)
+
 Date = Annotated[str, Field(max_length=40)]
 
 
@@ -41,6 +46,7 @@ class FilterParams(Strict):
     path: str | None = Field(
         None, max_length=MAX_WHERE_CHARS, description="Prefix of the path below the root, such as 2024/"
     )
+    board: str | None = Field(None, max_length=MAX_WHERE_CHARS, description="The id of a board; a|b is either of two")
     formats: list[str] | None = Field(
         None, max_length=MAX_CHOICES, description="jpeg, png, webp, gif, bmp, tiff, heif, avif"
     )
@@ -60,6 +66,11 @@ class FilterParams(Strict):
     taken_to: Date | None = Field(None, description="Last day or moment, inclusive")
     modified_from: Date | None = None
     modified_to: Date | None = None
+    bounds: str | None = Field(
+        None,
+        max_length=MAX_WHERE_CHARS,
+        description="Taken in this part of the map, in degrees: west,south,east,north; west may lie beyond east",
+    )
 
 
 class FilterIn(FilterParams):
@@ -77,8 +88,12 @@ class FilterIn(FilterParams):
 
 @with_options()
 class SearchRequest(Strict):
-    """A sum of weighted clauses. Without any, all pictures that satisfy the conditions are listed, in an order."""
+    """A sum of what `q` says and of weighted clauses, at most 16 together.
 
+    Without any, all pictures that satisfy the conditions are listed, in an order.
+    """
+
+    q: str = Field("", description=TYPED)
     clauses: list[ClauseIn] = Field([], max_length=MAX_CLAUSES)
     where: FilterIn | Annotated[str, Field(max_length=MAX_WHERE_CHARS)] | None = Field(
         None, description="Conditions, or the same as an expression"
@@ -97,7 +112,7 @@ class CountOptions(Strict):
 
 
 class FacetRequest(SearchRequest, CountOptions):
-    """A search, and what is counted of its hits; without clauses, of all pictures that satisfy the conditions.
+    """A search, and what is counted of its hits; without `q` and clauses, of all pictures that satisfy the conditions.
 
     What says which page it is (k, offset, after) and its order mean nothing here.
     """

@@ -34,6 +34,7 @@ class ReadClause:
         negation = self.negation
         return {
             "source": self.source,
+            "at": self.clause.at,
             "text": self.clause.text,
             "image_id": self.clause.image_id,
             "weight": round(self.clause.weight, 6),
@@ -72,11 +73,11 @@ def _read(source: int, clause: Clause) -> Iterator[ReadClause]:
         yield from _as_it_is(source, clause)
         return
     if reading.positive:
-        yield from _as_it_is(source, Clause(text=reading.positive, weight=clause.weight))
+        yield from _as_it_is(source, Clause(text=reading.positive, weight=clause.weight, at=clause.at))
     weight = -clause.weight * NEGATION_WEIGHT / len(reading.negatives) ** 0.5
     for negative in reading.negatives:
         yield ReadClause(
-            clause=Clause(text=negative.text, weight=weight),
+            clause=Clause(text=negative.text, weight=weight, at=clause.at),
             source=source,
             language=detect_language(negative.text),
             negation=negative,

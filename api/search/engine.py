@@ -23,6 +23,7 @@ from api.search.results import HitPart, SearchResult
 from api.search.routing import Router
 from api.search.stages import run_now, run_search
 from indexer.library.annotations.fields import FieldSet
+from indexer.library.catalog.cells import CountedPoints
 from indexer.library.catalog.counts import Counts
 from indexer.library.catalog.records import ImageRow
 from indexer.library.filters import Filter
@@ -66,6 +67,7 @@ class SearchEngine:
         self._planner = Planner(opened, self.spaces, self._router, limits or DecodeLimits())
         self._ranker = Ranker(opened, self.spaces)
         self.counts: Kept[Hashable, Counts] = Kept(_KEPT_COUNTS)  # of values, as facets.py has them
+        self.points: Kept[Hashable, CountedPoints] = Kept(_KEPT_COUNTS)  # of maps, as places.py has them
         self._lister = Lister(opened, Orders(opened.catalog, self._ranker.holds), self._ranker.duplicates)
 
     @classmethod

@@ -179,15 +179,23 @@ def why_not_read(image_id: int, error: Exception) -> SearchError:
 
 
 class AddressWithheld(SearchError):
-    """A picture at an address that is not given out, and `why`: none are, it would let others in, or it is large."""
+    """A picture at an address that is not given out, and `why`.
+
+    None are, they are not fetched but for clients to be sent there, it would let others in, or it is large.
+    """
 
     code = "address_withheld"
 
-    def __init__(self, image_id: int, why: Literal["off", "secret", "large"]) -> None:
+    def __init__(self, image_id: int, why: Literal["off", "redirect", "secret", "large"]) -> None:
         self.image_id, self.why = image_id, why
         said = {
             "off": message(
                 "Picture {image_id} lies at an address, and this service gives out none: XUNTU_API__ADDRESSES=off",
+                image_id=image_id,
+            ),
+            "redirect": message(
+                "Picture {image_id} lies at an address, and this service fetches none: it sends clients there, one "
+                "picture at a time.",
                 image_id=image_id,
             ),
             "secret": message(

@@ -18,6 +18,7 @@ MAX_PLAIN = 32
 MAX_FIELDS = 32
 MAX_CURSOR = 4_000  # characters
 MAX_CLAUSES = 16  # not an option: how many things one query may ask for
+MAX_QUERY_CHARS = 8_000  # nor this: of what is typed for all of them
 
 # What a piece of a text is read as. scene: what a picture shows; the others are what vectors do not know: words that
 # are to be there as they stand, the name of a file, a plate or another number, a date, a place, that it is a video.
@@ -152,6 +153,7 @@ class SearchOptions:
         description="Put the hits that were found in the order of a field, such as taken or -rating (a minus: the "
         "highest first); which they are it does not change. Where nothing is searched for, it is the order of all",
         flag="--sort",
+        address=AddressParameter(name="sort"),
     )
     match: Match = _declare(  # noqa: RUF009 - a field
         "auto",
@@ -209,6 +211,12 @@ class SearchOptions:
         "correction adds",
         flag="--explain",
     )
+    count_likely: bool = _declare(
+        False,
+        description="Say how many hits are rather right than wrong (a relevance of 0.5 and more), of those pages that "
+        "follow too, where that can be told; looked for among the first 1,000",
+        flag="--count-likely",
+    )
 
 
 def _list_options() -> tuple[Option, ...]:
@@ -235,6 +243,7 @@ class PictureKeywords(TypedDict, total=False):
     hide_duplicates: bool
     encoders: Sequence[str]
     explain: bool
+    count_likely: bool
 
 
 class SearchKeywords(PictureKeywords, total=False):

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.search.errors import InvalidQuery
-from api.search.options import MAX_CLAUSES, OPTIONS, Option, SearchOptions
-from api.search.terms import read_terms
+from api.search.options import MAX_CLAUSES, MAX_QUERY_CHARS, OPTIONS, Option, SearchOptions
+from api.search.terms import read_query_text, read_terms
 from indexer.library.filters import Filter
 from models.foundation.messages import message
 from models.pictures.parts import Box
 
 MAX_TEXT_CHARS = 500
-_OF_A_PAGE = ("k", "offset", "after", "fields")
+_OF_A_PAGE = ("k", "offset", "after", "fields", "count_likely")
 MAX_HIDING = 10_000  # offset and k together, where duplicates are hidden: all better hits are compared
 
 
@@ -23,7 +23,8 @@ class Clause:
 
     A negative weight means away from it. `crop` is the part of a picture that is asked with, None for all of it, in
     pixels of the upright picture. `vector` is one of the space of `encoder`, which is to be named where a library has
-    several; it counts by its direction alone.
+    several; it counts by its direction alone. `at` is where it stands in the text that it was read from, from and to
+    before a character, None where it was given by itself.
     """
 
     text: str | None = None
@@ -33,6 +34,7 @@ class Clause:
     crop: Box | None = None
     vector: Sequence[float] | None = None
     encoder: str | None = None
+    at: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if sum(part is not None for part in (self.text, self.image, self.image_id, self.vector)) != 1:
@@ -154,3 +156,16 @@ def parse_terms(terms: Sequence[str]) -> list[Clause]:
     Words without sign and weight are one text, as they would be inside quotes; the 16 of 16:9 is no weight.
     """
     return [Clause(text=text, weight=weight) for text, weight in read_terms(terms)]
+
+
+def parse_query_text(text: str) -> list[Clause]:
+    """Read what was typed into one box, as `read_query_text` does: `雪山 2:湖 -人`. Raises InvalidQuery."""
+    if len(text) > MAX_QUERY_CHARS:
+        raise InvalidQuery(
+            message(
+                "The text is too long: {length} characters; the most is {most}.",
+                length=len(text),
+                most=MAX_QUERY_CHARS,
+            )
+        )
+    return [Clause(text=one.text, weight=one.weight, at=(one.start, one.end)) for one in read_query_text(text)]

@@ -19,20 +19,28 @@ from api.search.fusion import Fusion
 from api.search.plan import Encoded, EncoderPlan, Plan, sum_parts
 from api.search.query import Query
 from api.search.reasons import find_reasons
-from api.search.relevance_scoring import Judgement, RelevanceScorer, cannot_tell, make_relevance_scorer, no_good_match
+from api.search.relevance_scoring import (
+    Judgement,
+    RelevanceScorer,
+    cannot_tell,
+    depth_of,
+    make_relevance_scorer,
+    no_good_match,
+)
 from api.search.results import HitMoment, HitPart, Reason, SearchHit, SearchNote, SearchResult
 from api.search.retrievers.vectors import VectorRetriever
 from api.search.retrievers.words import WordRetriever
 from indexer.library.catalog.lists import read_facts
 from indexer.library.catalog.sorting import read_sort
 from indexer.library.filters import Filter
+from indexer.library.index.base import SCORE_DECIMALS
 from indexer.library.index.port import Mask, Selection
 from indexer.library.index.selection import FilterSelection
 from indexer.library.opened import OpenBuild
 from models.foundation.messages import message
 from models.foundation.vectors import Ids
 from models.pictures.parts import is_region
-from models.relevance.mixture import DEPTH
+from models.relevance.curves import GOOD_MATCH
 
 _CACHED_FILTERS = 32
 _NOT_JUDGED: Judgement = (None, None)
@@ -74,12 +82,15 @@ class Ranker:
         told = query.min_relevance is None and not query.offset and not plan.matches.any
         if scorer and hits and told and scorer.lacks_match:
             notes.append(no_good_match(None))
+        likely, is_least = self._count_likely(plan, found)
         done = time.perf_counter()
         names = names or list(self._spaces)[:1]
         build = self._opened.manifest.build
         return SearchResult(
             hits=hits,
             total=page.total,
+            likely=likely,
+            likely_is_least=is_least,
             offset=query.offset,
             more=page.more,
             next=write_next(plan.question, build, query.offset + query.k) if hits and page.more else None,
@@ -96,6 +107,23 @@ class Ranker:
             nearest=nearest,
             notes=[*plan.notes, *turned[:1], *notes],
         )
+
+    def _count_likely(self, plan: Plan, found: "_RankedPage") -> tuple[int | None, bool]:
+        """Return how many hits are rather right than wrong, None where that is not told, and whether it is the least.
+
+        What says the words, where they rank as well, has no relevance and is not counted.
+        """
+        query, scorer = plan.query, found.scorer
+        if not query.count_likely or scorer is None or not scorer.shows_relevance:
+            return None, False
+        ids, is_least = scorer.find_likely(max(GOOD_MATCH, query.min_relevance or 0.0))
+        if found.fusion:
+            ids = ids[~np.isin(ids, found.fusion.said)]
+        if query.min_score is not None:
+            asked = found.retrievers[0].query
+            scores = scorer.index.score(asked.vector, ids, offset_weight=asked.offset_weight)
+            ids = ids[scores.round(SCORE_DECIMALS) >= np.float32(query.min_score)]
+        return len(ids), is_least
 
     def find_ids(self, plan: Plan, encoded: Mapping[str, Encoded], most: int) -> tuple[Ids, int]:
         """Return the ids of the first `most` hits, best first, and how many there are. Raises InvalidQuery."""
@@ -136,7 +164,7 @@ class Ranker:
         query = plan.query
         if query.match != "vector" or len(retriever.parts) > 1 or retriever.space.calibration.get() is None:
             return retriever
-        return retriever.look_ahead(plan, where, max(DEPTH, end))
+        return retriever.look_ahead(plan, where, max(depth_of(plan), end))
 
     def _make_relevance_scorer(
         self, plan: Plan, retriever: VectorRetriever, where: Selection | None

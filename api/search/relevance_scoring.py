@@ -6,7 +6,7 @@ a query leads away from changes the order of hits, not what they are hits of, an
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from api.search.calibration_file import Curves
 from api.search.duplicate_collapse import Scores
 from api.search.plan import Plan, QueryPart, QueryVector
 from api.search.results import SearchNote
+from api.search.retrievers.retriever import Ranking
 from api.search.retrievers.vectors import VectorRetriever
 from indexer.library.index.base import SCORE_DECIMALS
 from indexer.library.index.port import Selection, VectorIndex
@@ -23,15 +24,22 @@ from models.foundation.vectors import Ids
 from models.relevance.curves import KINDS, Fit, Likelihood, QueryFit, word_for
 from models.relevance.mixture import DEPTH, Floats
 
+LOOKED_AT = 1_000  # first hits among which those are counted that are likely right
+
 Judgement = tuple[float | None, Likelihood | None]  # of a hit: its relevance, and what it is called; None: not said
 
 
 @dataclass(frozen=True, slots=True)
 class WantedClause:
-    """A thing that is looked for: what its scores say in this library, and its query to the index."""
+    """A thing that is looked for: what its scores say in this library, and its query to the index.
+
+    `first` are the pictures that are nearest to it alone, of `total` that there are.
+    """
 
     fit: QueryFit
     query: QueryVector
+    first: Ranking = field(default_factory=lambda: Ranking(np.empty(0, np.int64), np.empty(0, np.float32)))
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +67,37 @@ class RelevanceScorer:
         """Return what is said of hits; `scores` (n,) are those they are ranked by."""
         if not len(ids):
             return []
-        least = np.min([one.fit.relevances(self._score(one, ids, scores)) for one in self.wanted], axis=0)
+        least = self._find_least(ids, scores)
         has_words = all(one.fit.fit.has_words for one in self.wanted)
         return [
             (value if self.shows_relevance else None, word_for(value) if has_words else None)
             for value in least.tolist()
         ]
 
+    def find_likely(self, relevance: float) -> tuple[Ids, bool]:
+        """Return the pictures that are at least so relevant, and whether there may be more than those.
+
+        What is so relevant to all that is looked for is among what is to the one thing that has fewest: the others are
+        asked about those alone. There may be more where all of its first are.
+        """
+        reached = [one.fit.relevances(_rounded(one.first.scores)) >= relevance for one in self.wanted]
+        fewest = min(range(len(reached)), key=lambda place: int(reached[place].sum()))
+        one, there = self.wanted[fewest], reached[fewest]
+        ids, scores = one.first.ids[there], one.first.scores[there]
+        held = self.index.holds(ids)
+        ids, scores = ids[held], scores[held]
+        found = ids[self._find_least(ids, scores) >= relevance] if len(ids) else ids
+        return found, bool(there.all()) and len(there) < one.total
+
+    def _find_least(self, ids: Ids, scores: Scores) -> Floats:
+        """Return how relevant pictures are to what they are least relevant to of what is looked for."""
+        found: Floats = np.min([one.fit.relevances(self._score(one, ids, scores)) for one in self.wanted], axis=0)
+        return found
+
     def _score(self, one: WantedClause, ids: Ids, scores: Scores) -> Floats:
         if not self.ranks:
             scores = self.index.score(one.query.vector, ids, offset_weight=one.query.offset_weight)
-        rounded: Floats = scores.round(SCORE_DECIMALS).astype(np.float64)
-        return rounded
+        return _rounded(scores)
 
     def score_for(self, relevance: float) -> float | None:
         """Return the least score of a hit that is so relevant; None where scores do not say it."""
@@ -88,6 +115,16 @@ class RelevanceScorer:
             found = self.index.search(query.vector, count, where=where, offset_weight=query.offset_weight)
             where = IdSelection(found.ids[0][(found.ids[0] >= 0) & (found.scores[0] >= np.float32(least))])
         return where
+
+
+def _rounded(scores: Scores) -> Floats:
+    rounded: Floats = scores.round(SCORE_DECIMALS).astype(np.float64)
+    return rounded
+
+
+def depth_of(plan: Plan) -> int:
+    """Return how many of the first hits are looked at, to tell how relevant hits are, and how many are likely."""
+    return LOOKED_AT if plan.query.count_likely else DEPTH
 
 
 def make_relevance_scorer(
@@ -111,9 +148,9 @@ def make_relevance_scorer(
         if fit is None:
             return None
         alone = retriever if ranks else _ask_alone(retriever, part, hub_correction=hub_correction)
-        first = alone.retrieve(plan, where, DEPTH).scores.astype(np.float64)
-        read = fit.read(first, alone.count(plan, where), curves.level(fit, part.vector))
-        wanted.append(WantedClause(read, part.as_query(hub_correction=hub_correction)))
+        first, total = alone.retrieve(plan, where, depth_of(plan)), alone.count(plan, where)
+        read = fit.read(first.scores[:DEPTH].astype(np.float64), total, curves.level(fit, part.vector))
+        wanted.append(WantedClause(read, part.as_query(hub_correction=hub_correction), first, total))
     return RelevanceScorer(retriever.index, wanted, ranks)
 
 

@@ -114,7 +114,8 @@ class SearchResult:
     `offset` of them; `more`: there are hits after it, and `next` is a cursor to them. `encoders` are those that
     answered, first the one whose scores are shown, which is `encoder`; "" where nothing was searched for. `nearest`
     are the first k where nothing is as relevant as was asked for: no hits. `clauses` say how the query was read,
-    `language` in which language it is, None without words.
+    `language` in which language it is, None without words. `likely`, where it was asked for and can be told, is how
+    many hits of all pages have a relevance of 0.5 and more; `likely_is_least`: there may be more.
     """
 
     hits: list[SearchHit]
@@ -123,6 +124,8 @@ class SearchResult:
     build: str
     encoder: str
     encoders: Sequence[str]
+    likely: int | None = None
+    likely_is_least: bool = False
     offset: int = 0
     more: bool = False
     next: str | None = None

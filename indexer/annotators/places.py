@@ -2,7 +2,8 @@
 
 The nearest of GeoNames' cities of 5,000 people and more and of seats of Chinese districts, the metropolis that it lies
 in or beside, and the country, each in Chinese and English. The table is made by tools/places.py; see NOTICE.md.
-Coordinates themselves are not kept.
+Coordinates themselves are not kept, only those of the place that is named, by which maps are drawn; far from any, they
+are kept to whole degrees.
 """
 
 import gzip
@@ -34,21 +35,30 @@ class PlaceAnnotator:
     """Says in words where a picture was taken, where its file has coordinates."""
 
     name = "place"
-    version = 2
+    version = 3
     needs: Needs = "bytes"
     fields = (
         Field(name="place", type=FieldType.TEXT, label=mark("Place"), searchable=True, filterable=True, faceted=True),
+        Field(
+            name="location",
+            type=FieldType.POINT,
+            label=mark("Place on the map"),
+            filterable=True,
+            shown=False,
+            aliases=("bounds",),
+        ),
     )
 
     def annotate(self, batch: Sequence[AnnotatedPicture]) -> Sequence[Values]:
-        """Return the place of each picture, None where no coordinates are known."""
-        return [{"place": _read(picture)} for picture in batch]
+        """Return the place of each picture and where that is, None where no coordinates are known."""
+        return [_read(picture) for picture in batch]
 
 
-def _read(picture: AnnotatedPicture) -> str | None:
+def _read(picture: AnnotatedPicture) -> Values:
     gps = read_directory(picture.exif, ExifTags.IFD.GPSInfo)
     where = _of_exif(gps) or _of_xmp(read_xmp(picture.metadata.xmp))
-    return name_place(*where) if where else None
+    place, location = find_place(*where) if where else (None, None)
+    return {"place": place, "location": location}
 
 
 def _of_exif(gps: Mapping[int, Any]) -> tuple[float, float] | None:
@@ -87,8 +97,9 @@ def _usable(latitude: float | None, longitude: float | None) -> tuple[float, flo
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Places:
-    """Points on the unit sphere, (n, 3) float32, with people in thousands, country codes and names (en, zh) of each."""
+    """Places: degrees (n, 2), points on the unit sphere (n, 3), people in thousands, country codes, names (en, zh)."""
 
+    degrees: NDArray[np.float64]
     points: NDArray[np.float32]
     people: NDArray[np.int64]
     countries: Sequence[str]
@@ -103,6 +114,7 @@ def _places() -> _Places:
     rows = [line.split("\t") for line in cities]
     degrees = np.array([[int(row[0]), int(row[1])] for row in rows]) / 1000
     return _Places(
+        degrees=degrees,
         points=_on_sphere(degrees[:, 0], degrees[:, 1]).astype(np.float32),
         people=np.array([int(row[2]) for row in rows]),
         countries=[row[3] for row in rows],
@@ -118,15 +130,22 @@ def _on_sphere(latitude: Any, longitude: Any) -> NDArray[Any]:
 
 def name_place(latitude: float, longitude: float) -> str | None:
     """Return the place at coordinates in degrees, as "西湖 Xihu, 杭州 Hangzhou, 中国 China"; None far from any."""
+    return find_place(latitude, longitude)[0]
+
+
+def find_place(latitude: float, longitude: float) -> tuple[str | None, tuple[float, float]]:
+    """Return what `name_place` does, and the coordinates of that place; far from any, these to whole degrees."""
     places = _places()
     # The chord is as good as the arc for what is near, and precise where their cosine is not.
     chords = np.linalg.norm(places.points - _on_sphere(latitude, longitude).astype(np.float32), axis=1) * _EARTH
     nearest = int(chords.argmin())
     if chords[nearest] > _NEAR:
-        return None
+        return None, (float(round(latitude)), float(round(longitude)))
     country = places.countries[nearest]
     around = [int(one) for one in np.flatnonzero((chords <= _AROUND) & (places.people >= _METROPOLIS))]
     around = [one for one in around if places.countries[one] == country]
     largest = max(around, key=lambda one: int(places.people[one]), default=nearest)
     named = [places.names[nearest], places.names[largest], places.country_names.get(country, (country, ""))]
-    return ", ".join(dict.fromkeys(" ".join(filter(None, (chinese, english))) for english, chinese in named))
+    said = ", ".join(dict.fromkeys(" ".join(filter(None, (chinese, english))) for english, chinese in named))
+    north, east = places.degrees[nearest].tolist()
+    return said, (north, east)

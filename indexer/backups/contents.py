@@ -34,7 +34,10 @@ from models.foundation.files import sha256_of
 from models.foundation.messages import os_message
 
 _TRIES = 4
-_LEFT_OUT = {"catalog.sqlite3", "catalog.seal", "vectors", "builds", "write.lock", "uploads", "jobs"}
+_LEFT_OUT = {
+    *("catalog.sqlite3", "catalog.seal", "vectors", "builds", "write.lock"),
+    *("uploads", "jobs", "tickets", "progress.json"),
+}
 _BESIDE_DATABASES = ("-wal", "-shm", "-journal")
 
 

@@ -3,10 +3,14 @@
 How one is read from text: filter_parser.py. As SQL: sql.py.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeAlias
+
+import numpy as np
+
+from models.foundation.vectors import Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,51 @@ class Begins:
         return Begins(tuple(dict.fromkeys((*self.prefixes, *other.prefixes))))
 
 
-Condition: TypeAlias = Range | Period | AnyOf | AllOf | Begins
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Pictures of some lists, by what the lists are called and by their ids, int64 in the order of the machine."""
+
+    names: tuple[str, ...]
+    ids: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, names: Iterable[str], ids: Ids) -> "Listed":
+        """Return the pictures with these ids, which may repeat."""
+        return cls(tuple(names), np.unique(ids).astype(np.int64).tobytes())
+
+    def list_ids(self) -> Ids:
+        """Return the ids, ascending."""
+        return np.frombuffer(self.ids, np.int64)
+
+    def within(self, other: "Listed") -> "Listed":
+        """Return the pictures that are in both."""
+        names = dict.fromkeys((*self.names, *other.names))
+        return Listed.of(names, np.intersect1d(self.list_ids(), other.list_ids()))
+
+
+@dataclass(frozen=True, slots=True)
+class MapBox:
+    """A part of a map in degrees, its edges included; one whose west lies east of its east goes over the date line."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Boxes in all of which a point lies."""
+
+    boxes: tuple[MapBox, ...]
+
+    def within(self, other: "Within") -> "Within":
+        """Return the boxes of both."""
+        return Within(tuple(dict.fromkeys((*self.boxes, *other.boxes))))
+
+
+OfField: TypeAlias = Range | Period | AnyOf | AllOf | Begins | Within  # of the values of a field
+Condition: TypeAlias = OfField | Listed
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,21 @@ class Layout:
         return self.data / "jobs"
 
     @property
+    def boards(self) -> Path:
+        """The database of the boards on which people collect pictures."""
+        return self.data / "boards.sqlite3"
+
+    @property
+    def tickets(self) -> Path:
+        """The folder of what was asked to be downloaded, for some minutes."""
+        return self.data / "tickets"
+
+    @property
+    def progress(self) -> Path:
+        """The file that says how far the run that writes has come."""
+        return self.data / "progress.json"
+
+    @property
     def keys(self) -> Path:
         """The file of the keys of the REST API."""
         return self.data / "keys.json"

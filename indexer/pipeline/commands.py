@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ParamSpec
 
 import numpy as np
 
@@ -21,15 +22,19 @@ from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
 from indexer.library.index.backends import get_backend, open_index
 from indexer.library.layout import Layout
 from indexer.library.lock import write_lock
+from indexer.library.run_progress import ProgressFile
 from indexer.library.sources.kinds import open_source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import AnnotatorCounts, OnAnnotate, backfill, count_annotations
 from indexer.pipeline.library_annotators import annotate_library
+from indexer.pipeline.progress_lines import ProgressLines
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.run import BuildOptions, BuildReport, Run
 from indexer.sources.places import source_at
 from models.foundation.errors import ImageSearchError
 from models.foundation.messages import Message, message
+
+P = ParamSpec("P")
 
 __all__ = [
     "BuildOptions",
@@ -68,8 +73,8 @@ def build(settings: IndexerSettings, paths: Sequence[Path], options: BuildOption
     folders = [_checked_path(path, layout) for path in paths]
     if not folders and not layout.catalog.exists():
         raise NoIndex(layout.data)
-    with _opened(layout, settings) as catalog:
-        return Run(settings, layout, catalog, options, started).run(folders)
+    with _opened(layout, settings) as catalog, _noted(layout, options) as told:
+        return Run(settings, layout, catalog, told, started).run(folders)
 
 
 def rebuild(
@@ -328,6 +333,32 @@ def _opened(layout: Layout, settings: IndexerSettings) -> Iterator[Catalog]:
             yield catalog
         finally:
             catalog.close()
+
+
+@contextmanager
+def _noted(layout: Layout, options: BuildOptions) -> Iterator[BuildOptions]:
+    """Have the library's folder say how far a run has come, besides whoever is told."""
+    file = ProgressFile(layout)
+    lines = ProgressLines(file.write, step_s=1.0)
+    try:
+        yield replace(
+            options,
+            on_scan=_both(lines.scanned, options.on_scan),
+            on_progress=_both(lines.advance, options.on_progress),
+            on_index=_both(lines.indexed, options.on_index),
+            on_annotate=_both(lines.annotated, options.on_annotate),
+            on_renew=_both(lines.renewed, options.on_renew),
+        )
+    finally:
+        file.close()
+
+
+def _both(first: Callable[P, object], second: Callable[P, object]) -> Callable[P, None]:
+    def call(*args: P.args, **kwargs: P.kwargs) -> None:
+        first(*args, **kwargs)
+        second(*args, **kwargs)
+
+    return call
 
 
 def _checked_path(path: Path, layout: Layout) -> Path:

@@ -5,6 +5,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -85,6 +86,18 @@ OnProgress = Callable[[Progress], None]
 OwnVectors = dict[str, Vectors]
 
 
+class Publishing(Protocol):
+    """What publishes a part of what a run encodes while it goes on."""
+
+    def is_due(self, progress: Progress) -> bool:
+        """Say whether it is time, as far as the run has come. Asked often."""
+        ...
+
+    def publish(self) -> None:
+        """Publish what the catalog has."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedItem:
     """An item, what was found in it, and the vectors that were made of it."""
@@ -146,9 +159,11 @@ class EncodeRun:
         batch_size: int,
         rows_at_once: int = 0,
         on_progress: OnProgress,
+        growth: Publishing | None = None,
     ) -> None:
         """Encode every file of `dataset`. When interrupted, what was encoded so far is kept.
 
+        `growth` publishes what there is on the way, when it says that it is time.
         Encoders are loaded after the workers have started: they are forks, and an encoder's threads must not be there.
         They get at most `rows_at_once` rows at once, 0 for as many as there are pictures in a batch.
         Raises EncodersDiffer unless the views of `dataset`, `devices` and the encoders have the same names.
@@ -173,6 +188,9 @@ class EncodeRun:
                 while len(under_way) > ahead:
                     self._collect(dataset, devices, under_way)
                     on_progress(self.progress)
+                if growth and growth.is_due(self.progress):
+                    self.flush()
+                    growth.publish()
                 if len(self._pending) >= _FLUSH_ROWS or time.monotonic() - self._flushed_at > _FLUSH_SECONDS:
                     self.flush()
             while under_way:

@@ -19,6 +19,7 @@ from indexer.library.sources.port import ReadOptions, Source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.encode import EncodeRun, MomentsRun, OnProgress, PartsRun, Progress, RegionsRun
 from indexer.pipeline.engines import DeviceEncoders
+from indexer.pipeline.growth import Growth
 from indexer.pipeline.read import EncoderView, ImageDataset
 from models.encoders.registry import get_preprocess
 from models.encoders.spec import EncoderSpec
@@ -44,12 +45,15 @@ class LibraryEncoding:
     progress: Progress
     on_progress: OnProgress
 
-    def encode_pictures(self, items: Sequence[Item], changing: set[int]) -> None:
-        """Encode items; `changing` are the pictures whose file will turn out to hold something else."""
+    def encode_pictures(self, items: Sequence[Item], changing: set[int], growth: Growth) -> None:
+        """Encode items; `changing` are the pictures whose file will turn out to hold something else.
+
+        `growth` publishes the first of them while others are encoded.
+        """
         self.progress.total = len(items)
         records = [record_of(annotator) for annotator in self.annotators]
         run = EncodeRun(self.catalog, self.encoders, self.progress, changing, annotators=records)
-        self._encode_with(run, items)
+        self._encode_with(run, items, growth=growth)
 
     def encode_parts(self) -> None:
         """Encode the parts of long pictures and videos that have none yet: new ones, and those of earlier versions."""
@@ -99,7 +103,9 @@ class LibraryEncoding:
                 sources[root.id] = open_source(root)
         return sources
 
-    def _encode_with(self, run: EncodeRun, items: Sequence[Item], *, of_parts: bool = False) -> None:
+    def _encode_with(
+        self, run: EncodeRun, items: Sequence[Item], *, of_parts: bool = False, growth: Growth | None = None
+    ) -> None:
         if not items:
             return
         self.on_progress(run.progress)
@@ -133,6 +139,7 @@ class LibraryEncoding:
                 batch_size=_files_at_once(run, batch_size),
                 rows_at_once=batch_size,
                 on_progress=self.on_progress,
+                growth=growth,
             )
 
     def _view(self, encoder: LibraryEncoder, sizes: set[int], *, of_parts: bool) -> EncoderView:

@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
@@ -23,9 +23,12 @@ class ProgressLines:
     """Says each stage and how far it has come: {"stage", "done", "total", "failed", "rate", "seconds_left", "name"}.
 
     `total` is 0 where nobody knows it; `rate` is a second. Whatever else stands on standard error is for people.
+    `write` takes the place of standard error; `step_s` seconds at least are between two lines of one stage.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, write: Callable[..., None] | None = None, *, step_s: float = _STEP_SECONDS) -> None:
+        self._write = write or write_line
+        self._step_s = step_s
         self._stage = ("", "")
         self._first = 0
         self._started = self._spoke = 0.0
@@ -70,19 +73,19 @@ class ProgressLines:
     def warn(self, warnings: Iterable[ImageSearchError]) -> None:
         """Say what a run has to say besides its result."""
         for warning in warnings:
-            write_line(warning=describe_error(warning))
+            self._write(warning=describe_error(warning))
 
     def _say(self, stage: str, done: int, total: int, *, failed: int = 0, name: str = "") -> None:
         now = time.monotonic()
         if self._stage != (stage, name):
             self._stage, self._first, self._started = (stage, name), done, now
-        elif now - self._spoke < _STEP_SECONDS and not 0 < total <= done:
+        elif now - self._spoke < self._step_s and not 0 < total <= done:
             return
         self._spoke = now
         elapsed, made = now - self._started, done - self._first
         rate = made / elapsed if elapsed > 0.5 and made else None
         left = (total - done) / rate if rate and total else None
-        write_line(stage=stage, done=done, total=total, failed=failed, rate=rate, seconds_left=left, name=name)
+        self._write(stage=stage, done=done, total=total, failed=failed, rate=rate, seconds_left=left, name=name)
 
 
 class Ending:

@@ -56,12 +56,14 @@ class PublishOptions:
     """How an index is made.
 
     `anew` takes nothing over from the build before; `on_progress` gets the number of vectors done, and of all. `check`
-    looks at the build that is about to be published, and keeps the one in use by raising an error.
+    looks at the build that is about to be published, and keeps the one in use by raising an error. `takes_place`: it
+    takes the place of an earlier part of itself, which is nothing to go back to.
     """
 
     index: IndexOptions = field(default_factory=IndexOptions)
     runtime: Runtime = field(default_factory=Runtime)
     anew: bool = False
+    takes_place: bool = False
     on_progress: Callable[[int, int], None] = lambda _done, _all: None
     check: Check = lambda _layout, _build: None
 
@@ -75,7 +77,7 @@ def publish(layout: Layout, catalog: Catalog, encoders: Sequence[StoredEncoder],
     name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     folder = layout.builds / name
     try:
-        previous: str | None = current_build(layout)
+        previous: str | None = None if options.takes_place else current_build(layout)
     except (NoIndex, IndexDamaged):
         previous = None
     try:

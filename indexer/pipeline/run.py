@@ -35,6 +35,7 @@ from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare, items_as_known
 from indexer.pipeline.encode import OnProgress, Progress
 from indexer.pipeline.encoding import LibraryEncoding
+from indexer.pipeline.growth import FIRST, Growth, end_growth, is_early
 from indexer.pipeline.library_annotators import annotate_library
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.renew import renew
@@ -96,6 +97,7 @@ class BuildOptions:
     on_annotate: OnAnnotate = lambda *_: None
     on_renew: Callable[[int, int], None] = lambda _done, _all: None
     check: Check = lambda _layout, _build: None  # of a build that is about to be published
+    publish_at: int = FIRST  # pictures of a library without a build that are published before all are encoded; 0: none
 
 
 class Run:
@@ -152,11 +154,13 @@ class Run:
             progress=self.progress,
             on_progress=self.options.on_progress,
         )
+        growth = self._make_growth()
         encoding.encode_pictures(
             # Known paths first: then a copy that has come finds its original settled, and not about to change.
             [item for change in changes for item in change.changed]
             + [item for change in changes for item in change.new],
             {image_id for change in changes for image_id in change.changing},
+            growth,
         )
         encoding.encode_parts()
         encoding.encode_regions()
@@ -169,6 +173,7 @@ class Run:
         self._backfill()
         self._sync_texts()
         manifest = self._publish_if_changed()
+        end_growth(self.catalog)
         self._end_changes_of_encoders()
         self._annotate_library()
         self.catalog.seal()
@@ -448,22 +453,32 @@ class Run:
             self._check_clock(manifest)
         except (NoIndex, IndexDamaged):
             pass
-        manifest = publish(
-            self.layout,
-            self.catalog,
-            self.catalog.list_encoders(),
-            PublishOptions(
-                index=self.settings.index_options,
-                runtime=self.settings.runtime,
-                on_progress=self.options.on_index,
-                check=self.options.check,
-            ),
+        options = PublishOptions(
+            index=self.settings.index_options,
+            runtime=self.settings.runtime,
+            on_progress=self.options.on_index,
+            check=self.options.check,
+            takes_place=is_early(self.layout, self.catalog),
         )
+        manifest = publish(self.layout, self.catalog, self.catalog.list_encoders(), options)
         self.progress.add(mark("index and publish"), time.perf_counter() - started)
         for tuning in (index.tuning for index in manifest.all_indexes):
             if tuning.get("target_missed"):
                 self.warnings.append(RecallMissed(tuning["recalls"], tuning["target"]))
         return manifest
+
+    def _make_growth(self) -> Growth:
+        """Return what publishes the first pictures of a library before all are encoded."""
+        whole = self.options.only is None and not self.options.reencode
+        index = self.settings.index_options
+        return Growth(
+            self.layout,
+            self.catalog,
+            PublishOptions(index=index, runtime=self.settings.runtime),
+            first=self.options.publish_at if whole else 0,
+            most=index.flat_values // max(spec.dim for spec in self.specs),
+            prepare=self._sync_texts,
+        )
 
     def _check_clock(self, before: Manifest) -> None:
         now = datetime.now(UTC)

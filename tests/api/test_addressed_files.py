@@ -5,6 +5,7 @@ import hashlib
 import io
 import socket
 import threading
+import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
@@ -18,6 +19,7 @@ from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
 
 NAMES = {"plain": "plain.png?size=2", "signed": "signed.png?X-Amz-Signature=abcdef", "taken": "taken.jpg"}
+FILES = [path.partition("?")[0] for path in NAMES.values()]
 ALLOWED = "127.0.0.1"
 
 
@@ -247,3 +249,39 @@ def test_a_few_are_fetched_at_once_and_a_client_that_goes_away_ends_its_fetch(da
             assert site.hung_up.acquire(timeout=120)
         site.holds = False
         assert http.get(path).content == picture("plain.png")
+
+
+def archive(client, **body):
+    ids = [one["id"] for one in client.get("/v1/images", params={"sort": "path"}).json()["images"]]
+    return client.post("/v1/archive", json={"ids": ids, **body})
+
+
+def test_pictures_at_addresses_are_packed_as_they_are_sent(client, data, site):
+    answer = archive(client)
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as found:
+        folder = "127.0.0.1"
+        assert sorted(found.namelist()) == [*(f"{folder}/{name}" for name in sorted(FILES)), "pictures.csv"]
+        for name in FILES:
+            assert found.read(f"{folder}/{name}") == picture(name)
+        assert b"abcdef" not in found.read("pictures.csv")
+    with site.answering(status=404):
+        told = archive(client)
+    with zipfile.ZipFile(io.BytesIO(told.content)) as found:
+        assert found.namelist() == ["pictures.csv"]
+        assert found.read("pictures.csv").count(b",not_fetched,") == 3
+    for addresses, said in (("off", b"gives out none"), ("redirect", b"sends clients there")):
+        count = len(site.asked)
+        with TestClient(application(data, {"addresses": addresses})) as other:
+            withheld = archive(other)
+        with zipfile.ZipFile(io.BytesIO(withheld.content)) as found:
+            table = found.read("pictures.csv")
+        assert (table.count(b",address_withheld,"), table.count(said)) == (3, 3)
+        assert len(site.asked) == count
+
+
+def test_a_client_that_goes_away_ends_the_fetch_of_what_was_to_be_packed(data, site, serve_app):
+    url = httpx.URL(serve_app(application(data, fetch_timeout_seconds=600)))
+    with httpx.Client(base_url=url, timeout=120) as http, site.answering(holds=True):
+        with http.stream("POST", "/v1/archive", json={"ids": [1]}) as answer:
+            assert answer.status_code == 200
+        assert site.hung_up.acquire(timeout=120)

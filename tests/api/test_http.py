@@ -46,7 +46,7 @@ def test_a_search_answers_hits_with_everything_a_page_needs(http):
     answer = search(http, q="一只猫", k=2)
     assert set(answer) == {
         *("hits", "total", "next_offset", "next", "timings_ms", "build", "encoder", "notes"),
-        *("language", "clauses", "encoders", "nearest"),
+        *("language", "clauses", "encoders", "nearest", "likely", "likely_is_least"),
     }
     assert set(answer["hits"][0]) == {
         "id",
@@ -376,6 +376,12 @@ def test_the_documentation_describes_every_route(http):
     paths = http.get("/openapi.json").json()["paths"]
     assert set(paths) == {
         "/v1/search",
+        "/v1/archive",
+        "/v1/archive/{ticket}",
+        "/v1/boards",
+        "/v1/boards/{board_id}",
+        "/v1/boards/{board_id}/pictures",
+        "/v1/boards/{board_id}/pictures/remove",
         "/v1/search/image",
         "/v1/search/batch",
         "/v1/uploads",
@@ -389,6 +395,8 @@ def test_the_documentation_describes_every_route(http):
         "/v1/images/{image_id}/similar",
         "/v1/fields",
         "/v1/facets",
+        "/v1/places",
+        "/v1/suggest",
         "/v1/embeddings",
         "/v1/models",
         "/v1/models/{model}",
@@ -399,6 +407,10 @@ def test_the_documentation_describes_every_route(http):
         "/v1/libraries",
         "/v1/index/report",
         "/v1/roots",
+        "/v1/folders",
+        "/v1/index/storage",
+        "/v1/index/progress",
+        "/v1/settings",
         "/v1/duplicates",
         "/v1/jobs",
         "/v1/jobs/{job_id}",

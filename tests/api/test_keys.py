@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
 from api.config import Settings
 from api.http.app import create_app
@@ -335,3 +336,28 @@ def test_a_service_that_others_reach_does_not_open_without_keys(library, tmp_pat
 def test_a_rate_of_the_settings_is_checked():
     with pytest.raises(InvalidSetting):
         create_app(Settings(api={"redis": "redis+unknown://127.0.0.1"}))
+
+
+def test_keys_that_had_every_scope_before_there_were_boards_have_that_one_too(tmp_path):
+    path = tmp_path / "keys.json"
+    make(path, "all", (Scope.SEARCH, Scope.FILES, Scope.INDEX, Scope.ADMIN))
+    make(path, "some", (Scope.SEARCH, Scope.FILES))
+    kept = json.loads(path.read_text())
+    path.write_text(json.dumps({**kept, "version": 1}))
+    found = {one.name: one.scopes for one in read_keys(path)}
+    assert found == {"all": frozenset(Scope), "some": {Scope.SEARCH, Scope.FILES}}
+    make(path, "later", (Scope.SEARCH, Scope.FILES, Scope.INDEX, Scope.ADMIN))  # whoever makes it leaves boards out
+    found = {one.name: one.scopes for one in read_keys(path)}
+    assert found["all"] == frozenset(Scope)
+    assert Scope.BOARDS not in found["later"]
+
+
+def test_the_page_may_change_boards_and_not_the_library(library, tmp_path):
+    settings = _settings(library, tmp_path / "keys.json")
+    settings = settings.model_copy(update={"api": settings.api.model_copy(update={"token": SecretStr("t")})})
+    with TestClient(create_app(settings, page_token="page")) as client:
+        answers = [
+            client.post("/v1/boards", json={}, headers=bearer("page")),
+            client.post("/v1/jobs", json={}, headers=bearer("page")),
+        ]
+    assert [one.status_code for one in answers] == [422, 403]

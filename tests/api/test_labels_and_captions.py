@@ -81,7 +81,7 @@ def test_words_of_captions_and_labels_find_pictures_and_are_the_reason(client):
     assert find(client, "kitten") == {"cat.png": [("label_names", "kitten")]}
 
 
-def test_labels_and_doubts_are_conditions_and_labels_are_counted_by_their_names(client):
+def test_labels_and_doubts_are_conditions_and_labels_are_counted_by_their_names(client, wait_until):
     every = {"cat.png", "coffee.png"}
     for where, wanted in {
         "label=猫": {"cat.png"},
@@ -92,7 +92,13 @@ def test_labels_and_doubts_are_conditions_and_labels_are_counted_by_their_names(
         "caption_by=toy": every,
     }.items():
         assert {hit["path"] for hit in get(client, "/v1/search", q="cat", k=9, where=where)["hits"]} == wanted, where
+    wait_until(lambda: get(client, "/v1/suggest", q="cat")["suggestions"], "what is suggested")
     for language, labels in {"en": {"cat", "coffee"}, "zh": {"猫", "咖啡"}}.items():
+        for typed in ("kit", "貓", "mao"):
+            found = [
+                one for one in get(client, "/v1/suggest", language, q=typed)["suggestions"] if one["field"] == "label"
+            ]
+            assert [(one["text"] in labels, one["where"]) for one in found] == [(True, 'label="cat"')]
         (facet,) = get(client, "/v1/facets", language, fields="label")["facets"]
         assert {value["label"] for value in facet["values"]} == labels
         assert {value["value"] for value in facet["values"]} == {"cat", "coffee"}

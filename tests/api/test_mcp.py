@@ -115,10 +115,16 @@ def test_pages_and_conditions(tools):
     assert {one["path"][-4:] for one in said(jpeg)["pictures"]} == {".jpg"}
 
 
+def test_signs_and_weights_of_what_is_asked_are_read(tools):
+    (away,) = tools(("search", {"text": "-猫", "k": 9}))
+    assert said(away)["pictures"][-1]["path"] == "cat.png"
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "sentence"),
     [
         ("search", {"text": ""}, "empty"),
+        ("search", {"text": " "}, "empty"),
         ("search", {"text": "cat", "where": "weather=fine"}, "weather"),
         ("similar", {"id": 9999}, "no picture with id 9999"),
         ("describe_picture", {"id": 9999}, "no picture with id 9999"),

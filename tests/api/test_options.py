@@ -14,7 +14,6 @@ from api.search.errors import InvalidQuery
 from api.search.options import OPTIONS, PictureKeywords, SearchKeywords, SearchOptions
 from api.search.query import Clause, Query, read_options
 from api.search.results import SearchResult
-from ui.address import Address, link, parse_link
 
 FORMER = [option for option in OPTIONS if option.former]
 BOUNDED = [option for option in OPTIONS if option.choices or option.low is not None or option.max_items is not None]
@@ -184,27 +183,14 @@ def test_what_is_not_given_is_as_declared():
 
 
 @named(OPTIONS)
-def test_an_option_stands_in_the_page_s_address_as_declared(option):
-    value = example(option)
-    address = Address(text="cat", **{option.name: value})
-    if option.address is None:
-        assert link(address) == link(Address(text="cat"))
-        return
-    assert f"{option.address.name}=" in link(address)
-    assert parse_link(link(address)) == address
-    if not option.is_list:
-        assert parse_link(f"?q=cat&{option.address.name}=nonsense") == Address(text="cat")
-
-
-@named(OPTIONS)
-def test_the_page_asks_for_an_option_only_where_it_is_not_the_default(option):
+def test_a_body_has_an_option_only_where_it_is_not_the_default(option):
     value = example(option)
     clauses = [{"text": "cat"}]
-    assert search_body(clauses, None, Address(text="cat", **{option.name: value})) == {
+    assert search_body(clauses, None, SearchOptions(**{option.name: value})) == {
         "clauses": clauses,
         option.name: value,
     }
-    assert search_body(clauses, {"path": "x"}, Address(text="cat")) == {"clauses": clauses, "where": {"path": "x"}}
+    assert search_body(clauses, {"path": "x"}, SearchOptions()) == {"clauses": clauses, "where": {"path": "x"}}
 
 
 def test_the_keywords_are_the_options():

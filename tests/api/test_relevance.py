@@ -16,7 +16,10 @@ from api.config import Settings
 from api.http.app import create_app
 from api.search.engine import SearchEngine
 from api.search.errors import InvalidQuery
+from api.search.plan import QueryVector
 from api.search.query import Clause, Query, parse_terms
+from api.search.relevance_scoring import RelevanceScorer, WantedClause
+from api.search.retrievers.retriever import Ranking
 from models.encoders import starter
 from models.relevance.curves import Calibration, Fit
 from models.relevance.reference_pictures import read_reference
@@ -310,6 +313,60 @@ def test_a_damaged_file_is_logged_once_and_a_whole_one_used_at_once(engine, teac
     assert None not in {hit.relevance for hit in ask(engine, CAT).hits}
 
 
+# How many are likely
+
+
+def test_the_likely_are_counted_on_any_page(engine, teach, at):
+    whole = ask(engine, CAT).hits
+    teach(zh=at(between(whole, 3), is_steep=True))
+    for more in ({}, {"k": 1}, {"k": 2, "offset": 4}, {"hide_duplicates": True}, {"min_relevance": 0.3}):
+        found = ask(engine, CAT, count_likely=True, **more)
+        assert (found.likely, found.likely_is_least) == (3, False)
+        asked = ask(engine, CAT, **more)
+        assert ([hit.id for hit in asked.hits], asked.likely) == ([hit.id for hit in found.hits], None)
+    png = sum(hit.path.endswith(".png") for hit in whole[:3])
+    assert ask(engine, CAT, count_likely=True, where="format=png").likely == png
+    most = ask(engine, CAT, count_likely=True, min_relevance=0.999)
+    assert most.likely == most.total <= 3
+    like = engine.search(Query(clauses=[Clause(image_id=PICTURE)], k=2, count_likely=True))
+    assert like.likely is None  # of pictures nothing is told
+    teach(picture=at())
+    like = engine.search(Query(clauses=[Clause(image_id=PICTURE)], k=9, count_likely=True))
+    assert like.likely == sum(hit.relevance >= 0.5 for hit in like.hits)
+
+
+def test_of_sums_those_are_counted_that_are_likely_to_be_all_of_it(engine, teach, at):
+    teach(zh=at(0.15), en=at(0.12))
+    for terms in ((CAT, f"2:{COFFEE}"), (CAT, "-相机"), ("没有相机的猫",)):
+        found = ask(engine, *terms, count_likely=True)
+        assert (found.likely, found.likely_is_least) == (sum(hit.relevance >= 0.5 for hit in found.hits), False)
+    plain = ask(engine, CAT, min_score=-1).hits
+    teach(zh=at(between(plain, 5), is_steep=True), hub_correction=False)
+    assert ask(engine, CAT, min_score=between(plain, 3), count_likely=True).likely == 3
+    assert ask(engine, CAT, min_score=between(plain, 7), count_likely=True).likely == 5
+
+
+def test_where_words_rank_as_well_what_says_them_is_not_counted(engine, teach, at):
+    teach(en=at(0.1))
+    found = ask(engine, "cat", match="auto", count_likely=True)
+    assert [hit.path for hit in found.hits if hit.relevance is None] == ["cat.png"]
+    assert found.likely == sum(hit.relevance is not None and hit.relevance >= 0.5 for hit in found.hits)
+    for more in ({"match": "both"}, {"match": "text"}):
+        assert ask(engine, "cat", count_likely=True, **more).likely is None
+    assert engine.search(Query(clauses=[], count_likely=True)).likely is None
+
+
+def test_where_all_that_was_looked_at_is_likely_there_may_be_more(engine, teach, at):
+    hits = ask(engine, CAT).hits
+    fit = at(-1.0).read(np.array([hit.score for hit in hits]), len(hits))
+    index, query = engine.opened.index, QueryVector(engine.encoders.text.encode_text([CAT]), 0.0)
+    ids, scores = np.array([hit.id for hit in hits]), np.array([hit.score for hit in hits], np.float32)
+    for looked_at, is_least in ((4, True), (9, False)):
+        wanted = WantedClause(fit, query, Ranking(ids[:looked_at], scores[:looked_at]), 9)
+        found = RelevanceScorer(index, [wanted], ranks=True).find_likely(0.5)
+        assert (found[0].tolist(), found[1]) == (ids[:looked_at].tolist(), is_least)
+
+
 # Reference pictures
 
 
@@ -438,8 +495,10 @@ def test_every_way_of_searching_takes_it(http, engine, teach, photographs, at):
 
 def test_hits_over_http_have_their_relevance_and_the_notes_a_language(http, teach, at):
     teach(zh=at(0.2))
-    answer = http.get("/v1/search", params={"q": CAT}).json()
+    answer = http.get("/v1/search", params={"q": CAT, "k": 9, "count_likely": True}).json()
     assert (answer["nearest"], answer["hits"][0]["path"]) == ([], "cat.png")
+    likely = sum(hit["relevance"] >= 0.5 for hit in answer["hits"])
+    assert (answer["likely"], answer["likely_is_least"]) == (likely, False)
     assert all(isinstance(hit["relevance"], float) for hit in answer["hits"])
     told = http.get("/v1/search", params={"q": "a cat", "min_relevance": 0.5}, headers={"Accept-Language": "zh"}).json()
     assert [(note["code"], "校准" in note["message"]) for note in told["notes"]] == [("cannot_tell", True)]
@@ -478,8 +537,9 @@ def test_the_command_shows_per_cents_and_the_nearest_apart(xuntu, data, engine, 
     assert lines[0].split() == ["rank", "score", "relevance", "id", "file"]
     assert len(lines) == 3
     assert " % " in lines[1]
-    seen = xuntu("search", "--data", data, CAT).stderr
+    seen = xuntu("search", "--data", data, CAT, "--count-likely").stderr
     assert "so many were right: zh 90 %." in seen
+    assert "About 2 of them are likely right." in seen
     none = xuntu("search", "--data", data, CAT, "--min-relevance", 1, "--k", 2)
     assert "No good match" in none.stderr
     assert "0 pictures ranked" in none.stderr

@@ -1,5 +1,6 @@
 """The page in a real browser, over a service, each started once for the tests of a file."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import numpy as np
@@ -84,26 +86,23 @@ def wait_until_up(process, url, log):
     raise RuntimeError(f"the page did not start: {log.read_text(errors='replace')}")
 
 
-@pytest.fixture(scope="module")
-def page_url(api_url, processes, tmp_path_factory):
-    """The address of the page of the service that this file asks, started from a folder that is not the checkout."""
-    folder = tmp_path_factory.mktemp("page")
-    port = free_port()
+@contextlib.contextmanager
+def started(command, url, folder, **environment):
+    """Start a process from a folder that is not the checkout, wait until `url` answers, and end it in the end."""
     log = folder / "log.txt"
     python_path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "ui" / "app.py"), "--server.port", str(port)]
-    with log.open("w") as output:
+    with log.open("a") as output:
         process = subprocess.Popen(
-            command,
+            [sys.executable, *command],
             cwd=folder,
-            env={**os.environ, "XUNTU_UI__API_URL": api_url, "PYTHONPATH": python_path},
+            env={**os.environ, **environment, "PYTHONPATH": python_path},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     try:
-        wait_until_up(process, f"http://127.0.0.1:{port}/_stcore/health", log)
-        yield f"http://127.0.0.1:{port}/"
+        wait_until_up(process, url, log)
+        yield process
     finally:
         process.terminate()
         try:
@@ -111,6 +110,36 @@ def page_url(api_url, processes, tmp_path_factory):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(10)
+
+
+def start_page(port, api_url, folder):
+    """Start the page as a person does."""
+    command = ["-m", "streamlit", "run", str(ROOT / "ui" / "app.py"), "--server.port", str(port)]
+    return started(command, f"http://127.0.0.1:{port}/_stcore/health", folder, XUNTU_UI__API_URL=api_url)
+
+
+def start_service(port, data, folder):
+    """Start the service as a person does."""
+    command = ["-c", "from api.cli import main; main()", "serve", "--data", str(data), "--port", str(port)]
+    return started(command, f"http://127.0.0.1:{port}/healthz", folder)
+
+
+@pytest.fixture(scope="module")
+def page_url(api_url, processes, tmp_path_factory):
+    """The address of the page of the service that this file asks."""
+    port = free_port()
+    with start_page(port, api_url, tmp_path_factory.mktemp("page")):
+        yield f"http://127.0.0.1:{port}/"
+
+
+@pytest.fixture
+def starting(processes, tmp_path):
+    """Return what starts things at a given port: `starting.page(port, api_url)`, `starting.service(port, data)`."""
+    return SimpleNamespace(
+        page=lambda port, api_url: start_page(port, api_url, tmp_path),
+        service=lambda port, data: start_service(port, data, tmp_path),
+        free_port=free_port,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -153,3 +182,17 @@ def browse(chromium_process):
     for context in contexts:
         context.close()
     assert errors == []
+
+
+@pytest.fixture
+def at(browse, page_url):
+    """Return what opens the page at an address, without the tour that a first visit gets."""
+
+    def open_page(query="", *, toured=True, **options):
+        page = browse(**options)
+        if toured:
+            page.add_init_script("try { localStorage.setItem('xuntu-toured', '1'); } catch {}")
+        page.goto(f"{page_url}{query}")
+        return page
+
+    return open_page

@@ -34,21 +34,20 @@ def shares(box, frame):
     return left, top, left + inner["width"] / outer["width"], top + inner["height"] / outer["height"]
 
 
-def test_the_box_of_a_region_is_on_the_whole_picture_and_a_part_begins_there(browse, page_url, depth):
-    page = browse()
-    page.goto(f"{page_url}?like=1&lang=en")  # the cat
+def test_the_box_of_a_region_is_on_the_whole_picture_and_a_part_begins_there(at, depth):
+    page = at("?like=1&lang=en")  # the cat
     page.locator(".tile .shot[title*='pair.jpg']").click()
-    dialog = page.locator("dialog")
-    box = dialog.locator(".frame .region")
+    box = page.locator(".mark-box.region")
     expect(box).to_have_attribute("aria-label", "Found here")
-    frame = dialog.locator(".frame")
+    frame = page.locator(".marks")
     shape = frame.bounding_box()
     assert shape["width"] / shape["height"] == pytest.approx(SIZE[0] / SIZE[1], abs=0.02)
     left, top, right, bottom = shares(box, frame)
     assert left < (CAT[0] + CAT[2] / 2) / SIZE[0] < right
     assert top < (CAT[1] + CAT[3] / 2) / SIZE[1] < bottom
-    dialog.get_by_role("button", name="Search with a part").click()
-    assert shares(dialog.locator(".crop .outline"), frame) == pytest.approx((left, top, right, bottom), abs=0.01)
+    page.locator("[data-deed=crop]").click()
+    drawn = shares(page.locator(".crop .outline"), page.locator(".crop-frame"))
+    assert drawn == pytest.approx((left, top, right, bottom), abs=0.01)
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(r"like=\d+(@|%40)\d+(,|%2C)"))
+    expect(page).to_have_url(re.compile(r"like=\d+@\d+,"))
     expect(page.locator(".tile").first).to_be_visible()

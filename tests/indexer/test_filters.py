@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ from indexer.library.catalog.records import Content
 from indexer.library.catalog.sql import to_sql
 from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import InvalidFilter
-from indexer.library.filters import AllOf, AnyOf, Begins, Filter, Period, Range
+from indexer.library.filters import AllOf, AnyOf, Begins, Filter, Listed, Period, Range
 from indexer.library.sources.items import Item, Locator, Stamp
 from indexer.pipeline.annotate import record_of
 from models.pictures.formats import FORMATS
@@ -510,3 +511,19 @@ def test_all_conditions_on_the_path_must_hold(full_album):
     found = opened.catalog.ids_where(parse_filter("path=trip/ and path=a"))
     opened.catalog.close()
     assert [names[n] for n in found.tolist()] == []
+
+
+def test_the_pictures_of_lists_are_a_condition_too(full_album):
+    catalog = full_album.open().catalog
+    ids = catalog.ids_where(Filter())
+    listed = Listed.of(["a"], np.array([ids[2], ids[0], ids[2], 999]))
+    wanted = Filter.of({"board": listed})
+    assert catalog.ids_where(wanted).tolist() == sorted([int(ids[0]), int(ids[2])])
+    both = wanted.narrowed("board", Listed.of(["b"], ids[1:3]))
+    assert catalog.ids_where(both).tolist() == [ids[2]]
+    assert both.get("board") == Listed.of(["a", "b"], ids[2:3])
+    assert repr(both.get("board")) == "Listed(names=('a', 'b'))"
+    assert catalog.ids_where(Filter.of({"board": Listed.of(["a"], ids[:0])})).tolist() == []
+    with pytest.raises(TypeError):
+        wanted.narrowed("board", AnyOf(("a",)))
+    catalog.close()

@@ -84,11 +84,25 @@ def test_pictures_are_found_by_where_they_were_taken(album):
     assert album.annotations("nowhere.jpg")["place"] is None
 
 
-def test_coordinates_are_not_kept(album):
+def test_coordinates_are_not_kept_but_those_of_the_place_that_is_named(album):
     album.draw("a.jpg", exif=gps((39.0, 59.0, 24.0), "N", (116.0, 16.0, 48.0), "E"))
+    album.draw("b.jpg", exif=gps((39.0, 58.0, 12.0), "N", (116.0, 18.0, 36.0), "E"))  # 4 km away
     album.build()
-    said = " ".join(str(value) for value in album.annotations("a.jpg").values())
+    found = album.annotations("a.jpg")
+    assert found["location"] == [39.991, 116.289]  # of Haidian in the table, as for all pictures around it
+    assert (found["location"], found["place"]) == tuple(
+        album.annotations("b.jpg")[name] for name in ("location", "place")
+    )
+    said = " ".join(str(value) for name, value in found.items() if name != "location")
     assert not re.search(r"39\.9|116\.2|5924|1648", said)
+
+
+def test_far_from_any_place_whole_degrees_are_kept(album):
+    album.draw("a.jpg", exif=gps((12.0, 20.0, 0.0), "S", (30.0, 40.0, 0.0), "W"))
+    album.draw("edge.jpg", exif=gps((0.0, 20.0, 0.0), "S", (179.0, 50.0, 0.0), "W"))
+    album.build()
+    assert [album.annotations(name)["location"] for name in ("a.jpg", "edge.jpg")] == [[-12, -31], [0, -180]]
+    assert album.annotations("a.jpg")["place"] is None
 
 
 @pytest.mark.parametrize(

@@ -6,22 +6,28 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import httpx
 import numpy as np
 import pytest
-import streamlit
 from PIL import Image
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit.testing.v1 import AppTest
 
 from api.config import Settings
 from api.http.app import create_app
 from api.http.errors import http_problem
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
-from ui.components import PARTS
+from ui.config import PageSettings
+from ui.gateway.assets import Assets
+from ui.gateway.gateway import PageGateway
+from ui.gateway.proxy import ServiceProxy
+from ui.gateway.sites import HostNames
 
-APP = PARTS.parent / "app.py"
 # The colours that the first visit asks for, and how a picture of each is drawn.
 COLOURS = {
     "red": (196, 60, 52),
@@ -35,15 +41,6 @@ COLOURS = {
     "brown": (128, 92, 66),
 }
 SIZES = ((480, 320), (320, 480), (400, 400), (640, 320), (512, 384))
-
-
-class Seen:
-    """The views that a run handed to the browser."""
-
-    def __init__(self, app: AppTest) -> None:
-        assert not app.exception
-        parts = {one.key: json.loads(one.proto.json) for one in app if one.type == "bidi_component"}
-        self.bar, self.stage, self.detail = parts["bar"], parts["stage"], parts["detail"]
 
 
 Fault = Literal["error", "busy", "lost", "silent", "slow"]
@@ -204,19 +201,76 @@ def empty_service(start_service, tmp_path_factory) -> Watched:
     return start_service(tmp_path_factory.mktemp("empty"))
 
 
-@pytest.fixture
-def run(monkeypatch, servers):
-    """Runs the page for the parameters of a URL against a service."""
+@pytest.fixture(scope="session")
+def make_page() -> Callable[..., Starlette]:
+    """Return what makes the page's routes before an application that answers everything else, as Streamlit does."""
 
-    def run_page(url, *, uploads=None, **params):
-        monkeypatch.setenv("XUNTU_UI__API_URL", url)
-        app = AppTest.from_file(str(APP), default_timeout=300)
-        for name, value in params.items():
-            app.query_params[name] = value
-        if uploads:
-            app.session_state["uploads"] = uploads
-        return Seen(app.run())
+    def make(
+        api_url: str, *, token: str = "", base: str = "", assets: Assets | None = None, **times: float
+    ) -> Starlette:
+        settings = PageSettings(api_url=api_url, token=token)
+        service = ServiceProxy(settings, **{"timeout_s": 120, "stall_s": 120, **times})
+        gateway = Middleware(
+            PageGateway,
+            service=service,
+            assets=assets or Assets(Path("no such folder")),
+            hosts=HostNames("127.0.0.1", ()),
+            base=base,
+        )
+        rest = [Mount("/", PlainTextResponse("of Streamlit"))]
+        return Starlette(routes=rest, middleware=[gateway], lifespan=service.lifespan)
 
-    yield run_page
-    streamlit.cache_data.clear()
-    streamlit.cache_resource.clear()
+    return make
+
+
+@pytest.fixture(scope="module")
+def open_page(serve_app, make_page) -> Callable[..., httpx.Client]:
+    """Return what serves a page of a service, and a client of it that says it is the page itself."""
+    clients = []
+
+    def start(api_url: str, **given: object) -> httpx.Client:
+        url = serve_app(make_page(api_url, **given))
+        clients.append(
+            httpx.Client(base_url=url, headers={"Sec-Fetch-Site": "same-origin"}, trust_env=False, timeout=120)
+        )
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        client.close()
+
+
+class Told:
+    """A service that answers with what it was asked, or with `answer`."""
+
+    def __init__(self) -> None:
+        self.answer: JSONResponse | None = None
+        self.asked: list[str] = []
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        body = await request.body()
+        told = {
+            "method": request.method,
+            "path": request.url.path,
+            "query": request.url.query,
+            "headers": [[name, value] for name, value in request.headers.items()],
+            "bytes": len(body),
+        }
+        self.asked.append(f"{request.method} {request.url.path}")
+        secret = {"Set-Cookie": "a=b", "X-Secret": "s", "Connection": "keep-alive", "Server": "x"}
+        await (self.answer or JSONResponse(told, headers=secret))(scope, receive, send)
+
+
+@pytest.fixture(scope="module")
+def told() -> Told:
+    """What the page asks of a service."""
+    return Told()
+
+
+@pytest.fixture(scope="module")
+def asking(open_page, serve_app, told) -> httpx.Client:
+    """A page, with a token, whose service answers with what it was asked."""
+    return open_page(serve_app(told), token="a-token-that-no-browser-sees")

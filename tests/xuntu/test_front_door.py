@@ -112,4 +112,4 @@ def test_the_page_about_python_names_what_there_is():
             assert owner not in owners or hasattr(owners[owner], node.attr), node.attr
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "library.search":
             named = {keyword.arg for keyword in node.keywords}
-            assert named <= {"image", "like", "where", *get_type_hints(SearchKeywords)}
+            assert named <= {"q", "image", "like", "where", *get_type_hints(SearchKeywords)}

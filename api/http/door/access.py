@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from starlette.datastructures import Headers
@@ -14,7 +14,7 @@ from api.keys.rates import Rate
 from api.keys.records import split_names
 
 ALL_SCOPES = frozenset(Scope)
-_OF_PAGE = frozenset({Scope.SEARCH, Scope.FILES})
+_OF_PAGE = frozenset({Scope.SEARCH, Scope.FILES, Scope.BOARDS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,19 @@ class KnownCallers:
     """The token of the settings, the keys, the page that the service has started, and who comes without any."""
 
     def __init__(self, settings: ApiSettings, keys: KeyRing, page_token: str | None = None) -> None:
+        given = settings.page_scopes
+        of_page = Caller("page", _OF_PAGE if given is None else _read_scopes(given), has_address_rate=False)
+        self._page_follows = given is None
         own = (
             (settings.token and settings.token.get_secret_value(), Caller("token")),
-            (page_token, Caller("page", _OF_PAGE, has_address_rate=False)),
+            (page_token, of_page),
         )
         self._own = [(_digest(token.encode()), caller) for token, caller in own if token]
         self._keys = keys
         # A service that others reach does not open because its keys are gone.
         self._may_open = settings.token is None and (is_loopback(settings.host) or settings.allow_anonymous)
         given = settings.anonymous_scopes
-        scopes = ALL_SCOPES if given is None else frozenset(map(Scope, split_names(given)))
+        scopes = ALL_SCOPES if given is None else _read_scopes(given)
         self._anonymous = Caller("anonymous", scopes)
         self._has_anonymous = bool(given)
 
@@ -69,7 +72,8 @@ class KnownCallers:
         digest = _digest(token)
         for known, caller in self._own:
             if hmac.compare_digest(digest, known):
-                return caller
+                follows = self._page_follows and caller.name == "page" and (is_open or self._has_anonymous)
+                return replace(caller, scopes=caller.scopes | self._anonymous.scopes) if follows else caller
         record = self._keys.find(digest.hex())
         if record is None:
             return self._anonymous if is_open else None
@@ -80,6 +84,10 @@ class KnownCallers:
             identity=record.digest[:32],
             libraries=record.libraries,
         )
+
+
+def _read_scopes(given: str) -> frozenset[Scope]:
+    return frozenset(map(Scope, split_names(given)))
 
 
 def read_token(headers: Headers) -> bytes | None:

@@ -27,6 +27,7 @@ class Work(StrEnum):
     TEXT = "text"
     PICTURE = "picture"
     FILE = "file"
+    ARCHIVE = "archive"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,17 @@ def describe_jobs(jobs: LocalJobs, records: Sequence[JobRecord], language: str) 
     return [_describe(jobs, one, waiting, language) for one in records]
 
 
+def describe_run(told: Mapping[str, Any] | None, pictures: int, language: str) -> schemas.RunInfo:
+    """Return how far whoever writes to a library has come, by what it has said; None for nobody."""
+    if told is None:
+        return schemas.RunInfo(is_running=False, pictures=pictures)
+    progress = _read_progress({"progress": told})
+    said = Message(_STAGES[progress["stage"]], {"name": "", **progress}) if progress else message("Begins.")
+    return schemas.RunInfo.model_validate(
+        {"is_running": True, "progress": progress, "message": said.text(language), "pictures": pictures}
+    )
+
+
 def _describe(jobs: LocalJobs, record: JobRecord, waiting: Sequence[str], language: str) -> schemas.JobInfo:
     told = record.told
     progress = _read_progress(told)

@@ -18,6 +18,7 @@ from api.schemas.batches import MAX_BATCH_CHARS, MAX_BATCH_CLAUSES, MAX_BATCH_HI
 from api.search.cursors import offset_of
 from api.search.errors import InvalidQuery
 from api.search.query import Query
+from api.search.terms import read_query_text
 from models.foundation.errors import ImageSearchError
 from models.foundation.messages import message
 
@@ -57,16 +58,19 @@ async def search_batch(
 
 
 async def _to_query(service: Service, search: schemas.SearchRequest, uploads: dict[str, bytes]) -> Query:
-    return to_query(await to_clauses(service, search.clauses, uploads), await to_filter(service, search.where), search)
+    clauses = await to_clauses(service, search.clauses, uploads, typed=search.q)
+    return to_query(clauses, await to_filter(service, search.where), search)
 
 
 def _check_cost(searches: Sequence[schemas.SearchRequest]) -> None:
     """Refuse what would cost more than one request may. Raises InvalidQuery."""
     clauses = [clause for one in searches for clause in one.clauses]
     options = [dict(one) for one in searches]
+    chars = sum(len(one.q) for one in searches) + sum(len(clause.text or "") for clause in clauses)
+    terms = sum(len(read_query_text(one.q)) for one in searches) if chars <= MAX_BATCH_CHARS else 0
     asked = (
-        ("clauses", len(clauses), MAX_BATCH_CLAUSES),
-        ("text", sum(len(clause.text or "") for clause in clauses), MAX_BATCH_CHARS),
+        ("text", chars, MAX_BATCH_CHARS),
+        ("clauses", terms + len(clauses), MAX_BATCH_CLAUSES),
         ("k", sum(given["k"] for given in options), MAX_BATCH_HITS),
         ("offset", sum(given["offset"] + offset_of(given["after"]) for given in options), MAX_BATCH_OFFSET),
     )

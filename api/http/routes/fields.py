@@ -80,14 +80,16 @@ async def count_facets(
 async def count_hit_facets(
     body: schemas.FacetRequest, request: Request, service: ServiceDep, place: PlaceDep, language: LanguageDep
 ) -> schemas.Facets:
-    """Count the values that the hits of a search have; without clauses, all pictures that satisfy the conditions.
+    """Count the values that the hits of a search have; without `q` and clauses, all that satisfy the conditions.
 
     With `min_relevance` those hits are counted that reach it, where that can be told, and at most `first` in any case.
     """
     count_as_picture(place, body.clauses)
-    clauses = await to_clauses(service, body.clauses)
+    clauses = await to_clauses(service, body.clauses, typed=body.q)
     where = await to_filter(service, body.where)
-    options = body.model_copy(update={"k": 1, "offset": 0, "after": "", "fields": [], "sort": ""})
+    options = body.model_copy(
+        update={"k": 1, "offset": 0, "after": "", "fields": [], "sort": "", "count_likely": False}
+    )
     query, serving = to_query(clauses, where, options), service.serving
     if clauses:
 

@@ -1,32 +1,29 @@
 """The file of a picture as it is, as far as it is still that picture."""
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import RedirectResponse
 
 from api.http.door.gates import Scope, Work, gated
-from api.http.fetching import FetchedResponse, name_at
+from api.http.fetching import FetchedResponse
 from api.http.mapping import ServiceDep, displayable
+from api.http.outgoing import (
+    OutgoingFile,
+    check_redirect,
+    open_outgoing,
+    open_outgoing_clip,
+    tag_of_fetched,
+    take_fetched,
+    while_opening,
+)
 from api.http.sending import CACHE, OriginalResponse
-from api.http.stripping import strip_location, tag_without_location
-from api.search.errors import AddressWithheld, FileGone, PlaceNotRemovable, why_not_read
-from indexer.library.addresses.shown import has_secrets
+from api.search.errors import AddressWithheld
 from indexer.library.catalog.records import ImageRow
-from indexer.library.opening import OpenOriginal, open_clip, open_original
 from indexer.library.sources.port import Redirect
-from models.pictures.errors import DecodeError
 from models.pictures.formats import FORMATS
-from models.pictures.limits import DecodeLimits
 
 router = APIRouter(prefix="/images", tags=["images"])
-
-# Reading a file to see whether it is still what was indexed takes a disk and a processor: two at a time.
-_opening = ThreadPoolExecutor(2, thread_name_prefix="opening")
 
 
 @router.get(
@@ -51,75 +48,29 @@ async def download_image(
     """
     row = await service.executors.search(service.serving.engine.get_image, image_id)
     settings = service.settings
-    limits, follow = DecodeLimits(max_bytes=settings.max_file_bytes), settings.api.follow_links
-    opening = partial(_open_clip, row, follow) if clip else partial(_open, row, limits, follow)
-    make = partial(_prepare, row, opening, strip_gps=settings.api.strip_gps)
-    found = await asyncio.get_running_loop().run_in_executor(_opening, make)
+    found = await while_opening(lambda: (open_outgoing_clip if clip else open_outgoing)(row, settings))
     if not isinstance(found, Redirect):
-        return found
+        return _send(row, found)
     if settings.api.addresses == "off":
         raise AddressWithheld(image_id, "off")
     if settings.api.addresses == "stream":
         service.fetches.check_size(row)
-        tag = f'"{tag_without_location(row.sha256) if settings.api.strip_gps else row.sha256}"'
-        prepare = partial(_prepare_fetched, row, found.address, settings.api.strip_gps)
-        return FetchedResponse(service.fetches, row, found.address, tag, prepare)
-    if has_secrets(found.address):
-        raise AddressWithheld(image_id, "secret")
-    if settings.api.strip_gps:
-        raise PlaceNotRemovable(image_id, row.format)
+        address, tag = found.address, f'"{tag_of_fetched(row, settings)}"'
+        return FetchedResponse(
+            service.fetches, row, address, tag, lambda data: _send(row, take_fetched(row, address, data, settings))
+        )
+    check_redirect(row, found.address, settings)
     return RedirectResponse(found.address, headers=CACHE)
 
 
-class _ToSend(NamedTuple):
-    opened: OpenOriginal
-    form: str
-    name: str
-    tag: str
-
-
-def _prepare(row: ImageRow, opening: Callable[[], _ToSend | Redirect], *, strip_gps: bool) -> Response | Redirect:
-    """Open what is to be sent. Raises FileGone, FileChanged, LinkNotFollowed, PlaceNotRemovable or UnknownSource."""
+def _send(row: ImageRow, file: OutgoingFile) -> Response:
+    """Return what sends a file. Where it cannot be made, the file is closed."""
     try:
-        found = opening()
-    except DecodeError as error:
-        raise why_not_read(row.id, error) from error
-    return found if isinstance(found, Redirect) else _send(row, found, strip_gps=strip_gps)
-
-
-def _send(row: ImageRow, found: _ToSend, *, strip_gps: bool) -> Response:
-    """Return what sends a file. Raises FileChanged and PlaceNotRemovable; then it is closed."""
-    opened, form, name, tag = found
-    try:
-        if strip_gps:
-            tag = strip_location(opened, row.id, form=form, tag=tag)
-        return OriginalResponse(row.id, opened, kind=_media_type(form), name=displayable(name), tag=tag)
-    except DecodeError as error:
-        opened.close()
-        raise why_not_read(row.id, error) from error
+        kind, name = _media_type(file.form), displayable(file.name)
+        return OriginalResponse(row.id, file.opened, kind=kind, name=name, tag=file.tag)
     except BaseException:
-        opened.close()
+        file.opened.close()
         raise
-
-
-def _open(row: ImageRow, limits: DecodeLimits, follow_links: bool) -> _ToSend | Redirect:
-    opened = open_original(row, limits, follow_links=follow_links)
-    if isinstance(opened, Redirect):
-        return opened
-    return _ToSend(opened, row.format, row.shown_path.rpartition("/")[2], row.sha256)
-
-
-def _prepare_fetched(row: ImageRow, address: str, strip_gps: bool, data: bytes) -> Response:
-    return _send(row, _ToSend(OpenOriginal(data), row.format, name_at(address), row.sha256), strip_gps=strip_gps)
-
-
-def _open_clip(row: ImageRow, follow_links: bool) -> _ToSend:
-    found = open_clip(row, follow_links=follow_links)
-    if found is None:
-        raise FileGone(row.id)
-    opened, name = found
-    tag = "-".join(format(one, "x") for one in opened.state or ())
-    return _ToSend(opened, "mov" if name.lower().endswith(".mov") else "mp4", name, tag)
 
 
 _VIDEO_TYPES: Final = {

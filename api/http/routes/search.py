@@ -23,7 +23,7 @@ router = APIRouter(tags=["search"], route_class=BoundedRoute)
 class SearchByWords(schemas.FilterParams):
     """What can be said in an address. The conditions can be given one by one, as an expression, or both."""
 
-    q: str = Field("", description="What is in the picture, in Chinese or English")
+    q: str = Field("", description=schemas.TYPED)
     where: str | None = Field(
         None,
         max_length=schemas.MAX_WHERE_CHARS,
@@ -56,13 +56,14 @@ async def search_by_words(
 ) -> schemas.SearchResponse:
     """Find pictures by a text, by a picture that was sent before, or by both; without any, list all."""
     crop = read_crop(params.crop)
-    asked = []
-    if params.q.strip() or (crop and params.upload is None):
-        asked.append(schemas.ClauseIn(text=params.q, crop=crop if params.upload is None else None))
+    typed, beside = params.q, []
     if params.upload is not None:
-        asked.append(schemas.ClauseIn(upload=params.upload, crop=crop))
-        count_as_picture(place, asked)
-    query = to_query(await to_clauses(service, asked), await to_filter(service, params.where, params), params)
+        beside.append(schemas.ClauseIn(upload=params.upload, crop=crop))
+        count_as_picture(place, beside)
+    elif crop is not None:  # of a text, which is refused
+        typed, beside = "", [schemas.ClauseIn(text=typed, crop=crop)]
+    clauses = await to_clauses(service, beside, typed=typed)
+    query = to_query(clauses, await to_filter(service, params.where, params), params)
     search = service.search(query)
     return to_response(await (while_connected(request, search) if params.upload else search), language=language)
 
@@ -74,10 +75,11 @@ async def search_by_clauses(
 ) -> schemas.SearchResponse:
     """Find pictures by a sum of weighted texts, pictures and ids; a negative weight means away from it.
 
-    Without clauses, list all pictures in the order `sort` (-taken, if none is given), with a score of 0.
+    What `q` says comes before the clauses. Without both, list all pictures in the order `sort` (-taken, if none is
+    given), with a score of 0.
     """
     count_as_picture(place, body.clauses)
-    clauses = await to_clauses(service, body.clauses)
+    clauses = await to_clauses(service, body.clauses, typed=body.q)
     query = to_query(clauses, await to_filter(service, body.where), body)
     return to_response(await while_connected(request, service.search(query)), language=language)
 

@@ -3,7 +3,7 @@
 from api.config import LEAST_DECODE_MEMORY, Settings
 from models.foundation.devices import count_cpus
 
-_COUNTS = ("max_texts", "max_pictures", "max_files", "max_body_bytes", "max_connections")
+_COUNTS = ("max_texts", "max_pictures", "max_files", "max_archives", "max_body_bytes", "max_connections")
 
 
 def share_of(settings: Settings) -> Settings:

@@ -31,6 +31,8 @@ class FieldType(StrEnum):
     moment    str, ISO 8601 without a zone, to the second
     time      int, nanoseconds since 1970 (only the catalog's own)
     flag      bool
+    point     (latitude, longitude) in degrees, kept to a thousandth as one whole number (points.py); a condition asks
+              for what lies in a box
     data      what JSON holds; there are no conditions on it
     """
 
@@ -45,6 +47,7 @@ class FieldType(StrEnum):
     MOMENT = "moment"
     TIME = "time"
     FLAG = "flag"
+    POINT = "point"
     DATA = "data"
 
 

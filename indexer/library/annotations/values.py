@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from indexer.library.addresses.shown import shown_address
 from indexer.library.annotations.fields import AnnotatorRecord, Field, FieldType
+from indexer.library.annotations.points import pack_point, unpack_point
 
 Values: TypeAlias = Mapping[str, Any]  # by the names of fields; a field without a value is left out, or None
 _Kept: TypeAlias = str | int | float | None
@@ -50,7 +51,7 @@ def from_kept(record: AnnotatorRecord, kept: tuple[_Kept, ...]) -> dict[str, Any
 
 def sql_type(field: Field) -> str:
     """Return the type of the column that keeps a field."""
-    if field.type in (FieldType.WHOLE, FieldType.CHOICES, FieldType.FLAG):
+    if field.type in (FieldType.WHOLE, FieldType.CHOICES, FieldType.FLAG, FieldType.POINT):
         return "INTEGER"
     return "REAL" if field.type is FieldType.NUMBER else "TEXT"
 
@@ -89,6 +90,7 @@ _KEEP: Mapping[FieldType, Callable[[Field, Any], _Kept]] = {
     FieldType.NUMBER: lambda _, value: float(value),
     FieldType.MOMENT: _moment,
     FieldType.FLAG: lambda _, value: int(bool(value)),
+    FieldType.POINT: lambda _, value: pack_point(*value),
     FieldType.DATA: lambda _, value: json.dumps(value, ensure_ascii=False, separators=(",", ":")),
 }
 
@@ -107,6 +109,7 @@ _READ: Mapping[FieldType, Callable[[Field, Any], Any]] = {
         choice.name for bit, choice in enumerate(field.choices) if int(kept) >> bit & 1
     ],
     FieldType.FLAG: lambda _, kept: bool(kept),
+    FieldType.POINT: lambda _, kept: list(unpack_point(int(kept))),
     FieldType.PATH: lambda _, kept: shown_address(str(kept)),
     FieldType.DATA: lambda _, kept: json.loads(str(kept)),
     FieldType.TIME: lambda _, kept: datetime.fromtimestamp(int(kept) / 1e9, UTC).isoformat(timespec="seconds"),

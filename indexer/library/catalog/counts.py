@@ -78,6 +78,12 @@ class CountDatabase(AnnotationDatabase):
         )
         return [row[0] for row in rows]
 
+    def list_paths(self, after: int, most: int) -> list[tuple[int, str]]:
+        """Return ids above `after`, ascending, and paths below their roots, of at most so many indexed pictures."""
+        return self._query(
+            "SELECT id, path FROM images WHERE id > ? AND status = 'indexed' ORDER BY id LIMIT ?", (after, most)
+        )
+
     def _count_words(self, field: CatalogField, where: Filter, how: Counting) -> Counts:
         join = join_tables({field.table: None} if field.table else {})
         # The same words of many pictures are taken apart once.

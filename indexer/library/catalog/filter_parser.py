@@ -2,12 +2,12 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from indexer.library.annotations.fields import Field, FieldSet, FieldType
 from indexer.library.errors import InvalidFilter
-from indexer.library.filters import AllOf, AnyOf, Begins, Condition, Filter, Period, Range
+from indexer.library.filters import AllOf, AnyOf, Begins, Condition, Filter, MapBox, Period, Range, Within
 from models.foundation.messages import Message, Quoted, message, verbatim
 
 _CONDITION = re.compile(
@@ -53,6 +53,14 @@ def parse_filter(expression: str, fields: FieldSet) -> Filter:
         position = joint.end()
 
 
+def parse_box(written: str) -> MapBox:
+    """Read a part of a map: `west,south,east,north` in degrees. Raises InvalidFilter."""
+    try:
+        return _box(written)
+    except _Unusable as error:
+        raise InvalidFilter(written, 0, error.why) from None
+
+
 def narrow(result: Filter, fields: FieldSet, conditions: Iterable[tuple[str, str, str]]) -> Filter:
     """Return `result` with (field, operator, value) triples added. Raises InvalidFilter naming the first bad one."""
     for field, operator, value in conditions:
@@ -90,13 +98,8 @@ def _condition(field: Field, operator: str, value: str) -> Condition:
         return _range(operator, _number(value, signed=signed), whole=field.type is FieldType.WHOLE, slack=slack)
     if field.type in _TIMES and operator not in _OF_TEXTS:
         return _period(operator, value)
-    if operator == "=":
-        if field.type in (FieldType.CHOICE, FieldType.CHOICES):
-            return AnyOf(tuple(dict.fromkeys(_choice(field, one) for one in value.split("|"))))
-        if field.type in (FieldType.WORDS, FieldType.TEXT):
-            return AllOf((_words(field, value),))
-        if field.type is FieldType.FLAG:
-            return AllOf(((_flag(value),),))
+    if operator == "=" and field.type in _EQUAL:
+        return _EQUAL[field.type](field, value)
     if field.type is FieldType.PATH and operator in _BEGINS:
         return Begins(((_path(value), operator == "~="),))
     raise _Unusable(message("{name} cannot be compared with {operator}", name=field.name, operator=operator))
@@ -110,6 +113,10 @@ def _path(value: str) -> str:
     if value.startswith("/"):
         raise _Unusable(message("a path starts below the folder that was indexed, as 2024/spring/"))
     return value.removeprefix("./")
+
+
+def _choices(field: Field, value: str) -> AnyOf:
+    return AnyOf(tuple(dict.fromkeys(_choice(field, one) for one in value.split("|"))))
 
 
 def _choice(field: Field, value: str) -> str:
@@ -141,6 +148,21 @@ def _flag(value: str) -> str:
     return "yes" if word in _YES else "no"
 
 
+def _box(value: str) -> MapBox:
+    try:
+        west, south, east, north = map(float, value.split(","))
+    except ValueError:
+        west = south = east = north = math.nan
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south <= north <= 90):
+        raise _Unusable(
+            message(
+                '{value} is no part of a map; say its edges in degrees, in quotation marks: "west,south,east,north"',
+                value=value,
+            )
+        )
+    return MapBox(west, south, east, north)
+
+
 def _number(value: str, *, signed: bool) -> float:
     try:
         if ":" in value:  # an aspect ratio, as 16:9
@@ -152,6 +174,16 @@ def _number(value: str, *, signed: bool) -> float:
     if not (-1e9 if signed else 0) <= number < 1e9:
         raise _Unusable(message("{value} is not a number that can be used here", value=value))
     return number
+
+
+_EQUAL: Mapping[FieldType, Callable[[Field, str], Condition]] = {
+    FieldType.CHOICE: _choices,
+    FieldType.CHOICES: _choices,
+    FieldType.WORDS: lambda field, value: AllOf((_words(field, value),)),
+    FieldType.TEXT: lambda field, value: AllOf((_words(field, value),)),
+    FieldType.FLAG: lambda _, value: AllOf(((_flag(value),),)),
+    FieldType.POINT: lambda _, value: Within((_box(value),)),
+}
 
 
 def _range(operator: str, number: float, *, whole: bool, slack: float) -> Range:

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from indexer.library.addresses.shown import shown_address
-from indexer.library.catalog.counts import CountDatabase
+from indexer.library.catalog.cells import CellDatabase
 from indexer.library.catalog.lists import ListDatabase
+from indexer.library.catalog.marks import MarkDatabase
 from indexer.library.catalog.paths import encode_path
 from indexer.library.catalog.records import ImageRow, IndexChanges, Locations, Shard, StoredEncoder
 from indexer.library.catalog.roots import ROOT_COLUMNS, root_of
@@ -42,7 +43,7 @@ _HAVING_REGIONS = (
 )
 
 
-class CatalogReader(TextDatabase, ListDatabase, CountDatabase):
+class CatalogReader(TextDatabase, ListDatabase, CellDatabase, MarkDatabase):
     """Questions to the library's database, in the product's words."""
 
     # Encoders

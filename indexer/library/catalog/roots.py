@@ -31,6 +31,10 @@ class RootDatabase(Database):
             found.setdefault(root_id, {})[status] = count
         return found
 
+    def sum_sizes(self) -> int:
+        """Return the bytes of the files of all pictures, wherever they lie."""
+        return int(self._query("SELECT coalesce(sum(size), 0) FROM images WHERE status = 'indexed'")[0][0])
+
 
 @lru_cache(maxsize=4096)  # every picture of a page has one, and they are few
 def root_of(values: tuple[Any, ...]) -> Root:

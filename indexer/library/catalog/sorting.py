@@ -7,7 +7,12 @@ from indexer.library.catalog.sql import join_tables
 from indexer.library.errors import InvalidSort
 from models.foundation.messages import mark
 
-_WITHOUT_ORDER = {FieldType.WORDS, FieldType.CHOICES, FieldType.DATA}  # have several values, or none to compare
+_WITHOUT_ORDER = {
+    FieldType.WORDS,
+    FieldType.CHOICES,
+    FieldType.POINT,
+    FieldType.DATA,
+}  # have several values, or none to compare
 _TEXTS = {FieldType.TEXT, FieldType.PATH, FieldType.CHOICE}
 # A catalog gives each picture a higher id than all that came before it, and none ever again.
 _ADDED = CatalogField(Field(name="added", type=FieldType.WHOLE, label=mark("Added, as the id says")), "images.id")

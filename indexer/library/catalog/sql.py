@@ -1,12 +1,25 @@
 """A Filter -> the SQL that finds its pictures in a catalog."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
 from indexer.library.annotations.fields import CatalogField, FieldSet, FieldType
+from indexer.library.annotations.points import BITS, MASK, to_east, to_north
 from indexer.library.catalog.paths import NORMAL_PATH, encode_path, normal_path
 from indexer.library.errors import InvalidFilter
-from indexer.library.filters import AllOf, AnyOf, Begins, Condition, Filter, Period, Range
+from indexer.library.filters import (
+    AllOf,
+    AnyOf,
+    Begins,
+    Filter,
+    Listed,
+    MapBox,
+    OfField,
+    Period,
+    Range,
+    Within,
+)
 from indexer.library.sources.items import MAX_INT64
 from models.foundation.messages import message
 
@@ -30,6 +43,10 @@ def to_sql(where: Filter, fields: FieldSet) -> SqlCondition:
     values: list[object] = []
     tables: dict[str, None] = {}
     for name, condition in where.conditions:
+        if isinstance(condition, Listed):
+            terms.append("images.id IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(condition.list_ids().tolist()))
+            continue
         found = fields.find(name)
         if found is None:
             raise InvalidFilter(name, 0, message("unknown field {name}", name=name))
@@ -46,7 +63,7 @@ def join_tables(tables: "dict[str, None]") -> str:
     return " ".join(f"LEFT JOIN {table} ON {table}.content_id = contents.id" for table in tables)
 
 
-def _terms(found: CatalogField, condition: Condition) -> tuple[list[str], list[object]]:
+def _terms(found: CatalogField, condition: OfField) -> tuple[list[str], list[object]]:
     column, kind = found.expression, found.field.type
     match condition:
         case Range(low, high):
@@ -55,15 +72,32 @@ def _terms(found: CatalogField, condition: Condition) -> tuple[list[str], list[o
             as_kept = _nanoseconds if kind is FieldType.TIME else datetime.isoformat
             return _bounds(column, (start and as_kept(start), ">="), (end and as_kept(end), "<"))
         case AnyOf(names):
-            if kind is FieldType.CHOICES:
-                return [f"{column} & ? != 0"], [choices_mask(found, names)]
-            return [f"{column} IN ({', '.join('?' * len(names))})"], [*names]
+            return _choice_terms(found, names)
         case Begins(prefixes):
             wanted = [(int(folded), normal_path(encode_path(prefix), folded=folded)) for prefix, folded in prefixes]
             terms = [f"substr({NORMAL_PATH}(CAST({column} AS BLOB), ?), 1, ?) = ?"] * len(wanted)
             return terms, [value for folded, prefix in wanted for value in (folded, len(prefix), prefix)]
+        case Within(boxes):
+            return _box_terms(column, boxes)
         case AllOf(texts):
             return _text_terms(column, kind, texts)
+
+
+def _choice_terms(found: CatalogField, names: tuple[str, ...]) -> tuple[list[str], list[object]]:
+    if found.field.type is FieldType.CHOICES:
+        return [f"{found.expression} & ? != 0"], [choices_mask(found, names)]
+    return [f"{found.expression} IN ({', '.join('?' * len(names))})"], [*names]
+
+
+def _box_terms(column: str, boxes: tuple[MapBox, ...]) -> tuple[list[str], list[object]]:
+    terms: list[str] = []
+    values: list[object] = []
+    east = f"({column} & {MASK})"
+    for box in boxes:
+        joint = "AND" if box.west <= box.east else "OR"  # the latter over the date line
+        terms.append(f"(({column} >> {BITS}) BETWEEN ? AND ? AND ({east} >= ? {joint} {east} <= ?))")
+        values += [to_north(box.south), to_north(box.north), to_east(box.west), to_east(box.east)]
+    return terms, values
 
 
 def _text_terms(column: str, kind: FieldType, texts: tuple[tuple[str, ...], ...]) -> tuple[list[str], list[object]]:

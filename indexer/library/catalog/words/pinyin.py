@@ -31,6 +31,11 @@ def sounds_of(text: str) -> str:
     return " ".join(token for syllables in spoken for token in (*_sounds(syllables), *_initials(syllables)))
 
 
+def spell(text: str) -> tuple[str, ...]:
+    """Return the syllables of the Chinese in a text, without tones: hang, zhou. Raises BackendNotInstalled."""
+    return tuple(syllable for run in _HAN.findall(text) for syllable in _syllables(run))
+
+
 def list_sounds(word: str) -> list[list[str]]:
     """Return what a word of Latin letters may be pinyin of, in whole syllables, as tokens. Raises BackendNotInstalled.
 

@@ -1,0 +1,73 @@
+"""What can be wrong with a board.
+
+BoardError
+├─ BoardNotFound                        no board has this id
+├─ BoardFixed                           the board of favourites stays, and is called what it is called
+├─ TooManyBoards                        as many boards as there may be
+├─ BoardFull                            as many pictures as a board may have
+└─ BoardsUnavailable                    the file of the boards cannot be read or written
+"""
+
+from pathlib import Path
+
+from models.foundation.errors import ImageSearchError
+from models.foundation.messages import Readable, message
+
+_SHOWN = 100  # characters of what was asked
+
+
+class BoardError(ImageSearchError):
+    """Something about a board."""
+
+    code = "board_error"
+    users_mistake = True
+
+
+class BoardNotFound(BoardError):
+    """No board has this id, or no longer."""
+
+    code = "board_not_found"
+
+    def __init__(self, board_id: str) -> None:
+        self.board_id = board_id[:_SHOWN]
+        super().__init__(message("There is no board {board_id!r}, or no longer.", board_id=self.board_id))
+
+
+class BoardFixed(BoardError):
+    """The board of favourites is neither deleted nor renamed."""
+
+    code = "board_fixed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            message("The favourites are always there: they cannot be deleted or renamed. Take pictures off instead.")
+        )
+
+
+class TooManyBoards(BoardError):
+    """There are as many boards as there may be."""
+
+    code = "too_many_boards"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(message("There are {most} boards, which is the most. Delete one first.", most=most))
+
+
+class BoardFull(BoardError):
+    """A board would have more pictures than it may."""
+
+    code = "board_full"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(message("A board has at most {most} pictures. Put the others on another one.", most=most))
+
+
+class BoardsUnavailable(BoardError):
+    """The file of the boards cannot be read or written, for a reason of the system."""
+
+    code = "boards_unavailable"
+    users_mistake = False
+
+    def __init__(self, path: Path, why: Readable) -> None:
+        self.path = path
+        super().__init__(message("The boards in {path} cannot be used: {why}.", path=path, why=why))

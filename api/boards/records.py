@@ -1,0 +1,43 @@
+"""Boards and what is on them, as data."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from indexer.library.catalog.marks import PictureMark
+
+FAVOURITES: Final = "favourites"  # the id of the board that is always there
+MAX_BOARDS: Final = 1_000
+MAX_PICTURES: Final = 100_000  # of a board
+MAX_NAME: Final = 200  # characters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardRecord:
+    """A board. `name` is "" for the favourites; times are seconds since 1970, None where nothing has been kept yet.
+
+    `count` is that of its pictures, whether the library still has them or not; `version` grows with every change.
+    """
+
+    id: str
+    name: str
+    count: int = 0
+    created_at: float | None = None
+    changed_at: float | None = None
+    version: int = 0
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it is neither deleted nor renamed."""
+        return self.id == FAVOURITES
+
+
+@dataclass(frozen=True, slots=True)
+class BoardEntry:
+    """A picture on a board, by the number of the entry: later ones are higher, and none is given twice.
+
+    `image_id` is the id that it had when it was last seen; `mark` tells it where that is another picture's by now.
+    """
+
+    number: int
+    image_id: int
+    mark: PictureMark

@@ -1,0 +1,258 @@
+"""The file of the boards: SQLite beside the catalog, of which builds and runs know nothing.
+
+It is opened for each question, so that several processes may use it, and a backup or a restore may replace it.
+"""
+
+import os
+import secrets
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from api.boards.errors import BoardFixed, BoardFull, BoardNotFound, BoardsUnavailable, TooManyBoards
+from api.boards.records import FAVOURITES, MAX_BOARDS, MAX_PICTURES, BoardEntry, BoardRecord
+from indexer.library.catalog.marks import PictureMark
+from indexer.library.catalog.paths import encode_path
+from indexer.library.catalog.sqlite_errors import sqlite_message
+from models.foundation.messages import message, os_message
+
+_VERSION = 1
+_SCHEMA = f"""
+PRAGMA journal_mode = WAL;
+BEGIN;
+CREATE TABLE boards (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    changed_at REAL NOT NULL,
+    version INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE entries (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    board_id TEXT NOT NULL REFERENCES boards (id) ON DELETE CASCADE,
+    image_id INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    root BLOB NOT NULL,
+    path BLOB NOT NULL
+) STRICT;
+CREATE INDEX entries_of ON entries (board_id, number);
+PRAGMA user_version = {_VERSION};
+COMMIT;
+"""
+_BOARDS = (
+    "SELECT id, name, (SELECT count(*) FROM entries WHERE board_id = boards.id), created_at, changed_at, version "
+    "FROM boards"
+)
+_ENTRIES = "SELECT number, image_id, sha256, root, path FROM entries WHERE board_id = ?"
+_NO_FAVOURITES = BoardRecord(id=FAVOURITES, name="")
+
+Find = Callable[[Sequence[BoardEntry]], Mapping[int, int]]  # entries -> their numbers and ids of pictures by now
+
+
+class BoardStore:
+    """The boards of a library. Safe to use from several threads and processes.
+
+    Every method raises BoardsUnavailable where the system does not let the file be used.
+    """
+
+    def __init__(self, path: Path, *, now: Callable[[], float] = time.time) -> None:
+        """`now`: seconds since 1970. Nothing is made before something is kept."""
+        self._path = path
+        self._now = now
+
+    def list_boards(self) -> list[BoardRecord]:
+        """Return the favourites, then the other boards, those first that were changed last."""
+        with self._reading() as connection:
+            rows = connection.execute(f"{_BOARDS} ORDER BY changed_at DESC, id").fetchall() if connection else []
+        found = {row[0]: _board(row) for row in rows}
+        return [found.pop(FAVOURITES, _NO_FAVOURITES), *found.values()]
+
+    def get_board(self, board_id: str) -> BoardRecord:
+        """Return a board. Raises BoardNotFound."""
+        with self._reading() as connection:
+            return _get(connection, board_id)
+
+    def list_entries(self, board_id: str) -> list[BoardEntry]:
+        """Return what is on a board, in the order in which it was put there; nothing where there is none."""
+        return self.list_first([board_id], MAX_PICTURES)[board_id]
+
+    def list_first(self, board_ids: Sequence[str], most: int) -> dict[str, list[BoardEntry]]:
+        """Return the first of what is on each of some boards."""
+        asked = f"{_ENTRIES} ORDER BY number LIMIT ?"
+        with self._reading() as connection:
+            return {
+                one: [*map(_entry, connection.execute(asked, (one, most)))] if connection else [] for one in board_ids
+            }
+
+    def create(self, name: str) -> BoardRecord:
+        """Make a board, with an id that nobody guesses. Raises TooManyBoards."""
+        board_id, now = secrets.token_urlsafe(9), self._now()
+        with self._writing() as connection:
+            ((count,),) = connection.execute("SELECT count(*) FROM boards WHERE id <> ?", (FAVOURITES,))
+            if count >= MAX_BOARDS:
+                raise TooManyBoards(MAX_BOARDS)
+            connection.execute(
+                "INSERT INTO boards (id, name, created_at, changed_at) VALUES (?, ?, ?, ?)", (board_id, name, now, now)
+            )
+            return _get(connection, board_id)
+
+    def rename(self, board_id: str, name: str) -> BoardRecord:
+        """Call a board something else. Raises BoardNotFound and BoardFixed."""
+        if board_id == FAVOURITES:
+            raise BoardFixed
+        with self._writing() as connection:
+            connection.execute("UPDATE boards SET name = ? WHERE id = ?", (name, board_id))
+            self._touch(connection, board_id)
+            return _get(connection, board_id)
+
+    def delete(self, board_id: str) -> None:
+        """Delete a board; its pictures stay in the library. Raises BoardNotFound and BoardFixed."""
+        if board_id == FAVOURITES:
+            raise BoardFixed
+        with self._writing() as connection:
+            if not connection.execute("DELETE FROM boards WHERE id = ?", (board_id,)).rowcount:
+                raise BoardNotFound(board_id)
+
+    def add(self, board_id: str, marks: Mapping[int, PictureMark], find: Find) -> BoardRecord:
+        """Put pictures on a board, by their ids, after those that are there; one that is there stays where it is.
+
+        `find` says which pictures those that are there are by now. Raises BoardNotFound and BoardFull.
+        """
+        with self._writing() as connection:
+            there = set(find(self._entries(connection, board_id)).values())
+            new = [(board_id, image_id, *_kept(mark)) for image_id, mark in marks.items() if image_id not in there]
+            if _get(connection, board_id).count + len(new) > MAX_PICTURES:
+                raise BoardFull(MAX_PICTURES)
+            if new:
+                connection.executemany(
+                    "INSERT INTO entries (board_id, image_id, sha256, root, path) VALUES (?, ?, ?, ?, ?)", new
+                )
+                self._touch(connection, board_id)
+            return _get(connection, board_id)
+
+    def remove(self, board_id: str, choose: Callable[[Sequence[BoardEntry]], Sequence[int]]) -> BoardRecord:
+        """Take off a board what `choose` says, by the numbers of entries. Raises BoardNotFound."""
+        with self._writing() as connection:
+            chosen = choose(self._entries(connection, board_id))
+            if chosen:
+                connection.executemany("DELETE FROM entries WHERE number = ?", ((number,) for number in chosen))
+                self._touch(connection, board_id)
+            return _get(connection, board_id)
+
+    def refresh(self, seen: Mapping[int, tuple[int, PictureMark]]) -> None:
+        """Keep what pictures are called by now: their ids and marks, by the numbers of entries."""
+        rows = [(image_id, *_kept(mark), number) for number, (image_id, mark) in seen.items()]
+        with self._writing() as connection:
+            connection.executemany(
+                "UPDATE entries SET image_id = ?, sha256 = ?, root = ?, path = ? WHERE number = ?", rows
+            )
+
+    def _entries(self, connection: sqlite3.Connection, board_id: str) -> list[BoardEntry]:
+        if board_id == FAVOURITES:
+            now = self._now()
+            connection.execute(
+                "INSERT OR IGNORE INTO boards (id, name, created_at, changed_at) VALUES (?, '', ?, ?)",
+                (board_id, now, now),
+            )
+        return [*map(_entry, connection.execute(f"{_ENTRIES} ORDER BY number", (board_id,)))]
+
+    def _touch(self, connection: sqlite3.Connection, board_id: str) -> None:
+        connection.execute(
+            "UPDATE boards SET changed_at = ?, version = version + 1 WHERE id = ?", (self._now(), board_id)
+        )
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
+        """Give a connection, None where nothing has been kept."""
+        if not self._path.exists():
+            yield None
+            return
+        with self._explaining(), closing(self._connect()) as connection:
+            _check_version(self._path, connection)
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection whose changes are kept together, or not at all where something is raised."""
+        with self._explaining():
+            if not self._path.exists():
+                self._make()
+        with self._explaining(), closing(self._connect()) as connection:
+            connection.execute("PRAGMA foreign_keys = ON")
+            _check_version(self._path, connection)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def _make(self) -> None:
+        """Make the file, all of it at once, unless another process has made it meanwhile.
+
+        It is private like the keys: what people collect is theirs.
+        """
+        handle, name = tempfile.mkstemp(prefix=f".{self._path.name}.", suffix=".tmp", dir=self._path.parent)
+        os.close(handle)
+        try:
+            with closing(sqlite3.connect(name, isolation_level=None)) as connection:
+                connection.executescript(_SCHEMA)
+            try:
+                os.link(name, self._path)
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without links
+                if not self._path.exists():
+                    Path(name).rename(self._path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    def _connect(self) -> sqlite3.Connection:
+        frozen = not os.access(self._path.parent, os.W_OK)
+        address = f"file:{quote(os.fsencode(self._path.absolute()))}" + ("?mode=ro&immutable=1" if frozen else "")
+        return sqlite3.connect(address, uri=True, timeout=30, isolation_level=None)
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise BoardsUnavailable(self._path, sqlite_message(error)) from error
+        except OSError as error:
+            raise BoardsUnavailable(self._path, os_message(error)) from error
+
+
+def _check_version(path: Path, connection: sqlite3.Connection) -> None:
+    """Raise BoardsUnavailable for a file of a newer version."""
+    ((version,),) = connection.execute("PRAGMA user_version")
+    if version > _VERSION:
+        raise BoardsUnavailable(path, message("a newer xuntu has written it"))
+
+
+def _get(connection: sqlite3.Connection | None, board_id: str) -> BoardRecord:
+    rows = connection.execute(f"{_BOARDS} WHERE id = ?", (board_id,)).fetchall() if connection else []
+    if rows:
+        return _board(rows[0])
+    if board_id == FAVOURITES:
+        return _NO_FAVOURITES
+    raise BoardNotFound(board_id)
+
+
+def _board(row: Sequence[Any]) -> BoardRecord:
+    names = ("id", "name", "count", "created_at", "changed_at", "version")
+    return BoardRecord(**dict(zip(names, row, strict=True)))
+
+
+def _entry(row: Sequence[Any]) -> BoardEntry:
+    root, path = (raw.decode("utf-8", "surrogateescape") for raw in row[3:])
+    return BoardEntry(row[0], row[1], PictureMark(row[2], root, path))
+
+
+def _kept(mark: PictureMark) -> tuple[str, bytes, bytes]:
+    return mark.sha256, encode_path(mark.root), encode_path(mark.path)

@@ -1,0 +1,106 @@
+"""How the page looks: rows, widths, themes, words for those who do not see it; what it asks for."""
+
+import re
+
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+expect = sync_api.expect
+expect.set_options(timeout=20_000)
+
+
+def listed(page):
+    expect(page.locator("main[aria-busy=false]")).to_be_visible()
+    expect(page.locator(".tile").first).to_be_visible()
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+def test_rows_fill_the_window_and_nothing_overflows_or_is_cut(at, width, lang, depth):
+    page = at(f"?q=coffee&lang={lang}", width=width)
+    listed(page)
+    found = page.evaluate("""() => {
+        const root = document.querySelector("xuntu-page").shadowRoot, scroller = root.querySelector(".scroller");
+        const grid = root.querySelector(".grid").getBoundingClientRect();
+        const tiles = [...root.querySelectorAll(".tile")].map((one) => one.getBoundingClientRect());
+        const rows = [...Map.groupBy(tiles, (one) => Math.round(one.top)).values()];
+        const ends = rows.map((row) => Math.max(...row.map((one) => one.right)) - grid.left);
+        const isCut = (one) => one.offsetParent && one.scrollWidth > one.clientWidth + 1
+            && getComputedStyle(one).textOverflow !== "ellipsis";
+        return {
+            rows: rows.map((row) => row.length),
+            short: ends.filter((one) => one < grid.width - 2).length,
+            beyond: tiles.filter((one) => one.right > innerWidth).length,
+            scrolls: scroller.scrollWidth > scroller.clientWidth,
+            share: grid.width / innerWidth,
+            cut: [...root.querySelectorAll("button span, .looks a, .way span, h1, .line")].filter(isCut)
+                .map((one) => one.textContent),
+        };
+    }""")
+    assert found["beyond"] == 0
+    assert not found["scrolls"]
+    assert found["cut"] == []
+    assert found["short"] <= 1  # the last row of all
+    assert min(found["rows"]) >= (2 if width > 600 else 1)
+    assert found["share"] > 0.85
+
+
+def test_dark_follows_the_system_and_the_switch_overrides_it(at, depth):
+    page = at(color_scheme="dark")
+    listed(page)
+    ground = "() => getComputedStyle(document.querySelector('xuntu-page')).backgroundColor"
+    assert page.evaluate(ground) == "rgb(20, 20, 20)"
+    page.get_by_role("button", name="Switch between light and dark").click()
+    assert page.evaluate(ground) == "rgb(251, 251, 250)"
+    page.reload()
+    listed(page)
+    assert page.evaluate(ground) == "rgb(251, 251, 250)"
+
+
+def test_the_page_shows_none_of_the_framework(at, depth):
+    page = at()
+    listed(page)
+    seen = page.evaluate("() => document.elementFromPoint(innerWidth / 2, innerHeight / 2).tagName")
+    assert seen == "XUNTU-PAGE"
+    assert page.locator(".stApp").evaluate("(one) => getComputedStyle(one).visibility") == "hidden"
+
+
+def test_the_token_stays_on_the_server_and_a_repeated_search_asks_nothing(at):
+    page = at("?q=coffee")
+    listed(page)
+    asked = []
+
+    def remember(request):
+        asked.append(request)
+
+    page.on("request", remember)
+    page.get_by_role("combobox").fill("a cat")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("q=a\\+cat"))
+    listed(page)
+    assert any("api/v1/search" in one.url for one in asked)
+    assert all("authorization" not in one.headers for one in asked)
+    assert not any("/_stcore/stream" in one.url for one in asked)
+    asked.clear()
+    page.go_back()
+    expect(page.get_by_role("combobox")).to_have_value("coffee")
+    listed(page)
+    assert not [one.url for one in asked if "api/v1/search" in one.url]
+
+
+def test_hostile_names_are_shown_as_text(at, depth):
+    page = at("?q=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E&match=text&lang=en")
+    expect(page.locator("main[aria-busy=false]")).to_be_visible()
+    assert page.locator("main img[src=x]").count() == 0
+
+
+def test_the_page_can_be_installed(at, depth):
+    page = at()
+    listed(page)
+    manifest = page.evaluate("""async () => {
+        const link = document.querySelector("link[rel=manifest]"), told = await (await fetch(link.href)).json();
+        const status = async (one) => (await fetch(new URL(one.src, link.href))).status;
+        const icons = await Promise.all(told.icons.map(status));
+        return { start: new URL(told.start_url, link.href).pathname, display: told.display, icons };
+    }""")
+    assert manifest == {"start": "/", "display": "standalone", "icons": [200, 200, 200]}

@@ -1,0 +1,133 @@
+"""Modules of the page by themselves, in a real browser: addresses, words, rows."""
+
+import pytest
+
+from api.search.options import OPTIONS
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+WHOLE = (
+    "?q=%E9%9B%AA%E5%B1%B1+-%E4%BA%BA&like=12&like=9@120,80,300,200*2&less=7&folder=2024%2F&shape=landscape&width=1280"
+    "&from=2024-01-01&to=2024-12-31&place=%E6%9D%AD%E5%B7%9E&kind=video&format=png&colour=blue&colour=red"
+    "&f=camera=X100V&match=both&sure=70&duplicates=hide&sort=-taken&lang=zh&id=31&part=2&t=83.4&literal=1"
+)
+
+
+@pytest.fixture(scope="module")
+def ask(chromium_process, page_url):
+    """Return what evaluates an expression with the exports `m` of a module: `ask(module, expression, value)`."""
+    page = chromium_process.new_page()
+    page.goto(page_url)
+    page.wait_for_function("() => document.querySelector('xuntu-page') !== null")
+    base = page.evaluate(
+        "() => performance.getEntriesByType('resource').map((one) => one.name).find((one) => one.endsWith('/main.js'))"
+    ).removesuffix("main.js")
+
+    def evaluate(module, expression, value=None):
+        code = f"async ([url, value]) => {{ const m = await import(url); return ({expression}); }}"
+        return page.evaluate(code, [f"{base}{module}", value])
+
+    yield evaluate
+    page.close()
+
+
+def test_an_address_survives_being_read_and_written(ask):
+    written = ask("address.js", "m.write(m.parse(value))", WHOLE)
+    assert ask("address.js", "m.parse(value)", written) == ask("address.js", "m.parse(value)", WHOLE)
+    assert written.count("like=") == 2
+    assert "like=9@120,80,300,200*2" in written
+
+
+def test_an_address_becomes_a_search(ask):
+    body = ask("address.js", "m.body(m.parse(value))", WHOLE)
+    assert body["q"] == "雪山 -人"
+    assert body["clauses"] == [
+        {"image_id": 12, "weight": 1},
+        {"image_id": 9, "crop": {"x": 120, "y": 80, "width": 300, "height": 200}, "weight": 2},
+        {"image_id": 7, "weight": -0.5},
+    ]
+    assert body["min_relevance"] == 0.7
+    assert body["where"]["fields"] == {"place": ["杭州"], "kind": ["video"], "camera": ["X100V"]}
+    assert body["where"]["min_aspect"] == 1.05
+    assert ask("address.js", "m.body(m.BLANK)") == {"clauses": [], "sort": "-taken"}
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    ["?like=abc&less=-3&like=1@2&like=5*x&up=../../etc&width=wide&id=one&t=soon&shape=round&match=maybe&f=camera", "?"],
+)
+def test_rubbish_in_an_address_is_left_out(ask, rubbish):
+    assert ask("address.js", "m.parse(value)", rubbish) == ask("address.js", "m.BLANK")
+
+
+@pytest.mark.parametrize(
+    ("expression", "zh", "en"),
+    [
+        ("w.number(12480)", "12,480", "12,480"),
+        ("w.size(12_400_000)", "12 MB", "12 MB"),
+        ("w.moment('2024-05-03T14:02:00')", "2024年5月3日 14:02", "3 May 2024, 14:02"),
+        ("w.moment('2024-05-03')", "2024年5月3日", "3 May 2024"),
+        ("w.moment('long ago')", "long ago", "long ago"),
+        ("w.month('2019-05')", "2019年5月", "May 2019"),
+        ("w.say('picture_count', { n: 1 })", "1 张图片", "1 picture"),
+        ("w.say('picture_count', { n: 2561 })", "2,561 张图片", "2,561 pictures"),
+        ("w.ago('2024-05-03T14:00:00Z', Date.parse('2024-05-03T17:00:00Z'))", "3小时前", "3 hours ago"),
+    ],
+)
+def test_numbers_dates_and_plurals_are_those_of_the_language(ask, expression, zh, en):
+    for lang, expected in (("zh", zh), ("en", en)):
+        code = (
+            "await (async () => { const said = await (await fetch(new URL(`strings/${value}.json`, url))).json();"
+            " const w = new m.Words(value, said);"
+            f" return {expression}; }})()"
+        )
+        assert ask("words.js", code, lang) == expected
+
+
+@pytest.mark.parametrize("width", [366, 1216, 1880, 3760])
+@pytest.mark.parametrize("count", [1, 2, 7, 59, 60])
+def test_rows_fill_the_width_and_few_pictures_are_not_blown_up(ask, width, count):
+    target = min(210, width / 2.6)
+    ratios = [1.5, 0.67, 1.33, 1, 1.78, 0.2, 4.5]
+    laid = ask(
+        "layout.js",
+        "m.layRows(Array.from({ length: value[0] }, (_, n) => value[2][n % 7]), value[1], value[3], 10)",
+        [count, width, ratios, target],
+    )
+    boxes = laid["boxes"]
+    assert len(boxes) == count
+    rows = {}
+    for box in boxes:
+        rows.setdefault(round(box["top"]), []).append(box)
+    ends = [max(box["left"] + box["width"] for box in row) for row in rows.values()]
+    assert max(ends) <= width + 1
+    assert all(abs(end - width) < 1.5 for end in ends[:-1])
+    assert max(box["height"] for box in boxes) <= 1.6 * target + 1
+    if len(rows) > 1:
+        assert ends[-1] > 0.5 * width  # no orphan
+    assert laid["height"] >= max(box["top"] + box["height"] for box in boxes)
+
+
+def sample(option):
+    """Return a value that is not the default, and what an address says of it."""
+    if option.is_list:
+        return ["one", "other"], ["one", "other"]
+    if option.choices:
+        return option.choices[-1], [option.choices[-1]]
+    if isinstance(option.default, bool):
+        return not option.default, [option.address.changed]
+    if option.type is str:
+        return "width", ["width"]
+    return (0.7, ["70"]) if option.address.per_cent else (7, ["7"])
+
+
+@pytest.mark.parametrize("option", [one for one in OPTIONS if one.address], ids=lambda option: option.name)
+def test_an_option_stands_in_the_address_as_the_service_declares_it(ask, option):
+    value, said = sample(option)
+    address = "?q=cat" + "".join(f"&{option.address.name}={one}" for one in said)
+    assert ask("address.js", "m.body(m.parse(value))", address)[option.name] == value
+    assert ask("address.js", "m.write(m.parse(value))", address) == address
+    assert option.name not in ask("address.js", "m.body(m.parse(value))", "?q=cat")
+    if not option.is_list and option.type is not str:
+        nonsense = f"?q=cat&{option.address.name}=nonsense"
+        assert ask("address.js", "m.write(m.parse(value))", nonsense) == "?q=cat"

@@ -1,0 +1,129 @@
+"""Who may ask through the page: the page itself, under its own names."""
+
+import asyncio
+
+import httpx
+import pytest
+
+from ui.gateway.sites import HostNames
+
+ANYWHERE = "0.0.0.0"  # noqa: S104 - nothing listens
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status"),
+    [
+        ("GET", {}, 200),
+        ("GET", {"Sec-Fetch-Site": "same-origin"}, 200),
+        ("GET", {"Sec-Fetch-Site": "same-site"}, 200),
+        ("GET", {"Sec-Fetch-Site": "none"}, 200),
+        ("GET", {"Sec-Fetch-Site": "cross-site"}, 403),
+        ("GET", {"Sec-Fetch-Site": "cross-origin"}, 403),
+        ("GET", {"Sec-Fetch-Site": ""}, 403),
+        ("HEAD", {"Sec-Fetch-Site": "cross-site"}, 403),
+        ("POST", {}, 403),
+        ("POST", {"Sec-Fetch-Site": "same-origin"}, 200),
+        ("POST", {"Sec-Fetch-Site": "none"}, 403),
+        ("POST", {"Sec-Fetch-Site": "same-site"}, 403),
+        ("POST", {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:1"}, 403),
+        ("POST", {"Sec-Fetch-Site": "cross-site", "Origin": "http://{host}"}, 403),
+        ("POST", {"Origin": "http://{host}"}, 200),
+        ("POST", {"Origin": "https://{host}"}, 200),
+        ("POST", {"Origin": "http://elsewhere.example"}, 403),
+        ("POST", {"Origin": "http://{host}.elsewhere.example"}, 403),
+        ("POST", {"Origin": "http://elsewhere.example/{host}"}, 403),
+        ("POST", {"Origin": "http://user@{host}"}, 403),
+        ("POST", {"Origin": "null"}, 403),
+        ("POST", {"Origin": "http://[::1"}, 403),
+        ("DELETE", {}, 403),
+        ("DELETE", {"Origin": "http://{host}"}, 200),
+        ("PUT", {"Origin": "http://elsewhere.example"}, 403),
+    ],
+)
+def test_only_the_page_itself_may_ask(asking, method, headers, status):
+    host = asking.base_url.netloc.decode()
+    sent = {name: value.format(host=host) for name, value in headers.items()} | {"Content-Type": "application/json"}
+    path = "search" if method in ("GET", "HEAD", "POST") else "boards/x1"
+    answer = httpx.request(method, f"{asking.base_url}/api/v1/{path}", headers=sent, trust_env=False)
+    assert answer.status_code == status
+    if status == 403 and method != "HEAD":
+        assert answer.json()["code"] == "cross_site"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "status"),
+    [
+        ("POST", "search", "application/json", 200),
+        ("POST", "search", "Application/JSON; charset=utf-8", 200),
+        ("POST", "search", "text/plain", 415),
+        ("POST", "search", "application/x-www-form-urlencoded", 415),
+        ("POST", "search", "multipart/form-data; boundary=a", 415),
+        ("POST", "search", "image/png", 415),
+        ("POST", "search", "", 415),
+        ("POST", "boards", "text/plain;application/json", 415),
+        ("PUT", "uploads", "image/jpeg", 200),
+        ("PUT", "uploads", "application/octet-stream", 200),
+        ("PUT", "uploads", "application/json", 415),
+        ("PUT", "uploads", "multipart/form-data; boundary=a", 415),
+        ("DELETE", "boards/x1", "", 200),
+        ("DELETE", "boards/x1", "text/plain", 415),
+        ("DELETE", "boards/x1", "application/json", 200),
+    ],
+)
+def test_a_body_says_what_no_form_can(asking, method, path, kind, status):
+    answer = asking.request(method, f"/api/v1/{path}", headers={"Content-Type": kind} if kind else {}, content=b"{}")
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:8501", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:8501", 200),
+        ("LOCALHOST", 200),
+        ("elsewhere.example", 421),
+        ("localhost.elsewhere.example:8501", 421),
+        ("localhost@elsewhere.example", 421),
+        ("", 421),
+    ],
+)
+def test_a_page_of_this_machine_answers_to_its_names(asking, host, status):
+    for path in ("/", "/api/healthz"):
+        answer = asking.get(path, headers={"Host": host, "Accept-Language": "zh"})
+        assert answer.status_code == status
+        if status == 421:
+            assert "XUNTU_UI__HOSTS 中写上" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("address", "named", "host", "has"),
+    [
+        ("127.0.0.1", ["pictures.example.org"], "pictures.example.org:443", True),
+        ("127.0.0.1", ["Pictures.Example.org"], "pictures.example.ORG", True),
+        ("127.0.0.1", ["pictures.example.org"], "localhost", True),
+        ("127.0.0.1", ["pictures.example.org"], "example.org", False),
+        (ANYWHERE, [], "anything.example", True),
+        (ANYWHERE, ["localhost"], "anything.example", False),
+        (ANYWHERE, ["localhost"], "localhost:8501", True),
+        ("::1", [], "anything.example", False),
+        ("localhost", [], "anything.example", False),
+    ],
+)
+def test_names_of_the_page(address, named, host, has):
+    assert HostNames(address, named).has(host) is has
+
+
+def test_a_websocket_under_another_name_is_refused(make_page):
+    sent = []
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "websocket", "path": "/_stcore/stream", "headers": [(b"host", b"elsewhere.example")]}
+    asyncio.run(make_page("http://127.0.0.1:9")(scope, receive, send))
+    assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -1,0 +1,433 @@
+// The page: what it shows, and what follows from what the person does.
+import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
+import { createRef } from "./vendor/lit-html/directives/ref.js";
+import { BLANK, asks, but, listed, parse, withPicture, write } from "./address.js";
+import { header, row, searchBox } from "./bar.js";
+import { Boards } from "./boards.js";
+import { FacetCounts, panel } from "./facets.js";
+import { Grid } from "./grid.js";
+import { MapView } from "./mapview.js";
+import { Picture } from "./picture.js";
+import { Listing } from "./listing.js";
+import { SavedSearches } from "./saved.js";
+import { Selection } from "./selection.js";
+import { Service } from "./service.js";
+import * as states from "./states.js";
+import { Suggestions } from "./suggest.js";
+import { Timeline } from "./timeline.js";
+import { tourOf } from "./tour.js";
+import { icon } from "./parts.js";
+import { dragOut, give, listenForPictures } from "./uploads.js";
+import { Words } from "./words.js";
+
+const NARROW = "(max-width: 700px)";
+const TOLD_MS = 2_600;
+
+export class App {
+  constructor(host, root, options) {
+    const address = parse(location.search);
+    Object.assign(this, {
+      host, root, options, address, page: options.page, info: null, results: null, error: null, details: new Map(),
+      complaint: "", told: "", busy: false, lost: false, job: null, visited: false, frame: 0, boxRef: createRef(),
+    });
+    this.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.scroller = Object.assign(document.createElement("div"), { className: "scroller" });
+    this.body = document.createElement("div");
+    root.append(this.body);
+    this.words = new Words(this.langOf(address), options.labels[this.langOf(address)]);
+    this.service = new Service(options.base, { lang: this.words.lang, onConnection: () => this.update() });
+    this.listing = new Listing(this);
+    this.grid = new Grid(this, this.scroller);
+    this.boards = new Boards(this);
+    this.facets = new FacetCounts(this);
+    this.map = new MapView(this);
+    this.picture = new Picture(this);
+    this.saved = new SavedSearches(this);
+    this.selection = new Selection(this);
+    this.suggest = new Suggestions(this);
+    this.timeline = new Timeline(this);
+    this.panelOpen = !this.narrow && localStorage.getItem("xuntu-panel") === "open";
+    this.listen();
+    this.dress();
+    this.draw();
+    if (this.page === "search") this.begin();
+  }
+
+  begin() {
+    this.started = true;
+    this.box.value = this.address.q;
+    this.refreshInfo();
+    this.boards.load();
+    this.listing.search();
+  }
+
+  listen() {
+    addEventListener("popstate", () => this.moved());
+    this.scroller.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    matchMedia(NARROW).addEventListener("change", () => this.update());
+    document.addEventListener("keydown", (event) => this.onKey(event));
+    listenForPictures(document, {
+      shown: (held) => { this.held = held; this.update(); },
+      onPicture: (file) => this.give(file),
+      isOwn: () => this.dragsOwn || this.page !== "search",
+    });
+    this.host.addEventListener("dragstart", (event) => { this.dragsOwn = dragOut(this, event); });
+    this.host.addEventListener("dragend", () => { this.dragsOwn = false; });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.dress());
+  }
+
+  langOf(address) {
+    if (address.lang in this.options.labels) return address.lang;
+    return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
+  }
+
+  get narrow() {
+    return matchMedia(NARROW).matches;
+  }
+
+  get box() {
+    return this.boxRef.value;
+  }
+
+  get answer() {
+    return this.results?.answer ?? null;
+  }
+
+  // -- addresses ---------------------------------------------------------------------------------------------------
+
+  // The address with what stands in the box but was not sent yet, so that nothing typed is lost.
+  typed() {
+    const q = this.box.value.trim();
+    return q === this.address.q ? this.address : { ...this.address, q, literal: false, plain: [] };
+  }
+
+  hrefOf(changes) {
+    return write({ ...this.address, ...changes }) || location.pathname;
+  }
+
+  pageOf(page) {
+    return `${this.options.base}${page === "search" ? "" : page}${write({ ...BLANK, lang: this.address.lang })}`;
+  }
+
+  // A click that stays in this page; with a key held down it is the browser's.
+  following(deed) {
+    return (event) => {
+      if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+      event.preventDefault();
+      deed();
+    };
+  }
+
+  go(address, { setsBox = false, clearsBox = false, replaces = false } = {}) {
+    const before = this.address;
+    this.picture.dismiss();
+    this.address = address;
+    if (setsBox || clearsBox) this.box.value = address.q;
+    const href = write(address) || location.pathname;
+    if (replaces) history.replaceState({ xuntu: true }, "", href);
+    else if (write(address) !== write(before)) {
+      this.rememberPlace();
+      history.pushState({ xuntu: true }, "", href);
+    }
+    this.title();
+    if (listed(address) !== listed(before) || !this.results || this.error) this.listing.search();
+    else this.update();
+  }
+
+  submit() {
+    this.suggest.close();
+    this.suggest.remember(this.box.value);
+    const typed = this.typed();
+    if (listed(typed) === listed(this.address) && !this.error) this.listing.again();
+    else this.go(but(typed, { sort: asks(typed) ? "" : typed.sort }));
+  }
+
+  // Back and forward: what was listed is there at once, and where it was.
+  moved() {
+    const before = this.address;
+    this.address = parse(location.search);
+    this.page = this.options.pageOf(location.pathname);
+    if (this.page !== "search") {
+      this.update();
+      return;
+    }
+    if (this.address.q !== before.q) this.box.value = this.address.q;
+    if (this.langOf(this.address) !== this.words.lang) this.speak(this.langOf(this.address), { keepsAddress: true });
+    this.title();
+    if (listed(this.address) !== listed(before) || !this.results) this.listing.search({ restores: history.state?.place });
+    else this.showAddressed();
+    this.update();
+  }
+
+  rememberPlace() {
+    history.replaceState({ xuntu: true, place: this.grid.anchor() }, "", location.href);
+  }
+
+  scrolled() {
+    clearTimeout(this.placeTimer);
+    this.placeTimer = setTimeout(() => this.page === "search" && this.rememberPlace(), 200);
+    if (this.timeline.months.length) this.update();
+  }
+
+  title() {
+    const { words, address } = this;
+    document.title = address.q ? `${address.q.slice(0, 60)} · ${words.say("title")}` : `${words.say("title")} ${words.say("subtitle")}`;
+  }
+
+  // -- what is known ------------------------------------------------------------------------------------------------
+
+  async refreshInfo() {
+    const [info, run] = await Promise.all([this.service.ask("index").catch(() => null), this.service.ask("index/progress").catch(() => null)]);
+    this.info = info; // where there is none, the search says what is wrong
+    this.job = run?.is_running ? run : null;
+    this.update();
+    this.listing.follow();
+  }
+
+  // The names of pictures that are asked with.
+  async learnAsked() {
+    const ids = this.address.pictures.filter((one) => one.role !== "up").map((one) => Number(one.name)).filter((id) => !this.details.has(id));
+    await Promise.all(ids.map(async (id) => {
+      const detail = await this.service.ask(`images/${id}`, { keep: true }).catch(() => null);
+      if (detail) this.details.set(id, detail);
+    }));
+    if (ids.length) this.update();
+  }
+
+  known(id) {
+    return this.details.get(id) ?? this.picture.details.get(id) ?? null;
+  }
+
+  // -- pictures ----------------------------------------------------------------------------------------------------
+
+  open(place) {
+    const hit = this.results.at(place);
+    if (!hit) return;
+    this.rememberPlace();
+    this.address = { ...this.address, id: hit.id, part: null, t: hit.part?.at ?? null };
+    history.pushState({ xuntu: true, opened: true }, "", write(this.address));
+    this.picture.show(this.results, place);
+  }
+
+  openNear(near, hit) {
+    this.picture.dismiss();
+    this.address = { ...this.address, id: hit.id, part: null, t: null };
+    history.pushState({ xuntu: true, opened: true }, "", write(this.address));
+    this.picture.show({ length: near.length, at: (place) => near[place] }, near.indexOf(hit));
+  }
+
+  // The picture that the address names, or none.
+  async showAddressed() {
+    const { id } = this.address;
+    if (id === null) {
+      this.picture.dismiss();
+      return;
+    }
+    if (this.picture.isOpen && this.picture.hit?.id === id) return;
+    const place = this.results?.placeOf(id) ?? -1;
+    if (place >= 0) {
+      this.picture.show(this.results, place);
+      return;
+    }
+    try {
+      const detail = await this.service.ask(`images/${id}`, { keep: true });
+      if (this.address.id !== id) return;
+      const hit = { ...detail, reasons: [], part: null, moments: [], duplicates: 0, fields: { modified: detail.modified_at, bytes: detail.bytes } };
+      this.picture.details.set(id, detail);
+      this.picture.show({ length: 1, at: () => hit }, 0);
+    } catch (error) {
+      this.complain(`${this.words.say("gone_title")}: ${error.message}`);
+      this.address = { ...this.address, id: null, part: null, t: null };
+      history.replaceState({ xuntu: true }, "", write(this.address) || location.pathname);
+    }
+  }
+
+  opened(hit) {
+    if (this.address.id === hit.id) return;
+    this.address = { ...this.address, id: hit.id, part: null, t: hit.part?.at ?? null };
+    history.replaceState({ ...history.state, xuntu: true }, "", write(this.address));
+  }
+
+  closedPicture(hit, place) {
+    const opened = history.state?.opened;
+    this.address = { ...this.address, id: null, part: null, t: null };
+    if (opened) history.back();
+    else history.replaceState({ xuntu: true }, "", write(this.address) || location.pathname);
+    if (hit && this.results?.at(place)?.id === hit.id) {
+      this.grid.focused = place;
+      this.grid.scrollTo(place, { focus: true });
+    }
+    this.update();
+  }
+
+  more(hit) {
+    this.go(withPicture(this.typed(), { role: "like", name: String(hit.id) }));
+  }
+
+  less(hit) {
+    this.go(withPicture(this.typed(), { role: "less", name: String(hit.id) }));
+  }
+
+  pick(place, isRange) {
+    this.selection.pick(this.results, place, isRange);
+  }
+
+  pickHit(hit) {
+    this.selection.toggle(hit);
+    this.picture.draw();
+  }
+
+  async give(file) {
+    if (!file) {
+      this.complain(this.words.say("drop_unreadable"));
+      return;
+    }
+    this.busy = true;
+    this.update();
+    try {
+      const name = await give(this.service, file);
+      this.go(but(this.typed(), { pictures: [{ role: "up", name, crop: null, weight: 1 }], sort: "" }));
+    } catch (error) {
+      this.busy = false;
+      this.complain(error.message in this.words.sentences ? this.words.say(error.message) : error.message);
+    }
+  }
+
+  // -- words -------------------------------------------------------------------------------------------------------
+
+  speak(lang, { keepsAddress = false } = {}) {
+    this.words = new Words(lang, this.options.labels[lang]);
+    this.service.lang = lang;
+    document.documentElement.lang = this.words.sentences.html_lang;
+    this.listing.forget();
+    if (!keepsAddress) {
+      this.address = { ...this.address, lang };
+      history.replaceState(history.state, "", write(this.address));
+    }
+    this.title();
+    this.options.onSpeak(lang);
+    if (this.page !== "search") {
+      this.update();
+      return;
+    }
+    this.boards.load();
+    this.listing.search();
+  }
+
+  turnTo(page) {
+    if (page === this.page) return;
+    this.picture.dismiss();
+    this.options.onPage(page, this.words.lang);
+  }
+
+  // The script shows another page: the pictures stay as they are, behind it.
+  turned(page) {
+    this.page = page;
+    this.host.dataset.page = document.documentElement.dataset.xuntuPage = page;
+    if (page === "search") {
+      this.address = parse(location.search);
+      this.draw();
+      if (!this.started) this.begin();
+      else if (!this.results || listed(this.results.address) !== listed(this.address)) this.listing.search();
+    }
+    this.title();
+    this.update();
+  }
+
+  // The theme that was chosen here, else that of the system.
+  dress() {
+    const chosen = localStorage.getItem("xuntu-theme");
+    const dark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    this.host.dataset.theme = dark ? "dark" : "light";
+    if (chosen) document.documentElement.dataset.xuntuTheme = chosen;
+  }
+
+  turnTheme() {
+    localStorage.setItem("xuntu-theme", this.host.dataset.theme === "dark" ? "light" : "dark");
+    this.dress();
+    this.update();
+  }
+
+  complain(sentence) {
+    this.complaint = sentence;
+    this.update();
+  }
+
+  tell(name, values) {
+    this.told = this.words.say(name, values);
+    clearTimeout(this.toldTimer);
+    this.toldTimer = setTimeout(() => { this.told = ""; this.update(); }, TOLD_MS);
+    this.update();
+  }
+
+  togglePanel() {
+    this.panelOpen = !this.panelOpen;
+    if (!this.narrow) localStorage.setItem("xuntu-panel", this.panelOpen ? "open" : "closed");
+    this.update();
+    this.facets.count();
+  }
+
+  onKey(event) {
+    if (this.page !== "search") return;
+    if (this.picture.isOpen) {
+      this.picture.onKey(event);
+      return;
+    }
+    const typing = event.composedPath()[0].matches?.("input, textarea, select, [contenteditable]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      this.box.focus();
+      this.box.select();
+    } else if (event.key.toLowerCase() === "a" && (event.ctrlKey || event.metaKey) && !typing && this.results?.length) {
+      event.preventDefault();
+      this.selection.all(this.results);
+    } else if (event.key === "Escape" && this.selection.size && !typing) this.selection.clear();
+  }
+
+  inert(on) {
+    this.body.inert = on;
+    this.scroller.inert = on;
+  }
+
+  barHeight() {
+    return this.root.querySelector(".sticky")?.offsetHeight ?? 0;
+  }
+
+  get state() {
+    const { error, results, info, address } = this;
+    if (error) return error.code === "no_index" ? "empty" : "error";
+    if (!results) return "waiting";
+    if (!results.length) return info?.pictures === 0 ? "empty" : "nothing";
+    if (results.noneLikely || !results.total) return "nearest";
+    return results.asked ? "results" : address.board ? "board" : "library";
+  }
+
+  // -- drawing -----------------------------------------------------------------------------------------------------
+
+  update() {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => this.draw());
+  }
+
+  draw() {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    const { page, results, error, busy } = this;
+    const shown = page !== "search" ? nothing : html`
+      <div class="sticky">${searchBox(this)}${row(this)}</div>
+      <div class="middle ${this.panelOpen ? "with-panel" : ""} ${this.timeline.shown ? "with-timeline" : ""}">
+        ${panel(this)}
+        <main class=${busy ? "busy" : ""} data-state=${this.state} aria-busy=${String(busy || (!results && !error))}>
+          ${this.map.view()}${this.map.isShown ? nothing : html`${states.welcome(this)}${this.boards.head()}`}
+          ${error ? states.failed(this) : this.state === "empty" ? states.empty(this) : this.state === "nothing" ? states.nothingFound(this) : this.map.isShown ? nothing : states.line(this)}
+          <div class="pictures" ?hidden=${Boolean(error) || !results?.length || this.map.isShown}>${this.grid.element}${states.end(this)}</div>
+          ${!results && !error ? html`<div class="waiting" aria-hidden="true">${[15, 10, 13, 15, 8, 14, 12, 15, 9, 14, 13, 10].map((grow) => html`<i style="flex-grow:${grow}"></i>`)}</div>` : nothing}
+        </main>
+      </div>`;
+    render(html`<div class="progress" ?hidden=${!busy}></div>${header(this)}${shown}`, this.scroller);
+    render(html`${this.scroller}${states.banner(this)}${page === "search" ? this.selection.view() : nothing}${page === "search" ? this.timeline.view() : nothing}
+      ${this.held ? html`<div class="drop"><div>${icon("image-plus")}<span>${this.words.say("drop_here")}</span></div></div>` : nothing}${tourOf(this)}`, this.body);
+    document.documentElement.lang = this.words.sentences.html_lang;
+    this.map.follow();
+  }
+}

@@ -1,0 +1,107 @@
+// Pictures that come and go: given ones, which the service keeps for a day, and those that are taken along.
+import { download } from "./parts.js";
+import { fileName } from "./words.js";
+
+const MAX_SIDE = 1280; // encoders look at far less
+const MAX_RAW_BYTES = 20_000_000;
+const KNOWN = /\.(heic|heif|avif|tiff?|jxl)$/i;
+
+function drawn(bitmap, side) {
+  const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+const toBlob = (canvas) => new Promise((resolve) => {
+  canvas.toBlob(resolve, "image/jpeg", 0.92);
+});
+
+// The name under which the service keeps a picture. Rejects with the name of a sentence where it is none.
+export async function give(service, file) {
+  let blob = file;
+  try {
+    blob = await toBlob(drawn(await createImageBitmap(file), MAX_SIDE));
+  } catch { // a browser that cannot read it sends it as it is
+    if (!(/^image\//.test(file.type) || KNOWN.test(file.name ?? "")) || file.size > MAX_RAW_BYTES) throw new Error("upload_unreadable");
+  }
+  const kept = await service.ask("uploads", { method: "PUT", body: blob, type: blob.type || "application/octet-stream" });
+  return kept.id;
+}
+
+const carriesPicture = (data) => [...(data?.types ?? [])].some((type) => type === "Files" || type === "text/uri-list");
+
+// A picture that was dragged here from another page, where that page lets it be read.
+async function fromAddress(data) {
+  const address = data.getData("text/uri-list").split("\n").find((line) => /^(https?:|data:image\/)/.test(line));
+  if (!address) return null;
+  try {
+    const answer = await fetch(address, { mode: "cors", credentials: "omit" });
+    const blob = await answer.blob();
+    return answer.ok && blob.type.startsWith("image/") ? blob : null;
+  } catch {
+    return null;
+  }
+}
+
+// Listens for pictures on the whole page. `shown(true)` while one is held over it; `onPicture(blob or null)`.
+export function listenForPictures(target, { shown, onPicture, isOwn }) {
+  target.addEventListener("dragover", (event) => {
+    if (isOwn() || !carriesPicture(event.dataTransfer)) return;
+    event.preventDefault();
+    shown(true);
+  });
+  target.addEventListener("dragleave", (event) => !event.relatedTarget && shown(false));
+  target.addEventListener("drop", async (event) => {
+    if (isOwn() || !carriesPicture(event.dataTransfer)) return;
+    event.preventDefault();
+    shown(false);
+    const [file] = event.dataTransfer.files;
+    onPicture(file ?? await fromAddress(event.dataTransfer));
+  });
+  target.addEventListener("paste", (event) => {
+    const [file] = event.clipboardData?.files ?? [];
+    if (!file) return;
+    event.preventDefault();
+    onPicture(file);
+  });
+}
+
+// A picture that is dragged out of the page is its original. Returns whether it was one.
+export function dragOut(app, event) {
+  const tile = event.composedPath().find((one) => one.classList?.contains("tile"));
+  const hit = tile && app.results?.at(Number(tile.dataset.place));
+  if (!hit) return false;
+  const whole = new URL(app.service.url(`images/${hit.id}/file`), location.href).href;
+  event.dataTransfer.setData("text/uri-list", whole);
+  event.dataTransfer.setData("DownloadURL", `application/octet-stream:${fileName(hit.path)}:${whole}`);
+  event.dataTransfer.effectAllowed = "copyLink";
+  return true;
+}
+
+export const takeOriginal = (app, hit) => download(app.service.url(`images/${hit.id}/file`), fileName(hit.path));
+
+async function asPng(src) {
+  const image = new Image();
+  image.src = src;
+  await image.decode();
+  const canvas = Object.assign(document.createElement("canvas"), { width: image.naturalWidth, height: image.naturalHeight });
+  canvas.getContext("2d").drawImage(image, 0, 0);
+  return new Promise((resolve) => {
+    canvas.toBlob(resolve, "image/png");
+  });
+}
+
+export async function copyPicture(app, hit) {
+  try {
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": asPng(app.service.thumbnail(hit, 2048, 0)) })]);
+    app.tell("copied");
+  } catch {
+    app.complain(app.words.say("not_copied"));
+  }
+}

@@ -279,9 +279,11 @@ def test_pictures_at_addresses_are_packed_as_they_are_sent(client, data, site):
         assert len(site.asked) == count
 
 
-def test_a_client_that_goes_away_ends_the_fetch_of_what_was_to_be_packed(data, site, serve_app):
+def test_a_client_that_goes_away_ends_the_fetch_of_what_was_to_be_packed(data, site, serve_app, wait_until):
+    count = len(site.asked)
     url = httpx.URL(serve_app(application(data, fetch_timeout_seconds=600)))
     with httpx.Client(base_url=url, timeout=120) as http, site.answering(holds=True):
         with http.stream("POST", "/v1/archive", json={"ids": [1]}) as answer:
             assert answer.status_code == 200
+            wait_until(lambda: len(site.asked) > count, "the picture to be fetched")
         assert site.hung_up.acquire(timeout=120)

@@ -134,7 +134,8 @@ def test_a_library_that_is_not_there_yet_is_waited_for(settings, libraries, tmp_
         assert client.get("/readyz").status_code == 200
         assert client.get("/v1/libraries").json()["libraries"][1] == {"name": "late", "pictures": 0, "build": None}
         assert client.get("/v1/libraries/late/index").status_code == 503
-        shutil.copytree(libraries["blue"], late["late"])
+        shutil.copytree(libraries["blue"], tmp_path / "copied")
+        (tmp_path / "copied").rename(late["late"])  # nobody reads a catalog that is still being written over
         wait_until(lambda: client.get("/v1/libraries/late/index").status_code == 200, "the library to be served")
 
 

@@ -40,5 +40,5 @@ def test_a_job_is_followed_until_it_is_done_and_the_page_says_so(browse, page_ur
     page.goto(f"{page_url}library?section=duplicates&lang=en")
     page.get_by_role("button", name="Find duplicates").click()
     page.get_by_text(re.compile("There are no duplicates|No file is deleted here")).wait_for()
-    page.get_by_role("link", name="Back to search").click()
+    page.get_by_role("link", name="Search", exact=True).click()
     page.wait_for_url("**/?lang=en")

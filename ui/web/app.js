@@ -414,7 +414,7 @@ export class App {
     this.frame = 0;
     const { page, results, error, busy } = this;
     const shown = page !== "search" ? nothing : html`
-      <div class="sticky">${searchBox(this)}${row(this)}</div>
+      <div class="sticky" role="region" aria-label=${this.words.say("search_label")}>${searchBox(this)}${row(this)}</div>
       <div class="middle ${this.panelOpen ? "with-panel" : ""} ${this.timeline.shown ? "with-timeline" : ""}">
         ${panel(this)}
         <main class=${busy ? "busy" : ""} data-state=${this.state} aria-busy=${String(busy || (!results && !error))}>

@@ -11,7 +11,7 @@ const SORTS = ["-taken", "taken", "-added", "name", "-size", "-rating"];
 
 export function header(app) {
   const { words, info } = app;
-  const link = (view, label, name) => html`<a href=${app.pageOf(view)} class="way" aria-current=${app.page === view ? "page" : nothing}
+  const link = (view, label, name) => html`<a href=${app.pageOf(view)} class="way" aria-label=${label} aria-current=${app.page === view ? "page" : nothing}
     @click=${app.following(() => app.turnTo(view))}>${icon(name)}<span>${label}</span></a>`;
   return html`<header>
     <a class="name" href=${app.hrefOf(BLANK)} @click=${app.following(() => app.go({ ...BLANK, lang: app.address.lang }, { clearsBox: true }))}>
@@ -50,7 +50,7 @@ export function searchBox(app) {
       @change=${(event) => { app.give(event.target.files[0]); event.target.value = ""; }}>
     <button type="button" class="round" title=${`${words.say("add_picture")}. ${words.say("drop_hint")}`} aria-label=${words.say("add_picture")}
       @click=${(event) => event.currentTarget.previousElementSibling.click()}>${icon("image-plus")}</button>
-    <button type="submit" class="submit"><span>${words.say("search")}</span>${icon("search")}</button>
+    <button type="submit" class="submit" aria-label=${words.say("search")}><span>${words.say("search")}</span>${icon("search")}</button>
     ${app.suggest.view()}
   </form>`;
 }

@@ -18,7 +18,6 @@ export class Grid {
   constructor(app, scroller) {
     Object.assign(this, { app, scroller, results: null, focused: 0, width: 0, blocks: [], element: document.createElement("div") });
     this.element.className = "grid";
-    this.element.setAttribute("role", "list");
     this.size = Number(localStorage.getItem("xuntu-size")) || SIZES.usual;
     scroller.addEventListener("scroll", () => this.draw(), { passive: true });
     new ResizeObserver(() => this.measure()).observe(this.element);
@@ -153,9 +152,9 @@ export class Grid {
     if (!tiles.some((tile) => tile.place === this.focused) && tiles.length) this.reachable = tiles.find((tile) => tile.hit)?.place;
     else this.reachable = this.focused;
     render(html`
-      ${seen.flatMap((block) => block.headers.map((one) => html`
-        <h2 class="group" style="top:${block.top + one.top}px">${this.app.words.month(one.group) || this.app.words.say("undated")}</h2>`))}
-      ${repeat(tiles, (tile) => tile.key, (tile) => this.tile(tile))}`, this.element);
+      <div>${seen.flatMap((block) => block.headers.map((one) => html`
+        <h2 class="group" style="top:${block.top + one.top}px">${this.app.words.month(one.group) || this.app.words.say("undated")}</h2>`))}</div>
+      <div role="list">${repeat(tiles, (tile) => tile.key, (tile) => this.tile(tile))}</div>`, this.element);
   }
 
   inBlock(block, from, to) {

@@ -111,7 +111,7 @@ export class Selection {
     const files = html`<ul class="list" role="list">
       ${[["zip", "save_zip"], ["csv", "save_csv"], ["json", "save_json"]].map(([format, name]) => html`<li><button type="button" @click=${() => this.save(format)}>${words.say(name)}</button></li>`)}
       ${(this.size <= MOST_ON_SHEET ? [["sheet", "save_sheet"], ["pdf", "save_pdf"]] : []).map(([format, name]) => html`<li><button type="button" @click=${() => this.save(format)}>${words.say(name)}</button></li>`)}</ul>`;
-    return html`<div class="actions" role="toolbar" aria-label=${words.say("selection")}>
+    return html`<section class="action-bar" aria-label=${words.say("selection")}><div class="actions" role="toolbar" aria-label=${words.say("selection")}>
       <b aria-live="polite">${words.say("selected", { n: this.size })}</b>
       ${button(words.say("save_zip_short"), "file-archive", () => this.save("zip"), { kind: "main" })}
       ${menu(words.say("save_as"), "download", files, { iconOnly: app.narrow })}
@@ -122,6 +122,6 @@ export class Selection {
       <span class="said" role="status">${this.said}</span>
       ${app.results && this.size < app.results.length ? button(words.say("select_all"), "square-check", () => this.all(app.results), { kind: "plain", iconOnly: app.narrow }) : nothing}
       ${button(words.say("select_none"), "x", () => this.clear(), { kind: "plain", iconOnly: true })}
-    </div>`;
+    </div></section>`;
   }
 }

@@ -20,7 +20,7 @@ export function tourOf(app) {
     if (app.tour.step >= STEPS.length) end();
     app.update();
   };
-  return html`<aside class="tour" role="dialog" aria-label=${words.say("tour")}>
+  return html`<div class="tour" role="dialog" aria-label=${words.say("tour")}>
     <p>${words.say(STEPS[step])}</p><div><span class="quiet">${step + 1} / ${STEPS.length}</span>
-    ${button(words.say("tour_end"), "", end, { kind: "plain" })}${step < STEPS.length - 1 ? button(words.say("tour_next"), "", next, { kind: "main" }) : nothing}</div></aside>`;
+    ${button(words.say("tour_end"), "", end, { kind: "plain" })}${step < STEPS.length - 1 ? button(words.say("tour_next"), "", next, { kind: "main" }) : nothing}</div></div>`;
 }

@@ -97,7 +97,7 @@ def test_the_names_on_the_map_are_those_of_the_table(heavy):
         assert (WEB / "map" / f"{name}.json").read_text("utf-8") == labels.make(low, high)
 
 
-def test_the_map_has_land_and_no_boundaries():
+def test_the_map_has_land_and_no_boundaries(heavy):
     land = json.loads((WEB / "vendor" / "world-atlas" / "land.json").read_text("utf-8"))
     assert land["type"] == "MultiPolygon"
     rings = [ring for polygon in land["coordinates"] for ring in polygon]

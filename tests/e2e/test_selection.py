@@ -91,7 +91,8 @@ def test_a_favourite_is_marked_and_stays(at, depth):
     page.locator(".tile a.shot").first.click()
     heart = page.get_by_role("button", name="Favourite")
     expect(heart).to_have_attribute("aria-pressed", "false")
-    heart.click()
+    with page.expect_response("**/boards/favourites/pictures"):
+        heart.click()
     expect(heart).to_have_attribute("aria-pressed", "true")
     page.reload()
     expect(page.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")

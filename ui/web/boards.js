@@ -61,7 +61,7 @@ export class Boards {
     const loved = this.favourites.has(id);
     this.favourites[loved ? "delete" : "add"](id);
     this.app.picture.draw();
-    const done = await this.change(() => this.app.service.ask(`boards/${FAVOURITES}/pictures${loved ? "/remove" : ""}`, { method: "POST", body: { ids: [id] } }));
+    const done = await this.change(() => this.app.service.ask(`boards/${FAVOURITES}/pictures${loved ? "/remove" : ""}`, { method: "POST", body: { ids: [id] }, keepalive: true }));
     if (!done) this.favourites[loved ? "add" : "delete"](id);
     this.app.picture.draw();
   }

@@ -78,9 +78,10 @@ export class Service {
     }
   }
 
-  async once(path, { method, body, signal, type = "application/json" }) {
+  // `keepalive`: a change of a few bytes arrives even if the page is left right after it.
+  async once(path, { method, body, signal, keepalive = false, type = "application/json" }) {
     const headers = { "Accept-Language": this.lang, ...(body !== null && { "Content-Type": type }) };
-    const answer = await fetch(this.url(path), { method, body, headers, signal });
+    const answer = await fetch(this.url(path), { method, body, headers, signal, keepalive });
     if (answer.ok) return answer.status === 204 ? null : answer.json();
     const problem = await answer.json().catch(() => null);
     const refused = new Refused(answer.status, problem);

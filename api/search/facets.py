@@ -60,10 +60,8 @@ def count_library(
         key = (version, one, where, how)
         counts = engine.counts.get(key)
         if counts is None:
-            found, asked = name_pictures(where) if where.conditions else (where, how)
-            counts = (
-                catalog.count_values(one, found, asked) if one else Counts([], catalog.count_pictures(found, asked))
-            )
+            asked = name_pictures(where) if where.conditions else (where, how)
+            counts = catalog.count_values(one, *asked) if one else Counts([], catalog.count_pictures(*asked))
             engine.counts.put(key, counts)
         return counts
 

@@ -111,7 +111,8 @@ def test_rows_fill_the_width_and_few_pictures_are_not_blown_up(ask, width, count
 SCROLL_FAR = """await (async () => {
     const asked = [];
     const service = { ask: (path, { body }) => new Promise((resolve) => {
-        asked.push({ block: body.offset / m.BLOCK, answer: () => resolve({ hits: Array(m.BLOCK).fill({}), total: 30_000 }) });
+        const answer = () => resolve({ hits: Array(m.BLOCK).fill({}), total: 30_000 });
+        asked.push({ block: body.offset / m.BLOCK, answer });
     }) };
     const results = new m.Results(service, value, { onChange() {} });
     const begun = results.begin();

@@ -58,7 +58,7 @@ export class App {
     this.box.value = this.address.q;
     this.refreshInfo();
     this.boards.load();
-    this.listing.search();
+    this.listing.search({ restores: history.state?.place }); // loaded anew, it is where it was
   }
 
   listen() {

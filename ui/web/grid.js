@@ -67,7 +67,8 @@ export class Grid {
   // Computes where all lies, and keeps what the person looks at where it is.
   lay() {
     if (!this.width || !this.results) return;
-    const anchor = this.anchor();
+    const anchor = this.sought ?? this.anchor();
+    this.sought = null;
     const { results, width, target, gap } = this;
     this.blocks = [];
     let top = 0, before = null;
@@ -109,6 +110,10 @@ export class Grid {
   }
 
   restore({ place, away }) {
+    if (!this.width) { // it is not in the window yet
+      this.sought = { place, away };
+      return;
+    }
     const box = this.boxOf(place);
     if (box) this.scroller.scrollTop = this.offset() + box.top - away;
   }

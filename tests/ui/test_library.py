@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import shutil
 from dataclasses import asdict, fields
@@ -23,9 +24,11 @@ from ui.library.duplicate_lists import write_csv, write_paths
 from ui.library.page import SECTIONS
 from ui.library.relevance import MOST_ASKED, wilson_interval
 from ui.library.skipped import _ADVICE_OF, list_problems, write_problems
-from ui.library.strings import EN, ZH, LibraryStrings, words_of
+from ui.library.strings import LibraryStrings, words_of
 
+ZH, EN = words_of("zh"), words_of("en")
 SCRIPT = "from ui.library.page import library_page\nlibrary_page()\n"
+LIBRARY = Path(__file__).parents[2] / "ui" / "library"
 BRACES = re.compile(r"\{\w+\}")
 CHINESE = re.compile(r"[一-鿿]")
 
@@ -142,9 +145,19 @@ def test_every_word_is_there_in_both_languages(name):
         assert not CHINESE.search(en)
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_each_language_is_written_whole_and_in_itself(lang):
+    words = json.loads((LIBRARY / "words" / f"{lang}.json").read_text(encoding="utf-8"))
+    assert list(words) == [field.name for field in fields(LibraryStrings)]
+    for name, value in words.items():
+        said = [value] if isinstance(value, str) else list(value.values())
+        assert [one for one in said if one.strip() != one and name != "between_sentences"] == []
+        if lang == "zh" and any(re.search("[a-z]{4}", BRACES.sub("", one)) for one in said):
+            assert any(CHINESE.search(one) for one in said), name
+
+
 def test_no_word_is_left_unused():
-    folder = Path(__file__).parents[2] / "ui" / "library"
-    code = "".join(path.read_text("utf-8") for path in folder.glob("*.py") if path.name != "strings.py")
+    code = "".join(path.read_text("utf-8") for path in LIBRARY.glob("*.py") if path.name != "strings.py")
     assert [one.name for one in fields(LibraryStrings) if not re.search(rf"\.{one.name}\b", code)] == []
 
 

@@ -19,6 +19,7 @@ export default function (component) {
 """
 _browser = st.components.v2.component("xuntu_page", html="<div></div>", js=_LOADER)
 _KEY: Final = "page"
+_COLOURS: Final = ("primaryColor", "backgroundColor", "secondaryBackgroundColor", "textColor")
 
 # The options of a search that stand in an address of the page.
 _OPTIONS: Final = [
@@ -42,20 +43,35 @@ def page_base() -> str:
     return "/" + "".join(f"{part}/" for part in st.get_option("server.baseUrlPath").split("/") if part)
 
 
+def _read_theme(name: str) -> dict[str, Any]:
+    """Return a theme of Streamlit's own widgets, as Streamlit takes it from a page that it lies in."""
+    colours = {option: st.get_option(f"theme.{name}.{option}") for option in _COLOURS}
+    font = st.get_option("theme.font")
+    return {"base": ("light", "dark").index(name), "bodyFont": font, "headingFont": font, **colours}
+
+
 def mount_page(page: str, *, on_page: Callable[[], None]) -> None:
     """Show a page in the browser: all of it for "search", only its top for "library".
 
     `on_page` is called where the person turns to another, which `read_turn` names then.
     """
     base = page_base()
-    data = {"page": page, "base": base, "assets": base + assets_url(), "langs": list(LANGS), "options": _OPTIONS}
+    data = {
+        "page": page,
+        "base": base,
+        "assets": base + assets_url(),
+        "langs": list(LANGS),
+        "options": _OPTIONS,
+        "themes": {name: _read_theme(name) for name in ("light", "dark")},
+    }
     _browser(key=_KEY, data=data, on_turn_change=on_page, on_lang_change=lambda: None)
 
 
-def read_turn() -> tuple[str, str]:
-    """Return the page that was asked for, and the language that it is read in; empty where none was."""
+def read_turn() -> tuple[str, dict[str, str]]:
+    """Return the page that was asked for ("" where none was), and what goes into its address."""
     state: Any = st.session_state.get(_KEY)
     asked = state.get("turn") if state is not None else None
     if not isinstance(asked, dict):
-        return "", ""
-    return str(asked.get("page", "")), str(asked.get("lang", ""))
+        return "", {}
+    told = {name: str(asked.get(name, "")) for name in ("lang", "library")}
+    return str(asked.get("page", "")), {name: value for name, value in told.items() if value}

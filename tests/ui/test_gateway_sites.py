@@ -127,3 +127,13 @@ def test_a_websocket_under_another_name_is_refused(make_page):
     scope = {"type": "websocket", "path": "/_stcore/stream", "headers": [(b"host", b"elsewhere.example")]}
     asyncio.run(make_page("http://127.0.0.1:9")(scope, receive, send))
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.parametrize("base", ["", "photos"])
+def test_streamlit_takes_messages_from_the_page_alone_and_leaves_it_to_say_what_is_wrong(open_page, base):
+    page = open_page("http://127.0.0.1:9", base=base)
+    answer = page.get(f"/{base}/_stcore/host-config" if base else "/_stcore/host-config")
+    host = page.base_url.netloc.decode()
+    assert answer.json()["allowedOrigins"] == [f"http://{host}", f"https://{host}"]
+    assert answer.json()["blockErrorDialogs"] is True
+    assert page.get("/elsewhere/_stcore/host-config").text == "of Streamlit"

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.gateway.assets import Assets
+from ui.gateway.host_config import HOST_CONFIG, answer_host_config
 from ui.gateway.proxy import ServiceProxy
 from ui.gateway.refusals import language_of, refuse, sentence
 from ui.gateway.routes import AllowedRequest, find_allowed
@@ -60,6 +61,9 @@ class PageGateway:
             request = Request(scope)
             found = await self._assets.answer(request, rest) or refuse(request, "not_found")
             await found(scope, receive, _protecting(send, _PROTECTION))
+        elif scope["type"] == "http" and path == f"{self._base}{HOST_CONFIG}" and scope["method"] in _READ:
+            answer = answer_host_config(host)
+            await answer(scope, receive, _protecting(send, _PROTECTION))
         else:
             await self._app(scope, receive, send)
 

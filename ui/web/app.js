@@ -1,19 +1,21 @@
 // The page: what it shows, and what follows from what the person does.
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { createRef } from "./vendor/lit-html/directives/ref.js";
-import { BLANK, asks, but, listed, parse, withPicture, write } from "./address.js";
+import { BLANK, asks, but, dwell, listed, parse, withPicture, write } from "./address.js";
 import { header, row, searchBox } from "./bar.js";
 import { Boards } from "./boards.js";
 import { FacetCounts, panel } from "./facets.js";
 import { Grid } from "./grid.js";
 import { MapView } from "./mapview.js";
 import { Picture } from "./picture.js";
+import { Libraries } from "./libraries.js";
 import { Listing } from "./listing.js";
 import { SavedSearches } from "./saved.js";
 import { Selection } from "./selection.js";
 import { Service } from "./service.js";
 import * as states from "./states.js";
 import { Suggestions } from "./suggest.js";
+import { Theme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 import { tourOf } from "./tour.js";
 import { icon } from "./parts.js";
@@ -25,7 +27,9 @@ const TOLD_MS = 2_600;
 
 export class App {
   constructor(host, root, options) {
-    const address = parse(location.search);
+    const asked = parse(location.search);
+    const address = { ...asked, library: Libraries.begin(asked, options.page) };
+    dwell(address.library);
     Object.assign(this, {
       host, root, options, address, page: options.page, info: null, results: null, error: null, details: new Map(),
       complaint: "", told: "", busy: false, lost: false, job: null, visited: false, frame: 0, boxRef: createRef(),
@@ -35,7 +39,8 @@ export class App {
     this.body = document.createElement("div");
     root.append(this.body);
     this.words = new Words(this.langOf(address), options.labels[this.langOf(address)]);
-    this.service = new Service(options.base, { lang: this.words.lang, onConnection: () => this.update() });
+    this.service = new Service(options.base, { lang: this.words.lang, library: address.library, onConnection: () => this.update() });
+    this.libraries = new Libraries(this, asked.library);
     this.listing = new Listing(this);
     this.grid = new Grid(this, this.scroller);
     this.boards = new Boards(this);
@@ -46,15 +51,17 @@ export class App {
     this.selection = new Selection(this);
     this.suggest = new Suggestions(this);
     this.timeline = new Timeline(this);
+    this.theme = new Theme(host, options, () => this.update());
     this.panelOpen = !this.narrow && localStorage.getItem("xuntu-panel") === "open";
     this.listen();
-    this.dress();
     this.draw();
+    this.libraries.load();
     if (this.page === "search") this.begin();
   }
 
   begin() {
     this.started = true;
+    if (this.address.library && !this.libraries.named) history.replaceState(history.state, "", write(this.address));
     this.box.value = this.address.q;
     this.refreshInfo();
     this.boards.load();
@@ -73,7 +80,6 @@ export class App {
     });
     this.host.addEventListener("dragstart", (event) => { this.dragsOwn = dragOut(this, event); });
     this.host.addEventListener("dragend", () => { this.dragsOwn = false; });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.dress());
   }
 
   langOf(address) {
@@ -119,6 +125,7 @@ export class App {
   }
 
   go(address, { setsBox = false, clearsBox = false, replaces = false } = {}) {
+    if (this.libraries.follow(address)) return;
     const before = this.address;
     this.picture.dismiss();
     this.address = address;
@@ -147,6 +154,10 @@ export class App {
     const before = this.address;
     this.address = parse(location.search);
     this.page = this.options.pageOf(location.pathname);
+    if (this.address.library !== this.service.library) {
+      location.reload();
+      return;
+    }
     if (this.page !== "search") {
       this.update();
       return;
@@ -317,7 +328,7 @@ export class App {
   turnTo(page) {
     if (page === this.page) return;
     this.picture.dismiss();
-    this.options.onPage(page, this.words.lang);
+    this.options.onPage(page, { lang: this.words.lang, library: this.service.library });
   }
 
   // The script shows another page: the pictures stay as they are, behind it.
@@ -334,18 +345,9 @@ export class App {
     this.update();
   }
 
-  // The theme that was chosen here, else that of the system.
-  dress() {
-    const chosen = localStorage.getItem("xuntu-theme");
-    const dark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    this.host.dataset.theme = dark ? "dark" : "light";
-    if (chosen) document.documentElement.dataset.xuntuTheme = chosen;
-  }
-
   turnTheme() {
-    localStorage.setItem("xuntu-theme", this.host.dataset.theme === "dark" ? "light" : "dark");
-    this.dress();
-    this.update();
+    this.theme.turn();
+    this.tell("theme", { now: this.words.name("themes", this.theme.chosen) });
   }
 
   complain(sentence) {

@@ -30,7 +30,7 @@ async function start(data) {
   const app = new App(host, root, {
     ...data, labels: Object.fromEntries(labels),
     pageOf: (path) => (path.replace(/\/$/, "").endsWith("/library") ? "library" : "search"),
-    onPage: (page, lang) => newest.setTriggerValue("turn", { page, lang }),
+    onPage: (page, told) => newest.setTriggerValue("turn", { page, ...told }),
     onSpeak: (lang) => newest.setTriggerValue("lang", lang),
   });
   followConnection(app);

@@ -64,7 +64,20 @@ def mount_page(page: str, *, on_page: Callable[[], None]) -> None:
         "options": _OPTIONS,
         "themes": {name: _read_theme(name) for name in ("light", "dark")},
     }
-    _browser(key=_KEY, data=data, on_turn_change=on_page, on_lang_change=lambda: None)
+    spoken = _follow_language if page == "library" else _leave_address
+    _browser(key=_KEY, data=data, on_turn_change=on_page, on_lang_change=spoken)
+
+
+def _follow_language() -> None:
+    """Write the language into the address, which on this page the script writes: what else stands in it stays."""
+    state: Any = st.session_state.get(_KEY)
+    lang = state.get("lang") if state is not None else None
+    if lang in LANGS:
+        st.query_params["lang"] = lang
+
+
+def _leave_address() -> None:
+    """Do nothing: the address of a search is the browser's."""
 
 
 def read_turn() -> tuple[str, dict[str, str]]:

@@ -66,8 +66,10 @@ def test_the_theme_and_the_language_of_the_page_are_those_of_its_widgets(browse,
     turn.click()
     expect(turn).to_have_attribute("aria-label", "Light or dark: as the system")
     expect(app).to_have_css("background-color", dark)
+    open_section(page, "Jobs")  # which the script writes into the address
     page.get_by_role("link", name="中文").click()
     expect(page.get_by_role("heading", name="图片库", exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile(r"section=jobs.*lang=zh|lang=zh.*section=jobs"))
 
 
 def test_a_page_that_is_away_says_so_in_its_language_and_goes_on_by_itself(browse, starting, page_library):

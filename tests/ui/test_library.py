@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from dataclasses import asdict, fields
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from streamlit.testing.v1 import AppTest
 from api.client import Client
 from api.config import ApiSettings, Settings
 from api.http.app import create_app
+from api.keys import records
+from api.keys.store import add_key
 from api.schemas import DuplicatePicture
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
@@ -140,7 +143,7 @@ def test_every_word_is_there_in_both_languages(name):
     else:
         pairs = [(chinese, english)]
     for zh, en in pairs:
-        assert bool(zh) or name == "between_sentences"
+        assert bool(zh) or name.startswith("between_")
         assert sorted(BRACES.findall(zh)) == sorted(BRACES.findall(en))
         assert not CHINESE.search(en)
 
@@ -151,7 +154,7 @@ def test_each_language_is_written_whole_and_in_itself(lang):
     assert list(words) == [field.name for field in fields(LibraryStrings)]
     for name, value in words.items():
         said = [value] if isinstance(value, str) else list(value.values())
-        assert [one for one in said if one.strip() != one and name != "between_sentences"] == []
+        assert [one for one in said if one.strip() != one and not name.startswith("between_")] == []
         if lang == "zh" and any(re.search("[a-z]{4}", BRACES.sub("", one)) for one in said):
             assert any(CHINESE.search(one) for one in said), name
 
@@ -259,6 +262,14 @@ def test_duplicates_are_found_shown_and_listed(visit, own_place, serve_app, proc
     assert write_paths(groups, "album", "copy", "\0").decode().split("\0")[:-1] == ["copy 0.png", "copy 1.png"]
     assert write_paths(groups, "elsewhere", "all", "\n") == b""
     assert write_csv(groups).decode("utf-8-sig").splitlines()[1].startswith("1,kept,")
+    first, second, third = (one.id for one in groups[0])
+    page = click(page, f"keep-{second}")
+    assert [f"keep-{one}" for one in (first, third)] == [one.key for one in page.button if one.key.startswith("keep-")]
+    assert "you chose it" in texts(visit(url, "duplicates"))  # another visit
+    page = click(page, f"all-{first}")
+    page = click(page, f"all-{first}")
+    assert "0 pictures" in texts(page)
+    assert not [one for one in visit(url, "duplicates", manage="0").button if one.key.startswith(("keep-", "all-"))]
 
 
 def duplicate(path: str, why: str) -> DuplicatePicture:
@@ -378,11 +389,21 @@ def test_one_of_several_libraries_is_chosen(visit, place, tmp_path, serve_app):
     draw(other.pictures / "only.png", 3)
     build(IndexerSettings(data=other.data, workers=0), [other.pictures], BuildOptions(encoders=["hash"]))
     settings = place.settings().model_copy(update={"libraries": {"pets": other.data}})
-    page = visit(serve_app(create_app(settings)))
-    assert page.metric[0].value == "8"
-    page = checked(page.selectbox(key="library").select("pets").run())
+    url = serve_app(create_app(settings))
+    assert visit(url).metric[0].value == "8"
+    page = visit(url, library="pets")
     assert page.metric[0].value == "1"
-    assert page.query_params["library"] in ("pets", ["pets"])
+    assert len(visit(url, library="fish").error) == 1
+
+
+def test_a_key_for_one_library_shows_that_one(visit, place, tmp_path, serve_app, monkeypatch):
+    key, keys = records.make_key(), tmp_path / "keys.json"
+    made = {"digest": records.digest_of(key.encode()), "created_at": datetime.now(UTC)}
+    scopes = records.read_scopes("search")
+    add_key(keys, records.KeyRecord(name="page", scopes=scopes, libraries=frozenset({"pets"}), **made))
+    settings = place.settings(keys=keys).model_copy(update={"libraries": {"pets": place.data}})
+    monkeypatch.setenv("XUNTU_API__TOKEN", key)
+    assert visit(serve_app(create_app(settings))).metric[0].value == "8"
 
 
 def test_a_first_build_by_a_command_is_followed(visit, tmp_path, serve_app):

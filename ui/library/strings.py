@@ -16,7 +16,6 @@ class LibraryStrings:
 
     window: str
     title: str
-    library: str
     section: str
     sections: Mapping[str, str]
     wrong_key: str
@@ -118,7 +117,18 @@ class LibraryStrings:
     doubles_none_yet: str
     doubles_none: str
     doubles_find: str
+    doubles_reading: str
     doubles_intro: str
+    doubles_sum: str
+    doubles_kind: str
+    doubles_kinds: Mapping[str, str]
+    all_roots: str
+    page: str
+    keep_this: str
+    keep_all: str
+    keep_first: str
+    keep_reasons: Mapping[str, str]
+    between_words: str
     doubles_old: str
     keep: str
     copy: str

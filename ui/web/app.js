@@ -313,7 +313,7 @@ export class App {
     this.listing.forget();
     if (!keepsAddress) {
       this.address = { ...this.address, lang };
-      history.replaceState(history.state, "", write(this.address));
+      if (this.page === "search") history.replaceState(history.state, "", write(this.address));
     }
     this.title();
     this.options.onSpeak(lang);

@@ -193,11 +193,13 @@ def test_the_overview_says_what_there_is(visit, url):
 
 def test_files_left_out_are_said_with_what_to_do(visit, url):
     page = visit(url, "skipped")
-    reasons = {row["Reason"]: row["What to do"] for row in table(page)}
+    rows = page.table[0].value.to_dict("records")
+    reasons = {row["Reason"].replace("\\", ""): row["What to do"] for row in rows}
     assert reasons["the file is empty (0 bytes)"].startswith("The file is damaged")
-    assert [row["File"] for row in table(page, 1)] == ["=cut.png", "empty.jpg"]
+    assert "2 could not be read." in texts(page)
+    assert [row["File"] for row in table(page)] == ["=cut.png", "empty.jpg"]
     page = checked(page.selectbox(key="reason").select("empty_file").run())
-    assert [row["File"] for row in table(page, 1)] == ["empty.jpg"]
+    assert [row["File"] for row in table(page)] == ["empty.jpg"]
     with Client(url) as client:
         rows = list(csv.DictReader(io.StringIO(write_problems(list_problems(client)).decode("utf-8-sig"))))
     assert [row["path"] for row in rows] == ["'=cut.png", "empty.jpg"]  # no formula
@@ -349,6 +351,27 @@ def test_a_job_that_waits_is_shown_and_cancelled(visit, own_place, serve_app, pr
             page = click(page, f"cancel-{client.jobs().jobs[0].id}")
             assert client.jobs().jobs[0].state == "cancelled"
     assert table(visit(url, "jobs", "zh"))[0]["状态"] == "已取消"
+
+
+def test_a_job_that_was_stopped_is_gone_on_with(visit, tmp_path, serve_app, processes):
+    place = Place(tmp_path)
+    for seed in range(40):
+        draw(place.more / f"{seed}.png", seed)
+    url = serve_app(create_app(place.settings()))
+    with Client(url) as client:
+        job = client.submit("build", roots=["more"], exclude=["3*"])
+        for one in client.follow(job):
+            if one.state == "running":
+                client.cancel(job.id)
+                break
+        if client.wait(job, timeout_s=120).state != "cancelled":
+            pytest.skip("the job was done before it could be stopped")
+        page = visit(url, lang="en")
+        assert "Stopped: Add" in texts(page)
+        finish(click(page, "go-on"), url)
+        assert [one.state for one in client.jobs().jobs] == ["done", "cancelled"]
+        assert client.jobs().jobs[0].options == {"roots": ["more"], "exclude": ["3*"]}
+    assert "Stopped" not in texts(visit(url))
 
 
 # What the page may, and what may befall it

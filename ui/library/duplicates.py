@@ -25,7 +25,7 @@ from ui.library.duplicate_choices import (
     get_kept,
 )
 from ui.library.duplicate_lists import write_csv, write_paths
-from ui.library.folders import ask_for
+from ui.library.orders import ask_for
 from ui.library.thumbnails import picture_address, thumbnail_address
 from ui.library.visit import Visit
 

@@ -88,6 +88,10 @@ class LibraryStrings:
     failed_so_far: str
     cancel_job: str
     cancelling: str
+    may_leave: str
+    may_leave_first: str
+    stopped: str
+    go_on: str
     jobs_none: str
     job: str
     job_states: Mapping[str, str]
@@ -101,7 +105,9 @@ class LibraryStrings:
     warnings_count: str
 
     skipped_none: str
-    skipped_intro: str
+    skipped_counts: Mapping[str, str]
+    between_parts: str
+    full_stop: str
     problem_kinds: Mapping[str, str]
     count: str
     reason: str

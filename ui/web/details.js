@@ -74,7 +74,7 @@ function strip(picture, hit) {
   const all = { ...BLANK, lang: app.address.lang, pictures: [{ role: "like", name: String(hit.id), crop: null, weight: 1 }] };
   return html`<section class="strip"><h3>${words.say("similar")}<a href=${app.hrefOf(all)} @click=${app.following(() => app.go(all, { setsBox: true }))}>${words.say("all_similar")}</a></h3>
     <ul role="list">${near.map((one) => html`<li><a href=${app.hrefOf({ id: one.id })} style="aspect-ratio:${Math.min(2, Math.max(0.6, ratioOf(one)))}"
-      title=${fileName(one.path)} aria-label=${words.say("open_picture", { name: fileName(one.path) })} @click=${app.following(() => app.openNear(near, one))}>
+      title=${fileName(one.path)} aria-label=${words.say("open_picture", { name: fileName(one.path) })} @click=${app.following(() => app.opening.openAmong(near, one))}>
       <img src=${app.service.thumbnail(one, 400)} alt="" loading="lazy"></a></li>`)}</ul></section>`;
 }
 

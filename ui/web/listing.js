@@ -48,7 +48,7 @@ export class Listing {
     app.grid.draw();
     app.facets.count();
     app.timeline.count();
-    app.showAddressed();
+    app.opening.follow();
     this.follow();
   }
 

@@ -169,7 +169,7 @@ export class Picture {
       this.list.need?.(this.pswp.currIndex, this.pswp.currIndex);
       return;
     }
-    this.app.opened(hit);
+    this.app.opening.turned(hit);
     this.draw();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.learn(hit), this.details.has(hit.id) ? 0 : SETTLE_MS);
@@ -284,7 +284,7 @@ export class Picture {
     if (!pswp) return;
     const place = pswp.currIndex;
     this.dismiss();
-    this.app.closedPicture(hit, place);
+    this.app.opening.closed(hit, place);
   }
 
   // Ends without telling the address, which has already moved on. One that is still being opened ends once it is.
@@ -292,6 +292,7 @@ export class Picture {
     const { pswp } = this;
     if (!pswp) return;
     clearTimeout(this.timer);
+    this.app.opening.ended();
     render(nothing, this.element);
     Object.assign(this, { pswp: null, element: null, crop: null, clip: null });
     this.app.inert(false);

@@ -2,7 +2,6 @@
 import { asks, body } from "./address.js";
 
 export const BLOCK = 60;
-const FACTS = ["taken", "modified", "bytes"];
 
 export class Results {
   constructor(service, address, { onChange }) {
@@ -79,8 +78,8 @@ export class Results {
   async load(number) {
     const block = { hits: null };
     this.blocks.set(number, block);
-    const asked = { ...this.query, k: BLOCK, offset: number * BLOCK, fields: FACTS, ...(number === 0 && this.asked && { count_likely: true }) };
-    const answer = await this.service.ask("search", { method: "POST", body: asked, keep: true, signal: this.stopper.signal });
+    const asked = { ...this.query, k: BLOCK, offset: number * BLOCK, ...(number === 0 && this.asked && { count_likely: true }) };
+    const answer = await this.service.askWithFacts(asked, this.stopper.signal);
     block.hits = answer.hits;
     if (number) this.onChange(this);
     return answer;

@@ -102,6 +102,19 @@ def test_a_film_is_found_at_its_moment_and_plays_from_there(at):
     )
 
 
+def test_a_film_that_is_found_at_a_moment_plays_from_there(at, depth):
+    page = at("?q=a+cat&kind=video&lang=en")
+    listed(page)
+    page.locator(".tile a.shot", has=page.locator(".time")).first.click()
+    expect(page).to_have_url(re.compile(r"&t=\d"))
+    moment = float(asked(page)["t"][0])
+    page.wait_for_function(
+        "(moment) => [...document.querySelector('xuntu-page').shadowRoot.querySelectorAll('video')]"
+        ".some((one) => (one.currentTime > moment && !one.paused) || one.ended)",
+        arg=moment,
+    )
+
+
 def test_all_text_lies_over_the_picture_follows_the_zoom_and_is_copied(at):
     page = at("?q=ESPRESSO&match=text&lang=en", permissions=["clipboard-read", "clipboard-write"])
     listed(page)

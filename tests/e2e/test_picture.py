@@ -125,10 +125,15 @@ def test_all_text_lies_over_the_picture_follows_the_zoom_and_is_copied(at):
     expect(line).to_be_attached()
     image = page.locator(".pswp__item[aria-hidden=false] img.pswp__img:not(.pswp__img--placeholder)")
 
-    def shares():
-        inner, outer = line.bounding_box(), image.bounding_box()
-        top, height = (inner["y"] - outer["y"]) / outer["height"], inner["height"] / outer["height"]
-        return top, height, inner["width"] / outer["width"]
+    def shares():  # of the picture, both measured at one moment of its movement
+        return page.evaluate(
+            """(both) => {
+                const [inner, outer] = both.map((one) => one.getBoundingClientRect());
+                const top = (inner.top - outer.top) / outer.height;
+                return [top, inner.height / outer.height, inner.width / outer.width];
+            }""",
+            [line.element_handle(), image.element_handle()],
+        )
 
     before, small = shares(), line.bounding_box()["width"]
     assert 0.9 < before[0] < 0.95  # it is written at 1380 of 1500

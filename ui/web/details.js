@@ -3,7 +3,7 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { BLANK, asks, but } from "./address.js";
 import { SWATCHES } from "./colours.js";
 import { copies } from "./copies.js";
-import { copyText, icon } from "./parts.js";
+import { SHOWN_BY_BROWSERS, copyText, icon } from "./parts.js";
 import { grip } from "./sheet.js";
 import { clock, fileName } from "./words.js";
 import { ratioOf } from "./layout.js";
@@ -81,9 +81,16 @@ function deeds(picture, hit, detail) {
     ${detail.clip ? deed("clip", words.say("play_clip"), "play", () => picture.playClip()) : nothing}
     ${deed("copy-path", words.say("copy_path"), "clipboard", copied(path))}
     ${detail.kind === "video" || !window.ClipboardItem ? nothing : deed("copy-picture", words.say("copy_picture"), "copy", () => copyPicture(app, hit, detail))}
-    <a class="button" data-drag=${hit.id} data-name=${fileName(hit.path)} title=${words.say("original_drag")} href=${app.service.url(`images/${hit.id}/file`)} target="_blank" rel="noopener noreferrer">${icon("external-link")}<span>${words.say("original")}</span></a>
+    ${original(app, hit, detail)}
     ${app.boards.addButton([hit.id], { iconOnly: false })}
   </div>`;
+}
+
+// What opens the original where a browser shows it, else saves it; in either case it can be dragged out.
+function original(app, hit, detail) {
+  const { words } = app, isShown = SHOWN_BY_BROWSERS.has(detail.format), url = app.service.url(`images/${hit.id}/file`);
+  return html`<a class="button" data-drag=${hit.id} data-name=${fileName(hit.path)} title=${words.say(isShown ? "original_drag" : "download_drag")} href=${isShown ? `${url}?inline=true` : url}
+    target=${isShown ? "_blank" : nothing} rel="noopener noreferrer">${icon(isShown ? "external-link" : "download")}<span>${words.say(isShown ? "original" : "download")}</span></a>`;
 }
 
 function strip(picture, hit) {

@@ -45,11 +45,12 @@ function facts(app, detail) {
   return html`<dl>${found.map(([label, said]) => html`<dt>${label}</dt><dd>${said}</dd>`)}</dl>`;
 }
 
-function reasons(app, hit) {
-  const { words } = app;
+function reasons(picture, hit) {
+  const { words } = picture.app;
+  const when = (one) => (one.at == null ? nothing : html`<button type="button" class="link" aria-label=${words.say("play_from", { time: clock(one.at) })} @click=${() => picture.seek(one.at)}>${clock(one.at)}</button> `);
   const said = (one) => (one.field === "picture" ? words.say("looks_like") : one.field === "kind" ? words.say("is_video") : one.field === "taken" ? words.moment(one.text) : one.text);
   return hit.reasons?.length ? html`<section class="reasons"><h3>${words.say("found_by")}</h3>
-    <dl>${hit.reasons.map((one) => html`<dt>${words.name("found_in", one.field)}</dt><dd>${said(one)}</dd>`)}</dl></section>` : nothing;
+    <dl>${hit.reasons.map((one) => html`<dt>${words.name("found_in", one.field)}</dt><dd>${when(one)}${said(one)}</dd>`)}</dl></section>` : nothing;
 }
 
 function palette(app, detail) {
@@ -126,7 +127,7 @@ export function details(picture) {
   return html`<aside class="about" aria-label=${words.say("about")}>${grip(words.say("close"), () => picture.togglePanel())}
     <h2 title=${hit.path}>${name}</h2>
     ${sorry?.id === hit.id && !detail ? html`<p class="sorry" role="alert">${sorry.error.message}</p>${sorry.error.requestId ? html`<p class="quiet">${words.say("request_id", { id: sorry.error.requestId })}</p>` : nothing}` : nothing}
-    ${detail ? html`${folder(app, detail)}${reasons(app, hit)}
+    ${detail ? html`${folder(app, detail)}${reasons(picture, hit)}
       ${detail.caption ? html`<p class="caption">${detail.caption}</p>` : nothing}
       ${detail.tags.length ? html`<ul class="tags" role="list" aria-label=${words.say("tags")}>${detail.tags.map((one) => html`<li><a href=${app.hrefOf(tag(one))} @click=${app.following(() => app.go(tag(one), { setsBox: true }))}>${one}</a></li>`)}</ul>` : nothing}
       ${deeds(picture, hit, detail)}${facts(app, detail)}${palette(app, detail)}${moments(picture, hit, detail)}${picture.reading.section(hit, detail)}` : nothing}

@@ -16,7 +16,7 @@ _LOOK_MS = 400  # that a person looks before going on
 _TOURED = "try { localStorage.setItem('xuntu-toured', '1'); } catch {}"
 
 
-@dataclass(slots=True)
+@dataclass  # with a dict: Playwright marks what listens
 class Traffic:
     """What came to the browser over the network since the last time that it was asked."""
 

@@ -6,7 +6,7 @@ XUNTU_BENCH_FULL                 1: as it is recorded; else a small form of it, 
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _FULL = os.environ.get("XUNTU_BENCH_FULL") == "1"
 TIMES = 10 if _FULL else 2
 SEARCHES = (10, 100) if _FULL else (2, 5)
+TRIES = 3
 SENT_TIMES = 3 if _FULL else 1
 HELD = {
     "searches": SEARCHES,
@@ -32,22 +33,22 @@ HELD = {
     "gap_ms": 100,
 }
 _CHECKOUT = Path(__file__).resolve().parents[2]
-_THINGS = (
-    "lake",
-    "street",
-    "dog",
-    "tree",
-    "flower",
-    "boat",
-    "house",
-    "child",
-    "bird",
-    "mountain",
-    "雪山",
-    "花",
-    "小船",
+_THINGS = ("lake", "street", "dog", "tree", "flower", "boat", "house", "child", "bird", "mountain", "雪山", "小船")
+_LOOKS = (
+    "red",
+    "old",
+    "small",
+    "bright",
+    "quiet",
+    "green",
+    "wooden",
+    "blue",
+    "distant",
+    "golden",
+    "grey",
+    "tall",
+    "broken",
 )
-_LOOKS = ("red", "old", "small", "bright", "quiet", "green", "wooden", "blue", "distant", "golden", "grey", "tall")
 
 
 def measure(bench: Bench) -> list[Table]:
@@ -62,20 +63,20 @@ def measure(bench: Bench) -> list[Table]:
         pages = [stack.enter_context(running_page(bench, tree, kind)) for kind, tree in trees.items()]
         browser = stack.enter_context(running_browser())
         for one in pages:
-            _warm_up(browser, one)
+            _until_done(lambda one=one: _warm_up(browser, one), one, {})
         texts = _texts()
         for number in range(TIMES):
             asked = [next(texts) for _ in range(3)]
             for one in pages:
-                _measure_drawn(browser, one, asked, seen[one.kind.name])
+                _until_done(lambda one=one, asked=asked: _measure_drawn(browser, one, asked), one, seen)
                 say(f"page, {number + 1} of {TIMES}, {one.kind.name}: {_say(seen[one.kind.name])}")
         for _ in range(SENT_TIMES):
             asked = [next(texts) for _ in range(3)]
             for one in pages:
-                _measure_sent(browser, one, asked, seen[one.kind.name])
+                _until_done(lambda one=one, asked=asked: _measure_sent(browser, one, asked), one, seen)
         asked = [next(texts) for _ in range(SEARCHES[1])]
         for one in pages:
-            _measure_held(browser, one, asked, seen[one.kind.name])
+            _until_done(lambda one=one: _measure_held(browser, one, asked), one, seen)
     size = f"{bench.pictures:,}"
     return [
         drawn_table(seen, size, times=TIMES),
@@ -91,7 +92,25 @@ def _texts() -> Iterator[str]:
             yield f"{look} {thing}"
 
 
-def _warm_up(browser: "Browser", running: "RunningPage") -> None:
+def _until_done(deed: Callable[[], Seen], running: "RunningPage", seen: dict[str, Seen]) -> None:
+    """Do something at a page and keep what was seen; again where it did not end, as where a key was lost."""
+    from playwright.sync_api import Error
+
+    name = running.kind.name
+    for number in range(TRIES):
+        try:
+            found = deed()
+        except Error as error:
+            say(f"page, {name}: {error}")
+            if number == TRIES - 1:
+                raise
+        else:
+            for key, values in found.items():
+                seen[name][key].extend(values)
+            return
+
+
+def _warm_up(browser: "Browser", running: "RunningPage") -> Seen:
     """Have everything loaded that a service and a page load when they are first asked."""
     from page_visit import visiting
 
@@ -100,12 +119,14 @@ def _warm_up(browser: "Browser", running: "RunningPage") -> None:
         visit.search("a second one")
         visit.open_first()
         visit.turn()
+    return {}
 
 
-def _measure_drawn(browser: "Browser", running: "RunningPage", asked: Sequence[str], seen: Seen) -> None:
+def _measure_drawn(browser: "Browser", running: "RunningPage", asked: Sequence[str]) -> Seen:
     """Time one visit: the page is opened in a fresh browser and again, then searched, then pictures are turned."""
     from page_visit import visiting
 
+    seen: Seen = defaultdict(list)
     first, second, third = asked
     with visiting(browser, running) as visitor:
         with visitor.tab() as visit:
@@ -123,6 +144,7 @@ def _measure_drawn(browser: "Browser", running: "RunningPage", asked: Sequence[s
         with visitor.tab() as visit:
             _add(seen, "load kept", visit.load(first))
             visit.look()
+    return seen
 
 
 def _turns(visit: "Visit", count: int) -> Iterator[float]:
@@ -131,10 +153,11 @@ def _turns(visit: "Visit", count: int) -> Iterator[float]:
         visit.look()
 
 
-def _measure_sent(browser: "Browser", running: "RunningPage", asked: Sequence[str], seen: Seen) -> None:
+def _measure_sent(browser: "Browser", running: "RunningPage", asked: Sequence[str]) -> Seen:
     """Count what is sent; apart from what is timed, since counting takes time as well."""
     from page_visit import visiting
 
+    seen: Seen = defaultdict(list)
     first, second, _ = asked
     with visiting(browser, running) as visitor:
         with visitor.tab() as visit:
@@ -152,12 +175,14 @@ def _measure_sent(browser: "Browser", running: "RunningPage", asked: Sequence[st
             visit.load(first)
             visit.look(4)
             seen["sent kept"].append(traffic.taken())
+    return seen
 
 
-def _measure_held(browser: "Browser", running: "RunningPage", asked: Sequence[str], seen: Seen) -> None:
+def _measure_held(browser: "Browser", running: "RunningPage", asked: Sequence[str]) -> Seen:
     """See how evenly thousands of tiles scroll, whether quick keys are lost, and what many searches leave behind."""
     from page_visit import visiting
 
+    seen: Seen = defaultdict(list)
     with visiting(browser, running) as visitor, visitor.tab() as visit:
         if running.kind.scroller:
             visit.load()
@@ -175,6 +200,7 @@ def _measure_held(browser: "Browser", running: "RunningPage", asked: Sequence[st
                 visit.look(2)
                 seen[f"heap {number}"].append(visit.heap_mb())
                 say(f"page, {running.kind.name}: heap after {number} searches {seen[f'heap {number}'][-1]:.1f} MB")
+    return seen
 
 
 def _add(seen: Seen, name: str, found: dict[str, float]) -> None:

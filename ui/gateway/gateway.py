@@ -1,4 +1,4 @@
-"""What stands before Streamlit: the page's routes below /api/ and /assets/, and who may ask at all.
+"""What stands before Streamlit: the page's routes below /api/ and /assets/, its documents, and who may ask at all.
 
 It stands outside of Streamlit's own middleware, which would compress files that can be asked for in ranges.
 """
@@ -11,6 +11,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.gateway.assets import Assets
+from ui.gateway.documents import Documents
+from ui.gateway.packing import Packing
 from ui.gateway.proxy import ServiceProxy
 from ui.gateway.refusals import language_of, refuse, sentence
 from ui.gateway.routes import AllowedRequest, find_allowed
@@ -37,11 +39,12 @@ class PageGateway:
 
     def __init__(self, app: ASGIApp, *, service: ServiceProxy, assets: Assets, hosts: HostNames, base: str) -> None:
         path = base.strip("/")
-        self._app = app
+        self._app = Packing(app, f"/{path}/static/" if path else "/static/")
         self._service = service
         self._assets = assets
         self._hosts = hosts
         self._base = f"/{path}/" if path else "/"
+        self._documents = Documents(app, assets, self._base)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -53,13 +56,16 @@ class PageGateway:
             await _refuse_host(host, scope, receive, send)
             return
         path: str = scope["path"]
-        kind, _, rest = path.removeprefix(self._base).partition("/") if path.startswith(self._base) else ("", "", "")
+        own = path.removeprefix(self._base) if path.startswith(self._base) else None
+        kind, _, rest = (own or "").partition("/")
         if scope["type"] == "http" and kind == "api":
             await self._answer_api(rest, scope, receive, _protecting(send, {**_PROTECTION, **_OF_LIBRARY}))
         elif scope["type"] == "http" and kind == "assets":
             request = Request(scope)
             found = await self._assets.answer(request, rest) or refuse(request, "not_found")
             await found(scope, receive, _protecting(send, _PROTECTION))
+        elif scope["type"] == "http" and own is not None and (page := self._documents.page_of(scope["method"], own)):
+            await self._documents.answer(page, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 

@@ -59,9 +59,9 @@ export class App {
   begin() {
     this.started = true;
     this.box.value = this.address.q;
+    this.listing.search(); // what a person waits for comes first
     this.refreshInfo();
     this.boards.load();
-    this.listing.search();
   }
 
   listen() {

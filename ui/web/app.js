@@ -59,7 +59,7 @@ export class App {
   begin() {
     this.started = true;
     this.box.value = this.address.q;
-    this.listing.search(); // what a person waits for comes first
+    this.listing.search({ restores: history.state?.place }); // what a person waits for comes first; loaded anew, it is where it was
     this.refreshInfo();
     this.boards.load();
   }

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import streamlit as st
 
-from api.schemas import OPTIONS
-from ui.gateway.assets import assets_url
+from ui.browser_data import browser_data
 from ui.strings import LANGS
 
-# The component is only a door: what it loads stands at the end of the document and outlives it.
+# The component is only a door: what it loads stands at the end of the document and outlives it. Mostly that is there
+# before, since the document names it as well (ui/gateway/documents.py).
 _LOADER: Final = """
 export default function (component) {
   import(new URL(component.data.assets + "main.js", location.origin).href).then(({ mount }) => mount(component));
@@ -19,23 +19,6 @@ export default function (component) {
 """
 _browser = st.components.v2.component("xuntu_page", html="<div></div>", js=_LOADER)
 _KEY: Final = "page"
-_COLOURS: Final = ("primaryColor", "backgroundColor", "secondaryBackgroundColor", "textColor")
-
-# The options of a search that stand in an address of the page.
-_OPTIONS: Final = [
-    {
-        "name": option.name,
-        "parameter": option.address.name,
-        "changed": option.address.changed,
-        "per_cent": option.address.per_cent,
-        "default": list(option.default) if option.is_list else option.default,
-        "choices": list(option.choices),
-        "list": option.is_list,
-        "high": option.high,
-    }
-    for option in OPTIONS
-    if option.address
-]
 
 
 def page_base() -> str:
@@ -43,28 +26,13 @@ def page_base() -> str:
     return "/" + "".join(f"{part}/" for part in st.get_option("server.baseUrlPath").split("/") if part)
 
 
-def _read_theme(name: str) -> dict[str, Any]:
-    """Return a theme of Streamlit's own widgets, as Streamlit takes it from a page that it lies in."""
-    colours = {option: st.get_option(f"theme.{name}.{option}") for option in _COLOURS}
-    font = st.get_option("theme.font")
-    return {"base": ("light", "dark").index(name), "bodyFont": font, "headingFont": font, **colours}
-
-
 def mount_page(page: str, *, on_page: Callable[[], None]) -> None:
     """Show a page in the browser: all of it for "search", only its top for "library".
 
     `on_page` is called where the person turns to another, which `read_turn` names then.
     """
-    base = page_base()
-    data = {
-        "page": page,
-        "base": base,
-        "assets": base + assets_url(),
-        "langs": list(LANGS),
-        "options": _OPTIONS,
-        "themes": {name: _read_theme(name) for name in ("light", "dark")},
-    }
     spoken = _follow_language if page == "library" else _leave_address
+    data = browser_data(page, page_base())
     _browser(key=_KEY, data=data, on_turn_change=on_page, on_lang_change=spoken)
 
 

@@ -7,6 +7,7 @@ import { Boards } from "./boards.js";
 import { FacetCounts, panel } from "./facets.js";
 import { Grid } from "./grid.js";
 import { MapView } from "./mapview.js";
+import { Opening } from "./opening.js";
 import { Picture } from "./picture.js";
 import { Libraries } from "./libraries.js";
 import { Listing } from "./listing.js";
@@ -47,6 +48,7 @@ export class App {
     this.facets = new FacetCounts(this);
     this.map = new MapView(this);
     this.picture = new Picture(this);
+    this.opening = new Opening(this);
     this.saved = new SavedSearches(this);
     this.selection = new Selection(this);
     this.suggest = new Suggestions(this);
@@ -63,9 +65,9 @@ export class App {
     this.started = true;
     if (this.address.library && !this.libraries.named) history.replaceState(history.state, "", write(this.address));
     this.box.value = this.address.q;
+    this.listing.search({ restores: history.state?.place }); // what a person waits for comes first; loaded anew, it is where it was
     this.refreshInfo();
     this.boards.load();
-    this.listing.search();
   }
 
   listen() {
@@ -166,7 +168,7 @@ export class App {
     if (this.langOf(this.address) !== this.words.lang) this.speak(this.langOf(this.address), { keepsAddress: true });
     this.title();
     if (listed(this.address) !== listed(before) || !this.results) this.listing.search({ restores: history.state?.place });
-    else this.showAddressed();
+    else this.opening.follow();
     this.update();
   }
 
@@ -212,63 +214,7 @@ export class App {
   // -- pictures ----------------------------------------------------------------------------------------------------
 
   open(place) {
-    const hit = this.results.at(place);
-    if (!hit) return;
-    this.rememberPlace();
-    this.address = { ...this.address, id: hit.id, part: null, t: hit.part?.at ?? null };
-    history.pushState({ xuntu: true, opened: true }, "", write(this.address));
-    this.picture.show(this.results, place);
-  }
-
-  openNear(near, hit) {
-    this.picture.dismiss();
-    this.address = { ...this.address, id: hit.id, part: null, t: null };
-    history.pushState({ xuntu: true, opened: true }, "", write(this.address));
-    this.picture.show({ length: near.length, at: (place) => near[place] }, near.indexOf(hit));
-  }
-
-  // The picture that the address names, or none.
-  async showAddressed() {
-    const { id } = this.address;
-    if (id === null) {
-      this.picture.dismiss();
-      return;
-    }
-    if (this.picture.isOpen && this.picture.hit?.id === id) return;
-    const place = this.results?.placeOf(id) ?? -1;
-    if (place >= 0) {
-      this.picture.show(this.results, place);
-      return;
-    }
-    try {
-      const detail = await this.service.ask(`images/${id}`, { keep: true });
-      if (this.address.id !== id) return;
-      const hit = { ...detail, reasons: [], part: null, moments: [], duplicates: 0, fields: { modified: detail.modified_at, bytes: detail.bytes } };
-      this.picture.details.set(id, detail);
-      this.picture.show({ length: 1, at: () => hit }, 0);
-    } catch (error) {
-      this.complain(`${this.words.say("gone_title")}: ${error.message}`);
-      this.address = { ...this.address, id: null, part: null, t: null };
-      history.replaceState({ xuntu: true }, "", write(this.address) || location.pathname);
-    }
-  }
-
-  opened(hit) {
-    if (this.address.id === hit.id) return;
-    this.address = { ...this.address, id: hit.id, part: null, t: hit.part?.at ?? null };
-    history.replaceState({ ...history.state, xuntu: true }, "", write(this.address));
-  }
-
-  closedPicture(hit, place) {
-    const opened = history.state?.opened;
-    this.address = { ...this.address, id: null, part: null, t: null };
-    if (opened) history.back();
-    else history.replaceState({ xuntu: true }, "", write(this.address) || location.pathname);
-    if (hit && this.results?.at(place)?.id === hit.id) {
-      this.grid.focused = place;
-      this.grid.scrollTo(place, { focus: true });
-    }
-    this.update();
+    this.opening.open(place);
   }
 
   more(hit) {

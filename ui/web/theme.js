@@ -6,7 +6,7 @@ const PAGES = ["", "library"];
 
 export class Theme {
   constructor(host, { base, themes }, onChange) {
-    Object.assign(this, { host, base, themes, onChange, sent: "" });
+    Object.assign(this, { host, base, themes, onChange });
     matchMedia(DARK).addEventListener("change", () => this.dress());
     addEventListener("storage", (event) => event.key === CHOSEN && this.dress()); // chosen in another tab
     addEventListener("pagehide", () => this.keep());
@@ -50,8 +50,10 @@ export class Theme {
   dress() {
     const { shown } = this;
     this.host.dataset.theme = shown;
-    if (shown !== this.sent) postMessage({ stCommVersion: 1, type: "SET_CUSTOM_THEME_CONFIG", themeInfo: this.themes[shown] }, location.origin);
+    const isThere = document.querySelector(".stApp"); // else it begins in the one that is kept
+    if (isThere && shown !== this.sent) postMessage({ stCommVersion: 1, type: "SET_CUSTOM_THEME_CONFIG", themeInfo: this.themes[shown] }, location.origin);
     this.sent = shown;
+    this.keep();
     setTimeout(() => this.keep()); // what is imported, Streamlit keeps as nothing that was chosen
     this.onChange();
   }

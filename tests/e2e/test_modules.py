@@ -175,3 +175,17 @@ def test_an_option_stands_in_the_address_as_the_service_declares_it(ask, option)
     if not option.is_list and option.type is not str:
         nonsense = f"?q=cat&{option.address.name}=nonsense"
         assert ask("address.js", "m.write(m.parse(value))", nonsense) == "?q=cat"
+
+
+def test_a_line_of_text_lies_where_it_stands_in_its_direction(ask):
+    def lay(text, *corners):
+        return ask("reading.js", "m.layLine(value, 'sans-serif')", {"text": text, "corners": corners})
+
+    level = lay("a line", [10, 20], [210, 20], [210, 60], [10, 60])
+    assert (level["left"], level["top"], level["width"], level["height"]) == (10, 20, 200, 40)
+    assert (level["angle"], level["upright"]) == (0, False)
+    turned = lay("a line", [0, 0], [0, 200], [-40, 200], [-40, 0])  # read from the top to the bottom, lying
+    assert (turned["angle"], turned["upright"]) == (pytest.approx(1.5708, abs=1e-4), False)
+    column = lay("春眠不觉晓", [0, 0], [40, 0], [40, 200], [0, 200])
+    assert (column["upright"], column["size"], column["stretch"]) == (True, 32, pytest.approx(1.25, abs=0.1))
+    assert not lay("春", [0, 0], [40, 0], [40, 200], [0, 200])["upright"]

@@ -160,3 +160,13 @@ def test_the_page_is_in_no_frame_of_another_site(asking):
     headers = asking.get("/").headers
     assert "frame-ancestors 'self'" in headers["content-security-policy"]
     assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "same-origin")
+
+
+@pytest.mark.parametrize("base", ["", "photos"])
+def test_streamlit_takes_messages_from_the_page_alone_and_leaves_it_to_say_what_is_wrong(open_page, base):
+    page = open_page("http://127.0.0.1:9", base=base)
+    answer = page.get(f"/{base}/_stcore/host-config" if base else "/_stcore/host-config")
+    host = page.base_url.netloc.decode()
+    assert answer.json()["allowedOrigins"] == [f"http://{host}", f"https://{host}"]
+    assert answer.json()["blockErrorDialogs"] is True
+    assert page.get("/elsewhere/_stcore/host-config").text == "of Streamlit"

@@ -1,4 +1,4 @@
-"""What stands before Streamlit: the page's routes below /api/ and /assets/, and who may ask at all.
+"""What stands before Streamlit: the page's routes below /api/ and /assets/, its documents, and who may ask at all.
 
 It stands outside of Streamlit's own middleware, which would compress files that can be asked for in ranges.
 """
@@ -12,6 +12,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.gateway.assets import Assets
+from ui.gateway.documents import Documents
+from ui.gateway.host_config import HOST_CONFIG, answer_host_config
+from ui.gateway.packing import Packing
 from ui.gateway.proxy import ServiceProxy
 from ui.gateway.refusals import language_of, refuse, sentence
 from ui.gateway.routes import AllowedRequest, find_allowed
@@ -54,12 +57,13 @@ class PageGateway:
     ) -> None:
         """`origins`: those of other pages that may open websockets, as Streamlit is told in `corsAllowedOrigins`."""
         path = base.strip("/")
-        self._app = app
+        self._app = Packing(app, f"/{path}/static/" if path else "/static/")
         self._service = service
         self._assets = assets
         self._hosts = hosts
         self._origins = frozenset(origins)
         self._base = f"/{path}/" if path else "/"
+        self._documents = Documents(app, assets, self._base)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -77,13 +81,18 @@ class PageGateway:
                 await _refuse_websocket(receive, send)
             return
         path: str = scope["path"]
-        kind, _, rest = path.removeprefix(self._base).partition("/") if path.startswith(self._base) else ("", "", "")
+        own = path.removeprefix(self._base) if path.startswith(self._base) else None
+        kind, _, rest = (own or "").partition("/")
         if kind == "api":
             await self._answer_api(rest, scope, receive, _protecting(send, {**_PROTECTION, **_OF_LIBRARY}))
         elif kind == "assets":
             request = Request(scope)
             found = await self._assets.answer(request, rest) or refuse(request, "not_found")
             await found(scope, receive, _protecting(send, _PROTECTION))
+        elif own == HOST_CONFIG and scope["method"] in _READ:
+            await answer_host_config(host)(scope, receive, _protecting(send, _PROTECTION))
+        elif own is not None and (page := self._documents.page_of(scope["method"], own)):
+            await self._documents.answer(page, scope, receive, _protecting(send, _OF_PAGE))
         else:
             await self._app(scope, receive, _protecting(send, _OF_PAGE))
 

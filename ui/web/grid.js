@@ -6,6 +6,7 @@ import { BLOCK } from "./results.js";
 import { icon } from "./parts.js";
 import { altOf, gradeOf } from "./said.js";
 import { groupOf as groupsOf } from "./listing.js";
+import { groundOf } from "./colours.js";
 import { clock, fileName } from "./words.js";
 
 const AHEAD = 1.5; // windows above and below that are drawn too
@@ -208,9 +209,9 @@ export class Grid {
     const act = (kind, label, name_, hidden) => (hidden ? nothing : html`
       <button type="button" tabindex="-1" data-act=${kind} title=${label} aria-label=${`${label}: ${name}`}>${icon(name_)}</button>`);
     return html`<div class=${classes} role="listitem" data-place=${place} data-id=${hit.id} style=${at}>
-      <a class="shot ${isWhole(shape) ? "" : "whole"}" href=${app.hrefOf({ id: hit.id, t: hit.part?.at ?? null })} draggable="true"
+      <a class="shot ${isWhole(shape) ? "" : "whole"}" style=${groundOf(hit)} href=${app.hrefOf({ id: hit.id, t: hit.part?.at ?? null })} draggable="true"
          tabindex=${place === this.reachable ? 0 : -1} aria-label=${altOf(words, hit, said)} title=${[said, hit.path, grade].filter(Boolean).join("\n")}>
-        <img src=${app.service.thumbnail(hit, TILE)} alt="" decoding="async" draggable="false" @error=${this.onBroken}>
+        <img src=${app.service.thumbnail(hit, TILE)} alt="" decoding="async" draggable="false" @load=${this.onThere} @error=${this.onBroken}>
         ${hit.part?.at != null ? html`<span class="time">${icon("play")}${clock(hit.part.at)}</span>` : nothing}
         ${hit.duplicates ? html`<span class="folded" title=${words.say("folded", { n: hit.duplicates })}>+${hit.duplicates}</span>` : nothing}
       </a>
@@ -221,6 +222,10 @@ export class Grid {
       </span>
       <span class="said"><span class="text">${said ?? name}</span>${grade ? html`<span class="grade">${grade}</span>` : nothing}</span>
     </div>`;
+  }
+
+  onThere(event) {
+    event.target.closest(".shot").classList.add("there");
   }
 
   onBroken(event) {

@@ -4,7 +4,6 @@ import { asks, body } from "./address.js";
 export const BLOCK = 60;
 const MOST_AT_ONCE = 4; // blocks that are asked for at the same time
 const MOST_WAITING = 6; // which whoever looks on has no use for: the latest come first
-const FACTS = ["taken", "modified", "bytes"];
 
 export class Results {
   constructor(service, address, { onChange }) {
@@ -98,8 +97,8 @@ export class Results {
   async load(number) {
     const block = { hits: null };
     this.blocks.set(number, block);
-    const asked = { ...this.query, k: BLOCK, offset: number * BLOCK, fields: FACTS, ...(number === 0 && this.asked && { count_likely: true }) };
-    const answer = await this.service.ask("search", { method: "POST", body: asked, keep: true, signal: this.stopper.signal });
+    const asked = { ...this.query, k: BLOCK, offset: number * BLOCK, ...(number === 0 && this.asked && { count_likely: true }) };
+    const answer = await this.service.askWithFacts(asked, this.stopper.signal);
     block.hits = answer.hits;
     if (number) this.onChange(this);
     return answer;

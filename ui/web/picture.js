@@ -34,7 +34,7 @@ export class Picture {
   }
 
   get hit() {
-    return this.list?.at(this.pswp.currIndex);
+    return this.pswp ? this.list.at(this.pswp.currIndex) : null;
   }
 
   // Opens the picture at a place of a list; `list` has `length`, `at(place)` and `need(from, to)`.

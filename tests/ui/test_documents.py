@@ -60,7 +60,7 @@ def test_a_document_names_all_that_the_application_begins_with_and_streamlit_com
         f"/of/us/assets/{load_assets().version}/",
     )
     named = re.findall(rf'href="{data["assets"]}([^"]+)"', head)
-    assert {"opening.js", "main.js", "app.js", "vendor/lit-html/lit-html.js", "app.css", "strings/zh.json"} <= set(
+    assert {"begin.js", "main.js", "app.js", "vendor/lit-html/lit-html.js", "app.css", "strings/zh.json"} <= set(
         named
     )
     assert not [name for name in named if "maplibre" in name]

@@ -23,7 +23,7 @@ from ui.gateway.assets import Assets
 from ui.strings import LANGS, NAMES, choose_lang
 
 _PAGES: Final = {"": "search", "search": "search", "library": "library"}
-_BEGINNING: Final = "opening.js"
+_BEGINNING: Final = "begin.js"
 _STYLES: Final = ("vendor/photoswipe/photoswipe.css", "app.css")
 
 _IMPORT: Final = re.compile(rb"""(?:\bfrom|\bimport)\s*["'](\.{1,2}/[^"']+)["']""")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 
 import httpx
@@ -12,6 +11,7 @@ from api.client import Client, RetryPolicy
 from api.client.errors import ApiError, ProblemError
 from api.schemas import IndexInfo, JobInfo, LibrarySummary, RootList
 from ui.config import TIMEOUT_S, PageSettings
+from ui.gateway.sites import is_loopback
 from ui.library.strings import LibraryStrings, words_of
 
 ENDED = ("done", "failed", "cancelled")
@@ -93,13 +93,13 @@ def begin_visit(client: Client, lang: str, timezone: str | None, library: str | 
 
 
 def may_manage(settings: PageSettings, address: str) -> bool:
-    """Say whether the page asks for work: as it is set, or else where only this machine reaches it."""
+    """Say whether the page asks for work: as it is set, or else where only this machine reaches it.
+
+    One that has a name elsewhere is reached from there, through a proxy that only looks like this machine.
+    """
     if settings.manage is not None:
         return settings.manage
-    try:
-        return ipaddress.ip_address(address.strip("[]")).is_loopback
-    except ValueError:
-        return address == "localhost"
+    return all(is_loopback(name) for name in (address, *settings.host_names))
 
 
 def has_build(client: Client) -> bool:

@@ -7,6 +7,7 @@ import { Boards } from "./boards.js";
 import { FacetCounts, panel } from "./facets.js";
 import { Grid } from "./grid.js";
 import { MapView } from "./mapview.js";
+import { Opening } from "./opening.js";
 import { Picture } from "./picture.js";
 import { Listing } from "./listing.js";
 import { SavedSearches } from "./saved.js";
@@ -14,6 +15,7 @@ import { Selection } from "./selection.js";
 import { Service } from "./service.js";
 import * as states from "./states.js";
 import { Suggestions } from "./suggest.js";
+import { Theme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 import { tourOf } from "./tour.js";
 import { icon } from "./parts.js";
@@ -42,13 +44,14 @@ export class App {
     this.facets = new FacetCounts(this);
     this.map = new MapView(this);
     this.picture = new Picture(this);
+    this.opening = new Opening(this);
     this.saved = new SavedSearches(this);
     this.selection = new Selection(this);
     this.suggest = new Suggestions(this);
+    this.theme = new Theme(host, () => this.update());
     this.timeline = new Timeline(this);
     this.panelOpen = !this.narrow && localStorage.getItem("xuntu-panel") === "open";
     this.listen();
-    this.dress();
     this.draw();
     if (this.page === "search") this.begin();
   }
@@ -56,7 +59,7 @@ export class App {
   begin() {
     this.started = true;
     this.box.value = this.address.q;
-    this.listing.search(); // what a person waits for comes first
+    this.listing.search({ restores: history.state?.place }); // what a person waits for comes first; loaded anew, it is where it was
     this.refreshInfo();
     this.boards.load();
   }
@@ -73,7 +76,6 @@ export class App {
     });
     this.host.addEventListener("dragstart", (event) => { this.dragsOwn = dragOut(this, event); });
     this.host.addEventListener("dragend", () => { this.dragsOwn = false; });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.dress());
   }
 
   langOf(address) {
@@ -155,7 +157,7 @@ export class App {
     if (this.langOf(this.address) !== this.words.lang) this.speak(this.langOf(this.address), { keepsAddress: true });
     this.title();
     if (listed(this.address) !== listed(before) || !this.results) this.listing.search({ restores: history.state?.place });
-    else this.showAddressed();
+    else this.opening.follow();
     this.update();
   }
 
@@ -201,63 +203,7 @@ export class App {
   // -- pictures ----------------------------------------------------------------------------------------------------
 
   open(place) {
-    const hit = this.results.at(place);
-    if (!hit) return;
-    this.rememberPlace();
-    this.address = { ...this.address, id: hit.id, part: null, t: hit.part?.at ?? null };
-    history.pushState({ xuntu: true, opened: true }, "", write(this.address));
-    this.picture.show(this.results, place);
-  }
-
-  openNear(near, hit) {
-    this.picture.dismiss();
-    this.address = { ...this.address, id: hit.id, part: null, t: null };
-    history.pushState({ xuntu: true, opened: true }, "", write(this.address));
-    this.picture.show({ length: near.length, at: (place) => near[place] }, near.indexOf(hit));
-  }
-
-  // The picture that the address names, or none.
-  async showAddressed() {
-    const { id } = this.address;
-    if (id === null) {
-      this.picture.dismiss();
-      return;
-    }
-    if (this.picture.isOpen && this.picture.hit?.id === id) return;
-    const place = this.results?.placeOf(id) ?? -1;
-    if (place >= 0) {
-      this.picture.show(this.results, place);
-      return;
-    }
-    try {
-      const detail = await this.service.ask(`images/${id}`, { keep: true });
-      if (this.address.id !== id) return;
-      const hit = { ...detail, reasons: [], part: null, moments: [], duplicates: 0, fields: { modified: detail.modified_at, bytes: detail.bytes } };
-      this.picture.details.set(id, detail);
-      this.picture.show({ length: 1, at: () => hit }, 0);
-    } catch (error) {
-      this.complain(`${this.words.say("gone_title")}: ${error.message}`);
-      this.address = { ...this.address, id: null, part: null, t: null };
-      history.replaceState({ xuntu: true }, "", write(this.address) || location.pathname);
-    }
-  }
-
-  opened(hit) {
-    if (this.address.id === hit.id) return;
-    this.address = { ...this.address, id: hit.id, part: null, t: hit.part?.at ?? null };
-    history.replaceState({ ...history.state, xuntu: true }, "", write(this.address));
-  }
-
-  closedPicture(hit, place) {
-    const opened = history.state?.opened;
-    this.address = { ...this.address, id: null, part: null, t: null };
-    if (opened) history.back();
-    else history.replaceState({ xuntu: true }, "", write(this.address) || location.pathname);
-    if (hit && this.results?.at(place)?.id === hit.id) {
-      this.grid.focused = place;
-      this.grid.scrollTo(place, { focus: true });
-    }
-    this.update();
+    this.opening.open(place);
   }
 
   more(hit) {
@@ -331,20 +277,6 @@ export class App {
       else if (!this.results || listed(this.results.address) !== listed(this.address)) this.listing.search();
     }
     this.title();
-    this.update();
-  }
-
-  // The theme that was chosen here, else that of the system.
-  dress() {
-    const chosen = localStorage.getItem("xuntu-theme");
-    const dark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    this.host.dataset.theme = dark ? "dark" : "light";
-    if (chosen) document.documentElement.dataset.xuntuTheme = chosen;
-  }
-
-  turnTheme() {
-    localStorage.setItem("xuntu-theme", this.host.dataset.theme === "dark" ? "light" : "dark");
-    this.dress();
     this.update();
   }
 

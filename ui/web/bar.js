@@ -20,7 +20,7 @@ export function header(app) {
     <p class="status">${info ? html`<span>${words.say("picture_count", { n: info.pictures })}</span><span class="more">${indexed(app)}</span>` : nothing}</p>
     <nav class="langs" aria-label=${words.say("language")}>${["zh", "en"].map((lang) => html`<a href=${app.hrefOf({ lang })} lang=${lang}
       aria-current=${lang === words.lang ? "true" : nothing} @click=${app.following(() => app.speak(lang))}>${lang === "zh" ? "中文" : "EN"}</a>`)}</nav>
-    <button type="button" class="round theme" title=${words.say("theme")} aria-label=${words.say("theme")} @click=${() => app.turnTheme()}>${icon("sun-moon")}</button>
+    <button type="button" class="round theme" title=${words.say("theme")} aria-label=${words.say("theme")} @click=${() => app.theme.turn()}>${icon("sun-moon")}</button>
   </header>`;
 }
 

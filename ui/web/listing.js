@@ -58,7 +58,7 @@ export class Listing {
     this.tellShown(firstDrawn(app.grid.element));
     app.facets.count();
     app.timeline.count();
-    app.showAddressed();
+    app.opening.follow();
     this.follow();
   }
 

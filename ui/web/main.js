@@ -1,5 +1,5 @@
 // Begins the page once for as long as the document lives: what was typed and chosen outlives the script that mounts it.
-// The document itself begins it (opening.js); Streamlit's script mounts it later, and is told what the person does.
+// The document itself begins it (begin.js); Streamlit's script mounts it later, and is told what the person does.
 import { declare } from "./address.js";
 import { App } from "./app.js";
 

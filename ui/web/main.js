@@ -60,8 +60,9 @@ function followConnection(app) {
 
 // Resolves when there are pictures to see, or it is told why there are none.
 export async function open(data) {
-  started ??= start(data);
-  await (await started).listing.shown;
+  const app = await (started ??= start(data));
+  app.title();
+  await app.listing.shown;
 }
 
 export async function mount(component) {
@@ -74,6 +75,6 @@ export async function mount(component) {
     waiting.clear();
   }
   const { page } = component.data;
-  if (newest === component && app.page !== page) app.turned(page);
+  if (newest === component && (app.page !== page || app.host.dataset.page !== page)) app.turned(page); // back and forward, too
   else app.title(); // Streamlit has its own
 }

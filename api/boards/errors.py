@@ -2,18 +2,21 @@
 
 BoardError
 ├─ BoardNotFound                        no board has this id
+├─ BoardAmbiguous                       several boards are called that
 ├─ BoardFixed                           the board of favourites stays, and is called what it is called
 ├─ TooManyBoards                        as many boards as there may be
 ├─ BoardFull                            as many pictures as a board may have
 └─ BoardsUnavailable                    the file of the boards cannot be read or written
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from models.foundation.errors import ImageSearchError
 from models.foundation.messages import Readable, message
 
 _SHOWN = 100  # characters of what was asked
+_LISTED = 5  # ids of boards
 
 
 class BoardError(ImageSearchError):
@@ -31,6 +34,23 @@ class BoardNotFound(BoardError):
     def __init__(self, board_id: str) -> None:
         self.board_id = board_id[:_SHOWN]
         super().__init__(message("There is no board {board_id!r}, or no longer.", board_id=self.board_id))
+
+
+class BoardAmbiguous(BoardError):
+    """Several boards have a name."""
+
+    code = "board_ambiguous"
+
+    def __init__(self, name: str, ids: Sequence[str]) -> None:
+        self.ids = tuple(ids)
+        super().__init__(
+            message(
+                "{count} boards are called {name!r}. Say by its id which is meant: {ids}.",
+                count=len(ids),
+                name=name[:_SHOWN],
+                ids=", ".join(ids[:_LISTED]),
+            )
+        )
 
 
 class BoardFixed(BoardError):

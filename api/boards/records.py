@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from indexer.library.catalog.marks import PictureMark
+from models.foundation.messages import mark, translate
 
 FAVOURITES: Final = "favourites"  # the id of the board that is always there
 MAX_BOARDS: Final = 1_000
 MAX_PICTURES: Final = 100_000  # of a board
 MAX_NAME: Final = 200  # characters
+_FAVOURITES_TITLE: Final = mark("Favourites")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,10 @@ class BoardRecord:
     created_at: float | None = None
     changed_at: float | None = None
     version: int = 0
+
+    def title(self, language: str) -> str:
+        """Return what it is called in `language`."""
+        return translate(_FAVOURITES_TITLE, language) if self.is_fixed else self.name
 
     @property
     def is_fixed(self) -> bool:

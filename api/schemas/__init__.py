@@ -27,8 +27,11 @@ from api.schemas.boards import (
     BoardPicture,
     BoardPictures,
     BoardRemoval,
+    BoardSearch,
     ExportedPicture,
     ExportedPictures,
+    FoundBoard,
+    FoundBoards,
     NewBoard,
 )
 from api.schemas.clip_retrieval import MAX_METADATA, KnnHit, KnnRequest, MetadataRequest, PictureMetadata
@@ -119,6 +122,7 @@ __all__ = [
     "BoardPicture",
     "BoardPictures",
     "BoardRemoval",
+    "BoardSearch",
     "CellOptions",
     "ClauseIn",
     "ClauseRead",
@@ -149,6 +153,8 @@ __all__ = [
     "FilterParams",
     "FolderInfo",
     "FolderList",
+    "FoundBoard",
+    "FoundBoards",
     "FoundIn",
     "FoundMoment",
     "Hit",

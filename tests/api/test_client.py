@@ -244,6 +244,7 @@ CALLS = {
     "put_image": [b"a picture"],
     "delete_image": [7],
     "boards": [],
+    "find_boards": [[7]],
     "board": ["7"],
     "create_board": ["cats"],
     "rename_board": ["7", "dogs"],

@@ -257,6 +257,7 @@ export class App {
       this.grid.focused = place;
       this.grid.scrollTo(place, { focus: true });
     }
+    this.boards.settle();
     this.update();
   }
 
@@ -266,6 +267,10 @@ export class App {
 
   less(hit) {
     this.go(withPicture(this.typed(), { role: "less", name: String(hit.id) }));
+  }
+
+  favour(hit) {
+    this.boards.favour(hit.id);
   }
 
   pick(place, isRange) {

@@ -170,6 +170,7 @@ export class Picture {
       return;
     }
     this.app.opened(hit);
+    this.app.boards.need([hit.id]);
     this.draw();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.learn(hit), this.details.has(hit.id) ? 0 : SETTLE_MS);

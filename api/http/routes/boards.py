@@ -18,13 +18,11 @@ from api.http.service import Service
 from api.search.engine import SearchEngine
 from api.search.errors import ImageNotFound, InvalidCursor
 from api.search.options import MAX_K
-from models.foundation.messages import mark, translate
 
 router = APIRouter(prefix="/boards", tags=["boards"], route_class=BoundedRoute)
 
 BoardId = Annotated[str, Path(max_length=64, description="`favourites`, or as POST /v1/boards answered it")]
 _AFTER = Query(max_length=20, description="`next` of the page before")
-_FAVOURITES: Final = mark("Favourites")
 _JSON: Final = [Depends(check_json)]
 
 
@@ -49,6 +47,15 @@ async def create_board(body: schemas.NewBoard, service: ServiceDep, language: La
         return service.boards.add(board.id, body.ids, engine.opened) if body.ids else board
 
     return await _run(service, engine, create, language)
+
+
+@router.post("/find", dependencies=_JSON)
+@gated(Scope.SEARCH, Work.TEXT)
+async def find_boards(body: schemas.BoardSearch, service: ServiceDep) -> schemas.FoundBoards:
+    """Say which boards some pictures are on. Pictures that the library does not have are on none."""
+    engine = service.serving.engine
+    found = await service.executors.files(service.boards.find_boards, body.ids, engine.opened, engine.holds)
+    return schemas.FoundBoards(boards=[schemas.FoundBoard(id=name, ids=ids) for name, ids in found.items()])
 
 
 @router.get("/{board_id}")
@@ -144,7 +151,7 @@ def _describe(
     return [
         schemas.BoardInfo(
             id=one.id,
-            name=translate(_FAVOURITES, language) if one.is_fixed else one.name,
+            name=one.title(language),
             count=one.count,
             covers=covers.get(one.id, []),
             fixed=one.is_fixed,

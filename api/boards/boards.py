@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from api.boards.errors import BoardAmbiguous, BoardNotFound, BoardsUnavailable
-from api.boards.records import BoardEntry, BoardRecord
+from api.boards.records import FAVOURITES, BoardEntry, BoardRecord
 from api.boards.store import BoardStore
 from api.kept import Kept
 from indexer.library.annotations.fields import CatalogField, Field, FieldSet, FieldType
@@ -119,6 +119,14 @@ class LibraryBoards:
         known = opened.catalog.get_marks(image_ids)
         suspects = None if missing else {one: known.get(one) for one in image_ids}
         return self.store.remove(board_id, suspects, choose)
+
+    def can_be_read(self) -> bool:
+        """Say whether there are conditions on boards: where their file is damaged, all else goes on."""
+        try:
+            self.store.get_board(FAVOURITES)
+        except BoardsUnavailable:
+            return False
+        return True
 
     def resolve(self, named: str) -> BoardRecord:
         """Return a board by its id or else its name, in any case. Raises BoardNotFound and BoardAmbiguous."""

@@ -3,10 +3,13 @@
 BoardError
 ├─ BoardNotFound                        no board has this id
 ├─ BoardAmbiguous                       several boards are called that
+├─ BoardNameUnusable                    no board may be called that
+├─ BoardPictureUnknown                  what is to be put on a board is no picture of the library
 ├─ BoardFixed                           the board of favourites stays, and is called what it is called
 ├─ TooManyBoards                        as many boards as there may be
 ├─ BoardFull                            as many pictures as a board may have
-└─ BoardsUnavailable                    the file of the boards cannot be read or written
+├─ BoardsUnavailable                    the file of the boards cannot be read or written
+└─ BoardExportUnwritable                the file that a board is exported to cannot be written
 """
 
 from collections.abc import Sequence
@@ -53,6 +56,33 @@ class BoardAmbiguous(BoardError):
         )
 
 
+class BoardNameUnusable(BoardError):
+    """No board may be called that."""
+
+    code = "board_name_unusable"
+
+    def __init__(self, most: int) -> None:
+        super().__init__(message("The name of a board has 1 to {most} characters.", most=most))
+
+
+class BoardPictureUnknown(BoardError):
+    """What a person calls a picture is none of the library, or is several."""
+
+    code = "board_picture_unknown"
+
+    def __init__(self, named: str, found: int) -> None:
+        self.named = named
+        super().__init__(
+            message(
+                "{count} pictures of the library lie at {named}. Say which by its whole path, or by its id.",
+                count=found,
+                named=named,
+            )
+            if found
+            else message("The library has no picture {named}. Say its id, or where its file lies.", named=named)
+        )
+
+
 class BoardFixed(BoardError):
     """The board of favourites is neither deleted nor renamed."""
 
@@ -91,3 +121,13 @@ class BoardsUnavailable(BoardError):
     def __init__(self, path: Path, why: Readable) -> None:
         self.path = path
         super().__init__(message("The boards in {path} cannot be used: {why}.", path=path, why=why))
+
+
+class BoardExportUnwritable(BoardError):
+    """The file that a board is exported to cannot be written."""
+
+    code = "board_export_unwritable"
+
+    def __init__(self, path: Path, why: Readable) -> None:
+        self.path = path
+        super().__init__(message("Cannot write {path}: {why}.", path=path, why=why))

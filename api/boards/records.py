@@ -1,8 +1,10 @@
 """Boards and what is on them, as data."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
+from api.boards.errors import BoardNameUnusable
 from indexer.library.catalog.marks import PictureMark
 from models.foundation.messages import mark, translate
 
@@ -47,3 +49,16 @@ class BoardEntry:
     number: int
     image_id: int
     mark: PictureMark
+
+
+def read_name(given: str) -> str:
+    """Return a name on one line. Raises BoardNameUnusable."""
+    name = " ".join(given.split())
+    if not 0 < len(name) <= MAX_NAME or any("\ud800" <= char <= "\udfff" for char in name):
+        raise BoardNameUnusable(MAX_NAME)
+    return name
+
+
+def moment(seconds: float | None) -> str | None:
+    """Return a time as ISO 8601 in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -6,6 +6,7 @@ It is opened for each question, so that several processes may use it, and a back
 import os
 import secrets
 import sqlite3
+import string
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -106,7 +107,7 @@ class BoardStore:
 
     def create(self, name: str) -> BoardRecord:
         """Make a board, with an id that nobody guesses. Raises TooManyBoards."""
-        board_id, now = secrets.token_urlsafe(9), self._now()
+        board_id, now = _make_id(), self._now()
         with self._writing() as connection:
             ((count,),) = connection.execute("SELECT count(*) FROM boards WHERE id <> ?", (FAVOURITES,))
             if count >= MAX_BOARDS:
@@ -253,6 +254,11 @@ class BoardStore:
             raise BoardsUnavailable(self._path, sqlite_message(error)) from error
         except OSError as error:
             raise BoardsUnavailable(self._path, os_message(error)) from error
+
+
+def _make_id() -> str:
+    """Return an id that nobody guesses, and that no command takes for an option."""
+    return secrets.choice(string.ascii_letters) + secrets.token_urlsafe(9)
 
 
 def _check_version(path: Path, connection: sqlite3.Connection) -> int:

@@ -151,7 +151,8 @@ FAKE = """(async () => {
     body.ids.forEach((id) => kept[path.endsWith("remove") ? "delete" : "add"](id));
     return { id: "favourites" };
   } };
-  const errors = [], one = new m.Membership(service, { onNews: () => {}, onKept: () => {}, onError: (error) => errors.push(error.message) });
+  const errors = [], nothing = () => {}, onError = (error) => errors.push(error.message);
+  const one = new m.Membership(service, { onNews: nothing, onKept: nothing, onError });
   const until = async (fits) => { while (!fits()) await wait(5); };
   %s
 })()"""
@@ -171,7 +172,8 @@ def test_what_is_on_the_screen_is_asked_for_at_once_and_once(ask):
 def test_the_last_of_quick_clicks_holds(ask, clicks):
     code = FAKE % (
         "for (let click = 0; click < value.clicks; click += 1) { one.favour(1); await wait(click % 2 ? 0 : 7); }"
-        "const shown = one.isLoved(1); await until(() => !one.wanted.size); return [shown, one.isLoved(1), kept.has(1)];"
+        "const shown = one.isLoved(1); await until(() => !one.wanted.size);"
+        "return [shown, one.isLoved(1), kept.has(1)];"
     )
     assert ask("membership.js", code, {"kept": [], "clicks": clicks}) == [clicks % 2 == 1] * 3
 

@@ -9,6 +9,7 @@ BoardError
 ├─ TooManyBoards                        as many boards as there may be
 ├─ BoardFull                            as many pictures as a board may have
 ├─ BoardsUnavailable                    the file of the boards cannot be read or written
+│  └─ BoardsDamaged                     it is no database, or a damaged one
 └─ BoardExportUnwritable                the file that a board is exported to cannot be written
 """
 
@@ -118,9 +119,27 @@ class BoardsUnavailable(BoardError):
     code = "boards_unavailable"
     users_mistake = False
 
-    def __init__(self, path: Path, why: Readable) -> None:
+    def __init__(self, path: Path, why: Readable, said: Readable | None = None) -> None:
         self.path = path
-        super().__init__(message("The boards in {path} cannot be used: {why}.", path=path, why=why))
+        super().__init__(said or message("The boards in {path} cannot be used: {why}.", path=path, why=why))
+
+
+class BoardsDamaged(BoardsUnavailable):
+    """The file of the boards is damaged. It is left as it is."""
+
+    code = "boards_damaged"
+
+    def __init__(self, path: Path, why: Readable) -> None:
+        super().__init__(
+            path,
+            why,
+            message(
+                "The boards in {path} are damaged ({why}). Put the file of a backup in its place, or move it away to "
+                "begin anew. All but boards goes on.",
+                path=path,
+                why=why,
+            ),
+        )
 
 
 class BoardExportUnwritable(BoardError):

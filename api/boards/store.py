@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from api.boards.errors import BoardFixed, BoardFull, BoardNotFound, BoardsUnavailable, TooManyBoards
+from api.boards.errors import BoardFixed, BoardFull, BoardNotFound, BoardsDamaged, BoardsUnavailable, TooManyBoards
 from api.boards.records import FAVOURITES, MAX_BOARDS, MAX_PICTURES, BoardEntry, BoardRecord
 from indexer.library.catalog.marks import PictureMark
 from indexer.library.catalog.paths import encode_path
@@ -56,6 +56,7 @@ _BOARDS = (
 _ENTRY = "SELECT number, image_id, sha256, root, path"
 _ENTRIES = f"{_ENTRY} FROM entries WHERE board_id = ?"
 _QUERIED_ROWS = 500
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _NO_FAVOURITES = BoardRecord(id=FAVOURITES, name="")
 
 Suspects = Mapping[int, PictureMark | None]  # ids of pictures, with the marks of those that the library has
@@ -79,6 +80,14 @@ class BoardStore:
             rows = connection.execute(f"{_BOARDS} ORDER BY changed_at DESC, id").fetchall() if connection else []
         found = {row[0]: _board(row) for row in rows}
         return [found.pop(FAVOURITES, _NO_FAVOURITES), *found.values()]
+
+    def check(self) -> list[BoardRecord]:
+        """Return the boards as `list_boards`, once all of the file was read. Raises BoardsDamaged."""
+        with self._reading() as connection:
+            found = connection.execute("PRAGMA integrity_check(1)").fetchone() if connection else ("ok",)
+        if found != ("ok",):
+            raise BoardsDamaged(self._path, message("the database is damaged"))
+        return self.list_boards()
 
     def get_board(self, board_id: str) -> BoardRecord:
         """Return a board. Raises BoardNotFound."""
@@ -242,7 +251,8 @@ class BoardStore:
             Path(name).unlink(missing_ok=True)
 
     def _connect(self) -> sqlite3.Connection:
-        frozen = not os.access(self._path.parent, os.W_OK)
+        journal = self._path.with_name(f"{self._path.name}-wal")
+        frozen = not os.access(self._path.parent, os.W_OK) and not (journal.exists() and journal.stat().st_size)
         address = f"file:{quote(os.fsencode(self._path.absolute()))}" + ("?mode=ro&immutable=1" if frozen else "")
         return sqlite3.connect(address, uri=True, timeout=30, isolation_level=None)
 
@@ -250,7 +260,9 @@ class BoardStore:
     def _explaining(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except sqlite3.DatabaseError as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+                raise BoardsDamaged(self._path, sqlite_message(error)) from error
             raise BoardsUnavailable(self._path, sqlite_message(error)) from error
         except OSError as error:
             raise BoardsUnavailable(self._path, os_message(error)) from error

@@ -170,7 +170,7 @@ def export(
             "--format",
             metavar="FORMAT",
             help="zip has the files, csv and json what is known of them.",
-            show_default="the ending of FILE",
+            show_default="as FILE ends",
         ),
     ] = None,
     data: Data = None,

@@ -20,7 +20,11 @@ from api.boards.records import MAX_BOARDS, MAX_PICTURES
 from api.boards.store import BoardStore
 from api.client import Client, errors
 from api.config import Settings
+from api.doctor.findings import Level
+from api.doctor.known import look_around
+from api.doctor.library import check_boards
 from api.http.app import create_app
+from indexer.backups.errors import BesideDamaged
 from indexer.backups.restoring import restore_backup
 from indexer.backups.writing import write_backup
 from indexer.config import IndexerSettings
@@ -38,6 +42,10 @@ def draw(path, seed):
 
 def build_of(folder, *roots):
     build(IndexerSettings(data=folder / "data", workers=0), list(roots), BuildOptions(encoders=["hash"]))
+
+
+def situation_of(data):
+    return look_around(IndexerSettings(data=data), Settings(data=data))
 
 
 @pytest.fixture(scope="module")
@@ -313,22 +321,88 @@ def test_boards_are_in_a_backup(service, library, tmp_path):
     write_backup(library / "data", tmp_path / "saved.tar")
     restore_backup(tmp_path / "saved.tar", tmp_path / "restored")
     opened = open_build(tmp_path / "restored")
-    entries = BoardStore(tmp_path / "restored" / "boards.sqlite3").list_entries(board)
+    path = tmp_path / "restored" / "boards.sqlite3"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    entries = BoardStore(path).list_entries(board)
     assert list(find_again(entries, opened).values()) == ids[:2]
     opened.catalog.close()
 
 
-def test_a_file_that_cannot_be_used_is_an_error_that_says_so(service, library):
+def test_boards_as_they_were_are_back_after_a_restore(service, library, tmp_path, heavy):
+    ids = list(ids_of(service).values())
+    board = make_board(service, "then", *ids[:2])["id"]
+    write_backup(library / "data", tmp_path / "saved.tar")
+    later = make_board(service, "later", ids[4])["id"]
+    service.post(f"/v1/boards/{board}/pictures/remove", json={"ids": ids[:1]}).raise_for_status()
+    service.put(f"/v1/boards/{board}", json={"name": "now"}).raise_for_status()
+    assert paths_on(service, board) == ["1.png"]
+    restore_backup(tmp_path / "saved.tar", library / "data", replace=True)
+    assert paths_on(service, board) == ["0.png", "1.png"]  # the same service, whose file was replaced
+    assert [one["name"] for one in service.get("/v1/boards").json()["boards"]] == ["Favourites", "then"]
+    assert service.get(f"/v1/boards/{later}").status_code == 404
+    assert service.post(f"/v1/boards/{board}/pictures", json={"ids": ids[3:4]}).json()["count"] == 3
+
+
+def test_two_libraries_have_boards_of_their_own(library, made, tmp_path, heavy):
+    other = shutil.copytree(made / "data", tmp_path / "other")
+    settings = Settings(data=library / "data", libraries={"other": other}, api={"preload_image": False})
+    with TestClient(create_app(settings)) as service:
+        (image_id, *_) = ids_of(service).values()
+        board = make_board(service, "mine", image_id)["id"]
+        for prefix, expected in (("/v1", ["favourites", board]), ("/v1/libraries/other", ["favourites"])):
+            assert [one["id"] for one in service.get(f"{prefix}/boards").json()["boards"]] == expected
+        asked = {"where": "board=mine"}
+        assert service.get("/v1/images", params=asked).json()["total"] == 1
+        assert service.get("/v1/libraries/other/images", params=asked).json()["code"] == "board_not_found"
+        assert service.get(f"/v1/libraries/other/boards/{board}").status_code == 404
+        body = {"ids": [image_id]}
+        service.post("/v1/libraries/other/boards/favourites/pictures", json=body).raise_for_status()
+        found = service.post("/v1/libraries/other/boards/find", json=body).json()["boards"]
+        assert [one["id"] for one in found] == ["favourites"]
+        assert [one["id"] for one in service.post("/v1/boards/find", json=body).json()["boards"]] == [board]
+
+
+def test_boards_of_a_library_that_cannot_be_written_to_are_read(service, library, monkeypatch):
+    ids = list(ids_of(service).values())
+    board = make_board(service, "read", *ids[:2])["id"]
+    path, access = library / "data" / "boards.sqlite3", os.access
+    monkeypatch.setattr(os, "access", lambda name, mode: mode != os.W_OK and access(name, mode))  # root may write all
+    before = sorted(one.name for one in path.parent.iterdir())
+    assert paths_on(service, board) == ["0.png", "1.png"]
+    assert service.post("/v1/boards/find", json={"ids": ids}).json()["boards"] == [{"id": board, "ids": ids[:2]}]
+    assert service.get("/v1/images?where=board=read").json()["total"] == 2
+    refused = service.post(f"/v1/boards/{board}/pictures", json={"ids": ids[2:3]})
+    assert (refused.status_code, refused.json()["code"]) == (503, "boards_unavailable")
+    assert "readonly" in refused.json()["detail"]
+    assert sorted(one.name for one in path.parent.iterdir()) == before
+
+
+def test_a_file_that_cannot_be_used_is_an_error_that_says_so(service, library, tmp_path, heavy):
     path = library / "data" / "boards.sqlite3"
     path.write_bytes(b"no database at all, and longer than its header would be" * 20)
+    damaged = path.read_bytes()
     answer = service.get("/v1/boards")
-    assert (answer.status_code, answer.json()["code"]) == (503, "boards_unavailable")
+    assert (answer.status_code, answer.json()["code"]) == (503, "boards_damaged")
     assert str(library) not in answer.text
+    chinese = service.get("/v1/boards", headers={"accept-language": "zh"}).json()["detail"]
+    assert "已损坏" in chinese
+    # All else goes on, and nothing is written to it.
+    for url in ("/v1/search?q=a", "/v1/images?where=format=png", "/v1/facets?fields=format", "/v1/images/1"):
+        assert service.get(url).status_code == 200, url
+    assert "board" not in [one["name"] for one in service.get("/v1/fields").json()["fields"]]
+    assert service.get("/v1/images?where=board=favourites").json()["code"] == "boards_damaged"
+    assert service.post("/v1/boards/favourites/pictures", json={"ids": [1]}).json()["code"] == "boards_damaged"
+    assert path.read_bytes() == damaged
+    with pytest.raises(BesideDamaged, match=r"boards\.sqlite3 is damaged"):
+        write_backup(library / "data", tmp_path / "saved.tar")
+    assert [one.level for one in check_boards(situation_of(library / "data"))] == [Level.PROBLEM]
     path.unlink()
     path.mkdir()
     assert service.post("/v1/boards", json={"name": "a"}).json()["code"] == "boards_unavailable"
     path.rmdir()
     make_board(service, "a")
+    assert [one.level for one in check_boards(situation_of(library / "data"))] == [Level.OK]
+    assert service.get("/v1/fields").json()["fields"][-1]["name"] == "board"
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()

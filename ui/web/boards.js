@@ -34,7 +34,7 @@ export class Boards {
       this.there = true;
     } catch (error) {
       this.there = false; // a key that may not read them, or a file that cannot be read
-      if (error.code === "boards_unavailable") this.app.complain(error.message);
+      if (["boards_unavailable", "boards_damaged"].includes(error.code)) this.app.complain(error.message);
     }
     this.redraw();
   }

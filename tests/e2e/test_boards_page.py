@@ -9,7 +9,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 expect = sync_api.expect
 expect.set_options(timeout=20_000)
 
-CHANGED = "**/boards/favourites/pictures*"
+CHANGED = "**/boards/favourites/pictures**"
 
 
 @pytest.fixture

@@ -62,7 +62,16 @@ from api.schemas.library import (
     Told,
 )
 from api.schemas.operation import FolderInfo, FolderList, SettingInfo, SettingList, SettingSource, StorageInfo
-from api.schemas.pictures import Colour, ImageDetail, ImageList, ListedImage, ShownValue
+from api.schemas.pictures import (
+    Colour,
+    CopyList,
+    ImageDetail,
+    ImageList,
+    ListedImage,
+    PictureText,
+    ReadLine,
+    ShownValue,
+)
 from api.schemas.places import CellOptions, MapBounds, PlaceCell, PlaceCounts, PlacesRequest
 from api.schemas.problems import (
     DuplicateList,
@@ -127,6 +136,7 @@ __all__ = [
     "ClauseIn",
     "ClauseRead",
     "Colour",
+    "CopyList",
     "CountOptions",
     "Date",
     "DeletedPicture",
@@ -189,6 +199,7 @@ __all__ = [
     "Option",
     "Part",
     "PictureMetadata",
+    "PictureText",
     "PlaceCell",
     "PlaceCounts",
     "PlacesRequest",
@@ -196,6 +207,7 @@ __all__ = [
     "ProblemKind",
     "Quality",
     "QueryTerm",
+    "ReadLine",
     "Region",
     "Reliability",
     "RootInfo",

@@ -141,9 +141,9 @@ export class Boards {
     })}</ul>`;
   }
 
-  addButton(ids) {
+  addButton(ids, { iconOnly = this.app.narrow } = {}) {
     if (!this.there) return nothing;
-    const { words, narrow } = this.app;
+    const { words } = this.app;
     const create = (event) => {
       event.preventDefault();
       const form = event.currentTarget, name = new FormData(form).get("name").trim();
@@ -152,7 +152,7 @@ export class Boards {
     return menu(words.say("add_to_board"), "bookmark", html`<ul class="list" role="list">
       ${this.list.map((one) => this.choice(one, ids))}</ul>
       <form class="inline" @submit=${create}><input class="field" name="name" maxlength="200" required placeholder=${words.say("new_board")} aria-label=${words.say("new_board")}>
-        <button type="submit" class="button">${words.say("make")}</button></form>`, { iconOnly: narrow });
+        <button type="submit" class="button">${words.say("make")}</button></form>`, { iconOnly });
   }
 
   // A board in the menu. Where it has all of the pictures, as far as they are known, a click takes them off again.

@@ -30,10 +30,12 @@ export class FacetCounts {
     this.key = key;
     const request = { ...asked, first: FIRST, by, folder, limit: 60 };
     try {
-      const counts = await app.service.ask("facets", { method: "POST", body: request, keep: true });
+      // Folders are counted where they are asked for by name.
+      const count = (fields) => app.service.ask("facets", { method: "POST", body: { ...request, ...fields }, keep: true });
+      const [counts, paths] = await Promise.all([count({}), count({ fields: ["path"] })]);
       if (this.key !== key) return;
-      this.counts = counts;
-      counts.facets.forEach((facet) => facet.values.forEach((one) => this.labels.set(`${facet.field}=${one.value}`, one.label)));
+      this.counts = { ...counts, facets: [...counts.facets, ...paths.facets] };
+      this.counts.facets.forEach((facet) => facet.values.forEach((one) => this.labels.set(`${facet.field}=${one.value}`, one.label)));
     } catch (error) {
       if (this.key === key) this.key = "";
       this.counts ??= { facets: [], total: 0, counted: 0 };

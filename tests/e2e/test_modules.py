@@ -54,10 +54,55 @@ def test_an_address_becomes_a_search(ask):
 
 @pytest.mark.parametrize(
     "rubbish",
-    ["?like=abc&less=-3&like=1@2&like=5*x&up=../../etc&width=wide&id=one&t=soon&shape=round&match=maybe&f=camera", "?"],
+    [
+        (
+            "?like=abc&less=-3&like=1@2&like=5*x&like=5*0&like=5*-2"
+            "&up=../../etc&width=wide&id=one&t=soon&shape=round&match=maybe&f=camera"
+        ),
+        "?",
+    ],
 )
 def test_rubbish_in_an_address_is_left_out(ask, rubbish):
     assert ask("address.js", "m.parse(value)", rubbish) == ask("address.js", "m.BLANK")
+
+
+def clause(source, at, text, weight=1, negation=None):
+    return {"source": source, "at": at, "text": text, "weight": weight, "negation": negation}
+
+
+APART = (
+    "湖 -人 蓝天 2:雪山",
+    [clause(0, [0, 7], "湖 蓝天"), clause(1, [2, 4], "人", -1), clause(2, [8, 12], "雪山", 2)],
+)
+NEGATED = (
+    'a lake without people in 2023 -"red car"',
+    [
+        clause(0, [0, 29], "a lake in 2023"),
+        clause(0, [0, 29], "people", -0.5, {"words": "without people"}),
+        clause(1, [30, 40], "red car", -1),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "place", "weight", "expected"),
+    [
+        (APART, 0, 2, '2:"湖 蓝天" -人 2:雪山'),
+        (APART, 0, 0, "-人 2:雪山"),
+        (APART, 1, -2, "湖 -2:人 蓝天 2:雪山"),
+        (APART, 1, 0, "湖 蓝天 2:雪山"),
+        (APART, 2, 1, "湖 -人 蓝天 +雪山"),
+        (NEGATED, 0, 2, '2:"a lake without people in 2023" -"red car"'),
+        (NEGATED, 0, 0, '-"red car"'),
+        (NEGATED, 1, -3, 'a lake in 2023 -3:people -"red car"'),
+        (NEGATED, 2, -3, 'a lake without people in 2023 -3:"red car"'),
+    ],
+)
+def test_one_term_of_a_text_is_changed_and_the_rest_stays_as_it_was_typed(ask, asked, place, weight, expected):
+    code = (
+        "(() => { const terms = new m.Terms(...value[0]); return terms.weighed(terms.list[value[1]], value[2]).q; })()"
+    )
+    assert ask("terms.js", code, [asked, place, weight]) == expected
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,53 @@ def test_typed_words_become_chips_with_weights_and_a_chip_can_go(at):
     assert asked(page)["q"] == ["2:雪山"]
 
 
+def test_a_weight_is_dragged_and_one_search_follows(at):
+    page = at("?q=snow+-people&lang=en")
+    state(page, "results", "nearest")
+    sent = []
+    page.on("request", lambda one: one.url.endswith("/v1/search") and sent.append(one.post_data_json.get("q")))
+
+    def drag(place, by, *, drops=True):
+        seen = page.locator(".chip .weight").nth(place).bounding_box()
+        x, y = seen["x"] + seen["width"] / 2, seen["y"] + seen["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for step in (0.3, 0.6, 1):
+            page.mouse.move(x + by * step, y)
+        if drops:
+            page.mouse.up()
+
+    drag(0, 54, drops=False)
+    expect(page.locator(".chip .weight").first).to_have_text("×2.5")
+    assert sent == []
+    page.mouse.up()
+    expect(page.get_by_role("combobox")).to_have_value("2.5:snow -people")
+    state(page, "results", "nearest")
+    assert sent == ["2.5:snow -people"]
+    drag(0, -9000)
+    expect(page.get_by_role("combobox")).to_have_value("-10:snow -people")
+    expect(page.locator(".chip.away")).to_have_count(2)
+    state(page, "results", "nearest", "nothing")
+
+
+def test_a_weight_moves_by_keys_and_what_is_unsent_is_taken_along(at):
+    page = at("?q=snow+-people&lang=en")
+    state(page, "results", "nearest")
+    weight = page.get_by_role("slider", name="Weight of snow")
+    weight.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    expect(weight).to_have_text("×1.6")
+    expect(page.get_by_role("combobox")).to_have_value("1.6:snow -people")
+    state(page, "results", "nearest")
+    expect(page.get_by_role("slider", name="Weight of snow")).to_be_focused()
+    page.get_by_role("combobox").fill("1.6:snow -people lake")
+    page.get_by_role("button", name="Remove people").click()
+    expect(page.get_by_role("combobox")).to_have_value("1.6:snow lake")
+    state(page, "results", "nearest")
+    expect(page.locator(".chip .words")).to_have_text(["lake", "snow"])
+
+
 def test_negation_in_words_is_a_chip_that_is_undone_with_a_click(at, depth):
     page = at("?q=a+lake+without+people&lang=en")
     expect(page.locator(".chip.away .words")).to_have_text(["without people"])

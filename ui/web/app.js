@@ -18,6 +18,7 @@ import { Timeline } from "./timeline.js";
 import { tourOf } from "./tour.js";
 import { icon } from "./parts.js";
 import { dragOut, give, listenForPictures } from "./uploads.js";
+import { Weights } from "./weights.js";
 import { Words } from "./words.js";
 
 const NARROW = "(max-width: 700px)";
@@ -46,6 +47,7 @@ export class App {
     this.selection = new Selection(this);
     this.suggest = new Suggestions(this);
     this.timeline = new Timeline(this);
+    this.weights = new Weights(this);
     this.panelOpen = !this.narrow && localStorage.getItem("xuntu-panel") === "open";
     this.listen();
     this.dress();
@@ -429,5 +431,6 @@ export class App {
       ${this.held ? html`<div class="drop"><div>${icon("image-plus")}<span>${this.words.say("drop_here")}</span></div></div>` : nothing}${tourOf(this)}`, this.body);
     document.documentElement.lang = this.words.sentences.html_lang;
     this.map.follow();
+    this.weights.refocus(this.root);
   }
 }

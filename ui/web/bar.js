@@ -2,7 +2,7 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { live } from "./vendor/lit-html/directives/live.js";
 import { ref } from "./vendor/lit-html/directives/ref.js";
-import { BLANK, asks, but, narrows, WEIGHTS } from "./address.js";
+import { BLANK, asks, but, narrows } from "./address.js";
 import { SIZES } from "./grid.js";
 import { button, icon, mark, menu } from "./parts.js";
 import { chips } from "./chips.js";
@@ -79,4 +79,4 @@ function clear(app) {
   return button(words.say("clear"), "x", () => app.go({ ...BLANK, lang: address.lang }, { clearsBox: true }), { kind: "plain" });
 }
 
-export const row = (app) => html`<div class="row"><div class="chips">${chips(app, WEIGHTS)}${app.narrow ? clear(app) : nothing}</div>${tools(app)}</div>`;
+export const row = (app) => html`<div class="row"><div class="chips">${chips(app)}${app.narrow ? clear(app) : nothing}</div>${tools(app)}</div>`;

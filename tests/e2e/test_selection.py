@@ -85,6 +85,48 @@ def test_a_board_is_made_filled_opened_renamed_and_deleted(at, depth):
     expect(page.locator("main[data-state=library]")).to_be_visible()
 
 
+def test_a_box_drawn_between_pictures_selects_what_it_touches_and_ctrl_adds(at):
+    page = at("?lang=en")
+    listed(page)
+    boxes = [page.locator(f".tile[data-place='{place}'] a.shot").bounding_box() for place in range(3)]
+    middle = boxes[1]["x"] + boxes[1]["width"] / 2
+    ground = boxes[0]["y"] + boxes[0]["height"] + 12
+
+    def draw(from_x, to_x, *, escapes=False):
+        page.mouse.move(from_x, ground)
+        page.mouse.down()
+        page.mouse.move(to_x, ground - 20)
+        page.mouse.move(to_x, boxes[0]["y"] + 40)
+        expect(page.locator(".marquee")).to_be_visible()
+        if escapes:
+            page.keyboard.press("Escape")
+        page.mouse.up()
+        expect(page.locator(".marquee")).to_have_count(0)
+
+    draw(boxes[0]["x"] + 5, middle)
+    count(page, 2)
+    draw(middle, middle + 5)
+    count(page, 1)
+    page.keyboard.down("Control")
+    draw(boxes[2]["x"] + 20, boxes[2]["x"] + 30)
+    count(page, 2)
+    page.keyboard.up("Control")
+    draw(boxes[0]["x"] + 5, boxes[2]["x"] + 20, escapes=True)
+    count(page, 2)
+    page.mouse.click(boxes[0]["x"] + 5, ground)
+    count(page, 2)
+    page.locator(".tile[data-place='0'] a.shot").evaluate(
+        "(one) => one.addEventListener('dragstart', () => { one.dataset.dragged = 'yes'; })"
+    )
+    page.mouse.move(boxes[0]["x"] + 20, boxes[0]["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(boxes[0]["x"] + 40, boxes[0]["y"] + 40)
+    page.mouse.move(boxes[0]["x"] + 90, boxes[0]["y"] + 90)
+    expect(page.locator(".tile[data-place='0'] a.shot")).to_have_attribute("data-dragged", "yes")
+    page.mouse.up()
+    count(page, 2)
+
+
 def test_a_favourite_is_marked_and_stays(at, depth):
     page = at("?q=coffee&lang=en")
     listed(page)

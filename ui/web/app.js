@@ -9,6 +9,7 @@ import { Grid } from "./grid.js";
 import { MapView } from "./mapview.js";
 import { Picture } from "./picture.js";
 import { Listing } from "./listing.js";
+import { Marquee } from "./marquee.js";
 import { SavedSearches } from "./saved.js";
 import { Selection } from "./selection.js";
 import { Service } from "./service.js";
@@ -42,6 +43,7 @@ export class App {
     this.boards = new Boards(this);
     this.facets = new FacetCounts(this);
     this.map = new MapView(this);
+    this.marquee = new Marquee(this);
     this.picture = new Picture(this);
     this.saved = new SavedSearches(this);
     this.selection = new Selection(this);
@@ -383,7 +385,8 @@ export class App {
     } else if (event.key.toLowerCase() === "a" && (event.ctrlKey || event.metaKey) && !typing && this.results?.length) {
       event.preventDefault();
       this.selection.all(this.results);
-    } else if (event.key === "Escape" && this.selection.size && !typing) this.selection.clear();
+    } else if (event.key === "Escape" && this.marquee.drag) this.marquee.cancel();
+    else if (event.key === "Escape" && this.selection.size && !typing) this.selection.clear();
   }
 
   inert(on) {

@@ -3,7 +3,7 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { BLANK } from "./address.js";
 import { button, copyText, download, menu } from "./parts.js";
 
-const MOST = 10_000;
+export const MOST = 10_000;
 const MOST_CLAUSES = 16;
 const MOST_ON_SHEET = 200;
 
@@ -47,6 +47,28 @@ export class Selection {
       this.changed();
     } else this.toggle(results.at(place));
     this.last = place;
+  }
+
+  // Selects these and no others.
+  take(hits) {
+    if (hits.size === this.hits.size && [...hits.keys()].every((id) => this.hits.has(id))) return;
+    this.hits = hits;
+    this.changed();
+  }
+
+  // Sees to it that all hits from one place to another are there; says whether some were not.
+  async complete(results, [from, to]) {
+    if (results.has(from, to)) return false;
+    this.say("selecting");
+    try {
+      await results.fetch(from, to);
+      return true;
+    } catch (error) {
+      this.say("", {}, error.message);
+      return false;
+    } finally {
+      if (this.said === this.app.words.say("selecting")) this.say("", {}, "");
+    }
   }
 
   async all(results) {

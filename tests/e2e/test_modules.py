@@ -72,14 +72,14 @@ def clause(source, at, text, weight=1, negation=None):
 
 APART = (
     "湖 -人 蓝天 2:雪山",
-    [clause(0, [0, 7], "湖 蓝天"), clause(1, [2, 4], "人", -1), clause(2, [8, 12], "雪山", 2)],
+    [clause(0, [0, 7], "湖 蓝天"), clause(1, [2, 4], "人", -0.5), clause(2, [8, 12], "雪山", 2)],
 )
 NEGATED = (
     'a lake without people in 2023 -"red car"',
     [
         clause(0, [0, 29], "a lake in 2023"),
         clause(0, [0, 29], "people", -0.5, {"words": "without people"}),
-        clause(1, [30, 40], "red car", -1),
+        clause(1, [30, 40], "red car", -0.5),
     ],
 )
 
@@ -90,6 +90,7 @@ NEGATED = (
         (APART, 0, 2, '2:"湖 蓝天" -人 2:雪山'),
         (APART, 0, 0, "-人 2:雪山"),
         (APART, 1, -2, "湖 -2:人 蓝天 2:雪山"),
+        (APART, 1, -1, "湖 -1:人 蓝天 2:雪山"),
         (APART, 1, 0, "湖 蓝天 2:雪山"),
         (APART, 2, 1, "湖 -人 蓝天 +雪山"),
         (NEGATED, 0, 2, '2:"a lake without people in 2023" -"red car"'),

@@ -3,6 +3,7 @@
 
 const QUOTES = [['"', '"'], ["「", "」"], ["『", "』"]];
 const MARKS = /["“”「」『』]/g;
+export const AWAY = -0.5; // what a minus without a number counts
 const SIGNED = /^[+＋]?(?:[\d.０-９．]+[:：])?/;
 
 function quote(text) {
@@ -14,8 +15,8 @@ function quote(text) {
 export function written(text, weight, { apart = false } = {}) {
   if (weight === 1 && !apart) return text;
   const said = /[\s"“”「」『』:：]|^[-+−–\d]/.test(text) ? quote(text) : text;
-  const size = Math.abs(weight) === 1 ? "" : `${Math.abs(weight)}:`;
-  return `${weight < 0 ? "-" : size ? "" : "+"}${size}${said}`;
+  if (weight === 1) return `+${said}`;
+  return weight === AWAY ? `-${said}` : `${weight}:${said}`;
 }
 
 const outside = ([start, end], [from, to]) => (to <= start || from >= end ? [[start, end]] : [[start, from], [to, end]].filter(([a, b]) => a < b));

@@ -17,7 +17,7 @@ function facts(app, detail) {
   const value = (said) => (said === true ? words.say("yes") : Array.isArray(said) ? said.join(", ") : String(said));
   const found = [
     [words.say(dated), words.moment(detail.taken_at ?? detail.modified_at)],
-    [words.say("place"), detail.place ?? (detail.has_gps ? words.say("has_gps") : "")],
+    [words.say("place"), detail.place ? words.place(detail.place) : (detail.has_gps ? words.say("has_gps") : "")],
     [words.say("camera"), detail.camera],
     [words.say("dimensions"), mega >= 0.1 ? `${pixels} · ${mega.toFixed(1)} MP` : pixels],
     [words.say("duration"), detail.duration == null ? "" : clock(detail.duration)],
@@ -29,7 +29,7 @@ function facts(app, detail) {
 
 function reasons(app, hit) {
   const { words } = app;
-  const said = (one) => (one.field === "picture" ? words.say("looks_like") : one.field === "kind" ? words.say("is_video") : one.field === "taken" ? words.moment(one.text) : one.text);
+  const said = (one) => (one.field === "picture" ? words.say("looks_like") : one.field === "kind" ? words.say("is_video") : one.field === "taken" ? words.moment(one.text) : one.field === "place" ? words.place(one.text) : one.text);
   return hit.reasons?.length ? html`<section class="reasons"><h3>${words.say("found_by")}</h3>
     <dl>${hit.reasons.map((one) => html`<dt>${words.name("found_in", one.field)}</dt><dd>${said(one)}</dd>`)}</dl></section>` : nothing;
 }
@@ -41,7 +41,7 @@ function palette(app, detail) {
     const label = `${words.name("colours", one.name)} ${words.percent(one.share)}`;
     const style = `flex-grow:${Math.max(0.02, one.share)};background:${one.hex}`;
     return one.name in SWATCHES
-      ? html`<a href=${app.hrefOf(but(app.address, { colours: [one.name] }))} style=${style} title=${label} aria-label=${label} @click=${app.following(() => app.go(but(app.address, { colours: [one.name] })))}></a>`
+      ? html`<a href=${app.hrefOf(but(app.address, { colours: [one.name] }))} style=${style} title=${label} aria-label=${label} @click=${app.following(() => app.go(but(app.typed(), { colours: [one.name] })))}></a>`
       : html`<span style=${style} title=${label}></span>`;
   })}</div>`;
 }
@@ -91,7 +91,7 @@ function folder(app, detail) {
   const path = detail.path.slice(0, detail.path.lastIndexOf("/") + 1);
   if (!path || path.startsWith("…")) return html`<p class="folder">${detail.root}</p>`;
   const to = but(app.address, { folder: path });
-  return html`<p class="folder"><a href=${app.hrefOf(to)} @click=${app.following(() => app.go(to))}>${icon("folder")}${path}</a></p>`;
+  return html`<p class="folder"><a href=${app.hrefOf(to)} @click=${app.following(() => app.go(but(app.typed(), { folder: path })))}>${icon("folder")}${path}</a></p>`;
 }
 
 export function details(picture) {

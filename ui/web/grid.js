@@ -205,7 +205,8 @@ export class Grid {
     const at = `transform:translate(${box.left}px,${top}px);width:${box.width}px;height:${box.height}px`;
     if (!hit) return html`<div class="ghost" style=${at} aria-hidden="true"></div>`;
     const { app } = this, { words } = app;
-    const said = hit.reasons.find((one) => !["name", "taken", "kind", "picture"].includes(one.field))?.text;
+    const reason = hit.reasons.find((one) => !["name", "taken", "kind", "picture"].includes(one.field));
+    const said = reason?.field === "place" ? words.place(reason.text) : reason?.text;
     const name = fileName(hit.path);
     const picked = app.selection.has(hit.id);
     const grade = this.results.asked ? gradeOf(words, hit) : "";

@@ -117,7 +117,7 @@ export class Suggestions {
     return html`<ul id="suggestions" class="suggestions" role="listbox" aria-label=${words.say("suggestions")}>
       ${this.found.map((one, place) => html`<li role="option" id=${`suggestion-${place}`} aria-selected=${String(place === this.chosen)}
         @mousedown=${(event) => { event.preventDefault(); this.take(one); }}>
-        ${icon(one.recent ? "history" : ICONS[one.field] ?? "tag")}<span class="text">${one.text}</span>
+        ${icon(one.recent ? "history" : ICONS[one.field] ?? "tag")}<span class="text">${one.field === "place" ? words.place(one.text) : one.text}</span>
         ${one.recent ? nothing : html`<span class="field">${one.label}</span><span class="count">${words.number(one.count)}</span>`}</li>`)}</ul>`;
   }
 }

@@ -59,6 +59,13 @@ export class Words {
     return new Intl.DateTimeFormat(this.locale, style).format(new Date(year, (month || 1) - 1, 1));
   }
 
+  // "西湖 Xihu, 杭州 Hangzhou" as a reader calls it; what is named otherwise stays.
+  place(value) {
+    const parts = String(value ?? "").split(", ").map((one) => /^([\u3400-\u9fff·・]+) ([^\u3400-\u9fff]+)$/.exec(one));
+    if (parts.some((one) => !one)) return value ?? "";
+    return this.lang === "zh" ? parts.map((one) => one[1]).join(" · ") : parts.map((one) => one[2]).join(", ");
+  }
+
   ago(iso, now = Date.now()) {
     const minutes = Math.round((new Date(iso) - now) / 60_000);
     const told = new Intl.RelativeTimeFormat(this.locale, { numeric: "auto" });

@@ -300,6 +300,61 @@ def test_a_picture_that_is_dropped_or_pasted_is_kept_over_reload_and_in_another_
     assert ids(other)[:3] == found[:3]
 
 
+def let_go(page, *, x, pictures=0, html="", address="", deed="drop"):
+    """Let go of pictures of one pixel each, or of what a browser makes of a drag out of a page."""
+    page.evaluate(
+        """([deed, x, pictures, html, address]) => {
+            const data = new DataTransfer();
+            for (let number = 0; number < pictures; number += 1) {
+                const canvas = Object.assign(document.createElement("canvas"), { width: 4, height: 4 });
+                canvas.getContext("2d").fillStyle = ["red", "green", "blue"][number];
+                canvas.getContext("2d").fillRect(0, 0, 4, 4);
+                const content = Uint8Array.from(atob(canvas.toDataURL().split(",")[1]), (one) => one.charCodeAt(0));
+                data.items.add(new File([content], `${number}.png`, { type: "image/png" }));
+            }
+            if (html) data.setData("text/html", html);
+            if (address) data.setData("text/uri-list", address);
+            const goes = { bubbles: true, cancelable: true, composed: true, clientX: x, clientY: 400 };
+            document.querySelector("xuntu-page").dispatchEvent(new DragEvent(deed, { ...goes, dataTransfer: data }));
+        }""",
+        [deed, x, pictures, html, address],
+    )
+
+
+def test_several_pictures_are_asked_with_at_once_and_others_join_or_replace_them(at):
+    page = at("?lang=en")
+    state(page, "library")
+    let_go(page, x=900, pictures=2)
+    expect(page.locator(".chip.has-picture")).to_have_count(2)
+    assert len(asked(page)["up"]) == 2
+    state(page, "results", "nearest")
+    let_go(page, x=900, pictures=1, deed="dragover")
+    expect(page.locator(".drop .here")).to_have_text("Add it to the search")
+    link = page.locator(".tile a.shot").first.evaluate("(one) => new URL(one.href).searchParams.get('id')")
+    whole = page.evaluate("(id) => new URL(`api/v1/images/${id}/file`, location.origin).href", link)
+    let_go(
+        page,
+        x=900,
+        html=f'<a href="https://elsewhere.test/"><img src="{whole}"></a>',
+        address="https://elsewhere.test/",
+    )
+    expect(page.locator(".chip.has-picture")).to_have_count(3)
+    assert asked(page)["like"] == [link]
+    expect(page.locator(".drop")).to_have_count(0)
+    state(page, "results", "nearest")
+    let_go(page, x=100, pictures=1)
+    expect(page.locator(".chip.has-picture")).to_have_count(1)
+    assert "like" not in asked(page)
+    state(page, "results", "nearest")
+    page.locator(".chip.has-picture .weight").focus()
+    page.keyboard.press("PageDown")
+    page.keyboard.press("PageDown")
+    expect(page.locator(".chip.has-picture.away")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"up=sha256-\w+\*-0\.1"))
+    let_go(page, x=100, address="data:text/plain,none")
+    expect(page.get_by_role("alert")).to_contain_text("no picture")
+
+
 def test_a_file_that_is_no_picture_is_refused_in_words(at, depth):
     page = at()
     state(page, "library")

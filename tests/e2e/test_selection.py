@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from urllib.parse import parse_qs, urlsplit
 
@@ -43,6 +44,49 @@ def test_pictures_are_selected_one_by_one_in_a_row_and_all_and_leave_as_a_zip(at
     count(page, total)
     page.keyboard.press("Escape")
     expect(page.locator(".actions")).to_have_count(0)
+
+
+def test_a_designer_combines_a_picture_words_a_weight_and_a_colour_and_leaves_with_a_zip(at):
+    page = at("?lang=en")
+    listed(page)
+    example = page.locator(".tile").nth(5)
+    example.locator("a.shot").drag_to(page.get_by_role("combobox"))
+    expect(page.locator(".chip.has-picture")).to_have_count(1)
+    listed(page)
+    page.get_by_role("combobox").fill("a cup of coffee")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chip .words").first).to_have_text("a cup of coffee")
+    expect(page.locator(".chip")).to_have_count(2)
+    seen = page.locator(".chip.has-picture .weight").bounding_box()
+    page.mouse.move(seen["x"] + 10, seen["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(seen["x"] - 30, seen["y"] + 10, steps=4)
+    expect(page.locator(".chip.has-picture .weight")).to_have_text("×0.6")
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"like=\d+\*0\.6"))
+    listed(page)
+    page.get_by_role("button", name="Filters").click()
+    colours = page.locator(".swatch:not(:disabled)")
+    expect(colours.first).to_be_visible()
+    expect(page.locator(".panel .value .count").first).to_be_visible()
+    colours.first.click()
+    expect(page.locator(".chip.filter")).to_have_count(1)
+    listed(page)
+    asked = parse_qs(urlsplit(page.url).query)
+    assert asked["q"] == ["a cup of coffee"]
+    assert len(asked["colour"]) == len(asked["like"]) == 1
+    chosen = page.locator(".tile a.shot")
+    names = [chosen.nth(place).get_attribute("title").split("\n")[0] for place in (0, 1)]
+    for place in (0, 1):
+        chosen.nth(place).click(modifiers=["Control"])
+    with page.expect_download() as saved:
+        page.get_by_role("toolbar").get_by_role("button", name="Zip").click()
+    with zipfile.ZipFile(saved.value.path()) as archive:
+        assert archive.testzip() is None
+        table = list(csv.DictReader(io.StringIO(archive.read("pictures.csv").decode("utf-8-sig"))))
+        pictures = sorted(name for name in archive.namelist() if name != "pictures.csv")
+    assert sorted(row["path"] for row in table) == sorted(names)
+    assert [name.rpartition("/")[2] for name in pictures] == sorted(name.rpartition("/")[2] for name in names)
 
 
 def test_a_table_is_saved_and_the_search_goes_on_from_what_was_selected(at, depth):

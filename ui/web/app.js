@@ -5,6 +5,7 @@ import { BLANK, asks, but, listed, parse, withPicture, write } from "./address.j
 import { header, row, searchBox } from "./bar.js";
 import { Boards } from "./boards.js";
 import { FacetCounts, panel } from "./facets.js";
+import { Given } from "./given.js";
 import { Grid } from "./grid.js";
 import { MapView } from "./mapview.js";
 import { Picture } from "./picture.js";
@@ -17,8 +18,6 @@ import * as states from "./states.js";
 import { Suggestions } from "./suggest.js";
 import { Timeline } from "./timeline.js";
 import { tourOf } from "./tour.js";
-import { icon } from "./parts.js";
-import { dragOut, give, listenForPictures } from "./uploads.js";
 import { Weights } from "./weights.js";
 import { Words } from "./words.js";
 
@@ -42,6 +41,7 @@ export class App {
     this.grid = new Grid(this, this.scroller);
     this.boards = new Boards(this);
     this.facets = new FacetCounts(this);
+    this.given = new Given(this);
     this.map = new MapView(this);
     this.marquee = new Marquee(this);
     this.picture = new Picture(this);
@@ -70,13 +70,6 @@ export class App {
     this.scroller.addEventListener("scroll", () => this.scrolled(), { passive: true });
     matchMedia(NARROW).addEventListener("change", () => this.update());
     document.addEventListener("keydown", (event) => this.onKey(event));
-    listenForPictures(document, {
-      shown: (held) => { this.held = held; this.update(); },
-      onPicture: (file) => this.give(file),
-      isOwn: () => this.dragsOwn || this.page !== "search",
-    });
-    this.host.addEventListener("dragstart", (event) => { this.dragsOwn = dragOut(this, event); });
-    this.host.addEventListener("dragend", () => { this.dragsOwn = false; });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.dress());
   }
 
@@ -190,6 +183,7 @@ export class App {
 
   // The names of pictures that are asked with.
   async learnAsked() {
+    this.facets.learn();
     const ids = this.address.pictures.filter((one) => one.role !== "up").map((one) => Number(one.name)).filter((id) => !this.details.has(id));
     await Promise.all(ids.map(async (id) => {
       const detail = await this.service.ask(`images/${id}`, { keep: true }).catch(() => null);
@@ -240,6 +234,7 @@ export class App {
       this.picture.details.set(id, detail);
       this.picture.show({ length: 1, at: () => hit }, 0);
     } catch (error) {
+      if (this.address.id !== id) return;
       this.complain(`${this.words.say("gone_title")}: ${error.message}`);
       this.address = { ...this.address, id: null, part: null, t: null };
       history.replaceState({ xuntu: true }, "", write(this.address) || location.pathname);
@@ -279,22 +274,6 @@ export class App {
   pickHit(hit) {
     this.selection.toggle(hit);
     this.picture.draw();
-  }
-
-  async give(file) {
-    if (!file) {
-      this.complain(this.words.say("drop_unreadable"));
-      return;
-    }
-    this.busy = true;
-    this.update();
-    try {
-      const name = await give(this.service, file);
-      this.go(but(this.typed(), { pictures: [{ role: "up", name, crop: null, weight: 1 }], sort: "" }));
-    } catch (error) {
-      this.busy = false;
-      this.complain(error.message in this.words.sentences ? this.words.say(error.message) : error.message);
-    }
   }
 
   // -- words -------------------------------------------------------------------------------------------------------
@@ -431,7 +410,7 @@ export class App {
       </div>`;
     render(html`<div class="progress" ?hidden=${!busy}></div>${header(this)}${shown}`, this.scroller);
     render(html`${this.scroller}${states.banner(this)}${page === "search" ? this.selection.view() : nothing}${page === "search" ? this.timeline.view() : nothing}
-      ${this.held ? html`<div class="drop"><div>${icon("image-plus")}<span>${this.words.say("drop_here")}</span></div></div>` : nothing}${tourOf(this)}`, this.body);
+      ${this.given.view()}${tourOf(this)}`, this.body);
     document.documentElement.lang = this.words.sentences.html_lang;
     this.map.follow();
     this.weights.refocus(this.root);

@@ -12,8 +12,8 @@ const remove = (app, label, to) => html`<button type="button" class="gone" title
 // Another weight for a part of the text, 0 for none. What was typed and not sent yet is sent along.
 function reweigh(app, terms, term, weight) {
   const next = terms.weighed(term, weight), typed = app.box.value.trim();
-  if (typed === terms.q) app.terms = next;
-  app.go(but(app.address, { q: typed === terms.q ? next.q : terms.inTyped(typed, term, next) }), { setsBox: true });
+  if (typed.startsWith(terms.q)) app.terms = next;
+  app.go(but(app.address, { q: terms.inTyped(typed, term, next) }), { setsBox: true });
 }
 
 // The terms of what is shown; after a change, as they will be once it is answered.
@@ -29,7 +29,7 @@ function textChips(app) {
     const key = `text:${one.text}`, away = app.weights.of(key, one.weight) < 0;
     const weights = app.weights.button(key, one.weight, (weight) => reweigh(app, terms, one, weight));
     const label = one.negation ? words.say("read_literally") : words.say("remove", { what: one.text });
-    const gone = () => (one.negation ? app.go(but(address, { literal: true })) : reweigh(app, terms, one, 0));
+    const gone = () => (one.negation ? app.go(but(app.typed(), { literal: true })) : reweigh(app, terms, one, 0));
     const told = one.negation ? [] : (one.spans ?? []).filter((span) => span.kind !== "scene");
     return html`<span class="chip ${away ? "away" : ""}">${away ? icon("minus") : nothing}<span class="words">${one.negation && away ? words.say("without", { what: one.text }) : one.text}</span>
       ${weights}
@@ -79,25 +79,25 @@ function cutOut(src, crop, whole) {
 function conditionChips(app) {
   const { address, words } = app;
   const found = [];
-  const add = (label, changes, colour = null) => label && found.push({ label, changes, colour });
+  const add = (label, changes, more = {}) => label && found.push({ label, changes, ...more });
   add(address.board && words.say("in_board", { name: app.boards.nameOf(address.board) }), () => ({ board: "" }));
   add(address.bounds && words.say("on_map"), () => ({ bounds: "" }));
   add(address.folder, () => ({ folder: "" }));
   add(address.from && words.say("since", { day: words.moment(address.from) }), () => ({ from: "" }));
   add(address.to && words.say("until", { day: words.moment(address.to) }), () => ({ to: "" }));
-  add(address.place, () => ({ place: "" }));
+  add(words.place(address.place), () => ({ place: "" }));
   add(address.kind && words.name("media", address.kind), () => ({ kind: "" }));
   add(address.shape && words.name("shapes", address.shape), () => ({ shape: "" }));
   add(address.width && words.say("at_least", { n: address.width }), () => ({ width: 0 }));
   address.formats.forEach((one) => add(one.toUpperCase(), (typed) => ({ formats: typed.formats.filter((other) => other !== one) })));
-  address.colours.forEach((one) => add(words.name("colours", one), (typed) => ({ colours: typed.colours.filter((other) => other !== one) }), SWATCHES[one]));
-  address.fields.forEach(([name, value]) => add(app.facets.labelOf(name, value), (typed) => ({ fields: typed.fields.filter(([field, other]) => field !== name || other !== value) })));
+  address.colours.forEach((one) => add(words.name("colours", one), (typed) => ({ colours: typed.colours.filter((other) => other !== one) }), { colour: SWATCHES[one] }));
+  address.fields.forEach(([name, value]) => add(app.facets.labelOf(name, value), (typed) => ({ fields: typed.fields.filter(([field, other]) => field !== name || other !== value) }), { kind: app.facets.nameOf(name) }));
   add(address.hide_duplicates && words.say("hide_duplicates"), () => ({ hide_duplicates: false }));
   add(address.literal && words.say("literal"), () => ({ literal: false }));
   address.plain.forEach((one) => add(words.say("plain", { what: one }), (typed) => ({ plain: typed.plain.filter((other) => other !== one) })));
   add(address.min_relevance && words.say("sure", { n: Math.round(100 * address.min_relevance) }), () => ({ min_relevance: null }));
-  return found.map(({ label, changes, colour }) => html`<span class="chip filter">
-    ${colour ? html`<i class="dot" style="background:${colour}"></i>` : nothing}<span class="words">${label}</span>
+  return found.map(({ label, changes, colour, kind }) => html`<span class="chip filter">
+    ${kind ? html`<span class="kind">${kind}</span>` : nothing}${colour ? html`<i class="dot" style="background:${colour}"></i>` : nothing}<span class="words">${label}</span>
     ${remove(app, label, (typed) => but(typed, changes(typed)))}</span>`);
 }
 

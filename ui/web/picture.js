@@ -266,6 +266,7 @@ export class Picture {
         <button type="button" class="round" aria-label=${words.say("close")} title=${words.say("close")} data-deed="close" @click=${() => this.close()}>${icon("x")}</button>
         <span class="count" aria-live="polite">${words.number(place + 1)} / ${words.number(this.list.length)}</span><span class="space"></span>
         ${button(words.say("select"), picked ? "circle-check" : "check", () => app.pickHit(hit), { iconOnly: true, pressed: picked })}
+        ${app.narrow && !this.panelOpen ? button(words.say("more_like"), "plus", () => app.more(hit), { iconOnly: true }) : nothing}
         ${app.boards.heart(hit.id)}
         ${button(words.say("download"), "download", () => takeOriginal(app, hit), { iconOnly: true })}
         ${button(words.say("about"), "info", () => this.togglePanel(), { iconOnly: true, pressed: this.panelOpen })}

@@ -70,8 +70,8 @@ export class Terms {
   // The same change in a text that has been typed on in the meantime; where the term is no longer in it, that text.
   inTyped(typed, term, next) {
     if (typed.startsWith(this.q)) return next.q + typed.slice(this.q.length);
-    const [[from, to], ...rest] = term.pieces ?? [[0, 0]], before = [...this.q].slice(from, to).join("");
-    return before && !rest.length && !term.negation ? typed.replace(before, () => next.words).split(/\s+/).join(" ").trim() : typed;
+    const [[from, to], ...rest] = term.pieces, before = [...this.q].slice(from, to).join("");
+    return before && !rest.length && !term.negation && !this.isNew ? typed.replace(before, () => next.words).split(/\s+/).join(" ").trim() : typed;
   }
 
   // All of it, written anew.

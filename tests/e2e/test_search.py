@@ -171,6 +171,23 @@ def test_nothing_typed_is_lost_while_a_search_runs_and_a_filter_takes_it_along(a
     assert asked(page)["shape"] == ["landscape"]
 
 
+def test_chips_that_are_changed_while_a_search_runs_all_count(at):
+    page = at("?q=snow+-people&lang=en")
+    state(page, "results", "nearest")
+    held = []
+    page.route("**/api/v1/search", held.append)
+    page.locator(".chip .weight").nth(0).click()
+    expect(page.locator(".chip .weight").nth(0)).to_have_text("×2")
+    page.locator(".chip .weight").nth(1).click()
+    expect(page.locator(".chip .weight").nth(1)).to_have_text("×1")
+    for route in held:
+        route.continue_()
+    page.unroute("**/api/v1/search")
+    state(page, "results", "nearest")
+    expect(page.get_by_role("combobox")).to_have_value("2:snow -1:people")
+    expect(page.locator(".chip .words")).to_have_text(["snow", "people"])
+
+
 def test_an_input_method_is_left_alone_until_it_is_done(at, depth):
     page = at()
     state(page, "library")
@@ -324,6 +341,11 @@ def let_go(page, *, x, pictures=0, html="", address="", deed="drop"):
 def test_several_pictures_are_asked_with_at_once_and_others_join_or_replace_them(at):
     page = at("?lang=en")
     state(page, "library")
+    page.locator(".tile a.shot").first.evaluate(
+        "(one) => one.dispatchEvent(new DragEvent('dragstart', { bubbles: true, composed: true,"
+        " dataTransfer: new DataTransfer() }))"
+    )  # of which no end is told, where the picture is gone from the list by then
+    page.locator(".status").click()
     let_go(page, x=900, pictures=2)
     expect(page.locator(".chip.has-picture")).to_have_count(2)
     assert len(asked(page)["up"]) == 2

@@ -37,10 +37,12 @@ export class Given {
     document.addEventListener("drop", (event) => this.drop(event));
     document.addEventListener("paste", (event) => this.paste(event));
     host.addEventListener("dragstart", (event) => { this.own = dragOut(app, event); });
-    host.addEventListener("dragend", () => {
-      this.own = null;
-      this.show(null);
-    });
+    ["dragend", "pointerdown"].forEach((kind) => document.addEventListener(kind, () => this.forget())); // a picture that is gone from the list tells of no end
+  }
+
+  forget() {
+    this.own = null;
+    this.show(null);
   }
 
   // What letting go here would do: search with it, add it to what is asked, or nothing.
@@ -66,7 +68,7 @@ export class Given {
 
   async drop(event) {
     const deed = this.deed(event), { own, app } = this, data = event.dataTransfer;
-    this.show(null);
+    this.forget();
     if (!deed) return;
     event.preventDefault();
     if (deed === "more") {
@@ -114,6 +116,7 @@ export class Given {
     }
     if (given.length) this.ask(given, adds);
     else app.busy = Boolean(app.listing.pending);
+    if (files.length > MOST) app.complain(words.say("most_pictures", { n: MOST }));
     if (refused) app.complain(refused);
   }
 

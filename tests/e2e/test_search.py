@@ -277,6 +277,16 @@ def test_what_the_library_has_is_suggested_as_one_types(at, depth):
     expect(page.get_by_role("combobox")).to_have_value("espres")
 
 
+def test_a_suggestion_that_stands_behind_a_minus_stays_behind_it(at):
+    page = at("?lang=en")
+    state(page, "library")
+    page.get_by_role("combobox").press_sequentially("cat -coff")
+    page.get_by_role("option", name="coffee").first.click()
+    expect(page.get_by_role("combobox")).to_have_value("cat -coffee")
+    state(page, "results", "nearest")
+    expect(page.locator(".chip.away .words")).to_have_text(["coffee"])
+
+
 def test_the_switch_changes_every_word_and_the_link_keeps_it(at):
     page = at("?q=coffee", locale="en-GB")
     state(page, "results", "nearest")

@@ -50,6 +50,7 @@ RESOURCES = {
     "depth": "goes deeper into what other tests cover; in `make test-full` alone",
 }
 CPU_LIMIT_S = 0.5
+_UNMEASURED = {"browser", "depth"}  # they go over what other tests cover
 _MEASURED = "COVERAGE_PROCESS_CONFIG"  # what tells processes to measure
 _STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn"}
 
@@ -75,7 +76,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test with the resources that it uses; the files that take longest come first."""
     for item in items:
-        for name in RESOURCES.keys() & set(getattr(item, "fixturenames", ())):
+        used = RESOURCES.keys() & set(getattr(item, "fixturenames", ()))
+        for name in used | ({"no_cover"} if used & _UNMEASURED else set()):
             item.add_marker(name)
     deep = {item.path for item in items if item.get_closest_marker("depth")}
     items.sort(key=lambda item: item.path not in deep)
@@ -83,8 +85,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
-    """Measure no coverage in processes that tests with `depth` start: it makes them take half as long again."""
-    measured = os.environ.pop(_MEASURED, None) if item.get_closest_marker("depth") else None
+    """Measure no coverage in processes that tests without it start: it makes them take half as long again."""
+    measured = os.environ.pop(_MEASURED, None) if item.get_closest_marker("no_cover") else None
     try:
         return (yield)
     finally:

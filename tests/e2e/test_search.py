@@ -175,7 +175,11 @@ def test_chips_that_are_changed_while_a_search_runs_all_count(at):
     page = at("?q=snow+-people&lang=en")
     state(page, "results", "nearest")
     held = []
-    page.route("**/api/v1/search", held.append)
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/api/v1/search", hold)
     page.locator(".chip .weight").nth(0).click()
     expect(page.locator(".chip .weight").nth(0)).to_have_text("×2")
     page.locator(".chip .weight").nth(1).click()

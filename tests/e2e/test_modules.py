@@ -116,7 +116,7 @@ def test_one_term_of_a_text_is_changed_and_the_rest_stays_as_it_was_typed(ask, a
         ("w.moment('long ago')", "long ago", "long ago"),
         ("w.month('2019-05')", "2019年5月", "May 2019"),
         ("w.place('崇文 Chongwen, 北京 Beijing, 中国 China')", "崇文 · 北京 · 中国", "Chongwen, Beijing, China"),
-        ("w.place('Springfield, 美国 United States')", *["Springfield, 美国 United States"] * 2),
+        ("w.place('Springfield, 美国 United States')", "Springfield · 美国", "Springfield, United States"),
         ("w.place('杭州')", "杭州", "杭州"),
         ("w.say('picture_count', { n: 1 })", "1 张图片", "1 picture"),
         ("w.say('picture_count', { n: 2561 })", "2,561 张图片", "2,561 pictures"),

@@ -59,10 +59,9 @@ export class Words {
     return new Intl.DateTimeFormat(this.locale, style).format(new Date(year, (month || 1) - 1, 1));
   }
 
-  // "西湖 Xihu, 杭州 Hangzhou" as a reader calls it; what is named otherwise stays.
+  // "Pimlico, 伦敦 London" as a reader calls it; what has one name keeps it.
   place(value) {
-    const parts = String(value ?? "").split(", ").map((one) => /^([\u3400-\u9fff·・]+) ([^\u3400-\u9fff]+)$/.exec(one));
-    if (parts.some((one) => !one)) return value ?? "";
+    const parts = String(value ?? "").split(", ").map((one) => /^([\u3400-\u9fff·・]+) ([^\u3400-\u9fff]+)$/.exec(one) ?? [one, one, one]);
     return this.lang === "zh" ? parts.map((one) => one[1]).join(" · ") : parts.map((one) => one[2]).join(", ");
   }
 

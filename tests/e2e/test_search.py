@@ -281,6 +281,15 @@ def test_what_the_library_has_is_suggested_as_one_types(at, depth):
     expect(page.get_by_role("combobox")).to_have_value("espres")
 
 
+def test_many_chips_leave_room_for_pictures_on_a_phone(at, depth):
+    page = at("?q=coffee+-cat+-dog+-car+-people&shape=landscape&lang=en", width=390, height=844, has_touch=True)
+    state(page, "results", "nearest", "nothing")
+    expect(page.locator(".chip")).to_have_count(6)
+    assert page.locator(".sticky").evaluate("(one) => one.offsetHeight") < 200
+    page.get_by_role("button", name="Remove Landscape").click()  # which is brought into view
+    expect(page.locator(".chip")).to_have_count(5)
+
+
 def test_a_suggestion_that_stands_behind_a_minus_stays_behind_it(at):
     page = at("?lang=en")
     state(page, "library")

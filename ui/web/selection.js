@@ -132,17 +132,18 @@ export class Selection {
     if (!this.size) return nothing;
     const files = html`<ul class="list" role="list">
       ${[["zip", "save_zip"], ["csv", "save_csv"], ["json", "save_json"]].map(([format, name]) => html`<li><button type="button" @click=${() => this.save(format)}>${words.say(name)}</button></li>`)}
+      ${app.narrow ? html`<li><button type="button" @click=${() => this.copyPaths()}>${words.say("copy_paths")}</button></li>` : nothing}
       ${(this.size <= MOST_ON_SHEET ? [["sheet", "save_sheet"], ["pdf", "save_pdf"]] : []).map(([format, name]) => html`<li><button type="button" @click=${() => this.save(format)}>${words.say(name)}</button></li>`)}</ul>`;
     return html`<section class="action-bar" aria-label=${words.say("selection")}><div class="actions" role="toolbar" aria-label=${words.say("selection")}>
       <b aria-live="polite">${words.say("selected", { n: this.size })}</b>
       ${button(words.say("save_zip_short"), "file-archive", () => this.save("zip"), { kind: "main" })}
       ${menu(words.say("save_as"), "download", files, { iconOnly: app.narrow })}
-      ${button(words.say("copy_paths"), "clipboard", () => this.copyPaths(), { iconOnly: app.narrow })}
+      ${app.narrow ? nothing : button(words.say("copy_paths"), "clipboard", () => this.copyPaths())}
       ${button(words.say("search_like_these"), "search", () => this.searchLike(), { iconOnly: app.narrow })}
       ${app.boards.addButton(this.ids)}
       ${app.address.board ? button(words.say("take_from_board"), "minus", () => app.boards.remove(app.address.board, this.ids), { iconOnly: app.narrow }) : nothing}
       <span class="said" role="status">${this.said}</span>
-      ${app.results && this.size < app.results.length ? button(words.say("select_all"), "square-check", () => this.all(app.results), { kind: "plain", iconOnly: app.narrow }) : nothing}
+      ${app.results && this.size < app.results.length && !(app.narrow && app.address.board) ? button(words.say("select_all"), "square-check", () => this.all(app.results), { kind: "plain", iconOnly: app.narrow }) : nothing}
       ${button(words.say("select_none"), "x", () => this.clear(), { kind: "plain", iconOnly: true })}
     </div></section>`;
   }

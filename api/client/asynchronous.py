@@ -16,6 +16,7 @@ from api.schemas import (
     BoardInfo,
     BoardList,
     BoardPictures,
+    CopyList,
     DeletedPicture,
     DuplicateList,
     Facets,
@@ -35,6 +36,7 @@ from api.schemas import (
     ListedImage,
     ModelInfo,
     ModelList,
+    PictureText,
     PlaceCounts,
     Problem,
     ProblemKind,
@@ -236,6 +238,14 @@ class AsyncClient(Connection):
     async def image(self, image_id: int) -> ImageDetail:
         """Return what the catalog knows of a picture. Raises ApiError: ProblemError, image_not_found."""
         return await self._send(calls.image(image_id))
+
+    async def picture_text(self, image_id: int) -> PictureText:
+        """Return the lines of text that were read in a picture, and where they stand. Raises ApiError."""
+        return await self._send(calls.picture_text(image_id))
+
+    async def copies(self, image_id: int, *, k: int = 100) -> CopyList:
+        """Return the first k copies of a picture, exact ones first, then near-duplicates. Raises ApiError."""
+        return await self._send(calls.copies(image_id, k))
 
     async def original(self, image_id: int, *, clip: bool = False) -> File:
         """Return the picture file itself, or the clip beside a live photo.

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from api.images import ImageInput, read_image
 from api.schemas import (
     BatchResponse,
+    CopyList,
     DeletedPicture,
     DuplicateList,
     EmbeddingResponse,
@@ -31,6 +32,7 @@ from api.schemas import (
     LibraryList,
     ModelInfo,
     ModelList,
+    PictureText,
     PlaceCounts,
     Problem,
     RootList,
@@ -178,6 +180,16 @@ def images(
 def image(image_id: int) -> Call[ImageDetail]:
     """Return the question what is known of a picture."""
     return Call(f"/v1/images/{image_id}", _model(ImageDetail))
+
+
+def picture_text(image_id: int) -> Call[PictureText]:
+    """Return the question what was read in a picture."""
+    return Call(f"/v1/images/{image_id}/text", _model(PictureText))
+
+
+def copies(image_id: int, k: int) -> Call[CopyList]:
+    """Return the question where else a picture is."""
+    return Call(f"/v1/images/{image_id}/copies", _model(CopyList), arguments={"params": {"k": k}})
 
 
 def original(image_id: int, clip: bool) -> Call[File]:

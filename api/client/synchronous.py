@@ -17,6 +17,7 @@ from api.schemas import (
     BoardInfo,
     BoardList,
     BoardPictures,
+    CopyList,
     DeletedPicture,
     DuplicateList,
     Facets,
@@ -36,6 +37,7 @@ from api.schemas import (
     ListedImage,
     ModelInfo,
     ModelList,
+    PictureText,
     PlaceCounts,
     Problem,
     ProblemKind,
@@ -233,6 +235,14 @@ class Client(Connection):
     def image(self, image_id: int) -> ImageDetail:
         """Return what the catalog knows of a picture. Raises ApiError: ProblemError, image_not_found."""
         return self._send(calls.image(image_id))
+
+    def picture_text(self, image_id: int) -> PictureText:
+        """Return the lines of text that were read in a picture, and where they stand. Raises ApiError."""
+        return self._send(calls.picture_text(image_id))
+
+    def copies(self, image_id: int, *, k: int = 100) -> CopyList:
+        """Return the first k copies of a picture, exact ones first, then near-duplicates. Raises ApiError."""
+        return self._send(calls.copies(image_id, k))
 
     def original(self, image_id: int, *, clip: bool = False) -> File:
         """Return the picture file itself, or the clip beside a live photo.

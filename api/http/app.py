@@ -26,6 +26,7 @@ from api.http.routes import (
     batch,
     boards,
     clip_retrieval,
+    contents,
     embeddings,
     fields,
     files,
@@ -100,7 +101,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.libraries, app.state.service = served, served.default
-    asked = (search, batch, uploads, images, vectors, thumbnails, files, fields, places, suggest, embeddings)
+    asked = (search, batch, uploads, images, contents, vectors, thumbnails, files, fields, places, suggest, embeddings)
     mounted = (*asked, archive, boards, kept_pictures, index, library, operation, jobs)
     routers = [("/v1", module.router) for module in mounted]
     routers += [

@@ -39,14 +39,16 @@ class OriginalResponse(Response):
     Raises FileChanged before anything is sent.
     """
 
-    def __init__(self, image_id: int, opened: OpenOriginal, *, kind: str, name: str, tag: str) -> None:
+    def __init__(
+        self, image_id: int, opened: OpenOriginal, *, kind: str, name: str, tag: str, inline: bool = False
+    ) -> None:
         self.image_id, self.opened, self.tag, self.kind = image_id, opened, f'"{tag}"', kind
         self.status_code = 200
         self.background = None
         self.body = b""
         self.written = opened.state and _moment(opened.state.written_ns)
         self.init_headers({**CACHE, "ETag": self.tag, "Accept-Ranges": "bytes"})
-        self.headers["Content-Disposition"] = disposition(name)
+        self.headers["Content-Disposition"] = disposition(name, inline=inline)
         if self.written:
             self.headers["Last-Modified"] = format_datetime(self.written, usegmt=True)
 
@@ -150,9 +152,13 @@ def read_range(text: str, size: int) -> tuple[int, int] | tuple[()] | None:
     return (start, min(end, size)) if start < size else ()
 
 
-def disposition(name: str) -> str:
-    """Return the header that names a file to be saved, in UTF-8, and in ASCII for clients that know nothing else."""
-    return f"attachment; filename=\"{_UNSAFE.sub('_', name) or '_'}\"; filename*=UTF-8''{quote(name, safe='')}"
+def disposition(name: str, *, inline: bool = False) -> str:
+    """Return the header that names a file, in UTF-8, and in ASCII for clients that know nothing else.
+
+    It is to be saved, or, with `inline`, shown.
+    """
+    way = "inline" if inline else "attachment"
+    return f"{way}; filename=\"{_UNSAFE.sub('_', name) or '_'}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def _moment(time_ns: int) -> datetime | None:

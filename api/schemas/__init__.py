@@ -59,7 +59,16 @@ from api.schemas.library import (
     Told,
 )
 from api.schemas.operation import FolderInfo, FolderList, SettingInfo, SettingList, SettingSource, StorageInfo
-from api.schemas.pictures import Colour, ImageDetail, ImageList, ListedImage, ShownValue
+from api.schemas.pictures import (
+    Colour,
+    CopyList,
+    ImageDetail,
+    ImageList,
+    ListedImage,
+    PictureText,
+    ReadLine,
+    ShownValue,
+)
 from api.schemas.places import CellOptions, MapBounds, PlaceCell, PlaceCounts, PlacesRequest
 from api.schemas.problems import (
     DuplicateList,
@@ -123,6 +132,7 @@ __all__ = [
     "ClauseIn",
     "ClauseRead",
     "Colour",
+    "CopyList",
     "CountOptions",
     "Date",
     "DeletedPicture",
@@ -183,6 +193,7 @@ __all__ = [
     "Option",
     "Part",
     "PictureMetadata",
+    "PictureText",
     "PlaceCell",
     "PlaceCounts",
     "PlacesRequest",
@@ -190,6 +201,7 @@ __all__ = [
     "ProblemKind",
     "Quality",
     "QueryTerm",
+    "ReadLine",
     "Region",
     "Reliability",
     "RootInfo",

@@ -5,6 +5,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from api.schemas.answers import Part
+from api.schemas.base import Region
+from api.schemas.problems import DuplicatePicture
 
 
 class Colour(BaseModel):
@@ -86,4 +88,35 @@ class ImageList(BaseModel):
     next_offset: int | None = Field(None, description="Where the next page begins; null after the last")
     next: str | None = Field(None, description="Where the next page begins, as `after`; null after the last")
     previous: str | None = Field(None, description="Where the previous page ends, as `before`; null before the first")
+    build: str
+
+
+class ReadLine(BaseModel):
+    """A line of text as it was read in a picture, and how sure that is, 0..1. Places are in pixels.
+
+    `corners` are four, from the beginning of the line clockwise, and `box` is around them.
+    """
+
+    text: str
+    confidence: float
+    box: Region
+    corners: list[tuple[int, int]]
+    at: float | None = Field(None, description="Of a video: when it is seen first, in seconds from the beginning")
+
+
+class PictureText(BaseModel):
+    """All text that was read in a picture, in reading order; none where there is none, or nobody has read it."""
+
+    lines: list[ReadLine]
+
+
+class CopyList(BaseModel):
+    """The copies of a picture: exact ones first, then near-duplicates, the nearest first.
+
+    `bits` and `cosine` are those between each and the picture that was asked for. Near-duplicates are looked for among
+    the 200 most similar pictures; `total` counts what was found.
+    """
+
+    copies: list[DuplicatePicture]
+    total: int
     build: str

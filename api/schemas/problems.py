@@ -55,7 +55,7 @@ class DuplicatePicture(BaseModel):
     height: int
     bytes: int
     taken_at: str | None = None
-    bits: int | None = Field(None, description="Of the perceptual hash that differ from the one to keep")
+    bits: int | None = Field(None, description="Of the perceptual hash that differ from the one they are compared with")
     cosine: float | None = None
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.library.duplicates.grouping import Rule, calibrate_build, group
+from indexer.library.duplicates.grouping import Grouping, Rule, calibrate_build, group
+from indexer.library.looks import Looks
 from indexer.library.opened import OpenBuild
 from models.foundation.vectors import Ids, Vectors
 
@@ -52,10 +53,10 @@ class DuplicateCollapser:
         while True:
             ids, scores, total = find(0, window)
             ids, scores = ids[ids >= 0], scores[ids >= 0]
-            looks = self._opened.catalog.get_looks(ids.tolist())
-            known = np.isin(ids, looks.ids)  # the library may have been compacted since this build was opened
+            looks, grouping = self.group(ids)
+            leaders = grouping.leaders
+            known = np.isin(ids, looks.ids)
             ids, scores = ids[known], scores[known]
-            leaders = group(looks, self._fetch, self._get_rule()).leaders
             shown = np.flatnonzero(leaders == np.arange(len(ids)))
             if len(shown) > end or window >= total:
                 break
@@ -63,6 +64,14 @@ class DuplicateCollapser:
         folded = np.bincount(leaders, minlength=len(ids)) - 1
         page = shown[start:end]
         return HitPage(ids[page], scores[page], folded[page].tolist(), total, more=len(shown) > end)
+
+    def group(self, ids: Ids) -> tuple[Looks, Grouping]:
+        """Group pictures, which are given best first, and return what they look like, in the same order.
+
+        Those that the library no longer has are left out: it may have been compacted since this build was opened.
+        """
+        looks = self._opened.catalog.get_looks(ids.tolist())
+        return looks, group(looks, self._fetch, self._get_rule())
 
     def _fetch(self, ids: Ids) -> Vectors:
         """Return the main encoder's vectors; of a picture that it has not seen zeros, which resemble nothing."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from api.search.copies import PictureCopy, find_copies
 from api.search.encoders import EncoderSpace, EncoderTowers, get_space, load_encoders
 from api.search.errors import ImageNotFound
 from api.search.kept import Kept
@@ -35,7 +36,7 @@ from models.foundation.vectors import Ids, Vectors
 from models.pictures.limits import DecodeLimits
 from models.relevance.curves import Fit
 
-_KEPT_COUNTS = 64
+_KEPT_COUNTS = 512  # a dozen for each set of conditions that somebody looks through
 
 
 class SearchEngine:
@@ -190,6 +191,10 @@ class SearchEngine:
     def get_annotations(self, row: ImageRow) -> dict[str, Any]:
         """Return what annotators found in a picture, by the names of their fields."""
         return self.opened.catalog.get_annotations([row.content_id])[row.content_id]
+
+    def find_copies(self, row: ImageRow) -> list[PictureCopy]:
+        """Return the exact copies of a picture of this build, then its near-duplicates, the nearest first."""
+        return find_copies(self.opened, self._ranker.duplicates, row)
 
     def holds(self, ids: Ids) -> Mask:
         """Say for each of `ids` whether this build has the picture."""

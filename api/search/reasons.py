@@ -1,6 +1,6 @@
 """Why a picture was found: what of it says the words, and where; its date; or that it looks like what is asked for."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,20 +9,19 @@ import numpy as np
 from api.search.fusion import Fusion
 from api.search.plan import Plan
 from api.search.results import Reason
+from api.search.written import box_around, to_seconds
 from indexer.library.annotations.fields import FieldSet
 from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.sorting import read_sort
 from indexer.library.catalog.words.queries import WordMatcher
 from indexer.library.catalog.words.tokens import name_words
 from indexer.library.catalog.writer import Catalog
-from models.pictures.parts import Box
 
 _MOST = 8  # of a picture
 _MOST_CHARS = 200
 _BY_WORDS = ("quoted", "file", "code", "place")  # kinds of spans that words say
 _NEAREST = 100  # pictures, or a tenth of those that vectors rank: these are found by what they show
 _LINES = {"ocr": "ocr_lines"}  # fields whose lines have places, and the fields of these
-_UNITS = 10_000  # of the width and the height, in which corners are kept
 
 
 def find_reasons(
@@ -81,7 +80,7 @@ def _list_said(row: ImageRow, found: Mapping[str, Any], fields: FieldSet) -> Ite
         lines = found.get(_LINES.get(one.field.name, ""))
         if lines:
             yield from (
-                Reason(one.field.name, line["text"], _box(line["corners"], row), _seconds(line.get("at")))
+                Reason(one.field.name, line["text"], box_around(line["corners"], row), to_seconds(line.get("at")))
                 for line in lines
             )
         else:
@@ -89,15 +88,3 @@ def _list_said(row: ImageRow, found: Mapping[str, Any], fields: FieldSet) -> Ite
             yield from (Reason(one.field.name, text) for text in texts)
     yield from (Reason("caption", line) for line in row.caption.split("\n") if line)
     yield from (Reason("tag", tag) for tag in row.tags.split("\n") if tag)
-
-
-def _seconds(at_ms: int | None) -> float | None:
-    return None if at_ms is None else at_ms / 1000
-
-
-def _box(corners: Sequence[int], row: ImageRow) -> Box:
-    """Return the box around corners x, y, x, y and so on."""
-    across = [corner * row.width / _UNITS for corner in corners[::2]]
-    down = [corner * row.height / _UNITS for corner in corners[1::2]]
-    left, top = round(min(across)), round(min(down))
-    return Box(left, top, max(1, round(max(across)) - left), max(1, round(max(down)) - top))

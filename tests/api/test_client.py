@@ -222,6 +222,8 @@ CALLS = {
     "images": [],
     "images_all": [],
     "image": [7],
+    "picture_text": [7],
+    "copies": [7],
     "original": [7],
     "thumbnail": [7],
     "fields": [],

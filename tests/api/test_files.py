@@ -296,6 +296,21 @@ def test_conditions_and_ranges(served):
         assert head.headers.get("content-length") == answer.headers.get("content-length")
 
 
+def test_what_browsers_show_is_shown_when_asked_for_and_nothing_else(served):
+    (served.pictures / "b.jpg").write_bytes(picture(3, "JPEG"))
+    (served.pictures / "c.tiff").write_bytes(picture(4, "TIFF"))
+    served.build().serve()
+
+    def way(name, **asked):
+        answer = served.http.get(f"/v1/images/{served.ids[name]}/file", params=asked).raise_for_status()
+        assert "sandbox" in answer.headers["content-security-policy"]
+        return answer.headers["content-disposition"].partition(";")[0]
+
+    assert way("b.jpg", inline=True) == "inline"
+    assert way("b.jpg") == "attachment"
+    assert way("c.tiff", inline=True) == "attachment"
+
+
 def test_names_are_said_in_utf_8_and_kinds_from_a_closed_list(served):
     name = '猫 "of" 50%;\n.png'
     (served.pictures / name).write_bytes(picture(1))

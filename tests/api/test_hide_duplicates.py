@@ -129,6 +129,20 @@ def test_words_are_searched_without_duplicates_too(engine):
     assert len(both.hits) == 9
 
 
+@pytest.mark.parametrize(("name", "exact", "near"), [("cat.png", 5, 2), ("china.jpg", 0, 3), ("moon.png", 0, 0)])
+def test_the_copies_of_one_picture_are_found_exact_ones_first(engine, name, exact, near):
+    (found,) = [hit for hit in ask(engine, k=ALL).hits if hit.path == name]
+    copies = engine.find_copies(engine.get_image(found.id))
+    assert [one.why for one in copies] == ["copy"] * exact + ["near"] * near
+    assert {original(one.picture.path) for one in copies} <= {Path(name).stem}
+    assert found.id not in [one.picture.id for one in copies]
+    assert all((one.bits, one.cosine) == (0, 1) for one in copies[:exact])
+    cosines = [one.cosine for one in copies[exact:]]
+    assert cosines == sorted(cosines, reverse=True)
+    for one in copies:  # and each of them finds it
+        assert found.id in [other.picture.id for other in engine.find_copies(one.picture)]
+
+
 def test_a_library_without_duplicates_answers_as_ever(library):
     engine = SearchEngine.open(library)
     assert ask(engine, k=9, hide_duplicates=True).hits == ask(engine, k=9).hits

@@ -36,7 +36,7 @@ FILMED = ("rocket.jpg", "cat.png", "coffee.png")
 
 @pytest.fixture(scope="session")
 def page_library(photographs, write_video, tmp_path_factory):
-    """A library of more than one page of pictures: parts of photographs, a long one with words at its end, a film."""
+    """A library of more than one page of pictures: parts of photographs, a copy, a long one with words, a film."""
     folder, data = tmp_path_factory.mktemp("parts"), tmp_path_factory.mktemp("page-library")
     shapes = ((300, 200), (200, 300), (240, 240), (300, 130))
     for path in sorted(photographs.rglob("*.[pj][np]g")):
@@ -47,6 +47,7 @@ def page_library(photographs, write_video, tmp_path_factory):
                 left, top = 10 * number, 6 * number
                 part = image.convert("RGB").crop((left, top, left + width, top + height))
                 part.save(folder / f"{path.stem} {number}.jpg", quality=90)
+    shutil.copyfile(folder / "rocket 0.jpg", folder / "rocket again.jpg")
     board = Image.new("RGB", (300, 1500), "white")
     font = ImageFont.truetype(str(api.sheet.FONT), 28)
     ImageDraw.Draw(board).text((20, 1380), "咖啡 25 ESPRESSO", "black", font)

@@ -39,12 +39,19 @@ def open_picture(page):
     expect(page.get_by_role("complementary", name="Details").locator("dl").first).to_be_visible()
 
 
+def open_text(page):
+    page.locator(".tile a.shot").first.click()
+    page.get_by_role("button", name="Text in the picture").click()
+    expect(page.locator(".read-line").first).to_be_attached()
+
+
 VIEWS = {
     "library": ("?lang=en", None),
     "results": ("?q=coffee+-cat&lang=en", None),
     "filters": ("?q=coffee&lang=en", open_filters),
     "selection": ("?lang=en", select),
     "picture": ("?q=coffee&lang=en", open_picture),
+    "text": ("?q=ESPRESSO&match=text&lang=en", open_text),
 }
 
 

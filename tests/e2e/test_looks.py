@@ -104,3 +104,32 @@ def test_the_page_can_be_installed(at, depth):
         return { start: new URL(told.start_url, link.href).pathname, display: told.display, icons };
     }""")
     assert manifest == {"start": "/", "display": "standalone", "icons": [200, 200, 200]}
+
+
+def test_a_tile_shows_the_colours_of_its_picture_until_that_is_there(at):
+    page = at()
+    page.route("**/thumbnail*", lambda _: None)  # which never comes
+    page.get_by_role("combobox").fill("coffee")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("q=coffee"))
+    shots = page.locator(".tile .shot:not(.there)")
+    expect(shots.first).to_be_visible()
+    grounds = shots.evaluate_all("(all) => all.map((one) => getComputedStyle(one).background)")
+    assert any("gradient" in one for one in grounds)
+    assert len(set(grounds)) > 1
+
+
+def test_a_library_without_dates_or_colours_is_listed_as_well(browse, page_url):
+    page = browse()
+    page.add_init_script("localStorage.setItem('xuntu-toured', '1')")
+    refused = {"code": "unknown_fields", "title": "Unknown fields", "status": 422}
+
+    def refuse(route):
+        if "dominant" in (route.request.post_data or ""):
+            route.fulfill(status=422, json=refused)
+        else:
+            route.continue_()
+
+    page.route("**/api/v1/search", refuse)
+    page.goto(page_url)
+    listed(page)

@@ -102,6 +102,111 @@ def test_a_film_is_found_at_its_moment_and_plays_from_there(at):
     )
 
 
+def test_a_film_that_is_found_at_a_moment_plays_from_there(at, depth):
+    page = at("?q=a+cat&kind=video&lang=en")
+    listed(page)
+    page.locator(".tile a.shot", has=page.locator(".time")).first.click()
+    expect(page).to_have_url(re.compile(r"&t=\d"))
+    moment = float(asked(page)["t"][0])
+    page.wait_for_function(
+        "(moment) => [...document.querySelector('xuntu-page').shadowRoot.querySelectorAll('video')]"
+        ".some((one) => (one.currentTime > moment && !one.paused) || one.ended)",
+        arg=moment,
+    )
+
+
+def test_all_text_lies_over_the_picture_follows_the_zoom_and_is_copied(at):
+    page = at("?q=ESPRESSO&match=text&lang=en", permissions=["clipboard-read", "clipboard-write"])
+    listed(page)
+    page.locator(".tile a.shot").first.click()
+    expect(page.locator(".read p")).to_contain_text("ESPRESSO")
+    page.get_by_role("button", name="Text in the picture").click()
+    line = page.locator(".read-line", has_text="ESPRESSO")
+    expect(line).to_be_attached()
+    image = page.locator(".pswp__item[aria-hidden=false] img.pswp__img:not(.pswp__img--placeholder)")
+
+    def shares():  # of the picture, both measured at one moment of its movement
+        return page.evaluate(
+            """(both) => {
+                const [inner, outer] = both.map((one) => one.getBoundingClientRect());
+                const top = (inner.top - outer.top) / outer.height;
+                return [top, inner.height / outer.height, inner.width / outer.width];
+            }""",
+            [line.element_handle(), image.element_handle()],
+        )
+
+    before, small = shares(), line.bounding_box()["width"]
+    assert 0.9 < before[0] < 0.95  # it is written at 1380 of 1500
+    page.keyboard.press("z")
+    page.wait_for_function(
+        "([one, width]) => one.getBoundingClientRect().width > 1.4 * width", arg=[line.element_handle(), small]
+    )
+    assert shares() == pytest.approx(before, abs=0.01)
+    page.keyboard.press("Control+a")
+    selected = page.evaluate("() => document.querySelector('xuntu-page').shadowRoot.getSelection().toString()")
+    assert "ESPRESSO" in selected
+    page.get_by_role("toolbar", name="Text in the picture").get_by_role("button", name="Copy all text").click()
+    expect(page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
+    assert "ESPRESSO" in page.evaluate("() => navigator.clipboard.readText()")
+    page.keyboard.press("Escape")
+    expect(page.locator(".read-line")).to_have_count(0)
+    expect(page.get_by_role("dialog", name="Picture")).to_be_visible()
+
+
+def test_copies_of_a_picture_are_listed_and_open(at):
+    page = at("?q=rocket&match=text&lang=en")
+    listed(page)
+    page.locator(".tile .shot[title*='rocket 0.jpg']").click()
+    copies = page.locator(".copies a")
+    expect(copies.first).to_contain_text("rocket again.jpg")
+    expect(copies.first).to_contain_text("The same file")
+    copies.first.click()
+    expect(page.locator(".about h2")).to_have_text("rocket again.jpg")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".about h2")).to_have_text("rocket 0.jpg")
+
+
+def test_turning_beyond_what_is_loaded_loads_more(at):
+    page = at("?sort=name&lang=en")
+    listed(page)
+    last = page.evaluate(
+        """async () => (await (await fetch("api/v1/images?sort=name&k=1&offset=55")).json()).images[0].id"""
+    )
+    page = at(f"?sort=name&lang=en&id={last}")
+    count = page.locator(".top-bar .count")
+    expect(count).to_contain_text("56 /")
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    expect(count).to_contain_text("66 /")
+    expect(page.locator(".pswp__item[aria-hidden=false] img.pswp__img").first).to_be_visible()
+    there = page.evaluate(
+        """async () => (await (await fetch("api/v1/images?sort=name&k=1&offset=65")).json()).images[0].id"""
+    )
+    expect(page).to_have_url(re.compile(f"id={there}(&|$)"))
+
+
+def test_on_a_phone_the_panel_is_a_sheet_below_the_picture_and_a_pull_closes_it(at, depth):
+    page = at("?q=coffee&lang=en", width=390, height=844, has_touch=True)
+    listed(page)
+    page.locator(".tile a.shot").nth(1).click()
+    for name in ("Previous picture", "Next picture"):
+        box = page.get_by_role("button", name=name).bounding_box()
+        assert box["y"] > 700
+        assert min(box["width"], box["height"]) >= 44
+    page.get_by_role("button", name="Details").click()
+    sheet = page.get_by_role("complementary", name="Details")
+    expect(sheet).to_contain_text("Dimensions")
+    image = page.locator(".pswp__item[aria-hidden=false] img.pswp__img").first.bounding_box()
+    top = sheet.bounding_box()["y"]
+    assert image["y"] + image["height"] <= top + 1
+    page.mouse.move(195, top + 12)
+    page.mouse.down()
+    page.mouse.move(195, top + 140, steps=4)
+    page.mouse.up()
+    expect(sheet).to_have_count(0)
+    expect(page.get_by_role("dialog", name="Picture")).to_be_visible()
+
+
 def test_a_part_is_drawn_moved_resized_and_searched_with(at):
     page = at("?q=coffee")
     listed(page)

@@ -51,6 +51,8 @@ def image(page) -> int:
         ("GET", "v1/images?k=1&where=a%3Db"),
         ("GET", "v1/images/12"),
         ("GET", "v1/images/12/similar"),
+        ("GET", "v1/images/12/copies"),
+        ("GET", "v1/images/12/text"),
         ("GET", "v1/images/12/thumbnail"),
         ("GET", "v1/images/12/file?clip=true"),
         ("HEAD", "v1/images/12/file"),

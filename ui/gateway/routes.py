@@ -25,7 +25,7 @@ _OF_LIBRARY: Final = (
     ("GET POST", "places"),
     ("GET", "images"),
     ("GET", _IMAGE),
-    ("GET", f"{_IMAGE}/similar"),
+    ("GET", f"{_IMAGE}/(?:similar|copies|text)"),
     ("GET", f"{_IMAGE}/(?P<thumbnail>thumbnail)"),
     ("GET", f"{_IMAGE}/(?P<file>file)"),
     ("PUT", "(?P<picture>uploads)"),

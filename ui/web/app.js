@@ -1,14 +1,16 @@
 // The page: what it shows, and what follows from what the person does.
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { createRef } from "./vendor/lit-html/directives/ref.js";
-import { BLANK, asks, but, listed, parse, withPicture, write } from "./address.js";
+import { BLANK, asks, but, dwell, listed, parse, withPicture, write } from "./address.js";
 import { header, row, searchBox } from "./bar.js";
 import { Boards } from "./boards.js";
 import { FacetCounts, panel } from "./facets.js";
 import { Given } from "./given.js";
 import { Grid } from "./grid.js";
 import { MapView } from "./mapview.js";
+import { Opening } from "./opening.js";
 import { Picture } from "./picture.js";
+import { Libraries } from "./libraries.js";
 import { Listing } from "./listing.js";
 import { Marquee } from "./marquee.js";
 import { SavedSearches } from "./saved.js";
@@ -16,6 +18,7 @@ import { Selection } from "./selection.js";
 import { Service } from "./service.js";
 import * as states from "./states.js";
 import { Suggestions } from "./suggest.js";
+import { Theme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 import { tourOf } from "./tour.js";
 import { Weights } from "./weights.js";
@@ -26,7 +29,9 @@ const TOLD_MS = 2_600;
 
 export class App {
   constructor(host, root, options) {
-    const address = parse(location.search);
+    const asked = parse(location.search);
+    const address = { ...asked, library: Libraries.begin(asked, options.page) };
+    dwell(address.library);
     Object.assign(this, {
       host, root, options, address, page: options.page, info: null, results: null, error: null, details: new Map(),
       complaint: "", told: "", busy: false, lost: false, job: null, visited: false, frame: 0, boxRef: createRef(),
@@ -36,7 +41,8 @@ export class App {
     this.body = document.createElement("div");
     root.append(this.body);
     this.words = new Words(this.langOf(address), options.labels[this.langOf(address)]);
-    this.service = new Service(options.base, { lang: this.words.lang, onConnection: () => this.update() });
+    this.service = new Service(options.base, { lang: this.words.lang, library: address.library, onConnection: () => this.update() });
+    this.libraries = new Libraries(this, asked.library);
     this.listing = new Listing(this);
     this.grid = new Grid(this, this.scroller);
     this.boards = new Boards(this);
@@ -45,24 +51,27 @@ export class App {
     this.map = new MapView(this);
     this.marquee = new Marquee(this);
     this.picture = new Picture(this);
+    this.opening = new Opening(this);
     this.saved = new SavedSearches(this);
     this.selection = new Selection(this);
     this.suggest = new Suggestions(this);
     this.timeline = new Timeline(this);
     this.weights = new Weights(this);
+    this.theme = new Theme(host, options, () => this.update());
     this.panelOpen = !this.narrow && localStorage.getItem("xuntu-panel") === "open";
     this.listen();
-    this.dress();
     this.draw();
+    this.libraries.load();
     if (this.page === "search") this.begin();
   }
 
   begin() {
     this.started = true;
+    if (this.address.library && !this.libraries.named) history.replaceState(history.state, "", write(this.address));
     this.box.value = this.address.q;
+    this.listing.search({ restores: history.state?.place }); // what a person waits for comes first; loaded anew, it is where it was
     this.refreshInfo();
     this.boards.load();
-    this.listing.search();
   }
 
   listen() {
@@ -70,7 +79,6 @@ export class App {
     this.scroller.addEventListener("scroll", () => this.scrolled(), { passive: true });
     matchMedia(NARROW).addEventListener("change", () => this.update());
     document.addEventListener("keydown", (event) => this.onKey(event));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.dress());
   }
 
   langOf(address) {
@@ -116,6 +124,7 @@ export class App {
   }
 
   go(address, { setsBox = false, clearsBox = false, replaces = false } = {}) {
+    if (this.libraries.follow(address)) return;
     const before = this.address;
     this.picture.dismiss();
     this.address = address;
@@ -144,6 +153,10 @@ export class App {
     const before = this.address;
     this.address = parse(location.search);
     this.page = this.options.pageOf(location.pathname);
+    if (this.address.library !== this.service.library) {
+      location.reload();
+      return;
+    }
     if (this.page !== "search") {
       this.update();
       return;
@@ -152,7 +165,7 @@ export class App {
     if (this.langOf(this.address) !== this.words.lang) this.speak(this.langOf(this.address), { keepsAddress: true });
     this.title();
     if (listed(this.address) !== listed(before) || !this.results) this.listing.search({ restores: history.state?.place });
-    else this.showAddressed();
+    else this.opening.follow();
     this.update();
   }
 
@@ -199,64 +212,7 @@ export class App {
   // -- pictures ----------------------------------------------------------------------------------------------------
 
   open(place) {
-    const hit = this.results.at(place);
-    if (!hit) return;
-    this.rememberPlace();
-    this.address = { ...this.address, id: hit.id, part: null, t: hit.part?.at ?? null };
-    history.pushState({ xuntu: true, opened: true }, "", write(this.address));
-    this.picture.show(this.results, place);
-  }
-
-  openNear(near, hit) {
-    this.picture.dismiss();
-    this.address = { ...this.address, id: hit.id, part: null, t: null };
-    history.pushState({ xuntu: true, opened: true }, "", write(this.address));
-    this.picture.show({ length: near.length, at: (place) => near[place] }, near.indexOf(hit));
-  }
-
-  // The picture that the address names, or none.
-  async showAddressed() {
-    const { id } = this.address;
-    if (id === null) {
-      this.picture.dismiss();
-      return;
-    }
-    if (this.picture.isOpen && this.picture.hit?.id === id) return;
-    const place = this.results?.placeOf(id) ?? -1;
-    if (place >= 0) {
-      this.picture.show(this.results, place);
-      return;
-    }
-    try {
-      const detail = await this.service.ask(`images/${id}`, { keep: true });
-      if (this.address.id !== id) return;
-      const hit = { ...detail, reasons: [], part: null, moments: [], duplicates: 0, fields: { modified: detail.modified_at, bytes: detail.bytes } };
-      this.picture.details.set(id, detail);
-      this.picture.show({ length: 1, at: () => hit }, 0);
-    } catch (error) {
-      if (this.address.id !== id) return;
-      this.complain(`${this.words.say("gone_title")}: ${error.message}`);
-      this.address = { ...this.address, id: null, part: null, t: null };
-      history.replaceState({ xuntu: true }, "", write(this.address) || location.pathname);
-    }
-  }
-
-  opened(hit) {
-    if (this.address.id === hit.id) return;
-    this.address = { ...this.address, id: hit.id, part: null, t: hit.part?.at ?? null };
-    history.replaceState({ ...history.state, xuntu: true }, "", write(this.address));
-  }
-
-  closedPicture(hit, place) {
-    const opened = history.state?.opened;
-    this.address = { ...this.address, id: null, part: null, t: null };
-    if (opened) history.back();
-    else history.replaceState({ xuntu: true }, "", write(this.address) || location.pathname);
-    if (hit && this.results?.at(place)?.id === hit.id) {
-      this.grid.focused = place;
-      this.grid.scrollTo(place, { focus: true });
-    }
-    this.update();
+    this.opening.open(place);
   }
 
   more(hit) {
@@ -285,7 +241,7 @@ export class App {
     this.listing.forget();
     if (!keepsAddress) {
       this.address = { ...this.address, lang };
-      history.replaceState(history.state, "", write(this.address));
+      if (this.page === "search") history.replaceState(history.state, "", write(this.address));
     }
     this.title();
     this.options.onSpeak(lang);
@@ -300,7 +256,7 @@ export class App {
   turnTo(page) {
     if (page === this.page) return;
     this.picture.dismiss();
-    this.options.onPage(page, this.words.lang);
+    this.options.onPage(page, { lang: this.words.lang, library: this.service.library });
   }
 
   // The script shows another page: the pictures stay as they are, behind it.
@@ -317,18 +273,9 @@ export class App {
     this.update();
   }
 
-  // The theme that was chosen here, else that of the system.
-  dress() {
-    const chosen = localStorage.getItem("xuntu-theme");
-    const dark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    this.host.dataset.theme = dark ? "dark" : "light";
-    if (chosen) document.documentElement.dataset.xuntuTheme = chosen;
-  }
-
   turnTheme() {
-    localStorage.setItem("xuntu-theme", this.host.dataset.theme === "dark" ? "light" : "dark");
-    this.dress();
-    this.update();
+    this.theme.turn();
+    this.tell("theme", { now: this.words.name("themes", this.theme.chosen) });
   }
 
   complain(sentence) {

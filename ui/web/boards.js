@@ -73,9 +73,9 @@ export class Boards {
       title=${this.app.words.say("favourite")} @click=${() => this.favour(id)}>${icon("heart")}</button>`;
   }
 
-  addButton(ids) {
+  addButton(ids, { iconOnly = this.app.narrow } = {}) {
     if (!this.there) return nothing;
-    const { words, narrow } = this.app;
+    const { words } = this.app;
     const create = (event) => {
       event.preventDefault();
       const form = event.currentTarget, name = new FormData(form).get("name").trim();
@@ -84,7 +84,7 @@ export class Boards {
     return menu(words.say("add_to_board"), "bookmark", html`<ul class="list" role="list">
       ${this.list.map((one) => html`<li><button type="button" @click=${() => this.add(one.id, ids)}>${one.name}<span class="count">${words.number(one.count)}</span></button></li>`)}</ul>
       <form class="inline" @submit=${create}><input class="field" name="name" maxlength="200" required placeholder=${words.say("new_board")} aria-label=${words.say("new_board")}>
-        <button type="submit" class="button">${words.say("make")}</button></form>`, { iconOnly: narrow });
+        <button type="submit" class="button">${words.say("make")}</button></form>`, { iconOnly });
   }
 
   // In the panel beside the pictures.

@@ -2,12 +2,30 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { BLANK, asks, but } from "./address.js";
 import { SWATCHES } from "./colours.js";
-import { copyText, icon } from "./parts.js";
+import { copies } from "./copies.js";
+import { SHOWN_BY_BROWSERS, copyText, icon } from "./parts.js";
+import { grip } from "./sheet.js";
 import { clock, fileName } from "./words.js";
 import { ratioOf } from "./layout.js";
 import { copyPicture } from "./uploads.js";
 
 const MOST_MOMENTS = 24;
+
+// What is said of a picture, leading to all that share it.
+function leading(app, said, changes) {
+  const to = { ...BLANK, lang: app.address.lang, ...changes };
+  return html`<a href=${app.hrefOf(to)} @click=${app.following(() => app.go(to, { setsBox: true }))}>${said}</a>`;
+}
+
+function dayOf(app, detail) {
+  const said = app.words.moment(detail.taken_at ?? detail.modified_at), day = detail.taken_at?.slice(0, 10);
+  return day ? leading(app, said, { from: day, to: day }) : said;
+}
+
+function placeOf(app, detail) {
+  if (!detail.place) return detail.has_gps ? app.words.say("has_gps") : "";
+  return detail.place.split(", ").map((part, number) => html`${number ? app.words.between : ""}${leading(app, app.words.place(part), { place: part })}`);
+}
 
 function facts(app, detail) {
   const { words } = app;
@@ -16,22 +34,23 @@ function facts(app, detail) {
   const mega = (detail.width * detail.height) / 1e6;
   const value = (said) => (said === true ? words.say("yes") : Array.isArray(said) ? said.join(", ") : String(said));
   const found = [
-    [words.say(dated), words.moment(detail.taken_at ?? detail.modified_at)],
-    [words.say("place"), detail.place ? words.place(detail.place) : (detail.has_gps ? words.say("has_gps") : "")],
-    [words.say("camera"), detail.camera],
+    [words.say(dated), dayOf(app, detail)],
+    [words.say("place"), placeOf(app, detail)],
+    [words.say("camera"), detail.camera && leading(app, detail.camera, { fields: [["camera", detail.camera]] })],
     [words.say("dimensions"), mega >= 0.1 ? `${pixels} · ${mega.toFixed(1)} MP` : pixels],
     [words.say("duration"), detail.duration == null ? "" : clock(detail.duration)],
     [words.say("file"), `${detail.format.toUpperCase()} · ${words.size(detail.bytes)}`],
-    ...detail.details.map((one) => [one.label, value(one.value)]),
+    ...detail.details.filter((one) => one.name !== "ocr").map((one) => [one.label, value(one.value)]),
   ].filter(([, said]) => said);
   return html`<dl>${found.map(([label, said]) => html`<dt>${label}</dt><dd>${said}</dd>`)}</dl>`;
 }
 
-function reasons(app, hit) {
-  const { words } = app;
+function reasons(picture, hit) {
+  const { words } = picture.app;
+  const when = (one) => (one.at == null ? nothing : html`<button type="button" class="link" aria-label=${words.say("play_from", { time: clock(one.at) })} @click=${() => picture.seek(one.at)}>${clock(one.at)}</button> `);
   const said = (one) => (one.field === "picture" ? words.say("looks_like") : one.field === "kind" ? words.say("is_video") : one.field === "taken" ? words.moment(one.text) : one.field === "place" ? words.place(one.text) : one.text);
   return hit.reasons?.length ? html`<section class="reasons"><h3>${words.say("found_by")}</h3>
-    <dl>${hit.reasons.map((one) => html`<dt>${words.name("found_in", one.field)}</dt><dd>${said(one)}</dd>`)}</dl></section>` : nothing;
+    <dl>${hit.reasons.map((one) => html`<dt>${words.name("found_in", one.field)}</dt><dd>${when(one)}${said(one)}</dd>`)}</dl></section>` : nothing;
 }
 
 function palette(app, detail) {
@@ -62,10 +81,17 @@ function deeds(picture, hit, detail) {
     ${detail.kind === "video" ? nothing : deed("crop", words.say("crop"), "crop", () => picture.startCrop())}
     ${detail.clip ? deed("clip", words.say("play_clip"), "play", () => picture.playClip()) : nothing}
     ${deed("copy-path", words.say("copy_path"), "clipboard", copied(path))}
-    ${detail.kind === "video" || !window.ClipboardItem ? nothing : deed("copy-picture", words.say("copy_picture"), "copy", () => copyPicture(app, hit))}
-    <a class="button" href=${app.service.url(`images/${hit.id}/file`)} target="_blank" rel="noopener noreferrer">${icon("external-link")}<span>${words.say("original")}</span></a>
-    ${app.boards.addButton([hit.id])}
+    ${detail.kind === "video" || !window.ClipboardItem ? nothing : deed("copy-picture", words.say("copy_picture"), "copy", () => copyPicture(app, hit, detail))}
+    ${original(app, hit, detail)}
+    ${app.boards.addButton([hit.id], { iconOnly: false })}
   </div>`;
+}
+
+// What opens the original where a browser shows it, else saves it; in either case it can be dragged out.
+function original(app, hit, detail) {
+  const { words } = app, isShown = SHOWN_BY_BROWSERS.has(detail.format), url = app.service.url(`images/${hit.id}/file`);
+  return html`<a class="button" data-drag=${hit.id} data-name=${fileName(hit.path)} title=${words.say(isShown ? "original_drag" : "download_drag")} href=${isShown ? `${url}?inline=true` : url}
+    target=${isShown ? "_blank" : nothing} rel="noopener noreferrer">${icon(isShown ? "external-link" : "download")}<span>${words.say(isShown ? "original" : "download")}</span></a>`;
 }
 
 function strip(picture, hit) {
@@ -73,8 +99,8 @@ function strip(picture, hit) {
   if (!near?.length) return nothing;
   const all = { ...BLANK, lang: app.address.lang, pictures: [{ role: "like", name: String(hit.id), crop: null, weight: 1 }] };
   return html`<section class="strip"><h3>${words.say("similar")}<a href=${app.hrefOf(all)} @click=${app.following(() => app.go(all, { setsBox: true }))}>${words.say("all_similar")}</a></h3>
-    <ul role="list">${near.map((one) => html`<li><a href=${app.hrefOf({ id: one.id })} style="aspect-ratio:${Math.min(2, Math.max(0.6, ratioOf(one)))}"
-      title=${fileName(one.path)} aria-label=${words.say("open_picture", { name: fileName(one.path) })} @click=${app.following(() => app.openNear(near, one))}>
+    <ul role="list">${near.map((one) => html`<li><a href=${app.hrefOf({ id: one.id })} data-drag=${one.id} data-name=${fileName(one.path)} style="aspect-ratio:${Math.min(2, Math.max(0.6, ratioOf(one)))}"
+      title=${fileName(one.path)} aria-label=${words.say("open_picture", { name: fileName(one.path) })} @click=${app.following(() => app.opening.openAmong(near, one))}>
       <img src=${app.service.thumbnail(one, 400)} alt="" loading="lazy"></a></li>`)}</ul></section>`;
 }
 
@@ -98,13 +124,13 @@ export function details(picture) {
   const { app, hit, sorry } = picture, { words } = app, detail = picture.details.get(hit.id);
   const tag = (one) => ({ ...BLANK, lang: app.address.lang, q: one, match: "text" });
   const name = fileName(hit.path);
-  return html`<aside class="about" aria-label=${words.say("about")}>
+  return html`<aside class="about" aria-label=${words.say("about")}>${grip(words.say("close"), () => picture.togglePanel())}
     <h2 title=${hit.path}>${name}</h2>
     ${sorry?.id === hit.id && !detail ? html`<p class="sorry" role="alert">${sorry.error.message}</p>${sorry.error.requestId ? html`<p class="quiet">${words.say("request_id", { id: sorry.error.requestId })}</p>` : nothing}` : nothing}
-    ${detail ? html`${folder(app, detail)}${reasons(app, hit)}
+    ${detail ? html`${folder(app, detail)}${reasons(picture, hit)}
       ${detail.caption ? html`<p class="caption">${detail.caption}</p>` : nothing}
       ${detail.tags.length ? html`<ul class="tags" role="list" aria-label=${words.say("tags")}>${detail.tags.map((one) => html`<li><a href=${app.hrefOf(tag(one))} @click=${app.following(() => app.go(tag(one), { setsBox: true }))}>${one}</a></li>`)}</ul>` : nothing}
-      ${deeds(picture, hit, detail)}${facts(app, detail)}${palette(app, detail)}${moments(picture, hit, detail)}` : nothing}
-    ${strip(picture, hit)}
+      ${deeds(picture, hit, detail)}${facts(app, detail)}${palette(app, detail)}${moments(picture, hit, detail)}${picture.reading.section(hit, detail)}` : nothing}
+    ${copies(picture, hit)}${strip(picture, hit)}
   </aside>`;
 }

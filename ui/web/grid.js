@@ -6,6 +6,7 @@ import { BLOCK } from "./results.js";
 import { icon } from "./parts.js";
 import { altOf, gradeOf } from "./said.js";
 import { groupOf as groupsOf } from "./listing.js";
+import { groundOf } from "./colours.js";
 import { clock, fileName } from "./words.js";
 
 const AHEAD = 1.5; // windows above and below that are drawn too
@@ -16,7 +17,7 @@ export const SIZES = { least: 110, usual: 210, most: 420 };
 export class Grid {
   // `app` is told what the person does: open(place), more(hit), less(hit), pick(place, how).
   constructor(app, scroller) {
-    Object.assign(this, { app, scroller, results: null, focused: 0, width: 0, blocks: [], element: document.createElement("div") });
+    Object.assign(this, { app, scroller, results: null, focused: 0, width: 0, blocks: [], laid: new Map(), element: document.createElement("div") });
     this.element.className = "grid";
     this.size = Number(localStorage.getItem("xuntu-size")) || SIZES.usual;
     scroller.addEventListener("scroll", () => this.draw(), { passive: true });
@@ -44,7 +45,10 @@ export class Grid {
   show(results) {
     const other = this.results !== results;
     this.results = results;
-    if (other) this.focused = 0;
+    if (other) {
+      this.focused = 0;
+      this.laid.clear();
+    }
     this.lay();
   }
 
@@ -64,17 +68,14 @@ export class Grid {
   // Computes where all lies, and keeps what the person looks at where it is.
   lay() {
     if (!this.width || !this.results) return;
-    const anchor = this.anchor();
+    const anchor = this.sought ?? this.anchor();
+    this.sought = null;
     const { results, width, target, gap } = this;
-    const groupOf = groupsOf(results.address);
     this.blocks = [];
     let top = 0, before = null;
     for (let from = 0; from < results.length; from += BLOCK) {
       const count = Math.min(BLOCK, results.length - from);
-      const hits = Array.from({ length: count }, (_, place) => results.at(from + place));
-      const laid = hits.every(Boolean)
-        ? layBlock(hits, { width, target, gap, groupOf, before })
-        : { boxes: null, headers: [], height: guessHeight(count, width, target, gap), last: null };
+      const laid = this.layOnce(from, count, before) ?? { boxes: null, headers: [], height: guessHeight(count, width, target, gap), last: null };
       before = laid.last;
       this.blocks.push({ from, count, top, ...laid });
       top += laid.height;
@@ -83,6 +84,19 @@ export class Grid {
     this.element.style.height = `${Math.ceil(top)}px`;
     if (anchor) this.restore(anchor);
     this.draw();
+  }
+
+  // Where the pictures of a block lie, null while they are not there; worked out again only where that is another.
+  layOnce(from, count, before) {
+    const { results, width, target, gap } = this;
+    const hits = results.block(from / BLOCK);
+    if (!hits || hits.length < count) return null;
+    const key = [count, width, target, gap, before].join(" "), known = this.laid.get(from);
+    if (known?.hits === hits && known.key === key) return known;
+    const groupOf = groupsOf(results.address);
+    const laid = { hits, key, ...layBlock(hits.slice(0, count), { width, target, gap, groupOf, before }) };
+    this.laid.set(from, laid);
+    return laid;
   }
 
   // The first picture that is seen, and how far it is above the upper edge.
@@ -106,6 +120,10 @@ export class Grid {
   }
 
   restore(anchor) {
+    if (!this.width) { // it is not in the window yet
+      this.sought = anchor;
+      return;
+    }
     if (this.boxOf(anchor.place)) this.scroller.scrollTop = this.offset() + this.topOf(anchor);
   }
 
@@ -215,9 +233,9 @@ export class Grid {
     const act = (kind, label, name_, hidden) => (hidden ? nothing : html`
       <button type="button" tabindex="-1" data-act=${kind} title=${label} aria-label=${`${label}: ${name}`}>${icon(name_)}</button>`);
     return html`<div class=${classes} role="listitem" data-place=${place} data-id=${hit.id} style=${at}>
-      <a class="shot ${isWhole(shape) ? "" : "whole"}" href=${app.hrefOf({ id: hit.id, t: hit.part?.at ?? null })} draggable="true"
+      <a class="shot ${isWhole(shape) ? "" : "whole"}" style=${groundOf(hit)} href=${app.hrefOf({ id: hit.id, t: hit.part?.at ?? null })} draggable="true"
          tabindex=${place === this.reachable ? 0 : -1} aria-label=${altOf(words, hit, said)} title=${[said, hit.path, grade].filter(Boolean).join("\n")}>
-        <img src=${app.service.thumbnail(hit, TILE)} alt="" decoding="async" draggable="false" @error=${this.onBroken}>
+        <img src=${app.service.thumbnail(hit, TILE)} alt="" decoding="async" draggable="false" @load=${this.onThere} @error=${this.onBroken}>
         ${hit.part?.at != null ? html`<span class="time">${icon("play")}${clock(hit.part.at)}</span>` : nothing}
         ${hit.duplicates ? html`<span class="folded" title=${words.say("folded", { n: hit.duplicates })}>+${hit.duplicates}</span>` : nothing}
       </a>
@@ -228,6 +246,10 @@ export class Grid {
       </span>
       <span class="said"><span class="text">${said ?? name}</span>${grade ? html`<span class="grade">${grade}</span>` : nothing}</span>
     </div>`;
+  }
+
+  onThere(event) {
+    event.target.closest(".shot").classList.add("there");
   }
 
   onBroken(event) {

@@ -48,3 +48,6 @@ export function download(url, name = "") {
   anchor.click();
   anchor.remove();
 }
+
+// Formats that browsers show as they are.
+export const SHOWN_BY_BROWSERS = new Set(["jpeg", "png", "webp", "gif", "avif", "bmp"]);

@@ -2,10 +2,12 @@
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import PhotoSwipe from "./vendor/photoswipe/photoswipe.js";
 import { but } from "./address.js";
+import { asHit } from "./copies.js";
 import { CropBox } from "./crop.js";
 import { details } from "./details.js";
 import { showMarks } from "./marks.js";
-import { button, icon } from "./parts.js";
+import { SHOWN_BY_BROWSERS, button, icon } from "./parts.js";
+import { Reading } from "./reading.js";
 import { altOf } from "./said.js";
 import { takeOriginal } from "./uploads.js";
 import { fileName } from "./words.js";
@@ -13,14 +15,18 @@ import { fileName } from "./words.js";
 const LARGE = 1600; // pixels of a large picture
 const TILE = 400;
 const PANEL = 360;
-const SHOWN_BY_BROWSERS = new Set(["jpeg", "png", "webp", "gif", "avif", "bmp"]);
+const SHEET = 0.56; // of the window, as in the style sheet
 const MOST_ORIGINAL = 80_000_000; // bytes, above which zooming in does not fetch the original
 const LONG = 3; // times as long as the short side: such a picture is shown as wide as the window, and scrolled
 const SETTLE_MS = 60;
+const AHEAD = 24; // pictures whose places in the list are asked for before someone comes to them
+const MOST_KNOWN = 300;
+const MOST_ZOOM = 4;
 
 export class Picture {
   constructor(app) {
-    Object.assign(this, { app, pswp: null, list: null, details: new Map(), near: new Map(), panelOpen: !app.narrow });
+    Object.assign(this, { app, pswp: null, list: null, details: new Map(), near: new Map(), copies: new Map(), allCopies: null, panelOpen: !app.narrow });
+    this.reading = new Reading(this);
   }
 
   get isOpen() {
@@ -28,7 +34,7 @@ export class Picture {
   }
 
   get hit() {
-    return this.list?.at(this.pswp.currIndex);
+    return this.pswp ? this.list.at(this.pswp.currIndex) : null;
   }
 
   // Opens the picture at a place of a list; `list` has `length`, `at(place)` and `need(from, to)`.
@@ -39,8 +45,8 @@ export class Picture {
     const pswp = new PhotoSwipe({
       index: place, appendToEl: app.root, loop: false, bgOpacity: 1, trapFocus: false, returnFocus: false, showHideAnimationType: "none",
       arrowKeys: false, escKey: false, preload: [1, 3], wheelToZoom: false, arrowPrev: false, arrowNext: false, close: false, zoom: false, counter: false,
-      clickToCloseNonZoomable: false, imageClickAction: "zoom", bgClickAction: "close", tapAction: "toggle-controls", maxZoomLevel: 4,
-      initialZoomLevel: (levels) => this.firstZoom(levels), secondaryZoomLevel: (levels) => Math.max(1, 2 * levels.fit),
+      clickToCloseNonZoomable: false, imageClickAction: "zoom", bgClickAction: "close", tapAction: "toggle-controls", maxZoomLevel: MOST_ZOOM,
+      initialZoomLevel: (levels) => this.firstZoom(levels), secondaryZoomLevel: (levels) => Math.min(MOST_ZOOM, Math.max(1, 2 * this.firstZoom(levels))),
       paddingFn: (viewport) => this.padding(viewport), errorMsg: app.words.say("no_preview"),
     });
     this.pswp = pswp;
@@ -53,7 +59,11 @@ export class Picture {
     pswp.on("contentDeactivate", ({ content }) => content.element?.querySelector?.("video")?.pause());
     pswp.on("initialZoomPan", ({ slide }) => this.toFound(slide));
     pswp.on("zoomPanUpdate", ({ slide }) => this.sharpen(slide));
-    pswp.on("imageSizeChange", ({ slide, width, height }) => showMarks(slide, width, height, this.app.words));
+    pswp.on("contentActivate", ({ content }) => this.playFound(content));
+    pswp.on("imageSizeChange", ({ slide, width, height }) => {
+      showMarks(slide, width, height, this.app.words);
+      this.reading.fit(slide);
+    });
     pswp.on("keydown", (event) => event.preventDefault()); // keys are for all of this, from the beginning
     pswp.on("close", () => pswp === this.pswp && this.close()); // by a gesture
     pswp.init();
@@ -65,12 +75,13 @@ export class Picture {
 
   padding(viewport) {
     const room = viewport.x > 820;
-    return { top: room ? 56 : 52, bottom: room ? 20 : 8, left: room ? 64 : 0, right: (room ? 64 : 0) + (room && this.panelOpen ? PANEL : 0) };
+    const sheet = this.panelOpen && !room ? SHEET * viewport.y : 0; // which covers the lower part of a small window
+    return { top: room ? 56 : 52, bottom: room ? 20 : sheet + 8, left: room ? 64 : 0, right: (room ? 64 : 0) + (room && this.panelOpen ? PANEL : 0) };
   }
 
   item(index) {
     const hit = this.list.at(index);
-    this.list.need?.(index, Math.min(index + 3, this.list.length - 1));
+    this.list.need?.(index, Math.min(index + AHEAD, this.list.length - 1));
     if (!hit) return { html: "", width: 100, height: 100 };
     const { service } = this.app;
     const [width, height] = [Math.max(1, hit.width), Math.max(1, hit.height)];
@@ -140,6 +151,13 @@ export class Picture {
     content.state = "loading";
   }
 
+  // A film that was found at a moment plays from there; one that was come across waits.
+  playFound(content) {
+    const video = content.element?.querySelector?.("video");
+    if (!video || this.app.still || content.data.hit.part?.at == null) return;
+    video.play().catch(() => {}); // a browser that was not touched yet may refuse
+  }
+
   seek(seconds) {
     const video = this.pswp.currSlide.content.element?.querySelector?.("video");
     if (!video) return;
@@ -165,12 +183,13 @@ export class Picture {
     const { hit } = this;
     if (this.crop) this.stopCrop();
     this.clip = null;
+    this.draw();
     if (!hit) {
       this.list.need?.(this.pswp.currIndex, this.pswp.currIndex);
       return;
     }
-    this.app.opened(hit);
-    this.draw();
+    this.app.opening.turned(hit);
+    this.reading.follow();
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.learn(hit), this.details.has(hit.id) ? 0 : SETTLE_MS);
   }
@@ -187,23 +206,43 @@ export class Picture {
     else this.draw();
   }
 
+  // Remembers of so many pictures what was asked, and forgets the first of them.
+  keep(known, id, value) {
+    known.set(id, value);
+    if (known.size > MOST_KNOWN) known.delete(known.keys().next().value);
+  }
+
   async learn(hit) {
-    const { service } = this.app;
     try {
-      const detail = this.details.get(hit.id) ?? await service.ask(`images/${hit.id}`, { keep: true });
-      const isNews = detail.kind === "video" && !this.details.has(hit.id) && hit.part?.at == null;
-      this.details.set(hit.id, detail);
-      if (this.details.size > 300) this.details.delete(this.details.keys().next().value);
-      if (isNews && this.hit?.id === hit.id) this.pswp.refreshSlideContent(this.pswp.currIndex);
+      const isNews = !this.details.has(hit.id);
+      const detail = await this.describe(hit);
+      if (isNews && detail.kind === "video" && hit.part?.at == null && this.hit?.id === hit.id) this.pswp.refreshSlideContent(this.pswp.currIndex);
+      if (this.pswp && this.hit?.id === hit.id) this.sharpen(this.pswp.currSlide);
+      this.reading.follow();
+      await Promise.all([this.findNear(hit), this.findCopies(hit), detail.kind === "video" && detail.annotations.ocr && !this.reading.texts.has(hit.id) && this.reading.learn(hit)]);
       this.draw();
-      if (!this.near.has(hit.id)) this.near.set(hit.id, (await service.ask(`images/${hit.id}/similar?k=14&fields=taken&fields=modified&fields=bytes`, { keep: true })).hits);
-      if (this.near.size > 100) this.near.delete(this.near.keys().next().value);
-      this.draw();
+      await Promise.all([-1, 1].map((by) => this.pswp && this.hit?.id === hit.id && this.describe(this.list.at(this.pswp.currIndex + by))));
     } catch (error) {
       if (this.hit?.id !== hit.id) return;
       this.sorry = { id: hit.id, error };
       this.draw();
     }
+  }
+
+  async describe(hit) {
+    if (hit && !this.details.has(hit.id)) this.keep(this.details, hit.id, await this.app.service.ask(`images/${hit.id}`, { keep: true }));
+    return hit && this.details.get(hit.id);
+  }
+
+  async findNear(hit) {
+    const facts = this.app.service.facts.map((one) => `&fields=${one}`).join("");
+    if (!this.near.has(hit.id)) this.keep(this.near, hit.id, (await this.app.service.ask(`images/${hit.id}/similar?k=14${facts}`, { keep: true })).hits);
+  }
+
+  async findCopies(hit) {
+    if (this.copies.has(hit.id)) return;
+    const found = await this.app.service.ask(`images/${hit.id}/copies`, { keep: true });
+    this.keep(this.copies, hit.id, { total: found.total, hits: found.copies.map((one) => asHit(one, found.build)) });
   }
 
   onKey(event) {
@@ -212,12 +251,17 @@ export class Picture {
       this.crop.key(event);
       return;
     }
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "a" && this.reading.on) {
+      event.preventDefault();
+      this.reading.selectAll();
+      return;
+    }
     const isTyping = event.composedPath()[0].matches?.("input, textarea, video, [contenteditable]");
     if (event.ctrlKey || event.metaKey || event.altKey || (isTyping && event.key !== "Escape")) return;
     const page = 0.8 * pswp.viewportSize.y;
     const deeds = {
-      Escape: () => this.close(), ArrowLeft: () => pswp.prev(), ArrowRight: () => pswp.next(), ArrowUp: () => this.pan(80), ArrowDown: () => this.pan(-80),
-      PageUp: () => this.pan(page), PageDown: () => this.pan(-page), z: () => pswp.toggleZoom(), i: () => this.togglePanel(), x: () => app.pickHit(hit),
+      Escape: () => (this.reading.on && this.reading.has(hit) ? this.reading.toggle() : this.close()), ArrowLeft: () => pswp.prev(), ArrowRight: () => pswp.next(), ArrowUp: () => this.pan(80), ArrowDown: () => this.pan(-80),
+      PageUp: () => this.pan(page), PageDown: () => this.pan(-page), z: () => pswp.toggleZoom(), "+": () => this.zoom(1.5), "=": () => this.zoom(1.5), "-": () => this.zoom(1 / 1.5), t: () => this.reading.has(hit) && this.reading.toggle(), i: () => this.togglePanel(), x: () => app.pickHit(hit),
       m: () => app.more(hit), f: () => app.boards.favour(hit.id), d: () => takeOriginal(app, hit),
     };
     if (!deeds[event.key]) return;
@@ -228,6 +272,11 @@ export class Picture {
   pan(by) {
     const slide = this.pswp.currSlide;
     slide.panTo(slide.pan.x, slide.bounds.correctPan("y", slide.pan.y + by));
+  }
+
+  zoom(by) {
+    const { currSlide: slide } = this.pswp, { initial } = slide.zoomLevels;
+    if (slide.isZoomable()) slide.zoomTo(Math.min(MOST_ZOOM, Math.max(initial, slide.currZoomLevel * by)), undefined, 150);
   }
 
   togglePanel() {
@@ -258,23 +307,24 @@ export class Picture {
   draw() {
     if (!this.element) return;
     const { app, hit, pswp } = this, { words } = app;
-    if (!hit) return;
     const place = pswp.currIndex;
-    const picked = app.selection.has(hit.id);
+    const picked = hit && app.selection.has(hit.id);
     render(html`
       <div class="top-bar">
         <button type="button" class="round" aria-label=${words.say("close")} title=${words.say("close")} data-deed="close" @click=${() => this.close()}>${icon("x")}</button>
         <span class="count" aria-live="polite">${words.number(place + 1)} / ${words.number(this.list.length)}</span><span class="space"></span>
+        ${hit ? html`${this.reading.switch()}
         ${button(words.say("select"), picked ? "circle-check" : "check", () => app.pickHit(hit), { iconOnly: true, pressed: picked })}
         ${app.narrow && !this.panelOpen ? button(words.say("more_like"), "plus", () => app.more(hit), { iconOnly: true }) : nothing}
         ${app.boards.heart(hit.id)}
         ${button(words.say("download"), "download", () => takeOriginal(app, hit), { iconOnly: true })}
-        ${button(words.say("about"), "info", () => this.togglePanel(), { iconOnly: true, pressed: this.panelOpen })}
+        ${button(words.say("about"), "info", () => this.togglePanel(), { iconOnly: true, pressed: this.panelOpen })}` : nothing}
       </div>
       ${place > 0 ? html`<button type="button" class="turn previous" aria-label=${words.say("previous_picture")} title=${words.say("previous_picture")} @click=${() => pswp.prev()}>${icon("chevron-left")}</button>` : nothing}
       ${place < this.list.length - 1 ? html`<button type="button" class="turn next ${this.panelOpen ? "beside" : ""}" aria-label=${words.say("next_picture")} title=${words.say("next_picture")} @click=${() => pswp.next()}>${icon("chevron-right")}</button>` : nothing}
-      ${this.panelOpen ? details(this) : nothing}
-      ${this.clip === hit.id ? html`<video class="clip" controls autoplay playsinline aria-label=${words.say("play_clip")} src=${app.service.url(`images/${hit.id}/file?clip=true`)}
+      ${hit ? this.reading.bar() : nothing}
+      ${hit && this.panelOpen ? details(this) : nothing}
+      ${hit && this.clip === hit.id ? html`<video class="clip" controls autoplay playsinline aria-label=${words.say("play_clip")} src=${app.service.url(`images/${hit.id}/file?clip=true`)}
         @ended=${() => { this.clip = null; this.draw(); }} @error=${() => { this.clip = null; app.complain(words.say("not_played")); this.draw(); }}></video>` : nothing}
       ${this.crop ? html`<div class="cropping"></div>` : nothing}`, this.element);
   }
@@ -285,7 +335,7 @@ export class Picture {
     if (!pswp) return;
     const place = pswp.currIndex;
     this.dismiss();
-    this.app.closedPicture(hit, place);
+    this.app.opening.closed(hit, place);
   }
 
   // Ends without telling the address, which has already moved on. One that is still being opened ends once it is.
@@ -293,6 +343,7 @@ export class Picture {
     const { pswp } = this;
     if (!pswp) return;
     clearTimeout(this.timer);
+    this.app.opening.ended();
     render(nothing, this.element);
     Object.assign(this, { pswp: null, element: null, crop: null, clip: null });
     this.app.inert(false);

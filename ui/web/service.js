@@ -2,6 +2,8 @@
 const PROBE_MS = 2_000;
 const MOST_ANSWERS = 60;
 const TRIES = 3;
+const SURE_FACTS = ["modified", "bytes"]; // what every library knows of its pictures
+const FACTS = ["taken", "dominant", ...SURE_FACTS];
 
 export class Refused extends Error {
   constructor(status, problem) {
@@ -19,12 +21,12 @@ const wait = (ms, signal) => new Promise((resolve, reject) => {
 });
 
 export class Service {
-  constructor(base, { lang, onConnection }) {
-    Object.assign(this, { base, lang, onConnection, away: false, answers: new Map(), build: "" });
+  constructor(base, { lang, library, onConnection }) {
+    Object.assign(this, { base, lang, library, onConnection, away: false, answers: new Map(), build: "", facts: FACTS });
   }
 
   url(path) {
-    return `${this.base}api/v1/${path}`;
+    return `${this.base}api/v1/${this.library && path !== "libraries" ? `libraries/${this.library}/` : ""}${path}`;
   }
 
   // The small picture of a hit. Its address changes with its content, so that the browser never asks twice.
@@ -41,6 +43,18 @@ export class Service {
     const answer = await this.retried(path, { method, body: said, signal, ...more });
     if (key) this.remember(key, answer);
     return answer;
+  }
+
+  // A search with what is told of each hit; of a library without dates or colours, less.
+  async askWithFacts(body, signal) {
+    const ask = () => this.ask("search", { method: "POST", body: { ...body, fields: this.facts }, keep: true, signal });
+    try {
+      return await ask();
+    } catch (error) {
+      if (error.code !== "unknown_fields" || this.facts === SURE_FACTS) throw error;
+      this.facts = SURE_FACTS;
+      return ask();
+    }
   }
 
   kept(key) {

@@ -1,9 +1,10 @@
 // Pictures that come and go: given ones, which the service keeps for a day, and those that are taken along.
-import { download } from "./parts.js";
+import { SHOWN_BY_BROWSERS, download } from "./parts.js";
 import { fileName } from "./words.js";
 
 const MAX_SIDE = 1280; // encoders look at far less
 const MAX_RAW_BYTES = 20_000_000;
+const MAX_COPIED_PIXELS = 16_000_000;
 const KNOWN = /\.(heic|heif|avif|tiff?|jxl)$/i;
 
 function drawn(bitmap, side) {
@@ -34,10 +35,12 @@ export async function give(service, file) {
   return kept.id;
 }
 
-// A picture that is dragged out of the page is its original. Returns it, or null.
+// A picture that is dragged out of the page is its original: a tile, or what says by `data-drag` whose it is. Returns it, or null.
 export function dragOut(app, event) {
-  const tile = event.composedPath().find((one) => one.classList?.contains("tile"));
-  const hit = tile && app.results?.at(Number(tile.dataset.place));
+  const path = event.composedPath();
+  const tile = path.find((one) => one.classList?.contains("tile"));
+  const other = path.find((one) => one.dataset?.drag)?.dataset;
+  const hit = tile ? app.results?.at(Number(tile.dataset.place)) : other && { id: other.drag, path: other.name };
   if (!hit) return null;
   const whole = new URL(app.service.url(`images/${hit.id}/file`), location.href).href;
   event.dataTransfer.setData("text/uri-list", whole);
@@ -59,9 +62,12 @@ async function asPng(src) {
   });
 }
 
-export async function copyPicture(app, hit) {
+// The picture itself, where a browser reads it and it is not too large for a clipboard; else one as large as the service makes.
+export async function copyPicture(app, hit, detail) {
+  const isWhole = SHOWN_BY_BROWSERS.has(detail.format) && hit.width * hit.height <= MAX_COPIED_PIXELS;
+  const src = isWhole ? app.service.url(`images/${hit.id}/file`) : app.service.thumbnail(hit, 2048, 0);
   try {
-    await navigator.clipboard.write([new ClipboardItem({ "image/png": asPng(app.service.thumbnail(hit, 2048, 0)) })]);
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": asPng(src) })]);
     app.tell("copied");
   } catch {
     app.complain(app.words.say("not_copied"));

@@ -41,6 +41,7 @@ async def download_image(
     image_id: int,
     service: ServiceDep,
     clip: Annotated[bool, Query(description="The film that lies beside a live photo, in place of the picture")] = False,
+    inline: Annotated[bool, Query(description="To be looked at and not saved, if browsers show its format")] = False,
 ) -> Response:
     """Return the file as it is, or a range of it; that of a picture at an address is fetched from there.
 
@@ -50,29 +51,34 @@ async def download_image(
     settings = service.settings
     found = await while_opening(lambda: (open_outgoing_clip if clip else open_outgoing)(row, settings))
     if not isinstance(found, Redirect):
-        return _send(row, found)
+        return _send(row, found, inline=inline)
     if settings.api.addresses == "off":
         raise AddressWithheld(image_id, "off")
     if settings.api.addresses == "stream":
         service.fetches.check_size(row)
         address, tag = found.address, f'"{tag_of_fetched(row, settings)}"'
         return FetchedResponse(
-            service.fetches, row, address, tag, lambda data: _send(row, take_fetched(row, address, data, settings))
+            service.fetches,
+            row,
+            address,
+            tag,
+            lambda data: _send(row, take_fetched(row, address, data, settings), inline=inline),
         )
     check_redirect(row, found.address, settings)
     return RedirectResponse(found.address, headers=CACHE)
 
 
-def _send(row: ImageRow, file: OutgoingFile) -> Response:
+def _send(row: ImageRow, file: OutgoingFile, *, inline: bool) -> Response:
     """Return what sends a file. Where it cannot be made, the file is closed."""
     try:
-        kind, name = _media_type(file.form), displayable(file.name)
-        return OriginalResponse(row.id, file.opened, kind=kind, name=name, tag=file.tag)
+        kind, name, is_shown = _media_type(file.form), displayable(file.name), inline and file.form in _SHOWN
+        return OriginalResponse(row.id, file.opened, kind=kind, name=name, tag=file.tag, inline=is_shown)
     except BaseException:
         file.opened.close()
         raise
 
 
+_SHOWN: Final = frozenset(("jpeg", "png", "webp", "gif", "avif", "bmp"))  # by browsers, and nothing in them runs
 _VIDEO_TYPES: Final = {
     "mp4": "mp4",
     "mov": "quicktime",

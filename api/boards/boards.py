@@ -42,7 +42,7 @@ class PlacedPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class _Placed:
+class _ResolvedBoard:
     """What was on a board as it was then."""
 
     board: BoardRecord
@@ -54,7 +54,7 @@ class LibraryBoards:
 
     def __init__(self, store: BoardStore) -> None:
         self.store = store
-        self._found: Kept[Hashable, _Placed] = Kept(_KEPT)
+        self._found: Kept[Hashable, _ResolvedBoard] = Kept(_KEPT)
 
     def find(self, board_id: str, opened: OpenBuild, holds: Callable[[Ids], Mask]) -> list[PlacedPicture]:
         """Return what is on a board, in order; `holds` says which pictures a build has. Raises BoardNotFound."""
@@ -159,8 +159,8 @@ class LibraryBoards:
         return narrowed
 
     def _place(
-        self, board: BoardRecord, before: "_Placed | None", opened: OpenBuild, holds: Callable[[Ids], Mask]
-    ) -> "_Placed":
+        self, board: BoardRecord, before: "_ResolvedBoard | None", opened: OpenBuild, holds: Callable[[Ids], Mask]
+    ) -> "_ResolvedBoard":
         """Find the pictures of a board; of those that were found before in this build nothing is looked up again."""
         known = {one.entry.number: one for one in before.pictures} if before else {}
         entries = self.store.list_entries(board.id)
@@ -171,7 +171,7 @@ class LibraryBoards:
         for one in new:
             image_id = found.get(one.number)
             kept[one.number] = PlacedPicture(one, image_id if image_id in there else None)
-        return _Placed(board, [kept[one.number] for one in entries])
+        return _ResolvedBoard(board, [kept[one.number] for one in entries])
 
     def _find(self, entries: Sequence[BoardEntry], opened: OpenBuild) -> dict[int, int]:
         """Return the numbers of entries and the ids of their pictures by now; what has changed is kept."""

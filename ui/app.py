@@ -27,6 +27,7 @@ def put_gateway_before(streamlit: ASGIApp) -> ASGIApp:
         assets=load_assets(),
         hosts=HostNames(st.get_option("server.address") or "0.0.0.0", settings.host_names),  # noqa: S104 - as Streamlit does
         base=st.get_option("server.baseUrlPath"),
+        origins=st.get_option("server.corsAllowedOrigins"),
     )
 
 

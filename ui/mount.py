@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import streamlit as st
 
-from api.schemas import OPTIONS
-from ui.gateway.assets import assets_url
+from ui.browser_data import browser_data
 from ui.strings import LANGS
 
-# The component is only a door: what it loads stands at the end of the document and outlives it.
+# The component is only a door: what it loads stands at the end of the document and outlives it. Mostly that is there
+# before, since the document names it as well (ui/gateway/documents.py).
 _LOADER: Final = """
 export default function (component) {
   import(new URL(component.data.assets + "main.js", location.origin).href).then(({ mount }) => mount(component));
@@ -19,22 +19,6 @@ export default function (component) {
 """
 _browser = st.components.v2.component("xuntu_page", html="<div></div>", js=_LOADER)
 _KEY: Final = "page"
-
-# The options of a search that stand in an address of the page.
-_OPTIONS: Final = [
-    {
-        "name": option.name,
-        "parameter": option.address.name,
-        "changed": option.address.changed,
-        "per_cent": option.address.per_cent,
-        "default": list(option.default) if option.is_list else option.default,
-        "choices": list(option.choices),
-        "list": option.is_list,
-        "high": option.high,
-    }
-    for option in OPTIONS
-    if option.address
-]
 
 
 def page_base() -> str:
@@ -47,15 +31,28 @@ def mount_page(page: str, *, on_page: Callable[[], None]) -> None:
 
     `on_page` is called where the person turns to another, which `read_turn` names then.
     """
-    base = page_base()
-    data = {"page": page, "base": base, "assets": base + assets_url(), "langs": list(LANGS), "options": _OPTIONS}
-    _browser(key=_KEY, data=data, on_turn_change=on_page, on_lang_change=lambda: None)
+    spoken = _follow_language if page == "library" else _leave_address
+    data = browser_data(page, page_base())
+    _browser(key=_KEY, data=data, on_turn_change=on_page, on_lang_change=spoken)
 
 
-def read_turn() -> tuple[str, str]:
-    """Return the page that was asked for, and the language that it is read in; empty where none was."""
+def _follow_language() -> None:
+    """Write the language into the address, which on this page the script writes: what else stands in it stays."""
+    state: Any = st.session_state.get(_KEY)
+    lang = state.get("lang") if state is not None else None
+    if lang in LANGS:
+        st.query_params["lang"] = lang
+
+
+def _leave_address() -> None:
+    """Do nothing: the address of a search is the browser's."""
+
+
+def read_turn() -> tuple[str, dict[str, str]]:
+    """Return the page that was asked for ("" where none was), and what goes into its address."""
     state: Any = st.session_state.get(_KEY)
     asked = state.get("turn") if state is not None else None
     if not isinstance(asked, dict):
-        return "", ""
-    return str(asked.get("page", "")), str(asked.get("lang", ""))
+        return "", {}
+    told = {name: str(asked.get(name, "")) for name in ("lang", "library")}
+    return str(asked.get("page", "")), {name: value for name, value in told.items() if value}

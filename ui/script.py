@@ -34,9 +34,9 @@ def main() -> None:
         "library": st.Page(_library_page, url_path="library"),
     }
     shown = st.navigation(list(pages.values()), position="hidden")
-    turn, spoken = st.session_state.pop("turn", ("", ""))
+    turn, told = st.session_state.pop("turn", ("", {}))
     if turn in pages:
-        st.switch_page(pages[turn], query_params={"lang": spoken} if spoken else None)
+        st.switch_page(pages[turn], query_params=told or None)
     shown.run()
 
 

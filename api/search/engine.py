@@ -36,7 +36,7 @@ from models.foundation.vectors import Ids, Vectors
 from models.pictures.limits import DecodeLimits
 from models.relevance.curves import Fit
 
-_KEPT_COUNTS = 64
+_KEPT_COUNTS = 512  # a dozen for each set of conditions that somebody looks through
 
 
 class SearchEngine:

@@ -28,10 +28,11 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where a run keeps its files, and how many photographs its library has."""
+    """Where a run keeps its files, how many photographs its library has, and where a checkout of the page before is."""
 
     folder: Path
     pictures: int
+    page_before: Path | None = None
 
     @property
     def photographs(self) -> Path:

@@ -24,6 +24,7 @@ import long_pictures
 import million
 import odd_files
 import one_box
+import page
 import quality
 import regions
 import second_run
@@ -63,6 +64,7 @@ MEASURES = {
     "text-in-pictures": text_in_pictures.measure,
     "videos": videos.measure,
     "labels-and-captions": labels_and_captions.measure,
+    "page": page.measure,
     "quality": quality.measure,
 }
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -79,9 +81,14 @@ def main() -> None:
     )
     parser.add_argument("--only", choices=MEASURES, action="append", metavar="NAME", help=f"{', '.join(MEASURES)}")
     parser.add_argument("--record", action="store_true", help="keep the figures, with the commit, in docs/figures/")
+    parser.add_argument(
+        "--page-before", type=Path, metavar="TREE", help="a checkout of 9e86415, whose page is measured beside this one"
+    )
     arguments = parser.parse_args()
     if arguments.pictures < 1:
         parser.error("--pictures: at least 1")
+    if arguments.page_before and not (arguments.page_before / "ui" / "parts").is_dir():
+        parser.error(f"--page-before: {arguments.page_before} is no checkout of 9e86415")
     try:
         commit = find_commit(CHECKOUT) if arguments.record else None
     except NoCommit as error:
@@ -89,7 +96,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="xuntu-bench-") as scratch:
         folder = (arguments.keep or Path(scratch)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        _run(Bench(folder, arguments.pictures), arguments.only or list(MEASURES), commit)
+        before = arguments.page_before.absolute() if arguments.page_before else None
+        _run(Bench(folder, arguments.pictures, before), arguments.only or list(MEASURES), commit)
 
 
 def _run(bench: Bench, names: list[str], commit: str | None) -> None:

@@ -77,7 +77,7 @@ def wait_until_ready(process: subprocess.Popen[bytes], address: str) -> None:
         try:
             with urllib.request.urlopen(address, timeout=5):
                 return
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.05)
     raise RuntimeError(f"the server was not ready after {_READY_SECONDS} s, or has ended: {process.poll()}")
 

@@ -108,6 +108,50 @@ def test_rows_fill_the_width_and_few_pictures_are_not_blown_up(ask, width, count
     assert laid["height"] >= max(box["top"] + box["height"] for box in boxes)
 
 
+SCROLL_FAR = """await (async () => {
+    const asked = [];
+    const service = { ask: (path, { body }) => new Promise((resolve) => {
+        const answer = () => resolve({ hits: Array(m.BLOCK).fill({}), total: 30_000 });
+        asked.push({ block: body.offset / m.BLOCK, answer });
+    }) };
+    const results = new m.Results(service, value, { onChange() {} });
+    const begun = results.begin();
+    asked[0].answer();
+    await begun;
+    for (let place = 0; place < 30_000; place += 300) results.need(place, place + 200);
+    for (let next = 1; next < asked.length; next += 1) {
+        asked[next].answer();
+        await new Promise((done) => setTimeout(done));
+    }
+    return asked.map((one) => one.block);
+})()"""
+
+
+def test_of_what_is_scrolled_past_little_is_asked_for_and_the_latest_first(ask):
+    asked = ask("results.js", SCROLL_FAR, ask("address.js", "m.BLANK"))
+    assert asked == [0, 1, 2, 3, 5, 495, 496, 497, 498, 490, 491]
+
+
+FRAME = """await (async () => {
+    const shown = [], cells = [60, 35, 3, 2].map((count, id) => ({ id, count }));
+    const tell = (body) => shown.push({ asked: body.where?.taken_from ?? "" });
+    const service = { ask: async (path, { body }) => ({ cells, told: tell(body) }) };
+    const app = { address: value, service };
+    const view = new m.MapView(app);
+    view.map = { fit: (given) => shown.push(given.map((one) => one.id)) };
+    for (const from of ["", "", "2019-05-01"]) {
+        app.address = { ...value, from };
+        await view.frame();
+    }
+    return shown;
+})()"""
+
+
+def test_a_map_is_opened_where_nearly_all_pictures_are(ask):
+    shown = ask("mapview.js", FRAME, ask("address.js", "m.BLANK"))
+    assert shown == [{"asked": ""}, [0, 1], {"asked": "2019-05-01"}, [0, 1]]
+
+
 def sample(option):
     """Return a value that is not the default, and what an address says of it."""
     if option.is_list:

@@ -1,10 +1,15 @@
 """Who may ask through the page: the page itself, under its own names."""
 
 import asyncio
+from pathlib import Path
 
 import httpx
 import pytest
 
+from ui.config import PageSettings
+from ui.gateway.assets import Assets
+from ui.gateway.gateway import PageGateway
+from ui.gateway.proxy import ServiceProxy
 from ui.gateway.sites import HostNames
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - nothing listens
@@ -115,15 +120,53 @@ def test_names_of_the_page(address, named, host, has):
     assert HostNames(address, named).has(host) is has
 
 
-def test_a_websocket_under_another_name_is_refused(make_page):
+@pytest.mark.parametrize(
+    ("host", "origin", "is_opened"),
+    [
+        ("localhost:8501", "http://localhost:8501", True),
+        ("localhost:8501", "HTTP://LOCALHOST:8501", True),
+        ("localhost:8501", None, True),
+        ("localhost:8501", "https://portal.example", True),
+        ("localhost:8501", "http://localhost:3000", False),
+        ("127.0.0.1:8501", "http://localhost:8501", False),
+        ("localhost:8501", "http://elsewhere.example", False),
+        ("localhost:8501", "null", False),
+        ("localhost:8501", "", False),
+        ("elsewhere.example", "http://elsewhere.example", False),
+        ("elsewhere.example", None, False),
+    ],
+)
+def test_only_the_page_itself_opens_a_websocket(host, origin, is_opened):
     sent = []
 
     async def receive():
         return {"type": "websocket.connect"}
 
     async def send(message):
-        sent.append(message)
+        sent.append(message["type"])
 
-    scope = {"type": "websocket", "path": "/_stcore/stream", "headers": [(b"host", b"elsewhere.example")]}
-    asyncio.run(make_page("http://127.0.0.1:9")(scope, receive, send))
-    assert sent == [{"type": "websocket.close", "code": 1008}]
+    async def streamlit(scope, receive, send):
+        await send({"type": "websocket.accept"})
+
+    service, assets = ServiceProxy(PageSettings()), Assets(Path("no such folder"))
+    hosts, origins = HostNames("127.0.0.1", ()), ["https://portal.example"]
+    page = PageGateway(streamlit, service=service, assets=assets, hosts=hosts, base="", origins=origins)
+    headers = [(b"host", host.encode()), *([(b"origin", origin.encode())] if origin is not None else [])]
+    asyncio.run(page({"type": "websocket", "path": "/_stcore/stream", "headers": headers}, receive, send))
+    assert sent == ["websocket.accept" if is_opened else "websocket.close"]
+
+
+def test_the_page_is_in_no_frame_of_another_site(asking):
+    headers = asking.get("/").headers
+    assert "frame-ancestors 'self'" in headers["content-security-policy"]
+    assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "same-origin")
+
+
+@pytest.mark.parametrize("base", ["", "photos"])
+def test_streamlit_takes_messages_from_the_page_alone_and_leaves_it_to_say_what_is_wrong(open_page, base):
+    page = open_page("http://127.0.0.1:9", base=base)
+    answer = page.get(f"/{base}/_stcore/host-config" if base else "/_stcore/host-config")
+    host = page.base_url.netloc.decode()
+    assert answer.json()["allowedOrigins"] == [f"http://{host}", f"https://{host}"]
+    assert answer.json()["blockErrorDialogs"] is True
+    assert page.get("/elsewhere/_stcore/host-config").text == "of Streamlit"

@@ -2,9 +2,11 @@
 
 import csv
 import io
+import json
 import re
 import shutil
 from dataclasses import asdict, fields
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,8 @@ from streamlit.testing.v1 import AppTest
 from api.client import Client
 from api.config import ApiSettings, Settings
 from api.http.app import create_app
+from api.keys import records
+from api.keys.store import add_key
 from api.schemas import DuplicatePicture
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
@@ -23,9 +27,11 @@ from ui.library.duplicate_lists import write_csv, write_paths
 from ui.library.page import SECTIONS
 from ui.library.relevance import MOST_ASKED, wilson_interval
 from ui.library.skipped import _ADVICE_OF, list_problems, write_problems
-from ui.library.strings import EN, ZH, LibraryStrings, words_of
+from ui.library.strings import LibraryStrings, words_of
 
+ZH, EN = words_of("zh"), words_of("en")
 SCRIPT = "from ui.library.page import library_page\nlibrary_page()\n"
+LIBRARY = Path(__file__).parents[2] / "ui" / "library"
 BRACES = re.compile(r"\{\w+\}")
 CHINESE = re.compile(r"[一-鿿]")
 
@@ -137,14 +143,24 @@ def test_every_word_is_there_in_both_languages(name):
     else:
         pairs = [(chinese, english)]
     for zh, en in pairs:
-        assert bool(zh) or name == "between_sentences"
+        assert bool(zh) or name.startswith("between_")
         assert sorted(BRACES.findall(zh)) == sorted(BRACES.findall(en))
         assert not CHINESE.search(en)
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_each_language_is_written_whole_and_in_itself(lang):
+    words = json.loads((LIBRARY / "words" / f"{lang}.json").read_text(encoding="utf-8"))
+    assert list(words) == [field.name for field in fields(LibraryStrings)]
+    for name, value in words.items():
+        said = [value] if isinstance(value, str) else list(value.values())
+        assert [one for one in said if one.strip() != one and not name.startswith("between_")] == []
+        if lang == "zh" and any(re.search("[a-z]{4}", BRACES.sub("", one)) for one in said):
+            assert any(CHINESE.search(one) for one in said), name
+
+
 def test_no_word_is_left_unused():
-    folder = Path(__file__).parents[2] / "ui" / "library"
-    code = "".join(path.read_text("utf-8") for path in folder.glob("*.py") if path.name != "strings.py")
+    code = "".join(path.read_text("utf-8") for path in LIBRARY.glob("*.py") if path.name != "strings.py")
     assert [one.name for one in fields(LibraryStrings) if not re.search(rf"\.{one.name}\b", code)] == []
 
 
@@ -177,11 +193,13 @@ def test_the_overview_says_what_there_is(visit, url):
 
 def test_files_left_out_are_said_with_what_to_do(visit, url):
     page = visit(url, "skipped")
-    reasons = {row["Reason"]: row["What to do"] for row in table(page)}
+    rows = page.table[0].value.to_dict("records")
+    reasons = {row["Reason"].replace("\\", ""): row["What to do"] for row in rows}
     assert reasons["the file is empty (0 bytes)"].startswith("The file is damaged")
-    assert [row["File"] for row in table(page, 1)] == ["=cut.png", "empty.jpg"]
+    assert "2 could not be read." in texts(page)
+    assert [row["File"] for row in table(page)] == ["=cut.png", "empty.jpg"]
     page = checked(page.selectbox(key="reason").select("empty_file").run())
-    assert [row["File"] for row in table(page, 1)] == ["empty.jpg"]
+    assert [row["File"] for row in table(page)] == ["empty.jpg"]
     with Client(url) as client:
         rows = list(csv.DictReader(io.StringIO(write_problems(list_problems(client)).decode("utf-8-sig"))))
     assert [row["path"] for row in rows] == ["'=cut.png", "empty.jpg"]  # no formula
@@ -246,6 +264,14 @@ def test_duplicates_are_found_shown_and_listed(visit, own_place, serve_app, proc
     assert write_paths(groups, "album", "copy", "\0").decode().split("\0")[:-1] == ["copy 0.png", "copy 1.png"]
     assert write_paths(groups, "elsewhere", "all", "\n") == b""
     assert write_csv(groups).decode("utf-8-sig").splitlines()[1].startswith("1,kept,")
+    first, second, third = (one.id for one in groups[0])
+    page = click(page, f"keep-{second}")
+    assert [f"keep-{one}" for one in (first, third)] == [one.key for one in page.button if one.key.startswith("keep-")]
+    assert "you chose it" in texts(visit(url, "duplicates"))  # another visit
+    page = click(page, f"all-{first}")
+    page = click(page, f"all-{first}")
+    assert "0 pictures" in texts(page)
+    assert not [one for one in visit(url, "duplicates", manage="0").button if one.key.startswith(("keep-", "all-"))]
 
 
 def duplicate(path: str, why: str) -> DuplicatePicture:
@@ -327,6 +353,27 @@ def test_a_job_that_waits_is_shown_and_cancelled(visit, own_place, serve_app, pr
     assert table(visit(url, "jobs", "zh"))[0]["状态"] == "已取消"
 
 
+def test_a_job_that_was_stopped_is_gone_on_with(visit, tmp_path, serve_app, processes):
+    place = Place(tmp_path)
+    for seed in range(40):
+        draw(place.more / f"{seed}.png", seed)
+    url = serve_app(create_app(place.settings()))
+    with Client(url) as client:
+        job = client.submit("build", roots=["more"], exclude=["3*"])
+        for one in client.follow(job):
+            if one.state == "running":
+                client.cancel(job.id)
+                break
+        if client.wait(job, timeout_s=120).state != "cancelled":
+            pytest.skip("the job was done before it could be stopped")
+        page = visit(url, lang="en")
+        assert "Stopped: Add" in texts(page)
+        finish(click(page, "go-on"), url)
+        assert [one.state for one in client.jobs().jobs] == ["done", "cancelled"]
+        assert client.jobs().jobs[0].options == {"roots": ["more"], "exclude": ["3*"]}
+    assert "Stopped" not in texts(visit(url))
+
+
 # What the page may, and what may befall it
 
 
@@ -365,11 +412,21 @@ def test_one_of_several_libraries_is_chosen(visit, place, tmp_path, serve_app):
     draw(other.pictures / "only.png", 3)
     build(IndexerSettings(data=other.data, workers=0), [other.pictures], BuildOptions(encoders=["hash"]))
     settings = place.settings().model_copy(update={"libraries": {"pets": other.data}})
-    page = visit(serve_app(create_app(settings)))
-    assert page.metric[0].value == "8"
-    page = checked(page.selectbox(key="library").select("pets").run())
+    url = serve_app(create_app(settings))
+    assert visit(url).metric[0].value == "8"
+    page = visit(url, library="pets")
     assert page.metric[0].value == "1"
-    assert page.query_params["library"] in ("pets", ["pets"])
+    assert len(visit(url, library="fish").error) == 1
+
+
+def test_a_key_for_one_library_shows_that_one(visit, place, tmp_path, serve_app, monkeypatch):
+    key, keys = records.make_key(), tmp_path / "keys.json"
+    made = {"digest": records.digest_of(key.encode()), "created_at": datetime.now(UTC)}
+    scopes = records.read_scopes("search")
+    add_key(keys, records.KeyRecord(name="page", scopes=scopes, libraries=frozenset({"pets"}), **made))
+    settings = place.settings(keys=keys).model_copy(update={"libraries": {"pets": place.data}})
+    monkeypatch.setenv("XUNTU_API__TOKEN", key)
+    assert visit(serve_app(create_app(settings))).metric[0].value == "8"
 
 
 def test_a_first_build_by_a_command_is_followed(visit, tmp_path, serve_app):

@@ -69,6 +69,10 @@ class Assets:
         told = "".join(f"{one.checksum} {name}\n" for name, one in self._files.items())
         self.version = hashlib.sha256(told.encode()).hexdigest()[:12]
 
+    def read(self, name: str) -> bytes:
+        """Return what a file holds, by its path below the folder. Raises KeyError."""
+        return self._files[name].content
+
     async def answer(self, request: Request, path: str) -> Response | None:
         """Return the file at `VERSION/PATH`; None where there is none, or another method is used than to read it.
 

@@ -30,6 +30,14 @@ def is_own_page(headers: Headers) -> bool:
     return bool(origin) and origin.lower() == headers.get("host", "").lower()
 
 
+def may_connect(headers: Headers, origins: Collection[str] = ()) -> bool:
+    """Say whether a websocket may be opened: by the page itself, by one of `origins`, or by what is no browser.
+
+    Other ports of the same name are other pages.
+    """
+    return "origin" not in headers or is_own_page(headers) or headers["origin"] in origins
+
+
 class HostNames:
     """The names under which the page may be asked.
 
@@ -43,16 +51,17 @@ class HostNames:
         Without any, a page that listens beyond this machine answers under every name.
         """
         self._named = {one.lower() for one in named}
-        self._any = not named and not _is_loopback(address)
+        self._any = not named and not is_loopback(address)
 
     def has(self, host: str) -> bool:
         """Say whether a Host header names the page."""
         found = _HOST.fullmatch(host)
         name = found[1].lower() if found else ""
-        return self._any or name in self._named or _is_loopback(name)
+        return self._any or name in self._named or is_loopback(name)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Say whether a name or an address, without a port, is that of this machine."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:

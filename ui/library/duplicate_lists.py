@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 
-from api.client import Client
 from api.schemas import DuplicatePicture
 from ui.library.skipped import harmless
 
-_PAGE = 1_000
 _COLUMNS = ("group", "why", "id", "root", "path", "width", "height", "bytes", "taken_at", "bits", "cosine")
 _LOST = "\N{REPLACEMENT CHARACTER}"  # stands for bytes of a name that is no text
 
 
-def list_groups(client: Client) -> Iterator[list[DuplicatePicture]]:
-    """Yield all groups of the latest report. Raises ApiError, also where there is a newer one before the last."""
-    cursor: str | None = None
-    while True:
-        page = client.duplicates(k=_PAGE, cursor=cursor)
-        yield from page.groups
-        cursor = page.next_cursor
-        if cursor is None:
-            return
-
-
-def write_csv(groups: Iterable[list[DuplicatePicture]]) -> bytes:
+def write_csv(groups: Iterable[Sequence[DuplicatePicture]]) -> bytes:
     """Return all of them as CSV, which Excel reads as UTF-8 by its first bytes; groups are numbered from 1."""
     written = io.StringIO()
     table = csv.writer(written)
@@ -42,7 +29,7 @@ def _cell(value: object) -> object:
     return harmless(value) if isinstance(value, str) else value
 
 
-def write_paths(groups: Iterable[list[DuplicatePicture]], root: str, which: str, end: str) -> bytes:
+def write_paths(groups: Iterable[Sequence[DuplicatePicture]], root: str, which: str, end: str) -> bytes:
     """Return the paths below a root of those that need not be kept, each with `end` behind it, in UTF-8.
 
     `which`: "copy" for those with the same content as another that stays, "all" for near-duplicates as well. Names that

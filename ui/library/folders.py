@@ -1,8 +1,6 @@
-"""A folder is added, and work on the library is asked for."""
+"""A folder is chosen and added, and other work on the library is asked for."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import streamlit as st
 
@@ -10,6 +8,7 @@ from api.client.errors import ApiError
 from api.schemas import FolderInfo, FolderList, JobKind
 from ui.library import formats
 from ui.library.jobs import last_seconds
+from ui.library.orders import ask_for
 from ui.library.visit import Visit
 
 _WORK: tuple[JobKind, ...] = ("update", "retry", "annotate", "duplicates", "rebuild", "compact")
@@ -151,13 +150,3 @@ def _make_sure(visit: Visit, kind: JobKind, took: str) -> None:
             st.rerun()
         if st.button(text.cancel, key="unsure"):
             st.rerun()
-
-
-def ask_for(visit: Visit, kind: JobKind, **options: Any) -> None:
-    """Ask for a job, and say that it was asked for, or why it is not done."""
-    try:
-        job = visit.client.submit(kind, **options)
-    except ApiError as error:
-        st.toast(formats.plain(error.text(visit.lang)))
-        return
-    st.toast(visit.text.asked.format(what=visit.text.work[job.kind]))

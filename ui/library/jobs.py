@@ -9,6 +9,7 @@ import streamlit as st
 from api.client.errors import ApiError
 from api.schemas import JobInfo, JobProgress
 from ui.library import formats
+from ui.library.orders import ask_for
 from ui.library.visit import ENDED, Visit, has_build
 
 LOOK_S = 1.5  # between two looks at the job that runs
@@ -25,15 +26,43 @@ def last_seconds(visit: Visit, kind: str) -> float | None:
 
 
 def draw_running(visit: Visit) -> None:
-    """Draw the job that runs, or waits, or else what a command of a person does, until it has ended."""
+    """Draw the job that runs, or waits, or else what a command of a person does, until it has ended.
+
+    Where nothing does, and the latest job was stopped, it can be gone on with.
+    """
     job = visit.open_job
     if job is None and not visit.is_written:
+        _draw_stopped(visit)
         return
     with st.container(border=True, key="running"):
         if job:
             st.fragment(run_every=LOOK_S)(_follow)(visit, job.id)
         else:
             st.fragment(run_every=LOOK_S)(_follow_command)(visit)
+
+
+def _draw_stopped(visit: Visit) -> None:
+    latest = visit.jobs[0] if visit.jobs else None
+    if not visit.may_change or latest is None or latest.state != "cancelled" or latest.started_at is None:
+        return
+    text = visit.text
+    with st.container(border=True, key="stopped", horizontal=True, vertical_alignment="center"):
+        far = _how_far(visit, latest.progress)
+        st.markdown(f"**{text.stopped.format(what=text.work[latest.kind])}**{far}", width="stretch")
+        st.button(
+            text.go_on,
+            key="go-on",
+            type="primary",
+            on_click=ask_for,
+            args=(visit, latest.kind),
+            kwargs=latest.options,
+        )
+
+
+def _how_far(visit: Visit, progress: JobProgress | None) -> str:
+    if not progress or not progress.total:
+        return ""
+    return " · " + " / ".join(formats.number(one, visit.lang) for one in (progress.done, progress.total))
 
 
 def _follow(visit: Visit, job_id: str) -> None:
@@ -56,6 +85,7 @@ def _follow(visit: Visit, job_id: str) -> None:
             st.caption(text.cancelling)
         elif visit.may_change:
             st.button(text.cancel_job, key=f"cancel-{job.id}", on_click=_cancel, args=(visit, job.id))
+    st.caption(text.may_leave_first if visit.info is None else text.may_leave)
 
 
 def _follow_command(visit: Visit) -> None:

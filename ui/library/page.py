@@ -46,25 +46,8 @@ def library_page() -> None:
     except ApiError as error:
         _say_why_not(client, error, lang)
         return
-    _choose_library(visit)
     jobs.draw_running(visit)
     SECTIONS[_choose_section(visit)](visit)
-
-
-def _choose_library(visit: Visit) -> None:
-    """Let the person choose among several libraries."""
-    names = [one.name for one in visit.libraries]
-    if len(names) < 2:
-        return
-    here = visit.client.library or names[0]
-    st.selectbox(
-        visit.text.library,
-        names,
-        index=names.index(here) if here in names else 0,
-        key="library",
-        width=320,
-        on_change=lambda: st.query_params.update(library=st.session_state["library"]),
-    )
 
 
 def _choose_section(visit: Visit) -> str:

@@ -41,11 +41,11 @@ class AskedHit:
 
 def draw(visit: Visit) -> None:
     """Draw the section."""
-    if visit.info:
-        _draw_told(visit, visit.info)
-    st.subheader(visit.text.check_title, anchor=False)
     asked: list[AskedHit] = st.session_state.setdefault("asked-hits", [])
     answers: list[bool | None] = st.session_state.setdefault("answered", [])
+    if visit.info and len(answers) == len(asked):  # else a person answers, and wants to see the picture
+        _draw_told(visit, visit.info)
+    st.subheader(visit.text.check_title, anchor=False)
     if not asked:
         _draw_beginning(visit)
     elif len(answers) < len(asked):
@@ -118,7 +118,7 @@ def _draw_question(visit: Visit, asked: Sequence[AskedHit], answers: list[bool |
         len(answers) / len(asked),
         text=text.check_question.format(n=len(answers) + 1, total=len(asked), query=formats.plain(one.query)),
     )
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="answers-to-give"):
         said: tuple[tuple[str, str, bool | None], ...] = (
             (text.check_right, "right", True),
             (text.check_wrong, "wrong", False),
@@ -127,7 +127,8 @@ def _draw_question(visit: Visit, asked: Sequence[AskedHit], answers: list[bool |
         for label, key, answer in said:
             st.button(label, key=key, on_click=answers.append, args=(answer,))
         st.button(text.check_stop, key="stop", on_click=_stop, args=(len(answers),), type="tertiary")
-    st.image(thumbnail_address(visit, one.image_id, size=_SIDE), width=560)
+    with st.container(key="asked"):
+        st.image(thumbnail_address(visit, one.image_id, size=_SIDE), width=560)
     st.caption(formats.plain(one.path))
 
 

@@ -14,7 +14,7 @@ from api.client import Client
 from api.client.errors import ApiError
 from api.schemas import IndexProblem
 from ui.library import formats
-from ui.library.folders import ask_for
+from ui.library.orders import ask_for
 from ui.library.visit import Visit
 
 _SHOWN = 3_000
@@ -68,7 +68,8 @@ def draw(visit: Visit) -> None:
     if not found:
         st.success(text.skipped_none)
         return
-    st.write(text.skipped_intro.format(**{kind: formats.number(count, lang) for kind, count in totals.items()}))
+    said = [text.skipped_counts[kind].format(n=formats.number(count, lang)) for kind, count in totals.items() if count]
+    st.write(text.between_parts.join(said) + text.full_stop)
     with st.container(horizontal=True):
         if visit.may_change:
             st.button(text.retry, key="retry-all", on_click=ask_for, args=(visit, "retry"))
@@ -121,15 +122,14 @@ def _draw_reasons(visit: Visit, found: list[IndexProblem]) -> None:
     said = {(one.kind, one.code): one.reason for one in reversed(found)}
     rows = [
         {
+            text.count: formats.number(count, visit.lang),
             text.state: text.problem_kinds[kind],
-            text.count: count,
-            text.reason: said[kind, code],
-            text.advice: text.advices[_ADVICE_OF.get(code, "again")],
+            text.reason: formats.plain(said[kind, code]),
+            text.advice: formats.plain(text.advices[_ADVICE_OF.get(code, "again")]),
         }
         for (kind, code), count in counts.most_common()
     ]
-    config = {text.count: st.column_config.NumberColumn(text.count, format="localized")}
-    st.dataframe(rows, hide_index=True, column_config=config, height="content")
+    st.table(rows, hide_index=True, border="horizontal")  # whose sentences are read to their ends on a phone
 
 
 def _draw_files(visit: Visit, found: list[IndexProblem]) -> None:

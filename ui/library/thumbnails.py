@@ -1,4 +1,4 @@
-"""Where the browser gets the small pictures of the page: from its own origin, as those of the search."""
+"""Where the browser gets the small pictures of the page, and where it opens one: on its own origin."""
 
 from __future__ import annotations
 
@@ -15,4 +15,11 @@ def thumbnail_address(visit: Visit, image_id: int, *, size: int) -> str:
     library = f"libraries/{quote(visit.client.library)}/" if visit.client.library else ""
     asked = urlencode({"size": size, "v": visit.info.build if visit.info else ""})
     path = f"{page_base()}api/v1/{library}images/{image_id}/thumbnail?{asked}"
+    return urljoin(st.context.url or "http://localhost/", path)
+
+
+def picture_address(visit: Visit, image_id: int) -> str:
+    """Return the address at which the search page opens a picture."""
+    library = {"library": visit.client.library} if visit.client.library else {}
+    path = f"{page_base()}?{urlencode({**library, 'lang': visit.lang, 'id': image_id})}"
     return urljoin(st.context.url or "http://localhost/", path)

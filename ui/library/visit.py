@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 
 import httpx
@@ -10,11 +9,13 @@ import streamlit as st
 
 from api.client import Client, RetryPolicy
 from api.client.errors import ApiError, ProblemError
-from api.schemas import IndexInfo, JobInfo, LibrarySummary, RootList
+from api.schemas import IndexInfo, JobInfo, RootList
 from ui.config import TIMEOUT_S, PageSettings
+from ui.gateway.sites import is_loopback
 from ui.library.strings import LibraryStrings, words_of
 
 ENDED = ("done", "failed", "cancelled")
+_DEFAULT = "default"  # the library that paths without a name mean
 _WITHOUT_SCOPE = "forbidden"
 _WITHOUT_BUILD = "no_index"
 
@@ -27,7 +28,8 @@ def get_library_client(_settings: PageSettings, url: str) -> Client:
         _settings.token.get_secret_value(),
         timeout_s=TIMEOUT_S,
         retry=RetryPolicy(retries=1),
-        http=httpx.Client(trust_env=False),  # the service is a neighbour: never behind a proxy
+        # The service is a neighbour: never behind a proxy, but SSL_CERT_FILE may name whom it is trusted by.
+        http=httpx.Client(verify=httpx.create_ssl_context(), trust_env=False),
     )
 
 
@@ -37,7 +39,7 @@ class Visit:
 
     `info`: None until there is a build. `roots`: None where the key of the page has no scope `index`. `jobs` are the
     latest first. `is_written`: whether anybody writes to the library just now. `may_change`: whether the page may ask
-    for work; `libraries` are all that the service has.
+    for work.
     """
 
     client: Client
@@ -46,7 +48,6 @@ class Visit:
     info: IndexInfo | None
     roots: RootList | None
     jobs: tuple[JobInfo, ...]
-    libraries: tuple[LibrarySummary, ...]
     is_written: bool
     may_change: bool
 
@@ -64,8 +65,11 @@ class Visit:
 
 def begin_visit(client: Client, lang: str, timezone: str | None, library: str | None, settings: PageSettings) -> Visit:
     """Ask the service what there is. Raises ApiError where it does not answer, or lets nobody in."""
-    client = client.with_language(lang).with_library(library)
-    libraries = tuple(client.libraries().libraries)
+    client = client.with_language(lang)
+    names = [one.name for one in client.libraries().libraries]
+    if library is None and names and _DEFAULT not in names:  # which the key of the page may not ask
+        library = names[0]
+    client = client.with_library(library)
     try:
         info = client.index()
     except ProblemError as error:
@@ -86,20 +90,19 @@ def begin_visit(client: Client, lang: str, timezone: str | None, library: str | 
         info=info,
         roots=roots,
         jobs=jobs,
-        libraries=libraries,
         is_written=client.progress().is_running,
         may_change=roots is not None and may_manage(settings, str(st.get_option("server.address") or "")),
     )
 
 
 def may_manage(settings: PageSettings, address: str) -> bool:
-    """Say whether the page asks for work: as it is set, or else where only this machine reaches it."""
+    """Say whether the page asks for work: as it is set, or else where only this machine reaches it.
+
+    One that has a name elsewhere is reached from there, through a proxy that only looks like this machine.
+    """
     if settings.manage is not None:
         return settings.manage
-    try:
-        return ipaddress.ip_address(address.strip("[]")).is_loopback
-    except ValueError:
-        return address == "localhost"
+    return all(is_loopback(name) for name in (address, *settings.host_names))
 
 
 def has_build(client: Client) -> bool:

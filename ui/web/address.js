@@ -11,10 +11,10 @@ const AWAY = 0.5; // a full step away from a picture moves too far from what was
 export const WEIGHTS = [0.5, 1, 2];
 export const SHAPE_NAMES = Object.keys(SHAPES);
 const LISTS = { formats: "format", colours: "colour" };
-const SINGLES = { q: "q", folder: "folder", shape: "shape", from: "from", to: "to", place: "place", kind: "kind", lang: "lang", board: "board", view: "view", bounds: "bounds" };
+const SINGLES = { q: "q", folder: "folder", shape: "shape", from: "from", to: "to", place: "place", kind: "kind", lang: "lang", board: "board", view: "view", bounds: "bounds", library: "library" };
 const FIELDS = {
   q: "", pictures: [], folder: "", shape: "", width: 0, from: "", to: "", place: "", kind: "", formats: [], colours: [], fields: [],
-  board: "", bounds: "", view: "", lang: "", id: null, part: null, t: null,
+  board: "", bounds: "", view: "", library: "", lang: "", id: null, part: null, t: null,
 };
 
 // The options of a search that stand in an address, as the service declares them, and an address that asks for nothing.
@@ -24,6 +24,11 @@ export let BLANK = Object.freeze(FIELDS); // eslint-disable-line import/no-mutab
 export function declare(options) {
   OPTIONS = options;
   BLANK = Object.freeze({ ...FIELDS, ...Object.fromEntries(options.map((one) => [one.name, one.default])) });
+}
+
+// The library that this document shows: that of every address that asks for nothing.
+export function dwell(library) {
+  BLANK = Object.freeze({ ...BLANK, library });
 }
 
 const PICTURE = /^([^@*]+)(?:@(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9}))?(?:\*(\d{1,2}(?:\.\d{1,2})?))?$/;
@@ -79,6 +84,7 @@ export function parse(search) {
   }
   found.fields = all("f").filter((one) => one.includes("=")).map((one) => [one.split("=")[0], one.slice(one.indexOf("=") + 1)]).filter(([name, value]) => name && value);
   found.width = number("width") ?? 0;
+  if (!/^[a-z0-9][a-z0-9_-]{0,63}$/.test(found.library)) found.library = "";
   if (!/^-?[\d.]+(,-?[\d.]+){3}$/.test(found.bounds)) found.bounds = "";
   found.id = number("id");
   found.part = number("part");
@@ -95,7 +101,7 @@ export function write(address) {
   for (const [name, said] of Object.entries(LISTS)) address[name].forEach((one) => add(said, one));
   address.fields.forEach(([name, value]) => add("f", `${name}=${value}`));
   OPTIONS.forEach((option) => writeOption(option, address[option.name]).forEach((one) => add(option.parameter, one)));
-  for (const name of ["board", "bounds", "view", "lang", "id", "part", "t"]) add(name, address[name]);
+  for (const name of ["board", "bounds", "view", "library", "lang", "id", "part", "t"]) add(name, address[name]);
   const said = params.toString().replaceAll("%40", "@").replaceAll("%2C", ",").replaceAll("%3D", "=");
   return said ? `?${said}` : "";
 }

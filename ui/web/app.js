@@ -1,7 +1,7 @@
 // The page: what it shows, and what follows from what the person does.
 import { html, nothing, render } from "./vendor/lit-html/lit-html.js";
 import { createRef } from "./vendor/lit-html/directives/ref.js";
-import { BLANK, asks, but, listed, parse, withPicture, write } from "./address.js";
+import { BLANK, asks, but, dwell, listed, parse, withPicture, write } from "./address.js";
 import { header, row, searchBox } from "./bar.js";
 import { Boards } from "./boards.js";
 import { FacetCounts, panel } from "./facets.js";
@@ -9,6 +9,7 @@ import { Grid } from "./grid.js";
 import { MapView } from "./mapview.js";
 import { Opening } from "./opening.js";
 import { Picture } from "./picture.js";
+import { Libraries } from "./libraries.js";
 import { Listing } from "./listing.js";
 import { SavedSearches } from "./saved.js";
 import { Selection } from "./selection.js";
@@ -27,7 +28,9 @@ const TOLD_MS = 2_600;
 
 export class App {
   constructor(host, root, options) {
-    const address = parse(location.search);
+    const asked = parse(location.search);
+    const address = { ...asked, library: Libraries.begin(asked, options.page) };
+    dwell(address.library);
     Object.assign(this, {
       host, root, options, address, page: options.page, info: null, results: null, error: null, details: new Map(),
       complaint: "", told: "", busy: false, lost: false, job: null, visited: false, frame: 0, boxRef: createRef(),
@@ -37,7 +40,8 @@ export class App {
     this.body = document.createElement("div");
     root.append(this.body);
     this.words = new Words(this.langOf(address), options.labels[this.langOf(address)]);
-    this.service = new Service(options.base, { lang: this.words.lang, onConnection: () => this.update() });
+    this.service = new Service(options.base, { lang: this.words.lang, library: address.library, onConnection: () => this.update() });
+    this.libraries = new Libraries(this, asked.library);
     this.listing = new Listing(this);
     this.grid = new Grid(this, this.scroller);
     this.boards = new Boards(this);
@@ -48,20 +52,22 @@ export class App {
     this.saved = new SavedSearches(this);
     this.selection = new Selection(this);
     this.suggest = new Suggestions(this);
-    this.theme = new Theme(host, () => this.update());
     this.timeline = new Timeline(this);
+    this.theme = new Theme(host, options, () => this.update());
     this.panelOpen = !this.narrow && localStorage.getItem("xuntu-panel") === "open";
     this.listen();
     this.draw();
+    this.libraries.load();
     if (this.page === "search") this.begin();
   }
 
   begin() {
     this.started = true;
+    if (this.address.library && !this.libraries.named) history.replaceState(history.state, "", write(this.address));
     this.box.value = this.address.q;
+    this.listing.search({ restores: history.state?.place }); // what a person waits for comes first; loaded anew, it is where it was
     this.refreshInfo();
     this.boards.load();
-    this.listing.search();
   }
 
   listen() {
@@ -121,6 +127,7 @@ export class App {
   }
 
   go(address, { setsBox = false, clearsBox = false, replaces = false } = {}) {
+    if (this.libraries.follow(address)) return;
     const before = this.address;
     this.picture.dismiss();
     this.address = address;
@@ -149,6 +156,10 @@ export class App {
     const before = this.address;
     this.address = parse(location.search);
     this.page = this.options.pageOf(location.pathname);
+    if (this.address.library !== this.service.library) {
+      location.reload();
+      return;
+    }
     if (this.page !== "search") {
       this.update();
       return;
@@ -248,7 +259,7 @@ export class App {
     this.listing.forget();
     if (!keepsAddress) {
       this.address = { ...this.address, lang };
-      history.replaceState(history.state, "", write(this.address));
+      if (this.page === "search") history.replaceState(history.state, "", write(this.address));
     }
     this.title();
     this.options.onSpeak(lang);
@@ -263,7 +274,7 @@ export class App {
   turnTo(page) {
     if (page === this.page) return;
     this.picture.dismiss();
-    this.options.onPage(page, this.words.lang);
+    this.options.onPage(page, { lang: this.words.lang, library: this.service.library });
   }
 
   // The script shows another page: the pictures stay as they are, behind it.
@@ -278,6 +289,11 @@ export class App {
     }
     this.title();
     this.update();
+  }
+
+  turnTheme() {
+    this.theme.turn();
+    this.tell("theme", { now: this.words.name("themes", this.theme.chosen) });
   }
 
   complain(sentence) {

@@ -13,14 +13,16 @@ export function header(app) {
   const { words, info } = app;
   const link = (view, label, name) => html`<a href=${app.pageOf(view)} class="way" aria-label=${label} aria-current=${app.page === view ? "page" : nothing}
     @click=${app.following(() => app.turnTo(view))}>${icon(name)}<span>${label}</span></a>`;
+  const themed = words.say("theme", { now: words.name("themes", app.theme.chosen) });
   return html`<header>
     <a class="name" href=${app.hrefOf(BLANK)} @click=${app.following(() => app.go({ ...BLANK, lang: app.address.lang }, { clearsBox: true }))}>
       ${mark}<b>${words.say("title")}</b><span>${words.say("subtitle")}</span></a>
     <nav class="ways" aria-label=${words.say("pages")}>${link("search", words.say("page_search"), "search")}${link("library", words.say("page_library"), "library")}</nav>
+    ${app.libraries.view()}
     <p class="status">${info ? html`<span>${words.say("picture_count", { n: info.pictures })}</span><span class="more">${indexed(app)}</span>` : nothing}</p>
     <nav class="langs" aria-label=${words.say("language")}>${["zh", "en"].map((lang) => html`<a href=${app.hrefOf({ lang })} lang=${lang}
       aria-current=${lang === words.lang ? "true" : nothing} @click=${app.following(() => app.speak(lang))}>${lang === "zh" ? "中文" : "EN"}</a>`)}</nav>
-    <button type="button" class="round theme" title=${words.say("theme")} aria-label=${words.say("theme")} @click=${() => app.theme.turn()}>${icon("sun-moon")}</button>
+    <button type="button" class="round theme" title=${themed} aria-label=${themed} @click=${() => app.turnTheme()}>${icon("sun-moon")}</button>
   </header>`;
 }
 

@@ -22,7 +22,7 @@ export class FacetCounts {
   // Counts anew where the search or the open folder is another.
   async count() {
     const { app } = this, asked = body({ ...app.address, sort: "" });
-    const year = /^\d{4}-01-01$/.test(app.address.from) ? app.address.from.slice(0, 4) : "";
+    const year = app.address.from.slice(0, 4);
     const by = year && app.address.to.startsWith(year) ? "month" : "year";
     const folder = app.address.folder.replace(/[^/]*$/, "");
     const key = JSON.stringify([asked, by, folder, app.words.lang, app.service.build]);
@@ -30,10 +30,12 @@ export class FacetCounts {
     this.key = key;
     const request = { ...asked, first: FIRST, by, folder, limit: 60 };
     try {
-      const counts = await app.service.ask("facets", { method: "POST", body: request, keep: true });
+      // Folders are counted where they are asked for by name.
+      const count = (fields) => app.service.ask("facets", { method: "POST", body: { ...request, ...fields }, keep: true });
+      const [counts, paths] = await Promise.all([count({}), count({ fields: ["path"] })]);
       if (this.key !== key) return;
-      this.counts = counts;
-      counts.facets.forEach((facet) => facet.values.forEach((one) => this.labels.set(`${facet.field}=${one.value}`, one.label)));
+      this.counts = { ...counts, facets: [...counts.facets, ...paths.facets] };
+      this.counts.facets.forEach((facet) => facet.values.forEach((one) => this.labels.set(`${facet.field}=${one.value}`, one.label)));
     } catch (error) {
       if (this.key === key) this.key = "";
       this.counts ??= { facets: [], total: 0, counted: 0 };

@@ -17,7 +17,7 @@ export const SIZES = { least: 110, usual: 210, most: 420 };
 export class Grid {
   // `app` is told what the person does: open(place), more(hit), less(hit), pick(place, how).
   constructor(app, scroller) {
-    Object.assign(this, { app, scroller, results: null, focused: 0, width: 0, blocks: [], element: document.createElement("div") });
+    Object.assign(this, { app, scroller, results: null, focused: 0, width: 0, blocks: [], laid: new Map(), element: document.createElement("div") });
     this.element.className = "grid";
     this.size = Number(localStorage.getItem("xuntu-size")) || SIZES.usual;
     scroller.addEventListener("scroll", () => this.draw(), { passive: true });
@@ -45,7 +45,10 @@ export class Grid {
   show(results) {
     const other = this.results !== results;
     this.results = results;
-    if (other) this.focused = 0;
+    if (other) {
+      this.focused = 0;
+      this.laid.clear();
+    }
     this.lay();
   }
 
@@ -65,17 +68,14 @@ export class Grid {
   // Computes where all lies, and keeps what the person looks at where it is.
   lay() {
     if (!this.width || !this.results) return;
-    const anchor = this.anchor();
+    const anchor = this.sought ?? this.anchor();
+    this.sought = null;
     const { results, width, target, gap } = this;
-    const groupOf = groupsOf(results.address);
     this.blocks = [];
     let top = 0, before = null;
     for (let from = 0; from < results.length; from += BLOCK) {
       const count = Math.min(BLOCK, results.length - from);
-      const hits = Array.from({ length: count }, (_, place) => results.at(from + place));
-      const laid = hits.every(Boolean)
-        ? layBlock(hits, { width, target, gap, groupOf, before })
-        : { boxes: null, headers: [], height: guessHeight(count, width, target, gap), last: null };
+      const laid = this.layOnce(from, count, before) ?? { boxes: null, headers: [], height: guessHeight(count, width, target, gap), last: null };
       before = laid.last;
       this.blocks.push({ from, count, top, ...laid });
       top += laid.height;
@@ -84,6 +84,19 @@ export class Grid {
     this.element.style.height = `${Math.ceil(top)}px`;
     if (anchor) this.restore(anchor);
     this.draw();
+  }
+
+  // Where the pictures of a block lie, null while they are not there; worked out again only where that is another.
+  layOnce(from, count, before) {
+    const { results, width, target, gap } = this;
+    const hits = results.block(from / BLOCK);
+    if (!hits || hits.length < count) return null;
+    const key = [count, width, target, gap, before].join(" "), known = this.laid.get(from);
+    if (known?.hits === hits && known.key === key) return known;
+    const groupOf = groupsOf(results.address);
+    const laid = { hits, key, ...layBlock(hits.slice(0, count), { width, target, gap, groupOf, before }) };
+    this.laid.set(from, laid);
+    return laid;
   }
 
   // The first picture that is seen, and how far it is above the upper edge.
@@ -98,6 +111,10 @@ export class Grid {
   }
 
   restore({ place, away }) {
+    if (!this.width) { // it is not in the window yet
+      this.sought = { place, away };
+      return;
+    }
     const box = this.boxOf(place);
     if (box) this.scroller.scrollTop = this.offset() + box.top - away;
   }

@@ -4,10 +4,19 @@ import { Results } from "./results.js";
 
 const KEPT = 8;
 const GROW_MS = 3_000;
+const FIRST = 12; // pictures, that a person waits for
+
+// Resolves when the first pictures of a list are drawn, which is laid once it is known how wide it may be.
+async function firstDrawn(element) {
+  const list = () => [...element.querySelectorAll("img")].slice(0, FIRST);
+  while (element.isConnected && !list().length) await new Promise(requestAnimationFrame);
+  await Promise.all(list().map((one) => one.decode().catch(() => {})));
+}
 
 export class Listing {
   constructor(app) {
     Object.assign(this, { app, kept: new Map(), pending: null });
+    this.shown = new Promise((resolve) => { this.tellShown = resolve; });
   }
 
   async search({ restores = null } = {}) {
@@ -46,6 +55,7 @@ export class Listing {
     if (restores) app.grid.restore(restores);
     else app.scroller.scrollTop = 0;
     app.grid.draw();
+    this.tellShown(firstDrawn(app.grid.element));
     app.facets.count();
     app.timeline.count();
     app.opening.follow();
@@ -55,6 +65,7 @@ export class Listing {
   fail(error) {
     const { app } = this;
     this.pending = null;
+    this.tellShown();
     Object.assign(app, { error, busy: false, results: null });
     if (app.address.id !== null) { // it would open by itself later
       app.address = { ...app.address, id: null, part: null, t: null };

@@ -1,10 +1,12 @@
-// Mounts the page once for as long as the document lives: what was typed and chosen outlives the script that mounts it.
+// Begins the page once for as long as the document lives: what was typed and chosen outlives the script that mounts it.
+// The document itself begins it (begin.js); Streamlit's script mounts it later, and is told what the person does.
 import { declare } from "./address.js";
 import { App } from "./app.js";
 
 const STYLES = ["vendor/photoswipe/photoswipe.css", "app.css"];
 let started = null;
 let newest = null; // the component that was mounted last: it sends to the script
+const waiting = new Map(); // what is told to the script once there is one
 
 // Streamlit's own page lies behind this one, and what it would say in its language is said here.
 const BEHIND = "html[data-xuntu-page=search] > body > :not(xuntu-page) { visibility: hidden !important; }";
@@ -30,11 +32,18 @@ async function start(data) {
   const app = new App(host, root, {
     ...data, labels: Object.fromEntries(labels),
     pageOf: (path) => (path.replace(/\/$/, "").endsWith("/library") ? "library" : "search"),
-    onPage: (page, lang) => newest.setTriggerValue("turn", { page, lang }),
-    onSpeak: (lang) => newest.setTriggerValue("lang", lang),
+    onPage: (page, told) => tell("turn", { page, ...told }),
+    onSpeak: (lang) => tell("lang", lang),
   });
-  followConnection(app);
   return app;
+}
+
+function tell(name, value) {
+  if (newest) newest.setTriggerValue(name, value);
+  else {
+    waiting.set(name, value);
+    document.dispatchEvent(new Event("xuntu:script-wanted"));
+  }
 }
 
 // Streamlit says on its root element whether it is connected.
@@ -49,9 +58,23 @@ function followConnection(app) {
   new MutationObserver(look).observe(document.body, { attributes: true, attributeFilter: ["data-test-connection-state"], subtree: true });
 }
 
-export function mount(component) {
+// Resolves when there are pictures to see, or it is told why there are none.
+export async function open(data) {
+  const app = await (started ??= start(data));
+  app.title();
+  await app.listing.shown;
+}
+
+export async function mount(component) {
+  const isFirst = !newest;
   newest = component;
-  started ??= start(component.data);
+  const app = await (started ??= start(component.data));
+  if (isFirst) {
+    followConnection(app);
+    waiting.forEach((value, name) => tell(name, value));
+    waiting.clear();
+  }
   const { page } = component.data;
-  started.then((app) => newest === component && app.page !== page && app.turned(page));
+  if (newest === component && (app.page !== page || app.host.dataset.page !== page)) app.turned(page); // back and forward, too
+  else app.title(); // Streamlit has its own
 }

@@ -2,10 +2,12 @@
 import { asks, body } from "./address.js";
 
 export const BLOCK = 60;
+const MOST_AT_ONCE = 4; // blocks that are asked for at the same time
+const MOST_WAITING = 6; // which whoever looks on has no use for: the latest come first
 
 export class Results {
   constructor(service, address, { onChange }) {
-    Object.assign(this, { service, address, onChange, blocks: new Map(), total: 0, answer: null, error: null, open: false });
+    Object.assign(this, { service, address, onChange, blocks: new Map(), waiting: [], coming: 0, total: 0, answer: null, error: null, open: false });
     this.asked = asks(address);
     this.query = body(address);
     this.stopper = new AbortController();
@@ -48,8 +50,13 @@ export class Results {
   }
 
   at(place) {
-    if (!this.total && this.nearest.length) return this.nearest[place];
-    return this.blocks.get(Math.floor(place / BLOCK))?.hits?.[place % BLOCK];
+    return this.block(Math.floor(place / BLOCK))?.[place % BLOCK];
+  }
+
+  // The hits of a block, null while they are not there.
+  block(number) {
+    if (!this.total && this.nearest.length) return this.nearest.slice(number * BLOCK, (number + 1) * BLOCK);
+    return this.blocks.get(number)?.hits ?? null;
   }
 
   placeOf(id) {
@@ -61,17 +68,29 @@ export class Results {
     return -1;
   }
 
-  // Sees to it that the blocks of these places are there or on their way.
+  // Sees to it that the blocks of these places are there or on their way, before those that were needed earlier.
   need(from, to) {
-    for (let number = Math.floor(from / BLOCK); number <= Math.floor(to / BLOCK); number += 1) {
-      if (number * BLOCK < this.total && !this.blocks.has(number)) {
-        this.load(number).catch((error) => {
-          if (error.name === "AbortError") return;
-          this.blocks.delete(number);
-          this.error = error;
-          this.onChange(this);
-        });
-      }
+    const [first, last] = [from, Math.min(to, this.total - 1)].map((place) => Math.floor(place / BLOCK));
+    const missing = Array.from({ length: Math.max(0, last - first + 1) }, (_, place) => first + place).filter((number) => !this.blocks.has(number));
+    if (!missing.length) return;
+    this.waiting = [...missing, ...this.waiting.filter((number) => !missing.includes(number))].slice(0, Math.max(MOST_WAITING, missing.length));
+    this.loadWaiting();
+  }
+
+  loadWaiting() {
+    while (this.waiting.length && this.coming < MOST_AT_ONCE) {
+      const number = this.waiting.shift();
+      if (this.blocks.has(number)) continue;
+      this.coming += 1;
+      this.load(number).catch((error) => {
+        if (error.name === "AbortError") return;
+        this.blocks.delete(number);
+        this.error = error;
+        this.onChange(this);
+      }).finally(() => {
+        this.coming -= 1;
+        this.loadWaiting();
+      });
     }
   }
 

@@ -1,6 +1,7 @@
 // Searches that the person keeps in this browser.
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { asks, narrows, parse, write } from "./address.js";
+import { isOfThis } from "./libraries.js";
 import { icon } from "./parts.js";
 
 const SAVED = "xuntu-saved";
@@ -35,10 +36,11 @@ export class SavedSearches {
 
   panel() {
     const { app } = this, { words } = app, may = asks(app.address) || narrows(app.address);
-    if (!this.list.length && !may) return nothing;
+    const own = this.list.filter((one) => isOfThis(app, one.here));
+    if (!own.length && !may) return nothing;
     const isKept = this.list.some((one) => one.here === this.here);
     return html`<details class="group" open><summary>${words.say("saved_searches")}${icon("chevron-down")}</summary><ul role="list">
-      ${this.list.map((one) => html`<li class="kept"><a class="value" href=${one.here} @click=${app.following(() => app.go({ ...parse(one.here), lang: app.address.lang }, { setsBox: true }))}>${icon("star")}<span class="label" title=${one.name}>${one.name}</span></a>
+      ${own.map((one) => html`<li class="kept"><a class="value" href=${one.here} @click=${app.following(() => app.go({ ...parse(one.here), lang: app.address.lang }, { setsBox: true }))}>${icon("star")}<span class="label" title=${one.name}>${one.name}</span></a>
         <button type="button" class="round" aria-label=${words.say("remove", { what: one.name })} title=${words.say("remove", { what: one.name })} @click=${() => this.keep(this.list.filter((other) => other !== one))}>${icon("x")}</button></li>`)}</ul>
       ${may && !isKept ? html`<button type="button" class="all" @click=${() => this.save()}>${words.say("save_search")}</button>` : nothing}</details>`;
   }

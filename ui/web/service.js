@@ -21,12 +21,12 @@ const wait = (ms, signal) => new Promise((resolve, reject) => {
 });
 
 export class Service {
-  constructor(base, { lang, onConnection }) {
-    Object.assign(this, { base, lang, onConnection, away: false, answers: new Map(), build: "", facts: FACTS });
+  constructor(base, { lang, library, onConnection }) {
+    Object.assign(this, { base, lang, library, onConnection, away: false, answers: new Map(), build: "", facts: FACTS });
   }
 
   url(path) {
-    return `${this.base}api/v1/${path}`;
+    return `${this.base}api/v1/${this.library && path !== "libraries" ? `libraries/${this.library}/` : ""}${path}`;
   }
 
   // The small picture of a hit. Its address changes with its content, so that the browser never asks twice.

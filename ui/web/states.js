@@ -106,6 +106,7 @@ export function banner(app) {
     return html`<div class="banner loud" role="alert">${icon("triangle-alert")}<span>${app.complaint}</span>
       <button type="button" class="round" aria-label=${words.say("close")} @click=${() => app.complain("")}>${icon("x")}</button></div>`;
   }
-  if (app.service.away || app.lost) return html`<div class="banner" role="status">${icon("wifi-off")}<span>${words.say("away")}</span></div>`;
+  // That the service is away, the widgets of the library say themselves.
+  if (app.lost || (app.service.away && app.page === "search")) return html`<div class="banner" role="status">${icon("wifi-off")}<span>${words.say("away")}</span></div>`;
   return app.told ? html`<div class="banner told" role="status">${icon("check")}<span>${app.told}</span></div>` : nothing;
 }

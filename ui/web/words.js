@@ -7,6 +7,13 @@ export class Words {
     this.locale = LOCALES[lang] ?? lang;
     this.sentences = sentences;
     this.plurals = new Intl.PluralRules(this.locale);
+    this.formats = new Map(); // making one takes longer than all else that is done for a tile
+  }
+
+  format(Kind, options = {}) {
+    const key = `${Kind.name} ${JSON.stringify(options)}`;
+    if (!this.formats.has(key)) this.formats.set(key, new Kind(this.locale, options));
+    return this.formats.get(key);
   }
 
   // A sentence by its name, with its braces filled in; of one in several forms, that of the number `n`.
@@ -25,11 +32,11 @@ export class Words {
   }
 
   number(value) {
-    return new Intl.NumberFormat(this.locale).format(value);
+    return this.format(Intl.NumberFormat).format(value);
   }
 
   percent(share) {
-    return new Intl.NumberFormat(this.locale, { style: "percent" }).format(share);
+    return this.format(Intl.NumberFormat, { style: "percent" }).format(share);
   }
 
   size(bytes) {
@@ -37,7 +44,7 @@ export class Words {
     let [value, place] = [bytes, 0];
     while (value >= 999.5 && place < units.length - 1) [value, place] = [value / 1000, place + 1];
     const maximumFractionDigits = place && value < 10 ? 1 : 0;
-    return new Intl.NumberFormat(this.locale, { style: "unit", unit: units[place], unitDisplay: "short", maximumFractionDigits }).format(value);
+    return this.format(Intl.NumberFormat, { style: "unit", unit: units[place], unitDisplay: "short", maximumFractionDigits }).format(value);
   }
 
   // A day or a moment in ISO 8601. With a zone it is told in the reader's; without it is a camera's clock, and stays.
@@ -48,7 +55,7 @@ export class Words {
     const zoned = hour && /(Z|[+-]\d\d:?\d\d)$/.test(iso);
     const at = zoned ? new Date(iso) : new Date(+year, month - 1, +day, hour ?? 0, minute ?? 0);
     const dated = { year: "numeric", month: this.lang === "zh" ? "long" : "short", day: "numeric" };
-    return new Intl.DateTimeFormat(this.locale, hour ? { ...dated, hour: "2-digit", minute: "2-digit", hourCycle: "h23" } : dated).format(at);
+    return this.format(Intl.DateTimeFormat, hour ? { ...dated, hour: "2-digit", minute: "2-digit", hourCycle: "h23" } : dated).format(at);
   }
 
   // "2019-05" or "2019" as a reader writes it.
@@ -56,12 +63,12 @@ export class Words {
     const [year, month] = value.split("-").map(Number);
     if (!year) return value;
     const style = month ? { year: "numeric", month: "long" } : { year: "numeric" };
-    return new Intl.DateTimeFormat(this.locale, style).format(new Date(year, (month || 1) - 1, 1));
+    return this.format(Intl.DateTimeFormat, style).format(new Date(year, (month || 1) - 1, 1));
   }
 
   ago(iso, now = Date.now()) {
     const minutes = Math.round((new Date(iso) - now) / 60_000);
-    const told = new Intl.RelativeTimeFormat(this.locale, { numeric: "auto" });
+    const told = this.format(Intl.RelativeTimeFormat, { numeric: "auto" });
     if (minutes > -60) return told.format(Math.min(0, minutes), "minute");
     if (minutes > -60 * 24) return told.format(Math.round(minutes / 60), "hour");
     if (minutes > -60 * 24 * 30) return told.format(Math.round(minutes / 60 / 24), "day");

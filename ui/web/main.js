@@ -32,13 +32,13 @@ async function start(data) {
   const app = new App(host, root, {
     ...data, labels: Object.fromEntries(labels),
     pageOf: (path) => (path.replace(/\/$/, "").endsWith("/library") ? "library" : "search"),
-    onPage: (page, told) => tell("turn", { page, ...told }),
-    onSpeak: (lang) => tell("lang", lang),
+    onPage: (page, told) => toScript("turn", { page, ...told }),
+    onSpeak: (lang) => toScript("lang", lang),
   });
   return app;
 }
 
-function tell(name, value) {
+function toScript(name, value) {
   if (newest) newest.setTriggerValue(name, value);
   else {
     waiting.set(name, value);
@@ -71,7 +71,7 @@ export async function mount(component) {
   const app = await (started ??= start(component.data));
   if (isFirst) {
     followConnection(app);
-    waiting.forEach((value, name) => tell(name, value));
+    waiting.forEach((value, name) => toScript(name, value));
     waiting.clear();
   }
   const { page } = component.data;

@@ -190,6 +190,7 @@ export class Picture {
     }
     this.app.opening.turned(hit);
     this.reading.follow();
+    this.app.boards.need([hit.id]);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.learn(hit), this.details.has(hit.id) ? 0 : SETTLE_MS);
   }

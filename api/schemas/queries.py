@@ -13,8 +13,8 @@ MAX_DEPTH = 8
 MAX_COUNTED = 10_000  # hits
 
 TYPED = (
-    "What is in the picture, in Chinese or English. `2:word` counts twice, `-word` is away from it, `-0.5:word` by "
-    'half; a phrase stands in quotation marks: `-"red car"`'
+    "What is in the picture, in Chinese or English. `2:word` counts twice, `-word` is away from it as `-0.5:word` "
+    'is, `-1:word` twice as far; a phrase stands in quotation marks: `-"red car"`'
 )
 
 Date = Annotated[str, Field(max_length=40)]

@@ -58,23 +58,24 @@ def test_what_is_no_sign_and_no_weight_stays(text):
         ("", []),
         (" \n　", []),
         ("雪山", [("雪山", 1)]),
-        ('雪山 2:湖 -人 -0.5:"red car"', [("雪山", 1), ("湖", 2), ("人", -1), ("red car", -0.5)]),
-        ("雪山　－人", [("雪山", 1), ("人", -1)]),
-        ("雪山 −人 –车 ﹣狗", [("雪山", 1), ("人", -1), ("车", -1), ("狗", -1)]),
+        ('雪山 2:湖 -人 -0.5:"red car"', [("雪山", 1), ("湖", 2), ("人", -0.5), ("red car", -0.5)]),
+        ("雪山　－人", [("雪山", 1), ("人", -0.5)]),
+        ("雪山 −人 –车 ﹣狗", [("雪山", 1), ("人", -0.5), ("车", -0.5), ("狗", -0.5)]),
         ("２：雪山 －０．５：人", [("雪山", 2), ("人", -0.5)]),
-        ("2:“雪 山” -「红色 汽车」 -『a b』", [("雪 山", 2), ("红色 汽车", -1), ("a b", -1)]),
-        ("-“red car” ＋猫", [("red car", -1), ("猫", 1)]),
-        ("-“红色 汽车”雪山", [("雪山", 1), ("红色 汽车", -1)]),
+        ("2:“雪 山” -「红色 汽车」 -『a b』", [("雪 山", 2), ("红色 汽车", -0.5), ("a b", -0.5)]),
+        ("-“red car” ＋猫", [("red car", -0.5), ("猫", 1)]),
+        ("-“红色 汽车”雪山", [("雪山", 1), ("红色 汽车", -0.5)]),
         ("雪山-“红色 汽车”", [("雪山-“红色 汽车”", 1)]),
-        ('-写着"出口 左"的牌子 墙', [("墙", 1), ('写着"出口 左"的牌子', -1)]),
-        ("a  cup -dog of  coffee 2:hot in a mug", [("a  cup of  coffee in a mug", 1), ("dog", -1), ("hot", 2)]),
+        ('-写着"出口 左"的牌子 墙', [("墙", 1), ('写着"出口 左"的牌子', -0.5)]),
+        ("a  cup -dog of  coffee 2:hot in a mug", [("a  cup of  coffee in a mug", 1), ("dog", -0.5), ("hot", 2)]),
         ("2:雪山下的湖 边", [("边", 1), ("雪山下的湖", 2)]),
-        ("-people -cars", [("people", -1), ("cars", -1)]),
-        ('-"2024" -16:9 -3d', [("2024", -1), ("16:9", -1), ("3d", -1)]),
-        ('-"?"', [("?", -1)]),
+        ("-people -cars", [("people", -0.5), ("cars", -0.5)]),
+        ('-"2024" -16:9 -3d', [("2024", -0.5), ("16:9", -0.5), ("3d", -0.5)]),
+        ('-"?"', [("?", -0.5)]),
+        ("-1:猫 -2:狗", [("猫", -1), ("狗", -2)]),
         ("10:猫 0.25:狗", [("猫", 10), ("狗", 0.25)]),
         ("11:猫", [("猫", 11)]),  # which a clause refuses
-        ('-"a"-b', [("-b", 1), ("a", -1)]),
+        ('-"a"-b', [("-b", 1), ("a", -0.5)]),
     ],
 )
 def test_signs_and_weights_of_words_and_phrases(text, terms):
@@ -122,9 +123,9 @@ def test_what_is_written_is_read_again(terms):
 
 
 def test_people_would_write_it_so():
-    text = '雪山 下 2:湖 -人 -0.5:"red car" -"2024" 1:猫'
+    text = '雪山 下 2:湖 -人 -1:"red car" -"2024" 1:猫'
     assert write_query_text(read_query_text(text)) == text
-    assert write_query_text([QueryTerm("-5 apples"), QueryTerm('5" disk', -1), QueryTerm("dog")]) == (
+    assert write_query_text([QueryTerm("-5 apples"), QueryTerm('5" disk', -0.5), QueryTerm("dog")]) == (
         '-5 apples -「5" disk」 1:dog'
     )
     everything = QueryTerm('a "b" 「c」 『d』', -1)  # cannot be quoted in any way
@@ -140,7 +141,7 @@ def test_a_command_line_of_words_is_read_as_the_same_typed_into_a_box(words):
 def test_a_word_of_a_command_line_is_a_term_as_a_whole():
     assert read_terms(["-red car", "2:雪山 -人", "snow -people"]) == [
         ("snow -people", 1),
-        ("red car", -1),
+        ("red car", -0.5),
         ("雪山 -人", 2),
     ]
     assert read_terms(['-0.5:"red car"', '发票 "No. 2044"']) == [('发票 "No. 2044"', 1), ("red car", -0.5)]

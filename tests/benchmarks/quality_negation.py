@@ -26,6 +26,7 @@ FIRST = 10  # hits that are looked at
 _LEAST_TOGETHER, _LEAST_APART, _LEAST_SHARE = 15, 20, 0.15
 _MEASURE = "precision@10"
 _ALONE, _LITERAL, _READ, _PROJECTED = "A alone", "words as they are", "negation read", "B projected out of A"
+_SIGNED = {f"A and {weight:g}:B": weight for weight in (-0.25, -0.5, -0.75, -1.0)}  # of which -0.5 is what `-B` means
 
 Shown = npt.NDArray[np.bool_]  # (pictures,)
 
@@ -84,6 +85,8 @@ def measure(shelf: Shelf) -> Table:
         way: {language: _search(engine, pairs, wanted, language, way) for language in NAMES}
         for way in (_ALONE, _LITERAL, _READ)
     }
+    for way, weight in _SIGNED.items():
+        samples[way] = {language: _sign(engine, pairs, wanted, language, weight) for language in NAMES}
     samples[_PROJECTED] = {language: _project(engine, pairs, wanted, language) for language in NAMES}
     rows = [
         (
@@ -124,6 +127,19 @@ def _search(
             text = a if way == _ALONE else phrase.format(a=a, b=b)
             hits = search(engine, Query(clauses=[Clause(text=text)], k=FIRST, literal=way == _LITERAL))
             shares.append(sum(right[place_of(hit.path)] for hit in hits or ()) / FIRST)
+    return Shares(_groups(pairs, language), np.array(shares))
+
+
+def _sign(
+    engine: SearchEngine, pairs: Sequence[tuple[Thing, Thing]], wanted: Sequence[Shown], language: str, weight: float
+) -> Shares:
+    """Return the same of A and B with a weight, as `A -B` asks; one answer stands for that to each phrase."""
+    shares = []
+    for (first, second), right in zip(pairs, wanted, strict=True):
+        clauses = [Clause(text=getattr(first, language)), Clause(text=getattr(second, language), weight=weight)]
+        hits = search(engine, Query(clauses=clauses, k=FIRST))
+        share = sum(right[place_of(hit.path)] for hit in hits or ()) / FIRST
+        shares += [share] * len(PHRASES[language])
     return Shares(_groups(pairs, language), np.array(shares))
 
 

@@ -176,3 +176,21 @@ def test_many_pictures_are_few_elements(at, depth):
         assert page.locator(".tile").count() < 200
     page.locator(".scroller").evaluate("(one) => { one.scrollTop = one.scrollHeight; }")
     expect(page.locator(".tile[data-place='9999']")).to_be_visible()
+
+    # A box goes as far as one scrolls, over what was never in the document.
+    scroller = page.locator(".scroller")
+    scroller.evaluate("(one) => { one.scrollTop = 0; }")
+    first = page.locator(".tile[data-place='0']").bounding_box()
+    page.mouse.move(first["x"] - 8, first["y"] - 6)
+    page.mouse.down()
+    page.mouse.move(first["x"] + 200, first["y"] + 20)
+    expect(page.locator(".actions > b")).to_have_text("1 selected")
+    scroller.evaluate("(one) => { one.scrollTop = 12_000; }")
+    page.mouse.move(1270, 500)
+    page.mouse.up()
+    page.wait_for_function("""() => {
+        const { shadowRoot } = document.querySelector("xuntu-page");
+        const picked = [...shadowRoot.querySelectorAll(".tile.picked")].map((one) => Number(one.dataset.place));
+        const said = parseInt(shadowRoot.querySelector(".actions > b").textContent.replace(",", ""));
+        return said > 100 && said === Math.max(...picked) + 1;
+    }""")

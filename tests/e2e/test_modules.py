@@ -54,10 +54,56 @@ def test_an_address_becomes_a_search(ask):
 
 @pytest.mark.parametrize(
     "rubbish",
-    ["?like=abc&less=-3&like=1@2&like=5*x&up=../../etc&width=wide&id=one&t=soon&shape=round&match=maybe&f=camera", "?"],
+    [
+        (
+            "?like=abc&less=-3&like=1@2&like=5*x&like=5*0&like=5*-2"
+            "&up=../../etc&width=wide&id=one&t=soon&shape=round&match=maybe&f=camera"
+        ),
+        "?",
+    ],
 )
 def test_rubbish_in_an_address_is_left_out(ask, rubbish):
     assert ask("address.js", "m.parse(value)", rubbish) == ask("address.js", "m.BLANK")
+
+
+def clause(source, at, text, weight=1, negation=None):
+    return {"source": source, "at": at, "text": text, "weight": weight, "negation": negation}
+
+
+APART = (
+    "湖 -人 蓝天 2:雪山",
+    [clause(0, [0, 7], "湖 蓝天"), clause(1, [2, 4], "人", -0.5), clause(2, [8, 12], "雪山", 2)],
+)
+NEGATED = (
+    'a lake without people in 2023 -"red car"',
+    [
+        clause(0, [0, 29], "a lake in 2023"),
+        clause(0, [0, 29], "people", -0.5, {"words": "without people"}),
+        clause(1, [30, 40], "red car", -0.5),
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "place", "weight", "expected"),
+    [
+        (APART, 0, 2, '2:"湖 蓝天" -人 2:雪山'),
+        (APART, 0, 0, "-人 2:雪山"),
+        (APART, 1, -2, "湖 -2:人 蓝天 2:雪山"),
+        (APART, 1, -1, "湖 -1:人 蓝天 2:雪山"),
+        (APART, 1, 0, "湖 蓝天 2:雪山"),
+        (APART, 2, 1, "湖 -人 蓝天 +雪山"),
+        (NEGATED, 0, 2, '2:"a lake without people in 2023" -"red car"'),
+        (NEGATED, 0, 0, '-"red car"'),
+        (NEGATED, 1, -3, 'a lake in 2023 -3:people -"red car"'),
+        (NEGATED, 2, -3, 'a lake without people in 2023 -3:"red car"'),
+    ],
+)
+def test_one_term_of_a_text_is_changed_and_the_rest_stays_as_it_was_typed(ask, asked, place, weight, expected):
+    code = (
+        "(() => { const terms = new m.Terms(...value[0]); return terms.weighed(terms.list[value[1]], value[2]).q; })()"
+    )
+    assert ask("terms.js", code, [asked, place, weight]) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,6 +115,9 @@ def test_rubbish_in_an_address_is_left_out(ask, rubbish):
         ("w.moment('2024-05-03')", "2024年5月3日", "3 May 2024"),
         ("w.moment('long ago')", "long ago", "long ago"),
         ("w.month('2019-05')", "2019年5月", "May 2019"),
+        ("w.place('崇文 Chongwen, 北京 Beijing, 中国 China')", "崇文 · 北京 · 中国", "Chongwen, Beijing, China"),
+        ("w.place('Springfield, 美国 United States')", "Springfield · 美国", "Springfield, United States"),
+        ("w.place('杭州')", "杭州", "杭州"),
         ("w.say('picture_count', { n: 1 })", "1 张图片", "1 picture"),
         ("w.say('picture_count', { n: 2561 })", "2,561 张图片", "2,561 pictures"),
         ("w.ago('2024-05-03T14:00:00Z', Date.parse('2024-05-03T17:00:00Z'))", "3小时前", "3 hours ago"),

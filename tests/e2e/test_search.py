@@ -67,6 +67,53 @@ def test_typed_words_become_chips_with_weights_and_a_chip_can_go(at):
     assert asked(page)["q"] == ["2:雪山"]
 
 
+def test_a_weight_is_dragged_and_one_search_follows(at):
+    page = at("?q=snow+-people&lang=en")
+    state(page, "results", "nearest")
+    sent = []
+    page.on("request", lambda one: one.url.endswith("/v1/search") and sent.append(one.post_data_json.get("q")))
+
+    def drag(place, by, *, drops=True):
+        seen = page.locator(".chip .weight").nth(place).bounding_box()
+        x, y = seen["x"] + seen["width"] / 2, seen["y"] + seen["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for step in (0.3, 0.6, 1):
+            page.mouse.move(x + by * step, y)
+        if drops:
+            page.mouse.up()
+
+    drag(0, 54, drops=False)
+    expect(page.locator(".chip .weight").first).to_have_text("×2.5")
+    assert sent == []
+    page.mouse.up()
+    expect(page.get_by_role("combobox")).to_have_value("2.5:snow -people")
+    state(page, "results", "nearest")
+    assert sent == ["2.5:snow -people"]
+    drag(0, -9000)
+    expect(page.get_by_role("combobox")).to_have_value("-10:snow -people")
+    expect(page.locator(".chip.away")).to_have_count(2)
+    state(page, "results", "nearest", "nothing")
+
+
+def test_a_weight_moves_by_keys_and_what_is_unsent_is_taken_along(at):
+    page = at("?q=snow+-people&lang=en")
+    state(page, "results", "nearest")
+    weight = page.get_by_role("slider", name="Weight of snow")
+    weight.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    expect(weight).to_have_text("×1.6")
+    expect(page.get_by_role("combobox")).to_have_value("1.6:snow -people")
+    state(page, "results", "nearest")
+    expect(page.get_by_role("slider", name="Weight of snow")).to_be_focused()
+    page.get_by_role("combobox").fill("1.6:snow -people lake")
+    page.get_by_role("button", name="Remove people").click()
+    expect(page.get_by_role("combobox")).to_have_value("1.6:snow lake")
+    state(page, "results", "nearest")
+    expect(page.locator(".chip .words")).to_have_text(["lake", "snow"])
+
+
 def test_negation_in_words_is_a_chip_that_is_undone_with_a_click(at, depth):
     page = at("?q=a+lake+without+people&lang=en")
     expect(page.locator(".chip.away .words")).to_have_text(["without people"])
@@ -122,6 +169,27 @@ def test_nothing_typed_is_lost_while_a_search_runs_and_a_filter_takes_it_along(a
     state(page, "results", "nearest")
     assert asked(page)["q"] == ["dog running on grass"]
     assert asked(page)["shape"] == ["landscape"]
+
+
+def test_chips_that_are_changed_while_a_search_runs_all_count(at):
+    page = at("?q=snow+-people&lang=en")
+    state(page, "results", "nearest")
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/api/v1/search", hold)
+    page.locator(".chip .weight").nth(0).click()
+    expect(page.locator(".chip .weight").nth(0)).to_have_text("×2")
+    page.locator(".chip .weight").nth(1).click()
+    expect(page.locator(".chip .weight").nth(1)).to_have_text("×1")
+    for route in held:
+        route.continue_()
+    page.unroute("**/api/v1/search")
+    state(page, "results", "nearest")
+    expect(page.get_by_role("combobox")).to_have_value("2:snow -1:people")
+    expect(page.locator(".chip .words")).to_have_text(["snow", "people"])
 
 
 def test_an_input_method_is_left_alone_until_it_is_done(at, depth):
@@ -213,6 +281,25 @@ def test_what_the_library_has_is_suggested_as_one_types(at, depth):
     expect(page.get_by_role("combobox")).to_have_value("espres")
 
 
+def test_many_chips_leave_room_for_pictures_on_a_phone(at, depth):
+    page = at("?q=coffee+-cat+-dog+-car+-people&shape=landscape&lang=en", width=390, height=844, has_touch=True)
+    state(page, "results", "nearest", "nothing")
+    expect(page.locator(".chip")).to_have_count(6)
+    assert page.locator(".sticky").evaluate("(one) => one.offsetHeight") < 200
+    page.get_by_role("button", name="Remove Landscape").click()  # which is brought into view
+    expect(page.locator(".chip")).to_have_count(5)
+
+
+def test_a_suggestion_that_stands_behind_a_minus_stays_behind_it(at):
+    page = at("?lang=en")
+    state(page, "library")
+    page.get_by_role("combobox").press_sequentially("cat -coff")
+    page.get_by_role("option", name="coffee").first.click()
+    expect(page.get_by_role("combobox")).to_have_value("cat -coffee")
+    state(page, "results", "nearest")
+    expect(page.locator(".chip.away .words")).to_have_text(["coffee"])
+
+
 def test_the_switch_changes_every_word_and_the_link_keeps_it(at):
     page = at("?q=coffee", locale="en-GB")
     state(page, "results", "nearest")
@@ -251,6 +338,66 @@ def test_a_picture_that_is_dropped_or_pasted_is_kept_over_reload_and_in_another_
     state(other, "results", "nearest")
     expect(other.locator(".tile").first).to_be_visible()
     assert ids(other)[:3] == found[:3]
+
+
+def let_go(page, *, x, pictures=0, html="", address="", deed="drop"):
+    """Let go of pictures of one pixel each, or of what a browser makes of a drag out of a page."""
+    page.evaluate(
+        """([deed, x, pictures, html, address]) => {
+            const data = new DataTransfer();
+            for (let number = 0; number < pictures; number += 1) {
+                const canvas = Object.assign(document.createElement("canvas"), { width: 4, height: 4 });
+                canvas.getContext("2d").fillStyle = ["red", "green", "blue"][number];
+                canvas.getContext("2d").fillRect(0, 0, 4, 4);
+                const content = Uint8Array.from(atob(canvas.toDataURL().split(",")[1]), (one) => one.charCodeAt(0));
+                data.items.add(new File([content], `${number}.png`, { type: "image/png" }));
+            }
+            if (html) data.setData("text/html", html);
+            if (address) data.setData("text/uri-list", address);
+            const goes = { bubbles: true, cancelable: true, composed: true, clientX: x, clientY: 400 };
+            document.querySelector("xuntu-page").dispatchEvent(new DragEvent(deed, { ...goes, dataTransfer: data }));
+        }""",
+        [deed, x, pictures, html, address],
+    )
+
+
+def test_several_pictures_are_asked_with_at_once_and_others_join_or_replace_them(at):
+    page = at("?lang=en")
+    state(page, "library")
+    page.locator(".tile a.shot").first.evaluate(
+        "(one) => one.dispatchEvent(new DragEvent('dragstart', { bubbles: true, composed: true,"
+        " dataTransfer: new DataTransfer() }))"
+    )  # of which no end is told, where the picture is gone from the list by then
+    page.locator(".status").click()
+    let_go(page, x=900, pictures=2)
+    expect(page.locator(".chip.has-picture")).to_have_count(2)
+    assert len(asked(page)["up"]) == 2
+    state(page, "results", "nearest")
+    let_go(page, x=900, pictures=1, deed="dragover")
+    expect(page.locator(".drop .here")).to_have_text("Add it to the search")
+    link = page.locator(".tile a.shot").first.evaluate("(one) => new URL(one.href).searchParams.get('id')")
+    whole = page.evaluate("(id) => new URL(`api/v1/images/${id}/file`, location.origin).href", link)
+    let_go(
+        page,
+        x=900,
+        html=f'<a href="https://elsewhere.test/"><img src="{whole}"></a>',
+        address="https://elsewhere.test/",
+    )
+    expect(page.locator(".chip.has-picture")).to_have_count(3)
+    assert asked(page)["like"] == [link]
+    expect(page.locator(".drop")).to_have_count(0)
+    state(page, "results", "nearest")
+    let_go(page, x=100, pictures=1)
+    expect(page.locator(".chip.has-picture")).to_have_count(1)
+    assert "like" not in asked(page)
+    state(page, "results", "nearest")
+    page.locator(".chip.has-picture .weight").focus()
+    page.keyboard.press("PageDown")
+    page.keyboard.press("PageDown")
+    expect(page.locator(".chip.has-picture.away")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"up=sha256-\w+\*-0\.1"))
+    let_go(page, x=100, address="data:text/plain,none")
+    expect(page.get_by_role("alert")).to_contain_text("no picture")
 
 
 def test_a_file_that_is_no_picture_is_refused_in_words(at, depth):

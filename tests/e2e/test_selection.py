@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from urllib.parse import parse_qs, urlsplit
 
@@ -45,6 +46,49 @@ def test_pictures_are_selected_one_by_one_in_a_row_and_all_and_leave_as_a_zip(at
     expect(page.locator(".actions")).to_have_count(0)
 
 
+def test_a_designer_combines_a_picture_words_a_weight_and_a_colour_and_leaves_with_a_zip(at):
+    page = at("?lang=en")
+    listed(page)
+    example = page.locator(".tile").nth(5)
+    example.locator("a.shot").drag_to(page.get_by_role("combobox"))
+    expect(page.locator(".chip.has-picture")).to_have_count(1)
+    listed(page)
+    page.get_by_role("combobox").fill("a cup of coffee")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chip .words").first).to_have_text("a cup of coffee")
+    expect(page.locator(".chip")).to_have_count(2)
+    seen = page.locator(".chip.has-picture .weight").bounding_box()
+    page.mouse.move(seen["x"] + 10, seen["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(seen["x"] - 30, seen["y"] + 10, steps=4)
+    expect(page.locator(".chip.has-picture .weight")).to_have_text("×0.6")
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"like=\d+\*0\.6"))
+    listed(page)
+    page.get_by_role("button", name="Filters").click()
+    colours = page.locator(".swatch:not(:disabled)")
+    expect(colours.first).to_be_visible()
+    expect(page.locator(".panel .value .count").first).to_be_visible()
+    colours.first.click()
+    expect(page.locator(".chip.filter")).to_have_count(1)
+    listed(page)
+    asked = parse_qs(urlsplit(page.url).query)
+    assert asked["q"] == ["a cup of coffee"]
+    assert len(asked["colour"]) == len(asked["like"]) == 1
+    chosen = page.locator(".tile a.shot")
+    names = [chosen.nth(place).get_attribute("title").split("\n")[0] for place in (0, 1)]
+    for place in (0, 1):
+        chosen.nth(place).click(modifiers=["Control"])
+    with page.expect_download() as saved:
+        page.get_by_role("toolbar").get_by_role("button", name="Zip").click()
+    with zipfile.ZipFile(saved.value.path()) as archive:
+        assert archive.testzip() is None
+        table = list(csv.DictReader(io.StringIO(archive.read("pictures.csv").decode("utf-8-sig"))))
+        pictures = sorted(name for name in archive.namelist() if name != "pictures.csv")
+    assert sorted(row["path"] for row in table) == sorted(names)
+    assert [name.rpartition("/")[2] for name in pictures] == sorted(name.rpartition("/")[2] for name in names)
+
+
 def test_a_table_is_saved_and_the_search_goes_on_from_what_was_selected(at, depth):
     page = at("?lang=en")
     listed(page)
@@ -83,6 +127,48 @@ def test_a_board_is_made_filled_opened_renamed_and_deleted(at, depth):
     page.locator(".board-head summary", has_text="").last.click()
     page.locator(".board-head .menu button", has_text="Delete board").click()
     expect(page.locator("main[data-state=library]")).to_be_visible()
+
+
+def test_a_box_drawn_between_pictures_selects_what_it_touches_and_ctrl_adds(at):
+    page = at("?lang=en")
+    listed(page)
+    boxes = [page.locator(f".tile[data-place='{place}'] a.shot").bounding_box() for place in range(3)]
+    middle = boxes[1]["x"] + boxes[1]["width"] / 2
+    ground = boxes[0]["y"] + boxes[0]["height"] + 12
+
+    def draw(from_x, to_x, *, escapes=False):
+        page.mouse.move(from_x, ground)
+        page.mouse.down()
+        page.mouse.move(to_x, ground - 20)
+        page.mouse.move(to_x, boxes[0]["y"] + 40)
+        expect(page.locator(".marquee")).to_be_visible()
+        if escapes:
+            page.keyboard.press("Escape")
+        page.mouse.up()
+        expect(page.locator(".marquee")).to_have_count(0)
+
+    draw(boxes[0]["x"] + 5, middle)
+    count(page, 2)
+    draw(middle, middle + 5)
+    count(page, 1)
+    page.keyboard.down("Control")
+    draw(boxes[2]["x"] + 20, boxes[2]["x"] + 30)
+    count(page, 2)
+    page.keyboard.up("Control")
+    draw(boxes[0]["x"] + 5, boxes[2]["x"] + 20, escapes=True)
+    count(page, 2)
+    page.mouse.click(boxes[0]["x"] + 5, ground)
+    count(page, 2)
+    page.locator(".tile[data-place='0'] a.shot").evaluate(
+        "(one) => one.addEventListener('dragstart', () => { one.dataset.dragged = 'yes'; })"
+    )
+    page.mouse.move(boxes[0]["x"] + 20, boxes[0]["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(boxes[0]["x"] + 40, boxes[0]["y"] + 40)
+    page.mouse.move(boxes[0]["x"] + 90, boxes[0]["y"] + 90)
+    expect(page.locator(".tile[data-place='0'] a.shot")).to_have_attribute("data-dragged", "yes")
+    page.mouse.up()
+    count(page, 2)
 
 
 def test_a_favourite_is_marked_and_stays(at, depth):
@@ -134,6 +220,10 @@ def test_a_finger_that_stays_selects_and_a_swipe_turns(at, depth):
         one.dispatchEvent(new PointerEvent("pointerdown", at));
     }""")
     count(page, 1)
+    ends = page.locator(".actions button, .actions summary").evaluate_all(
+        "all => all.filter((one) => one.offsetParent).map((one) => one.getBoundingClientRect().right)"
+    )
+    assert max(ends) <= 390
     page.get_by_role("button", name="Select none").click()
     page.locator(".tile a.shot").nth(1).tap()
     expect(page.get_by_role("dialog", name="Picture")).to_be_visible()

@@ -4,11 +4,11 @@
 //   ?q=雪山+-人&like=12&like=9@120,80,300,200*2&less=7&up=sha256-…&colour=blue&f=camera=X100V&sort=-taken&id=31&t=83.4
 //
 // The text is kept as it was typed; the service reads it. What stands after an @ is a part of a picture: from the left,
-// from the top, width, height, in pixels of the upright one. What stands after a * is a weight.
+// from the top, width, height, in pixels of the upright one. What stands after a * is a weight;
+// that of an own picture may be negative.
 
 const SHAPES = { landscape: [1.05, null], portrait: [null, 0.95], square: [0.95, 1.05], panorama: [2, null] };
 const AWAY = 0.5; // a full step away from a picture moves too far from what was asked
-export const WEIGHTS = [0.5, 1, 2];
 export const SHAPE_NAMES = Object.keys(SHAPES);
 const LISTS = { formats: "format", colours: "colour" };
 const SINGLES = { q: "q", folder: "folder", shape: "shape", from: "from", to: "to", place: "place", kind: "kind", lang: "lang", board: "board", view: "view", bounds: "bounds", library: "library" };
@@ -31,7 +31,7 @@ export function dwell(library) {
   BLANK = Object.freeze({ ...BLANK, library });
 }
 
-const PICTURE = /^([^@*]+)(?:@(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9}))?(?:\*(\d{1,2}(?:\.\d{1,2})?))?$/;
+const PICTURE = /^([^@*]+)(?:@(\d{1,9}),(\d{1,9}),(\d{1,9}),(\d{1,9}))?(?:\*(-?\d{1,2}(?:\.\d{1,2})?))?$/;
 
 function readPicture(role, said) {
   const found = PICTURE.exec(said.trim());
@@ -40,7 +40,9 @@ function readPicture(role, said) {
   if (role === "up" ? !/^sha256-\w+$/.test(name) : !/^\d{1,18}$/.test(name)) return null;
   const crop = x === undefined ? null : { x: +x, y: +y, width: +width, height: +height };
   if (crop && !(crop.width && crop.height)) return null;
-  return { role, name, crop, weight: Math.min(10, Number(weight ?? (role === "less" ? AWAY : 1))) };
+  const counts = Number(weight ?? (role === "less" ? AWAY : 1));
+  if (!counts || (counts < 0 && role !== "up")) return null;
+  return { role, name, crop, weight: Math.max(-10, Math.min(10, counts)) };
 }
 
 function writePicture({ role, name, crop, weight }) {

@@ -5,12 +5,14 @@ import { BLANK, asks, but, dwell, listed, parse, withPicture, write } from "./ad
 import { header, row, searchBox } from "./bar.js";
 import { Boards } from "./boards.js";
 import { FacetCounts, panel } from "./facets.js";
+import { Given } from "./given.js";
 import { Grid } from "./grid.js";
 import { MapView } from "./mapview.js";
 import { Opening } from "./opening.js";
 import { Picture } from "./picture.js";
 import { Libraries } from "./libraries.js";
 import { Listing } from "./listing.js";
+import { Marquee } from "./marquee.js";
 import { SavedSearches } from "./saved.js";
 import { Selection } from "./selection.js";
 import { Service } from "./service.js";
@@ -19,8 +21,7 @@ import { Suggestions } from "./suggest.js";
 import { Theme } from "./theme.js";
 import { Timeline } from "./timeline.js";
 import { tourOf } from "./tour.js";
-import { icon } from "./parts.js";
-import { dragOut, give, listenForPictures } from "./uploads.js";
+import { Weights } from "./weights.js";
 import { Words } from "./words.js";
 
 const NARROW = "(max-width: 700px)";
@@ -46,13 +47,16 @@ export class App {
     this.grid = new Grid(this, this.scroller);
     this.boards = new Boards(this);
     this.facets = new FacetCounts(this);
+    this.given = new Given(this);
     this.map = new MapView(this);
+    this.marquee = new Marquee(this);
     this.picture = new Picture(this);
     this.opening = new Opening(this);
     this.saved = new SavedSearches(this);
     this.selection = new Selection(this);
     this.suggest = new Suggestions(this);
     this.timeline = new Timeline(this);
+    this.weights = new Weights(this);
     this.theme = new Theme(host, options, () => this.update());
     this.panelOpen = !this.narrow && localStorage.getItem("xuntu-panel") === "open";
     this.listen();
@@ -75,13 +79,6 @@ export class App {
     this.scroller.addEventListener("scroll", () => this.scrolled(), { passive: true });
     matchMedia(NARROW).addEventListener("change", () => this.update());
     document.addEventListener("keydown", (event) => this.onKey(event));
-    listenForPictures(document, {
-      shown: (held) => { this.held = held; this.update(); },
-      onPicture: (file) => this.give(file),
-      isOwn: () => this.dragsOwn || this.page !== "search",
-    });
-    this.host.addEventListener("dragstart", (event) => { this.dragsOwn = dragOut(this, event); });
-    this.host.addEventListener("dragend", () => { this.dragsOwn = false; });
   }
 
   langOf(address) {
@@ -199,6 +196,7 @@ export class App {
 
   // The names of pictures that are asked with.
   async learnAsked() {
+    this.facets.learn();
     const ids = this.address.pictures.filter((one) => one.role !== "up").map((one) => Number(one.name)).filter((id) => !this.details.has(id));
     await Promise.all(ids.map(async (id) => {
       const detail = await this.service.ask(`images/${id}`, { keep: true }).catch(() => null);
@@ -236,22 +234,6 @@ export class App {
   pickHit(hit) {
     this.selection.toggle(hit);
     this.picture.draw();
-  }
-
-  async give(file) {
-    if (!file) {
-      this.complain(this.words.say("drop_unreadable"));
-      return;
-    }
-    this.busy = true;
-    this.update();
-    try {
-      const name = await give(this.service, file);
-      this.go(but(this.typed(), { pictures: [{ role: "up", name, crop: null, weight: 1 }], sort: "" }));
-    } catch (error) {
-      this.busy = false;
-      this.complain(error.message in this.words.sentences ? this.words.say(error.message) : error.message);
-    }
   }
 
   // -- words -------------------------------------------------------------------------------------------------------
@@ -333,7 +315,8 @@ export class App {
     } else if (event.key.toLowerCase() === "a" && (event.ctrlKey || event.metaKey) && !typing && this.results?.length) {
       event.preventDefault();
       this.selection.all(this.results);
-    } else if (event.key === "Escape" && this.selection.size && !typing) this.selection.clear();
+    } else if (event.key === "Escape" && this.marquee.drag) this.marquee.cancel();
+    else if (event.key === "Escape" && this.selection.size && !typing) this.selection.clear();
   }
 
   inert(on) {
@@ -378,8 +361,9 @@ export class App {
       </div>`;
     render(html`<div class="progress" ?hidden=${!busy}></div>${header(this)}${shown}`, this.scroller);
     render(html`${this.scroller}${states.banner(this)}${page === "search" ? this.selection.view() : nothing}${page === "search" ? this.timeline.view() : nothing}
-      ${this.held ? html`<div class="drop"><div>${icon("image-plus")}<span>${this.words.say("drop_here")}</span></div></div>` : nothing}${tourOf(this)}`, this.body);
+      ${this.given.view()}${tourOf(this)}`, this.body);
     document.documentElement.lang = this.words.sentences.html_lang;
     this.map.follow();
+    this.weights.refocus(this.root);
   }
 }

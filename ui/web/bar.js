@@ -2,7 +2,7 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { live } from "./vendor/lit-html/directives/live.js";
 import { ref } from "./vendor/lit-html/directives/ref.js";
-import { BLANK, asks, but, narrows, WEIGHTS } from "./address.js";
+import { BLANK, asks, but, narrows } from "./address.js";
 import { SIZES } from "./grid.js";
 import { button, icon, mark, menu } from "./parts.js";
 import { chips } from "./chips.js";
@@ -40,7 +40,7 @@ export function searchBox(app) {
     app.submit();
     if (matchMedia("(hover: none)").matches) app.box.blur();
   };
-  return html`<form class="ask" role="search" @submit=${submit}>
+  return html`<form class="ask ${app.given.held === "more" ? "held" : ""}" role="search" @submit=${submit}>
     ${icon("search")}
     <input type="search" name="q" autocomplete="off" enterkeyhint="search" maxlength="500" spellcheck="false" ${ref(app.boxRef)}
       placeholder=${words.say(app.narrow ? "placeholder_short" : "placeholder")} aria-label=${words.say("search_label")} title=${words.say("query_help")}
@@ -48,8 +48,8 @@ export function searchBox(app) {
       aria-activedescendant=${app.suggest.chosen >= 0 ? `suggestion-${app.suggest.chosen}` : nothing}
       @input=${(event) => app.suggest.type(event)} @focus=${() => app.suggest.focus()} @blur=${() => app.suggest.close()}
       @keydown=${(event) => app.suggest.key(event)}>
-    <input type="file" accept="image/*,.heic,.heif,.avif,.tif,.tiff" class="hush" tabindex="-1" aria-hidden="true"
-      @change=${(event) => { app.give(event.target.files[0]); event.target.value = ""; }}>
+    <input type="file" multiple accept="image/*,.heic,.heif,.avif,.tif,.tiff" class="hush" tabindex="-1" aria-hidden="true"
+      @change=${(event) => { app.given.take([...event.target.files]); event.target.value = ""; }}>
     <button type="button" class="round" title=${`${words.say("add_picture")}. ${words.say("drop_hint")}`} aria-label=${words.say("add_picture")}
       @click=${(event) => event.currentTarget.previousElementSibling.click()}>${icon("image-plus")}</button>
     <button type="submit" class="submit" aria-label=${words.say("search")}><span>${words.say("search")}</span>${icon("search")}</button>
@@ -81,4 +81,4 @@ function clear(app) {
   return button(words.say("clear"), "x", () => app.go({ ...BLANK, lang: address.lang }, { clearsBox: true }), { kind: "plain" });
 }
 
-export const row = (app) => html`<div class="row"><div class="chips">${chips(app, WEIGHTS)}${app.narrow ? clear(app) : nothing}</div>${tools(app)}</div>`;
+export const row = (app) => html`<div class="row"><div class="chips">${chips(app)}${app.narrow ? clear(app) : nothing}</div>${tools(app)}</div>`;

@@ -3,43 +3,37 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { but } from "./address.js";
 import { icon } from "./parts.js";
 import { SWATCHES } from "./colours.js";
+import { Terms } from "./terms.js";
 import { fileName } from "./words.js";
-
-const factor = (weight) => `×${weight === 0.5 ? "½" : weight}`;
-
-function weights(app, current, all, set) {
-  return html`<button type="button" class="weight" title=${app.words.say("weight_hint")} aria-label=${app.words.say("weight", { weight: factor(current) })}
-    @click=${() => set(all[(all.indexOf(current) + 1) % all.length] ?? 1)}>${factor(current)}</button>`;
-}
 
 const remove = (app, label, to) => html`<button type="button" class="gone" title=${app.words.say("remove", { what: label })}
   aria-label=${app.words.say("remove", { what: label })} @click=${() => app.go(to(app.typed()))}>${icon("x")}</button>`;
 
-// The text of an address without a term of it, or with another in its place.
-const replaced = (q, [start, end], words) => [...q].slice(0, start).join("") + words + [...q].slice(end).join("");
-const tidy = (q) => q.split(/\s+/).join(" ").trim();
-
-function written(text, weight) {
-  const quoted = /\s/.test(text) ? `"${text}"` : text;
-  if (weight === 1) return text;
-  return weight < 0 ? `-${weight === -0.5 || weight === -1 ? "" : `${-weight}:`}${quoted}` : `${weight}:${quoted}`;
+// Another weight for a part of the text, 0 for none. What was typed and not sent yet is sent along.
+function reweigh(app, terms, term, weight) {
+  const next = terms.weighed(term, weight), typed = app.box.value.trim();
+  if (typed.startsWith(terms.q)) app.terms = next;
+  app.go(but(app.address, { q: terms.inTyped(typed, term, next) }), { setsBox: true });
 }
 
-function textChips(app, all) {
-  const { answer, address, words } = app;
-  return (answer?.clauses ?? []).filter((one) => one.text !== null && one.at).map((one) => {
-    const rewrite = (text) => app.go(but(address, { q: tidy(replaced(address.q, one.at, text)) }), { setsBox: true });
-    if (one.negation) {
-      return html`<span class="chip away">${icon("minus")}<span class="words">${words.say("without", { what: one.text })}</span>
-        <button type="button" class="gone" title=${words.say("read_literally")} aria-label=${words.say("read_literally")}
-          @click=${() => app.go(but(address, { literal: true }))}>${icon("x")}</button></span>`;
-    }
-    const told = (one.spans ?? []).filter((span) => span.kind !== "scene");
-    const away = one.weight < 0;
-    return html`<span class="chip ${away ? "away" : ""}">${away ? icon("minus") : nothing}<span class="words">${one.text}</span>
-      ${away ? nothing : weights(app, one.weight, all, (weight) => rewrite(written(one.text, weight)))}
-      <button type="button" class="gone" title=${words.say("remove", { what: one.text })} aria-label=${words.say("remove", { what: one.text })}
-        @click=${() => rewrite("")}>${icon("x")}</button></span>
+// The terms of what is shown; after a change, as they will be once it is answered.
+function termsOf(app) {
+  if (!app.results?.answer) return null;
+  if (app.termsOf !== app.results) Object.assign(app, { termsOf: app.results, terms: new Terms(app.results.address.q, app.answer.clauses) });
+  return app.terms;
+}
+
+function textChips(app) {
+  const { address, words } = app, terms = termsOf(app);
+  return (terms?.list ?? []).map((one) => {
+    const key = `text:${one.text}`, away = app.weights.of(key, one.weight) < 0;
+    const weights = app.weights.button(key, one.weight, (weight) => reweigh(app, terms, one, weight));
+    const label = one.negation ? words.say("read_literally") : words.say("remove", { what: one.text });
+    const gone = () => (one.negation ? app.go(but(app.typed(), { literal: true })) : reweigh(app, terms, one, 0));
+    const told = one.negation ? [] : (one.spans ?? []).filter((span) => span.kind !== "scene");
+    return html`<span class="chip ${away ? "away" : ""}">${away ? icon("minus") : nothing}<span class="words">${one.negation && away ? words.say("without", { what: one.text }) : one.text}</span>
+      ${weights}
+      <button type="button" class="gone" title=${label} aria-label=${label} @click=${gone}>${icon("x")}</button></span>
       ${told.map((span) => spanChip(app, span))}`;
   });
 }
@@ -55,17 +49,21 @@ function spanChip(app, span) {
       @click=${() => app.go(but(app.typed(), { plain: [...address.plain, span.said] }))}>${icon("x")}</button></span>`;
 }
 
-function pictureChip(app, one, all) {
+function pictureChip(app, one) {
   const { words, address } = app;
   const detail = one.role === "up" ? null : app.known(Number(one.name));
   const label = one.role === "up" ? words.say("your_picture") : detail ? fileName(detail.path) : `#${one.name}`;
   const name = one.crop ? words.say("part_of", { name: label }) : label;
   const src = one.role === "up" ? app.service.url(`uploads/${one.name}/thumbnail`) : app.service.url(`images/${one.name}/thumbnail?size=160&part=0`);
-  const set = (weight) => app.go(but(app.typed(), { pictures: address.pictures.map((other) => (other === one ? { ...one, weight } : other)) }));
-  return html`<span class="chip has-picture ${one.role === "less" ? "away" : ""}" title=${name}>
+  const own = one.role === "less" ? -one.weight : one.weight, key = `${one.role === "up" ? "up" : "like"}:${name}`, away = app.weights.of(key, own) < 0;
+  const set = (weight) => {
+    const changed = one.role === "up" ? { ...one, weight } : { ...one, role: weight < 0 ? "less" : "like", weight: Math.abs(weight) };
+    app.go(but(app.typed(), { pictures: address.pictures.map((other) => (other === one ? changed : other)) }));
+  };
+  return html`<span class="chip has-picture ${away ? "away" : ""}" title=${name}>
     ${one.crop && detail ? cutOut(src, one.crop, detail) : html`<img src=${src} alt="" @error=${(event) => event.target.classList.add("hidden")}>`}
-    ${icon(one.role === "less" ? "minus" : "plus")}<span class="words">${name}</span>
-    ${weights(app, one.weight, all, set)}
+    ${icon(away ? "minus" : "plus")}<span class="words">${name}</span>
+    ${app.weights.button(key, own, set)}
     ${remove(app, name, (typed) => but(typed, { pictures: typed.pictures.filter((other) => other.name !== one.name || other.role !== one.role || String(other.crop?.x) !== String(one.crop?.x)) }))}</span>`;
 }
 
@@ -81,28 +79,28 @@ function cutOut(src, crop, whole) {
 function conditionChips(app) {
   const { address, words } = app;
   const found = [];
-  const add = (label, changes, colour = null) => label && found.push({ label, changes, colour });
+  const add = (label, changes, more = {}) => label && found.push({ label, changes, ...more });
   add(address.board && words.say("in_board", { name: app.boards.nameOf(address.board) }), () => ({ board: "" }));
   add(address.bounds && words.say("on_map"), () => ({ bounds: "" }));
   add(address.folder, () => ({ folder: "" }));
   add(address.from && words.say("since", { day: words.moment(address.from) }), () => ({ from: "" }));
   add(address.to && words.say("until", { day: words.moment(address.to) }), () => ({ to: "" }));
-  add(address.place, () => ({ place: "" }));
+  add(words.place(address.place), () => ({ place: "" }));
   add(address.kind && words.name("media", address.kind), () => ({ kind: "" }));
   add(address.shape && words.name("shapes", address.shape), () => ({ shape: "" }));
   add(address.width && words.say("at_least", { n: address.width }), () => ({ width: 0 }));
   address.formats.forEach((one) => add(one.toUpperCase(), (typed) => ({ formats: typed.formats.filter((other) => other !== one) })));
-  address.colours.forEach((one) => add(words.name("colours", one), (typed) => ({ colours: typed.colours.filter((other) => other !== one) }), SWATCHES[one]));
-  address.fields.forEach(([name, value]) => add(app.facets.labelOf(name, value), (typed) => ({ fields: typed.fields.filter(([field, other]) => field !== name || other !== value) })));
+  address.colours.forEach((one) => add(words.name("colours", one), (typed) => ({ colours: typed.colours.filter((other) => other !== one) }), { colour: SWATCHES[one] }));
+  address.fields.forEach(([name, value]) => add(app.facets.labelOf(name, value), (typed) => ({ fields: typed.fields.filter(([field, other]) => field !== name || other !== value) }), { kind: app.facets.nameOf(name) }));
   add(address.hide_duplicates && words.say("hide_duplicates"), () => ({ hide_duplicates: false }));
   add(address.literal && words.say("literal"), () => ({ literal: false }));
   address.plain.forEach((one) => add(words.say("plain", { what: one }), (typed) => ({ plain: typed.plain.filter((other) => other !== one) })));
   add(address.min_relevance && words.say("sure", { n: Math.round(100 * address.min_relevance) }), () => ({ min_relevance: null }));
-  return found.map(({ label, changes, colour }) => html`<span class="chip filter">
-    ${colour ? html`<i class="dot" style="background:${colour}"></i>` : nothing}<span class="words">${label}</span>
+  return found.map(({ label, changes, colour, kind }) => html`<span class="chip filter">
+    ${kind ? html`<span class="kind">${kind}</span>` : nothing}${colour ? html`<i class="dot" style="background:${colour}"></i>` : nothing}<span class="words">${label}</span>
     ${remove(app, label, (typed) => but(typed, changes(typed)))}</span>`);
 }
 
-export function chips(app, all) {
-  return [...textChips(app, all), ...app.address.pictures.map((one) => pictureChip(app, one, all)), ...conditionChips(app)];
+export function chips(app) {
+  return [...textChips(app), ...app.address.pictures.map((one) => pictureChip(app, one)), ...conditionChips(app)];
 }

@@ -24,7 +24,7 @@ function dayOf(app, detail) {
 
 function placeOf(app, detail) {
   if (!detail.place) return detail.has_gps ? app.words.say("has_gps") : "";
-  return detail.place.split(", ").map((part, number) => html`${number ? ", " : ""}${leading(app, part, { place: part })}`);
+  return detail.place.split(", ").map((part, number) => html`${number ? app.words.between : ""}${leading(app, app.words.place(part), { place: part })}`);
 }
 
 function facts(app, detail) {
@@ -48,7 +48,7 @@ function facts(app, detail) {
 function reasons(picture, hit) {
   const { words } = picture.app;
   const when = (one) => (one.at == null ? nothing : html`<button type="button" class="link" aria-label=${words.say("play_from", { time: clock(one.at) })} @click=${() => picture.seek(one.at)}>${clock(one.at)}</button> `);
-  const said = (one) => (one.field === "picture" ? words.say("looks_like") : one.field === "kind" ? words.say("is_video") : one.field === "taken" ? words.moment(one.text) : one.text);
+  const said = (one) => (one.field === "picture" ? words.say("looks_like") : one.field === "kind" ? words.say("is_video") : one.field === "taken" ? words.moment(one.text) : one.field === "place" ? words.place(one.text) : one.text);
   return hit.reasons?.length ? html`<section class="reasons"><h3>${words.say("found_by")}</h3>
     <dl>${hit.reasons.map((one) => html`<dt>${words.name("found_in", one.field)}</dt><dd>${when(one)}${said(one)}</dd>`)}</dl></section>` : nothing;
 }
@@ -60,7 +60,7 @@ function palette(app, detail) {
     const label = `${words.name("colours", one.name)} ${words.percent(one.share)}`;
     const style = `flex-grow:${Math.max(0.02, one.share)};background:${one.hex}`;
     return one.name in SWATCHES
-      ? html`<a href=${app.hrefOf(but(app.address, { colours: [one.name] }))} style=${style} title=${label} aria-label=${label} @click=${app.following(() => app.go(but(app.address, { colours: [one.name] })))}></a>`
+      ? html`<a href=${app.hrefOf(but(app.address, { colours: [one.name] }))} style=${style} title=${label} aria-label=${label} @click=${app.following(() => app.go(but(app.typed(), { colours: [one.name] })))}></a>`
       : html`<span style=${style} title=${label}></span>`;
   })}</div>`;
 }
@@ -117,7 +117,7 @@ function folder(app, detail) {
   const path = detail.path.slice(0, detail.path.lastIndexOf("/") + 1);
   if (!path || path.startsWith("…")) return html`<p class="folder">${detail.root}</p>`;
   const to = but(app.address, { folder: path });
-  return html`<p class="folder"><a href=${app.hrefOf(to)} @click=${app.following(() => app.go(to))}>${icon("folder")}${path}</a></p>`;
+  return html`<p class="folder"><a href=${app.hrefOf(to)} @click=${app.following(() => app.go(but(app.typed(), { folder: path })))}>${icon("folder")}${path}</a></p>`;
 }
 
 export function details(picture) {

@@ -16,7 +16,23 @@ export class FacetCounts {
   }
 
   labelOf(name, value) {
-    return this.labels.get(`${name}=${value}`) ?? value;
+    return this.labels.get(`${this.app.words.lang} ${name}=${value}`) ?? value;
+  }
+
+  // What the fields that are asked for are called, and their fixed values, where nothing has been counted yet.
+  async learn() {
+    const { app } = this, { lang } = app.words;
+    if (!app.address.fields.some(([name]) => !this.labels.has(`${lang} ${name}`))) return;
+    const known = await app.service.ask("fields", { keep: true }).catch(() => null);
+    known?.fields.forEach((field) => {
+      this.labels.set(`${lang} ${field.name}`, field.label);
+      Object.entries(field.choices).forEach(([value, label]) => this.labels.set(`${lang} ${field.name}=${value}`, label));
+    });
+    if (known) app.update();
+  }
+
+  nameOf(field) {
+    return this.labels.get(`${this.app.words.lang} ${field}`) ?? "";
   }
 
   // Counts anew where the search or the open folder is another.
@@ -35,7 +51,7 @@ export class FacetCounts {
       const [counts, paths] = await Promise.all([count({}), count({ fields: ["path"] })]);
       if (this.key !== key) return;
       this.counts = { ...counts, facets: [...counts.facets, ...paths.facets] };
-      this.counts.facets.forEach((facet) => facet.values.forEach((one) => this.labels.set(`${facet.field}=${one.value}`, one.label)));
+      this.counts.facets.forEach((facet) => facet.values.forEach((one) => this.labels.set(`${app.words.lang} ${facet.field}=${one.value}`, one.label)));
     } catch (error) {
       if (this.key === key) this.key = "";
       this.counts ??= { facets: [], total: 0, counted: 0 };
@@ -160,7 +176,7 @@ export function panel(app) {
     <div class="top"><h2>${words.say("filters")}</h2><button type="button" class="round" aria-label=${words.say("close")} title=${words.say("close")} @click=${() => app.togglePanel()}>${icon("x")}</button></div>
     ${partly ? html`<p class="quiet">${words.say("counted", { n: counts.counted })}</p>` : nothing}
     ${app.boards.panel()}${app.saved.panel()}
-    ${dates(app)}${folders(app)}${single(app, "place", "place", words.say("place"))}
+    ${dates(app)}${folders(app)}${single(app, "place", "place", words.say("place"), (one) => words.place(one.label))}
     ${single(app, "kind", "kind", words.say("filter_kind"), (one) => words.name("media", one.value))}
     ${colours(app)}${others(app)}
     ${single(app, "format", "formats", words.say("filter_format"), (one) => one.value.toUpperCase())}

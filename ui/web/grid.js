@@ -101,22 +101,45 @@ export class Grid {
 
   // The first picture that is seen, and how far it is above the upper edge.
   anchor() {
-    if (!this.blocks.length || !this.scroller.scrollTop) return null;
     const top = this.scroller.scrollTop - this.offset();
-    const block = this.blockAt(top);
-    if (!block || top < 0) return null;
-    if (!block.boxes) return { place: block.from + Math.floor(block.count * Math.max(0, (top - block.top) / block.height)), away: 0 };
-    const place = block.boxes.findIndex((box) => block.top + box.top + box.height > top);
-    return place < 0 ? null : { place: block.from + place, away: block.top + block.boxes[place].top - top };
+    return !this.blocks.length || !this.scroller.scrollTop || top < 0 ? null : this.placeAt(top, null);
   }
 
-  restore({ place, away }) {
+  // The first picture that ends below a height, and how far below that it begins.
+  placeAt(top, otherwise = { place: Math.max(0, this.results.length - 1), away: 0 }) {
+    const block = this.blockAt(top);
+    if (!block.boxes) return { place: block.from + Math.floor(block.count * Math.max(0, (top - block.top) / block.height)), away: 0 };
+    const place = block.boxes.findIndex((box) => block.top + box.top + box.height > top);
+    if (place >= 0) return { place: block.from + place, away: block.top + block.boxes[place].top - top };
+    const last = this.boxOf(block.from + block.count - 1);
+    return otherwise && { place: block.from + block.count - 1, away: last.top - top };
+  }
+
+  topOf({ place, away }) {
+    return (this.boxOf(place)?.top ?? 0) - away;
+  }
+
+  restore(anchor) {
     if (!this.width) { // it is not in the window yet
-      this.sought = { place, away };
+      this.sought = anchor;
       return;
     }
-    const box = this.boxOf(place);
-    if (box) this.scroller.scrollTop = this.offset() + box.top - away;
+    if (this.boxOf(anchor.place)) this.scroller.scrollTop = this.offset() + this.topOf(anchor);
+  }
+
+  // The pictures that an area touches, as far as they are there; in the order of the list.
+  hitsIn({ left, right, top, bottom }) {
+    const within = this.blocks.filter((block) => block.boxes && block.top < bottom && block.top + block.height > top);
+    return within.flatMap((block) => block.boxes.flatMap((box, inside) => {
+      const touches = block.top + box.top < bottom && block.top + box.top + box.height > top && box.left < right && box.left + box.width > left;
+      return touches ? [this.results.at(block.from + inside)] : [];
+    }));
+  }
+
+  // The first and the last place of the blocks that an area reaches over.
+  spanOf({ top, bottom }) {
+    const [first, last] = [this.blockAt(top), this.blockAt(bottom)];
+    return [first.from, last.from + last.count - 1];
   }
 
   offset() {
@@ -201,7 +224,8 @@ export class Grid {
     const at = `transform:translate(${box.left}px,${top}px);width:${box.width}px;height:${box.height}px`;
     if (!hit) return html`<div class="ghost" style=${at} aria-hidden="true"></div>`;
     const { app } = this, { words } = app;
-    const said = hit.reasons.find((one) => !["name", "taken", "kind", "picture"].includes(one.field))?.text;
+    const reason = hit.reasons.find((one) => !["name", "taken", "kind", "picture"].includes(one.field));
+    const said = reason?.field === "place" ? words.place(reason.text) : reason?.text;
     const name = fileName(hit.path);
     const picked = app.selection.has(hit.id), loved = app.boards.isLoved(hit.id);
     const grade = this.results.asked ? gradeOf(words, hit) : "";

@@ -50,6 +50,7 @@ export class Opening {
       app.picture.details.set(id, detail);
       app.picture.show({ length: 1, at: () => hit }, 0);
     } catch (error) {
+      if (app.address.id !== id) return;
       app.complain(`${app.words.say("gone_title")}: ${error.message}`);
       this.leave();
     }

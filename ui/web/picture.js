@@ -316,6 +316,7 @@ export class Picture {
         <span class="count" aria-live="polite">${words.number(place + 1)} / ${words.number(this.list.length)}</span><span class="space"></span>
         ${hit ? html`${this.reading.switch()}
         ${button(words.say("select"), picked ? "circle-check" : "check", () => app.pickHit(hit), { iconOnly: true, pressed: picked })}
+        ${app.narrow && !this.panelOpen ? button(words.say("more_like"), "plus", () => app.more(hit), { iconOnly: true }) : nothing}
         ${app.boards.heart(hit.id)}
         ${button(words.say("download"), "download", () => takeOriginal(app, hit), { iconOnly: true })}
         ${button(words.say("about"), "info", () => this.togglePanel(), { iconOnly: true, pressed: this.panelOpen })}` : nothing}

@@ -104,13 +104,22 @@ export class Results {
     return answer;
   }
 
-  // All hits of these places, fetched where they are not there yet.
-  async all(most) {
-    const count = Math.min(this.length, most);
-    for (let place = 0; place < count; place += BLOCK) {
-      const number = Math.floor(place / BLOCK);
+  has(from, to) {
+    for (let place = from; place <= to; place += 1) if (!this.at(place)) return false;
+    return true;
+  }
+
+  // Resolves once all hits of these places are there.
+  async fetch(from, to) {
+    for (let number = Math.floor(from / BLOCK); number <= Math.floor(to / BLOCK) && number * BLOCK < this.total; number += 1) {
       if (!this.blocks.get(number)?.hits) await this.load(number);
     }
+  }
+
+  // All hits, or as many as may be, fetched where they are not there yet.
+  async all(most) {
+    const count = Math.min(this.length, most);
+    await this.fetch(0, count - 1);
     return Array.from({ length: count }, (_, place) => this.at(place)).filter(Boolean);
   }
 }

@@ -29,7 +29,7 @@ export class SavedSearches {
 
   save() {
     const { here } = this, address = parse(here);
-    const name = [address.q, address.pictures.length && this.app.words.say("pictures_n", { n: address.pictures.length }), address.folder, address.place, address.from.slice(0, 7),
+    const name = [address.q, address.pictures.length && this.app.words.say("pictures_n", { n: address.pictures.length }), address.folder, this.app.words.place(address.place), address.from.slice(0, 7),
       ...address.colours.map((one) => this.app.words.name("colours", one)), ...address.fields.map(([, value]) => value)].filter(Boolean).join(" · ");
     this.keep([{ name: name || this.app.words.say("search"), here }, ...this.list.filter((one) => one.here !== here)]);
   }

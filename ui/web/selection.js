@@ -3,7 +3,7 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { BLANK } from "./address.js";
 import { button, copyText, download, menu } from "./parts.js";
 
-const MOST = 10_000;
+export const MOST = 10_000;
 const MOST_CLAUSES = 16;
 const MOST_ON_SHEET = 200;
 
@@ -47,6 +47,28 @@ export class Selection {
       this.changed();
     } else this.toggle(results.at(place));
     this.last = place;
+  }
+
+  // Selects these and no others.
+  take(hits) {
+    if (hits.size === this.hits.size && [...hits.keys()].every((id) => this.hits.has(id))) return;
+    this.hits = hits;
+    this.changed();
+  }
+
+  // Sees to it that all hits from one place to another are there; says whether some were not.
+  async complete(results, [from, to]) {
+    if (results.has(from, to)) return false;
+    this.say("selecting");
+    try {
+      await results.fetch(from, to);
+      return true;
+    } catch (error) {
+      this.say("", {}, error.message);
+      return false;
+    } finally {
+      if (this.said === this.app.words.say("selecting")) this.say("", {}, "");
+    }
   }
 
   async all(results) {
@@ -110,17 +132,18 @@ export class Selection {
     if (!this.size) return nothing;
     const files = html`<ul class="list" role="list">
       ${[["zip", "save_zip"], ["csv", "save_csv"], ["json", "save_json"]].map(([format, name]) => html`<li><button type="button" @click=${() => this.save(format)}>${words.say(name)}</button></li>`)}
+      ${app.narrow ? html`<li><button type="button" @click=${() => this.copyPaths()}>${words.say("copy_paths")}</button></li>` : nothing}
       ${(this.size <= MOST_ON_SHEET ? [["sheet", "save_sheet"], ["pdf", "save_pdf"]] : []).map(([format, name]) => html`<li><button type="button" @click=${() => this.save(format)}>${words.say(name)}</button></li>`)}</ul>`;
     return html`<section class="action-bar" aria-label=${words.say("selection")}><div class="actions" role="toolbar" aria-label=${words.say("selection")}>
       <b aria-live="polite">${words.say("selected", { n: this.size })}</b>
       ${button(words.say("save_zip_short"), "file-archive", () => this.save("zip"), { kind: "main" })}
       ${menu(words.say("save_as"), "download", files, { iconOnly: app.narrow })}
-      ${button(words.say("copy_paths"), "clipboard", () => this.copyPaths(), { iconOnly: app.narrow })}
+      ${app.narrow ? nothing : button(words.say("copy_paths"), "clipboard", () => this.copyPaths())}
       ${button(words.say("search_like_these"), "search", () => this.searchLike(), { iconOnly: app.narrow })}
       ${app.boards.addButton(this.ids)}
       ${app.address.board ? button(words.say("take_from_board"), "minus", () => app.boards.remove(app.address.board, this.ids), { iconOnly: app.narrow }) : nothing}
       <span class="said" role="status">${this.said}</span>
-      ${app.results && this.size < app.results.length ? button(words.say("select_all"), "square-check", () => this.all(app.results), { kind: "plain", iconOnly: app.narrow }) : nothing}
+      ${app.results && this.size < app.results.length && !(app.narrow && app.address.board) ? button(words.say("select_all"), "square-check", () => this.all(app.results), { kind: "plain", iconOnly: app.narrow }) : nothing}
       ${button(words.say("select_none"), "x", () => this.clear(), { kind: "plain", iconOnly: true })}
     </div></section>`;
   }

@@ -2,6 +2,7 @@
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { but } from "./address.js";
 import { icon } from "./parts.js";
+import { AWAY, written } from "./terms.js";
 
 const RECENT = "xuntu-recent";
 const MOST_RECENT = 30;
@@ -96,10 +97,11 @@ export class Suggestions {
       app.submit();
       return;
     }
-    const rest = app.box.value.slice(0, app.box.value.length - this.word.length).trim();
-    const value = (/^\w+="?(.*?)"?$/.exec(one.where)?.[1] ?? one.text).replaceAll('\\"', '"');
-    app.box.value = rest;
-    app.go(but(app.address, { ...this.changes(one.field, value), q: one.field === "name" ? `${rest} ${one.text}`.trim() : rest }), { setsBox: true });
+    const before = app.box.value.slice(0, app.box.value.length - this.word.length), rest = before.trim();
+    const value = (/^\w+="(.*)"$/.exec(one.where)?.[1] ?? one.text).replaceAll('""', '"');
+    const away = /(?:^|\s)[-−－]$/.test(before) ? written(one.field === "place" ? app.words.place(one.text) : one.text, AWAY) : null; // a minus is for words
+    const q = away ? rest.slice(0, -1) + away : one.field === "name" ? `${rest} ${one.text}`.trim() : rest;
+    app.go(but(app.typed(), { ...(away ? {} : this.changes(one.field, value)), q, literal: false, plain: [] }), { setsBox: true });
   }
 
   // What of an address a suggestion stands for.
@@ -117,7 +119,7 @@ export class Suggestions {
     return html`<ul id="suggestions" class="suggestions" role="listbox" aria-label=${words.say("suggestions")}>
       ${this.found.map((one, place) => html`<li role="option" id=${`suggestion-${place}`} aria-selected=${String(place === this.chosen)}
         @mousedown=${(event) => { event.preventDefault(); this.take(one); }}>
-        ${icon(one.recent ? "history" : ICONS[one.field] ?? "tag")}<span class="text">${one.text}</span>
+        ${icon(one.recent ? "history" : ICONS[one.field] ?? "tag")}<span class="text">${one.field === "place" ? words.place(one.text) : one.text}</span>
         ${one.recent ? nothing : html`<span class="field">${one.label}</span><span class="count">${words.number(one.count)}</span>`}</li>`)}</ul>`;
   }
 }

@@ -35,56 +35,18 @@ export async function give(service, file) {
   return kept.id;
 }
 
-const carriesPicture = (data) => [...(data?.types ?? [])].some((type) => type === "Files" || type === "text/uri-list");
-
-// A picture that was dragged here from another page, where that page lets it be read.
-async function fromAddress(data) {
-  const address = data.getData("text/uri-list").split("\n").find((line) => /^(https?:|data:image\/)/.test(line));
-  if (!address) return null;
-  try {
-    const answer = await fetch(address, { mode: "cors", credentials: "omit" });
-    const blob = await answer.blob();
-    return answer.ok && blob.type.startsWith("image/") ? blob : null;
-  } catch {
-    return null;
-  }
-}
-
-// Listens for pictures on the whole page. `shown(true)` while one is held over it; `onPicture(blob or null)`.
-export function listenForPictures(target, { shown, onPicture, isOwn }) {
-  target.addEventListener("dragover", (event) => {
-    if (isOwn() || !carriesPicture(event.dataTransfer)) return;
-    event.preventDefault();
-    shown(true);
-  });
-  target.addEventListener("dragleave", (event) => !event.relatedTarget && shown(false));
-  target.addEventListener("drop", async (event) => {
-    if (isOwn() || !carriesPicture(event.dataTransfer)) return;
-    event.preventDefault();
-    shown(false);
-    const [file] = event.dataTransfer.files;
-    onPicture(file ?? await fromAddress(event.dataTransfer));
-  });
-  target.addEventListener("paste", (event) => {
-    const [file] = event.clipboardData?.files ?? [];
-    if (!file) return;
-    event.preventDefault();
-    onPicture(file);
-  });
-}
-
-// A picture that is dragged out of the page is its original: a tile, or what says by `data-drag` whose it is. Returns whether it was one.
+// A picture that is dragged out of the page is its original: a tile, or what says by `data-drag` whose it is. Returns it, or null.
 export function dragOut(app, event) {
   const path = event.composedPath();
   const tile = path.find((one) => one.classList?.contains("tile"));
   const other = path.find((one) => one.dataset?.drag)?.dataset;
   const hit = tile ? app.results?.at(Number(tile.dataset.place)) : other && { id: other.drag, path: other.name };
-  if (!hit) return false;
+  if (!hit) return null;
   const whole = new URL(app.service.url(`images/${hit.id}/file`), location.href).href;
   event.dataTransfer.setData("text/uri-list", whole);
   event.dataTransfer.setData("DownloadURL", `application/octet-stream:${fileName(hit.path)}:${whole}`);
   event.dataTransfer.effectAllowed = "copyLink";
-  return true;
+  return hit;
 }
 
 export const takeOriginal = (app, hit) => download(app.service.url(`images/${hit.id}/file`), fileName(hit.path));

@@ -66,6 +66,17 @@ export class Words {
     return this.format(Intl.DateTimeFormat, style).format(new Date(year, (month || 1) - 1, 1));
   }
 
+  // "Pimlico, 伦敦 London" as a reader calls it; what has one name keeps it.
+  place(value) {
+    const parts = String(value ?? "").split(", ").map((one) => /^([\u3400-\u9fff·・]+) ([^\u3400-\u9fff]+)$/.exec(one) ?? [one, one, one]);
+    return parts.map((one) => one[this.lang === "zh" ? 1 : 2]).join(this.between);
+  }
+
+  // What stands between the parts of a place.
+  get between() {
+    return this.lang === "zh" ? " · " : ", ";
+  }
+
   ago(iso, now = Date.now()) {
     const minutes = Math.round((new Date(iso) - now) / 60_000);
     const told = this.format(Intl.RelativeTimeFormat, { numeric: "auto" });

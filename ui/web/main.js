@@ -32,13 +32,13 @@ async function start(data) {
   const app = new App(host, root, {
     ...data, labels: Object.fromEntries(labels),
     pageOf: (path) => (path.replace(/\/$/, "").endsWith("/library") ? "library" : "search"),
-    onPage: (page, told) => tell("turn", { page, ...told }),
-    onSpeak: (lang) => tell("lang", lang),
+    onPage: (page, told) => send("turn", { page, ...told }),
+    onSpeak: (lang) => send("lang", lang),
   });
   return app;
 }
 
-function tell(name, value) {
+function send(name, value) {
   if (newest) newest.setTriggerValue(name, value);
   else {
     waiting.set(name, value);
@@ -70,7 +70,7 @@ export async function mount(component) {
   const app = await (started ??= start(component.data));
   if (isFirst) {
     followConnection(app);
-    waiting.forEach((value, name) => tell(name, value));
+    waiting.forEach((value, name) => send(name, value));
     waiting.clear();
   }
   const { page } = component.data;

@@ -28,7 +28,8 @@ def get_library_client(_settings: PageSettings, url: str) -> Client:
         _settings.token.get_secret_value(),
         timeout_s=TIMEOUT_S,
         retry=RetryPolicy(retries=1),
-        http=httpx.Client(trust_env=False),  # the service is a neighbour: never behind a proxy
+        # The service is a neighbour: never behind a proxy, but SSL_CERT_FILE may name whom it is trusted by.
+        http=httpx.Client(verify=httpx.create_ssl_context(), trust_env=False),
     )
 
 

@@ -22,7 +22,7 @@ export class FacetCounts {
   // Counts anew where the search or the open folder is another.
   async count() {
     const { app } = this, asked = body({ ...app.address, sort: "" });
-    const year = /^\d{4}-01-01$/.test(app.address.from) ? app.address.from.slice(0, 4) : "";
+    const year = app.address.from.slice(0, 4);
     const by = year && app.address.to.startsWith(year) ? "month" : "year";
     const folder = app.address.folder.replace(/[^/]*$/, "");
     const key = JSON.stringify([asked, by, folder, app.words.lang, app.service.build]);

@@ -5,10 +5,21 @@ import { button } from "./parts.js";
 
 const MOST_CELLS = 2_000;
 const HITS = 10_000;
+const NEARLY_ALL = 0.9;
+const WORLD = 2; // zoom, at which cells tell where in the world there are pictures
+
+// The cells, of which the largest come first, that have nearly all pictures: a few far away do not make the rest small.
+function most(cells) {
+  let left = NEARLY_ALL * cells.reduce((sum, one) => sum + one.count, 0);
+  return cells.filter((one) => {
+    left -= one.count;
+    return left + one.count > 0;
+  });
+}
 
 export class MapView {
   constructor(app) {
-    Object.assign(this, { app, map: null, key: "", told: null, element: document.createElement("div") });
+    Object.assign(this, { app, map: null, key: "", framed: "", wasShown: false, told: null, element: document.createElement("div") });
     this.element.className = "map-room";
   }
 
@@ -18,7 +29,8 @@ export class MapView {
 
   // Sees to it that there is a map where one is asked for, and that it shows what is asked.
   async follow() {
-    const { app } = this;
+    const { app } = this, isOpened = this.isShown && !this.wasShown;
+    if (!this.making) this.wasShown = this.isShown && app.page === "search";
     if (!this.isShown || app.page !== "search" || this.making) return;
     if (!this.map) {
       this.making = true;
@@ -37,14 +49,32 @@ export class MapView {
       }
     }
     this.map.setLook({ lang: app.words.lang, theme: app.host.dataset.theme });
+    if (isOpened) await this.frame();
     if (this.seen) this.count(this.seen);
+  }
+
+  get asked() {
+    return { ...body({ ...this.app.address, sort: "", bounds: "" }), limit: MOST_CELLS, first: HITS };
+  }
+
+  // Opened for something else than before, the map shows the part of the earth that has most of the pictures.
+  async frame() {
+    const { app, asked } = this, key = JSON.stringify(asked);
+    if (key === this.framed) return;
+    this.framed = key;
+    try {
+      const found = await app.service.ask("places", { method: "POST", body: { ...asked, zoom: WORLD }, keep: true });
+      if (this.framed === key) this.map.fit(most(found.cells));
+    } catch {
+      this.framed = ""; // the map is as it was
+    }
   }
 
   async count(seen) {
     const { app } = this;
     this.seen = seen;
     const { west, south, east, north } = seen.bounds;
-    const asked = { ...body({ ...app.address, sort: "", bounds: "" }), zoom: Math.min(16, seen.zoom + 2), bounds: [west, south, east, north].map((one) => one.toFixed(3)).join(","), limit: MOST_CELLS, first: HITS };
+    const asked = { ...this.asked, zoom: Math.min(16, seen.zoom + 2), bounds: [west, south, east, north].map((one) => one.toFixed(3)).join(",") };
     const key = JSON.stringify([asked, app.service.build]);
     if (key === this.key) return;
     this.key = key;

@@ -22,7 +22,7 @@ export class Timeline {
   async count() {
     const { app } = this;
     if (!this.order || !app.results || app.results.total < LEAST) {
-      this.months = [];
+      Object.assign(this, { months: [], key: "" });
       return;
     }
     const asked = body({ ...app.address, sort: "" });
@@ -42,7 +42,7 @@ export class Timeline {
       });
       this.total = before + (facet?.missing ?? 0);
     } catch {
-      this.months = [];
+      Object.assign(this, { months: [], key: "" });
     }
     app.update();
   }

@@ -16,7 +16,7 @@ class Files:
     def __init__(self):
         self.asked = 0
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope, _receive, send):
         self.asked += 1
         is_script = scope["path"].replace("/./", "/").replace("//", "/") == "/static/one.js"
         kind, body = (b"text/javascript", SCRIPT) if is_script else (b"text/html; charset=utf-8", b"<html>" * 500)

@@ -13,7 +13,7 @@ import api.setup.cli
 import indexer.cli
 import models.cli
 import models.training.finetune.cli
-from api.commands import backups, examining, keys, listing, mcp, search, serving
+from api.commands import backups, boards, examining, keys, listing, mcp, search, serving
 from indexer.pipeline.gate import MAKE_GATE
 from models.foundation.terminal import Data, run
 
@@ -31,6 +31,7 @@ app.command()(api.setup.cli.setup)
 app.command(context_settings={"ignore_unknown_options": True})(search.search)
 app.command("list")(listing.list_command)
 app.command()(serving.serve)
+app.add_typer(boards.app, name="boards")
 app.add_typer(keys.app, name="key")
 app.command()(mcp.mcp)
 app.command()(serving.ui)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from ui.browser_data import browser_data
+from ui.gateway.browser_data import browser_data
 from ui.strings import LANGS
 
 # The component is only a door: what it loads stands at the end of the document and outlives it. Mostly that is there

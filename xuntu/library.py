@@ -19,7 +19,6 @@ from api.search.query import Clause, Query, parse_query_text, parse_terms
 from api.search.results import SearchResult
 from indexer.config import IndexerSettings
 from indexer.library.builds.current import current_build
-from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.records import ImageRow
 from indexer.library.duplicates.report import DuplicateReport, find_duplicates
 from indexer.library.errors import LibraryClosed, NoIndex
@@ -211,7 +210,7 @@ class Library:
             return
         ids = _list_ids(engine)
         if where and where.strip():
-            found = engine.opened.catalog.ids_where(parse_filter(where.strip(), engine.fields()))
+            found = engine.opened.catalog.ids_where(engine.read_filter(where))
             ids = np.intersect1d(ids, found)
         if sort:
             order = engine.sort_ids(Filter(), sort)

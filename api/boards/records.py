@@ -1,14 +1,18 @@
 """Boards and what is on them, as data."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
+from api.boards.errors import BoardNameUnusable
 from indexer.library.catalog.marks import PictureMark
+from models.foundation.messages import mark, translate
 
 FAVOURITES: Final = "favourites"  # the id of the board that is always there
 MAX_BOARDS: Final = 1_000
 MAX_PICTURES: Final = 100_000  # of a board
 MAX_NAME: Final = 200  # characters
+_FAVOURITES_TITLE: Final = mark("Favourites")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,10 @@ class BoardRecord:
     created_at: float | None = None
     changed_at: float | None = None
     version: int = 0
+
+    def title(self, language: str) -> str:
+        """Return what it is called in `language`."""
+        return translate(_FAVOURITES_TITLE, language) if self.is_fixed else self.name
 
     @property
     def is_fixed(self) -> bool:
@@ -41,3 +49,16 @@ class BoardEntry:
     number: int
     image_id: int
     mark: PictureMark
+
+
+def read_name(given: str) -> str:
+    """Return a name on one line. Raises BoardNameUnusable."""
+    name = " ".join(given.split())
+    if not 0 < len(name) <= MAX_NAME or any("\ud800" <= char <= "\udfff" for char in name):
+        raise BoardNameUnusable(MAX_NAME)
+    return name
+
+
+def moment(seconds: float | None) -> str | None:
+    """Return a time as ISO 8601 in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -23,6 +23,7 @@ from api.schemas import (
     FieldsInfo,
     FilterIn,
     FolderList,
+    FoundBoards,
     Hit,
     ImageDetail,
     ImageList,
@@ -362,6 +363,10 @@ class AsyncClient(Connection):
     async def board(self, board_id: str, *, k: int = 100, after: str = "") -> BoardPictures:
         """Return a board and a page of its pictures; `after`: `next` of the page before. Raises ApiError."""
         return await self._send(board_calls.board(board_id, k, after))
+
+    async def find_boards(self, ids: Sequence[int]) -> FoundBoards:
+        """Return the boards that have any of these pictures, with those that each has. Raises ApiError."""
+        return await self._send(board_calls.find_boards(ids))
 
     async def create_board(self, name: str, ids: Sequence[int] = ()) -> BoardInfo:
         """Make a board, with these pictures. Raises ApiError."""

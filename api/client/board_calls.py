@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAlias
 from urllib.parse import quote
 
 from api.client.calls import Call, File, read_file
-from api.schemas import ArchiveTicket, BoardInfo, BoardList, BoardPictures
+from api.schemas import ArchiveTicket, BoardInfo, BoardList, BoardPictures, FoundBoards
 
 ArchiveForm: TypeAlias = Literal["zip", "csv", "json", "sheet", "pdf"]
 
@@ -13,6 +13,12 @@ ArchiveForm: TypeAlias = Literal["zip", "csv", "json", "sheet", "pdf"]
 def boards() -> Call[BoardList]:
     """Return the question which boards there are."""
     return Call("/v1/boards", lambda content, _: BoardList.model_validate_json(content))
+
+
+def find_boards(ids: Sequence[int]) -> Call[FoundBoards]:
+    """Return the question which boards some pictures are on."""
+    arguments = {"json": {"ids": list(ids)}}
+    return Call("/v1/boards/find", lambda content, _: FoundBoards.model_validate_json(content), "POST", arguments)
 
 
 def board(board_id: str, k: int, after: str) -> Call[BoardPictures]:

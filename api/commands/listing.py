@@ -34,14 +34,11 @@ def list_command(
     """List the pictures that satisfy some conditions, in the order of a field."""
     from api.search.engine import SearchEngine
     from api.search.listing import PageOfList
-    from indexer.library.catalog.filter_parser import parse_filter
-    from indexer.library.filters import Filter
 
     settings = settings_for(context, data)
     engine = SearchEngine.open(settings.data, runtime=settings.runtime)
-    conditions = parse_filter(where.strip(), engine.fields()) if where and where.strip() else Filter()
     page = PageOfList(k=k, offset=offset, after=after, fields=fields or ())
-    found = engine.list_page(conditions, sort, page)
+    found = engine.list_page(engine.read_filter(where or ""), sort, page)
     if as_json:
         names = ("id", "width", "height")
         images = [

@@ -8,7 +8,7 @@ from pathlib import Path
 from api.config import Settings
 from api.doctor.findings import Finding, problem
 from api.doctor.known import Situation, look_around
-from api.doctor.library import check_library, check_lock, check_permissions, check_secrets, check_weights
+from api.doctor.library import check_boards, check_library, check_lock, check_permissions, check_secrets, check_weights
 from api.doctor.machine import check_clock, check_disk, check_limits
 from api.doctor.packages import check_gpu, check_packages
 from api.doctor.surroundings import check_access, check_network, check_ports, check_settings
@@ -27,6 +27,7 @@ _CHECKS: tuple[Callable[[Situation], Iterator[Finding]], ...] = (
     check_limits,
     check_clock,
     check_library,
+    check_boards,
     check_lock,
     check_permissions,
     check_weights,

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from api.boards.errors import BoardsUnavailable
+from api.boards.store import BoardStore
 from api.doctor.findings import Finding, fine, problem, warning
 from api.doctor.known import Situation
 from indexer.library.catalog.writer import Catalog
@@ -72,6 +74,21 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return -1
+
+
+def check_boards(known: Situation) -> Iterator[Finding]:
+    """Whether the file of the boards, if there is one, is whole."""
+    if not known.layout.boards.exists():
+        return
+    try:
+        boards = BoardStore(known.layout.boards).check()
+    except BoardsUnavailable as error:
+        yield problem("boards", error)
+        return
+    said = message(
+        "{count} boards with {pictures} pictures", count=len(boards), pictures=sum(one.count for one in boards)
+    )
+    yield fine("boards", said)
 
 
 def check_lock(known: Situation) -> Iterator[Finding]:

@@ -12,7 +12,15 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from api.boards.errors import BoardFixed, BoardFull, BoardNotFound, BoardsUnavailable, TooManyBoards
+from api.boards.errors import (
+    BoardAmbiguous,
+    BoardFixed,
+    BoardFull,
+    BoardNameUnusable,
+    BoardNotFound,
+    BoardsUnavailable,
+    TooManyBoards,
+)
 from api.http.headers import PROTECTION
 from api.http.jobs.errors import JobError, JobNotFound, NoDuplicatesReport, RootNotAllowed, TooManyJobs
 from api.http.kept_pictures.errors import KeepingOff, NoRoom, NotUploaded, UnreadKind, UploadError, UploadFolderError
@@ -83,6 +91,8 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (UploadFolderError, 503),
     (UploadError, 422),
     (BoardNotFound, 404),
+    (BoardAmbiguous, 422),
+    (BoardNameUnusable, 422),
     (BoardFixed, 409),
     (TooManyBoards, 409),
     (BoardFull, 409),

@@ -30,7 +30,11 @@ Id: TypeAlias = Annotated[int, Field(description="A picture's id, as searches gi
 Count: TypeAlias = Annotated[int, Field(ge=1, le=50, description="How many pictures to return")]
 Offset: TypeAlias = Annotated[int, Field(ge=0, le=10_000, description="How many to pass over: next_offset of a page")]
 Where: TypeAlias = Annotated[
-    str | None, Field(max_length=2_000, description="Conditions: format=jpeg and width>=1000 and taken=2024-05")
+    str | None,
+    Field(
+        max_length=2_000,
+        description='Conditions: format=jpeg and width>=1000 and taken=2024-05 and board="Spring"',
+    ),
 ]
 
 
@@ -99,7 +103,9 @@ class LibraryTools:
         """Say how many pictures there are, and which fields they have, with the most frequent values of each."""
         async with self._asking(context) as client:
             index, fields, facets = await client.index(), await client.fields(), await client.facets(limit=MOST_VALUES)
+            boards = (await client.boards()).boards if any(one.name == "board" for one in fields.fields) else []
         counted = {facet.field: {one.value: one.count for one in facet.values} for facet in facets.facets}
+        counted["board"] = {one.name: one.count for one in boards[:MOST_VALUES]}
         return LibraryDescription(
             pictures=index.pictures,
             videos=index.videos,

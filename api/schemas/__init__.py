@@ -27,8 +27,11 @@ from api.schemas.boards import (
     BoardPicture,
     BoardPictures,
     BoardRemoval,
+    BoardSearch,
     ExportedPicture,
     ExportedPictures,
+    FoundBoard,
+    FoundBoards,
     NewBoard,
 )
 from api.schemas.clip_retrieval import MAX_METADATA, KnnHit, KnnRequest, MetadataRequest, PictureMetadata
@@ -128,6 +131,7 @@ __all__ = [
     "BoardPicture",
     "BoardPictures",
     "BoardRemoval",
+    "BoardSearch",
     "CellOptions",
     "ClauseIn",
     "ClauseRead",
@@ -159,6 +163,8 @@ __all__ = [
     "FilterParams",
     "FolderInfo",
     "FolderList",
+    "FoundBoard",
+    "FoundBoards",
     "FoundIn",
     "FoundMoment",
     "Hit",

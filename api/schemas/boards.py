@@ -40,6 +40,25 @@ class BoardRemoval(Strict):
     missing: bool = Field(False, description="Also those that the library does not have any more")
 
 
+class BoardSearch(Strict):
+    """Pictures whose boards are asked for."""
+
+    ids: Annotated[list[PictureId], Field(min_length=1, max_length=MAX_ARCHIVED)]
+
+
+class FoundBoard(BaseModel):
+    """A board, and which of the pictures that were asked about are on it."""
+
+    id: str
+    ids: list[int]
+
+
+class FoundBoards(BaseModel):
+    """The boards that have any of the pictures that were asked about."""
+
+    boards: list[FoundBoard]
+
+
 class BoardInfo(BaseModel):
     """A board. Whoever has its id, which nobody guesses, may be shown it."""
 

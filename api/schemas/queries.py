@@ -46,7 +46,9 @@ class FilterParams(Strict):
     path: str | None = Field(
         None, max_length=MAX_WHERE_CHARS, description="Prefix of the path below the root, such as 2024/"
     )
-    board: str | None = Field(None, max_length=MAX_WHERE_CHARS, description="The id of a board; a|b is either of two")
+    board: str | None = Field(
+        None, max_length=MAX_WHERE_CHARS, description="A board by its id or name; a|b is either of two"
+    )
     formats: list[str] | None = Field(
         None, max_length=MAX_CHOICES, description="jpeg, png, webp, gif, bmp, tiff, heif, avif"
     )

@@ -3,15 +3,18 @@
 import time
 from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from api.boards.boards import LibraryBoards, with_board
+from api.boards.store import BoardStore
+from api.kept import Kept
 from api.search.copies import PictureCopy, find_copies
 from api.search.encoders import EncoderSpace, EncoderTowers, get_space, load_encoders
 from api.search.errors import ImageNotFound
-from api.search.kept import Kept
 from api.search.listing import Lister, Listing, PageOfList
 from api.search.orders import Orders
 from api.search.pictures import PictureToDecode, QueryPictures, decode_here
@@ -26,6 +29,7 @@ from api.search.stages import run_now, run_search
 from indexer.library.annotations.fields import FieldSet
 from indexer.library.catalog.cells import CountedPoints
 from indexer.library.catalog.counts import Counts
+from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.records import ImageRow
 from indexer.library.filters import Filter
 from indexer.library.index.port import Mask
@@ -69,6 +73,7 @@ class SearchEngine:
         self._ranker = Ranker(opened, self.spaces)
         self.counts: Kept[Hashable, Counts] = Kept(_KEPT_COUNTS)  # of values, as facets.py has them
         self.points: Kept[Hashable, CountedPoints] = Kept(_KEPT_COUNTS)  # of maps, as places.py has them
+        self._boards = LibraryBoards(BoardStore(opened.layout.boards))
         self._lister = Lister(opened, Orders(opened.catalog, self._ranker.holds), self._ranker.duplicates)
 
     @classmethod
@@ -91,7 +96,11 @@ class SearchEngine:
         return cls(opened, encoders, limits, hub_correction=hub_correction, routing=routing)
 
     def search(self, query: Query) -> SearchResult:
-        """Answer `query`. Raises InvalidQuery, UnknownWords, ImageNotFound, DecodeError, and what loading raises."""
+        """Answer `query`.
+
+        Raises InvalidQuery, InvalidFilter, BoardError, UnknownWords, ImageNotFound, DecodeError, and what loading
+        raises.
+        """
         return run_now(run_search(_StagesHere(self), query))
 
     def list_pictures(self, query: Query) -> dict[int, PictureToDecode]:
@@ -112,6 +121,8 @@ class SearchEngine:
 
         Raises as `search`.
         """
+        if isinstance(query.where, str):
+            query = replace(query, where=self.read_filter(query.where))
         return self._planner.plan(query, self.decode(query) if decoded is None else decoded)
 
     def encode(self, plan: Plan) -> dict[str, Encoded]:
@@ -187,6 +198,11 @@ class SearchEngine:
     def fields(self) -> FieldSet:
         """Return the fields that pictures of the library have."""
         return self.opened.catalog.fields()
+
+    def read_filter(self, where: str) -> Filter:
+        """Read conditions on the fields of pictures and on boards. Raises InvalidFilter and BoardError."""
+        read = parse_filter(where.strip(), with_board(self.fields())) if where.strip() else Filter()
+        return self._boards.narrow(read, self.opened, self.holds) or Filter()
 
     def get_annotations(self, row: ImageRow) -> dict[str, Any]:
         """Return what annotators found in a picture, by the names of their fields."""

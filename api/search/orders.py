@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from api.kept import Kept
 from api.search.cursors import Key, Placed
 from api.search.errors import InvalidCursor
-from api.search.kept import Kept
 from indexer.library.annotations.fields import Field, FieldSet, FieldType
 from indexer.library.catalog.reader import CatalogReader
 from indexer.library.catalog.sorting import Sort, list_sorts, read_sort

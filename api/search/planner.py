@@ -21,7 +21,6 @@ from api.search.results import SearchNote
 from api.search.retrievers.words import WordSearch
 from api.search.routing import Router
 from api.search.turns import ANGLES, turn
-from indexer.library.catalog.filter_parser import parse_filter
 from indexer.library.catalog.lists import read_facts
 from indexer.library.catalog.records import ImageRow
 from indexer.library.catalog.sorting import read_sort
@@ -98,11 +97,10 @@ class Planner:
     def plan(self, query: Query, decoded: QueryPictures) -> Plan:
         """Read texts and look up ids, so that only encoding is left; `decoded` has what `list_pictures` lists.
 
-        Raises InvalidQuery, InvalidFilter, UnknownWords, ImageNotFound, and what loading a tower raises.
+        Conditions that are a text have been read before. Raises InvalidQuery, UnknownWords, ImageNotFound, and what
+        loading a tower raises.
         """
         _check_texts(query)
-        if isinstance(query.where, str):
-            query = replace(query, where=parse_filter(query.where, self._catalog.fields()))
         query, notes = self._begin_page(query)
         if not query.clauses:
             return Plan(query=query, question=query, started=decoded.started, notes=tuple(notes))

@@ -4,6 +4,7 @@ BackupError
 ├─ BackupUnwritable                     no room or no permission where the backup is to lie
 ├─ BackupInside                         the backup would lie in the folder that it is made of
 ├─ BackupDamaged                        a file that is no backup, or not what was written
+├─ BesideDamaged                        a database beside the catalog that SQLite cannot read
 ├─ BackupTooNew                         written by a later version of the product
 ├─ ChangedMeanwhile                     a file was written to while it was read
 └─ LibraryThere                         restoring would overwrite a library
@@ -53,6 +54,23 @@ class BackupInside(BackupError):
                 "all on another disk.",
                 path=path,
                 data=data,
+            )
+        )
+
+
+class BesideDamaged(BackupError):
+    """A database that lies beside the catalog, such as that of the boards, is damaged."""
+
+    code = "beside_damaged"
+
+    def __init__(self, path: Path, why: Readable) -> None:
+        self.path, self.why = path, why
+        super().__init__(
+            message(
+                "{path} is damaged ({why}), and damaged files are not backed up. The library itself is whole. Put the "
+                "file of an earlier backup in its place, or move it away; then try again.",
+                path=path,
+                why=why,
             )
         )
 

@@ -21,6 +21,7 @@ from models.foundation.files import sync_folder
 from models.foundation.messages import os_message
 
 _NEW, _OLD = ".restore.", ".replaced."
+_PRIVATE = ("boards.sqlite3", "keys.json")  # for the owner alone, as they were made
 _MERGED = ("weights", "thumbnails", "queries")  # named by what is in them: what the backup lacks may stay
 
 
@@ -136,6 +137,8 @@ def _link(source: Path, target: Path) -> None:
 
 def _keep(descriptor: int, member: Member) -> None:
     """Make a file durable, as old as it was: runs go by that. Thumbnails can be made again, so they are not forced."""
+    if member.name in _PRIVATE:
+        os.fchmod(descriptor, 0o600)
     os.utime(descriptor, ns=(member.mtime_ns, member.mtime_ns))
     if not member.name.startswith("thumbnails/"):
         os.fsync(descriptor)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from indexer.backups.archive import ArchiveWriter, BackupHead, Member, OnBytes
 from indexer.backups.contents import Contents, Held, hold_contents, list_others, open_other
-from indexer.backups.errors import BackupInside, BackupUnwritable, ChangedMeanwhile
+from indexer.backups.errors import BackupInside, BackupUnwritable, BesideDamaged, ChangedMeanwhile
 from indexer.library.builds.manifest import FORMAT
 from indexer.library.catalog.database import copy_catalog
 from indexer.library.catalog.sqlite_errors import sqlite_message
@@ -172,7 +172,10 @@ def _put_other(archive: ArchiveWriter, name: str, path: Path, scratch: Path, on_
     source = path
     if path.suffix == ".sqlite3":
         source = scratch / path.name
-        copy_catalog(path, source)
+        try:
+            copy_catalog(path, source)
+        except CatalogCorrupt as error:
+            raise BesideDamaged(path, error.why) from error
     file = open_other(source)
     if file is None:
         return 0

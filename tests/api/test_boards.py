@@ -13,13 +13,18 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+import xuntu
 from api.boards.boards import find_again
-from api.boards.errors import BoardFull, BoardNotFound, BoardsUnavailable, TooManyBoards
+from api.boards.errors import BoardAmbiguous, BoardFull, BoardNotFound, BoardsUnavailable, TooManyBoards
 from api.boards.records import MAX_BOARDS, MAX_PICTURES
 from api.boards.store import BoardStore
 from api.client import Client, errors
 from api.config import Settings
+from api.doctor.findings import Level
+from api.doctor.known import look_around
+from api.doctor.library import check_boards
 from api.http.app import create_app
+from indexer.backups.errors import BesideDamaged
 from indexer.backups.restoring import restore_backup
 from indexer.backups.writing import write_backup
 from indexer.config import IndexerSettings
@@ -37,6 +42,10 @@ def draw(path, seed):
 
 def build_of(folder, *roots):
     build(IndexerSettings(data=folder / "data", workers=0), list(roots), BuildOptions(encoders=["hash"]))
+
+
+def situation_of(data):
+    return look_around(IndexerSettings(data=data), Settings(data=data))
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +173,57 @@ def test_there_is_an_end_to_boards_and_pictures(tmp_path, heavy):
     store.create("one more")
 
 
+def test_the_boards_of_pictures_are_told_however_much_is_on_them(service, library, heavy):
+    ids = list(ids_of(service).values())
+    store = service.app.state.service.boards.store
+    store.add("favourites", {ids[1]: PictureMark("0" * 64, "pictures", "1.png")}, lambda _: {})
+    with closing(sqlite3.connect(library / "data" / "boards.sqlite3")) as connection, connection:
+        rows = (("favourites", 10_000 + number, f"{number:064}", b"elsewhere", b"gone.png") for number in range(50_000))
+        connection.executemany(
+            "INSERT INTO entries (board_id, image_id, sha256, root, path) VALUES (?, ?, ?, ?, ?)", rows
+        )
+    for image_id in (ids[5], ids[4]):
+        service.post("/v1/boards/favourites/pictures", json={"ids": [image_id]}).raise_for_status()
+    board = make_board(service, "b", ids[4], ids[0])["id"]
+
+    def on_boards(*asked):
+        answer = service.post("/v1/boards/find", json={"ids": asked}).raise_for_status().json()
+        return {one["id"]: one["ids"] for one in answer["boards"]}
+
+    assert on_boards(*ids, 999) == {"favourites": [ids[1], ids[4], ids[5]], board: [ids[0], ids[4]]}
+    assert on_boards(ids[2], 999) == {}
+    removed = service.post("/v1/boards/favourites/pictures/remove", json={"ids": [ids[4], 10_007]}).json()
+    assert removed["count"] == 50_001
+    assert on_boards(ids[4]) == {board: [ids[4]]}
+    listed = service.get("/v1/images", params={"where": "board=favourites", "sort": "path"}).json()["images"]
+    assert [one["id"] for one in listed] == [ids[1], ids[5]]
+    # What is put on it and taken off later is known too, and in order.
+    service.post("/v1/boards/favourites/pictures", json={"ids": [ids[0]]}).raise_for_status()
+    service.post("/v1/boards/favourites/pictures/remove", json={"ids": [ids[1]]}).raise_for_status()
+    listed = service.get("/v1/images", params={"where": "board=favourites", "sort": "path"}).json()["images"]
+    assert [one["id"] for one in listed] == [ids[0], ids[5]]
+    for body in ({"ids": []}, {"ids": [0]}, {}):
+        assert service.post("/v1/boards/find", json=body).status_code == 422
+
+
+def test_boards_of_the_first_version_are_kept(service, library):
+    ids = list(ids_of(service).values())
+    board = make_board(service, "old", *ids[:2])["id"]
+    path = library / "data" / "boards.sqlite3"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for index in ("entries_by_id", "entries_by_content", "entries_by_path"):
+            connection.execute(f"DROP INDEX {index}")
+        connection.execute("PRAGMA user_version = 1")
+    assert paths_on(service, board) == ["0.png", "1.png"]  # who only reads changes nothing
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    assert service.post(f"/v1/boards/{board}/pictures", json={"ids": [ids[2]]}).json()["count"] == 3
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert len(connection.execute("PRAGMA index_list(entries)").fetchall()) == 4
+    assert paths_on(service, board) == ["0.png", "1.png", "2.png"]
+
+
 def test_pictures_are_found_again_in_a_library_that_was_built_anew(service, library, heavy):
     ids = ids_of(service)
     board = make_board(service, "kept", *(ids[f"{number}.png"] for number in (5, 3, 1, 0)))["id"]
@@ -261,22 +321,88 @@ def test_boards_are_in_a_backup(service, library, tmp_path):
     write_backup(library / "data", tmp_path / "saved.tar")
     restore_backup(tmp_path / "saved.tar", tmp_path / "restored")
     opened = open_build(tmp_path / "restored")
-    entries = BoardStore(tmp_path / "restored" / "boards.sqlite3").list_entries(board)
+    path = tmp_path / "restored" / "boards.sqlite3"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    entries = BoardStore(path).list_entries(board)
     assert list(find_again(entries, opened).values()) == ids[:2]
     opened.catalog.close()
 
 
-def test_a_file_that_cannot_be_used_is_an_error_that_says_so(service, library):
+def test_boards_as_they_were_are_back_after_a_restore(service, library, tmp_path, heavy):
+    ids = list(ids_of(service).values())
+    board = make_board(service, "then", *ids[:2])["id"]
+    write_backup(library / "data", tmp_path / "saved.tar")
+    later = make_board(service, "later", ids[4])["id"]
+    service.post(f"/v1/boards/{board}/pictures/remove", json={"ids": ids[:1]}).raise_for_status()
+    service.put(f"/v1/boards/{board}", json={"name": "now"}).raise_for_status()
+    assert paths_on(service, board) == ["1.png"]
+    restore_backup(tmp_path / "saved.tar", library / "data", replace=True)
+    assert paths_on(service, board) == ["0.png", "1.png"]  # the same service, whose file was replaced
+    assert [one["name"] for one in service.get("/v1/boards").json()["boards"]] == ["Favourites", "then"]
+    assert service.get(f"/v1/boards/{later}").status_code == 404
+    assert service.post(f"/v1/boards/{board}/pictures", json={"ids": ids[3:4]}).json()["count"] == 3
+
+
+def test_two_libraries_have_boards_of_their_own(library, made, tmp_path, heavy):
+    other = shutil.copytree(made / "data", tmp_path / "other")
+    settings = Settings(data=library / "data", libraries={"other": other}, api={"preload_image": False})
+    with TestClient(create_app(settings)) as service:
+        (image_id, *_) = ids_of(service).values()
+        board = make_board(service, "mine", image_id)["id"]
+        for prefix, expected in (("/v1", ["favourites", board]), ("/v1/libraries/other", ["favourites"])):
+            assert [one["id"] for one in service.get(f"{prefix}/boards").json()["boards"]] == expected
+        asked = {"where": "board=mine"}
+        assert service.get("/v1/images", params=asked).json()["total"] == 1
+        assert service.get("/v1/libraries/other/images", params=asked).json()["code"] == "board_not_found"
+        assert service.get(f"/v1/libraries/other/boards/{board}").status_code == 404
+        body = {"ids": [image_id]}
+        service.post("/v1/libraries/other/boards/favourites/pictures", json=body).raise_for_status()
+        found = service.post("/v1/libraries/other/boards/find", json=body).json()["boards"]
+        assert [one["id"] for one in found] == ["favourites"]
+        assert [one["id"] for one in service.post("/v1/boards/find", json=body).json()["boards"]] == [board]
+
+
+def test_boards_of_a_library_that_cannot_be_written_to_are_read(service, library, monkeypatch):
+    ids = list(ids_of(service).values())
+    board = make_board(service, "read", *ids[:2])["id"]
+    path, access = library / "data" / "boards.sqlite3", os.access
+    monkeypatch.setattr(os, "access", lambda name, mode: mode != os.W_OK and access(name, mode))  # root may write all
+    before = sorted(one.name for one in path.parent.iterdir())
+    assert paths_on(service, board) == ["0.png", "1.png"]
+    assert service.post("/v1/boards/find", json={"ids": ids}).json()["boards"] == [{"id": board, "ids": ids[:2]}]
+    assert service.get("/v1/images?where=board=read").json()["total"] == 2
+    refused = service.post(f"/v1/boards/{board}/pictures", json={"ids": ids[2:3]})
+    assert (refused.status_code, refused.json()["code"]) == (503, "boards_unavailable")
+    assert "readonly" in refused.json()["detail"]
+    assert sorted(one.name for one in path.parent.iterdir()) == before
+
+
+def test_a_file_that_cannot_be_used_is_an_error_that_says_so(service, library, tmp_path, heavy):
     path = library / "data" / "boards.sqlite3"
     path.write_bytes(b"no database at all, and longer than its header would be" * 20)
+    damaged = path.read_bytes()
     answer = service.get("/v1/boards")
-    assert (answer.status_code, answer.json()["code"]) == (503, "boards_unavailable")
+    assert (answer.status_code, answer.json()["code"]) == (503, "boards_damaged")
     assert str(library) not in answer.text
+    chinese = service.get("/v1/boards", headers={"accept-language": "zh"}).json()["detail"]
+    assert "已损坏" in chinese
+    # All else goes on, and nothing is written to it.
+    for url in ("/v1/search?q=a", "/v1/images?where=format=png", "/v1/facets?fields=format", "/v1/images/1"):
+        assert service.get(url).status_code == 200, url
+    assert "board" not in [one["name"] for one in service.get("/v1/fields").json()["fields"]]
+    assert service.get("/v1/images?where=board=favourites").json()["code"] == "boards_damaged"
+    assert service.post("/v1/boards/favourites/pictures", json={"ids": [1]}).json()["code"] == "boards_damaged"
+    assert path.read_bytes() == damaged
+    with pytest.raises(BesideDamaged, match=r"boards\.sqlite3 is damaged"):
+        write_backup(library / "data", tmp_path / "saved.tar")
+    assert [one.level for one in check_boards(situation_of(library / "data"))] == [Level.PROBLEM]
     path.unlink()
     path.mkdir()
     assert service.post("/v1/boards", json={"name": "a"}).json()["code"] == "boards_unavailable"
     path.rmdir()
     make_board(service, "a")
+    assert [one.level for one in check_boards(situation_of(library / "data"))] == [Level.OK]
+    assert service.get("/v1/fields").json()["fields"][-1]["name"] == "board"
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA user_version = 99")
     connection.close()
@@ -318,6 +444,44 @@ def test_a_search_is_limited_to_boards(service):
     assert service.get("/v1/search", params=params).status_code == 200
 
 
+def test_boards_are_named_in_conditions_by_id_or_name(service, library):
+    ids = ids_of(service)
+    summer = make_board(service, "夏天 Summer", ids["0.png"], ids["3.png"])["id"]
+    for number in (1, 2):
+        make_board(service, "twice", ids[f"{number}.png"])
+    service.post("/v1/boards/favourites/pictures", json={"ids": [ids["5.png"]]})
+
+    def listed(where):
+        return service.get("/v1/images", params={"where": where, "sort": "path"})
+
+    def paths(where):
+        return [one["path"] for one in listed(where).raise_for_status().json()["images"]]
+
+    for named in (summer, "夏天 Summer", "夏天  summer"):
+        assert paths(f'board = "{named}"') == ["0.png", "3.png"]
+    for named in ("favourites", "Favourites", "收藏"):
+        assert paths(f"board={named}") == ["5.png"]
+    assert paths('board="夏天 Summer|收藏" and format=png') == ["0.png", "3.png", "5.png"]
+    assert paths('board="夏天 Summer", board=收藏') == []
+    twice = listed("board=twice")
+    assert (twice.status_code, twice.json()["code"]) == (422, "board_ambiguous")
+    assert "2 boards are called 'twice'" in twice.json()["detail"]
+    assert listed("board=winter").json()["code"] == "board_not_found"
+    body = {"q": "a cat", "where": {"board": "夏天 Summer"}}
+    assert {hit["path"] for hit in service.post("/v1/search", json=body).json()["hits"]} == {"0.png", "3.png"}
+
+    with xuntu.open(library / "data") as opened:
+        assert [one.path for one in opened.pictures('board="夏天 Summer"')] == ["0.png", "3.png"]
+        assert {hit.path for hit in opened.search("a cat", where='board="夏天 summer"').hits} == {"0.png", "3.png"}
+        assert opened.search("a cat", where="board=收藏 and format=jpeg").hits == []
+        with pytest.raises(BoardNotFound, match="winter"):
+            opened.search("a cat", where="board=winter")
+        with pytest.raises(BoardAmbiguous):
+            list(opened.pictures("board=twice"))
+        service.post(f"/v1/boards/{summer}/pictures", json={"ids": [ids["4.png"]]}).raise_for_status()
+        assert [one.path for one in opened.pictures("board=" + summer)] == ["0.png", "3.png", "4.png"]
+
+
 def test_an_unknown_field_is_still_refused(service):
     answer = service.get("/v1/images", params={"where": "bored=1"})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_filter")
@@ -335,6 +499,7 @@ def test_the_client_has_boards(library, serve_app):
         assert client.rename_board(board.id, "yours").name == "yours"
         page = client.board(board.id, k=1)
         assert [one.id for one in client.board(board.id, after=page.next).pictures] == [ids[3]]
+        assert [(one.id, one.ids) for one in client.find_boards(ids).boards] == [(board.id, [ids[1], ids[3]])]
         assert [one.name for one in client.boards().boards] == ["Favourites", "yours"]
         client.delete_board(board.id)
         with pytest.raises(errors.ProblemError, match="no board"):

@@ -1,6 +1,7 @@
 """The typed clients against the real application, served on loopback, with what can go wrong on the way to it."""
 
 import inspect
+import shutil
 import subprocess
 import sys
 from collections import deque
@@ -246,6 +247,7 @@ CALLS = {
     "put_image": [b"a picture"],
     "delete_image": [7],
     "boards": [],
+    "find_boards": [[7]],
     "board": ["7"],
     "create_board": ["cats"],
     "rename_board": ["7", "dogs"],
@@ -297,6 +299,42 @@ def test_every_route_has_its_call(described):
     others = {"/indices-list", "/knn-service", "/metadata", "/metrics"}  # for clients of clip-retrieval, for a scraper
     assert {path for _, path in known - asked} == {"/v1/search", *others}  # GET asks less than POST
     client.close()
+
+
+def test_both_clients_get_the_same_for_every_call(library, tmp_path_factory, serve_app):
+    own = shutil.copytree(library, tmp_path_factory.mktemp("calls") / "library")
+    url = serve_app(create_app(Settings(data=own)))
+    further = {"put_image": {"name": "a.png"}, "embed": {"texts": ["a cat"]}}
+    called = {**CALLS, "submit": ["nothing"]}  # no job is begun
+
+    with Client(url) as client:
+        one = {}
+        for name, args in called.items():
+            try:
+                answer = getattr(client, name)(*args, **further.get(name, {}))
+                one[name] = [*map(type, answer)] if inspect.isgenerator(answer) else type(answer)
+            except (errors.ApiError, DecodeError) as error:
+                one[name] = error.code
+
+    async def ask_all():
+        other = {}
+        async with AsyncClient(url) as client:
+            for name, args in called.items():
+                try:
+                    answer = getattr(client, name)(*args, **further.get(name, {}))
+                    if inspect.isasyncgen(answer):
+                        other[name] = [type(each) async for each in answer]
+                    else:
+                        other[name] = type(await answer)
+                except (errors.ApiError, DecodeError) as error:
+                    other[name] = error.code
+        return other
+
+    other = anyio.run(ask_all)
+    assert one == other
+    answered = {name for name, found in one.items() if not isinstance(found, str)}
+    assert {"search", "search_all", "image", "original", "boards", "create_board", "archive", "embed"} <= answered
+    assert (one["job"], one["board"], one["upload"]) == ("job_not_found", "board_not_found", "unreadable_image")
 
 
 def test_texts_and_pictures_are_embedded(call, url, library, photographs):

@@ -381,6 +381,7 @@ def test_the_documentation_describes_every_route(http):
         "/v1/archive",
         "/v1/archive/{ticket}",
         "/v1/boards",
+        "/v1/boards/find",
         "/v1/boards/{board_id}",
         "/v1/boards/{board_id}/pictures",
         "/v1/boards/{board_id}/pictures/remove",

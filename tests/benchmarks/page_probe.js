@@ -33,7 +33,6 @@
   const tiles = () => all(".tile[data-id]").filter(inWindow);
   const idsOf = (some) => some.map((one) => one.dataset.id).join();
   const isThere = (image) => image?.complete && image.naturalWidth > 0;
-  const idInAddress = () => new URLSearchParams(location.search).get("id");
   const firstRow = (some) => {
     const tops = some.map((one) => one.getBoundingClientRect().top), least = Math.min(...tops);
     return some.filter((one, place) => tops[place] <= least + ROW);
@@ -63,11 +62,10 @@
     throw new Error("no other pictures were drawn");
   }
 
-  // Copies of a picture may lie side by side, so another one is told by its address and its element, not by its looks.
   async function turned(selector, before, started) {
     for (const until = performance.now() + MOST_MS; performance.now() < until;) {
-      const image = all(selector).find((one) => !before.images.includes(one));
-      if (before.id !== idInAddress() && isThere(image) && image.style.opacity !== "0.35") return (await drawn([image])) - started;
+      const image = all(selector).find((one) => !before.includes(one.getAttribute("src")));
+      if (isThere(image) && image.style.opacity !== "0.35") return (await drawn([image])) - started;
       await frame();
     }
     throw new Error("no other picture was drawn");
@@ -84,7 +82,7 @@
       this.seen = afterKey((started) => pictures(before, started));
     },
     armTurn(selector) {
-      const before = { images: all(selector), id: idInAddress() };
+      const before = all(selector).map((one) => one.getAttribute("src"));
       this.seen = afterKey((started) => turned(selector, before, started));
     },
     isShown: (selector, settled) => all(selector).some(isThere) && all(settled).length > 0,

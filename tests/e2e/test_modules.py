@@ -189,3 +189,71 @@ def test_a_line_of_text_lies_where_it_stands_in_its_direction(ask):
     column = lay("春眠不觉晓", [0, 0], [40, 0], [40, 200], [0, 200])
     assert (column["upright"], column["size"], column["stretch"]) == (True, 32, pytest.approx(1.25, abs=0.1))
     assert not lay("春", [0, 0], [40, 0], [40, 200], [0, 200])["upright"]
+
+
+# Which boards pictures are on
+
+
+FAKE = """(async () => {
+  const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const kept = new Set(value.kept), asked = [], held = [];
+  const service = { ask: async (path, { body }) => {
+    asked.push([path, ...body.ids]);
+    if (path === "boards/find") {
+      const answer = { boards: [{ id: "favourites", ids: body.ids.filter((id) => kept.has(id)) }] };
+      if (value.slow) await new Promise((resolve) => held.push(resolve)); // what was true when it was asked
+      return answer;
+    }
+    await wait(20);
+    if (value.refused) throw new Error("refused");
+    body.ids.forEach((id) => kept[path.endsWith("remove") ? "delete" : "add"](id));
+    return { id: "favourites" };
+  } };
+  const errors = [], nothing = () => {}, onError = (error) => errors.push(error.message);
+  const one = new m.Membership(service, { onNews: nothing, onKept: nothing, onError });
+  const until = async (fits) => { while (!fits()) await wait(5); };
+  %s
+})()"""
+
+
+def test_what_is_on_the_screen_is_asked_for_at_once_and_once(ask):
+    code = FAKE % (
+        "one.need([1, 2]); one.need([2, 3]); await until(() => one.fresh.size === 3); one.need([1, 3]); await wait(80);"
+        "return [asked, one.isLoved(1), one.isLoved(2), one.boardsOf(2)];"
+    )
+    asked, first, second, boards = ask("membership.js", code, {"kept": [2, 700]})
+    assert asked == [["boards/find", 1, 2, 3]]
+    assert (first, second, boards) == (False, True, ["favourites"])
+
+
+@pytest.mark.parametrize("clicks", [1, 2, 3, 4, 5])
+def test_the_last_of_quick_clicks_holds(ask, clicks):
+    code = FAKE % (
+        "for (let click = 0; click < value.clicks; click += 1) { one.favour(1); await wait(click % 2 ? 0 : 7); }"
+        "const shown = one.isLoved(1); await until(() => !one.wanted.size);"
+        "return [shown, one.isLoved(1), kept.has(1)];"
+    )
+    assert ask("membership.js", code, {"kept": [], "clicks": clicks}) == [clicks % 2 == 1] * 3
+
+
+def test_an_answer_from_before_a_click_does_not_undo_it(ask):
+    code = FAKE % (
+        "one.need([1]); await until(() => held.length); const marked = one.favour(1); if (value.after) await marked;"
+        "held.pop()(); await marked; await wait(20); const before = one.isLoved(1);"
+        "value.slow = false; one.need([1]); await until(() => one.fresh.has(1)); return [before, one.isLoved(1)];"
+    )
+    for after in (True, False):
+        assert ask("membership.js", code, {"kept": [], "slow": True, "after": after}) == [True, True]
+
+
+def test_a_mark_that_is_refused_is_taken_back(ask):
+    code = FAKE % "await one.favour(1); return [one.isLoved(1), errors];"
+    assert ask("membership.js", code, {"kept": [], "refused": True}) == [False, ["refused"]]
+
+
+def test_another_tab_is_believed_when_it_is_asked_again(ask):
+    code = FAKE % (
+        "one.need([1]); await until(() => one.fresh.size); kept.delete(1); one.doubt(); const before = one.isLoved(1);"
+        "one.need([1]); await until(() => one.fresh.size); return [before, one.isLoved(1)];"
+    )
+    assert ask("membership.js", code, {"kept": [1]}) == [True, False]

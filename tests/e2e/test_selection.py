@@ -89,15 +89,15 @@ def test_a_favourite_is_marked_and_stays(at, depth):
     page = at("?q=coffee&lang=en")
     listed(page)
     page.locator(".tile a.shot").first.click()
-    heart = page.get_by_role("button", name="Favourite")
+    heart = page.get_by_role("button", name="Favourite", exact=True)
     expect(heart).to_have_attribute("aria-pressed", "false")
     with page.expect_response("**/boards/favourites/pictures"):
         heart.click()
     expect(heart).to_have_attribute("aria-pressed", "true")
     page.reload()
-    expect(page.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "true")
-    page.get_by_role("button", name="Favourite").click()
-    expect(page.get_by_role("button", name="Favourite")).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_role("button", name="Favourite", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Favourite", exact=True).click()
+    expect(page.get_by_role("button", name="Favourite", exact=True)).to_have_attribute("aria-pressed", "false")
 
 
 def test_the_keyboard_alone_goes_through_the_pictures(at):

@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui.browser_data import browser_data
 from ui.gateway.assets import Assets
+from ui.gateway.browser_data import browser_data
 from ui.strings import LANGS, NAMES, choose_lang
 
 _PAGES: Final = {"": "search", "search": "search", "library": "library"}

@@ -33,6 +33,7 @@ _OF_LIBRARY: Final = (
     ("POST", "archive"),
     ("GET", f"archive/{_NAME}"),
     ("GET POST", "boards"),
+    ("POST", "boards/find"),
     ("GET PUT DELETE", f"boards/{_NAME}"),
     ("POST", f"boards/{_NAME}/pictures(?:/remove)?"),
 )

@@ -225,6 +225,10 @@ export class App {
     this.go(withPicture(this.typed(), { role: "less", name: String(hit.id) }));
   }
 
+  favour(hit) {
+    this.boards.favour(hit.id);
+  }
+
   pick(place, isRange) {
     this.selection.pick(this.results, place, isRange);
   }

@@ -1,76 +1,144 @@
 // Boards: named collections, kept in the library's folder, and the one of favourites.
 import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { BLANK, but } from "./address.js";
+import { FAVOURITES, Membership } from "./membership.js";
 import { button, copyText, download, icon, menu } from "./parts.js";
 
-const FAVOURITES = "favourites";
+const MOST_LOADS = 3;
 
 export class Boards {
   constructor(app) {
-    Object.assign(this, { app, list: [], favourites: new Set(), there: false });
+    Object.assign(this, { app, list: [], there: false, changes: 0, stale: false });
+    this.membership = new Membership(app.service, {
+      onNews: () => this.redraw(),
+      onKept: (board) => this.kept(board),
+      onError: (error) => app.complain(error.message),
+    });
+    document.addEventListener("visibilitychange", () => { // another tab may have changed them
+      if (document.hidden || !this.there || app.page !== "search") return;
+      this.membership.doubt();
+      this.load();
+    });
   }
 
+  // Names and counts; again where a change has come between, of which the answer may not tell.
   async load() {
     try {
-      this.list = (await this.app.service.ask("boards")).boards;
-      const loved = await this.app.service.ask(`boards/${FAVOURITES}?limit=500`);
-      this.favourites = new Set(loved.pictures.map((one) => one.id).filter((id) => id !== null));
+      for (let loads = 1; ; loads += 1) {
+        const before = this.changes;
+        const { boards } = await this.app.service.ask("boards");
+        if (before !== this.changes && loads < MOST_LOADS) continue;
+        this.list = boards;
+        break;
+      }
       this.there = true;
-    } catch {
-      this.there = false; // a service without boards, or a key that may not read them
+    } catch (error) {
+      this.there = false; // a key that may not read them, or a file that cannot be read
+      if (["boards_unavailable", "boards_damaged"].includes(error.code)) this.app.complain(error.message);
     }
+    this.redraw();
+  }
+
+  redraw() {
     this.app.update();
+    this.app.grid.draw();
+    this.app.picture.draw();
   }
 
   nameOf(id) {
     return this.list.find((one) => one.id === id)?.name ?? this.app.words.say("board");
   }
 
-  async change(request) {
+  isLoved(id) {
+    return this.there && this.membership.isLoved(id);
+  }
+
+  need(ids) {
+    if (this.there) this.membership.need(ids);
+  }
+
+  // A board was changed: its count is told at once, lists that it narrows are searched anew.
+  kept(board) {
+    this.changes += 1;
+    this.list = this.list.map((one) => (one.id === board.id ? board : one));
+    this.load();
+    this.changed(board.id);
+  }
+
+  changed(id) {
+    const { listing, picture, address } = this.app;
+    listing.forgetBoards();
+    if (!address.board) return;
+    if (picture.isOpen) this.stale ||= address.board === id; // it stays among its neighbours until it is closed
+    else if (address.board === id) listing.again({ stays: true });
+  }
+
+  // An open picture was closed over a board that has changed meanwhile.
+  settle() {
+    if (this.stale && this.app.address.board) this.app.listing.again({ stays: true });
+    this.stale = false;
+  }
+
+  // `board`: the id of the one that is changed, none for one that is made; `ids`: the pictures that come or go.
+  async change(request, { board = null, ids = [] } = {}) {
     try {
       await request();
-      await this.load();
-      return true;
     } catch (error) {
       this.app.complain(error.message);
       return false;
+    } finally {
+      this.changes += 1;
+      this.membership.doubt(ids);
     }
+    await this.load();
+    if (ids.length) this.changed(board);
+    return true;
   }
 
-  add(board, ids) {
-    return this.change(() => this.app.service.ask(`boards/${board}/pictures`, { method: "POST", body: { ids } }))
-      .then((done) => done && this.app.tell("added_to_board", { n: ids.length, name: this.nameOf(board) }));
+  put(board, ids, way = "") {
+    return this.change(() => this.app.service.ask(`boards/${board}/pictures${way}`, { method: "POST", body: { ids } }), { board, ids });
+  }
+
+  async add(board, ids) {
+    if (await this.put(board, ids)) this.app.tell("added_to_board", { n: ids.length, name: this.nameOf(board) });
+  }
+
+  async take(board, ids) {
+    if (await this.put(board, ids, "/remove")) this.app.tell("taken_from_board", { n: ids.length, name: this.nameOf(board) });
   }
 
   async create(name, ids) {
     let made = null;
     const done = await this.change(async () => {
       made = await this.app.service.ask("boards", { method: "POST", body: { name, ids } });
-    });
+    }, { ids });
     if (done) this.app.tell("added_to_board", { n: ids.length, name: made.name });
   }
 
   async remove(board, ids) {
-    const done = await this.change(() => this.app.service.ask(`boards/${board}/pictures/remove`, { method: "POST", body: { ids } }));
-    if (!done) return;
-    this.app.selection.clear();
-    this.app.listing.again();
+    if (await this.put(board, ids, "/remove")) this.app.selection.clear();
   }
 
-  async favour(id) {
-    const loved = this.favourites.has(id);
-    this.favourites[loved ? "delete" : "add"](id);
-    this.app.picture.draw();
-    const done = await this.change(() => this.app.service.ask(`boards/${FAVOURITES}/pictures${loved ? "/remove" : ""}`, { method: "POST", body: { ids: [id] }, keepalive: true }));
-    if (!done) this.favourites[loved ? "add" : "delete"](id);
-    this.app.picture.draw();
+  favour(id) {
+    if (this.there) this.membership.favour(id);
   }
 
   heart(id) {
     if (!this.there) return nothing;
-    const loved = this.favourites.has(id);
-    return html`<button type="button" class="button round ${loved ? "loved" : ""}" aria-pressed=${String(loved)} aria-label=${this.app.words.say("favourite")}
-      title=${this.app.words.say("favourite")} @click=${() => this.favour(id)}>${icon("heart")}</button>`;
+    const loved = this.isLoved(id), label = this.app.words.say("favourite");
+    return html`<button type="button" class="button round ${loved ? "loved" : ""}" aria-pressed=${String(loved)} aria-label=${label} title=${label}
+      aria-keyshortcuts="f" @click=${() => this.favour(id)}>${icon("heart")}</button>`;
+  }
+
+  // The boards that an open picture is on, besides the favourites, which its heart tells of.
+  ofPicture(id) {
+    const { app } = this, { words } = app;
+    const own = this.there ? this.membership.boardsOf(id).filter((one) => one !== FAVOURITES && this.list.some((board) => board.id === one)) : [];
+    if (!own.length) return nothing;
+    return html`<ul class="tags on-boards" role="list" aria-label=${words.say("boards")}>${own.map((one) => {
+      const to = { ...BLANK, lang: app.address.lang, board: one }, name = this.nameOf(one);
+      return html`<li><a href=${app.hrefOf(to)} @click=${app.following(() => app.go(to, { setsBox: true }))}>${icon("bookmark")}${name}</a></li>`;
+    })}</ul>`;
   }
 
   addButton(ids, { iconOnly = this.app.narrow } = {}) {
@@ -82,9 +150,16 @@ export class Boards {
       if (name) this.create(name, ids).then(() => form.reset());
     };
     return menu(words.say("add_to_board"), "bookmark", html`<ul class="list" role="list">
-      ${this.list.map((one) => html`<li><button type="button" @click=${() => this.add(one.id, ids)}>${one.name}<span class="count">${words.number(one.count)}</span></button></li>`)}</ul>
+      ${this.list.map((one) => this.choice(one, ids))}</ul>
       <form class="inline" @submit=${create}><input class="field" name="name" maxlength="200" required placeholder=${words.say("new_board")} aria-label=${words.say("new_board")}>
         <button type="submit" class="button">${words.say("make")}</button></form>`, { iconOnly });
+  }
+
+  // A board in the menu. Where it has all of the pictures, as far as they are known, a click takes them off again.
+  choice(board, ids) {
+    const has = ids.every((id) => this.membership.has(id, board.id));
+    return html`<li><button type="button" aria-pressed=${String(has)} @click=${() => (has ? this.take(board.id, ids) : this.add(board.id, ids))}>
+      ${has ? icon("check") : nothing}<span class="label">${board.name}</span><span class="count">${this.app.words.number(board.count)}</span></button></li>`;
   }
 
   // In the panel beside the pictures.
@@ -117,7 +192,10 @@ export class Boards {
       if (name && name !== board.name) this.change(() => app.service.ask(`boards/${board.id}`, { method: "PUT", body: { name } }));
     };
     const drop = async () => {
-      if (await this.change(() => app.service.ask(`boards/${board.id}`, { method: "DELETE" }))) app.go({ ...BLANK, lang: address.lang });
+      if (!await this.change(() => app.service.ask(`boards/${board.id}`, { method: "DELETE" }))) return;
+      this.membership.doubt();
+      app.listing.forgetBoards();
+      app.go({ ...BLANK, lang: address.lang }, { setsBox: true });
     };
     return html`<div class="board-head">${board.id === FAVOURITES ? html`<h1>${board.name}</h1>`
       : html`<form @submit=${rename}><input name="name" class="title" .value=${board.name} maxlength="200" aria-label=${words.say("board_name")} @blur=${(event) => event.target.form.requestSubmit()}></form>`}

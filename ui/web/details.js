@@ -130,7 +130,7 @@ export function details(picture) {
     ${detail ? html`${folder(app, detail)}${reasons(picture, hit)}
       ${detail.caption ? html`<p class="caption">${detail.caption}</p>` : nothing}
       ${detail.tags.length ? html`<ul class="tags" role="list" aria-label=${words.say("tags")}>${detail.tags.map((one) => html`<li><a href=${app.hrefOf(tag(one))} @click=${app.following(() => app.go(tag(one), { setsBox: true }))}>${one}</a></li>`)}</ul>` : nothing}
-      ${deeds(picture, hit, detail)}${facts(app, detail)}${palette(app, detail)}${moments(picture, hit, detail)}${picture.reading.section(hit, detail)}` : nothing}
+      ${app.boards.ofPicture(hit.id)}${deeds(picture, hit, detail)}${facts(app, detail)}${palette(app, detail)}${moments(picture, hit, detail)}${picture.reading.section(hit, detail)}` : nothing}
     ${copies(picture, hit)}${strip(picture, hit)}
   </aside>`;
 }

@@ -167,6 +167,7 @@ export class Grid {
     const seen = this.blocks.filter((block) => block.top < to && block.top + block.height > from);
     if (seen.length) this.results.need(seen[0].from, seen.at(-1).from + seen.at(-1).count - 1);
     const tiles = seen.flatMap((block) => this.inBlock(block, from, to));
+    this.app.boards.need(tiles.filter((tile) => tile.hit).map((tile) => tile.hit.id));
     if (!tiles.some((tile) => tile.place === this.focused) && tiles.length) this.reachable = tiles.find((tile) => tile.hit)?.place;
     else this.reachable = this.focused;
     render(html`
@@ -202,21 +203,23 @@ export class Grid {
     const { app } = this, { words } = app;
     const said = hit.reasons.find((one) => !["name", "taken", "kind", "picture"].includes(one.field))?.text;
     const name = fileName(hit.path);
-    const picked = app.selection.has(hit.id);
+    const picked = app.selection.has(hit.id), loved = app.boards.isLoved(hit.id);
     const grade = this.results.asked ? gradeOf(words, hit) : "";
     const shape = ratioOf(hit);
     const classes = ["tile", picked && "picked", box.width < 120 && "narrow", hit.gone && "gone"].filter(Boolean).join(" ");
-    const act = (kind, label, name_, hidden) => (hidden ? nothing : html`
-      <button type="button" tabindex="-1" data-act=${kind} title=${label} aria-label=${`${label}: ${name}`}>${icon(name_)}</button>`);
+    const act = (kind, label, name_, hidden, on = false) => (hidden ? nothing : html`
+      <button type="button" tabindex="-1" class=${on ? "on" : ""} aria-pressed=${kind === "favour" ? String(on) : nothing} data-act=${kind} title=${label} aria-label=${`${label}: ${name}`}>${icon(name_)}</button>`);
     return html`<div class=${classes} role="listitem" data-place=${place} data-id=${hit.id} style=${at}>
       <a class="shot ${isWhole(shape) ? "" : "whole"}" style=${groundOf(hit)} href=${app.hrefOf({ id: hit.id, t: hit.part?.at ?? null })} draggable="true"
-         tabindex=${place === this.reachable ? 0 : -1} aria-label=${altOf(words, hit, said)} title=${[said, hit.path, grade].filter(Boolean).join("\n")}>
+         tabindex=${place === this.reachable ? 0 : -1} aria-label=${[altOf(words, hit, said), loved && words.say("favourite")].filter(Boolean).join(" · ")} title=${[said, hit.path, grade].filter(Boolean).join("\n")}>
         <img src=${app.service.thumbnail(hit, TILE)} alt="" decoding="async" draggable="false" @load=${this.onThere} @error=${this.onBroken}>
         ${hit.part?.at != null ? html`<span class="time">${icon("play")}${clock(hit.part.at)}</span>` : nothing}
+        ${loved ? html`<span class="loved">${icon("heart")}</span>` : nothing}
         ${hit.duplicates ? html`<span class="folded" title=${words.say("folded", { n: hit.duplicates })}>+${hit.duplicates}</span>` : nothing}
       </a>
       <button type="button" class="check" tabindex="-1" data-act="pick" role="checkbox" aria-checked=${picked} aria-label=${`${words.say("select")}: ${name}`}>${icon("check")}</button>
       <span class="acts">
+        ${act("favour", words.say("favourite"), "heart", !app.boards.there, loved)}
         ${act("more", words.say("more_like"), "plus")}
         ${act("less", words.say("less_like"), "minus", !this.results.asked)}
       </span>
@@ -277,6 +280,7 @@ export class Grid {
     else if (event.key === " " || event.key === "x") this.app.pick(focused, event.shiftKey);
     else if (event.key === "+" || event.key === "m") this.app.more(hit);
     else if (event.key === "-" && this.results.asked) this.app.less(hit);
+    else if (event.key === "f" && hit) this.app.favour(hit);
     else return;
     event.preventDefault();
   }

@@ -89,9 +89,18 @@ export class Listing {
     this.app.facets.key = "";
   }
 
-  again() {
+  // Lists that boards narrow are others by now.
+  forgetBoards() {
+    const { answers } = this.app.service;
+    [...answers.keys()].filter((key) => key.includes('"board":')).forEach((key) => answers.delete(key));
+    for (const [key, results] of this.kept) if (results.address.board || results.address.fields.some(([name]) => name === "board")) this.kept.delete(key);
+    this.app.facets.key = "";
+  }
+
+  // `stays`: the person is left where they are in the list.
+  again({ stays = false } = {}) {
     this.forget();
-    return this.search();
+    return this.search({ restores: stays ? this.app.grid.anchor() : null });
   }
 
   // While a first build is being made there is nothing to search: it is looked for again, and shown once it is there.

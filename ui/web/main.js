@@ -32,13 +32,13 @@ async function start(data) {
   const app = new App(host, root, {
     ...data, labels: Object.fromEntries(labels),
     pageOf: (path) => (path.replace(/\/$/, "").endsWith("/library") ? "library" : "search"),
-    onPage: (page, told) => tell("turn", { page, ...told }),
-    onSpeak: (lang) => tell("lang", lang),
+    onPage: (page, told) => toScript("turn", { page, ...told }),
+    onSpeak: (lang) => toScript("lang", lang),
   });
   return app;
 }
 
-function tell(name, value) {
+function toScript(name, value) {
   if (newest) newest.setTriggerValue(name, value);
   else {
     waiting.set(name, value);
@@ -60,8 +60,9 @@ function followConnection(app) {
 
 // Resolves when there are pictures to see, or it is told why there are none.
 export async function open(data) {
-  started ??= start(data);
-  await (await started).listing.shown;
+  const app = await (started ??= start(data));
+  app.title();
+  await app.listing.shown;
 }
 
 export async function mount(component) {
@@ -70,10 +71,10 @@ export async function mount(component) {
   const app = await (started ??= start(component.data));
   if (isFirst) {
     followConnection(app);
-    waiting.forEach((value, name) => tell(name, value));
+    waiting.forEach((value, name) => toScript(name, value));
     waiting.clear();
   }
   const { page } = component.data;
-  if (newest === component && app.page !== page) app.turned(page);
+  if (newest === component && (app.page !== page || app.host.dataset.page !== page)) app.turned(page); // back and forward, too
   else app.title(); // Streamlit has its own
 }

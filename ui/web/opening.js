@@ -86,6 +86,7 @@ export class Opening {
       app.grid.focused = place;
       app.grid.scrollTo(place, { focus: true });
     }
+    app.boards.settle();
     app.update();
   }
 }

@@ -15,7 +15,7 @@ export const button = (label, name, onClick, { kind = "", pressed = null, busy =
 export function menu(label, name, contents, { kind = "", iconOnly = false } = {}) {
   const close = (event) => {
     const details = event.currentTarget;
-    if (event.type === "keydown" ? event.key === "Escape" : !details.contains(event.relatedTarget)) {
+    if (event.type === "keydown" ? event.key === "Escape" && details.open : !details.contains(event.relatedTarget)) {
       if (event.type === "keydown") {
         event.stopPropagation();
         details.querySelector("summary").focus();

@@ -34,7 +34,7 @@ export class Picture {
   }
 
   get hit() {
-    return this.list?.at(this.pswp.currIndex);
+    return this.pswp ? this.list.at(this.pswp.currIndex) : null;
   }
 
   // Opens the picture at a place of a list; `list` has `length`, `at(place)` and `need(from, to)`.
@@ -190,6 +190,7 @@ export class Picture {
     }
     this.app.opening.turned(hit);
     this.reading.follow();
+    this.app.boards.need([hit.id]);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.learn(hit), this.details.has(hit.id) ? 0 : SETTLE_MS);
   }

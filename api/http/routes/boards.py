@@ -1,7 +1,6 @@
 """Boards: pictures that people collect, in the library's folder. Made and changed with the scope `boards`."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import numpy as np
@@ -9,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from api import schemas
 from api.boards.boards import PlacedPicture
-from api.boards.records import BoardRecord
+from api.boards.records import BoardRecord, moment, read_name
 from api.http.door.gates import Scope, Work, gated
 from api.http.door.json_bodies import BoundedRoute
 from api.http.headers import check_json
@@ -18,13 +17,11 @@ from api.http.service import Service
 from api.search.engine import SearchEngine
 from api.search.errors import ImageNotFound, InvalidCursor
 from api.search.options import MAX_K
-from models.foundation.messages import mark, translate
 
 router = APIRouter(prefix="/boards", tags=["boards"], route_class=BoundedRoute)
 
 BoardId = Annotated[str, Path(max_length=64, description="`favourites`, or as POST /v1/boards answered it")]
 _AFTER = Query(max_length=20, description="`next` of the page before")
-_FAVOURITES: Final = mark("Favourites")
 _JSON: Final = [Depends(check_json)]
 
 
@@ -45,10 +42,19 @@ async def create_board(body: schemas.NewBoard, service: ServiceDep, language: La
 
     def create() -> BoardRecord:
         _check(engine, body.ids)
-        board = service.boards.store.create(_clean(body.name))
+        board = service.boards.store.create(read_name(body.name))
         return service.boards.add(board.id, body.ids, engine.opened) if body.ids else board
 
     return await _run(service, engine, create, language)
+
+
+@router.post("/find", dependencies=_JSON)
+@gated(Scope.SEARCH, Work.TEXT)
+async def find_boards(body: schemas.BoardSearch, service: ServiceDep) -> schemas.FoundBoards:
+    """Say which boards some pictures are on. Pictures that the library does not have are on none."""
+    engine = service.serving.engine
+    found = await service.executors.files(service.boards.find_boards, body.ids, engine.opened, engine.holds)
+    return schemas.FoundBoards(boards=[schemas.FoundBoard(id=name, ids=ids) for name, ids in found.items()])
 
 
 @router.get("/{board_id}")
@@ -85,7 +91,7 @@ async def rename_board(
 ) -> schemas.BoardInfo:
     """Call a board something else."""
     engine = service.serving.engine
-    return await _run(service, engine, lambda: service.boards.store.rename(board_id, _clean(body.name)), language)
+    return await _run(service, engine, lambda: service.boards.store.rename(board_id, read_name(body.name)), language)
 
 
 @router.delete("/{board_id}", status_code=204)
@@ -144,12 +150,12 @@ def _describe(
     return [
         schemas.BoardInfo(
             id=one.id,
-            name=translate(_FAVOURITES, language) if one.is_fixed else one.name,
+            name=one.title(language),
             count=one.count,
             covers=covers.get(one.id, []),
             fixed=one.is_fixed,
-            created_at=_moment(one.created_at),
-            changed_at=_moment(one.changed_at),
+            created_at=moment(one.created_at),
+            changed_at=moment(one.changed_at),
         )
         for one in boards
     ]
@@ -177,17 +183,8 @@ def _check(engine: SearchEngine, image_ids: Sequence[int]) -> None:
         raise ImageNotFound(image_ids[held.index(False)])
 
 
-def _clean(name: str) -> str:
-    """Return a name on one line."""
-    return " ".join(name.split())
-
-
 def _read_cursor(after: str) -> int:
     """Return the number of the last entry of the page before. Raises InvalidCursor."""
     if after and not (after.isascii() and after.isdecimal() and len(after) <= 18):
         raise InvalidCursor
     return int(after or 0)
-
-
-def _moment(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

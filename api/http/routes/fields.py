@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
 from api import schemas
+from api.boards.boards import with_board
 from api.http.clauses import count_as_picture, to_clauses
 from api.http.connection import while_connected
 from api.http.door.gates import Scope, Work, gated
@@ -35,6 +36,7 @@ router = APIRouter(tags=["fields"], route_class=BoundedRoute)
 async def list_fields(service: ServiceDep, language: LanguageDep) -> schemas.FieldsInfo:
     """List the fields of pictures: the catalog's own, and those that annotators find values for."""
     found = await service.executors.search(service.serving.engine.fields)
+    conditions = with_board(found) if await service.executors.files(service.boards.can_be_read) else found
     return schemas.FieldsInfo(
         fields=[
             schemas.FieldInfo(
@@ -47,7 +49,7 @@ async def list_fields(service: ServiceDep, language: LanguageDep) -> schemas.Fie
                 sortable=is_sortable(one),
                 choices={choice.name: label_of(choice, language) for choice in one.field.choices},
             )
-            for one in found
+            for one in conditions
         ],
         sorts=list_orders(found),
         told=list_facts(found),

@@ -43,6 +43,17 @@ class MarkDatabase(RootDatabase):
         found = self._find_by_content(sought)
         return found | self._find_by_path([mark for mark in sought if mark not in found])
 
+    def find_at(self, places: Iterable[tuple[int, str]]) -> list[int]:
+        """Return the ids of the indexed pictures that lie at any of these places: ids of roots, and paths there."""
+        return [
+            int(image_id)
+            for root_id, path in dict.fromkeys(places)
+            for (image_id,) in self._query(
+                "SELECT id FROM images WHERE status = 'indexed' AND root_id = ? AND path = CAST(? AS TEXT)",
+                (root_id, encode_path(path)),
+            )
+        ]
+
     def _find_by_content(self, marks: Sequence[PictureMark]) -> dict[PictureMark, int]:
         rows = self._query(
             f"SELECT images.id, sha256, roots.path, images.path {_FROM} WHERE status = 'indexed' "

@@ -75,3 +75,15 @@ def test_a_tour_and_nothing_found_are_open_to_all(at, width, depth):
     page.goto(page.url.split("?", maxsplit=1)[0] + "?width=3840&format=png&lang=en")
     expect(page.locator("main[data-state=nothing]")).to_be_visible()
     assert broken(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_library_page_is_open_to_all(browse, page_url, scheme, depth):
+    page = browse(color_scheme=scheme, locale="en-GB")
+    for section in ("overview", "folders", "relevance"):
+        page.goto(f"{page_url}library?section={section}")
+        expect(page.get_by_role("radio", checked=True)).to_be_visible()
+        expect(page.get_by_role("link", name="Library", exact=True)).to_be_visible()
+        expect(page.locator('.stApp[data-test-script-state="notRunning"]')).to_be_visible()
+        expect(page.locator('[data-testid="stSkeleton"]')).to_have_count(0)
+        assert broken(page) == [], section

@@ -4,6 +4,7 @@ Their names change with their contents, and there are as many as Streamlit bring
 """
 
 import gzip
+import posixpath
 from typing import Final
 
 from anyio import to_thread
@@ -41,6 +42,8 @@ class Packing:
     def _packs(self, scope: Scope) -> bool:
         if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].startswith(self._folder):
             return False
+        if posixpath.normpath(scope["path"]) != scope["path"]:  # one of the many ways to write an address
+            return False
         asked = Headers(scope=scope)
         is_whole = not {"range", "if-none-match", "if-modified-since"} & set(asked.keys())
         return is_whole and scope["path"].endswith(_SUFFIXES) and "gzip" in asked.get("accept-encoding", "")
@@ -62,6 +65,7 @@ class _PackedFile:
             if (
                 message["status"] != 200
                 or "content-encoding" in headers
+                or headers.get("content-type", "").startswith("text/html")  # which answers for a file that is not there
                 or int(headers.get("content-length", "0")) < _LEAST
             ):
                 await self._send(message)

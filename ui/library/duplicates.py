@@ -194,7 +194,8 @@ def _why(visit: Visit, one: DuplicatePicture, shown: Group, kept: int | None) ->
 
 def _draw_picture(visit: Visit, one: DuplicatePicture, why: str) -> None:
     text, lang = visit.text, visit.lang
-    st.image(thumbnail_address(visit, one.id, size=_SIDE), width="stretch")
+    name, opened = f"{one.root}/{one.path}", picture_address(visit, one.id)
+    st.image(thumbnail_address(visit, one.id, size=_SIDE), width="stretch", alt=name, link=opened)
     if one.why == "kept":
         st.badge(text.between_words.join((text.keep, why)), color="green")
     else:
@@ -204,7 +205,7 @@ def _draw_picture(visit: Visit, one: DuplicatePicture, why: str) -> None:
         facts.append(formats.moment(one.taken_at, lang, None))
     if one.bits is not None and one.cosine is not None:
         facts.append(text.bits.format(bits=one.bits, cosine=f"{one.cosine:.3f}"))
-    st.caption(f"[{formats.plain(f'{one.root}/{one.path}')}]({picture_address(visit, one.id)})")
+    st.caption(formats.plain(name))
     st.caption(" · ".join(facts))
 
 
@@ -225,5 +226,5 @@ def _draw_export(visit: Visit, groups: Sequence[Group]) -> None:
             ):
                 st.download_button(name, made, file, "application/octet-stream", key=file, on_click="ignore")
         st.caption(text.export_note.format(root=formats.plain(root)))
-        st.code("mkdir ../away && xargs -0 mv --backup=numbered -t ../away < duplicates.nul", language="sh")
+        st.code("mkdir ../away && xargs -0 mv --backup=numbered -t ../away < duplicates.nul", language=None)
         st.caption(text.export_left_out)

@@ -40,7 +40,7 @@ def _draw_empty(visit: Visit) -> None:
             folders.draw_picker(visit)
         else:
             st.write(text.empty_command)
-            st.code(BUILD_COMMAND, language="sh")
+            st.code(BUILD_COMMAND, language=None)
         st.fragment(run_every=_LOOK_S)(_wait_for_build)(visit)
 
 

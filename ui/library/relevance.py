@@ -61,7 +61,7 @@ def _draw_told(visit: Visit, info: IndexInfo) -> None:
     if not info.relevance:
         st.write(text.told_none)
         st.caption(text.told_how)
-        st.code(_COMMAND, language="sh")
+        st.code(_COMMAND, language=None)
         return
     for kind, told in info.relevance.items():
         low, high = (f"{one:.2f}" for one in (told.low, told.high))
@@ -128,7 +128,7 @@ def _draw_question(visit: Visit, asked: Sequence[AskedHit], answers: list[bool |
             st.button(label, key=key, on_click=answers.append, args=(answer,))
         st.button(text.check_stop, key="stop", on_click=_stop, args=(len(answers),), type="tertiary")
     with st.container(key="asked"):
-        st.image(thumbnail_address(visit, one.image_id, size=_SIDE), width=560)
+        st.image(thumbnail_address(visit, one.image_id, size=_SIDE), width=560, alt=one.path)
     st.caption(formats.plain(one.path))
 
 

@@ -47,6 +47,7 @@ export class Grid {
     this.results = results;
     if (other) {
       this.focused = 0;
+      this.sought = null;
       this.laid.clear();
     }
     this.lay();
@@ -68,8 +69,7 @@ export class Grid {
   // Computes where all lies, and keeps what the person looks at where it is.
   lay() {
     if (!this.width || !this.results) return;
-    const anchor = this.sought ?? this.anchor();
-    this.sought = null;
+    const anchor = this.held;
     const { results, width, target, gap } = this;
     this.blocks = [];
     let top = 0, before = null;
@@ -110,6 +110,12 @@ export class Grid {
     return place < 0 ? null : { place: block.from + place, away: block.top + block.boxes[place].top - top };
   }
 
+  // What is gone to and not there yet, unless the person has scrolled on; else what is seen.
+  get held() {
+    const { sought } = this;
+    return sought && (sought.at === undefined || Math.abs(this.scroller.scrollTop - sought.at) < 2) ? sought : this.anchor();
+  }
+
   restore({ place, away }) {
     if (!this.width) { // it is not in the window yet
       this.sought = { place, away };
@@ -117,6 +123,7 @@ export class Grid {
     }
     const box = this.boxOf(place);
     if (box) this.scroller.scrollTop = this.offset() + box.top - away;
+    this.sought = this.blocks[Math.floor(place / BLOCK)]?.boxes ? null : { place, away, at: this.scroller.scrollTop };
   }
 
   offset() {
@@ -155,8 +162,7 @@ export class Grid {
   }
 
   jump(place) {
-    const box = this.boxOf(place);
-    if (box) this.scroller.scrollTop = this.offset() + box.top - this.app.barHeight() - 60;
+    this.restore({ place, away: this.app.barHeight() + 60 });
   }
 
   draw() {

@@ -69,7 +69,7 @@ export class Grid {
   // Computes where all lies, and keeps what the person looks at where it is.
   lay() {
     if (!this.width || !this.results) return;
-    const anchor = this.held;
+    const anchor = this.goal;
     const { results, width, target, gap } = this;
     this.blocks = [];
     let top = 0, before = null;
@@ -111,7 +111,7 @@ export class Grid {
   }
 
   // What is gone to and not there yet, unless the person has scrolled on; else what is seen.
-  get held() {
+  get goal() {
     const { sought } = this;
     return sought && (sought.at === undefined || Math.abs(this.scroller.scrollTop - sought.at) < 2) ? sought : this.anchor();
   }

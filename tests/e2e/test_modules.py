@@ -164,13 +164,16 @@ SCROLL_FAR = """await (async () => {
         asked.push({ block: body.offset / m.BLOCK, answer });
     }) };
     const results = new m.Results(service, value, { onChange() {} });
+    const pause = () => new Promise((done) => setTimeout(done));
     const begun = results.begin();
+    await pause();
     asked[0].answer();
     await begun;
     for (let place = 0; place < 30_000; place += 300) results.need(place, place + 200);
+    await pause();
     for (let next = 1; next < asked.length; next += 1) {
         asked[next].answer();
-        await new Promise((done) => setTimeout(done));
+        await pause();
     }
     return asked.map((one) => one.block);
 })()"""

@@ -47,6 +47,7 @@ export class Grid {
     this.results = results;
     if (other) {
       this.focused = 0;
+      this.sought = null;
       this.laid.clear();
     }
     this.lay();
@@ -68,8 +69,7 @@ export class Grid {
   // Computes where all lies, and keeps what the person looks at where it is.
   lay() {
     if (!this.width || !this.results) return;
-    const anchor = this.sought ?? this.anchor();
-    this.sought = null;
+    const anchor = this.goal;
     const { results, width, target, gap } = this;
     this.blocks = [];
     let top = 0, before = null;
@@ -119,12 +119,20 @@ export class Grid {
     return (this.boxOf(place)?.top ?? 0) - away;
   }
 
+  // What is gone to and not there yet, unless the person has scrolled on; else what is seen.
+  get goal() {
+    const { sought } = this;
+    return sought && (sought.at === undefined || Math.abs(this.scroller.scrollTop - sought.at) < 2) ? sought : this.anchor();
+  }
+
   restore(anchor) {
     if (!this.width) { // it is not in the window yet
       this.sought = anchor;
       return;
     }
     if (this.boxOf(anchor.place)) this.scroller.scrollTop = this.offset() + this.topOf(anchor);
+    const isThere = this.blocks[Math.floor(anchor.place / BLOCK)]?.boxes;
+    this.sought = isThere ? null : { ...anchor, at: this.scroller.scrollTop };
   }
 
   // The pictures that an area touches, as far as they are there; in the order of the list.
@@ -178,8 +186,7 @@ export class Grid {
   }
 
   jump(place) {
-    const box = this.boxOf(place);
-    if (box) this.scroller.scrollTop = this.offset() + box.top - this.app.barHeight() - 60;
+    this.restore({ place, away: this.app.barHeight() + 60 });
   }
 
   draw() {

@@ -50,7 +50,7 @@ def test_dark_follows_the_system_and_the_switch_overrides_it(at, depth):
     listed(page)
     ground = "() => getComputedStyle(document.querySelector('xuntu-page')).backgroundColor"
     assert page.evaluate(ground) == "rgb(20, 20, 20)"
-    page.get_by_role("button", name="Switch between light and dark").click()
+    page.get_by_role("button", name="Light or dark").click()
     assert page.evaluate(ground) == "rgb(251, 251, 250)"
     page.reload()
     listed(page)

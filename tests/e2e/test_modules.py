@@ -159,7 +159,7 @@ def test_rows_fill_the_width_and_few_pictures_are_not_blown_up(ask, width, count
 
 SCROLL_FAR = """await (async () => {
     const asked = [];
-    const service = { ask: (path, { body }) => new Promise((resolve) => {
+    const service = { askWithFacts: (body) => new Promise((resolve) => {
         const answer = () => resolve({ hits: Array(m.BLOCK).fill({}), total: 30_000 });
         asked.push({ block: body.offset / m.BLOCK, answer });
     }) };

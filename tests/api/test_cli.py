@@ -104,7 +104,7 @@ def test_a_sheet_is_drawn(xuntu, library, tmp_path):
         (("search",), "Nothing was asked"),
         (("search", ""), "empty"),
         (("search", "zorp"), "none of these words: zorp"),
-        (("search", "cat", "-cat"), "cancel"),
+        (("search", "cat", "-1:cat"), "cancel"),
         (("search", "cat", "--where", "shape=round"), "unknown field shape"),
         (("search", "--image", "missing.jpg"), "the file is gone"),
         (("search", "--like", "999"), "no picture with id 999"),

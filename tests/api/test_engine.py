@@ -95,7 +95,7 @@ def test_a_sum_of_picture_and_words_ranks_both(engine, photographs):
 
 def test_clauses_that_cancel_out_are_refused(engine):
     with pytest.raises(InvalidQuery, match="cancel"):
-        ask(engine, "cat", "-cat")
+        ask(engine, "cat", "-1:cat")
 
 
 def test_pages_follow_each_other(engine):

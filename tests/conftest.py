@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test with the resources that it uses; the files that take longest come first."""
     for item in items:
         used = RESOURCES.keys() & set(getattr(item, "fixturenames", ()))
-        for name in used | ({"no_cover"} if used & _UNMEASURED else set()):
+        for name in used | ({"no_cover"} if "browser" in used else set()):
             item.add_marker(name)
     deep = {item.path for item in items if item.get_closest_marker("depth")}
     items.sort(key=lambda item: item.path not in deep)
@@ -85,8 +85,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
-    """Measure no coverage in processes that tests without it start: it makes them take half as long again."""
-    measured = os.environ.pop(_MEASURED, None) if item.get_closest_marker("no_cover") else None
+    """Measure no coverage in processes that some tests start: it makes them take half as long again."""
+    measured = os.environ.pop(_MEASURED, None) if any(map(item.get_closest_marker, _UNMEASURED)) else None
     try:
         return (yield)
     finally:

@@ -54,7 +54,7 @@ def test_a_service_is_asked(run, demo_url, readers_folder):
     assert printed[0] == "15 pictures"
     assert "pictures/chelsea.png" in printed[1]
     assert len(list(readers_folder.glob("*.webp"))) == 5
-    assert "invalid_query, request" in run("rest_client.py", demo_url, "cat", "-cat", status=1)
+    assert "invalid_query, request" in run("rest_client.py", demo_url, "cat", "-1:cat", status=1)
     assert "cannot be reached" in run("rest_client.py", "http://127.0.0.1:9", "a cat", status=1)
 
 

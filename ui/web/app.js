@@ -170,7 +170,8 @@ export class App {
   }
 
   rememberPlace() {
-    history.replaceState({ xuntu: true, place: this.grid.anchor() }, "", location.href);
+    const { place, away } = this.grid.goal ?? {};
+    history.replaceState({ xuntu: true, place: place === undefined ? null : { place, away } }, "", location.href);
   }
 
   scrolled() {

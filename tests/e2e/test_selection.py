@@ -184,7 +184,8 @@ def test_a_favourite_is_marked_and_stays(at, depth):
     expect(heart).to_have_attribute("aria-pressed", "true")
     page.reload()
     expect(page.get_by_role("button", name="Favourite", exact=True)).to_have_attribute("aria-pressed", "true")
-    page.get_by_role("button", name="Favourite", exact=True).click()
+    with page.expect_response("**/boards/favourites/pictures/remove"):
+        page.get_by_role("button", name="Favourite", exact=True).click()
     expect(page.get_by_role("button", name="Favourite", exact=True)).to_have_attribute("aria-pressed", "false")
 
 

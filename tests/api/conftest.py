@@ -1,4 +1,4 @@
-"""The `xuntu` command as a process, as a person or a script meets it; and an encoder whose vectors are known."""
+"""The `xuntu` command as a process, as a person meets it; a copy of a library; an encoder whose vectors are known."""
 
 import os
 import shutil
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from indexer.config import IndexerSettings
+from indexer.pipeline.roots import move_root
 from models.encoders import registry
 
 XUNTU = [sys.executable, "-c", "from api.cli import main; main()"]
@@ -32,6 +34,18 @@ def xuntu(tmp_path, processes):
         )
 
     return run
+
+
+@pytest.fixture
+def copy_of(tmp_path):
+    """Copy a folder that has a library in `data` and its pictures in `pictures`, so that the copy may be changed."""
+
+    def copy(made: Path) -> Path:
+        own = shutil.copytree(made, tmp_path / "own")
+        move_root(IndexerSettings(data=own / "data", workers=0), made / "pictures", own / "pictures")
+        return own
+
+    return copy
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import zipfile
 
 import numpy as np
@@ -14,7 +13,6 @@ from api.boards.errors import BoardAmbiguous, BoardFixed, BoardNameUnusable, Boa
 from api.cli import app
 from indexer.config import IndexerSettings
 from indexer.pipeline.commands import BuildOptions, build
-from indexer.pipeline.roots import move_root
 
 
 def draw(path, seed):
@@ -38,10 +36,8 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
-def library(made, tmp_path):
-    own = shutil.copytree(made, tmp_path / "own")
-    move_root(IndexerSettings(data=own / "data", workers=0), made / "pictures", own / "pictures")
-    return own
+def library(made, copy_of):
+    return copy_of(made)
 
 
 @pytest.fixture

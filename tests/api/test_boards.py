@@ -31,7 +31,6 @@ from indexer.config import IndexerSettings
 from indexer.library.catalog.marks import PictureMark
 from indexer.library.opened import open_build
 from indexer.pipeline.commands import BuildOptions, build
-from indexer.pipeline.roots import move_root
 
 
 def draw(path, seed):
@@ -59,10 +58,8 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
-def library(made, tmp_path):
-    own = shutil.copytree(made, tmp_path / "own")
-    move_root(IndexerSettings(data=own / "data", workers=0), made / "pictures", own / "pictures")
-    return own
+def library(made, copy_of):
+    return copy_of(made)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from api.evaluation.measures.ranking import OnStep, Positions
 from api.evaluation.unknown import knows
 from api.search.turns import turn
 from indexer.library.thumbnails import DECODED_SIDE, SPARE
-from indexer.pipeline.engines import DeviceEncoders
+from indexer.pipeline.engines.devices import DeviceEncoders
 from models.encoders.encoder import Preprocess, TextEncoder
 from models.encoders.registry import get_preprocess
 from models.encoders.runtime import Runtime

@@ -1,10 +1,10 @@
 """Records -> unit vectors -> vector store and catalog, timed stage by stage."""
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence, Set
+from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -17,18 +17,10 @@ from indexer.library.encoders import LibraryEncoder
 from indexer.library.part_keys import owners_of, pack_key
 from indexer.library.sources.items import Item
 from indexer.pipeline.changes import NOT_FETCHED
-from indexer.pipeline.engines import DeviceEncoders
-from indexer.pipeline.read import (
-    FILES_A_WORKER,
-    PREFETCH,
-    FailureRecord,
-    ImageDataset,
-    ImageRecord,
-    Record,
-    load_records,
-)
+from indexer.pipeline.engines.port import EncodedBatch, EncodedItem, EncodingEngine, OwnVectors, Pace, Work
+from indexer.pipeline.read import FailureRecord, ImageDataset, ImageRecord
 from models.foundation.messages import mark
-from models.foundation.vectors import Pixels, Vectors
+from models.foundation.vectors import Vectors
 from models.pictures.parts import FIRST_REGION
 
 _FLUSH_SECONDS = 5.0  # a killed run loses at most so much work
@@ -82,8 +74,6 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
-# Vectors of one content, by the name of the encoder that made them: float32 (n, dim), of the whole or of its n parts.
-OwnVectors = dict[str, Vectors]
 
 
 class Publishing(Protocol):
@@ -98,23 +88,6 @@ class Publishing(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedItem:
-    """An item, what was found in it, and the vectors that were made of it."""
-
-    item: Item
-    record: Record
-    vectors: OwnVectors
-
-
-@dataclass(frozen=True, slots=True)
-class UnderWay:
-    """A batch; by the name of an encoder, positions in the data set, one for each row, and the vectors to come."""
-
-    batch: list[Record]
-    encodings: dict[str, tuple[list[int], list[Future[Vectors]]]]
-
-
 class EncodeRun:
     """Encodes files and records them: each flush is one transaction and one shard of each encoder, or nothing.
 
@@ -122,9 +95,7 @@ class EncodeRun:
     """
 
     _first = 0  # number of the first vector of a picture: that of the whole
-    _files_a_worker = FILES_A_WORKER
-    _most_workers = 1_000
-    _prefetch = PREFETCH
+    _pace = Pace()
 
     def __init__(
         self,
@@ -148,60 +119,42 @@ class EncodeRun:
         self._flushed_at = time.monotonic()
         self._repeated_sizes: set[int] = set()
         self._met: set[str] = set()  # checksums of contents that may come again
-        self._rows_at_once = 1
 
     def run(
         self,
+        engine: EncodingEngine,
         dataset: ImageDataset,
-        devices: Mapping[str, DeviceEncoders],
         *,
-        workers: int,
-        batch_size: int,
-        rows_at_once: int = 0,
+        known: int = 0,
         on_progress: OnProgress,
         growth: Publishing | None = None,
     ) -> None:
         """Encode every file of `dataset`. When interrupted, what was encoded so far is kept.
 
-        `growth` publishes what there is on the way, when it says that it is time.
-        Encoders are loaded after the workers have started: they are forks, and an encoder's threads must not be there.
-        They get at most `rows_at_once` rows at once, 0 for as many as there are pictures in a batch.
-        Raises EncodersDiffer unless the views of `dataset`, `devices` and the encoders have the same names.
+        The first `known` are at paths that the catalog knows, and are taken in before all others. `growth` publishes
+        what there is on the way, when it says that it is time.
+        Raises EncodersDiffer unless the views of `dataset`, the engine and the library have the same encoders.
         """
-        self._check_names(dataset, devices)
-        ahead = max(encoders.ahead for encoders in devices.values())
-
-        def load() -> None:
-            for encoders in devices.values():
-                encoders.load()
-
+        self._check_names(engine, dataset)
         sizes = Counter(item.stamp.size for item in dataset.items)
-        self._rows_at_once = rows_at_once or batch_size
         self._repeated_sizes = {size for size, count in sizes.items() if count > 1 and size is not None}
-        workers = min(workers, self._most_workers, 1 + len(dataset) // self._files_a_worker)
-        under_way: deque[UnderWay] = deque()
-        try:
-            for batch in load_records(
-                dataset, workers=workers, batch_size=batch_size, prefetch=self._prefetch, on_started=load
-            ):
-                under_way.append(self._submit(batch, devices))
-                while len(under_way) > ahead:
-                    self._collect(dataset, devices, under_way)
+        work = Work(dataset=dataset, pace=self._pace, choose=self._choose, known=known)
+        with closing(engine.encode(work)) as batches:
+            try:
+                for batch in batches:
+                    self._take(batch)
                     on_progress(self.progress)
-                if growth and growth.is_due(self.progress):
-                    self.flush()
-                    growth.publish()
-                if len(self._pending) >= _FLUSH_ROWS or time.monotonic() - self._flushed_at > _FLUSH_SECONDS:
-                    self.flush()
-            while under_way:
-                self._collect(dataset, devices, under_way)
-                on_progress(self.progress)
-        finally:
-            self.flush()
+                    if growth and growth.is_due(self.progress):
+                        self.flush()
+                        growth.publish()
+                    if len(self._pending) >= _FLUSH_ROWS or time.monotonic() - self._flushed_at > _FLUSH_SECONDS:
+                        self.flush()
+            finally:
+                self.flush()
 
-    def _check_names(self, dataset: ImageDataset, devices: Mapping[str, DeviceEncoders]) -> None:
+    def _check_names(self, engine: EncodingEngine, dataset: ImageDataset) -> None:
         library = {name: encoder.spec.name for name, encoder in self._encoders.items()}
-        loaded = {name: encoders.spec.name for name, encoders in devices.items()}
+        loaded = {name: spec.name for name, spec in engine.specs.items()}
         seen = {name: name for name in dataset.views}
         if not library == loaded == seen or any(name != own for name, own in library.items()):
             raise EncodersDiffer(library=library.values(), devices=loaded.values(), views=seen)
@@ -275,29 +228,15 @@ class EncodeRun:
             return None
         return self._catalog.find_indexed(item.locator)
 
-    def _submit(self, batch: list[Record], devices: Mapping[str, DeviceEncoders]) -> UnderWay:
-        """Begin to encode what is new in a batch."""
-        started = time.perf_counter()
-        images = [record for record in batch if isinstance(record, ImageRecord)]
-        fresh = [record for record in images if not self._is_repeat(record)]
-        encodings: dict[str, tuple[list[int], list[Future[Vectors]]]] = {}
-        for name, encoders in devices.items():
-            own = [(record.index, pixels) for record in fresh if (pixels := self._pixels(record, name)) is not None]
-            if own:
-                indices = [index for index, pixels in own for _ in pixels]
-                rows, size = np.concatenate([pixels for _, pixels in own]), self._rows_at_once
-                encodings[name] = indices, [encoders.submit(rows[at : at + size]) for at in range(0, len(rows), size)]
-        self.progress.add(mark("read and decode"), sum(record.seconds[0] for record in images))
-        self.progress.add(mark("thumbnail and annotations"), sum(record.seconds[1] for record in images))
-        self.progress.add(mark("encode"), time.perf_counter() - started)
-        return UnderWay(batch, encodings)
-
-    def _pixels(self, record: ImageRecord, name: str) -> Pixels | None:
-        """Return what an encoder has to encode of a picture, None where its vector is there."""
+    def _choose(self, record: ImageRecord) -> Set[str]:
+        """Return the encoders whose vectors of a picture are wanted: of all that see it, those that have none yet."""
+        if self._is_repeat(record):
+            return frozenset()
+        if not record.item.remote:
+            return record.pixels.keys()
         # Of what is remote nothing was known before it was fetched.
-        if record.item.remote and self._catalog.is_encoded(record.sha256, self._encoders[name].id):
-            return None
-        return record.pixels.get(name)
+        ids = {name: self._encoders[name].id for name in record.pixels}
+        return {name for name, own in ids.items() if not self._catalog.is_encoded(record.sha256, own)}
 
     def _is_repeat(self, record: ImageRecord) -> bool:
         """Say whether the same content has been met before in this run; its vectors will be there."""
@@ -307,41 +246,26 @@ class EncodeRun:
         self._met.add(record.sha256)
         return repeat
 
-    def _collect(
-        self, dataset: ImageDataset, devices: Mapping[str, DeviceEncoders], under_way: deque[UnderWay]
-    ) -> None:
-        """Wait for the first batch that is under way, and keep what came of it."""
-        started = time.perf_counter()
-        batch = under_way[0].batch
-        vectors: dict[int, OwnVectors] = {}
-        for name, (indices, encodings) in under_way[0].encodings.items():
-            rows = np.concatenate([devices[name].result(encoding) for encoding in encodings])
-            starts = [at for at, index in enumerate(indices) if not at or index != indices[at - 1]]
-            for start, own in zip(starts, np.split(rows, starts[1:]), strict=True):
-                vectors.setdefault(indices[start], {})[name] = own
-        # One append: an interrupt leaves a batch whole or not at all.
-        self._pending += [
-            EncodedItem(dataset.items[record.index], _without_pixels(record), vectors.get(record.index, {}))
-            for record in batch
-        ]
-        under_way.popleft()
-        failures = [record for record in batch if isinstance(record, FailureRecord)]
-        for record in failures:
-            self.progress.note(record, stays=self._stays(dataset.items[record.index], record) is not None)
-        self.progress.encoded += len(vectors)
-        self.progress.copied += len(batch) - len(vectors) - len(failures)
-        self.progress.add(mark("encode"), time.perf_counter() - started)
-
-
-def _without_pixels(record: Record) -> Record:
-    """Return a record that may wait to be written: of a video, its pixels are hundreds of megabytes."""
-    return replace(record, pixels={}) if isinstance(record, ImageRecord) else record
+    def _take(self, batch: EncodedBatch) -> None:
+        """Keep what an engine is done with."""
+        self._pending += batch.items  # one append: an interrupt leaves a batch whole or not at all
+        encoded = failed = 0
+        for found in batch.items:
+            if isinstance(found.record, FailureRecord):
+                failed += 1
+                self.progress.note(found.record, stays=self._stays(found.item, found.record) is not None)
+            encoded += bool(found.vectors)
+        self.progress.encoded += encoded
+        self.progress.copied += len(batch.items) - encoded - failed
+        for stage, seconds in batch.seconds.items():
+            self.progress.add(stage, seconds)
 
 
 class PartsRun(EncodeRun):
     """Encodes the parts of long pictures that are indexed, in the same way. What cannot be read now is left alone."""
 
     _first = 1
+    _pace = Pace(rows_of_one=16)
 
     def _record(
         self,
@@ -369,6 +293,5 @@ class RegionsRun(PartsRun):
 class MomentsRun(PartsRun):
     """Encodes the moments of videos that are indexed. One video is much work, and what encoders see of it is much."""
 
-    _files_a_worker = 2
-    _most_workers = 4  # each holds what encoders see of a whole video
-    _prefetch = 1
+    # Each worker holds what encoders see of a whole video.
+    _pace = Pace(rows_of_one=2_000, files_a_worker=2, most_workers=4, prefetch=1)

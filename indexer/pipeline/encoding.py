@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,42 +18,38 @@ from indexer.library.sources.kinds import open_source
 from indexer.library.sources.port import ReadOptions, Source
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.encode import EncodeRun, MomentsRun, OnProgress, PartsRun, Progress, RegionsRun
-from indexer.pipeline.engines import DeviceEncoders
+from indexer.pipeline.engines.port import EncodingEngine
 from indexer.pipeline.growth import Growth
 from indexer.pipeline.read import EncoderView, ImageDataset
 from models.encoders.registry import get_preprocess
-from models.encoders.spec import EncoderSpec
-from models.foundation.devices import count_cpus
 from models.foundation.messages import mark
-
-_PARTS_OF_ONE = 16  # parts or regions that a picture has, about: so many fewer pictures are read at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibraryEncoding:
-    """The encoders of a run, and what it encodes with them into a library.
-
-    `specs` are those of what is installed, `encoders` are in the library, by their names.
-    """
+    """What a run encodes into a library: `engine` does it, `encoders` are the library's, by their names."""
 
     settings: IndexerSettings
     layout: Layout
     catalog: Catalog
-    specs: Sequence[EncoderSpec]
+    engine: EncodingEngine
     encoders: Mapping[str, LibraryEncoder]
     annotators: Sequence[Annotator]
     progress: Progress
     on_progress: OnProgress
 
-    def encode_pictures(self, items: Sequence[Item], changing: set[int], growth: Growth) -> None:
-        """Encode items; `changing` are the pictures whose file will turn out to hold something else.
+    def encode_pictures(
+        self, known: Sequence[Item], new: Sequence[Item], changing: set[int], growth: Growth | None = None
+    ) -> None:
+        """Encode items at paths that are known, and at new ones.
 
-        `growth` publishes the first of them while others are encoded.
+        `changing` are the pictures whose file will turn out to hold something else. `growth` publishes
+        the first of them while others are encoded.
         """
-        self.progress.total = len(items)
+        self.progress.total = len(known) + len(new)
         records = [record_of(annotator) for annotator in self.annotators]
         run = EncodeRun(self.catalog, self.encoders, self.progress, changing, annotators=records)
-        self._encode_with(run, items, growth=growth)
+        self._encode_with(run, [*known, *new], known=len(known), growth=growth)
 
     def encode_parts(self) -> None:
         """Encode the parts of long pictures and videos that have none yet: new ones, and those of earlier versions."""
@@ -104,7 +100,13 @@ class LibraryEncoding:
         return sources
 
     def _encode_with(
-        self, run: EncodeRun, items: Sequence[Item], *, of_parts: bool = False, growth: Growth | None = None
+        self,
+        run: EncodeRun,
+        items: Sequence[Item],
+        *,
+        known: int = 0,
+        of_parts: bool = False,
+        growth: Growth | None = None,
     ) -> None:
         if not items:
             return
@@ -129,18 +131,7 @@ class LibraryEncoding:
             isinstance(run, RegionsRun),
             settings.video.moment_options,
         )
-        with ExitStack() as stack:
-            devices = {spec.name: stack.enter_context(DeviceEncoders(spec, settings.runtime)) for spec in self.specs}
-            batch_size = settings.batch_size or min(encoders.batch_size for encoders in devices.values())
-            run.run(
-                dataset,
-                devices,
-                workers=count_cpus() if settings.workers is None else settings.workers,
-                batch_size=_files_at_once(run, batch_size),
-                rows_at_once=batch_size,
-                on_progress=self.on_progress,
-                growth=growth,
-            )
+        run.run(self.engine, dataset, known=known, on_progress=self.on_progress, growth=growth)
 
     def _view(self, encoder: LibraryEncoder, sizes: set[int], *, of_parts: bool) -> EncoderView:
         preprocess = get_preprocess(encoder.spec.name, self.settings.runtime)
@@ -155,10 +146,3 @@ class LibraryEncoding:
 
 def _is_gone(path: Path | None) -> bool:
     return path is not None and not path.exists()
-
-
-def _files_at_once(run: EncodeRun, batch_size: int) -> int:
-    """Return how many files are read at once, each of which has one row or many for encoders."""
-    if isinstance(run, MomentsRun):
-        return 1
-    return max(1, batch_size // _PARTS_OF_ONE) if isinstance(run, PartsRun) else batch_size

@@ -35,6 +35,7 @@ from indexer.pipeline.backfill import OnAnnotate, backfill
 from indexer.pipeline.changes import Changes, compare, items_as_known
 from indexer.pipeline.encode import OnProgress, Progress
 from indexer.pipeline.encoding import LibraryEncoding
+from indexer.pipeline.engines.opening import open_engine
 from indexer.pipeline.growth import FIRST, Growth, end_growth, is_early
 from indexer.pipeline.library_annotators import annotate_library
 from indexer.pipeline.publish import Check, PublishOptions, publish
@@ -144,26 +145,7 @@ class Run:
             raise self._nothing_found()
         for encoder in self.encoders.values():  # leftovers of an interrupted run; nobody else writes under the lock
             encoder.store.delete_all_but(self.catalog.list_shards(encoder.id))
-        encoding = LibraryEncoding(
-            settings=self.settings,
-            layout=self.layout,
-            catalog=self.catalog,
-            specs=self.specs,
-            encoders=self.encoders,
-            annotators=self.annotators,
-            progress=self.progress,
-            on_progress=self.options.on_progress,
-        )
-        growth = self._make_growth()
-        encoding.encode_pictures(
-            # Known paths first: then a copy that has come finds its original settled, and not about to change.
-            [item for change in changes for item in change.changed]
-            + [item for change in changes for item in change.new],
-            {image_id for change in changes for image_id in change.changing},
-            growth,
-        )
-        encoding.encode_parts()
-        encoding.encode_regions()
+        self._encode(changes)
         self.warnings += warn_not_fetched(self.progress)
         self._adopt_moved(last_image)
         self._record_stamps()
@@ -190,6 +172,28 @@ class Run:
             stages={stage: round(seconds, 3) for stage, seconds in self.progress.seconds.items()},
             warnings=tuple(self.warnings),
         )
+
+    def _encode(self, changes: Sequence[Changes]) -> None:
+        with open_engine(self.settings, self.specs) as engine:
+            encoding = LibraryEncoding(
+                settings=self.settings,
+                layout=self.layout,
+                catalog=self.catalog,
+                engine=engine,
+                encoders=self.encoders,
+                annotators=self.annotators,
+                progress=self.progress,
+                on_progress=self.options.on_progress,
+            )
+            encoding.encode_pictures(
+                # Known paths first: then a copy that has come finds its original settled, and not about to change.
+                [item for change in changes for item in change.changed],
+                [item for change in changes for item in change.new],
+                {image_id for change in changes for image_id in change.changing},
+                self._make_growth(),
+            )
+            encoding.encode_parts()
+            encoding.encode_regions()
 
     @property
     def encoder_ids(self) -> list[int]:

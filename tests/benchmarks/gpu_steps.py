@@ -107,7 +107,7 @@ def _decode(device: str, name: str, folder: str) -> dict[str, Any]:
     from indexer.library.sources.items import Root
     from indexer.library.sources.kinds import open_source
     from indexer.library.sources.port import ScanContext
-    from indexer.pipeline.engines import DeviceEncoders
+    from indexer.pipeline.engines.devices import DeviceEncoders
     from indexer.pipeline.read import FILES_A_WORKER, EncoderView, ImageDataset, ImageRecord, load_records
     from models.encoders.registry import get_preprocess, get_spec
     from models.encoders.runtime import Runtime

@@ -6,7 +6,7 @@ import signal
 import numpy as np
 import pytest
 
-from indexer.pipeline.engines import DeviceEncoders
+from indexer.pipeline.engines.devices import DeviceEncoders
 from models.encoders.registry import get_spec, load_image_encoder
 from models.encoders.runtime import Runtime
 from models.foundation.errors import DeviceUnavailable, WeightsMissing

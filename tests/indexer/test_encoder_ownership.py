@@ -16,10 +16,12 @@ from indexer.library.sources.kinds import open_source
 from indexer.library.sources.port import ScanContext
 from indexer.library.vectors.store import VectorStore
 from indexer.pipeline.encode import EncodeRun, Progress
-from indexer.pipeline.engines import DeviceEncoders
+from indexer.pipeline.engines.devices import DeviceEncoders
+from indexer.pipeline.engines.local import LocalEngine
 from indexer.pipeline.read import EncoderView, ImageDataset
 from models.encoders import hash as hash_encoder
 from models.encoders.runtime import Runtime
+from models.encoders.spec import EncoderSpec
 from models.foundation.vectors import Pixels, Vectors
 from models.pictures.decode import decode_image
 
@@ -30,9 +32,6 @@ SPECS = {name: replace(hash_encoder.SPEC, name=name) for name in NAMES}
 class Turned(DeviceEncoders):
     """The hash encoder, its vectors turned by so many places as its name says."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(SPECS[name], Runtime())
-
     def load(self) -> None:
         pass
 
@@ -40,6 +39,10 @@ class Turned(DeviceEncoders):
         done: Future[Vectors] = Future()
         done.set_result(vectors_by(self.spec.name, pixels))
         return done
+
+
+def engine_with(specs: dict[str, EncoderSpec], *, batch_size: int) -> LocalEngine:
+    return LocalEngine(specs, Runtime(), workers=0, batch_size=batch_size, open_devices=Turned)
 
 
 def vectors_by(name: str, pixels: Pixels) -> Vectors:
@@ -79,10 +82,8 @@ def test_vectors_stay_with_their_encoder_however_encoders_are_ordered(album, see
     source = open_source(root)
     dataset = ImageDataset(list(source.scan(ScanContext())), {root.id: source}, views, album.layout)
     EncodeRun(catalog, encoders, Progress(total=len(dataset))).run(
+        engine_with({name: SPECS[name] for name in shuffled(chance)}, batch_size=chance.randint(1, 5)),
         dataset,
-        {name: Turned(name) for name in shuffled(chance)},
-        workers=0,
-        batch_size=chance.randint(1, 5),
         on_progress=lambda _: None,
     )
     for name in NAMES:
@@ -100,16 +101,15 @@ def test_vectors_stay_with_their_encoder_however_encoders_are_ordered(album, see
 def test_a_run_whose_encoders_differ_encodes_nothing(album):
     encoders = {name: LibraryEncoder(1, SPECS[name], VectorStore(album.data, 32)) for name in NAMES}
     views = {name: view_of(name) for name in NAMES}
-    devices = {name: Turned(name) for name in NAMES}
-    mixed = {**devices, "north": devices["east"], "east": devices["north"]}
-    for those_devices, those_views in [
-        ({name: devices[name] for name in NAMES[:2]}, views),
-        (devices, {name: views[name] for name in NAMES[1:]}),
+    mixed = {**SPECS, "north": SPECS["east"], "east": SPECS["north"]}
+    for those_specs, those_views in [
+        ({name: SPECS[name] for name in NAMES[:2]}, views),
+        (SPECS, {name: views[name] for name in NAMES[1:]}),
         (mixed, views),
     ]:
         run = EncodeRun(None, encoders, Progress(total=0))
         dataset = ImageDataset([], {}, those_views, album.layout)
         with pytest.raises(EncodersDiffer) as caught:
-            run.run(dataset, those_devices, workers=0, batch_size=1, on_progress=lambda _: None)
+            run.run(engine_with(those_specs, batch_size=1), dataset, on_progress=lambda _: None)
         assert "north" in caught.value.en
         assert "没有编码" in caught.value.zh

@@ -1,0 +1,1 @@
+"""What reads, decodes, annotates and encodes items for a run: this machine, or a cluster."""

@@ -48,6 +48,16 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", min=0, max=256, help="Processes that read pictures.", show_default="one a processor"),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="ENGINE",
+        help="What encodes: local; ray, a Ray cluster on this machine for the run; ray://HOST:10001, a running one; "
+        "ray:HOST:6379, one that this machine has joined.",
+        show_default="local",
+    ),
+]
 Regions = Annotated[
     bool | None,
     typer.Option(
@@ -102,6 +112,7 @@ def build(
     encoder: Encoders = None,
     drop_encoder: Dropped = None,
     workers: Workers = None,
+    engine: Engine = None,
     allow_private: AllowPrivate = None,
     regions: Regions = None,
     include: Annotated[
@@ -150,7 +161,9 @@ def build(
         columns={what: name for what, name in chosen.items() if name},
         allow_empty=[path.expanduser().resolve() for path in paths] if allow_empty else (),
     )
-    settings = settings_for(context, data, workers=workers, regions=regions, allow_private=_hosts(allow_private))
+    settings = settings_for(
+        context, data, workers=workers, engine=engine, regions=regions, allow_private=_hosts(allow_private)
+    )
     made = make_gate(context, gate, settings, force=force)
     is_first = not Layout(settings.data.absolute()).current.exists()
     done = _build(context, settings, paths, options, gate=made, as_json=as_json)
@@ -167,6 +180,7 @@ def update(
     encoder: Encoders = None,
     drop_encoder: Dropped = None,
     workers: Workers = None,
+    engine: Engine = None,
     allow_private: AllowPrivate = None,
     regions: Regions = None,
     allow_empty: Annotated[
@@ -184,7 +198,9 @@ def update(
     """Bring the library up to date with its folders: new, changed and deleted pictures."""
     from indexer.pipeline.commands import BuildOptions
 
-    settings = settings_for(context, data, workers=workers, regions=regions, allow_private=_hosts(allow_private))
+    settings = settings_for(
+        context, data, workers=workers, engine=engine, regions=regions, allow_private=_hosts(allow_private)
+    )
     made = make_gate(context, gate, settings, force=force)
     options = BuildOptions(
         encoders=encoder or (),
@@ -201,6 +217,7 @@ def retry(
     context: typer.Context,
     *,
     workers: Workers = None,
+    engine: Engine = None,
     allow_private: AllowPrivate = None,
     data: Data = None,
     as_json: Json = False,
@@ -210,7 +227,7 @@ def retry(
 
     _build(
         context,
-        settings_for(context, data, workers=workers, allow_private=_hosts(allow_private)),
+        settings_for(context, data, workers=workers, engine=engine, allow_private=_hosts(allow_private)),
         [],
         BuildOptions(retry=True),
         as_json=as_json,
@@ -224,6 +241,7 @@ def watch(
     poll: Annotated[bool, typer.Option("--poll", help="For network drives that do not report changes.")] = False,
     rescan: Annotated[float, typer.Option(min=0.01, metavar="HOURS", help="Compare everything anew so often.")] = 24,
     workers: Workers = None,
+    engine: Engine = None,
     allow_private: AllowPrivate = None,
     data: Data = None,
 ) -> None:
@@ -235,7 +253,7 @@ def watch(
             print_report(done, as_json=False)
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    settings = settings_for(context, data, workers=workers, allow_private=_hosts(allow_private))
+    settings = settings_for(context, data, workers=workers, engine=engine, allow_private=_hosts(allow_private))
     tell(message("Watching. Press Ctrl-C to stop."))
     try:
         follow(
@@ -261,6 +279,7 @@ def rebuild(
         ),
     ] = None,
     workers: Workers = None,
+    engine: Engine = None,
     allow_private: AllowPrivate = None,
     gate: GateFile = None,
     force: Force = False,
@@ -273,7 +292,7 @@ def rebuild(
     """
     from indexer.pipeline import commands as runner
 
-    settings = settings_for(context, data, workers=workers, allow_private=_hosts(allow_private))
+    settings = settings_for(context, data, workers=workers, engine=engine, allow_private=_hosts(allow_private))
     made = make_gate(context, gate, settings, force=force)
     if reencode:
         _build(

@@ -54,6 +54,20 @@ class CaptionSettings(BaseModel):
         return ("zh", "en") if self.languages == "both" else (self.languages,)
 
 
+class ClusterSettings(BaseModel):
+    """How a cluster encodes. Environment: XUNTU_CLUSTER__SHARED, XUNTU_CLUSTER__SHARD, ..."""
+
+    shared: Path | None = Field(
+        None,
+        description="Folder that every machine of the cluster sees under this path, for results on their way; "
+        "without one they come through Ray",
+    )
+    shard: int = Field(
+        256, ge=1, le=10_000, description="Pictures that a worker gets at once; on a GPU 8 times as many"
+    )
+    cpus: int = Field(1, ge=1, le=256, description="Processors of a worker that has no GPU")
+
+
 class SettingKeywords(TypedDict, total=False):
     """The settings of `IndexerSettings` but `data`, as keywords for type checkers. A test holds both together."""
 
@@ -76,6 +90,8 @@ class SettingKeywords(TypedDict, total=False):
     encoder: str
     workers: int | None
     batch_size: int | None
+    engine: str
+    cluster: ClusterSettings
     leave_out: str
     video: VideoSettings
     labels: Path | None
@@ -97,6 +113,13 @@ class IndexerSettings(LibrarySettings):
         le=4096,
         description="Pictures encoded at once; default: 32, for a large one on a processor 8, on a GPU 256",
     )
+    engine: str = Field(
+        "local",
+        pattern=r"^(local|ray|ray://[^\s/]+:[0-9]+|ray:[^\s/]+:[0-9]+)$",
+        description="What encodes: local, ray (a cluster on this machine for the run), ray://HOST:10001 (a running "
+        "cluster), or ray:HOST:6379 (one that this machine has joined)",
+    )
+    cluster: ClusterSettings = ClusterSettings()
     video: VideoSettings = VideoSettings()
     pinyin: bool | None = Field(
         None,

@@ -18,6 +18,10 @@ IndexerError
 ├─ ReencodingRefused                    pictures would have to be fetched from inside to be encoded again
 ├─ NotFetchedAgain                      indexed pictures could not be fetched again, and are kept (a warning)
 ├─ EncodersDiffer                       what makes vectors and what keeps them do not belong together
+├─ ClusterUnreachable                   a cluster that is to encode cannot be reached, or not be started
+├─ ClusterFailed                        a cluster cannot go on encoding
+├─ WorkerDiffers                        a machine of a cluster has other weights or another version
+├─ SourceNotOnNode                      a machine of a cluster does not see the pictures
 ├─ ClockJumped                          the clock stands before the last build (a warning)
 ├─ NotAnnotated                         an annotator found nothing in pictures because of a problem (a warning)
 ├─ UnknownAnnotator                     an annotator that is not installed
@@ -325,6 +329,77 @@ class EncodersDiffer(IndexerError):
                 library=self.library,
                 devices=self.devices,
                 views=self.views,
+            )
+        )
+
+
+class ClusterUnreachable(IndexerError):
+    """A cluster that is to encode cannot be reached, or not be started."""
+
+    code = "cluster_unreachable"
+
+    def __init__(self, address: str, why: Readable) -> None:
+        self.address, self.why = address, why
+        super().__init__(
+            message(
+                "The Ray cluster {address} cannot be used: {why}. What is done is kept. Look with `ray status` on a "
+                "machine of it; --engine ray starts one here, --engine local does without.",
+                address=address,
+                why=why,
+            )
+        )
+
+
+class ClusterFailed(IndexerError):
+    """A cluster cannot go on encoding."""
+
+    code = "cluster_failed"
+
+    def __init__(self, why: Readable) -> None:
+        self.why = why
+        super().__init__(
+            message(
+                "The Ray cluster cannot go on encoding: {why}. What is done is kept; the same command goes on from "
+                "there.",
+                why=why,
+            )
+        )
+
+
+class WorkerDiffers(IndexerError):
+    """A machine of a cluster would not make what this one makes: it has other weights, or another version."""
+
+    code = "worker_differs"
+    users_mistake = True
+
+    def __init__(self, node: str, what: Readable, here: str, there: str) -> None:
+        self.node, self.here, self.there = node, here, there
+        super().__init__(
+            message(
+                "The machine {node} of the cluster has {what} as {there}, this one as {here}: nothing is encoded with "
+                "it. Install the same version with the same extras and the same weights on both.",
+                node=node,
+                what=what,
+                here=here,
+                there=there,
+            )
+        )
+
+
+class SourceNotOnNode(IndexerError):
+    """A machine of a cluster does not see what this one sees."""
+
+    code = "source_not_on_node"
+    users_mistake = True
+
+    def __init__(self, path: Path, node: str) -> None:
+        self.path, self.node = path, node
+        super().__init__(
+            message(
+                "{path} is not on the machine {node} of the cluster. Mount it there under the same path, then run the "
+                "same command: what is done is kept.",
+                path=path,
+                node=node,
             )
         )
 

@@ -68,6 +68,11 @@ class Layout:
         return self.data / "progress.json"
 
     @property
+    def encoding(self) -> Path:
+        """The folder of what workers have encoded, until it is in the catalog."""
+        return self.data / ".encoding"
+
+    @property
     def keys(self) -> Path:
         """The file of the keys of the REST API."""
         return self.data / "keys.json"

@@ -17,7 +17,14 @@ from indexer.library.encoders import LibraryEncoder
 from indexer.library.part_keys import owners_of, pack_key
 from indexer.library.sources.items import Item
 from indexer.pipeline.changes import NOT_FETCHED
-from indexer.pipeline.engines.port import EncodedBatch, EncodedItem, EncodingEngine, OwnVectors, Pace, Work
+from indexer.pipeline.engines.port import (
+    EncodedBatch,
+    EncodedItem,
+    EncodingEngine,
+    EncodingPace,
+    EncodingWork,
+    OwnVectors,
+)
 from indexer.pipeline.read import FailureRecord, ImageDataset, ImageRecord
 from models.foundation.messages import mark
 from models.foundation.vectors import Vectors
@@ -51,6 +58,7 @@ class Progress:
     refused: NotFetched = field(default_factory=NotFetched)  # as they lead inside this network
     kept: NotFetched = field(default_factory=NotFetched)  # indexed, and to be fetched again another time
     problems: Counter[str] = field(default_factory=Counter)  # by annotator: pictures in which it found nothing
+    nodes: Counter[str] = field(default_factory=Counter)  # by the machine of a cluster: files that it has dealt with
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -95,7 +103,7 @@ class EncodeRun:
     """
 
     _first = 0  # number of the first vector of a picture: that of the whole
-    _pace = Pace()
+    _pace = EncodingPace()
 
     def __init__(
         self,
@@ -116,6 +124,7 @@ class EncodeRun:
         self._annotators = annotators
         self.progress = progress
         self._pending: list[EncodedItem] = []
+        self._settling: list[Callable[[], None]] = []
         self._flushed_at = time.monotonic()
         self._repeated_sizes: set[int] = set()
         self._met: set[str] = set()  # checksums of contents that may come again
@@ -138,7 +147,7 @@ class EncodeRun:
         self._check_names(engine, dataset)
         sizes = Counter(item.stamp.size for item in dataset.items)
         self._repeated_sizes = {size for size, count in sizes.items() if count > 1 and size is not None}
-        work = Work(dataset=dataset, pace=self._pace, choose=self._choose, known=known)
+        work = EncodingWork(dataset=dataset, pace=self._pace, choose=self._choose, known=known)
         with closing(engine.encode(work)) as batches:
             try:
                 for batch in batches:
@@ -176,6 +185,8 @@ class EncodeRun:
                 self._write(encoder, {key: own[name] for key, own in vectors.items() if name in own})
             if vectors:
                 self._catalog.put_vectors_changed(vectors)
+        while self._settling:
+            self._settling.pop()()
         self.progress.add(mark("write"), time.perf_counter() - started)
 
     def _write(self, encoder: LibraryEncoder, vectors: dict[int, Vectors]) -> None:
@@ -228,15 +239,14 @@ class EncodeRun:
             return None
         return self._catalog.find_indexed(item.locator)
 
-    def _choose(self, record: ImageRecord) -> Set[str]:
-        """Return the encoders whose vectors of a picture are wanted: of all that see it, those that have none yet."""
+    def _choose(self, record: ImageRecord, names: Set[str]) -> Set[str]:
+        """Return the encoders whose vectors of a picture are wanted: of those that see it, all that have none yet."""
         if self._is_repeat(record):
             return frozenset()
         if not record.item.remote:
-            return record.pixels.keys()
+            return names
         # Of what is remote nothing was known before it was fetched.
-        ids = {name: self._encoders[name].id for name in record.pixels}
-        return {name for name, own in ids.items() if not self._catalog.is_encoded(record.sha256, own)}
+        return {name for name in names if not self._catalog.is_encoded(record.sha256, self._encoders[name].id)}
 
     def _is_repeat(self, record: ImageRecord) -> bool:
         """Say whether the same content has been met before in this run; its vectors will be there."""
@@ -249,6 +259,9 @@ class EncodeRun:
     def _take(self, batch: EncodedBatch) -> None:
         """Keep what an engine is done with."""
         self._pending += batch.items  # one append: an interrupt leaves a batch whole or not at all
+        self._settling.append(batch.settle)
+        if batch.node:
+            self.progress.nodes[batch.node] += len(batch.items)
         encoded = failed = 0
         for found in batch.items:
             if isinstance(found.record, FailureRecord):
@@ -265,7 +278,7 @@ class PartsRun(EncodeRun):
     """Encodes the parts of long pictures that are indexed, in the same way. What cannot be read now is left alone."""
 
     _first = 1
-    _pace = Pace(rows_of_one=16)
+    _pace = EncodingPace(rows_of_one=16)
 
     def _record(
         self,
@@ -294,4 +307,4 @@ class MomentsRun(PartsRun):
     """Encodes the moments of videos that are indexed. One video is much work, and what encoders see of it is much."""
 
     # Each worker holds what encoders see of a whole video.
-    _pace = Pace(rows_of_one=2_000, files_a_worker=2, most_workers=4, prefetch=1)
+    _pace = EncodingPace(rows_of_one=2_000, files_a_worker=2, most_workers=4, prefetch=1)

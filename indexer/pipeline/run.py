@@ -174,7 +174,7 @@ class Run:
         )
 
     def _encode(self, changes: Sequence[Changes]) -> None:
-        with open_engine(self.settings, self.specs) as engine:
+        with open_engine(self.settings, self.layout, self.catalog, self.specs) as engine:
             encoding = LibraryEncoding(
                 settings=self.settings,
                 layout=self.layout,

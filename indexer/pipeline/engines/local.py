@@ -11,7 +11,7 @@ from types import TracebackType
 import numpy as np
 
 from indexer.pipeline.engines.devices import DeviceEncoders
-from indexer.pipeline.engines.port import EncodedBatch, EncodedItem, OwnVectors, Work
+from indexer.pipeline.engines.port import EncodedBatch, EncodedItem, EncodingWork, OwnVectors
 from indexer.pipeline.read import ImageDataset, ImageRecord, Record, load_records
 from models.encoders.runtime import Runtime
 from models.encoders.spec import EncoderSpec
@@ -63,7 +63,7 @@ class LocalEngine:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self._stack.close()
 
-    def encode(self, work: Work) -> Generator[EncodedBatch, None, None]:
+    def encode(self, work: EncodingWork) -> Generator[EncodedBatch, None, None]:
         """Yield the items in order."""
         with ExitStack() as stack:
             devices = self._kept if self._kept is not None else self._open(stack)
@@ -79,7 +79,7 @@ class LocalEngine:
 class _LocalWork:
     """What encodes the items of one piece of work."""
 
-    def __init__(self, work: Work, devices: Mapping[str, DeviceEncoders]) -> None:
+    def __init__(self, work: EncodingWork, devices: Mapping[str, DeviceEncoders]) -> None:
         self._work, self._devices = work, devices
 
     def run(self, *, workers: int, rows_at_once: int) -> Generator[EncodedBatch, None, None]:
@@ -108,7 +108,7 @@ class _LocalWork:
         """Begin to encode what is wanted of a batch."""
         started = time.perf_counter()
         images = [record for record in batch if isinstance(record, ImageRecord)]
-        chosen = [(record, self._work.choose(record)) for record in images]
+        chosen = [(record, self._work.choose(record, record.pixels.keys())) for record in images]
         encodings: dict[str, tuple[list[int], list[Future[Vectors]]]] = {}
         for name, encoders in self._devices.items():
             own = [(record.index, record.pixels[name]) for record, wanted in chosen if name in wanted]

@@ -14,7 +14,7 @@ OwnVectors = dict[str, Vectors]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class EncodingPace:
     """How much is done at once of items of one kind.
 
     `rows_of_one`: so many rows an item has for encoders, about; fewer than `files_a_worker` items are not worth another
@@ -32,16 +32,17 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class EncodingWork:
     """What an engine is to do: the items of `dataset`.
 
-    `choose` is asked once for every picture that was decoded, in the process of the run, and names the encoders whose
-    vectors of it are wanted. The first `known` items come back before all others, since the others depend on them.
+    `choose` is asked once for every picture that was decoded, in the process of the run, with the encoders that see it,
+    and returns those whose vectors are wanted. The first `known` items come back before all others, which depend on
+    them.
     """
 
     dataset: ImageDataset
-    pace: Pace
-    choose: Callable[[ImageRecord], Set[str]]
+    pace: EncodingPace
+    choose: Callable[[ImageRecord, Set[str]], Set[str]]
     known: int = 0
 
 
@@ -54,6 +55,10 @@ class EncodedItem:
     vectors: OwnVectors
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
     """Items that an engine is done with. `seconds` sums each stage of it; `node` names the machine of a cluster."""
@@ -61,6 +66,7 @@ class EncodedBatch:
     items: Sequence[EncodedItem]
     seconds: Mapping[str, float] = field(default_factory=dict)
     node: str = ""
+    settle: Callable[[], None] = _nothing  # to be called once they are in the catalog
 
 
 class EncodingEngine(Protocol):
@@ -71,7 +77,7 @@ class EncodingEngine(Protocol):
         """The encoders that it encodes with, by their names."""
         ...
 
-    def encode(self, work: Work) -> Generator[EncodedBatch, None, None]:
+    def encode(self, work: EncodingWork) -> Generator[EncodedBatch, None, None]:
         """Yield every item of `work` once. What cannot be read is a failure record and never an exception.
 
         Closed before its end, what is under way is given up. Raises what `load_image_encoder` raises.

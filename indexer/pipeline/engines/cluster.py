@@ -1,0 +1,115 @@
+"""A Ray cluster: joined or started, left again; and the workers that suit its machines."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+from indexer.errors import ClusterUnreachable
+from models.foundation.devices import CPU, count_cpus
+from models.foundation.errors import BackendNotInstalled
+from models.foundation.messages import verbatim
+
+OWN = "local"  # Ray's word for a cluster that is started by whoever asks, and ends with it
+_OWN_STORE_BYTES = 512 * 2**20
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # A machine that is busy takes longer than Ray gives it.
+    "RAY_agent_register_timeout_ms": "300000",
+    "RAY_raylet_start_wait_time_s": "240",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerKind:
+    """What a worker of a cluster has: processors, and GPUs, of which one or none."""
+
+    cpus: int
+    gpus: int
+
+    @property
+    def device(self) -> str:
+        """The device that it encodes on: it sees no other GPU than its own."""
+        return "cuda:0" if self.gpus else CPU
+
+
+def read_address(engine: str) -> str:
+    """Return what Ray calls the cluster that a setting names: OWN, ray://HOST:PORT, or HOST:PORT."""
+    if engine == "ray":
+        return OWN
+    return engine if engine.startswith("ray://") else engine.removeprefix("ray:")
+
+
+def load_ray(address: str = OWN) -> Any:
+    """Return the package. Raises BackendNotInstalled."""
+    try:
+        import ray
+
+        if address.startswith("ray://"):
+            import grpc  # type: ignore[import-untyped,unused-ignore]  # noqa: F401 - what the client of a cluster speaks
+    except ImportError as error:
+        raise BackendNotInstalled("ray[client]", "ray") from error
+    return ray
+
+
+@contextmanager
+def joined(address: str, *, cpus: int | None = None) -> Iterator[Any]:
+    """Join a cluster, or start one with so many processors of this machine; yield the package. Leave it at the end.
+
+    Raises ClusterUnreachable and BackendNotInstalled.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    ray = load_ray(address)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    if ray.is_initialized():  # by the program that this is a part of, which goes on with it
+        yield ray
+        return
+    options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+    if address == OWN:
+        options |= {
+            "num_cpus": cpus or count_cpus(),
+            "object_store_memory": _OWN_STORE_BYTES,
+            "include_dashboard": False,
+        }
+    is_main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGTERM) if is_main else None
+    try:
+        ray.init(address=address, **options)
+    except (ConnectionError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        ray.shutdown()
+        why = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ClusterUnreachable(address, verbatim(why)) from error
+    finally:
+        if is_main:
+            signal.signal(signal.SIGTERM, before)  # Ray puts its own in place, which ends the process without a word
+    try:
+        with redirect_stdout(sys.stderr):  # Ray prints there what became of workers, amid the results of a command
+            yield ray
+    finally:
+        ray.shutdown()
+
+
+def list_workers(
+    nodes: Sequence[Mapping[str, Any]], *, uses_gpu: bool, cpus_each: int, most: int | None = None
+) -> list[WorkerKind]:
+    """Return the workers for a cluster's machines: one a GPU if there is any, else one for so many processors.
+
+    A GPU's worker has its share of the processors of its machine, which read for it. `most` workers at most.
+    """
+    alive = [node["Resources"] for node in nodes if node["Alive"]]
+    found: list[WorkerKind] = []
+    if uses_gpu:
+        for has in alive:
+            gpus = int(has.get("GPU", 0))
+            found += gpus * [WorkerKind(max(1, int(has.get("CPU", 0)) // max(1, gpus)), 1)]
+    if not found:
+        for has in alive:
+            cpus = int(has.get("CPU", 0))
+            found += [WorkerKind(min(cpus, cpus_each), 0)] * (max(1, cpus // cpus_each) if cpus else 0)
+    return found if most is None else found[:most]

@@ -372,7 +372,7 @@ class WorkerDiffers(IndexerError):
     code = "worker_differs"
     users_mistake = True
 
-    def __init__(self, node: str, what: Readable, here: str, there: str) -> None:
+    def __init__(self, node: str, what: Readable, here: str, there: Readable) -> None:
         self.node, self.here, self.there = node, here, there
         super().__init__(
             message(

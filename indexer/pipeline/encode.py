@@ -66,6 +66,10 @@ class Progress:
         """Files dealt with."""
         return self.encoded + self.copied + self.failed
 
+    def node_rates(self, elapsed_s: float) -> dict[str, float]:
+        """Return how many files a second each machine of a cluster deals with."""
+        return {node: round(count / elapsed_s, 2) for node, count in sorted(self.nodes.items()) if elapsed_s > 0.5}
+
     def note(self, record: FailureRecord, *, stays: bool) -> None:
         """Count a failure; a picture that `stays` is as it was."""
         if record.reason == "url_inside":

@@ -58,7 +58,11 @@ class ProgressDisplay:
         failed = message("{count} failed", count=progress.failed)
         shown = failed if progress.failed else NOTHING
         self._update(message("Encoding"), progress.done, progress.total, rate=rate, failed=shown)
-        self._print_line(progress.done, progress.total, rate, message(", {failed}", failed=failed))
+        rest = message(", {failed}", failed=failed)
+        nodes = [f"{node} {_rounded(own)}/s" for node, own in progress.node_rates(elapsed).items()]
+        if len(nodes) > 1:
+            rest = message(", {failed}; {nodes}", failed=failed, nodes=nodes)
+        self._print_line(progress.done, progress.total, rate, rest)
 
     def annotated(self, name: str, done: int, total: int) -> None:
         """Show how far an annotator has come with pictures that were indexed before."""

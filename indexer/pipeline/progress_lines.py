@@ -22,7 +22,8 @@ _STOPPED = 130
 class ProgressLines:
     """Says each stage and how far it has come: {"stage", "done", "total", "failed", "rate", "seconds_left", "name"}.
 
-    `total` is 0 where nobody knows it; `rate` is a second. Whatever else stands on standard error is for people.
+    `total` is 0 where nobody knows it; `rate` is a second. While a cluster encodes, "nodes" has the rate of each of its
+    machines. Whatever else stands on standard error is for people.
     `write` takes the place of standard error; `step_s` seconds at least are between two lines of one stage.
     """
 
@@ -48,7 +49,7 @@ class ProgressLines:
 
     def advance(self, progress: Progress) -> None:
         """Say how far encoding has come."""
-        self._say("encoding", progress.done, progress.total, failed=progress.failed)
+        self._say("encoding", progress.done, progress.total, failed=progress.failed, progress=progress)
 
     def annotated(self, name: str, done: int, total: int) -> None:
         """Say how far an annotator has come."""
@@ -75,7 +76,9 @@ class ProgressLines:
         for warning in warnings:
             self._write(warning=describe_error(warning))
 
-    def _say(self, stage: str, done: int, total: int, *, failed: int = 0, name: str = "") -> None:
+    def _say(
+        self, stage: str, done: int, total: int, *, failed: int = 0, name: str = "", progress: Progress | None = None
+    ) -> None:
         now = time.monotonic()
         if self._stage != (stage, name):
             self._stage, self._first, self._started = (stage, name), done, now
@@ -85,7 +88,9 @@ class ProgressLines:
         elapsed, made = now - self._started, done - self._first
         rate = made / elapsed if elapsed > 0.5 and made else None
         left = (total - done) / rate if rate and total else None
-        self._write(stage=stage, done=done, total=total, failed=failed, rate=rate, seconds_left=left, name=name)
+        nodes = (progress and progress.node_rates(elapsed)) or None
+        told = {"failed": failed, "rate": rate, "seconds_left": left, "name": name, "nodes": nodes}
+        self._write(stage=stage, done=done, total=total, **told)
 
 
 class Ending:

@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,9 @@ from models.foundation.messages import verbatim
 
 OWN = "local"  # Ray's word for a cluster that is started by whoever asks, and ends with it
 _OWN_STORE_BYTES = 512 * 2**20
+_CONNECT_S = 10.0
+# Read where the package is imported: a cluster of one machine stays on its loopback interface.
+_OWN_ENVIRONMENT = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     # A machine that is busy takes longer than Ray gives it.
@@ -63,7 +67,8 @@ def joined(address: str, *, cpus: int | None = None) -> Iterator[Any]:
 
     Raises ClusterUnreachable and BackendNotInstalled.
     """
-    for name, value in _ENVIRONMENT.items():
+    is_own = address == OWN
+    for name, value in {**_ENVIRONMENT, **(_OWN_ENVIRONMENT if is_own else {})}.items():
         os.environ.setdefault(name, value)
     ray = load_ray(address)
     logging.getLogger("ray").setLevel(logging.ERROR)
@@ -71,12 +76,14 @@ def joined(address: str, *, cpus: int | None = None) -> Iterator[Any]:
         yield ray
         return
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
-    if address == OWN:
+    if is_own:
         options |= {
             "num_cpus": cpus or count_cpus(),
             "object_store_memory": _OWN_STORE_BYTES,
             "include_dashboard": False,
         }
+    else:
+        _check_reachable(address)
     is_main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM) if is_main else None
     try:
@@ -93,6 +100,15 @@ def joined(address: str, *, cpus: int | None = None) -> Iterator[Any]:
             yield ray
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Raise ClusterUnreachable where nothing listens; Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterUnreachable(address, verbatim(str(error))) from error
 
 
 def list_workers(

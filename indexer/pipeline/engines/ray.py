@@ -14,7 +14,7 @@ from importlib.metadata import version
 from types import TracebackType
 from typing import Any
 
-from indexer.errors import ClusterFailed, SourceNotOnNode, WorkerDiffers
+from indexer.errors import ClusterFailed, SourceNotOnNode
 from indexer.library.layout import Layout
 from indexer.pipeline.engines.cluster import WorkerKind, joined, list_workers
 from indexer.pipeline.engines.port import EncodedBatch, EncodedItem, EncodingWork
@@ -24,8 +24,7 @@ from indexer.pipeline.engines.shards import (
     ShardOptions,
     ShardResult,
     WorkerSetup,
-    WorkerState,
-    list_versions,
+    check_worker,
     name_shard,
 )
 from indexer.pipeline.engines.worker import ShardWorker
@@ -33,7 +32,7 @@ from indexer.pipeline.read import FailureRecord, ImageRecord
 from models.encoders.runtime import Runtime
 from models.encoders.spec import EncoderSpec
 from models.foundation.errors import ImageSearchError
-from models.foundation.messages import Message, Readable, message, verbatim
+from models.foundation.messages import Message, message, verbatim
 from models.pictures.formats import DECODING
 
 _AHEAD = 2  # shards at each worker: one that it works on, and one that waits, so that it never does
@@ -261,7 +260,7 @@ class _ClusterWork:
             return
         if member.asked is not None:
             member.asked, member.node = None, found.node
-            self._check(found)
+            check_worker(found, self._engine.specs, self._work.dataset.annotators)
             return
         place = next(place for place, sent in enumerate(member.sent) if sent[0] == ref)
         _, piece, name = member.sent.pop(place)
@@ -326,21 +325,6 @@ class _ClusterWork:
             halves = suspect.indices[:middle], suspect.indices[middle:]
             self._again.extend(_Piece(half, _CAREFUL_TRIES) for half in halves)
         self._again.extend(lost)
-
-    def _check(self, state: WorkerState) -> None:
-        """Raise WorkerDiffers where a worker would not make what this machine makes."""
-        own = {name: spec.fingerprint for name, spec in self._engine.specs.items()}
-        annotators = list_versions(self._work.dataset.annotators)
-        theirs = {name: state.annotators.get(name) for name in annotators}
-        compared: list[tuple[Readable, object, object]] = [
-            (verbatim("xuntu"), version("xuntu"), state.version),
-            (message("the decoder"), DECODING, state.decoding),
-            *((verbatim(name), one, state.fingerprints.get(name)) for name, one in own.items()),
-            *((verbatim(name), one, theirs[name]) for name, one in annotators.items()),
-        ]
-        for what, mine, other in compared:
-            if mine != other:
-                raise WorkerDiffers(state.node, what, str(mine), str(other))
 
     def _explain(self, error: Any) -> ImageSearchError:
         """Return what a worker raised: an error of ours as it is."""

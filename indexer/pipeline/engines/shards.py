@@ -8,8 +8,10 @@ import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
+from indexer.errors import WorkerDiffers
 from indexer.library.annotations.port import Annotator
 from indexer.library.sources.items import Item, Root
 from indexer.library.sources.port import ReadOptions
@@ -17,6 +19,8 @@ from indexer.pipeline.engines.port import EncodedItem, EncodingPace
 from indexer.pipeline.read import ImageDataset
 from models.encoders.runtime import Runtime
 from models.encoders.spec import EncoderSpec
+from models.foundation.messages import Readable, message, verbatim
+from models.pictures.formats import DECODING
 from models.videos.options import MomentOptions
 
 _SUFFIX = ".shard"
@@ -99,6 +103,20 @@ class WorkerState:
 def list_versions(annotators: Sequence[Annotator]) -> dict[str, int]:
     """Return annotators' versions by their names."""
     return {one.name: one.version for one in annotators}
+
+
+def check_worker(state: WorkerState, specs: Mapping[str, EncoderSpec], annotators: Sequence[Annotator]) -> None:
+    """Raise WorkerDiffers where a worker would not make what this machine makes."""
+    compared: list[tuple[Readable, object, object]] = [
+        (verbatim("xuntu"), version("xuntu"), state.version),
+        (message("the decoder"), DECODING, state.decoding),
+        *((verbatim(name), spec.fingerprint, state.fingerprints.get(name)) for name, spec in specs.items()),
+        *((verbatim(one.name), one.version, state.annotators.get(one.name)) for one in annotators),
+    ]
+    for what, here, there in compared:
+        if here != there:
+            told: Readable = message("missing") if there is None else verbatim(str(there))
+            raise WorkerDiffers(state.node, what, str(here), told)
 
 
 def name_shard(prefix: str, items: Sequence[Item]) -> str:

@@ -68,7 +68,7 @@ class _Piece:
 
 
 @dataclass(slots=True, eq=False)
-class _Member:
+class _RayWorker:
     """A worker: its actor, what it is at in the order it was sent, and whether it has said what it is."""
 
     kind: WorkerKind
@@ -89,7 +89,7 @@ class RayEngine:
         self._runtime = replace(runtime, weights=runtime.weights.absolute())
         self._stack = ExitStack()
         self._ray: Any = None
-        self.members: list[_Member] = []
+        self.members: list[_RayWorker] = []
 
     def __enter__(self) -> "RayEngine":
         return self
@@ -121,7 +121,7 @@ class RayEngine:
             cpus_each=self.options.cpus,
             most=self.options.most,
         )
-        self.members = [_Member(kind, self._start(kind)) for kind in kinds]
+        self.members = [_RayWorker(kind, self._start(kind)) for kind in kinds]
         for member in self.members:
             ask(member)
 
@@ -139,7 +139,7 @@ class RayEngine:
         return make(ShardWorker).remote(setup)
 
 
-def ask(member: _Member) -> None:
+def ask(member: _RayWorker) -> None:
     """Ask a worker what it is; it answers once it runs, after however many tries."""
     member.asked = member.actor.describe.options(max_task_retries=-1).remote()
 
@@ -203,7 +203,7 @@ class _ClusterWork:
     def _is_sent(self) -> bool:
         return any(member.sent for member in self._members)
 
-    def _refs(self, member: _Member) -> list[Any]:
+    def _refs(self, member: _RayWorker) -> list[Any]:
         return [member.asked] if member.asked is not None else [ref for ref, _, _ in member.sent]
 
     def _give_out(self) -> None:
@@ -216,7 +216,7 @@ class _ClusterWork:
                         return
                     self._send(member, piece)
 
-    def _next_piece(self, member: _Member) -> _Piece | None:
+    def _next_piece(self, member: _RayWorker) -> _Piece | None:
         if self._again:
             return self._again.popleft()
         items = self._items
@@ -227,7 +227,7 @@ class _ClusterWork:
         fair = max(self._work.pace.files_at_once(_SMALLEST), len(items) // (_AHEAD * len(self._members)))
         return _Piece([items.popleft() for _ in range(min(most, fair, len(items)))])
 
-    def _send(self, member: _Member, piece: _Piece) -> None:
+    def _send(self, member: _RayWorker, piece: _Piece) -> None:
         dataset = self._work.dataset
         items = [dataset.items[index] for index in piece.indices]
         sizes = {item.stamp.size for item in items if item.stamp.size is not None}
@@ -301,7 +301,7 @@ class _ClusterWork:
         if path is not None and path.exists():
             raise SourceNotOnNode(path, node)
 
-    def _lose(self, member: _Member, error: Exception) -> Iterator[EncodedBatch]:
+    def _lose(self, member: _RayWorker, error: Exception) -> Iterator[EncodedBatch]:
         """Give out again what a worker was lost with; the first of it may have been the cause."""
         if member.asked is not None and isinstance(error, self._ray.exceptions.ActorDiedError):
             self._members.remove(member)  # it does not start again, so it will never run

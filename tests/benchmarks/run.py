@@ -26,6 +26,7 @@ import odd_files
 import one_box
 import page
 import quality
+import ray_engine
 import regions
 import second_run
 import service
@@ -45,6 +46,7 @@ MEASURES = {
     "second-run": second_run.measure,
     "unchanged": unchanged.measure,
     "kills": kills.measure,
+    "ray": ray_engine.measure,
     "duplicates": duplicates.measure,
     "text-query": text_query.measure,
     "start-up": startup.measure,

@@ -1,7 +1,7 @@
 """A Ray cluster of machines that are processes of this one: a head without processors, and two with one each.
 
-Prints its address and the port of its client; then reads lines from standard input: the id of a machine, which is then
-killed. It ends with the end of the input.
+Prints its address, the port of its client and the ids of the two; then reads lines from standard input: the id of a
+machine, which is then killed. It ends with the end of the input.
 """
 
 import socket
@@ -18,7 +18,7 @@ def main() -> None:
     head = {"num_cpus": 0, "ray_client_server_port": port, "include_dashboard": False, **STORE}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     machines = [cluster.add_node(num_cpus=1, **STORE) for _ in range(2)]
-    print(cluster.address, port, flush=True)
+    print(cluster.address, port, *(one.node_id for one in machines), flush=True)
     for line in sys.stdin:
         cluster.remove_node(next(one for one in machines if one.node_id == line.strip()), allow_graceful=False)
         print("removed", flush=True)

@@ -86,7 +86,7 @@ def start(environment: dict[str, str]) -> Iterator[Machines]:
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, **pipes) as process:
         try:
-            address, port = process.stdout.readline().split()
+            address, port, *_ = process.stdout.readline().split()
             yield Machines(process, address, port)
         finally:
             process.stdin.close()

@@ -368,7 +368,7 @@ class Client(Connection):
         return self._send(board_calls.create_board(name, ids))
 
     def rename_board(self, board_id: str, name: str) -> BoardInfo:
-        """Call a board something else. Raises ApiError: ProblemError, board_fixed for the favourites."""
+        """Call a board something else. Raises ApiError: ProblemError, board_fixed for one that is always there."""
         return self._send(board_calls.rename_board(board_id, name))
 
     def delete_board(self, board_id: str) -> None:

@@ -1,5 +1,7 @@
 """The typed client of the REST API."""
 
+# Written by tools/client.py from asynchronous.py, which is where to change it.
+
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack

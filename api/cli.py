@@ -11,6 +11,7 @@ import typer
 import api.evaluation.cli
 import api.setup.cli
 import indexer.cli
+import indexer.library_cli
 import models.cli
 import models.training.finetune.cli
 from api.commands import backups, boards, examining, keys, listing, mcp, search, serving
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(indexer.cli.app, name="index")
+app.add_typer(indexer.library_cli.app, name="library")
 models.cli.app.command()(models.training.finetune.cli.finetune)
 app.add_typer(models.cli.app, name="models")
 app.command()(api.evaluation.cli.evaluate)

@@ -82,6 +82,7 @@ class SettingKeywords(TypedDict, total=False):
     max_pixels: int
     max_file_bytes: int
     index: IndexSettings
+    storage: str
     routing: str
     hub_correction: bool
     fetch_timeout_seconds: float

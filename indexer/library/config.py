@@ -6,6 +6,8 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from indexer.library.addresses.networks import check_allowed
 from indexer.library.index.records import IndexOptions
+from indexer.library.storage.addresses import read_index_address, read_storage_address
+from indexer.library.storage.library_file import LibraryFile
 from models.config import EncoderSettings
 
 if TYPE_CHECKING:
@@ -17,6 +19,10 @@ class IndexSettings(BaseModel):
     """How the vector index is made. Environment: XUNTU_INDEX__RECIPE, XUNTU_INDEX__RECALL, ..."""
 
     backend: str = Field("faiss", description="What makes and searches the index; others come with other packages")
+    address: str = Field(
+        "",
+        description="Where the index lies, such as milvus://host:19530/db; default: what the library's own file says",
+    )
     recipe: Literal["auto", "flat", "ivf"] = Field("auto", description="flat: exact; ivf: for millions; auto: by size")
     recall: float = Field(0.98, gt=0, le=1, description="Share of the exact answers that ivf is tuned to find")
     training_rows: int = Field(131_072, ge=1_000, description="Most vectors that ivf is trained on")
@@ -49,6 +55,11 @@ class LibrarySettings(EncoderSettings):
         "names themselves: no address is then kept from leading inside, unless the proxy sees to it",
     )
     index: IndexSettings = IndexSettings()
+    storage: str = Field(
+        "",
+        description="Object storage of thumbnails, vectors, uploads and builds, such as s3://bucket/prefix; default: "
+        "what the library's own file says",
+    )
     routing: str = Field("", description="Encoders that answer, before the library's routes: zh=A en=A+B picture=C")
     hub_correction: bool = Field(
         True, description="Rank texts by the score less what a picture scores with any text, where the index has that"
@@ -74,7 +85,30 @@ class LibrarySettings(EncoderSettings):
         )
 
     @property
+    def library_file(self) -> LibraryFile:
+        """What the library's own file says of where it lies. Raises LibraryFileUnreadable."""
+        return LibraryFile.read(self.data)
+
+    @property
     def index_options(self) -> IndexOptions:
-        """How the index is made and searched."""
+        """How the index is made and searched, and where: as set, else as the library's own file says.
+
+        Raises InvalidAddress or LibraryFileUnreadable.
+        """
         device = self.device if self.index.device == "auto" else self.index.device
-        return IndexOptions(**{**self.index.model_dump(), "device": device})
+        values, file = self.index.model_dump(), self.library_file
+        named = values["backend"] if "backend" in self.index.model_fields_set else ""
+        address = self.index.address or file.index or ""
+        backend = read_index_address(address).backend if address else ""
+        if named and named != backend:  # the address is another back end's
+            backend, address = named, ""
+        values |= {"backend": backend or values["backend"], "address": address, "library": file.id, "device": device}
+        return IndexOptions(**values)
+
+    @property
+    def storage_address(self) -> str | None:
+        """The object storage of the library: as set, else as its own file says; None where it is all in its folder.
+
+        Raises InvalidAddress or LibraryFileUnreadable.
+        """
+        return read_storage_address(self.storage).text if self.storage else self.library_file.storage

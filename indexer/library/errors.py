@@ -23,6 +23,7 @@ LibraryError
 ├─ BrokenIndexBackend                   an index back end that cannot be loaded
 ├─ IndexDamaged                         a file of the build or of the vector store is not what was written
 │  └─ BuildUnreadable                   written by another version of the product
+├─ StorageError                         indexer/library/storage/errors.py
 └─ NothingToRollBack                    there is no earlier build
 """
 

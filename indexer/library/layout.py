@@ -28,6 +28,11 @@ class Layout:
         return self.builds / "CURRENT"
 
     @property
+    def library_file(self) -> Path:
+        """The file that says where the index and the storage of the library lie; a local library has none."""
+        return self.data / "library.json"
+
+    @property
     def lock(self) -> Path:
         """The file whose lock the writer holds."""
         return self.data / "write.lock"

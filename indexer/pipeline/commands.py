@@ -326,7 +326,7 @@ def _distrust(layout: Layout) -> None:
 @contextmanager
 def _opened(layout: Layout, settings: IndexerSettings) -> Iterator[Catalog]:
     """Hold the write lock and the catalog; raise at once what would keep a build from being made at the end."""
-    get_backend(settings.index.backend)
+    get_backend(settings.index_options.backend)
     with write_lock(layout):
         catalog = Catalog(layout.catalog, create=True)
         try:

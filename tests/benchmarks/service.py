@@ -133,9 +133,10 @@ def _measure_hostile(service: Served) -> dict:
     facts: dict[str, object] = {"at_start_mb": service.peak_memory_mb()}
     steps = {}
     for name, requests in hostile_bodies():
-        statuses = _send_together(service.port, requests)
-        steps[name] = {"statuses": statuses, "peak_mb": service.peak_memory_mb()}
-        say(f"service, {name}: {statuses}, {service.peak_memory_mb():.0f} MB")
+        with service.watched() as watch:
+            statuses = _send_together(service.port, requests)
+        steps[name] = {"statuses": statuses, "peak_mb": service.peak_memory_mb(), "together_mb": watch.peak_mb}
+        say(f"service, {name}: {statuses}, {service.peak_memory_mb():.0f} MB, together {watch.peak_mb:.0f} MB")
     ended = {name: n for name, n in service.counted().items() if name.startswith("xuntu_decode_workers_ended_total")}
     return facts | {"steps": steps, "workers_ended": ended}
 

@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -16,8 +17,16 @@ import psutil
 from processes import XUNTU, Bench, clean_environment
 
 _READY_SECONDS = 120
+LOOKED_EVERY = 0.05  # seconds
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class Watch:
+    """The most that was seen in memory at once, each page counted once however many processes share it."""
+
+    peak_mb: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,27 @@ class Served:
     def peak_memory_mb(self) -> float:
         """Return the sum of the most that each of its processes has had in memory."""
         return sum(_status_mb(pid, "VmHWM") for pid in self._pids())
+
+    @contextmanager
+    def watched(self) -> Iterator["Watch"]:
+        """Look at what its processes have in memory together until the context ends."""
+        watch, ended = Watch(), threading.Event()
+
+        def look() -> None:
+            watch.peak_mb = max(watch.peak_mb, sum(map(_together_mb, self._pids())))
+
+        def keep_looking() -> None:
+            while not ended.wait(LOOKED_EVERY):
+                look()
+            look()
+
+        thread = threading.Thread(target=keep_looking)
+        thread.start()
+        try:
+            yield watch
+        finally:
+            ended.set()
+            thread.join()
 
     def counted(self) -> dict[str, float]:
         """Return its metrics by name, a sum over labels but for those of `stage`, `queue`, `task` and `why`."""
@@ -89,6 +119,15 @@ def _cpu_s(pid: int) -> float:
     except OSError:
         return 0.0
     return sum(map(int, stat.rpartition(")")[2].split()[11:15])) / _TICKS
+
+
+def _together_mb(pid: int) -> float:
+    """Return the memory of a process, of each page that it shares with others its part."""
+    try:
+        status = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0.0
+    return int(status.partition("\nPss:")[2].split()[0]) / 1024 if "\nPss:" in status else 0.0
 
 
 def _status_mb(pid: int, name: str) -> float:

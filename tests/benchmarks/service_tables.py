@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from statistics import median
 
+from service_process import LOOKED_EVERY
 from tables import NO_REACH, Table
 
 _NAMES = {
@@ -36,9 +37,10 @@ _STAGES_NOTE = (
     "a thread, and of each text or picture for the encoder; an upload is four pictures, in all turns."
 )
 _MEMORY_NOTE = (
-    "Sums over the processes of the service (VmRSS, VmHWM), pages that they share counted for each. Mixed: 60 % texts "
-    "by vectors, 10 % by words as well, 12 % stored thumbnails, 10 % details and similar pictures, 5 % uploads, 3 % "
-    "thumbnails that are made; 16 connections."
+    "Sums over the processes of the service (VmRSS, VmHWM), pages that they share counted for each; 'at once' is the "
+    f"most of their sum (Pss) that was seen, looking every {LOOKED_EVERY * 1000:.0f} ms, with such pages counted once. "
+    "Mixed: 60 % texts by vectors, 10 % by words as well, 12 % stored thumbnails, 10 % details and similar pictures, "
+    "5 % uploads, 3 % thumbnails that are made; 16 connections."
 )
 Rounds = Sequence[Mapping]
 Loads = Mapping[tuple[str, int], Rounds]
@@ -127,17 +129,17 @@ def memory_table(mixed: Mapping, hostile: Mapping) -> Table:
     """Return what the processes of the service have in memory together."""
     first, last = mixed["first"], mixed["all"]
     rows = [
-        ("ready", f"{mixed['at_start_mb']:.0f}", NO_REACH),
-        (f"after {first:,} mixed requests", f"{mixed[f'after_{first}_mb']:.0f}", NO_REACH),
-        (f"after {last:,} mixed requests", f"{mixed[f'after_{last}_mb']:.0f}", f"{mixed['peak_mb']:.0f}"),
-        ("another service, ready", NO_REACH, f"{hostile['at_start_mb']:.0f}"),
+        ("ready", f"{mixed['at_start_mb']:.0f}", NO_REACH, NO_REACH),
+        (f"after {first:,} mixed requests", f"{mixed[f'after_{first}_mb']:.0f}", NO_REACH, NO_REACH),
+        (f"after {last:,} mixed requests", f"{mixed[f'after_{last}_mb']:.0f}", f"{mixed['peak_mb']:.0f}", NO_REACH),
+        ("another service, ready", NO_REACH, f"{hostile['at_start_mb']:.0f}", NO_REACH),
     ]
     for name, step in hostile["steps"].items():
         said = ", ".join(f"{count} x {status}" for status, count in sorted(step["statuses"].items()))
-        rows.append((f"then {name} ({said})", NO_REACH, f"{step['peak_mb']:.0f}"))
+        rows.append((f"then {name} ({said})", NO_REACH, f"{step['peak_mb']:.0f}", f"{step['together_mb']:.0f}"))
     return Table(
         title="The service, memory",
-        head=("when", "memory MB", "peak MB"),
+        head=("when", "memory MB", "peak MB", "of which at once MB"),
         rows=rows,
         notes=(_MEMORY_NOTE,),
         facts={"mixed": dict(mixed), "hostile": dict(hostile)},

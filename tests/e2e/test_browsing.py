@@ -13,6 +13,7 @@ expect = sync_api.expect
 expect.set_options(timeout=20_000)
 
 PLACES = {"杭州": (30.27, 120.16), "伦敦": (51.5, -0.12), "": None}
+XIAOSHAN = (30.17, 120.27)  # a district of 杭州
 SOUGHT = 3  # pictures of May 2019 in 杭州
 PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
 
@@ -41,7 +42,8 @@ def api_url(serve, tmp_path_factory):
             name, place = "伦敦", PLACES["伦敦"]
         photograph(folder / f"{taken.year}" / (name or "misc") / f"IMG_{number}.jpg", number, taken, place)
     for number in range(SOUGHT):
-        photograph(folder / "2019" / "杭州" / f"五月 {number}.jpg", 200 + number, datetime(2019, 5, 3), PLACES["杭州"])
+        place = PLACES["杭州"] if number else XIAOSHAN
+        photograph(folder / "2019" / "杭州" / f"五月 {number}.jpg", 200 + number, datetime(2019, 5, 3), place)
     build(IndexerSettings(data=data, workers=0), [folder], BuildOptions(encoders=["hash"]))
     return serve(data)
 
@@ -76,7 +78,12 @@ def test_by_mouse_with_the_panel_the_folders_the_timeline_and_the_way_back(at):
     panel.locator(".value", has_text="May 2019").click()
     counted(panel).click()
     expect(page.locator(".tile")).to_have_count(SOUGHT)
-    page.go_back()
+    panel.locator(".value", has_text="Xiaoshan").click()
+    expect(page.locator(".tile")).to_have_count(1)
+    panel.locator(".up", has_text="Hangzhou").click()
+    expect(page.locator(".tile")).to_have_count(SOUGHT)
+    for _ in range(3):
+        page.go_back()
     expect(panel.locator(".value[aria-pressed=true]", has_text="May 2019")).to_be_visible()
     page.go_back()
     page.go_back()

@@ -119,6 +119,27 @@ def test_a_tile_shows_the_colours_of_its_picture_until_that_is_there(at):
     assert len(set(grounds)) > 1
 
 
+def test_a_picture_that_a_busy_service_refused_is_asked_for_again(at):
+    page = at()
+    refused = set()
+
+    def refuse_once(route):
+        if route.request.url in refused:
+            route.fallback()
+        else:
+            refused.add(route.request.url)
+            route.fulfill(status=503, headers={"Retry-After": "1"})
+
+    page.route("**/thumbnail*", refuse_once)
+    page.get_by_role("combobox").fill("coffee")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("q=coffee"))
+    expect(page.locator(".tile .shot.there").first).to_be_visible()
+    expect(page.locator(".tile .shot:not(.there)")).to_have_count(0)
+    expect(page.locator(".tile .shot.broken")).to_have_count(0)
+    assert refused
+
+
 def test_a_library_without_dates_or_colours_is_listed_as_well(browse, page_url):
     page = browse()
     page.add_init_script("localStorage.setItem('xuntu-toured', '1')")

@@ -3,8 +3,10 @@ import { html, nothing } from "./vendor/lit-html/lit-html.js";
 import { BLANK, SHAPE_NAMES, asks, body, but } from "./address.js";
 import { SWATCHES } from "./colours.js";
 import { icon } from "./parts.js";
+import { around, countPlaces, listPlaces } from "./places.js";
 
 const SHOWN = 6; // values of a field, until all are asked for
+const MOST = 1_000; // values that the service counts at once
 const FIRST = 1_000; // hits that are counted
 const OWN = ["path", "taken", "colour", "format", "kind", "place"];
 const WIDTHS = [1280, 1920, 2560, 3840];
@@ -46,11 +48,13 @@ export class FacetCounts {
     this.key = key;
     const request = { ...asked, first: FIRST, by, folder, limit: 60 };
     try {
-      // Folders are counted where they are asked for by name.
-      const count = (fields) => app.service.ask("facets", { method: "POST", body: { ...request, ...fields }, keep: true });
+      // Folders are counted where they are asked for by name. Larger places are added up, so all are wanted.
+      const count = (more) => app.service.ask("facets", { method: "POST", body: { ...request, ...more }, keep: true });
       const [counts, paths] = await Promise.all([count({}), count({ fields: ["path"] })]);
+      const isCut = counts.facets.some((one) => one.field === "place" && one.values.length === request.limit);
+      const places = isCut ? (await count({ fields: ["place"], limit: MOST })).facets : [];
       if (this.key !== key) return;
-      this.counts = { ...counts, facets: [...counts.facets, ...paths.facets] };
+      this.counts = { ...counts, facets: [...places, ...counts.facets, ...paths.facets] };
       this.counts.facets.forEach((facet) => facet.values.forEach((one) => this.labels.set(`${app.words.lang} ${facet.field}=${one.value}`, one.label)));
     } catch (error) {
       if (this.key === key) this.key = "";
@@ -110,6 +114,18 @@ function folders(app) {
     html`<li><button type="button" class="value up" @click=${() => app.go(but(app.typed(), { folder: above }))}>${icon("chevron-left")}${above || words.say("all_folders")}</button></li>`,
     value(app, { label: address.folder, chosen: true, changes: () => ({ folder: above }) })] : [];
   return group(app, words.say("filter_folder"), "path", [...here, ...rows]);
+}
+
+function places(app) {
+  const { address, words } = app, facet = app.facets.get("place"), chosen = address.place;
+  if (!facet || (facet.values.length < 2 && !chosen)) return nothing;
+  const found = listPlaces(facet.values, chosen), largest = Math.max(1, ...found.map(([, count]) => count));
+  const rows = found.map(([place, count]) => value(app, { label: words.place(place), count, share: count / largest, chosen: false, changes: () => ({ place }) }));
+  const above = around(around(chosen)) ? around(chosen) : "";
+  const here = chosen ? [
+    html`<li><button type="button" class="value up" @click=${() => app.go(but(app.typed(), { place: above }))}>${icon("chevron-left")}${above ? words.place(above) : words.say("all_places")}</button></li>`,
+    value(app, { label: words.place(chosen), count: countPlaces(facet.values).get(chosen), share: 1, chosen: true, changes: () => ({ place: above }) })] : [];
+  return group(app, words.say("place"), "place", [...here, ...rows]);
 }
 
 const toggled = (values, one) => (values.includes(one) ? values.filter((other) => other !== one) : [...values, one]);
@@ -176,7 +192,7 @@ export function panel(app) {
     <div class="top"><h2>${words.say("filters")}</h2><button type="button" class="round" aria-label=${words.say("close")} title=${words.say("close")} @click=${() => app.togglePanel()}>${icon("x")}</button></div>
     ${partly ? html`<p class="quiet">${words.say("counted", { n: counts.counted })}</p>` : nothing}
     ${app.boards.panel()}${app.saved.panel()}
-    ${dates(app)}${folders(app)}${single(app, "place", "place", words.say("place"), (one) => words.place(one.label))}
+    ${dates(app)}${folders(app)}${places(app)}
     ${single(app, "kind", "kind", words.say("filter_kind"), (one) => words.name("media", one.value))}
     ${colours(app)}${others(app)}
     ${single(app, "format", "formats", words.say("filter_format"), (one) => one.value.toUpperCase())}

@@ -12,6 +12,7 @@ import { clock, fileName } from "./words.js";
 const AHEAD = 1.5; // windows above and below that are drawn too
 const TILE = 400; // pixels of a small picture
 const HOLD_MS = 450;
+const AGAIN_MS = [1_000, 4_000, 15_000]; // until a picture that did not come is asked for again
 export const SIZES = { least: 110, usual: 210, most: 420 };
 
 export class Grid {
@@ -259,11 +260,21 @@ export class Grid {
   }
 
   onThere(event) {
-    event.target.closest(".shot").classList.add("there");
+    const { classList } = event.target.closest(".shot");
+    delete event.target.dataset.tries;
+    classList.remove("broken");
+    classList.add("there");
   }
 
+  // A service that is busy or away refuses pictures that it has later; all of them are not asked for at once.
   onBroken(event) {
-    event.target.closest(".shot").classList.add("broken");
+    const image = event.target, { src } = image, tries = Number(image.dataset.tries ?? 0);
+    image.closest(".shot").classList.add("broken");
+    image.dataset.tries = tries + 1;
+    if (tries >= AGAIN_MS.length) return;
+    setTimeout(() => {
+      if (image.isConnected && image.src === src) image.src = src;
+    }, AGAIN_MS[tries] * (1 + Math.random()));
   }
 
   onClick(event) {

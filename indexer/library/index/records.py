@@ -99,7 +99,10 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexOptions:
-    """How an index is built and how it grows; `backend` names what makes it, the rest is for "faiss".
+    """How an index is built and how it grows; `backend` names what makes it, most of the rest is for "faiss".
+
+    `address` is where the back end keeps indexes, "" for the folders of builds; `library` tells the library from others
+    that lie there, "" for one that has no file of its own (see storage/library_file.py).
 
     Up to `flat_values` numbers, rows times dim, a query looks at all of them; 100,000 x 512 take about 7 ms. Beyond,
     tuned searches find the share `recall` of the exact answers. `threads` 0 takes every processor that there is. The
@@ -109,6 +112,8 @@ class IndexOptions:
     """
 
     backend: str = "faiss"
+    address: str = ""
+    library: str = ""
     recipe: RecipeName = "auto"
     flat_values: int = 100_000 * 512
     recall: float = 0.98

@@ -31,7 +31,7 @@ import os, pathlib, signal, time
 FOLDER = pathlib.Path(os.environ["SHAKY"])
 
 class Shaky:
-    name, version, fields, needs = "shaky", 1, (), "bytes"
+    name, version, fields, needs = "shaky", int(os.environ.get("SHAKY_VERSION", 1)), (), "bytes"
 
     def annotate(self, pictures):
         for picture in pictures:
@@ -287,3 +287,24 @@ def test_a_cluster_that_is_not_there_is_said_at_once(album, build, machines):
     assert done.returncode != 0
     assert "The Ray cluster 127.0.0.1:1 cannot be used" in done.stderr
     assert build("ray").returncode == 0
+
+
+def test_a_cluster_that_would_make_something_else_is_not_used(album, build, machines):
+    album.draw("a.jpg")
+    done = build(machines.joined, SHAKY_VERSION="2")
+    assert done.returncode != 0
+    assert "has shaky as 1, this one as 2: nothing is encoded with it" in done.stderr
+    assert "raylet" not in done.stdout + done.stderr
+    assert album.counts()["indexed"] == 0
+
+
+def test_machines_without_this_version_are_said(album, build, heavy, processes, shaky, tmp_path):
+    album.draw("a.jpg")
+    other = tmp_path / "other"
+    (other / "indexer").mkdir(parents=True)
+    (other / "indexer" / "__init__.py").touch()  # an installation without engines
+    for machines in start({**shaky, "PYTHONPATH": str(other)}):
+        done = build(machines.joined, PYTHONPATH=str(HERE.parents[1]))
+        assert done.returncode != 0
+        assert "No module named 'indexer." in done.stderr
+        assert "every machine needs this version of xuntu" in done.stderr

@@ -9,12 +9,14 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from indexer.errors import ClusterUnreachable
 from models.foundation.devices import CPU, count_cpus
 from models.foundation.errors import BackendNotInstalled
 from models.foundation.messages import verbatim
+
+logger = logging.getLogger(__name__)
 
 OWN = "local"  # Ray's word for a cluster that is started by whoever asks, and ends with it
 _OWN_STORE_BYTES = 512 * 2**20
@@ -96,10 +98,26 @@ def joined(address: str, *, cpus: int | None = None) -> Iterator[Any]:
         if is_main:
             signal.signal(signal.SIGTERM, before)  # Ray puts its own in place, which ends the process without a word
     try:
-        with redirect_stdout(sys.stderr):  # Ray prints there what became of workers, amid the results of a command
+        with redirect_stdout(cast("Any", _WithoutRay(sys.stdout))):
             yield ray
     finally:
         ray.shutdown()
+
+
+class _WithoutRay:
+    """Standard output, where results belong, without what a thread of Ray prints there of workers that died."""
+
+    def __init__(self, output: Any) -> None:
+        self._output = output
+
+    def write(self, text: str) -> int:
+        if threading.current_thread().name.startswith("ray_"):
+            logger.debug("%s", text.rstrip())
+            return len(text)
+        return int(self._output.write(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._output, name)
 
 
 def _check_reachable(address: str) -> None:

@@ -306,7 +306,10 @@ class _ClusterWork:
         if member.asked is not None and isinstance(error, self._ray.exceptions.ActorDiedError):
             self._members.remove(member)  # it does not start again, so it will never run
             if not self._members:
-                raise ClusterFailed(_first_line(error)) from error
+                why = message(
+                    "workers do not start there ({why}); every machine needs this version of xuntu", why=_say(error)
+                )
+                raise ClusterFailed(why) from error
             return
         lost, member.sent = [piece for _, piece, _ in member.sent], []
         ask(member)
@@ -329,9 +332,11 @@ class _ClusterWork:
     def _explain(self, error: Any) -> ImageSearchError:
         """Return what a worker raised: an error of ours as it is."""
         cause = error.cause
-        return cause if isinstance(cause, ImageSearchError) else ClusterFailed(_first_line(cause or error))
+        return cause if isinstance(cause, ImageSearchError) else ClusterFailed(_say(cause or error))
 
 
-def _first_line(error: BaseException) -> Message:
+def _say(error: BaseException) -> Message:
+    """Return what went wrong in a worker: of a traceback its last line."""
     lines = [line for line in str(error).splitlines() if line.strip()]
-    return verbatim(f"{type(error).__name__}: {lines[0] if lines else ''}")
+    said = lines[-1].strip() if lines else ""
+    return verbatim(said if "Error" in said else f"{type(error).__name__}: {said}".rstrip(": "))

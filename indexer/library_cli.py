@@ -50,6 +50,11 @@ def create(
     made = LibraryFile.make(index=index, storage=storage)
     if check:
         _check_reachable(made.index)
+        if made.storage:
+            from indexer.library.storage.object_store import open_store
+            from indexer.pipeline.sending import claim
+
+            claim(open_store(made.storage), made)
     made.write(folder)
     _print(folder, made.index, made.storage, made.id, as_json=as_json)
     if not as_json:

@@ -114,7 +114,9 @@ def test_every_command_is_in_the_table_of_commands(name, xuntu):
         for room, command in xuntu.commands.items()
         for child in getattr(command, "commands", {"": None})
     }
-    found = {re.match(r"xuntu ((?:index |library |models |key |boards )?[a-z]+)|", cell)[1] for cell in first_cells(name)}
+    found = {
+        re.match(r"xuntu ((?:index |library |models |key |boards )?[a-z]+)|", cell)[1] for cell in first_cells(name)
+    }
     assert leaves <= found
 
 

@@ -22,9 +22,10 @@ from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
 from indexer.library.index.backends import get_backend, open_index
 from indexer.library.layout import Layout
 from indexer.library.lock import write_lock
+from indexer.library.replicas.replica import check_home
 from indexer.library.run_progress import ProgressFile
 from indexer.library.sources.kinds import open_source
-from indexer.library.storage.replica import check_home
+from indexer.library.storage.addresses import address_in, named_path
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import AnnotatorCounts, OnAnnotate, backfill, count_annotations
 from indexer.pipeline.library_annotators import annotate_library
@@ -370,7 +371,9 @@ def _both(first: Callable[P, object], second: Callable[P, object]) -> Callable[P
 
 
 def _checked_path(path: Path, layout: Layout) -> Path:
-    folder = path.expanduser().resolve()
+    folder = named_path(path)
+    if address_in(folder):
+        return folder
     if not folder.exists():
         raise InvalidRoot(path, message("there is no such folder or file"))
     source_at(folder)

@@ -11,6 +11,7 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import NoIndex
 from indexer.library.layout import Layout
 from indexer.library.opened import open_build
+from indexer.library.replicas.replica import Replica, open_replica
 from indexer.library.storage.errors import (
     LibraryElsewhere,
     NoLibraryThere,
@@ -19,7 +20,6 @@ from indexer.library.storage.errors import (
     StorageUnavailable,
 )
 from indexer.library.storage.library_file import LibraryFile
-from indexer.library.storage.replica import Replica, open_replica
 from indexer.library.storage.thumbnail_cache import FileCache, find_thumbnail
 from indexer.pipeline.commands import compact, verify
 

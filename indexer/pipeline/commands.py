@@ -32,7 +32,7 @@ from indexer.pipeline.library_annotators import annotate_library
 from indexer.pipeline.progress_lines import ProgressLines
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.run import BuildOptions, BuildReport, Run
-from indexer.pipeline.sending import claim_storage, delete_thumbnails_but, fetch_vectors, send
+from indexer.pipeline.sending import check_not_published, claim_storage, delete_thumbnails_but, fetch_vectors, send
 from indexer.sources.places import source_at
 from models.foundation.errors import ImageSearchError
 from models.foundation.messages import Message, message
@@ -333,6 +333,8 @@ def _opened(layout: Layout, settings: IndexerSettings) -> Iterator[Catalog]:
     check_home(layout)
     with write_lock(layout):
         store = claim_storage(layout.data, settings)
+        if store and not layout.catalog.exists():
+            check_not_published(store)
         catalog = Catalog(layout.catalog, create=True)
         try:
             if store:

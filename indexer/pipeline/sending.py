@@ -23,7 +23,7 @@ from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
 from indexer.library.layout import Layout
 from indexer.library.storage import documents
 from indexer.library.storage.documents import BLOCK_BYTES, SentBuild, SentFile, block_name, document_name, shard_names
-from indexer.library.storage.errors import ObjectMissing, ObjectUnreadable, StorageTaken
+from indexer.library.storage.errors import LibraryElsewhere, ObjectMissing, ObjectUnreadable, StorageTaken
 from indexer.library.storage.library_file import LibraryFile
 from indexer.library.storage.object_store import open_store
 from indexer.library.storage.port import ObjectStore
@@ -75,6 +75,15 @@ def claim(store: ObjectStore, file: LibraryFile) -> None:
         raise StorageTaken(store.address, other)
     if index != file.index:
         store.put(documents.LIBRARY, content)
+
+
+def check_not_published(store: ObjectStore) -> None:
+    """Raise LibraryElsewhere where a build lies in a storage of which this machine has no catalog to go on from."""
+    try:
+        store.head(documents.CURRENT)
+    except ObjectMissing:
+        return
+    raise LibraryElsewhere(store.address)
 
 
 def send(layout: Layout, catalog: Catalog, store: ObjectStore) -> None:

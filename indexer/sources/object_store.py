@@ -21,7 +21,7 @@ from indexer.library.storage.errors import ObjectChanged, ObjectMissing
 from indexer.library.storage.object_store import ObstoreStore, open_store
 from indexer.library.storage.port import StoredObject
 from indexer.sources.rules import FileKind, PathRules
-from indexer.sources.shards import UNREADABLE, Shard, explain_shard
+from indexer.sources.shards import UNREADABLE, ShardContents, explain_shard
 from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits, check_bytes
 
@@ -105,7 +105,7 @@ class ObjectSource(Source):
     def _scan_shard(self, shard: StoredObject, context: ScanContext) -> Iterator[Item]:
         """Yield the pictures of a shard; what cannot be read to its end is said, and not taken for gone."""
         root = replace(self.root, path=self.root.path / shard.name)
-        contents = Shard(root, mtime_ns=shard.modified_ns)
+        contents = ShardContents(root, mtime_ns=shard.modified_ns)
         store = open_store(self._address)
         try:
             with io.BufferedReader(ObjectFile(store, shard), _AHEAD_BYTES) as file:

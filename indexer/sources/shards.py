@@ -84,7 +84,7 @@ def scan_shard(root: Root, *, unreadable: list[str], warnings: list[ImageSearchE
     """Yield the pictures of a shard by name. One that cannot be read to its end is added to both lists."""
     try:
         info = root.path.stat()
-        shard = Shard(root, mtime_ns=clamp_mtime(info.st_mtime_ns))
+        shard = ShardContents(root, mtime_ns=clamp_mtime(info.st_mtime_ns))
     except FileNotFoundError:
         return
     except OSError as error:
@@ -104,7 +104,7 @@ def scan_shard(root: Root, *, unreadable: list[str], warnings: list[ImageSearchE
     yield from shard.items()
 
 
-class Shard:
+class ShardContents:
     """What is in a shard, as far as it has been read. `broken` are the names of descriptions that are no JSON."""
 
     def __init__(self, root: Root, *, mtime_ns: int) -> None:

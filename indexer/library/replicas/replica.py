@@ -101,6 +101,7 @@ class Replica:
         self.layout, self.address = layout, address
         self._store = open_store(address)
         self._etag = ""
+        self._name: str | None = None  # of what was in use when this was asked last
 
     def update(self) -> bool:
         """Fetch the build in use, if it is another than before; say whether it is.
@@ -131,8 +132,8 @@ class Replica:
             if before is None or before.name != name:
                 document = self._store.get(document_name(name))
                 self._take(SentBuild.from_json(self.address, name, document), before)
-        self._etag = etag
-        return before is None or before.name != name
+        is_new, self._etag, self._name = name != self._name, etag, name
+        return is_new
 
     def _read_received(self) -> SentBuild | None:
         try:

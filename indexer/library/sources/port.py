@@ -113,10 +113,19 @@ class StoredBytes:
             raise DecodeError("storage_unavailable", self.address) from error
 
     def sign(self, seconds: float) -> str:
-        """Return an address at which all of the object can be read for a while. Raises StorageUnavailable."""
+        """Return an address at which all of the object can be read for a while, if it still is the one of `etag`.
+
+        Raises DecodeError or StorageUnavailable.
+        """
         from indexer.library.storage.object_store import open_store
 
-        return open_store(self.address).sign(self.name, seconds)
+        store = open_store(self.address)
+        try:
+            if store.head(self.name).etag != self.etag:
+                raise DecodeError("changed")
+        except ObjectMissing:
+            raise DecodeError("not_found") from None
+        return store.sign(self.name, seconds)
 
 
 Original = FilePath | Bytes | Redirect | StoredBytes

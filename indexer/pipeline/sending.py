@@ -111,13 +111,13 @@ def send_thumbnails(layout: Layout, store: ObjectStore) -> int:
         store.put(f"thumbnails/{name}", path.read_bytes())
         cache.take(name, path)
 
-    return _all(send_one, layout.thumbnails.glob("*/*.webp"))
+    return do_all(send_one, layout.thumbnails.glob("*/*.webp"))
 
 
 def delete_thumbnails_but(store: ObjectStore, checksums: set[str]) -> int:
     """Delete thumbnails in storage of contents that nobody has any more; return how many."""
     gone = (one.name for one in store.list("thumbnails") if Path(one.name).stem.partition("-")[0] not in checksums)
-    return _all(store.delete, gone)
+    return do_all(store.delete, gone)
 
 
 def fetch_vectors(layout: Layout, catalog: Catalog, store: ObjectStore) -> int:
@@ -136,13 +136,13 @@ def fetch_vectors(layout: Layout, catalog: Catalog, store: ObjectStore) -> int:
 
     missing = [
         (path, name, sha256)
-        for folder, name, file, sha256 in _list_shards(layout, catalog)
+        for folder, name, file, sha256 in list_shards(layout, catalog)
         if not (path := folder / file).exists()
     ]
-    return _all(fetch, missing)
+    return do_all(fetch, missing)
 
 
-def _list_shards(layout: Layout, catalog: Catalog) -> list[tuple[Path, str, str, str]]:
+def list_shards(layout: Layout, catalog: Catalog) -> list[tuple[Path, str, str, str]]:
     """Return (folder, name of the object, name of the file, checksum) of each file of vectors that counts."""
     return [
         (layout.vectors(encoder.name), *names)
@@ -155,7 +155,7 @@ def _list_shards(layout: Layout, catalog: Catalog) -> list[tuple[Path, str, str,
 def _send_vectors(layout: Layout, catalog: Catalog, store: ObjectStore) -> set[str]:
     """Send the vectors that are not there; return the names of all that are to be there."""
     there = {one.name for one in store.list(documents.VECTORS)}
-    wanted = _list_shards(layout, catalog)
+    wanted = list_shards(layout, catalog)
 
     def send_one(shard: tuple[Path, str, str, str]) -> None:
         folder, name, file, sha256 = shard
@@ -164,7 +164,7 @@ def _send_vectors(layout: Layout, catalog: Catalog, store: ObjectStore) -> set[s
             raise IndexDamaged(Damage(folder / file, DamageKind.CHANGED), command="xuntu index update")
         store.put(name, data)
 
-    _all(send_one, [shard for shard in wanted if shard[1] not in there], at_once=2)
+    do_all(send_one, [shard for shard in wanted if shard[1] not in there], at_once=2)
     return {name for _, name, _, _ in wanted}
 
 
@@ -218,7 +218,7 @@ def _send_file(name: str, path: Path, store: ObjectStore, there: set[str]) -> Se
                     there.add(block_name(blocks[-1]))
                     yield block_name(blocks[-1]), block
 
-    _all(lambda block: store.put(*block), read(), at_once=4)
+    do_all(lambda block: store.put(*block), read(), at_once=4)
     return SentFile(name, size, whole.hexdigest(), tuple(blocks))
 
 
@@ -245,8 +245,8 @@ def _delete_unnamed(store: ObjectStore, build: SentBuild, shards: set[str]) -> N
             store.delete(one.name)
         else:
             blocks |= {block_name(sha256) for file in before.files for sha256 in file.blocks}
-    _all(store.delete, [one.name for one in store.list(documents.BLOCKS) if one.name not in blocks])
-    _all(store.delete, [one.name for one in store.list(documents.VECTORS) if one.name not in shards])
+    do_all(store.delete, [one.name for one in store.list(documents.BLOCKS) if one.name not in blocks])
+    do_all(store.delete, [one.name for one in store.list(documents.VECTORS) if one.name not in shards])
 
 
 def _read_document(store: ObjectStore, name: str) -> SentBuild | None:
@@ -256,7 +256,7 @@ def _read_document(store: ObjectStore, name: str) -> SentBuild | None:
         return None
 
 
-def _all(do: Callable[[T], object], items: Iterable[T], *, at_once: int = _AT_ONCE) -> int:
+def do_all(do: Callable[[T], object], items: Iterable[T], *, at_once: int = _AT_ONCE) -> int:
     """Do something with each item, a few at a time; return how many. Raises what the first raises that fails."""
     done, waiting = 0, []
     with ThreadPoolExecutor(at_once) as pool:

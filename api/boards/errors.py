@@ -5,7 +5,7 @@ BoardError
 ├─ BoardAmbiguous                       several boards are called that
 ├─ BoardNameUnusable                    no board may be called that
 ├─ BoardPictureUnknown                  what is to be put on a board is no picture of the library
-├─ BoardFixed                           the board of favourites stays, and is called what it is called
+├─ BoardFixed                           one that is always there stays, and is called what it is called
 ├─ TooManyBoards                        as many boards as there may be
 ├─ BoardFull                            as many pictures as a board may have
 ├─ BoardsUnavailable                    the file of the boards cannot be read or written
@@ -85,13 +85,13 @@ class BoardPictureUnknown(BoardError):
 
 
 class BoardFixed(BoardError):
-    """The board of favourites is neither deleted nor renamed."""
+    """One of the boards that are always there is neither deleted nor renamed."""
 
     code = "board_fixed"
 
     def __init__(self) -> None:
         super().__init__(
-            message("The favourites are always there: they cannot be deleted or renamed. Take pictures off instead.")
+            message("This board is always there: it cannot be deleted or renamed. Take pictures off instead.")
         )
 
 

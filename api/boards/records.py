@@ -9,15 +9,16 @@ from indexer.library.catalog.marks import PictureMark
 from models.foundation.messages import mark, translate
 
 FAVOURITES: Final = "favourites"  # the id of the board that is always there
+KEPT: Final = "kept"  # that of the board of what somebody decided to keep of duplicates
 MAX_BOARDS: Final = 1_000
 MAX_PICTURES: Final = 100_000  # of a board
 MAX_NAME: Final = 200  # characters
-_FAVOURITES_TITLE: Final = mark("Favourites")
+FIXED: Final = {FAVOURITES: mark("Favourites"), KEPT: mark("Kept of duplicates")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardRecord:
-    """A board. `name` is "" for the favourites; times are seconds since 1970, None where nothing has been kept yet.
+    """A board. `name` is "" for one of FIXED; times are seconds since 1970, None where nothing has been kept yet.
 
     `count` is that of its pictures, whether the library still has them or not; `version` grows with every change.
     """
@@ -31,12 +32,12 @@ class BoardRecord:
 
     def title(self, language: str) -> str:
         """Return what it is called in `language`."""
-        return translate(_FAVOURITES_TITLE, language) if self.is_fixed else self.name
+        return translate(FIXED[self.id], language) if self.is_fixed else self.name
 
     @property
     def is_fixed(self) -> bool:
         """Whether it is neither deleted nor renamed."""
-        return self.id == FAVOURITES
+        return self.id in FIXED
 
 
 @dataclass(frozen=True, slots=True)

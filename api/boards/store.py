@@ -3,6 +3,7 @@
 It is opened for each question, so that several processes may use it, and a backup or a restore may replace it.
 """
 
+import json
 import os
 import secrets
 import sqlite3
@@ -16,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from api.boards.errors import BoardFixed, BoardFull, BoardNotFound, BoardsDamaged, BoardsUnavailable, TooManyBoards
-from api.boards.records import FAVOURITES, MAX_BOARDS, MAX_PICTURES, BoardEntry, BoardRecord
+from api.boards.records import FAVOURITES, FIXED, MAX_BOARDS, MAX_PICTURES, BoardEntry, BoardRecord
 from indexer.library.catalog.marks import PictureMark
 from indexer.library.catalog.paths import encode_path
 from indexer.library.catalog.sqlite_errors import sqlite_message
@@ -53,11 +54,11 @@ _BOARDS = (
     "SELECT id, name, (SELECT count(*) FROM entries WHERE board_id = boards.id), created_at, changed_at, version "
     "FROM boards"
 )
+_COUNT = "SELECT count(*) FROM boards WHERE id NOT IN (SELECT value FROM json_each(?))"
 _ENTRY = "SELECT number, image_id, sha256, root, path"
 _ENTRIES = f"{_ENTRY} FROM entries WHERE board_id = ?"
 _QUERIED_ROWS = 500
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_NO_FAVOURITES = BoardRecord(id=FAVOURITES, name="")
 
 Suspects = Mapping[int, PictureMark | None]  # ids of pictures, with the marks of those that the library has
 Find = Callable[[Sequence[BoardEntry]], Mapping[int, int]]  # entries -> their numbers and ids of pictures by now
@@ -79,7 +80,7 @@ class BoardStore:
         with self._reading() as connection:
             rows = connection.execute(f"{_BOARDS} ORDER BY changed_at DESC, id").fetchall() if connection else []
         found = {row[0]: _board(row) for row in rows}
-        return [found.pop(FAVOURITES, _NO_FAVOURITES), *found.values()]
+        return [found.pop(FAVOURITES, _empty(FAVOURITES)), *found.values()]
 
     def check(self) -> list[BoardRecord]:
         """Return the boards as `list_boards`, once all of the file was read. Raises BoardsDamaged."""
@@ -118,7 +119,7 @@ class BoardStore:
         """Make a board, with an id that nobody guesses. Raises TooManyBoards."""
         board_id, now = _make_id(), self._now()
         with self._writing() as connection:
-            ((count,),) = connection.execute("SELECT count(*) FROM boards WHERE id <> ?", (FAVOURITES,))
+            ((count,),) = connection.execute(_COUNT, (json.dumps([*FIXED]),))
             if count >= MAX_BOARDS:
                 raise TooManyBoards(MAX_BOARDS)
             connection.execute(
@@ -128,7 +129,7 @@ class BoardStore:
 
     def rename(self, board_id: str, name: str) -> BoardRecord:
         """Call a board something else. Raises BoardNotFound and BoardFixed."""
-        if board_id == FAVOURITES:
+        if board_id in FIXED:
             raise BoardFixed
         with self._writing() as connection:
             connection.execute("UPDATE boards SET name = ? WHERE id = ?", (name, board_id))
@@ -137,7 +138,7 @@ class BoardStore:
 
     def delete(self, board_id: str) -> None:
         """Delete a board; its pictures stay in the library. Raises BoardNotFound and BoardFixed."""
-        if board_id == FAVOURITES:
+        if board_id in FIXED:
             raise BoardFixed
         with self._writing() as connection:
             if not connection.execute("DELETE FROM boards WHERE id = ?", (board_id,)).rowcount:
@@ -149,7 +150,7 @@ class BoardStore:
         `find` says which pictures those that are there are by now. Raises BoardNotFound and BoardFull.
         """
         with self._writing() as connection:
-            self._begin_favourites(connection, board_id)
+            self._begin_fixed(connection, board_id)
             there = set(find(_list_suspects(connection, marks).get(board_id, [])).values())
             new = [(board_id, image_id, *_kept(mark)) for image_id, mark in marks.items() if image_id not in there]
             if _get(connection, board_id).count + len(new) > MAX_PICTURES:
@@ -169,7 +170,7 @@ class BoardStore:
         It is asked about those that may be one of some pictures, as `list_suspects`; None: about all.
         """
         with self._writing() as connection:
-            self._begin_favourites(connection, board_id)
+            self._begin_fixed(connection, board_id)
             if pictures is None:
                 entries = [*map(_entry, connection.execute(f"{_ENTRIES} ORDER BY number", (board_id,)))]
             else:
@@ -188,8 +189,8 @@ class BoardStore:
                 "UPDATE entries SET image_id = ?, sha256 = ?, root = ?, path = ? WHERE number = ?", rows
             )
 
-    def _begin_favourites(self, connection: sqlite3.Connection, board_id: str) -> None:
-        if board_id == FAVOURITES:
+    def _begin_fixed(self, connection: sqlite3.Connection, board_id: str) -> None:
+        if board_id in FIXED:
             now = self._now()
             connection.execute(
                 "INSERT OR IGNORE INTO boards (id, name, created_at, changed_at) VALUES (?, '', ?, ?)",
@@ -312,9 +313,13 @@ def _get(connection: sqlite3.Connection | None, board_id: str) -> BoardRecord:
     rows = connection.execute(f"{_BOARDS} WHERE id = ?", (board_id,)).fetchall() if connection else []
     if rows:
         return _board(rows[0])
-    if board_id == FAVOURITES:
-        return _NO_FAVOURITES
+    if board_id in FIXED:
+        return _empty(board_id)
     raise BoardNotFound(board_id)
+
+
+def _empty(board_id: str) -> BoardRecord:
+    return BoardRecord(id=board_id, name="")
 
 
 def _board(row: Sequence[Any]) -> BoardRecord:

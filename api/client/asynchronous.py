@@ -373,7 +373,7 @@ class AsyncClient(Connection):
         return await self._send(board_calls.create_board(name, ids))
 
     async def rename_board(self, board_id: str, name: str) -> BoardInfo:
-        """Call a board something else. Raises ApiError: ProblemError, board_fixed for the favourites."""
+        """Call a board something else. Raises ApiError: ProblemError, board_fixed for one that is always there."""
         return await self._send(board_calls.rename_board(board_id, name))
 
     async def delete_board(self, board_id: str) -> None:

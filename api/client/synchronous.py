@@ -1,5 +1,7 @@
 """The typed client of the REST API."""
 
+# Written by tools/client.py from asynchronous.py, which is where to change it.
+
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, Unpack
@@ -368,7 +370,7 @@ class Client(Connection):
         return self._send(board_calls.create_board(name, ids))
 
     def rename_board(self, board_id: str, name: str) -> BoardInfo:
-        """Call a board something else. Raises ApiError: ProblemError, board_fixed for the favourites."""
+        """Call a board something else. Raises ApiError: ProblemError, board_fixed for one that is always there."""
         return self._send(board_calls.rename_board(board_id, name))
 
     def delete_board(self, board_id: str) -> None:

@@ -20,7 +20,7 @@ app = typer.Typer(
     help="Collect pictures on boards: favourites, and boards with a name of their own.", no_args_is_help=True
 )
 
-Board = Annotated[str, typer.Argument(metavar="BOARD", help="A board by its id or its name, or: favourites.")]
+Board = Annotated[str, typer.Argument(metavar="BOARD", help="A board by its id or its name, or: favourites, kept.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")]
 Pictures = Annotated[
     list[str] | None,

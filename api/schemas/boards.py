@@ -63,10 +63,10 @@ class BoardInfo(BaseModel):
     """A board. Whoever has its id, which nobody guesses, may be shown it."""
 
     id: str
-    name: str = Field(description="That of the favourites is in the language of the request")
+    name: str = Field(description="That of a fixed one is in the language of the request")
     count: int = Field(description="Pictures on it, whether the library still has them or not")
     covers: list[int] = Field([], description="The ids of its first pictures, four at most")
-    fixed: bool = Field(False, description="It cannot be renamed or deleted: the favourites")
+    fixed: bool = Field(False, description="It cannot be renamed or deleted: `favourites`, and `kept` of duplicates")
     created_at: str | None = Field(None, description="ISO 8601 in UTC; null: nothing was kept on it yet")
     changed_at: str | None = None
 

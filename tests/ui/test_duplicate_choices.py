@@ -20,6 +20,21 @@ GROUP = [
 ]
 
 
+class Board:
+    """The board of a service, as far as decisions ask for it."""
+
+    def __init__(self):
+        self.ids = set()
+
+    def add_to_board(self, board, ids):
+        assert board == "kept"
+        self.ids |= set(ids)
+
+    def remove_from_board(self, board, ids):
+        assert board == "kept"
+        self.ids -= set(ids)
+
+
 def told(group):
     return [(one.id, one.why, one.bits) for one in group]
 
@@ -35,15 +50,23 @@ def test_what_is_near_to_one_that_was_near_nobody_has_measured():
 
 
 def test_what_was_decided_is_in_the_lists_and_can_be_taken_back():
-    decisions = Decisions([GROUP])
-    decisions.decide(GROUP, 3)
+    decisions, board = Decisions([GROUP]), Board()
+    decisions.decide(board, GROUP, 3)
     assert write_paths([decisions.arrange(GROUP)], "album", "all", "\n").decode().split() == ["1.png", "2.png", "4.png"]
     assert write_paths([decisions.arrange(GROUP)], "album", "copy", "\n") == b""
-    decisions.decide(GROUP, ALL)
+    decisions.decide(board, GROUP, ALL)
+    assert board.ids == {1, 2, 3, 4}
     assert count_spare([decisions.arrange(GROUP)]) == (0, 0)
-    decisions.decide(GROUP, 1)
-    assert decisions.kept == {}
+    decisions.decide(board, GROUP, 1)
+    assert decisions.kept == board.ids == set()
     assert count_spare([decisions.arrange(GROUP)]) == (3, 30)
+
+
+def test_a_group_that_has_grown_is_asked_about_anew_but_what_was_kept_stays():
+    decisions = Decisions([GROUP], {2, 4})
+    grown = [picture(9, "kept"), *(picture(one.id, "near", bits=3, cosine=0.9) for one in GROUP)]
+    stay = [one.id for one in decisions.arrange(grown) if one.why == "kept"]
+    assert stay == [2, 4]
 
 
 def test_groups_are_chosen_by_kind_and_by_source():

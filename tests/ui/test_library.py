@@ -267,7 +267,11 @@ def test_duplicates_are_found_shown_and_listed(visit, own_place, serve_app, proc
     first, second, third = (one.id for one in groups[0])
     page = click(page, f"keep-{second}")
     assert [f"keep-{one}" for one in (first, third)] == [one.key for one in page.button if one.key.startswith("keep-")]
-    assert "you chose it" in texts(visit(url, "duplicates"))  # another visit
+    with Client(url) as client:
+        assert [one.id for one in client.board("kept").pictures] == [second]
+    streamlit.cache_resource.clear()  # as another process of the page, and after a pause
+    page = visit(url, "duplicates")
+    assert "you chose it" in texts(page)
     page = click(page, f"all-{first}")
     page = click(page, f"all-{first}")
     assert "0 pictures" in texts(page)

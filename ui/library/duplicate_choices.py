@@ -1,6 +1,6 @@
 """The duplicates of a library as a person decides about them: which picture of a group stays, or that all of them do.
 
-What was decided is kept by the page's process for as long as it runs, so that reloading loses nothing.
+What was decided is on a board of the library, which the service keeps: the pictures that stay.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ Reason = Literal["pixels", "bytes", "date", "chosen"]
 Group = Sequence[DuplicatePicture]
 
 _PAGE: Final = 1_000
+_BOARD_PAGE: Final = 500
 _MOST_REPORTS: Final = 8
+_KEPT: Final = "kept"  # the board
+_KEPT_SECONDS: Final = 60  # until is looked anew, as others decide as well
 ALL: Final = -1  # in place of the id of the one that stays
 
 
@@ -36,30 +39,48 @@ def list_groups(client: Client) -> Iterator[list[DuplicatePicture]]:
 
 @dataclass(slots=True)
 class Decisions:
-    """All groups of a report. `kept`: what stays of those that somebody decided about, by the id of the first."""
+    """All groups of a report. `kept`: the ids of what somebody decided to keep, of these groups and others."""
 
     groups: list[list[DuplicatePicture]]
-    kept: dict[int, int] = field(default_factory=dict)
+    kept: set[int] = field(default_factory=set)
+
+    def chosen(self, group: Group) -> list[int]:
+        """Return the ids of what was decided to be kept of a group, none where nobody decided."""
+        return [one.id for one in group if one.id in self.kept]
 
     def arrange(self, group: Group) -> list[DuplicatePicture]:
-        """Return a group as it was decided: the one that stays first; all of them as kept where all stay."""
-        chosen = self.kept.get(group[0].id)
-        if chosen == ALL:
-            return [_as(one, "kept") for one in group]
-        return keep(group, chosen) if chosen else list(group)
+        """Return a group as it was decided: one that stays first, all that stay as kept."""
+        chosen = self.chosen(group)
+        arranged = keep(group, chosen[0]) if chosen else list(group)
+        return [_as(one, "kept") if one.id in chosen else one for one in arranged]
 
-    def decide(self, group: Group, image_id: int) -> None:
-        """Let one picture of a group stay, or ALL; its first one is what stays where nobody decides."""
-        if image_id == group[0].id:
-            self.kept.pop(group[0].id, None)
-        else:
-            self.kept[group[0].id] = image_id
+    def decide(self, client: Client, group: Group, image_id: int) -> None:
+        """Let one picture of a group stay, or ALL; its first one is what stays where nobody decides.
+
+        Raises ApiError; then what was decided before stands.
+        """
+        ids = {one.id for one in group}
+        stay = ids if image_id == ALL else {image_id} - {group[0].id}
+        before = ids & self.kept
+        if added := stay - before:
+            client.add_to_board(_KEPT, sorted(added))
+            self.kept |= added
+        if removed := before - stay:
+            client.remove_from_board(_KEPT, sorted(removed))
+            self.kept -= removed
 
 
-@st.cache_resource(show_spinner=False, max_entries=_MOST_REPORTS)
-def get_kept(library: str, report: str) -> dict[int, int]:  # noqa: ARG001 - what it is kept by
-    """Return what was decided about the groups of a report, for as long as this process runs."""
-    return {}
+@st.cache_resource(show_spinner=False, max_entries=_MOST_REPORTS, ttl=_KEPT_SECONDS)
+def get_kept(_client: Client, library: str, report: str) -> set[int]:  # noqa: ARG001 - what it is kept by
+    """Return the ids of what somebody decided to keep, to be changed with each decision. Raises ApiError."""
+    kept: set[int] = set()
+    after = ""
+    while True:
+        page = _client.board(_KEPT, k=_BOARD_PAGE, after=after)
+        kept.update(one.id for one in page.pictures if one.id is not None)
+        if page.next is None:
+            return kept
+        after = page.next
 
 
 @st.cache_resource(show_spinner=False, max_entries=_MOST_REPORTS)

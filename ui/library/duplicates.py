@@ -68,7 +68,8 @@ def _read_groups(visit: Visit, written: str) -> Decisions:
     jobs = (job.id for job in visit.jobs if (job.kind, job.state) == ("duplicates", "done"))
     library, report = visit.client.library or "", next(jobs, written)
     build = visit.info.build if visit.info else ""
-    return Decisions(get_groups(visit.client, (library, report, written, build)), get_kept(library, report))
+    groups = get_groups(visit.client, (library, report, written, build))
+    return Decisions(groups, get_kept(visit.client, library, report))
 
 
 def _draw_groups(visit: Visit, decisions: Decisions) -> None:
@@ -168,28 +169,36 @@ def _turn(page: int) -> None:
 
 
 def _draw_group(visit: Visit, decisions: Decisions, group: Group, shown: Sequence[DuplicatePicture]) -> None:
-    text, kept = visit.text, decisions.kept.get(group[0].id)
+    text, chosen = visit.text, decisions.chosen(group)
     with st.container(border=True, key=f"group-{group[0].id}", gap="xsmall"):
         for start in range(0, min(len(shown), _SHOWN), _ACROSS):
             row = shown[start : min(start + _ACROSS, _SHOWN)]
             for place, one in zip(st.columns(_ACROSS), row, strict=False):
                 with place, st.container(gap="xsmall"):
-                    _draw_picture(visit, one, _why(visit, one, shown, kept))
+                    _draw_picture(visit, one, _why(visit, one, shown, is_chosen=bool(chosen)))
                     if visit.may_change and one.why != "kept":
-                        args = (group, one.id)
-                        st.button(text.keep_this, key=f"keep-{one.id}", on_click=decisions.decide, args=args)
+                        args = (visit, decisions, group, one.id)
+                        st.button(text.keep_this, key=f"keep-{one.id}", on_click=_decide, args=args)
         if len(shown) > _SHOWN:
             st.caption(f"+ {formats.number(len(shown) - _SHOWN, visit.lang)}")
         if visit.may_change:
-            said, decided = (text.keep_all, ALL) if kept is None else (text.keep_first, group[0].id)
-            st.button(said, key=f"all-{group[0].id}", type="tertiary", on_click=decisions.decide, args=(group, decided))
+            said, decided = (text.keep_first, group[0].id) if chosen else (text.keep_all, ALL)
+            args = (visit, decisions, group, decided)
+            st.button(said, key=f"all-{group[0].id}", type="tertiary", on_click=_decide, args=args)
 
 
-def _why(visit: Visit, one: DuplicatePicture, shown: Group, kept: int | None) -> str:
+def _decide(visit: Visit, decisions: Decisions, group: Group, image_id: int) -> None:
+    try:
+        decisions.decide(visit.client, group, image_id)
+    except ApiError as error:
+        st.toast(formats.plain(error.text(visit.lang)))
+
+
+def _why(visit: Visit, one: DuplicatePicture, shown: Group, *, is_chosen: bool) -> str:
     """Return why a picture stays; empty for one that need not."""
     if one.why != "kept":
         return ""
-    return visit.text.keep_reasons["chosen" if kept is not None else find_reason(shown)]
+    return visit.text.keep_reasons["chosen" if is_chosen else find_reason(shown)]
 
 
 def _draw_picture(visit: Visit, one: DuplicatePicture, why: str) -> None:

@@ -170,7 +170,7 @@ export class Boards {
     return html`<details class="group" open><summary>${words.say("boards")}${icon("chevron-down")}</summary><ul role="list">${shown.map((one) => {
       const on = app.address.board === one.id;
       return html`<li><button type="button" class="value" aria-pressed=${String(on)} @click=${() => app.go(but(app.typed(), { board: on ? "" : one.id }))}>
-        ${icon(one.id === FAVOURITES ? "heart" : "bookmark")}<span class="label">${one.name}</span><span class="count">${words.number(one.count)}</span></button></li>`;
+        ${icon(one.id === FAVOURITES ? "heart" : one.fixed ? "copy" : "bookmark")}<span class="label">${one.name}</span><span class="count">${words.number(one.count)}</span></button></li>`;
     })}</ul></details>`;
   }
 
@@ -197,11 +197,11 @@ export class Boards {
       app.listing.forgetBoards();
       app.go({ ...BLANK, lang: address.lang }, { setsBox: true });
     };
-    return html`<div class="board-head">${board.id === FAVOURITES ? html`<h1>${board.name}</h1>`
+    return html`<div class="board-head">${board.fixed ? html`<h1>${board.name}</h1>`
       : html`<form @submit=${rename}><input name="name" class="title" .value=${board.name} maxlength="200" aria-label=${words.say("board_name")} @blur=${(event) => event.target.form.requestSubmit()}></form>`}
       ${button(words.say("copy_link"), "share-2", async () => { await copyText(location.href); app.tell("copied"); }, { iconOnly: app.narrow })}
       ${button(words.say("save_zip_short"), "file-archive", () => save("zip"), { iconOnly: app.narrow })}
       ${button("CSV", "file-spreadsheet", () => save("csv"), { iconOnly: app.narrow })}
-      ${board.id === FAVOURITES ? nothing : menu(words.say("delete_board"), "trash-2", html`<p>${words.say("delete_board_sure")}</p>${button(words.say("delete_board"), "trash-2", drop, { kind: "main" })}`, { iconOnly: true })}</div>`;
+      ${board.fixed ? nothing : menu(words.say("delete_board"), "trash-2", html`<p>${words.say("delete_board_sure")}</p>${button(words.say("delete_board"), "trash-2", drop, { kind: "main" })}`, { iconOnly: true })}</div>`;
   }
 }

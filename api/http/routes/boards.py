@@ -20,7 +20,7 @@ from api.search.options import MAX_K
 
 router = APIRouter(prefix="/boards", tags=["boards"], route_class=BoundedRoute)
 
-BoardId = Annotated[str, Path(max_length=64, description="`favourites`, or as POST /v1/boards answered it")]
+BoardId = Annotated[str, Path(max_length=64, description="`favourites`, `kept`, or as POST /v1/boards answered it")]
 _AFTER = Query(max_length=20, description="`next` of the page before")
 _JSON: Final = [Depends(check_json)]
 

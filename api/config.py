@@ -83,6 +83,13 @@ class ApiSettings(BaseModel):
         description="Fetch the file of a picture at an address for clients; redirect: send them there, unless it is "
         "signed; off: give out none",
     )
+    signed_seconds: int = Field(
+        0,
+        ge=0,
+        le=3_600,
+        description="Have clients get originals in object storage there, at signed addresses that hold for so long; 0: "
+        "they are sent by the service",
+    )
     embedding: Literal["same-origin", "same-site", "cross-origin"] = Field(
         "same-origin", description="Whose web pages may show pictures of the service"
     )

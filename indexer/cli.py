@@ -17,6 +17,7 @@ from indexer.command_output import (
     tell_of_stronger_encoder,
 )
 from indexer.command_settings import settings_for
+from indexer.library.storage.addresses import named_path
 from indexer.pipeline.gate import Force, GateFile, PublicationGate, check_with, make_gate
 from models.foundation.errors import ImageSearchError, InvalidSetting
 from models.foundation.messages import message
@@ -159,7 +160,7 @@ def build(
         hidden=hidden,
         defaults=defaults,
         columns={what: name for what, name in chosen.items() if name},
-        allow_empty=[path.expanduser().resolve() for path in paths] if allow_empty else (),
+        allow_empty=[named_path(path) for path in paths] if allow_empty else (),
     )
     settings = settings_for(
         context, data, workers=workers, engine=engine, regions=regions, allow_private=_hosts(allow_private)
@@ -205,7 +206,7 @@ def update(
     options = BuildOptions(
         encoders=encoder or (),
         dropped=drop_encoder or (),
-        allow_empty=[roots_cli.path_of(one) for one in allow_empty or ()],
+        allow_empty=[named_path(one) for one in allow_empty or ()],
     )
     done = _build(context, settings, [], options, gate=made, as_json=as_json)
     if not as_json:

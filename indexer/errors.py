@@ -24,6 +24,7 @@ IndexerError
 ├─ SourceNotOnNode                      a machine of a cluster does not see the pictures
 ├─ ClockJumped                          the clock stands before the last build (a warning)
 ├─ NotAnnotated                         an annotator found nothing in pictures because of a problem (a warning)
+├─ MoveUnverified                       a library was moved, and what lies there is something else
 ├─ UnknownAnnotator                     an annotator that is not installed
 └─ VectorsLost                          a shard is damaged; its pictures are encoded again (a warning)
 """
@@ -480,3 +481,19 @@ class UnknownAnnotator(IndexerError):
     def __init__(self, name: str, known: Sequence[str]) -> None:
         self.name, self.known = name, tuple(known)
         super().__init__(message("There is no annotator {name!r}; installed are {known}.", name=name, known=self.known))
+
+
+class MoveUnverified(IndexerError):
+    """A library was moved, and what lies there is not what was moved."""
+
+    code = "move_unverified"
+
+    def __init__(self, why: Readable) -> None:
+        self.why = why
+        super().__init__(
+            message(
+                "The library was moved, and what lies there now is not what was moved: {why}. What lay in its place "
+                "before is still there. Run the same command again.",
+                why=why,
+            )
+        )

@@ -50,6 +50,11 @@ def create(
     made = LibraryFile.make(index=index, storage=storage)
     if check:
         _check_reachable(made.index)
+        if made.storage:
+            from indexer.library.storage.object_store import open_store
+            from indexer.pipeline.sending import claim
+
+            claim(open_store(made.storage), made)
     made.write(folder)
     _print(folder, made.index, made.storage, made.id, as_json=as_json)
     if not as_json:
@@ -63,6 +68,45 @@ def show(context: typer.Context, *, data: Data = None, as_json: Json = False) ->
     file, options = settings.library_file, settings.index_options
     index = options.address or None
     _print(settings.data.absolute(), index, settings.storage_address, file.id, as_json=as_json)
+
+
+@app.command()
+def move(
+    context: typer.Context,
+    *,
+    index: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Where its index is to lie; local: its folder. Default: where it lies"),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Its storage from now on; local: its folder. Default: as it is"),
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Move the index and the storage of the library, and back. Nothing is encoded; run again, it goes on.
+
+    What was moved is checked by counts and a sample of vectors. What lies at the old address is left there.
+    """
+    from dataclasses import asdict
+
+    from indexer.pipeline.moving import move_library
+
+    settings = settings_for(context, data)
+    done = move_library(settings, index=index, storage=storage)
+    if as_json:
+        print_json(asdict(done))
+        return
+    _print(settings.data.absolute(), done.index, done.storage, settings.library_file.id, as_json=False)
+    say(
+        message(
+            "{pictures} pictures; {vectors} vectors compared. Build {build}.",
+            pictures=done.pictures,
+            vectors=done.vectors_compared,
+            build=done.build,
+        )
+    )
 
 
 def _check_reachable(index: str | None) -> None:

@@ -7,17 +7,13 @@ from typing import Annotated
 import typer
 
 from indexer.command_settings import settings_for
+from indexer.library.storage.addresses import named_path, shown_path
 from models.foundation.messages import Message, mark, message
 from models.foundation.terminal import Data, Json, language, print_json, print_table, say, tell
 
-_SORTS = {"folder": mark("folder"), "list": mark("list"), "tar": mark("tar")}
+_SORTS = {"folder": mark("folder"), "list": mark("list"), "tar": mark("tar"), "objects": mark("object storage")}
 
 app = typer.Typer(help="List the sources of the library; move them, or take them out of it.", no_args_is_help=False)
-
-
-def path_of(path: Path) -> Path:
-    """Return a path that a person gave, as the catalog has it, whether or not anything is there."""
-    return path.expanduser().resolve()
 
 
 @app.callback(invoke_without_command=True)
@@ -30,14 +26,14 @@ def roots(context: typer.Context, *, data: Data = None, as_json: Json = False) -
         return
     found = list_roots(settings_for(context, data))
     if as_json:
-        print_json({"roots": [asdict(one) | {"path": str(one.path)} for one in found]})
+        print_json({"roots": [asdict(one) | {"path": shown_path(one.path)} for one in found]})
         return
     head = (message("source"), message("sort"), message("state"), message("pictures"), message("failed"))
     print_table(
         head,
         [
             (
-                str(one.path),
+                shown_path(one.path),
                 Message(_SORTS.get(one.kind, one.kind), {}),
                 Message(one.state.value, {}),
                 one.pictures,
@@ -60,9 +56,9 @@ def move(
     """Say that a source lies elsewhere now. Nothing is read; what is known of its pictures is kept."""
     from indexer.pipeline.roots import move_root
 
-    moved = move_root(settings_for(context, data), path_of(old), path_of(new))
+    moved = move_root(settings_for(context, data), named_path(old), named_path(new))
     if as_json:
-        print_json({"roots": [str(path) for path in moved]})
+        print_json({"roots": [shown_path(path) for path in moved]})
         return
     for path in moved:
         say(message("In the library as {path} now.", path=path))
@@ -82,7 +78,7 @@ def remove(
     from indexer.pipeline.roots import find_root
 
     settings = settings_for(context, data)
-    root = find_root(settings, path_of(path))
+    root = find_root(settings, named_path(path))
     if not yes:
         asked = message("Take {path} out of the library, with {count} pictures?", path=root.path, count=root.pictures)
         typer.confirm(asked.text(language()), abort=True, err=True)

@@ -344,6 +344,28 @@ def serve_app(servers) -> Iterator[Callable[[ASGIApp], str]]:
         thread.join(120)
 
 
+@pytest.fixture
+def object_storage(servers, monkeypatch) -> Iterator[ModuleType]:
+    """Object storage on a free port of loopback, which fails where it is told to; the environment leads to it."""
+    module = _load(Path(__file__).with_name("object_storage.py"))
+    storage = module.ObjectStorage().start()
+    for name, value in storage.environment.items():
+        monkeypatch.setenv(name, value)
+    yield storage
+    storage.stop()
+
+
+def _load(path: Path) -> ModuleType:
+    """Return a module of the tests that no test can import by a name."""
+    if path.stem not in sys.modules:
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec
+        assert spec.loader
+        sys.modules[path.stem] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[path.stem])
+    return sys.modules[path.stem]
+
+
 @pytest.fixture(scope="session")
 def server(library, servers, processes) -> Iterator[str]:
     """The address of a server that answers from `library`; stopped at the end."""

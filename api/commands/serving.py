@@ -20,13 +20,19 @@ def serve(
     allow_anonymous: Annotated[
         bool, typer.Option("--allow-anonymous", help="Listen beyond this machine without a token.")
     ] = False,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Follow the library in this object storage, which another machine writes."
+        ),
+    ] = None,
     data: Data = None,
 ) -> None:
     """Serve the REST API; its documentation is at /docs."""
     from api.http.server import serve as run_server
 
     changes = {"host": host, "port": port, "workers": workers, "allow_anonymous": allow_anonymous or None}
-    run_server(data or context.obj, changes, ui_port=ui_port if with_ui else None)
+    run_server(data or context.obj, changes, ui_port=ui_port if with_ui else None, storage=storage)
 
 
 def ui(

@@ -53,6 +53,7 @@ from api.search.errors import (
     UploadsUnavailable,
 )
 from indexer.library.errors import InvalidFilter, InvalidSort, LibraryError, UnknownFields
+from indexer.library.storage.errors import LibraryElsewhere
 from models.foundation.errors import (
     BackendNotInstalled,
     ImageSearchError,
@@ -123,6 +124,7 @@ _STATUS: tuple[tuple[type[ImageSearchError], int], ...] = (
     (WeightsMissing, 503),
     (WeightsCorrupt, 503),
     (BackendNotInstalled, 503),
+    (LibraryElsewhere, 409),
     (LibraryError, 503),
     (ImageSearchError, 500),
 )

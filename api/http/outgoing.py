@@ -15,7 +15,7 @@ from api.search.errors import AddressWithheld, FileGone, PlaceNotRemovable, why_
 from indexer.library.addresses.shown import has_secrets
 from indexer.library.catalog.records import ImageRow
 from indexer.library.opening import OpenOriginal, open_clip, open_original
-from indexer.library.sources.port import Redirect
+from indexer.library.sources.port import Redirect, StoredBytes
 from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
 
@@ -53,6 +53,20 @@ def open_outgoing(row: ImageRow, settings: Settings) -> OutgoingFile | Redirect:
         return opened
     name = row.shown_path.rpartition("/")[2]
     return _checked(row, OutgoingFile(opened, row.format, name, row.sha256), strip_gps=settings.api.strip_gps)
+
+
+def sign_outgoing(row: ImageRow, file: OutgoingFile, settings: Settings) -> str | None:
+    """Return the signed address at which a client can get what is open by itself, None where the service sends it.
+
+    Raises FileGone, FileChanged or StorageUnavailable.
+    """
+    held, is_whole = file.opened.held, row.locator.part is None
+    if not settings.api.signed_seconds or settings.api.strip_gps or not isinstance(held, StoredBytes) or not is_whole:
+        return None
+    try:
+        return held.sign(settings.api.signed_seconds)
+    except DecodeError as error:
+        raise why_not_read(row.id, error) from error
 
 
 def open_outgoing_clip(row: ImageRow, settings: Settings) -> OutgoingFile:

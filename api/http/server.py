@@ -14,8 +14,11 @@ from api.config import ApiSettings, Settings, is_loopback
 from api.http.workers.process import answer
 from api.http.workers.supervisor import Supervisor
 from api.keys.store import read_keys
-from indexer.library.errors import NoIndex
+from indexer.library.errors import LibraryBusy, NoIndex
+from indexer.library.layout import Layout
 from indexer.library.opened import open_build
+from indexer.library.replicas.replica import open_replica
+from indexer.library.storage.errors import NoLibraryThere, StorageUnavailable
 from models.config import load_settings
 from models.foundation.errors import BackendNotInstalled, ImageSearchError
 from models.foundation.messages import Readable, message, os_message
@@ -69,17 +72,18 @@ class UnsafePage(ImageSearchError):
         )
 
 
-def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | None) -> None:
+def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | None, storage: str | None = None) -> None:
     """Serve the API, and the page where `ui_port` is given, until stopped.
 
     `changes` are flags that beat the environment. Raises UnsafeBind, KeysUnreadable, and what opening the library
     raises, before anything listens; a library that is not there yet is waited for. Raises WorkersFailed where the
     settings ask for several processes and none of them comes up.
     """
-    settings = load_settings(Settings, data=data)
+    settings = load_settings(Settings, data=data, storage=storage)
     given = {name: value for name, value in changes.items() if value is not None}
     settings.api = ApiSettings.model_validate({**settings.api.model_dump(), **given})
     api = settings.api
+    fetch_replica(settings)
     keys = read_keys(settings.keys_file)
     if not is_loopback(api.host) and api.token is None and not keys and not api.allow_anonymous:
         raise UnsafeBind(api.host)
@@ -105,6 +109,21 @@ def serve(data: Path | None, changes: Mapping[str, object], *, ui_port: int | No
         finally:
             if page is not None:
                 _stop(page)
+
+
+def fetch_replica(settings: Settings) -> None:
+    """Fetch the library, where another machine writes it, so that its keys are known before anything listens."""
+    replica = open_replica(settings.data, settings.storage_address)
+    if replica is None:
+        return
+    try:
+        replica.update()
+    except (NoLibraryThere, LibraryBusy) as error:
+        tell(error)
+    except StorageUnavailable as error:
+        if not Layout(settings.data.absolute()).current.exists():
+            raise
+        tell(error)
 
 
 def _listen(host: str, port: int) -> socket.socket:

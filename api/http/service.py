@@ -34,12 +34,14 @@ from api.search.results import SearchResult
 from api.search.stages import run_search, run_searches
 from api.search.uploads import CheckedPicture, KeptPicture, UploadStore
 from indexer.library.builds.current import current_build
-from indexer.library.errors import NoIndex
+from indexer.library.errors import LibraryBusy, NoIndex
 from indexer.library.index.faiss.gpu_vectors import GpuVectors
 from indexer.library.index.faiss.segments import SegmentedIndex
 from indexer.library.index.parted import PartedIndex
 from indexer.library.layout import Layout
 from indexer.library.opened import open_build
+from indexer.library.replicas.replica import Replica, open_replica
+from indexer.library.storage.errors import LibraryElsewhere, NoLibraryThere, StorageError, StorageUnavailable
 from indexer.library.thumbnails import THUMBNAIL_SIDE
 from models.foundation.errors import ImageSearchError
 from models.pictures.limits import DecodeLimits
@@ -128,6 +130,8 @@ class Service:
         self.boards = LibraryBoards(BoardStore(self._layout.boards))
         self.tickets = TicketStore(self._layout.tickets)
         self.suggestions = SuggestionTables()
+        self._replica: Replica | None = None  # follows the library, where another machine writes it
+        self._fetch_at = 0.0  # when it is to be asked again, after it failed
         self._clean_at = 0.0  # when uploads are to be looked through
         self._serving: Serving | None = None
         self._failed: str | None = None  # the build that could not be opened,
@@ -151,9 +155,28 @@ class Service:
 
     async def start(self) -> None:
         """Open the build in use, if there is one, and begin to follow. Raises IndexMismatch or IndexDamaged."""
+        await asyncio.to_thread(self._begin_replica)
         with contextlib.suppress(NoIndex):
             await self._open()
         self.follow()
+
+    def _begin_replica(self) -> None:
+        """Fetch the build in use, where the library is written on another machine. Not for the loop."""
+        self._replica = open_replica(self.settings.data, self.settings.storage_address)
+        if self._replica:
+            try:
+                self._replica.update()
+            except (NoLibraryThere, LibraryBusy) as error:  # another process of this service fetches it
+                logger.info("%s", error)
+            except StorageUnavailable as error:  # what was fetched before is answered from
+                if not self._layout.current.exists():
+                    raise
+                logger.error("%s", error)
+
+    def check_home(self) -> None:
+        """Raise LibraryElsewhere where the library is written on another machine, and cannot be changed here."""
+        if self._replica:
+            raise LibraryElsewhere(self._replica.address)
 
     def follow(self) -> None:
         """Begin to use every build that is published, and to run jobs."""
@@ -251,8 +274,9 @@ class Service:
             try:
                 if self._looks_after:
                     await self._clean_uploads()
+                await self._fetch_newest()
                 await self._use_newest()
-            except NoIndex:
+            except (NoIndex, NoLibraryThere, LibraryBusy):
                 pass
             except (ImageSearchError, OSError) as error:
                 logger.error("the new build is not used: %s", error)
@@ -264,6 +288,19 @@ class Service:
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + _CLEAN_SECONDS
             await asyncio.to_thread(self.uploads.clean)
+
+    async def _fetch_newest(self) -> None:
+        """Fetch the build in use, where the library is written on another machine; once in a while if that fails."""
+        if self._replica is None or time.monotonic() < self._fetch_at:
+            return
+        try:
+            if await asyncio.to_thread(self._replica.update):
+                await self._open()
+                await self._use_gpu()
+        except StorageError as error:
+            self._fetch_at = time.monotonic() + _RETRY_SECONDS
+            if not isinstance(error, NoLibraryThere):
+                logger.error("what is new in the library is not fetched: %s", error)
 
     async def _use_newest(self) -> None:
         """Answer from the build in use, if that is another than before; one that failed is left alone for a while."""

@@ -21,6 +21,7 @@ SearchError
 from collections.abc import Sequence
 from typing import Literal
 
+from indexer.library.storage.errors import StorageUnavailable
 from models.foundation.errors import ImageSearchError
 from models.foundation.messages import message
 
@@ -172,8 +173,10 @@ class LinkNotFollowed(SearchError):
         )
 
 
-def why_not_read(image_id: int, error: Exception) -> SearchError:
+def why_not_read(image_id: int, error: Exception) -> ImageSearchError:
     """Return what is wrong with a picture of the library that could not be read, by what reading it raised."""
+    if isinstance(error.__cause__, StorageUnavailable):  # nothing says that it is gone
+        return error.__cause__
     kinds = {"changed": FileChanged, "linked_away": LinkNotFollowed}
     return kinds.get(getattr(error, "reason", ""), FileGone)(image_id)
 

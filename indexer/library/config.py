@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from indexer.library.addresses.networks import check_allowed
 from indexer.library.index.records import IndexOptions
 from indexer.library.storage.addresses import read_index_address, read_storage_address
+from indexer.library.storage.errors import StorageDiffers
 from indexer.library.storage.library_file import LibraryFile
 from models.config import EncoderSettings
 
@@ -107,8 +108,11 @@ class LibrarySettings(EncoderSettings):
 
     @property
     def storage_address(self) -> str | None:
-        """The object storage of the library: as set, else as its own file says; None where it is all in its folder.
+        """The object storage of the library, as its own file says, else as set; None where it is all in its folder.
 
-        Raises InvalidAddress or LibraryFileUnreadable.
+        Raises InvalidAddress, StorageDiffers or LibraryFileUnreadable.
         """
-        return read_storage_address(self.storage).text if self.storage else self.library_file.storage
+        named, own = read_storage_address(self.storage).text if self.storage else None, self.library_file.storage
+        if own and named and own != named:
+            raise StorageDiffers(own, named)
+        return own or named

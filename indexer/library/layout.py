@@ -33,6 +33,11 @@ class Layout:
         return self.data / "library.json"
 
     @property
+    def received(self) -> Path:
+        """The file of what was fetched of a library that is written on another machine; others have none."""
+        return self.data / "replica.json"
+
+    @property
     def lock(self) -> Path:
         """The file whose lock the writer holds."""
         return self.data / "write.lock"
@@ -41,6 +46,11 @@ class Layout:
     def thumbnails(self) -> Path:
         """The folder of thumbnails."""
         return self.data / "thumbnails"
+
+    @property
+    def cached_thumbnails(self) -> Path:
+        """The folder of thumbnails that lie in object storage, and here as long as there is room."""
+        return self.data / "cache" / "thumbnails"
 
     @property
     def uploads(self) -> Path:

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple, Self
 from indexer.library.catalog.records import ImageRow
 from indexer.library.sources.items import ByteRange
 from indexer.library.sources.kinds import open_source
-from indexer.library.sources.port import Bytes, FilePath, Redirect
+from indexer.library.sources.port import Bytes, FilePath, Redirect, StoredBytes
 from models.pictures.errors import DecodeError
 from models.pictures.files import explain, open_file, real_path
 from models.pictures.formats import HEAD, say_video
@@ -58,19 +58,21 @@ class OpenOriginal:
     without one; `patches` are given out in place of what is there.
     """
 
-    def __init__(self, held: BufferedReader | bytes, part: ByteRange | None = None) -> None:
+    def __init__(self, held: BufferedReader | bytes | StoredBytes, part: ByteRange | None = None) -> None:
         self.held = held
         self.state = FileState.of(held) if isinstance(held, BufferedReader) else None
         self.patches: Sequence[Patch] = ()
         self.start = part.start if part else 0
-        whole = len(held) if isinstance(held, bytes) else FileState.of(held).size
-        self.size = part.length if part else whole
+        self.size = part.length if part else _size_of(held)
 
     def read(self, offset: int, count: int) -> bytes:
         """Return `count` bytes from an offset on, fewer at the end only. Raises DecodeError (changed, io_error)."""
         count = max(0, min(count, self.size - offset))
         start = self.start + offset
-        data = self.held[start : start + count] if isinstance(self.held, bytes) else _pread(self.held, start, count)
+        if isinstance(self.held, StoredBytes):
+            data = self.held.read(start, count)
+        else:
+            data = self.held[start : start + count] if isinstance(self.held, bytes) else _pread(self.held, start, count)
         return _patched(data, offset, self.patches) if self.patches else data
 
     def check_unchanged(self) -> None:
@@ -106,6 +108,8 @@ def open_original(row: ImageRow, limits: DecodeLimits, *, follow_links: bool = T
             return redirect
         case Bytes(data):
             return OpenOriginal(data)  # a source vouches for what it has read
+        case StoredBytes() as stored:
+            return OpenOriginal(stored)  # and for what it reads by its etag
         case FilePath() as place:
             opened, is_inside = _open(place, follow_links=follow_links)
             try:
@@ -207,6 +211,12 @@ def _checksum(opened: OpenOriginal, state: FileState) -> str:
             if len(_checksums) > _REMEMBERED:
                 _checksums.popitem(last=False)
     return digest.hexdigest()
+
+
+def _size_of(held: BufferedReader | bytes | StoredBytes) -> int:
+    if isinstance(held, StoredBytes):
+        return held.size
+    return len(held) if isinstance(held, bytes) else FileState.of(held).size
 
 
 def _pread(file: BufferedReader, start: int, count: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path
 
 from indexer.library.addresses.shown import has_secrets
@@ -48,7 +49,7 @@ def decode_original(
     from models.videos.opening import open_video
 
     opened = open_original(row, limits)
-    if isinstance(opened, Redirect) or isinstance(opened.held, bytes):
+    if isinstance(opened, Redirect) or not isinstance(opened.held, BufferedReader):
         raise DecodeError("video_elsewhere")
     with opened, explain(), open_video(opened.held, limits) as video:
         decoded = decode_cover(video, limits, short_side=short_side, long_side=long_side)

@@ -21,6 +21,7 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.errors import UnknownSource
 from indexer.library.layout import Layout
 from indexer.library.originals import decode_original, find_video, read_original
+from indexer.library.storage.thumbnail_cache import find_thumbnail
 from indexer.library.thumbnails import DECODED_SIDE
 from indexer.pipeline.annotate import annotate, record_of
 from models.foundation.devices import count_cpus
@@ -117,7 +118,7 @@ class _BackfillWork:
             if not todo:
                 break
             rows = self.catalog.list_images_of(list(todo))
-            jobs = [(self.layout.thumbnail(sha256), rows.get(one, ()), who) for one, (sha256, who) in todo.items()]
+            jobs = [(sha256, rows.get(one, ()), who) for one, (sha256, who) in todo.items()]
             made = list(self.pool.map(self._annotate, jobs))
             found: dict[str, list[tuple[int, Annotation]]] = {one.name: [] for one in self.group}
             for content_id, annotations in zip(todo, made, strict=True):
@@ -141,9 +142,9 @@ class _BackfillWork:
                 todo.setdefault(content_id, (sha256, []))[1].append(one)
         return {content_id: todo[content_id] for content_id in sorted(todo)[:limit]}
 
-    def _annotate(self, job: tuple[Path, Sequence[ImageRow], Sequence[Annotator]]) -> dict[str, Annotation]:
-        thumbnail, rows, annotators = job
-        picture = _read_thumbnail(thumbnail) if annotators[0].needs == "thumbnail" else None
+    def _annotate(self, job: tuple[str, Sequence[ImageRow], Sequence[Annotator]]) -> dict[str, Annotation]:
+        sha256, rows, annotators = job
+        picture = _read_thumbnail(find_thumbnail(self.layout, sha256)) if annotators[0].needs == "thumbnail" else None
         if picture is None:
             picture = next(filter(None, (_read_picture(row, self.limits, self.moments) for row in rows)), None)
         return {} if picture is None else {one.name: annotate(one, picture) for one in annotators}

@@ -11,7 +11,7 @@ RETRIED = frozenset(
         *("permission_denied", "not_found", "io_error", "out_of_memory", "crashed"),
         *("too_many_pixels", "too_many_bytes", "needs_formats", "needs_video", "video_elsewhere"),
         *("offline", "url_unreachable", "url_timeout", "url_status", "url_redirects", "url_web_page"),
-        *("url_inside", "url_insecure", "url_proxy"),
+        *("url_inside", "url_insecure", "url_proxy", "storage_unavailable"),
     ]
 )
 # Of these, what keeps a picture that is indexed from being fetched again, and says nothing of whether it is there.

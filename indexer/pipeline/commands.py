@@ -22,14 +22,17 @@ from indexer.library.errors import IndexDamaged, LibraryUnwritable, NoIndex
 from indexer.library.index.backends import get_backend, open_index
 from indexer.library.layout import Layout
 from indexer.library.lock import write_lock
+from indexer.library.replicas.replica import check_home
 from indexer.library.run_progress import ProgressFile
 from indexer.library.sources.kinds import open_source
+from indexer.library.storage.addresses import address_in, named_path
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import AnnotatorCounts, OnAnnotate, backfill, count_annotations
 from indexer.pipeline.library_annotators import annotate_library
 from indexer.pipeline.progress_lines import ProgressLines
 from indexer.pipeline.publish import Check, PublishOptions, publish
 from indexer.pipeline.run import BuildOptions, BuildReport, Run
+from indexer.pipeline.sending import check_not_published, claim_storage, delete_thumbnails_but, fetch_vectors, send
 from indexer.sources.places import source_at
 from models.foundation.errors import ImageSearchError
 from models.foundation.messages import Message, message
@@ -223,7 +226,7 @@ def compact(settings: IndexerSettings) -> CompactReport:
             rewrite_shards(catalog, encoder, catalog.list_shards(encoder.id))
         manifest = publish(layout, catalog, _complete_encoders(layout, catalog), _anew(settings))
         delete_builds_but(layout, {manifest.build})
-        thumbnails = _delete_thumbnails_but(layout, catalog.list_checksums())
+        thumbnails = _delete_thumbnails_but(layout, settings, catalog.list_checksums())
         catalog.vacuum()
         catalog.seal()
     return CompactReport(
@@ -327,10 +330,18 @@ def _distrust(layout: Layout) -> None:
 def _opened(layout: Layout, settings: IndexerSettings) -> Iterator[Catalog]:
     """Hold the write lock and the catalog; raise at once what would keep a build from being made at the end."""
     get_backend(settings.index_options.backend)
+    check_home(layout)
     with write_lock(layout):
+        store = claim_storage(layout.data, settings)
+        if store and not layout.catalog.exists():
+            check_not_published(store)
         catalog = Catalog(layout.catalog, create=True)
         try:
+            if store:
+                fetch_vectors(layout, catalog, store)
             yield catalog
+            if store:
+                send(layout, catalog, store)
         finally:
             catalog.close()
 
@@ -362,7 +373,9 @@ def _both(first: Callable[P, object], second: Callable[P, object]) -> Callable[P
 
 
 def _checked_path(path: Path, layout: Layout) -> Path:
-    folder = path.expanduser().resolve()
+    folder = named_path(path)
+    if address_in(folder):
+        return folder
     if not folder.exists():
         raise InvalidRoot(path, message("there is no such folder or file"))
     source_at(folder)
@@ -393,12 +406,14 @@ def _complete_encoders(layout: Layout, catalog: Catalog) -> list[StoredEncoder]:
     return complete or stored
 
 
-def _delete_thumbnails_but(layout: Layout, checksums: set[str]) -> int:
-    """Delete the thumbnails of contents nobody has any more; return how many."""
-    gone = [path for path in layout.thumbnails.glob("*/*") if path.stem.partition("-")[0] not in checksums]
+def _delete_thumbnails_but(layout: Layout, settings: IndexerSettings, checksums: set[str]) -> int:
+    """Delete the thumbnails of contents nobody has any more, in storage as well; return how many."""
+    kept = [*layout.thumbnails.glob("*/*"), *layout.cached_thumbnails.glob("*/*")]
+    gone = [path for path in kept if path.stem.partition("-")[0] not in checksums]
     for path in gone:
         path.unlink(missing_ok=True)
-    return len(gone)
+    store = claim_storage(layout.data, settings)
+    return max(len(gone), delete_thumbnails_but(store, checksums) if store else 0)
 
 
 def _bytes_below(folder: Path) -> int:

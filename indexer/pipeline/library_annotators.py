@@ -26,6 +26,7 @@ from indexer.library.encoders import open_encoders
 from indexer.library.errors import UnknownSource
 from indexer.library.layout import Layout
 from indexer.library.originals import decode_original, is_fetched
+from indexer.library.storage.thumbnail_cache import find_thumbnail
 from indexer.library.thumbnails import make_thumbnail
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate
@@ -165,7 +166,10 @@ class _LibraryWork:
                 return make_thumbnail(decoded.image, side)
         for row in rows:
             if is_fetched(row):
-                with suppress(OSError, ValueError), Image.open(self.library.layout.thumbnail(row.sha256)) as image:
+                with (
+                    suppress(OSError, ValueError),
+                    Image.open(find_thumbnail(self.library.layout, row.sha256)) as image,
+                ):
                     return image.convert("RGB")
         logger.info("%s cannot be looked at now", rows[0].place)
         return None

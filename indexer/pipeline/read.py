@@ -344,10 +344,16 @@ def _load(
             collate_fn=list,
             prefetch_factor=prefetch,
             worker_init_fn=partial(_begin_worker, os.getpid()),
+            multiprocessing_context="spawn" if _needs_own_process(dataset) else None,
         )
         batches = iter(loader)
     on_started()
     yield from batches
+
+
+def _needs_own_process(dataset: RecordSource) -> bool:
+    """Say whether what reads the items cannot go on in a fork of this process."""
+    return isinstance(dataset, ImageDataset) and any(one.needs_own_process for one in dataset.sources.values())
 
 
 def _begin_worker(parent: int, _worker: int) -> None:

@@ -10,6 +10,7 @@ from indexer.library.catalog.writer import Catalog
 from indexer.library.layout import Layout
 from indexer.library.lock import write_lock
 from indexer.library.sources.items import Root
+from indexer.library.storage.addresses import address_in
 from indexer.sources.places import source_at
 from models.foundation.messages import mark, message
 
@@ -59,7 +60,7 @@ def move_root(settings: IndexerSettings, old: Path, new: Path) -> list[Path]:
     Nothing is read: the next update finds its files as they were. Raises UnknownRoot, RootTaken, InvalidRoot, NoIndex,
     LibraryBusy or LibraryUnwritable.
     """
-    if not new.exists():
+    if not new.exists() and address_in(new) is None:
         raise InvalidRoot(new, message("there is no such folder or file"))
     layout = Layout(settings.data.absolute())
     with write_lock(layout):
@@ -75,7 +76,7 @@ def move_root(settings: IndexerSettings, old: Path, new: Path) -> list[Path]:
                 if path in taken:
                     raise RootTaken(path)
             for root, path in moved.items():
-                if not path.exists() or source_at(path).kind != root.kind:
+                if not (path.exists() or address_in(path)) or source_at(path).kind != root.kind:
                     raise InvalidRoot(path, message("it is not the source that was at {old}", old=root.path))
             with catalog.writing():
                 catalog.move_roots({root.id: path for root, path in moved.items()})
@@ -87,7 +88,9 @@ def move_root(settings: IndexerSettings, old: Path, new: Path) -> list[Path]:
 
 def _report(root: Root, counts: dict[str, int]) -> RootReport:
     state = RootState.THERE
-    if not root.path.exists() or (root.kind == "folder" and not root.path.is_dir()):
+    if address_in(root.path):  # nothing is asked of it
+        pass
+    elif not root.path.exists() or (root.kind == "folder" and not root.path.is_dir()):
         state = RootState.GONE
     elif root.path.is_dir() and not any(root.path.iterdir()):
         state = RootState.EMPTY

@@ -29,6 +29,7 @@ from indexer.library.layout import Layout
 from indexer.library.sources.items import Item, KnownItem, Name, Root, Stamp
 from indexer.library.sources.kinds import open_source
 from indexer.library.sources.port import ScanContext, Source
+from indexer.library.storage.errors import StorageUnavailable
 from indexer.pipeline.addresses import check_fetchable, warn_inside, warn_not_fetched
 from indexer.pipeline.annotate import record_of
 from indexer.pipeline.backfill import OnAnnotate, backfill
@@ -296,7 +297,7 @@ class Run:
                 if changes is not None:
                     return changes
             return self._scan_whole(source, others)
-        except (InvalidList, BackendNotInstalled, UnknownSource) as error:
+        except (InvalidList, BackendNotInstalled, UnknownSource, StorageUnavailable) as error:
             if root.path in self.named:
                 raise
             self.warnings.append(error)
@@ -327,6 +328,8 @@ class Run:
         to_look_at = self.retry or any(item.stale for item in known.values())
         if stamp.is_known and stamp == source.root.stamp and not to_look_at:
             return items_as_known(source.root, known)
+        if source.root.stamp.is_known:  # until this run is through, the catalog is not what the source was then
+            self.catalog.put_source_stamp(source.root.id, Stamp())
         found: list[Item] = []
         for item in source.scan(context):
             found.append(item)

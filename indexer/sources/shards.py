@@ -13,7 +13,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import IO, ClassVar
 
 from indexer.errors import DescriptionsUnreadable, ShardDamaged
 from indexer.library.sources.items import MAX_INT64, ByteRange, Item, Locator, Root, Stamp
@@ -32,7 +32,7 @@ _MAX_TEXT_BYTES = 1 << 20
 _BLOCK = 512
 _MAX_PADDING_BYTES = 1 << 20
 # What Python's reader raises on headers that are damaged, or made to harm.
-_UNREADABLE = (
+UNREADABLE = (
     *(tarfile.TarError, OSError, EOFError, ValueError, ArithmeticError, LookupError, MemoryError, RecursionError),
 )
 _PACKERS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")
@@ -82,39 +82,62 @@ class TarSource(Source):
 
 def scan_shard(root: Root, *, unreadable: list[str], warnings: list[ImageSearchError]) -> Iterator[Item]:
     """Yield the pictures of a shard by name. One that cannot be read to its end is added to both lists."""
-    found: dict[str, Item] = {}
-    links: dict[str, str] = {}
-    described: dict[str, tuple[str, str]] = {}
-    broken: list[str] = []
-    wanted = PathRules(root)
     try:
         info = root.path.stat()
-        mtime_ns = clamp_mtime(info.st_mtime_ns)
-        for tar, member in _members(root.path, info.st_size):
+        shard = ShardContents(root, mtime_ns=clamp_mtime(info.st_mtime_ns))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        unreadable.append("")
+        warnings.append(ShardDamaged(root.path, _explain(error, root.path)))
+        return
+    try:
+        with root.path.open("rb") as file:
+            shard.read(file, info.st_size)
+    except FileNotFoundError:
+        return
+    except UNREADABLE as error:
+        unreadable.append("")
+        warnings.append(ShardDamaged(root.path, _explain(error, root.path)))
+    if shard.broken:
+        warnings.append(DescriptionsUnreadable(root.path, shard.broken[0], len(shard.broken)))
+    yield from shard.items()
+
+
+class ShardContents:
+    """What is in a shard, as far as it has been read. `broken` are the names of descriptions that are no JSON."""
+
+    def __init__(self, root: Root, *, mtime_ns: int) -> None:
+        self.broken: list[str] = []
+        self._root, self._mtime_ns = root, mtime_ns
+        self._found: dict[str, Item] = {}
+        self._links: dict[str, str] = {}
+        self._described: dict[str, tuple[str, str]] = {}
+
+    def read(self, file: IO[bytes], size: int) -> None:
+        """Read the headers and descriptions of a tar of so many bytes. Raises one of UNREADABLE."""
+        wanted = PathRules(self._root)
+        for tar, member in _members(file, size):
             name = member.name.removeprefix("./")
             kind = wanted.file(name, alone=True)
             if kind is FileKind.PICTURE:
-                found[name] = _picture(root, member, name, mtime_ns)
-                links[name] = _target(member, name)
+                self._found[name] = _picture(self._root, member, name, self._mtime_ns)
+                self._links[name] = _target(member, name)
             elif _is_plain(member) and name.lower().endswith((".txt", ".json")) and member.size <= _MAX_TEXT_BYTES:
-                _describe(tar, member, described, broken)
-    except FileNotFoundError:
-        return
-    except _UNREADABLE as error:
-        unreadable.append("")
-        warnings.append(ShardDamaged(root.path, _explain(error, root.path)))
-    if broken:
-        warnings.append(DescriptionsUnreadable(root.path, broken[0], len(broken)))
-    for name, item in found.items():
-        target = found.get(links[name], item)
-        meant = item if target.locator.part is None else target
-        caption, tags = described.get(_key(name), ("", ""))
-        yield replace(meant, locator=replace(meant.locator, key=name), caption=caption, tags=tags)
+                _describe(tar, member, self._described, self.broken)
+
+    def items(self) -> Iterator[Item]:
+        """Yield the pictures by name."""
+        for name, item in self._found.items():
+            target = self._found.get(self._links[name], item)
+            meant = item if target.locator.part is None else target
+            caption, tags = self._described.get(_key(name), ("", ""))
+            yield replace(meant, locator=replace(meant.locator, key=name), caption=caption, tags=tags)
 
 
-def _members(path: Path, size: int) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """Yield what is in a tar, folders aside. Raises one of _UNREADABLE where it cannot be read on."""
-    with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
+def _members(file: IO[bytes], size: int) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """Yield what is in a tar, folders aside. Raises one of UNREADABLE where it cannot be read on."""
+    with tarfile.open(fileobj=file, mode="r:", encoding="utf-8", errors="surrogateescape") as tar:
         reached = -1
         while (member := tar.next()) is not None:
             tar.members = []  # type: ignore[attr-defined]  # it would keep them all
@@ -125,20 +148,19 @@ def _members(path: Path, size: int) -> Iterator[tuple[tarfile.TarFile, tarfile.T
                 yield tar, member
             if _is_plain(member) and member.offset_data + member.size > size:
                 raise _TarFlaw(message("{name!r} ends behind it", name=member.name))
-        _check_end(path, tar.offset)
+        _check_end(file, tar.offset)
 
 
-def _check_end(path: Path, offset: int) -> None:
+def _check_end(file: IO[bytes], offset: int) -> None:
     """Raise ReadError unless a tar that was read up to `offset` ends there: with zeros, and nothing behind them."""
-    with path.open("rb") as file:
-        file.seek(offset)
-        block = file.read(_BLOCK)
-        if block.strip(b"\0"):
-            raise _TarFlaw(message("no header at byte {offset}", offset=offset))
-        if len(block) < _BLOCK:
-            raise _TarFlaw(message("the mark of its end is missing"))
-        if file.read(_MAX_PADDING_BYTES).strip(b"\0"):
-            raise _TarFlaw(message("something follows its end at byte {offset}; were several joined?", offset=offset))
+    file.seek(offset)
+    block = file.read(_BLOCK)
+    if block.strip(b"\0"):
+        raise _TarFlaw(message("no header at byte {offset}", offset=offset))
+    if len(block) < _BLOCK:
+        raise _TarFlaw(message("the mark of its end is missing"))
+    if file.read(_MAX_PADDING_BYTES).strip(b"\0"):
+        raise _TarFlaw(message("something follows its end at byte {offset}; were several joined?", offset=offset))
 
 
 class _TarFlaw(tarfile.ReadError):
@@ -150,9 +172,16 @@ class _TarFlaw(tarfile.ReadError):
 
 
 def _explain(error: BaseException, path: Path) -> Readable:
+    head = b""
     with contextlib.suppress(OSError), path.open("rb") as file:
-        if file.read(8).startswith(_PACKERS):
-            return message("it is compressed; make a plain .tar of it")
+        head = file.read(8)
+    return explain_shard(error, head)
+
+
+def explain_shard(error: BaseException, head: bytes) -> Readable:
+    """Return why a shard cannot be read, by what was raised and its first bytes."""
+    if head.startswith(_PACKERS):
+        return message("it is compressed; make a plain .tar of it")
     if isinstance(error, _TarFlaw):
         return error.why
     if isinstance(error, OSError) and error.errno:

@@ -143,11 +143,14 @@ def _open(folder: Path) -> gettext.NullTranslations:
     return gettext.translation(DOMAIN, folder, languages=["zh"], fallback=True)
 
 
+_ADDRESS = re.compile(r"^([a-z][a-z0-9]+):/(?!/)")  # what a path makes of an address
+
+
 def _shown(value: object, language: str, show: Show) -> object:
     if isinstance(value, (str, int, float)):  # most are, and to ask whether something is Readable takes long
         return value
     if isinstance(value, Path):
-        return show(value)
+        return _ADDRESS.sub(r"\1://", show(value))
     if isinstance(value, Readable):
         return value.text(language, show)
     if isinstance(value, Collection) and not isinstance(value, bytes):

@@ -35,6 +35,7 @@ DECODE_REASONS: dict[str, str] = {
     "permission_denied": mark("no permission to read the file"),
     "crashed": mark("reading the file crashed the decoder"),
     "io_error": mark("the file could not be read: {detail}"),
+    "storage_unavailable": mark("its object storage cannot be reached: {detail}"),
     "address": mark("this is an address, and a file of this machine is wanted: save the picture first"),
     "offline": mark("XUNTU_OFFLINE is set, so it was not fetched"),
     "url_unreachable": mark("the address cannot be reached: {detail}"),

@@ -10,7 +10,13 @@ import api.cli
 from indexer.library.errors import LibraryUnwritable, UnknownIndexBackend
 from indexer.library.index.records import IndexOptions
 from indexer.library.storage.addresses import read_index_address, read_storage_address
-from indexer.library.storage.errors import AddressUnreachable, InvalidAddress, LibraryExists, LibraryFileUnreadable
+from indexer.library.storage.errors import (
+    AddressUnreachable,
+    InvalidAddress,
+    LibraryExists,
+    LibraryFileUnreadable,
+    StorageDiffers,
+)
 from indexer.library.storage.library_file import LibraryFile
 from models.foundation.errors import ImageSearchError
 
@@ -92,10 +98,13 @@ def test_the_file_decides_and_settings_override_it(album, monkeypatch):
 
     assert lies() == ("milvus", MILVUS, "abcd1234", BUCKET)
     monkeypatch.setenv("XUNTU_INDEX__ADDRESS", "milvus://other:19530/db")
-    monkeypatch.setenv("XUNTU_STORAGE", "gs://elsewhere")
-    assert lies() == ("milvus", "milvus://other:19530/db", "abcd1234", "gs://elsewhere")
+    monkeypatch.setenv("XUNTU_STORAGE", f"{BUCKET}/")
+    assert lies() == ("milvus", "milvus://other:19530/db", "abcd1234", BUCKET)
     monkeypatch.setenv("XUNTU_INDEX__BACKEND", "faiss")
-    assert lies() == ("faiss", "", "abcd1234", "gs://elsewhere")
+    assert lies() == ("faiss", "", "abcd1234", BUCKET)
+    monkeypatch.setenv("XUNTU_STORAGE", "gs://elsewhere")
+    with pytest.raises(StorageDiffers, match="gs://elsewhere"):
+        lies()
 
 
 def test_an_engine_that_is_not_installed_is_said_before_anything_is_read(album):

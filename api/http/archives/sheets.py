@@ -10,6 +10,7 @@ from api.http.mapping import displayable
 from api.sheet import PAPER, SheetHit, SheetRow, draw_sheet
 from indexer.library.catalog.records import ImageRow
 from indexer.library.layout import Layout
+from indexer.library.storage.thumbnail_cache import find_thumbnail
 
 SheetFormat: TypeAlias = Literal["sheet", "pdf"]
 
@@ -56,7 +57,7 @@ def _load(rows: Sequence[ImageRow], layout: Layout) -> list[SheetHit]:
 
 def _load_thumbnail(row: ImageRow, layout: Layout) -> Image.Image:
     try:
-        with Image.open(layout.thumbnail(row.sha256), formats=("WEBP",)) as image:
+        with Image.open(find_thumbnail(layout, row.sha256), formats=("WEBP",)) as image:
             return image.convert("RGB")
     except OSError:
         return Image.new("RGB", (160, 120), _MISSING)

@@ -38,6 +38,7 @@ async def list_boards(service: ServiceDep, language: LanguageDep) -> schemas.Boa
 @gated(Scope.BOARDS, Work.TEXT)
 async def create_board(body: schemas.NewBoard, service: ServiceDep, language: LanguageDep) -> schemas.BoardInfo:
     """Make a board, with pictures where some are named."""
+    service.check_home()
     engine = service.serving.engine
 
     def create() -> BoardRecord:
@@ -90,6 +91,7 @@ async def rename_board(
     board_id: BoardId, body: schemas.BoardNaming, service: ServiceDep, language: LanguageDep
 ) -> schemas.BoardInfo:
     """Call a board something else."""
+    service.check_home()
     engine = service.serving.engine
     return await _run(service, engine, lambda: service.boards.store.rename(board_id, read_name(body.name)), language)
 
@@ -98,6 +100,7 @@ async def rename_board(
 @gated(Scope.BOARDS, Work.TEXT)
 async def delete_board(board_id: BoardId, service: ServiceDep) -> None:
     """Delete a board. Its pictures stay in the library."""
+    service.check_home()
     await service.executors.files(service.boards.store.delete, board_id)
 
 
@@ -107,6 +110,7 @@ async def add_to_board(
     board_id: BoardId, body: schemas.BoardAddition, service: ServiceDep, language: LanguageDep
 ) -> schemas.BoardInfo:
     """Put pictures on a board, after those that are there. One that is there already stays where it is."""
+    service.check_home()
     engine = service.serving.engine
 
     def add() -> BoardRecord:
@@ -123,6 +127,7 @@ async def remove_from_board(
     board_id: BoardId, body: schemas.BoardRemoval, service: ServiceDep, language: LanguageDep
 ) -> schemas.BoardInfo:
     """Take pictures off a board; those that are not on it are no mistake."""
+    service.check_home()
     engine = service.serving.engine
     return await _run(
         service,

@@ -28,6 +28,7 @@ from api.search.query import Clause, Query
 from indexer.library.catalog.records import ImageRow
 from indexer.library.layout import Layout
 from indexer.library.originals import address_of, is_fetched
+from indexer.library.storage.thumbnail_cache import find_thumbnail
 from models.foundation.messages import message
 
 _MOST_SHOWN = 100  # small pictures in one answer
@@ -166,7 +167,7 @@ async def _tell(request: Request, service: Service, ids: Sequence[int]) -> dict[
 
 
 async def _show(service: Service, layout: Layout, rows: Sequence[ImageRow]) -> list[str | None]:
-    return await service.executors.files(lambda: [_small_jpeg(layout.thumbnail(row.sha256, 0)) for row in rows])
+    return await service.executors.files(lambda: [_small_jpeg(find_thumbnail(layout, row.sha256)) for row in rows])
 
 
 def _small_jpeg(stored: Path) -> str | None:

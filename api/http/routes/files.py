@@ -13,6 +13,7 @@ from api.http.outgoing import (
     check_redirect,
     open_outgoing,
     open_outgoing_clip,
+    sign_outgoing,
     tag_of_fetched,
     take_fetched,
     while_opening,
@@ -51,6 +52,9 @@ async def download_image(
     settings = service.settings
     found = await while_opening(lambda: (open_outgoing_clip if clip else open_outgoing)(row, settings))
     if not isinstance(found, Redirect):
+        if signed := await service.executors.files(sign_outgoing, row, found, settings):
+            found.opened.close()
+            return RedirectResponse(signed, headers=CACHE)
         return _send(row, found, inline=inline)
     if settings.api.addresses == "off":
         raise AddressWithheld(image_id, "off")

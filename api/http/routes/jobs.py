@@ -36,6 +36,7 @@ async def submit_job(
     key: Annotated[str, _KEY] = "",
 ) -> schemas.JobInfo:
     """Have work on the library done, after the jobs before it. One that waits already and does the same is returned."""
+    service.check_home()
     caller: Caller = request.state.caller
     if is_destructive(body) and Scope.ADMIN not in caller.scopes:
         raise ScopeMissing(caller.name, Scope.ADMIN)

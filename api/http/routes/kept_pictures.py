@@ -57,6 +57,7 @@ async def store_pictures(
 
     200 means that all were there already.
     """
+    service.check_home()
     folder = _folder(service)
     files = await _read_files(request, name, service.settings.api.max_upload_bytes)
     checked = await _check(service, files)
@@ -73,6 +74,7 @@ async def delete_picture(
     image_id: int, request: Request, service: ServiceDep, language: LanguageDep, index: _Index = False
 ) -> schemas.DeletedPicture:
     """Delete the file of a picture in the folder of uploads; for some days it stays in the folder .trash there."""
+    service.check_home()
     folder, days = _folder(service), service.settings.api.trash_days
     row = await service.executors.files(service.serving.engine.get_image, image_id)
     await service.executors.files(_delete, folder, row, days)

@@ -15,6 +15,7 @@ from api.search.errors import FileChanged, FileGone
 from api.search.pictures import PictureToDecode
 from api.search.results import HitPart
 from indexer.library.catalog.records import ImageRow
+from indexer.library.storage.thumbnail_cache import find_thumbnail
 from indexer.library.thumbnails import THUMBNAIL_SIDE, make_thumbnail
 from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
@@ -57,7 +58,7 @@ async def get_thumbnail(
     headers = {**CACHE, "ETag": tag}
     if tag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    stored = engine.opened.layout.thumbnail(row.sha256, number)
+    stored = await service.executors.files(find_thumbnail, engine.opened.layout, row.sha256, number)
     data = await service.executors.files(_read_stored, stored, size) if size <= THUMBNAIL_SIDE else None
     if data is None:
         data = await while_connected(request, _make(service, row, shown, size, stored))

@@ -22,6 +22,7 @@ _BUILT_IN = {
     "folder": "indexer.sources.folders:FolderSource",
     "list": "indexer.sources.lists:ListSource",
     "tar": "indexer.sources.shards:TarSource",
+    "objects": "indexer.sources.object_store:ObjectSource",
 }
 _registered: dict[str, type[Source]] = {}
 

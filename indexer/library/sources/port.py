@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from indexer.library.sources.items import ByteRange, Item, KnownItem, Locator, Name, Root, Stamp
+from indexer.library.storage.errors import ObjectChanged, ObjectMissing, StorageUnavailable
 from models.foundation.errors import ImageSearchError
 from models.pictures.errors import DecodeError
 from models.pictures.limits import DecodeLimits
@@ -84,7 +85,50 @@ class Redirect:
     address: str
 
 
-Original = FilePath | Bytes | Redirect
+@dataclass(frozen=True, slots=True)
+class StoredBytes:
+    """An original that is an object in object storage, or a part of one: `size` bytes of it from `start` on.
+
+    It is read by ranges, as long as it is the one of `etag`, which is what was indexed.
+    """
+
+    address: str
+    name: str
+    etag: str
+    start: int
+    size: int
+    modified_ns: int
+
+    def read(self, offset: int, count: int) -> bytes:
+        """Return `count` bytes from an offset on, all of them within it. Raises DecodeError."""
+        from indexer.library.storage.object_store import open_store
+
+        try:
+            return open_store(self.address).get_range(self.name, self.start + offset, count, etag=self.etag)
+        except ObjectMissing:
+            raise DecodeError("not_found") from None
+        except ObjectChanged:
+            raise DecodeError("changed") from None
+        except StorageUnavailable as error:
+            raise DecodeError("storage_unavailable", self.address) from error
+
+    def sign(self, seconds: float) -> str:
+        """Return an address at which all of the object can be read for a while, if it still is the one of `etag`.
+
+        Raises DecodeError or StorageUnavailable.
+        """
+        from indexer.library.storage.object_store import open_store
+
+        store = open_store(self.address)
+        try:
+            if store.head(self.name).etag != self.etag:
+                raise DecodeError("changed")
+        except ObjectMissing:
+            raise DecodeError("not_found") from None
+        return store.sign(self.name, seconds)
+
+
+Original = FilePath | Bytes | Redirect | StoredBytes
 
 
 class StoredItem(Protocol):
@@ -93,6 +137,10 @@ class StoredItem(Protocol):
     @property
     def locator(self) -> Locator:
         """Where it lies."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """What told whether it is what was indexed."""
 
     @property
     def sha256(self) -> str:
@@ -106,6 +154,7 @@ class Source(Protocol):
     """
 
     kind: ClassVar[str]
+    needs_own_process: ClassVar[bool] = False  # it is read by threads, which do not live on in a fork of a process
     root: Root
 
     def __init__(self, root: Root) -> None:

@@ -3,6 +3,7 @@
 import re
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from indexer.library.storage.errors import AddressUnreachable, InvalidAddress
@@ -111,3 +112,26 @@ def _invalid(text: str, why: Message, example: str) -> InvalidAddress:
     shown = re.sub(r"//[^/]*@", "//…@", text)
     shown = re.sub(r"[?#].*", "?…", shown, flags=re.DOTALL)
     return InvalidAddress(shown[:_SHOWN], why, example)
+
+
+_IN_PATH = re.compile(r"(s3|gs|az):/+(.+)")
+
+
+def address_in(path: Path) -> str | None:
+    """Return the address of object storage that a path stands for, None for one of this machine.
+
+    A path has one slash where an address has two.
+    """
+    match = _IN_PATH.fullmatch(str(path))
+    return f"{match[1]}://{match[2]}" if match else None
+
+
+def named_path(path: Path) -> Path:
+    """Return a path that a person gave as the catalog has it: an address as it is, else from the root on."""
+    address = address_in(path)
+    return Path(read_storage_address(address).text) if address else path.expanduser().resolve()
+
+
+def shown_path(path: Path) -> str:
+    """Return where a source lies, for people."""
+    return address_in(path) or str(path)

@@ -1,0 +1,1 @@
+"""A library that another machine writes, followed in a folder."""

@@ -31,7 +31,7 @@ def create(
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="Where thumbnails, vectors, uploads and builds are kept: s3://, gs:// or az://bucket/prefix, "
+            help="Where thumbnails, vectors and builds are kept: s3://, gs:// or az://bucket/prefix, "
             "file:///folder. Default: its folder",
         ),
     ] = None,

@@ -58,7 +58,7 @@ class LibrarySettings(EncoderSettings):
     index: IndexSettings = IndexSettings()
     storage: str = Field(
         "",
-        description="Object storage of thumbnails, vectors, uploads and builds, such as s3://bucket/prefix; default: "
+        description="Object storage of thumbnails, vectors and builds, such as s3://bucket/prefix; default: "
         "what the library's own file says",
     )
     routing: str = Field("", description="Encoders that answer, before the library's routes: zh=A en=A+B picture=C")

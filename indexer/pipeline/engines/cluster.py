@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 OWN = "local"  # Ray's word for a cluster that is started by whoever asks, and ends with it
 _OWN_STORE_BYTES = 512 * 2**20
 _CONNECT_S = 10.0
+_CLIENT_TRIES = 3
 # Read where the package is imported: a cluster of one machine stays on its loopback interface.
 _OWN_ENVIRONMENT = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 _ENVIRONMENT = {
@@ -89,11 +90,7 @@ def joined(address: str, *, cpus: int | None = None) -> Iterator[Any]:
     is_main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGTERM) if is_main else None
     try:
-        ray.init(address=address, **options)
-    except (ConnectionError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        ray.shutdown()
-        why = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise ClusterUnreachable(address, verbatim(why)) from error
+        _join(ray, address, options)
     finally:
         if is_main:
             signal.signal(signal.SIGTERM, before)  # Ray puts its own in place, which ends the process without a word
@@ -118,6 +115,22 @@ class _WithoutRay:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._output, name)
+
+
+def _join(ray: Any, address: str, options: Mapping[str, Any]) -> None:
+    """Join or start a cluster. Raises ClusterUnreachable.
+
+    What serves a client is a process that a busy head may take too long to start: it is asked again.
+    """
+    for left in reversed(range(_CLIENT_TRIES if address.startswith("ray://") else 1)):
+        try:
+            ray.init(address=address, **options)
+            return
+        except (ConnectionError, OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            ray.shutdown()
+            if not left:
+                why = str(error).strip().partition("\n")[0] or type(error).__name__
+                raise ClusterUnreachable(address, verbatim(why)) from error
 
 
 def _check_reachable(address: str) -> None:

@@ -18,6 +18,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / "examples" / "operation"
 UNITS = sorted([*FOLDER.glob("*.service"), *FOLDER.glob("*.timer")])
 ROOMS = ("api", "indexer", "ui")
+SCALED = ("objects", "redis", "replica", "balancer", "ray-head", "ray-worker", "cluster-indexer")
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +126,40 @@ def test_a_container_has_few_rights(compose, name):
         assert service["secrets"] == ["token"]
 
 
+@pytest.mark.parametrize("name", SCALED)
+def test_a_container_of_many_has_few_rights_as_well(compose, name):
+    service = compose["services"][name]
+    assert service["profiles"] == ["scale"]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["user"] == "1000:1000"
+    assert service["mem_limit"]
+    assert service["healthcheck"]
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert {one for one in service.get("environment", {}) if one.startswith("XUNTU_")} <= list_variables()
+    assert set(service.get("depends_on", {})) <= set(SCALED)
+    assert ("build" in service) != ("image" in service)
+    assert not re.fullmatch(r"[^:]+(:latest)?", service.get("image", "a:1"))
+    for volume in service.get("volumes", []):
+        assert volume.endswith(":ro") or volume in ("/data", "./data:/data", "./objects:/objects")
+        if volume.startswith("./examples/"):
+            assert (CHECKOUT / volume.partition(":")[0]).is_file()
+
+
+def test_containers_of_many_are_all_of_them_and_agree(compose):
+    services = compose["services"]
+    assert {name for name, one in services.items() if one.get("profiles") == ["scale"]} == set(SCALED)
+    storage = {services[name]["environment"]["XUNTU_STORAGE"] for name in ("replica", "ray-worker", "cluster-indexer")}
+    assert len(storage) == 1
+    bucket = storage.pop().removeprefix("s3://").partition("/")[0]
+    assert f"/objects/{bucket} " in services["objects"]["entrypoint"][-1]
+    assert services["replica"]["environment"]["XUNTU_API__TOKEN_FILE"] == "/run/secrets/token"
+    assert len({str(services[name]["build"]) for name in ("ray-head", "ray-worker", "cluster-indexer")}) == 1
+    port = services["cluster-indexer"]["environment"]["XUNTU_ENGINE"].removeprefix("ray://ray-head:")
+    assert f"--ray-client-server-port={port}" in services["ray-head"]["command"]
+
+
 @pytest.mark.parametrize("name", ROOMS)
 def test_an_image_is_run_by_nobody_special(name):
     lines = (CHECKOUT / name / "Dockerfile").read_text(encoding="utf-8").splitlines()
@@ -143,11 +178,13 @@ def test_no_secret_gets_into_an_image():
     assert {".env", "token", "data"} <= set(ignored)
 
 
-def test_nginx_speaks_for_the_client():
-    text = (FOLDER / "nginx.conf").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["nginx.conf", "nginx-replicas.conf"])
+def test_nginx_speaks_for_the_client(name):
+    text = (FOLDER / name).read_text(encoding="utf-8")
     assert text.count("{") - text.count("{ }") == text.count("}") - text.count("{ }")
     without = re.sub(r"#.*", "", text)
     for line in filter(None, map(str.strip, without.splitlines())):
         assert line[-1] in "{};", line
-    for said in ("X-Forwarded-For $remote_addr", "proxy_buffering off", "client_max_body_size", "limit_req "):
+    for said in ("X-Forwarded-For $remote_addr", "proxy_buffering off", "client_max_body_size"):
         assert said in text
+    assert ("limit_req " in text) == (name == "nginx.conf")

@@ -42,6 +42,7 @@ from indexer.library.layout import Layout
 from indexer.library.opened import open_build
 from indexer.library.replicas.replica import Replica, open_replica
 from indexer.library.storage.errors import LibraryElsewhere, NoLibraryThere, StorageError, StorageUnavailable
+from indexer.library.storage.shared_files import SharedFiles
 from indexer.library.thumbnails import THUMBNAIL_SIDE
 from models.foundation.errors import ImageSearchError
 from models.pictures.limits import DecodeLimits
@@ -126,9 +127,10 @@ class Service:
             self._layout.uploads,
             max_bytes=settings.api.uploads_bytes,
             max_age_s=3_600 * settings.api.uploads_hours,
+            shared=SharedFiles(self._layout.data, "uploads"),
         )
         self.boards = LibraryBoards(BoardStore(self._layout.boards))
-        self.tickets = TicketStore(self._layout.tickets)
+        self.tickets = TicketStore(self._layout.tickets, shared=SharedFiles(self._layout.data, "tickets"))
         self.suggestions = SuggestionTables()
         self._replica: Replica | None = None  # follows the library, where another machine writes it
         self._fetch_at = 0.0  # when it is to be asked again, after it failed
@@ -288,6 +290,7 @@ class Service:
         if time.monotonic() >= self._clean_at:
             self._clean_at = time.monotonic() + _CLEAN_SECONDS
             await asyncio.to_thread(self.uploads.clean)
+            await asyncio.to_thread(self.tickets.clean_shared)
 
     async def _fetch_newest(self) -> None:
         """Fetch the build in use, where the library is written on another machine; once in a while if that fails."""

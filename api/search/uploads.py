@@ -1,7 +1,8 @@
 """Pictures that were sent to be asked with, kept for a while under the checksum of what is in them.
 
 Each has two files in one folder: the picture as it was sent, and a thumbnail. Several processes may keep the same
-folder: files are written aside and renamed, and what adds or takes away holds a lock.
+folder: files are written aside and renamed, and what adds or takes away holds a lock. Where the library has a storage,
+they lie there as well, so that other machines that answer from it have them.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from stat import S_ISREG
 from filelock import FileLock
 
 from api.search.errors import UploadGone, UploadsOff, UploadsUnavailable
+from indexer.library.storage.shared_files import SharedFiles
 
 _PREFIX = "sha256-"
 _ID = re.compile(r"sha256-([0-9a-f]{64})")
@@ -67,8 +69,10 @@ class UploadStore:
     With `max_bytes` 0 nothing is kept. Safe to use from several threads and processes.
     """
 
-    def __init__(self, folder: Path, *, max_bytes: int, max_age_s: float) -> None:
+    def __init__(self, folder: Path, *, max_bytes: int, max_age_s: float, shared: SharedFiles | None = None) -> None:
+        """`shared` is for other machines."""
         self._folder = folder
+        self._shared = shared
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
         self._there = max_bytes  # bytes, at most as far as this process knows: nothing is known yet
@@ -99,6 +103,9 @@ class UploadStore:
                     self._clean(self._max_bytes * _ROOM)
         except OSError as error:
             raise UploadsUnavailable from error
+        if self._shared:
+            self._shared.put(path.with_suffix(_THUMBNAIL).name, checked.thumbnail)
+            self._shared.put(name, data)
         return KeptPicture(_PREFIX + name, checked.width, checked.height, since + self._max_age_s)
 
     def read(self, upload_id: str) -> bytes:
@@ -115,12 +122,16 @@ class UploadStore:
         with suppress(OSError):
             path.unlink(missing_ok=True)
             path.with_suffix(_THUMBNAIL).unlink(missing_ok=True)
+        if self._shared:
+            self._shared.delete(path.name, path.with_suffix(_THUMBNAIL).name)
 
     def clean(self) -> None:
         """Delete what is too old, and the oldest where all is too much. What cannot be deleted is left."""
         if self._folder.is_dir():
             with suppress(OSError), self._lock():
                 self._clean(self._max_bytes)
+        if self._shared:
+            self._shared.clean(self._max_age_s)
 
     def _clean(self, most: float) -> None:
         now = time.time()
@@ -149,11 +160,14 @@ class UploadStore:
     def _read(self, upload_id: str, suffix: str) -> bytes:
         path = self._path(upload_id)
         try:
-            if path.stat().st_mtime + self._max_age_s <= time.time():
-                raise UploadGone(upload_id)
-            return path.with_suffix(suffix).read_bytes()
-        except OSError as error:
-            raise UploadGone(upload_id) from error
+            if path.stat().st_mtime + self._max_age_s > time.time():
+                return path.with_suffix(suffix).read_bytes()
+        except OSError:
+            pass  # it may have been sent to another machine
+        found = self._shared.get(path.with_suffix(suffix).name) if self._shared else None
+        if found is None or found.written_at + self._max_age_s <= time.time():
+            raise UploadGone(upload_id)
+        return found.data
 
     def _path(self, upload_id: str) -> Path:
         found = _ID.fullmatch(upload_id)

@@ -139,6 +139,21 @@ def test_a_replica_answers_as_the_library_does(stored, serve_library, wait_until
     assert searched(there, "a blue square") == searched(here, "a blue square")
 
 
+def test_what_one_replica_was_sent_another_is_asked_with(stored, serve_library):
+    first, second = (serve_library(stored.folder / name, storage=stored.address) for name in ("one", "two"))
+    upload = first.put("/v1/uploads", content=picture(2), headers={"content-type": "image/png"}).json()["id"]
+    found = second.post("/v1/search", json={"clauses": [{"upload": upload}], "k": 1}).json()["hits"]
+    assert found[0]["path"] == "trip/b.png"
+    assert second.get(f"/v1/uploads/{upload}/thumbnail").status_code == 200
+    ticket = first.post("/v1/archive?ticket=true", json={"ids": [found[0]["id"]], "format": "csv"}).json()
+    assert "b.png" in second.get(ticket["url"]).text
+    second.delete(f"/v1/uploads/{upload}")
+    assert not [name for name in stored.storage.objects if name.startswith("library/uploads/")]
+    again = first.put("/v1/uploads", content=picture(2), headers={"content-type": "image/png"}).json()["id"]
+    stored.fault("error")  # who has it answers while the storage is away
+    assert first.post("/v1/search", json={"clauses": [{"upload": again}], "k": 1}).status_code == 200
+
+
 def test_a_replica_goes_on_answering_while_storage_is_away(stored, serve_library, wait_until):
     there = serve_library(stored.folder / "replica", storage=stored.address)
     before = searched(there, "a blue square")

@@ -1,6 +1,7 @@
 """Tickets: what was asked for, kept for some minutes in a folder, so that any process of the service can answer it.
 
-Each is a file, named by random bits that nobody guesses. It says whose it is: nobody else gets what it is for.
+Each is a file, named by random bits that nobody guesses. It says whose it is: nobody else gets what it is for. Where
+the library has a storage it lies there as well, for other machines that answer.
 """
 
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from api.http.tickets.errors import TicketsUnavailable, TicketUnknown
+from indexer.library.storage.shared_files import SharedFiles
 from models.foundation.files import JSON_ERRORS
 from models.foundation.messages import os_message
 
@@ -35,9 +37,12 @@ class Ticket:
 class TicketStore:
     """Keeps tickets in a folder. Safe to use from several threads and processes."""
 
-    def __init__(self, folder: Path, *, now: Callable[[], float] = time.time) -> None:
-        """`now`: seconds since 1970."""
+    def __init__(
+        self, folder: Path, *, shared: SharedFiles | None = None, now: Callable[[], float] = time.time
+    ) -> None:
+        """`shared` is for other machines; `now`: seconds since 1970."""
         self._folder = folder
+        self._shared = shared
         self._now = now
 
     def give(self, order: dict[str, Any], owner: str) -> Ticket:
@@ -53,6 +58,8 @@ class TicketStore:
             os.utime(path, (ticket.expires_at, ticket.expires_at))
         except OSError as error:
             raise TicketsUnavailable(os_message(error)) from error
+        if self._shared:
+            self._shared.put(ticket.id, text.encode())
         return ticket
 
     def read(self, ticket_id: str, owner: str) -> Any:
@@ -60,12 +67,26 @@ class TicketStore:
         if not _ID.fullmatch(ticket_id):
             raise TicketUnknown
         try:
-            kept = json.loads((self._folder / ticket_id).read_bytes())
+            kept = json.loads(self._read(ticket_id))
             if kept["owner"] != owner or kept["expires_at"] <= self._now():
                 raise TicketUnknown
             return kept["order"]
         except JSON_ERRORS as error:
             raise TicketUnknown from error
+
+    def clean_shared(self) -> None:
+        """Delete what is over where other machines see it."""
+        if self._shared:
+            self._shared.clean(VALID_S)
+
+    def _read(self, ticket_id: str) -> bytes:
+        try:
+            return (self._folder / ticket_id).read_bytes()
+        except FileNotFoundError:
+            found = self._shared.get(ticket_id) if self._shared else None
+            if found is None:
+                raise
+            return found.data
 
     def _clean(self) -> None:
         """Delete what is over, by the times of the files, and where there are too many the first of the others."""

@@ -6,6 +6,7 @@
     blocks/ab/SHA256           4 MiB of a file, named by their checksum, so that only new ones are sent and fetched
     thumbnails/ab/SHA256.webp  as in the folder of a library
     vectors/ENCODER/NNNNN-SHA256.npy, NNNNN-SHA256.ids.npy
+    uploads/, tickets/         what services were sent and asked for, for a while
 
 Everything but the first two never changes.
 """

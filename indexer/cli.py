@@ -485,8 +485,10 @@ def rollback(context: typer.Context, *, data: Data = None, as_json: Json = False
     from indexer.library.builds.current import roll_back
     from indexer.library.layout import Layout
     from indexer.library.lock import write_lock
+    from indexer.library.replicas.replica import check_home
 
     layout = Layout(settings_for(context, data).data.absolute())
+    check_home(layout)
     with write_lock(layout):
         manifest = roll_back(layout)
     if as_json:

@@ -84,7 +84,7 @@ def create(
     """Make a board, with pictures where some are named."""
     from api.boards.records import read_name
 
-    with _library(context, data) as library:
+    with _library(context, data, writes=True) as library:
         ids = library.find_pictures(_read(pictures))
         made = library.boards.store.create(read_name(name))
         if ids:
@@ -97,7 +97,7 @@ def rename(context: typer.Context, board: Board, name: Name, *, data: Data = Non
     """Call a board something else."""
     from api.boards.records import read_name
 
-    with _library(context, data) as library:
+    with _library(context, data, writes=True) as library:
         done = library.boards.store.rename(library.boards.resolve(board).id, read_name(name))
     _tell(done, message("The board {id} is called {name} now.", id=done.id, name=done.name), as_json=as_json)
 
@@ -114,7 +114,7 @@ def delete(
     """Delete a board. Its pictures stay in the library."""
     from api.boards.errors import BoardFixed
 
-    with _library(context, data) as library:
+    with _library(context, data, writes=True) as library:
         found = library.boards.resolve(board)
         if found.is_fixed:
             raise BoardFixed
@@ -133,7 +133,7 @@ def add(
     context: typer.Context, board: Board, pictures: Pictures = None, *, data: Data = None, as_json: Json = False
 ) -> None:
     """Put pictures on a board, after those that are there. One that is there already stays where it is."""
-    with _library(context, data) as library:
+    with _library(context, data, writes=True) as library:
         found = library.boards.resolve(board)
         ids = library.find_pictures(_read(pictures))
         done = library.boards.add(found.id, ids, library.opened)
@@ -151,7 +151,7 @@ def remove(
     as_json: Json = False,
 ) -> None:
     """Take pictures off a board; those that are not on it are no mistake."""
-    with _library(context, data) as library:
+    with _library(context, data, writes=True) as library:
         found = library.boards.resolve(board)
         ids = library.find_pictures(_read(pictures))
         done = library.boards.remove(found.id, ids, library.opened, missing=missing)
@@ -189,10 +189,16 @@ def export(
 
 
 @contextmanager
-def _library(context: typer.Context, data: Path | None) -> "Iterator[BoardLibrary]":
+def _library(context: typer.Context, data: Path | None, *, writes: bool = False) -> "Iterator[BoardLibrary]":
+    """Open the boards. Raises LibraryElsewhere where they are to be changed, and lie on another machine."""
     from api.commands.board_library import BoardLibrary
+    from indexer.library.layout import Layout
+    from indexer.library.replicas.replica import check_home
 
-    library = BoardLibrary(settings_for(context, data).data)
+    folder = settings_for(context, data).data
+    if writes:
+        check_home(Layout(folder.absolute()))
+    library = BoardLibrary(folder)
     try:
         yield library
     finally:

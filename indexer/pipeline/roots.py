@@ -9,6 +9,7 @@ from indexer.errors import InvalidRoot, RootTaken, UnknownRoot
 from indexer.library.catalog.writer import Catalog
 from indexer.library.layout import Layout
 from indexer.library.lock import write_lock
+from indexer.library.replicas.replica import check_home
 from indexer.library.sources.items import Root
 from indexer.library.storage.addresses import address_in
 from indexer.sources.places import source_at
@@ -58,11 +59,12 @@ def move_root(settings: IndexerSettings, old: Path, new: Path) -> list[Path]:
     """Say that a source, or every source below a folder, lies elsewhere now; return where they lie.
 
     Nothing is read: the next update finds its files as they were. Raises UnknownRoot, RootTaken, InvalidRoot, NoIndex,
-    LibraryBusy or LibraryUnwritable.
+    LibraryElsewhere, LibraryBusy or LibraryUnwritable.
     """
     if not new.exists() and address_in(new) is None:
         raise InvalidRoot(new, message("there is no such folder or file"))
     layout = Layout(settings.data.absolute())
+    check_home(layout)
     with write_lock(layout):
         catalog = Catalog(layout.catalog)
         try:

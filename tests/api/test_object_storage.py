@@ -8,10 +8,13 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from api.cli import app
 from api.config import Settings
 from api.http.app import create_app
 from indexer.config import IndexerSettings
+from indexer.library.storage.errors import LibraryElsewhere
 from indexer.library.storage.library_file import LibraryFile
 from indexer.pipeline.commands import BuildOptions, annotate, build
 
@@ -173,6 +176,11 @@ def test_what_changes_the_library_is_refused_by_a_replica(stored, serve_library)
     ]
     assert [(one.status_code, one.json()["code"]) for one in refused] == [(409, "library_elsewhere")] * 2
     assert "another machine" in refused[0].json()["detail"]
+    data = ["--data", str(stored.folder / "replica")]
+    commands = [["boards", "create", "Spring"], ["boards", "delete", "kept", "--yes"], ["index", "rollback"]]
+    for command in [*commands, ["index", "update"], ["index", "roots", "move", "/old", str(stored.folder)]]:
+        assert isinstance(CliRunner().invoke(app, [*command, *data]).exception, LibraryElsewhere), command
+    assert CliRunner().invoke(app, ["boards", "list", *data]).exit_code == 0
 
 
 def test_a_replica_waits_for_the_first_build(tmp_path, object_storage, serve_library, wait_until):

@@ -24,7 +24,8 @@ def create(
     index: Annotated[
         str | None,
         typer.Option(
-            metavar="ADDRESS", help="Where its index lies, such as milvus://host:19530/db. Default: its folder"
+            metavar="ADDRESS",
+            help="Where its index lies, for a back end of another package: NAME://HOST:PORT/DB. Default: its folder",
         ),
     ] = None,
     storage: Annotated[

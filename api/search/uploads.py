@@ -159,12 +159,16 @@ class UploadStore:
 
     def _read(self, upload_id: str, suffix: str) -> bytes:
         path = self._path(upload_id)
+        name = path.with_suffix(suffix).name
         try:
             if path.stat().st_mtime + self._max_age_s > time.time():
-                return path.with_suffix(suffix).read_bytes()
+                data = path.with_suffix(suffix).read_bytes()
+                if self._shared and self._shared.has(name) is False:  # deleted by way of another machine
+                    raise UploadGone(upload_id)
+                return data
         except OSError:
             pass  # it may have been sent to another machine
-        found = self._shared.get(path.with_suffix(suffix).name) if self._shared else None
+        found = self._shared.get(name) if self._shared else None
         if found is None or found.written_at + self._max_age_s <= time.time():
             raise UploadGone(upload_id)
         return found.data

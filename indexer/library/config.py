@@ -22,7 +22,8 @@ class IndexSettings(BaseModel):
     backend: str = Field("faiss", description="What makes and searches the index; others come with other packages")
     address: str = Field(
         "",
-        description="Where the index lies, such as milvus://host:19530/db; default: what the library's own file says",
+        description="Where the index lies, for a back end of another package: NAME://HOST:PORT/DB; default: what the "
+        "library's own file says",
     )
     recipe: Literal["auto", "flat", "ivf"] = Field("auto", description="flat: exact; ivf: for millions; auto: by size")
     recall: float = Field(0.98, gt=0, le=1, description="Share of the exact answers that ivf is tuned to find")

@@ -152,6 +152,8 @@ def test_what_one_replica_was_sent_another_is_asked_with(stored, serve_library):
     assert "b.png" in second.get(ticket["url"]).text
     second.delete(f"/v1/uploads/{upload}")
     assert not [name for name in stored.storage.objects if name.startswith("library/uploads/")]
+    gone = first.post("/v1/search", json={"clauses": [{"upload": upload}], "k": 1})
+    assert (gone.status_code, gone.json()["code"]) == (404, "upload_gone")
     again = first.put("/v1/uploads", content=picture(2), headers={"content-type": "image/png"}).json()["id"]
     stored.fault("error")  # who has it answers while the storage is away
     assert first.post("/v1/search", json={"clauses": [{"upload": again}], "k": 1}).status_code == 200

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from indexer.library.storage.errors import AddressUnreachable, InvalidAddress
 from models.foundation.messages import Message, message, os_message
 
-INDEX_EXAMPLE = "milvus://host:19530/db"
+INDEX_EXAMPLE = "backend://host:19530/db"
 STORAGE_EXAMPLE = "s3://bucket/prefix"
 STORAGE_SCHEMES = ("s3", "gs", "az", "file")
 _SHOWN = 200  # characters of an address that are repeated

@@ -39,6 +39,18 @@ class SharedFiles:
         except StorageError as error:
             self._tell(error)
 
+    def has(self, name: str) -> bool | None:
+        """Say whether a file is there; None where there is no storage, or it is away."""
+        try:
+            if store := self._open():
+                store.head(f"{self._folder}/{name}")
+                return True
+        except ObjectMissing:
+            return False
+        except StorageError as error:
+            self._tell(error)
+        return None
+
     def get(self, name: str) -> SharedFile | None:
         """Return a file, None if there is none."""
         path = f"{self._folder}/{name}"
